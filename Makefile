@@ -1,0 +1,60 @@
+# `make` lists what can be done.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/.ready
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 22
+
+$(READY): requirements/dev.lock pyproject.toml
+	@echo "Setting up $(VENV) from requirements/dev.lock ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+.PHONY: setup
+setup: $(READY)  ## create .venv from the lock
+
+.PHONY: demo
+demo: $(READY)  ## audit a lab fleet of simulated Exchange servers
+	@$(BIN)/exrun lab demo
+
+.PHONY: test
+test: lint types $(READY)  ## lint, types and all tests: what CI runs
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: lint
+lint: $(READY)  ## ruff: style, imports, formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(READY)  ## mypy in strict mode
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(READY)  ## ruff format and safe fixes
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(READY)  ## renew requirements/*.lock (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements/dev.lock
+
+.PHONY: package
+package: $(READY)  ## build the wheel and the sdist
+	@$(BIN)/python -m hatchling build
+
+.PHONY: clean
+clean:  ## remove what the targets above made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,113 @@
+"""Clients and hosts as everything after loading sees them: frozen, inherited settings already resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+
+class Scheme(StrEnum):
+    """How WinRM is reached."""
+
+    HTTP = "http"  # 5985; messages are encrypted by the authentication
+    HTTPS = "https"  # 5986; TLS with verification
+
+
+class Authentication(StrEnum):
+    """How the controller proves who it is."""
+
+    NEGOTIATE = "negotiate"
+    KERBEROS = "kerberos"
+    NTLM = "ntlm"
+    CERTIFICATE = "certificate"
+
+
+class CredentialKind(StrEnum):
+    """Where a secret is kept."""
+
+    ENV = "env"
+    KEYRING = "keyring"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialReference:
+    """Where a password is found; never the password. Two hosts with equal references share a credential."""
+
+    kind: CredentialKind
+    target: str  # NAME of the variable, SERVICE/USER, or the command line
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something stands in a user's file. Lines and columns count from 1; path is `clients.alpha.hosts.EX1`."""
+
+    file: str
+    line: int
+    column: int
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One server of one client.
+
+    Attributes:
+        user: the account, `DOMAIN\\name` or UPN; None for certificate and for the current Kerberos ticket.
+        credential: where the password of `user` is; None as above.
+        certificate, certificate_key: PEM files for Authentication.CERTIFICATE.
+        labels: own and inherited.
+        groups: names of all groups that hold the host, directly or through others.
+    """
+
+    client: str
+    name: str
+    address: str
+    port: int
+    scheme: Scheme
+    authentication: Authentication
+    origin: Location
+    user: str | None = None
+    credential: CredentialReference | None = None
+    ca_file: Path | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """`client/name`: unique in an inventory."""
+        return f"{self.client}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One tenant: nothing of it may be seen in another's journal, report or credentials."""
+
+    name: str
+    hosts: tuple[Host, ...]
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything that was loaded. `digest` is the SHA-256 of the source's bytes, for the journal."""
+
+    clients: tuple[Client, ...]
+    source: str
+    digest: str
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """All hosts, in the order of the file."""
+        return tuple(host for client in self.clients for host in client.hosts)

@@ -1,0 +1,107 @@
+"""What judgement says: a verdict, findings and facts. This is the language of every assess.py.
+
+`assess(observation, params, catalogue) -> Assessment` is pure: the same arguments give the same assessment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from playbooks.values import Value
+
+
+class Severity(StrEnum):
+    """How much a finding matters, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
+
+class Verdict(StrEnum):
+    """What one action, and from them one server, comes to; worst first.
+
+    The last five are what a server is when nothing could be said of its health or when nothing is wrong.
+    """
+
+    VULNERABLE = "vulnerable"  # a fix exists for this CU and is not in
+    NEEDS_CU = "needs-cu"  # no fix exists for this CU: a newer CU comes first
+    HALF_INSTALLED = "half-installed"  # the places that must agree about a fix do not
+    UNREACHABLE = "unreachable"  # no session: the row says which step failed
+    UNKNOWN = "unknown"  # something that the judgement needs could not be read
+    OUT_OF_SUPPORT = "out-of-support"
+    ATTENTION = "attention"  # works, but something wants doing: a reboot, a disabled service
+    NEWER_THAN_CATALOGUE = "newer-than-catalogue"  # above the newest build this catalogue knows
+    OK = "ok"  # nothing found by what was asked
+    NOT_EXCHANGE = "not-exchange"  # no Exchange Server on this host
+    NOT_APPLICABLE = "not-applicable"  # this action does not concern this host
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Verdict).index(self)
+
+
+class Coverage(StrEnum):
+    """How well a dry run knows: seen on the host, derived from what was seen, or not knowable without changing."""
+
+    PROBED = "probed"
+    PREDICTED = "predicted"
+    NOT_KNOWABLE = "not-knowable"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownFact:
+    """A fact that could not be established, and why. It makes a `when` unknown, never false."""
+
+    reason: str
+
+
+Facts = Mapping[str, Value | UnknownFact]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that somebody should know or do.
+
+    Attributes:
+        id: stable and dotted, such as `exchange.patch.vulnerable`; reports and exceptions refer to it.
+        severity: how much it matters.
+        title: one sentence without a full stop.
+        evidence: what was seen, one observation a line; text from a server is tainted and stays text.
+        next: what to do now, one imperative sentence; empty only for `info`.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    evidence: tuple[str, ...] = ()
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The judgement of one action on one host.
+
+    Attributes:
+        verdict: what it comes to.
+        summary: why, in one sentence that fits a table cell.
+        findings: worst first.
+        facts: named values for `when` of later steps; names are those that the contract's `facts` declare.
+        coverage: how well it is known.
+    """
+
+    verdict: Verdict
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    facts: Facts = field(default_factory=dict)
+    coverage: Coverage = Coverage.PROBED

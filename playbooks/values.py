@@ -1,0 +1,16 @@
+"""The values that cross the boundary between a server and the controller.
+
+A collect script emits flat objects; the transport hands them on as these types and as nothing else, so that
+no later stage ever meets a live or deserialised object of a library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+type_names: tuple[str, ...] = ("null", "bool", "int", "float", "str", "datetime", "bytes", "list", "map")
+
+# None, booleans, integers, floats, text, aware UTC times, bytes, tuples and string-keyed mappings.
+Value = None | bool | int | float | str | datetime | bytes | tuple["Value", ...] | Mapping[str, "Value"]
+Record = Mapping[str, Value]

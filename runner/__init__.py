@@ -1,0 +1,1 @@
+"""How: sessions, transport, audit, journal, reports, lab and the command line."""

@@ -1,0 +1,49 @@
+"""What every test may use: a real PowerShell where there is one, and the facts in ../shared where they stand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def find_powershell() -> Path | None:
+    """EXRUN_PWSH, then PATH, then ../shared/pwsh."""
+    named = os.environ.get("EXRUN_PWSH") or shutil.which("pwsh")
+    candidate = Path(named) if named else SHARED / "pwsh" / "bin" / "pwsh"
+    return candidate if candidate.is_file() else None
+
+
+@pytest.fixture(scope="session")
+def powershell() -> Path:
+    """The path of a real PowerShell 7.4 or later; skips where there is none."""
+    found = find_powershell()
+    if found is None:
+        pytest.skip("NO REAL POWERSHELL: set EXRUN_PWSH or put pwsh on PATH")
+    return found
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The facts in ../shared; skips where they do not stand beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not here: what it says is not compared")
+    return SHARED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says once more, last and loud, what a missing PowerShell left untested."""
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "NO REAL POWERSHELL" in str(report.longrepr)
+    ]
+    if skipped:
+        terminalreporter.write_sep(
+            "!", f"{len(skipped)} tests need a real PowerShell and were skipped (set EXRUN_PWSH)"
+        )
