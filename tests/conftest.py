@@ -39,9 +39,7 @@ def shared() -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says once more, last and loud, what a missing PowerShell left untested."""
     skipped = [
-        report
-        for report in terminalreporter.stats.get("skipped", [])
-        if "NO REAL POWERSHELL" in str(report.longrepr)
+        report for report in terminalreporter.stats.get("skipped", []) if "NO REAL POWERSHELL" in str(report.longrepr)
     ]
     if skipped:
         terminalreporter.write_sep(

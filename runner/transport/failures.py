@@ -30,9 +30,7 @@ class Cause(StrEnum):
     ENDPOINT_MISSING = "endpoint-missing"
     LANGUAGE_MODE = "language-mode"
     PROTOCOL = "protocol"
-    CREDENTIAL = (
-        "credential"  # the reference could not be resolved, or its use was stopped by the lock-out guard
-    )
+    CREDENTIAL = "credential"  # the reference could not be resolved, or its use was stopped by the lock-out guard
     INTERRUPTED = "interrupted"  # Ctrl-C
 
 
