@@ -39,8 +39,8 @@ class RegistryKey(Strict):
 class HostState(Strict):
     """Everything that the built-in actions can read of one server.
 
-    Paths of registry keys look like `HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup`; a key exists when it, or a
-    key below it, is listed.
+    Paths of registry keys look like `HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup`; a key exists when it, or
+    a key below it, is listed.
     """
 
     name: str
