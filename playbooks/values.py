@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-type_names: tuple[str, ...] = ("null", "bool", "int", "float", "str", "datetime", "bytes", "list", "map")
-
 # None, booleans, integers, floats, text, aware UTC times, bytes, tuples and string-keyed mappings.
 Value = None | bool | int | float | str | datetime | bytes | tuple["Value", ...] | Mapping[str, "Value"]
 Record = Mapping[str, Value]
