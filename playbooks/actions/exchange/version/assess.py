@@ -1,0 +1,165 @@
+"""Which Exchange Server this is, and whether Microsoft still supports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from playbooks.assessing import not_observed, unknown
+from playbooks.catalogue.build import Build
+from playbooks.catalogue.catalogue import (
+    Between,
+    Catalogue,
+    Known,
+    NewerThanCatalogue,
+    NotInCatalogue,
+    OlderThanCatalogue,
+)
+from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
+from playbooks.observation import Observation, Observed
+from playbooks.values import Value
+
+ACTION = "exchange.version"
+FACTS = ("installed", "product", "cu", "update", "build", "edge", "supported")
+SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
+
+
+def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
+    """Names the build by ExSetup.exe's file version; AdminDisplayVersion and the registry show the CU only."""
+    if not isinstance(observation, Observed):
+        return not_observed(ACTION, observation, FACTS)
+    if why := observation.why_unread(SETUP_KEY):
+        return unknown(ACTION, "the Exchange setup key", why, FACTS)
+    setup = observation.first("ExchangeSetup")
+    if setup is None:
+        return unknown(ACTION, "the Exchange setup key", "the answer has no record of it", FACTS)
+    if setup.get("Present") is not True:
+        return _without_exchange_2013(observation)
+    return _of_program(observation, catalogue, today)
+
+
+def _without_exchange_2013(observation: Observed) -> Assessment:
+    legacy = observation.first("Exchange2010")
+    if legacy is not None and legacy.get("Present") is True:
+        return Assessment(
+            verdict=Verdict.OUT_OF_SUPPORT,
+            summary="Exchange Server 2010: out of support since 2020-10-13",
+            findings=(
+                Finding(
+                    id=f"{ACTION}.exchange-2010",
+                    severity=Severity.CRITICAL,
+                    title="Exchange Server 2010 gets no security updates",
+                    evidence=("HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14\\Setup exists",),
+                    next="Take it off the internet and migrate to a supported release",
+                ),
+            ),
+            facts={**_nothing("Exchange Server 2010 is not covered"), "installed": True, "supported": False},
+        )
+    return Assessment(
+        verdict=Verdict.NOT_EXCHANGE,
+        summary="no Exchange Server is installed here",
+        facts={**_nothing("no Exchange Server is installed"), "installed": False},
+    )
+
+
+def _nothing(reason: str) -> dict[str, Value | UnknownFact]:
+    return {name: UnknownFact(reason) for name in FACTS}
+
+
+def _of_program(observation: Observed, catalogue: Catalogue, today: date) -> Assessment:
+    program = observation.first("ExSetup")
+    if program is None:
+        why = next((entry.why for entry in observation.unread if entry.what.endswith("ExSetup.exe")), None)
+        reason = why or "the setup key names no install folder (MsiInstallPath)"
+        return unknown(ACTION, "the version of ExSetup.exe", reason, FACTS)
+    if program.get("Exists") is not True:
+        return unknown(ACTION, "the version of ExSetup.exe", f"{program.get('Path')!s} does not exist", FACTS)
+    try:
+        build = Build.parse(str(program.get("FileVersion")))
+    except ValueError as error:
+        return unknown(ACTION, "the version of ExSetup.exe", str(error), FACTS)
+    return _of_build(build, observation, catalogue, today)
+
+
+def _edge(observation: Observed) -> Value | UnknownFact:
+    role = next(
+        (entry for entry in observation.of_kind("ExchangeRole") if entry.get("Name") == "EdgeTransportRole"), None
+    )
+    if role is None:
+        return UnknownFact("the role keys could not be read")
+    return role.get("Present") is True
+
+
+def _of_build(build: Build, observation: Observed, catalogue: Catalogue, today: date) -> Assessment:
+    edge = _edge(observation)
+    role = ", Edge Transport" if edge is True else ""
+    findings: tuple[Finding, ...] = ()
+    evidence = (f"ExSetup.exe is {build}", f"catalogue as of {catalogue.as_of}")
+    match catalogue.identify(build):
+        case NotInCatalogue():
+            return unknown(ACTION, "a product from the build", f"no product has builds like {build}", FACTS)
+        case Known(release):
+            title, product, cu, update = release.title, release.product, release.cu, release.update
+            verdict = Verdict.OK
+        case NewerThanCatalogue(product, newest):
+            title, cu, update = f"Exchange Server {product}, newer than the catalogue", "", ""
+            verdict = Verdict.NEWER_THAN_CATALOGUE
+            findings = (
+                Finding(
+                    id=f"{ACTION}.newer-than-catalogue",
+                    severity=Severity.LOW,
+                    title=f"Build {build} is newer than the newest that this catalogue knows",
+                    evidence=(*evidence, f"newest known is {newest.title}, {newest.build}"),
+                    next="Update exrun, or compare the build with Microsoft's table by hand",
+                ),
+            )
+        case Between(after, same_cu):
+            title = f"{after.title} or a later interim build"
+            product, cu, update = after.product, after.cu if same_cu else "", ""
+            verdict = Verdict.ATTENTION
+            findings = (
+                Finding(
+                    id=f"{ACTION}.unlisted-build",
+                    severity=Severity.LOW,
+                    title=f"Build {build} is in no public table",
+                    evidence=(*evidence, f"the nearest below is {after.title}, {after.build}"),
+                    next="Ask what interim update was installed, and install a listed one",
+                ),
+            )
+        case OlderThanCatalogue(product, oldest):
+            title, cu, update = f"Exchange Server {product}, older than {oldest.cu}", "", ""
+            verdict = Verdict.ATTENTION
+            findings = (
+                Finding(
+                    id=f"{ACTION}.older-than-catalogue",
+                    severity=Severity.HIGH,
+                    title=f"Build {build} is older than the first listed cumulative update",
+                    evidence=(*evidence, f"the oldest known is {oldest.title}, {oldest.build}"),
+                    next="Install the newest cumulative update of this product",
+                ),
+            )
+    supported = catalogue.in_support(product, today)
+    facts: Facts = {
+        "installed": True,
+        "product": product,
+        "cu": cu,
+        "update": update,
+        "build": str(build),
+        "edge": edge,
+        "supported": UnknownFact("no date in the catalogue") if supported is None else supported,
+    }
+    if supported is False:
+        ended = catalogue.support_ends[product]
+        verdict = Verdict.OUT_OF_SUPPORT
+        findings = (
+            Finding(
+                id=f"{ACTION}.out-of-support",
+                severity=Severity.HIGH,
+                title=f"Exchange Server {product} is out of support since {ended}",
+                evidence=evidence,
+                next="Plan the move to Exchange Server SE; until then keep it off the internet",
+            ),
+            *findings,
+        )
+        return Assessment(verdict, f"{title}{role}: out of support since {ended}", findings, facts)
+    return Assessment(verdict, f"{title}{role} ({build})", findings, facts)
