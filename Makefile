@@ -25,10 +25,6 @@ $(READY): requirements/dev.lock pyproject.toml
 .PHONY: setup
 setup: $(READY)  ## create .venv from the lock
 
-.PHONY: demo
-demo: $(READY)  ## audit a lab fleet of simulated Exchange servers
-	@$(BIN)/exrun lab demo
-
 .PHONY: test
 test: lint types $(READY)  ## lint, types and all tests: what CI runs
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
