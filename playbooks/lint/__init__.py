@@ -1,0 +1,51 @@
+"""Checks a collect script against a strict read-only subset of PowerShell and says what to write instead.
+
+Not yet a proof: docs/reference/lint.md lists what it accepts and should not. Nothing may rely on it for the dry run's
+guarantee until those are closed and its soundness is held against the real parser's tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .lexer import Refusal
+from .rules import RULES
+from .syntax import parse
+
+__all__ = ["Problem", "lint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a script is not proven. `line` and `column` count from 1; `source` names the script."""
+
+    rule: str
+    line: int
+    column: int
+    why: str
+    instead: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}: {self.rule}: {self.why}; {self.instead}"
+
+
+def lint(text: str, *, source: str) -> tuple[Problem, ...]:
+    """What stands against the script, in the order of the text; empty when nothing was found."""
+    try:
+        script = parse(text)
+    except Refusal as refusal:
+        found = [refusal]
+    else:
+        found = [refusal for rule in RULES for refusal in rule.check(script)]
+    return tuple(
+        Problem(
+            refusal.rule,
+            text.count("\n", 0, refusal.at) + 1,
+            refusal.at - text.rfind("\n", 0, refusal.at),
+            refusal.why,
+            refusal.instead,
+            source,
+        )
+        for refusal in sorted(found, key=lambda refusal: refusal.at)
+    )

@@ -1,0 +1,206 @@
+"""The syntax tree of the subset: what a collect script may consist of. Frozen values, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Anything that stands in a script; `at` is its offset in characters from the start."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Node):
+    """A string without expansion, or a word among a command's arguments (`bare`)."""
+
+    value: str
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expandable(Node):
+    """A double-quoted string: its literal pieces and what is expanded between them."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Node):
+    """`name` is in lower case, with `env:` before it for the environment."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypeName(Node):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Node):
+    type: TypeName
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Node):
+    operator: str
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Node):
+    """Values joined by commas."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Node):
+    target: Node
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke(Node):
+    """A method call; `target` is a TypeName for a static method."""
+
+    target: Node
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Node):
+    target: Node
+    index: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Node):
+    key: Node
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Hash(Node):
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Node):
+    """`(...)`, `@(...)` or `$(...)`."""
+
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Node):
+    """A declared parameter of a script or function."""
+
+    name: str
+    types: tuple[TypeName, ...]
+    default: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Node):
+    """The script itself, the body of a function, or a script block."""
+
+    parameters: tuple[Parameter, ...]
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Node):
+    """`-Name`, `-Name:value` or a value; the value of `-Name value` is the next argument."""
+
+    name: str | None
+    value: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Node):
+    name: str
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline(Node):
+    elements: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Node):
+    target: Node
+    operator: str
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Node):
+    """foreach, for, while and do: the loop variable if there is one, what is evaluated, and the body."""
+
+    variable: Variable | None
+    heads: tuple[Node, ...]
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(Node):
+    """if, switch and try: conditions and bodies, in the order in which they stand."""
+
+    heads: tuple[Node, ...]
+    bodies: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Node):
+    """return, throw, exit, break and continue."""
+
+    word: str
+    value: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Node):
+    name: str
+    block: Block
+    top: bool
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below `node`, in order."""
+    for field in fields(node):
+        yield from _nodes(getattr(node, field.name))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """`node` and everything below it, in order."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def _nodes(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)

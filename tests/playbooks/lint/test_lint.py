@@ -1,0 +1,60 @@
+"""Scripts that must pass, scripts that must not, and the table against what servers have."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from playbooks.lint import lint
+from playbooks.lint.commands import known_commands
+
+HERE = Path(__file__).parent
+ACCEPTED = YAML(typ="safe").load(HERE / "accepted.yml")
+REFUSED = YAML(typ="safe").load(HERE / "refused.yml")
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("script", ACCEPTED)
+def test_an_ordinary_read_only_script_is_proven(script):
+    assert [str(problem) for problem in lint(script, source="x.ps1")] == []
+
+
+@pytest.mark.parametrize(("rule", "script"), REFUSED)
+def test_a_script_outside_the_subset_is_refused_by_the_rule_that_explains_it(rule, script):
+    problems = lint(script, source="x.ps1")
+    assert rule in [problem.rule for problem in problems]
+    assert all(problem.why and problem.instead for problem in problems)
+
+
+def test_a_refusal_says_where():
+    (problem,) = lint("Get-Service\n  Remove-Item C:\\x", source="x.ps1")
+    assert (problem.line, problem.column, problem.source) == (2, 3, "x.ps1")
+
+
+@pytest.mark.needs_shared
+def test_servers_have_every_command_and_parameter_of_the_table(shared):
+    there = set()
+    for name in ("windows", "exchange"):
+        with (shared / "windows" / f"{name}-commands.csv").open(encoding="utf-8") as lines:
+            there |= {(row["command"].lower(), row["parameter"].lower()) for row in csv.DictReader(lines)}
+    ours = {
+        (command, parameter) for command, known in known_commands().items() for parameter in ("", *known.parameters)
+    }
+    assert ours - there == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("playbooks/actions/*/*/collect.ps1.j2")), ids=lambda path: path.parent.name
+)
+def test_every_built_in_collect_script_stays_in_the_subset(path):
+    assert lint(path.read_text(encoding="utf-8"), source=path.name) == ()
+
+
+@pytest.mark.parametrize("switch", ["-Server other", "-DomainController dc1"])
+def test_an_exchange_command_may_not_be_pointed_at_another_server(switch):
+    assert [problem.rule for problem in lint(f"Get-Mailbox {switch}", source="s")] == ["parameter"]
