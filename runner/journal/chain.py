@@ -1,0 +1,184 @@
+"""The chain over a journal's lines, as pure functions: values in, values out.
+
+Each line names the SHA-256 of the one before. A change anywhere but at the end therefore shows in the next line, and
+each line also carries a SHA-256 of itself, so that a change shows in the last one too. What the lines alone cannot
+show is that whole lines are missing at the end, or that somebody without a key appended new ones: for that the head
+(sequence and SHA-256 of the last line) is kept elsewhere and handed to `verify`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from runner.journal.record import MalformedRecordError, Record, from_line, is_sha256, line_hash
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last line that is known: its sequence (0 before the first) and SHA-256.
+
+    `closed` says that the writer ended in good order at this line, so that any line after it is foreign.
+    """
+
+    sequence: int
+    sha256: str
+    closed: bool = False
+
+    def to_bytes(self) -> bytes:
+        """What the file `head` holds: one canonical JSON object and a newline."""
+        members = {"closed": self.closed, "sequence": self.sequence, "sha256": self.sha256}
+        return json.dumps(members, separators=(",", ":"), sort_keys=True).encode() + b"\n"
+
+
+EMPTY = Head(0, GENESIS)
+
+
+class Fault(StrEnum):
+    """What is wrong with a chain."""
+
+    ALTERED = "altered"
+    MISSING = "missing"
+    REORDERED = "reordered"
+    DUPLICATE = "duplicate"
+    TRUNCATED = "truncated"  # the file ends in the middle of a line
+    SHORTER_THAN_HEAD = "shorter-than-head"
+    NOT_THE_HEAD = "not-the-head"
+    AFTER_CLOSE = "after-close"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The chain holds.
+
+    `after_head` counts the lines that follow the given head, which nothing outside vouches for; None when no head was
+    given, so that nobody knows whether whole lines are missing at the end.
+    """
+
+    head: Head
+    count: int
+    after_head: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The chain does not hold. `line` counts from 1; the `intact` lines before it are as they were written."""
+
+    line: int
+    fault: Fault
+    why: str
+    intact: int
+
+
+def head_from_bytes(content: bytes) -> Head:
+    """The head that a file `head` holds.
+
+    Raises:
+        ValueError: the content is not what `Head.to_bytes` writes.
+    """
+    try:
+        members = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the head is not JSON") from error
+    match members:
+        case {"closed": bool(closed), "sequence": int(sequence), "sha256": str(sha256)} if is_sha256(sha256):
+            head = Head(sequence, sha256, closed)
+        case _:
+            raise ValueError("the head lacks a member")
+    if sequence < 0 or head.to_bytes() != content:
+        raise ValueError("the head is not written as a journal writes it")
+    return head
+
+
+def link(record: Record, head: Head) -> tuple[Record, bytes, Head]:
+    """A record put after `head`: the record with its place in the chain, its line, and the new head.
+
+    `sequence` and `previous` of the record that comes in are of no account.
+    """
+    linked = replace(record, sequence=head.sequence + 1, previous=head.sha256)
+    line = linked.to_line()
+    return linked, line, Head(linked.sequence, line_hash(line))
+
+
+def intact(lines: Iterable[bytes]) -> Iterator[Record]:
+    """The records up to the first line that is broken, and none after it."""
+    at = EMPTY
+    for line in lines:
+        try:
+            record = from_line(line)
+        except MalformedRecordError:
+            return
+        if record.sequence != at.sequence + 1 or record.previous != at.sha256:
+            return
+        yield record
+        at = Head(record.sequence, line_hash(line))
+
+
+def verify(lines: Iterable[bytes], head: Head | None = None) -> Verified | Broken:
+    """Whether lines (each with its newline) are a whole chain, and one that holds the line that `head` names."""
+    remaining = iter(lines)
+    at = EMPTY
+    for line in remaining:
+        number = at.sequence + 1
+        if head is not None and head.closed and head.sequence < number:
+            why = f"the journal was closed at line {head.sequence}; somebody else wrote this"
+            return Broken(number, Fault.AFTER_CLOSE, why, at.sequence)
+        if not line.endswith(b"\n"):
+            return Broken(number, Fault.TRUNCATED, _why_truncated(number, head), at.sequence)
+        try:
+            record = from_line(line)
+        except MalformedRecordError as error:
+            return Broken(number, Fault.ALTERED, f"altered: {error}", at.sequence)
+        broken = _misplaced(record, at, remaining)
+        if broken is not None:
+            return broken
+        at = Head(record.sequence, line_hash(line))
+        if head is not None and head.sequence == at.sequence and head.sha256 != at.sha256:
+            why = "the line is well-formed, but the stored head names another: the journal was written anew"
+            return Broken(number, Fault.NOT_THE_HEAD, why, at.sequence - 1)
+    if head is None:
+        return Verified(at, at.sequence)
+    if head.sequence > at.sequence:
+        why = (
+            f"the journal ends after line {at.sequence}, but the stored head names line {head.sequence}: lines were cut"
+        )
+        return Broken(at.sequence + 1, Fault.SHORTER_THAN_HEAD, why, at.sequence)
+    if head.sequence == 0 and head.sha256 != GENESIS:
+        return Broken(1, Fault.NOT_THE_HEAD, "the stored head names no line, yet has a hash", at.sequence)
+    return Verified(replace(at, closed=head.closed), at.sequence, at.sequence - head.sequence)
+
+
+def _misplaced(record: Record, at: Head, later: Iterator[bytes]) -> Broken | None:
+    """What is wrong with a well-formed record after `at`. Reads `later` only when something is."""
+    expected = at.sequence + 1
+    if record.sequence <= at.sequence:
+        why = f"sequence {record.sequence} stands here again, where {expected} belongs"
+        return Broken(expected, Fault.DUPLICATE, why, at.sequence)
+    if record.sequence > expected:
+        if any(_sequence_of(line) == expected for line in later):
+            why = f"sequence {record.sequence} stands where {expected} belongs, which comes later"
+            return Broken(expected, Fault.REORDERED, why, at.sequence)
+        why = f"sequence {record.sequence} stands where {expected} belongs, which is nowhere in the file"
+        return Broken(expected, Fault.MISSING, why, at.sequence)
+    if record.previous != at.sha256:
+        why = "the line does not follow from the one before: one of the two was replaced"
+        return Broken(expected, Fault.ALTERED, why, at.sequence)
+    return None
+
+
+def _sequence_of(line: bytes) -> int | None:
+    try:
+        return from_line(line).sequence
+    except MalformedRecordError:
+        return None
+
+
+def _why_truncated(number: int, head: Head | None) -> str:
+    why = "the line has no end: the writer was stopped in the middle of it, or the file was cut"
+    if head is not None and head.sequence >= number:
+        return f"{why}; the stored head names line {head.sequence}, so lines that were durable are gone"
+    return why

@@ -1,0 +1,200 @@
+"""What a run has come to, as a fold over its records: pure, and the same for any beginning of a journal.
+
+`resume`, `status` and reports start from here; nothing else remembers what a run did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
+
+from runner.journal.record import Event, Json, Record
+
+Item = TypeVar("Item")
+
+
+class ContradictionError(ValueError):
+    """Raised for records that one writer cannot have written in this order; names the sequence."""
+
+    def __init__(self, record: Record, why: str) -> None:
+        super().__init__(f"line {record.sequence} ({record.event}): {why}")
+        self.sequence = record.sequence
+
+
+class RunPhase(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"  # or killed: a journal cannot tell the two apart, the lock can
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The intent to send is written and no answer is: whether the script ran is unknown."""
+
+    script_hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The script's answer, as the record's data has it."""
+
+    script_hash: str
+    at: datetime
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """The judgement of a step, as the record's data has it."""
+
+    at: datetime
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class HostProgress:
+    """One host. `scripts` by step: the last that was sent; `ended` is the data of host-ended, None until then."""
+
+    name: str
+    started_at: datetime
+    scripts: Mapping[str, Sent | Answered] = field(default_factory=lambda: MappingProxyType({}))
+    assessments: Mapping[str, Assessed] = field(default_factory=lambda: MappingProxyType({}))
+    ended: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run of one client.
+
+    Attributes:
+        started: data of run-started.
+        script_texts: data of script-named, by script hash.
+        overrides: data of each override.
+        ended: data of run-ended or run-interrupted.
+    """
+
+    run: str
+    client: str
+    phase: RunPhase
+    started_at: datetime
+    started: Mapping[str, Json]
+    last_at: datetime
+    hosts: Mapping[str, HostProgress] = field(default_factory=lambda: MappingProxyType({}))
+    script_texts: Mapping[str, Mapping[str, Json]] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: tuple[Mapping[str, Json], ...] = ()
+    ended: Mapping[str, Json] | None = None
+    resumed: int = 0
+
+    @property
+    def unsettled(self) -> tuple[tuple[str, str, Sent], ...]:
+        """Host, step and intent wherever an answer is missing: to be collected again before anything else."""
+        return tuple(
+            (host.name, step, script)
+            for host in self.hosts.values()
+            for step, script in host.scripts.items()
+            if isinstance(script, Sent)
+        )
+
+
+def fold(records: Iterable[Record]) -> RunState | None:
+    """The state after these records; None before run-started.
+
+    Raises:
+        ContradictionError: an answer without an intent, a host twice, a record of another run, and the like.
+    """
+    state: RunState | None = None
+    for record in records:
+        state = advance(state, record)
+    return state
+
+
+def advance(state: RunState | None, record: Record) -> RunState | None:
+    """The state after one more record; see `fold`."""
+    if state is None:
+        return _begin(record)
+    if (record.run, record.client) != (state.run, state.client):
+        raise ContradictionError(record, "it is of another run or client")
+    state = replace(state, last_at=record.time)
+    if record.event is Event.RUN_RESUMED:
+        return replace(state, phase=RunPhase.RUNNING, ended=None, resumed=state.resumed + 1)
+    if record.event is Event.TAIL_DROPPED:
+        return state
+    if state.phase is not RunPhase.RUNNING:
+        raise ContradictionError(record, f"the run had {state.phase} and was not resumed")
+    match record.event:
+        case Event.RUN_STARTED:
+            raise ContradictionError(record, "the run had started before")
+        case Event.RUN_ENDED:
+            return replace(state, phase=RunPhase.ENDED, ended=record.data)
+        case Event.RUN_INTERRUPTED:
+            return replace(state, phase=RunPhase.INTERRUPTED, ended=record.data)
+        case Event.OVERRIDE:
+            return replace(state, overrides=(*state.overrides, record.data))
+        case Event.SCRIPT_NAMED:
+            return replace(state, script_texts=_with(state.script_texts, _script(record), record.data))
+        case _:
+            return _advance_host(state, record)
+
+
+def _begin(record: Record) -> RunState | None:
+    match record.event:
+        case Event.TAIL_DROPPED:
+            return None
+        case Event.RUN_STARTED:
+            return RunState(record.run, record.client, RunPhase.RUNNING, record.time, record.data, record.time)
+        case _:
+            raise ContradictionError(record, "the run had not started")
+
+
+def _advance_host(state: RunState, record: Record) -> RunState:
+    if record.host is None:
+        raise ContradictionError(record, "it names no host")
+    host = state.hosts.get(record.host)
+    if record.event is Event.HOST_STARTED:
+        if host is not None and host.ended is None and not state.resumed:
+            raise ContradictionError(record, f"{record.host} had started before")
+        # What a resumed run had learnt of the host stays: an intent without an answer above all.
+        again = HostProgress(record.host, record.time) if host is None else replace(host, ended=None)
+        return replace(state, hosts=_with(state.hosts, record.host, again))
+    if host is None:
+        raise ContradictionError(record, f"{record.host} had not started")
+    if host.ended is not None:
+        raise ContradictionError(record, f"{record.host} had ended")
+    return replace(state, hosts=_with(state.hosts, record.host, _next(host, record)))
+
+
+def _next(host: HostProgress, record: Record) -> HostProgress:
+    if record.event is Event.HOST_ENDED:
+        return replace(host, ended=record.data)
+    if record.step is None:
+        raise ContradictionError(record, "it names no step")
+    match record.event:
+        case Event.SCRIPT_SENDING:
+            return replace(host, scripts=_with(host.scripts, record.step, Sent(_script(record), record.time)))
+        case Event.SCRIPT_ANSWERED:
+            sent = host.scripts.get(record.step)
+            if not isinstance(sent, Sent) or sent.script_hash != _script(record):
+                raise ContradictionError(record, "no intent to send this script stands before it")
+            answer = Answered(sent.script_hash, record.time, record.data)
+            return replace(host, scripts=_with(host.scripts, record.step, answer))
+        case Event.STEP_ASSESSED:
+            return replace(host, assessments=_with(host.assessments, record.step, Assessed(record.time, record.data)))
+        case _:
+            raise ContradictionError(record, "this event does not concern a step")
+
+
+def _script(record: Record) -> str:
+    if record.script_hash is None:
+        raise ContradictionError(record, "it names no script hash")
+    return record.script_hash
+
+
+def _with(mapping: Mapping[str, Item], key: str, value: Item) -> Mapping[str, Item]:
+    return MappingProxyType({**mapping, key: value})

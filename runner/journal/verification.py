@@ -1,0 +1,73 @@
+"""Whether a journal on disk is what was written: needs the file, and for its end the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from runner.journal import chain
+from runner.journal.chain import Broken, Fault, Head, Verified
+from runner.journal.errors import JournalUnreadable
+from runner.journal.location import HEAD
+from runner.journal.record import Record
+
+_MAX_HEAD_BYTES = 4096
+
+
+def stored_head(path: Path) -> Head | None:
+    """The head in the file beside a journal; None when there is no such file.
+
+    Raises:
+        ValueError: the file holds something else.
+        OSError: it may not be read.
+    """
+    try:
+        with (path.parent / HEAD).open("rb") as file:
+            content = file.read(_MAX_HEAD_BYTES)
+    except FileNotFoundError:
+        return None
+    return chain.head_from_bytes(content)
+
+
+def verify(path: Path, head: Head | None = None) -> Verified | Broken:
+    """Whether the journal at `path` is whole.
+
+    Arguments:
+        head: one that was kept elsewhere; without it, the file `head` beside the journal. Without either, `after_head`
+            of the answer is None: that no whole lines are missing at the end is then not known.
+
+    Raises:
+        JournalUnreadable: the file is missing or may not be read.
+    """
+    with _lines(path) as lines:
+        try:
+            known = stored_head(path) if head is None else head
+        except ValueError as error:
+            found = chain.verify(lines)
+            if isinstance(found, Broken):
+                return found
+            why = f"the file {HEAD} beside the journal cannot be read ({error}), so its end is not known"
+            return Broken(found.count, Fault.NOT_THE_HEAD, why, found.count)
+        return chain.verify(lines, known)
+
+
+def read_intact(path: Path) -> tuple[Record, ...]:
+    """The records up to the first broken line; `verify` says whether there is one.
+
+    Raises:
+        JournalUnreadable: as for `verify`.
+    """
+    with _lines(path) as lines:
+        return tuple(chain.intact(lines))
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        what = f"the journal cannot be read: {error.strerror}"
+        raise JournalUnreadable(path, what, "Name the file journal.jsonl of a run, as its owner.") from error

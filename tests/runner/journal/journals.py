@@ -1,0 +1,108 @@
+"""A journal as a run writes it, with a clock that ticks by itself and disks that fail on request."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from runner.journal.record import Event, Phase
+from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
+from runner.redaction import Redactor
+
+SCRIPT = "5c" * 32
+
+
+def ticking() -> Clock:
+    """Each look at the clock is a millisecond later; monotonic time stands still."""
+    start = datetime(2026, 11, 24, 2, 40, tzinfo=UTC)
+    count = iter(range(1_000_000))
+    return Clock(now=lambda: start + timedelta(milliseconds=next(count)), monotonic=lambda: 0.0)
+
+
+def opened(
+    state: Path,
+    *,
+    run: str = "r1",
+    client: str = "alpha",
+    redactor: Redactor | None = None,
+    clock: Clock | None = None,
+    disk: Disk | None = None,
+) -> JournalWriter:
+    return open_journal(
+        state,
+        run=run,
+        client=client,
+        actor="ops@desk",
+        redactor=redactor or Redactor(),
+        clock=clock or ticking(),
+        disk=disk,
+    )
+
+
+def write_audit(journal: JournalWriter) -> None:
+    """Two hosts: EX1 answers and is judged, EX2 is sent a script and gives no answer before Ctrl-C."""
+    journal.record(Phase.RUN, Event.RUN_STARTED, data={"playbook": "exchange-audit"})
+    journal.record(Phase.RUN, Event.OVERRIDE, data={"option": "--allow-cleartext"})
+    journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=SCRIPT, data={"name": "version", "text": "Get-Item"})
+    for host in ("EX1", "EX2"):
+        journal.record(Phase.CONNECT, Event.HOST_STARTED, host=host)
+        journal.record(Phase.COLLECT, Event.SCRIPT_SENDING, host=host, step="version", script_hash=SCRIPT, durable=True)
+    answer = {"outcome": "completed", "objects": 1}
+    journal.record(Phase.COLLECT, Event.SCRIPT_ANSWERED, host="EX1", step="version", script_hash=SCRIPT, data=answer)
+    journal.record(Phase.ASSESS, Event.STEP_ASSESSED, host="EX1", step="version", data={"verdict": "ok"})
+    journal.record(Phase.COLLECT, Event.HOST_ENDED, host="EX1", data={"outcome": "compliant"})
+    journal.record(Phase.RUN, Event.RUN_INTERRUPTED, data={"signal": "SIGINT"}, durable=True)
+
+
+class CountingDisk:
+    """Counts what reaches the disk."""
+
+    def __init__(self) -> None:
+        self.fsyncs = 0
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        return os.write(descriptor, data)
+
+    def fsync(self, descriptor: int) -> None:
+        self.fsyncs += 1
+
+
+class FullDisk(CountingDisk):
+    """Takes `room` bytes, then says that it is full."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = os.write(descriptor, data[: self.room])
+        self.room -= taken
+        return taken
+
+
+class MiserlyDisk(CountingDisk):
+    """Takes seven bytes of a line at a time, as a system call may; the head is written at once."""
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        return os.write(descriptor, data if data.startswith(b'{"closed"') else data[:7])
+
+
+class InterruptedDisk(CountingDisk):
+    """Ctrl-C strikes once, after some bytes of one write have gone out."""
+
+    def __init__(self, taken: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self.taken = taken
+        self.armed = False
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        if not self.armed:
+            return os.write(descriptor, data)
+        self.armed = False
+        os.write(descriptor, data[: self.taken(data)])
+        raise KeyboardInterrupt

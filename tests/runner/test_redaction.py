@@ -1,0 +1,172 @@
+"""No registered secret passes the redactor, in no spelling and at no depth."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape, quoteattr
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from runner.redaction import PLACEHOLDER, Redactor, SecretTooShortError
+
+secrets = st.text(st.characters(codec="utf-8"), min_size=4, max_size=16) | st.text(
+    "aA1'\"&<%+/ \\é😀", min_size=4, max_size=8
+)
+
+
+def base64_forms(raw: bytes) -> list[str]:
+    """As the standard library writes it within longer data, at each alignment."""
+    longer = [b"\xa5" * before + raw + b"\x5a" * after for before in range(3) for after in range(3)]
+    return [form(data).decode() for data in longer for form in (base64.b64encode, base64.urlsafe_b64encode)]
+
+
+def base64_cores(raw: bytes) -> Iterator[str]:
+    """What must not be left: the characters that do not change with what stands around the secret."""
+    for before in range(3):
+        one = base64.b64encode(b"\x00" * before + raw + b"\x00" * 3).decode()
+        other = base64.b64encode(b"\xff" * before + raw + b"\xff" * 3).decode()
+        yield "".join(left for left, right in zip(one, other, strict=True) if left == right)
+
+
+def forms(secret: str) -> list[str]:
+    """Every spelling that the redactor promises to find, each made by somebody else's encoder."""
+    utf8, utf16 = secret.encode(), secret.encode("utf-16-le")
+    return [
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        urllib.parse.quote(secret),
+        urllib.parse.quote(secret, safe=""),
+        urllib.parse.quote_plus(secret),
+        urllib.parse.quote(secret, safe="").lower() if secret.islower() else urllib.parse.quote(secret, safe="/:@"),
+        "".join(f"%{byte:02x}" for byte in utf8),
+        escape(secret),
+        html.escape(secret),
+        quoteattr(secret)[1:-1],
+        "".join(f"&#{ord(character)};" for character in secret),
+        "".join(f"&#x{ord(character):X};" for character in secret),
+        secret.replace("'", "''"),
+        utf8.hex(),
+        utf8.hex().upper(),
+        utf16.hex(),
+        utf8.hex("-").upper(),
+        utf8.decode("latin-1"),
+        utf16.decode("latin-1"),
+        *base64_forms(utf8),
+        *base64_forms(utf16),
+    ]
+
+
+def texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for key, member in value.items():
+                yield from texts(key)
+                yield from texts(member)
+        case list() | tuple():
+            for member in value:
+                yield from texts(member)
+        case _:
+            yield repr(value)
+
+
+def made(*known: str) -> Redactor:
+    redactor = Redactor()
+    for secret in known:
+        redactor.register(secret)
+    return redactor
+
+
+@given(secrets, st.data())
+@settings(max_examples=120, deadline=None)
+def test_no_spelling_of_a_secret_passes_in_any_nested_value(secret: str, data: st.DataObject) -> None:
+    spelt = st.sampled_from(forms(secret))
+    # A letter or digit beside Base64 would shift it; around it stands what no form contains.
+    noise = st.text("~|\n", max_size=3)
+    leaves = st.builds(lambda left, form, right: left + form + right, noise, spelt, noise)
+    nested = st.recursive(
+        leaves | st.integers() | st.none(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.tuples(inner, inner)
+            | st.dictionaries(leaves | st.text(), inner, max_size=3)
+        ),
+        max_leaves=6,
+    )
+    left = list(texts(made(secret).redact(data.draw(nested))))
+    cores = {core for raw in (secret.encode(), secret.encode("utf-16-le")) for core in base64_cores(raw)}
+    for text in left:
+        assert not any(form in text for form in forms(secret))
+        assert not any(core in text for core in cores)
+
+
+@given(secrets)
+@settings(max_examples=80, deadline=None)
+def test_every_spelling_is_replaced_whole(secret: str) -> None:
+    redactor = made(secret)
+    assume("|" not in secret)
+    wrapped = base64_forms(secret.encode()) + base64_forms(secret.encode("utf-16-le"))
+    for form in forms(secret):
+        if form not in wrapped:
+            assert redactor.redact_text(f"|{form}|") == f"|{PLACEHOLDER}|", form
+
+
+@given(st.lists(secrets, min_size=2, max_size=4), st.text(max_size=10))
+@settings(max_examples=80, deadline=None)
+def test_secrets_that_overlap_leave_nothing_of_each_other(known: list[str], around: str) -> None:
+    left = made(*known).redact_text(around.join(known) + "".join(known))
+    assert not any(secret in left for secret in known)
+
+
+def test_the_end_of_an_overlapping_secret_does_not_remain() -> None:
+    assert made("abcdef", "defghi").redact_text("<abcdefghi>") == f"<{PLACEHOLDER}>"
+    assert made("aaaa").redact_text("<aaaaaaa>") == f"<{PLACEHOLDER}>"
+
+
+def test_a_secret_put_together_by_taking_another_out_does_not_remain() -> None:
+    assert "x***y" not in made("hunter2", "x***y").redact_text("xhunter2y")
+
+
+def test_a_secret_in_a_key_a_number_a_time_or_bytes_does_not_pass() -> None:
+    redactor = made("20261124", "Hunter-2", "2026-11-24")
+    value = {"Hunter-2": 20261124, "at": datetime(2026, 11, 24, tzinfo=UTC), "raw": "é Hunter-2".encode(), "n": 7}
+    assert redactor.redact(value) == {PLACEHOLDER: PLACEHOLDER, "at": PLACEHOLDER, "raw": b"***", "n": 7}
+    assert redactor.redact("Hunter-2".encode("utf-16-le")) == b"***"
+
+
+def test_keys_that_become_equal_are_told_apart() -> None:
+    assert made("one1", "two2").redact({"one1": 1, "two2": 2}) == {PLACEHOLDER: 1, f"{PLACEHOLDER}#2": 2}
+
+
+def test_a_basic_authorization_header_does_not_pass() -> None:
+    header = "Basic " + base64.b64encode(b"DOMAIN\\ops:Tr0ub4dor&3").decode()
+    assert "VHIwdWI0ZG9yJj" not in made("Tr0ub4dor&3").redact_text(header)
+    assert made("Tr0ub4dor&3").redact_text(header).startswith("Basic RE9NQUlOXG9wczp"[:12])
+
+
+def test_what_holds_no_secret_comes_back_equal() -> None:
+    value = {"a": ["text", 1, 2.5, None, True], "b": ({"c": b"\x00"},), "t": datetime(2026, 1, 1, tzinfo=UTC)}
+    assert made("correct horse").redact(value) == value
+
+
+def test_a_secret_registered_later_is_kept_out_from_then_on() -> None:
+    redactor = Redactor()
+    assert redactor.redact_text("pa55word") == "pa55word"
+    redactor.register("pa55word")
+    assert redactor.redact_text("pa55word") == PLACEHOLDER
+
+
+@pytest.mark.parametrize("short", ["", "a", "abc"])
+def test_a_secret_too_short_to_keep_out_is_refused_without_being_quoted(short: str) -> None:
+    with pytest.raises(SecretTooShortError) as raised:
+        Redactor().register(short)
+    assert "abc" not in str(raised.value)
