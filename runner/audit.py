@@ -1,0 +1,283 @@
+"""What an audit comes to: per step, per host, for the fleet. Pure: values in, values out.
+
+    Assessment -> StepAudit -> HostAudit -> FleetAudit -> report, exit status
+
+A host that could not be worked with is a HostAudit like every other: it has a row, a verdict and a next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
+from runner.transport.failures import Cause, Failure
+
+WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
+_NEVER_ASKED = frozenset({Cause.CREDENTIAL, Cause.INTERRUPTED})
+
+
+class Outcome(StrEnum):
+    """What became of the work on one host. The verdict says how the server is, this says whether that is all of it."""
+
+    COMPLIANT = "compliant"  # every step answered and nothing is left to do
+    FINDINGS = "findings"  # every step answered and something is left to do
+    UNKNOWN = "unknown"  # at least one step could not be judged, however bad the others are
+    UNREACHABLE = "unreachable"  # no session
+    FAILED = "failed"  # the controller did not get as far as asking: no credential, or interrupted
+
+
+class ExitStatus(IntEnum):
+    """The exit status of `exrun audit`; where several apply, the highest."""
+
+    WELL = 0
+    FINDINGS = 1
+    NOT_ALL_JUDGED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StepAudit:
+    """One step on one host. `step` is its id in the playbook, `action` what it ran."""
+
+    step: str
+    action: str
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class HostFinding:
+    """A finding and the step and action that it comes from."""
+
+    step: str
+    action: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCount:
+    """How many steps were known how well."""
+
+    probed: int = 0
+    predicted: int = 0
+    not_knowable: int = 0
+
+    @property
+    def steps(self) -> int:
+        """All steps that were to be judged."""
+        return self.probed + self.predicted + self.not_knowable
+
+    def __add__(self, other: CoverageCount) -> CoverageCount:
+        return CoverageCount(
+            self.probed + other.probed, self.predicted + other.predicted, self.not_knowable + other.not_knowable
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HostAudit:
+    """One row of the report.
+
+    Attributes:
+        why: the reason for the verdict in one sentence; may quote the server and is tainted.
+        next: what to do now; empty where nothing is to be done.
+        product: product, cumulative update and update; empty where that is not known.
+        findings: worst first.
+        requests: HTTP requests sent.
+        seconds: on the controller's monotonic clock.
+    """
+
+    name: str
+    client: str
+    outcome: Outcome
+    verdict: Verdict
+    why: str
+    next: str
+    product: str
+    steps: tuple[StepAudit, ...]
+    findings: tuple[HostFinding, ...]
+    coverage: CoverageCount
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Totals. Every outcome, verdict and severity has a count, zero included."""
+
+    hosts: int
+    outcomes: Mapping[Outcome, int]
+    verdicts: Mapping[Verdict, int]
+    severities: Mapping[Severity, int]
+    coverage: CoverageCount
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAudit:
+    """One audit. `hosts` stand worst first; `catalogue_as_of` is the day of the build tables that judged them."""
+
+    run: str
+    catalogue_as_of: date
+    hosts: tuple[HostAudit, ...]
+    summary: Summary
+
+
+def host_verdict(assessments: Iterable[Assessment]) -> Verdict:
+    """What one server comes to: the worst that any action says.
+
+    Without any assessment nothing is known. A host without Exchange stays `not-exchange` where its Windows is in
+    order, because `ok` would be read as a healthy Exchange server.
+    """
+    verdicts = {assessment.verdict for assessment in assessments}
+    if not verdicts:
+        return Verdict.UNKNOWN
+    worst = min(verdicts, key=_rank)
+    return Verdict.NOT_EXCHANGE if worst is Verdict.OK and Verdict.NOT_EXCHANGE in verdicts else worst
+
+
+def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, seconds: float) -> HostAudit:
+    """The row of a host with which a session was held.
+
+    Args:
+        steps: in the order of the playbook; each that gave no answer is there with its assessment `unknown`.
+        requests: HTTP requests sent.
+        seconds: how long the host took.
+    """
+    verdict = host_verdict(step.assessment for step in steps)
+    deciding = [step for step in steps if step.assessment.verdict is verdict]
+    rest = [step for step in steps if step.assessment.verdict is not verdict]
+    findings = tuple(sorted(_findings(steps), key=lambda found: found.finding.severity.rank))
+    return HostAudit(
+        name=name,
+        client=client,
+        outcome=_outcome(steps, verdict, findings),
+        verdict=verdict,
+        why="; ".join(dict.fromkeys(step.assessment.summary for step in deciding)) or "no step was run on this host",
+        next=_next(deciding) or _next(rest) or ("" if steps else "Give the playbook a step that concerns this host"),
+        product=_product(step.assessment.facts for step in steps),
+        steps=tuple(steps),
+        findings=findings,
+        coverage=_coverage(steps),
+        requests=requests,
+        seconds=seconds,
+    )
+
+
+def not_reached(name: str, client: str, failure: Failure, steps_due: int, requests: int, seconds: float) -> HostAudit:
+    """The row of a host with which no session came about.
+
+    Args:
+        failure: why; its message may quote the server.
+        steps_due: how many steps the playbook has: none of them could be known.
+        requests: HTTP requests sent before it failed.
+        seconds: how long was tried.
+    """
+    return HostAudit(
+        name=name,
+        client=client,
+        outcome=Outcome.FAILED if failure.cause in _NEVER_ASKED else Outcome.UNREACHABLE,
+        verdict=Verdict.UNREACHABLE,
+        why=f"{failure.cause}: {failure.message}",
+        next=failure.next,
+        product="",
+        steps=(),
+        findings=(),
+        coverage=CoverageCount(not_knowable=steps_due),
+        requests=requests,
+        seconds=seconds,
+    )
+
+
+def fleet_audit(run: str, catalogue_as_of: date, hosts: Iterable[HostAudit]) -> FleetAudit:
+    """The whole audit: rows worst first, with their totals."""
+    ordered = worst_first(hosts)
+    return FleetAudit(run, catalogue_as_of, ordered, summarise(ordered))
+
+
+def of_client(audit: FleetAudit, client: str) -> FleetAudit:
+    """The part of an audit that one client may see: its own hosts, and totals of these alone."""
+    return fleet_audit(audit.run, audit.catalogue_as_of, (host for host in audit.hosts if host.client == client))
+
+
+def worst_first(hosts: Iterable[HostAudit]) -> tuple[HostAudit, ...]:
+    """By verdict, then the worst finding, then client and name: the same order however the hosts came in."""
+    return tuple(sorted(hosts, key=_badness))
+
+
+def summarise(hosts: Sequence[HostAudit]) -> Summary:
+    """The totals of these hosts."""
+    severities = [found.finding.severity for host in hosts for found in host.findings]
+    return Summary(
+        hosts=len(hosts),
+        outcomes=MappingProxyType({each: sum(host.outcome is each for host in hosts) for each in Outcome}),
+        verdicts=MappingProxyType({each: sum(host.verdict is each for host in hosts) for each in Verdict}),
+        severities=MappingProxyType({each: severities.count(each) for each in Severity}),
+        coverage=sum((host.coverage for host in hosts), CoverageCount()),
+        requests=sum(host.requests for host in hosts),
+    )
+
+
+def exit_status(hosts: Iterable[HostAudit]) -> ExitStatus:
+    """0 where all is well, 1 for findings, 3 where a host is unreachable, unknown or failed; the highest that applies.
+
+    A host can be vulnerable and not wholly known: it has the verdict of the one and the exit status of the other.
+    """
+    return max((_status(host.outcome) for host in hosts), default=ExitStatus.WELL)
+
+
+def _status(outcome: Outcome) -> ExitStatus:
+    match outcome:
+        case Outcome.COMPLIANT:
+            return ExitStatus.WELL
+        case Outcome.FINDINGS:
+            return ExitStatus.FINDINGS
+        case Outcome.UNKNOWN | Outcome.UNREACHABLE | Outcome.FAILED:
+            return ExitStatus.NOT_ALL_JUDGED
+
+
+def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
+    open_ends = {Verdict.UNKNOWN, Verdict.UNREACHABLE}
+    if not steps or any(step.assessment.verdict in open_ends for step in steps):
+        return Outcome.UNKNOWN
+    if verdict in WELL and all(found.finding.severity is Severity.INFO for found in findings):
+        return Outcome.COMPLIANT
+    return Outcome.FINDINGS
+
+
+def _findings(steps: Iterable[StepAudit]) -> Iterable[HostFinding]:
+    return (HostFinding(step.step, step.action, finding) for step in steps for finding in step.assessment.findings)
+
+
+def _next(steps: Sequence[StepAudit]) -> str:
+    worst = sorted((found.finding for found in _findings(steps)), key=lambda finding: finding.severity.rank)
+    return next((finding.next for finding in worst if finding.next), "")
+
+
+def _product(facts_of_steps: Iterable[Facts]) -> str:
+    """From the facts `product`, `cu` and `update`, which exchange.version declares."""
+    for facts in facts_of_steps:
+        product = facts.get("product")
+        if isinstance(product, str) and product:
+            further = [part for part in (facts.get("cu"), facts.get("update")) if isinstance(part, str) and part]
+            return " ".join([f"Exchange Server {product}", *further])
+    return ""
+
+
+def _coverage(steps: Sequence[StepAudit]) -> CoverageCount:
+    known = [step.assessment.coverage for step in steps]
+    return CoverageCount(
+        probed=known.count(Coverage.PROBED),
+        predicted=known.count(Coverage.PREDICTED),
+        not_knowable=known.count(Coverage.NOT_KNOWABLE),
+    )
+
+
+def _badness(host: HostAudit) -> tuple[int, int, str, str, str, str]:
+    severity = min((found.finding.severity.rank for found in host.findings), default=len(Severity))
+    return (host.verdict.rank, severity, host.client.casefold(), host.client, host.name.casefold(), host.name)
+
+
+def _rank(verdict: Verdict) -> int:
+    return verdict.rank
