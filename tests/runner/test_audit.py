@@ -41,7 +41,7 @@ assessments = st.builds(
     coverage=st.sampled_from(Coverage),
 )
 steps = st.lists(st.builds(StepAudit, st.just("step"), st.just("exchange.patch"), assessments), max_size=4)
-names = st.text(min_size=1, max_size=6)
+names = st.one_of(st.sampled_from(["EX1", "ex1", "Ex1"]), st.text(min_size=1, max_size=6))
 answered = st.builds(judged, names, st.sampled_from(["alpha", "beta"]), steps, st.integers(0, 20), st.floats(0, 9))
 failures = st.builds(Failure, st.sampled_from(Cause), st.text(), st.text(min_size=1))
 silent = st.builds(not_reached, names, st.sampled_from(["alpha", "beta"]), failures, st.just(3), st.just(1), st.just(1))

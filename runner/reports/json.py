@@ -1,0 +1,189 @@
+"""The audit as one JSON object for programs. Its schema is published in docs/reference/schemas/audit.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from playbooks.findings import Coverage, Severity, Verdict
+from runner.audit import CoverageCount, FleetAudit, HostAudit, HostFinding, Outcome, StepAudit, Summary
+
+SCHEMA: Literal["exrun.audit/1"] = "exrun.audit/1"
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Member(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CatalogueMember(_Member):
+    """The tables that judged."""
+
+    as_of: date = Field(description="day of the newest source of the build tables")
+
+
+class FindingMember(_Member):
+    """One thing that somebody should know or do."""
+
+    id: str = Field(description="stable and dotted, such as exchange.patch.vulnerable")
+    step: str = Field(description="id of the step in the playbook")
+    action: str
+    severity: Severity
+    title: str
+    evidence: list[str] = Field(description="what was seen; text of the server, never to be trusted")
+    next: str = Field(description="what to do now; empty only for info")
+
+
+class StepMember(_Member):
+    """What one step came to."""
+
+    step: str
+    action: str
+    verdict: Verdict
+    summary: str
+    coverage: Coverage
+
+
+class CoverageMember(_Member):
+    """How many steps were known how well."""
+
+    probed: Count
+    predicted: Count
+    not_knowable: Count
+
+
+class HostMember(_Member):
+    """One server. Those that gave no answer are here too."""
+
+    name: str
+    client: str
+    outcome: Outcome
+    verdict: Verdict
+    product: str = Field(description="product, cumulative update and update; empty where unknown")
+    why: str
+    next: str
+    findings: list[FindingMember] = Field(description="worst first")
+    steps: list[StepMember] = Field(description="in the order of the playbook")
+    coverage: CoverageMember
+    requests: Count = Field(description="HTTP requests sent")
+    seconds: float = Field(ge=0)
+
+
+class SummaryMember(_Member):
+    """Totals."""
+
+    hosts: Count
+    outcomes: dict[Outcome, Count]
+    verdicts: dict[Verdict, Count]
+    severities: dict[Severity, Count]
+    coverage: CoverageMember
+    requests: Count
+
+
+class AuditDocument(_Member):
+    """The result of `exrun audit --format json`. A member is only ever added within one number of `schema`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    schema_: Literal["exrun.audit/1"] = Field(alias="schema")
+    run: str
+    catalogue: CatalogueMember
+    hosts: list[HostMember] = Field(description="worst first")
+    summary: SummaryMember
+
+
+@dataclass(frozen=True, slots=True)
+class JsonReport:
+    """One object, indented, ASCII only: no control character and no look-alike of a server stands raw in it."""
+
+    def render(self, audit: FleetAudit) -> str:
+        """See Report. A lone surrogate, which is no text, becomes U+FFFD."""
+        members = document(audit).model_dump(mode="json")
+        return json.dumps(members, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f") + "\n"
+
+
+def document(audit: FleetAudit) -> AuditDocument:
+    """The audit as the published schema has it."""
+    return AuditDocument(
+        schema=SCHEMA,
+        run=_text(audit.run),
+        catalogue=CatalogueMember(as_of=audit.catalogue_as_of),
+        hosts=[_host(host) for host in audit.hosts],
+        summary=_summary(audit.summary),
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of what JsonReport writes."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **AuditDocument.model_json_schema(mode="serialization"),
+    }
+
+
+def schema_text() -> str:
+    """The schema as docs/reference/schemas/audit.json has it."""
+    return json.dumps(schema(), indent=2, sort_keys=True) + "\n"
+
+
+def _host(host: HostAudit) -> HostMember:
+    return HostMember(
+        name=_text(host.name),
+        client=_text(host.client),
+        outcome=host.outcome,
+        verdict=host.verdict,
+        product=_text(host.product),
+        why=_text(host.why),
+        next=_text(host.next),
+        findings=[_finding(found) for found in host.findings],
+        steps=[_step(step) for step in host.steps],
+        coverage=_coverage(host.coverage),
+        requests=host.requests,
+        seconds=round(host.seconds, 3),
+    )
+
+
+def _finding(found: HostFinding) -> FindingMember:
+    return FindingMember(
+        id=_text(found.finding.id),
+        step=_text(found.step),
+        action=_text(found.action),
+        severity=found.finding.severity,
+        title=_text(found.finding.title),
+        evidence=[_text(line) for line in found.finding.evidence],
+        next=_text(found.finding.next),
+    )
+
+
+def _step(step: StepAudit) -> StepMember:
+    return StepMember(
+        step=_text(step.step),
+        action=_text(step.action),
+        verdict=step.assessment.verdict,
+        summary=_text(step.assessment.summary),
+        coverage=step.assessment.coverage,
+    )
+
+
+def _coverage(count: CoverageCount) -> CoverageMember:
+    return CoverageMember(probed=count.probed, predicted=count.predicted, not_knowable=count.not_knowable)
+
+
+def _summary(summary: Summary) -> SummaryMember:
+    return SummaryMember(
+        hosts=summary.hosts,
+        outcomes=dict(summary.outcomes),
+        verdicts=dict(summary.verdicts),
+        severities=dict(summary.severities),
+        coverage=_coverage(summary.coverage),
+        requests=summary.requests,
+    )
+
+
+def _text(tainted: str) -> str:
+    # PSRP can carry half a surrogate pair, which neither UTF-8 nor strict JSON readers take.
+    return tainted.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,0 +1,80 @@
+"""The verdict table for people at a terminal."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from playbooks.findings import Verdict
+from runner.audit import WELL, FleetAudit, HostAudit
+from runner.reports.wording import probed, totals
+from runner.terminal import visible
+
+CELL = 300  # characters of one cell: a server's words must not push the other rows off the screen
+_GRAVE = frozenset({Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """Server, product, verdict, why and next step, worst first; then the totals.
+
+    Attributes:
+        width: columns of the terminal.
+        colour: whether to write colours; the caller knows of NO_COLOR and whether a terminal reads this.
+    """
+
+    width: int = 120
+    colour: bool = False
+
+    def render(self, audit: FleetAudit) -> str:
+        """See Report. Without `colour` the text holds no escape sequence at all."""
+        written = io.StringIO()
+        console = Console(
+            file=written,
+            width=self.width,
+            height=100,
+            force_terminal=self.colour,
+            color_system="standard" if self.colour else None,
+            no_color=not self.colour,
+            legacy_windows=False,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            _environ={},  # what the caller decided must not change with COLUMNS, TERM or FORCE_COLOR
+        )
+        if audit.hosts:
+            console.print(_table(audit))
+        console.print(Text(totals(audit.summary)))
+        console.print(Text(f"catalogue as of {audit.catalogue_as_of.isoformat()}; {probed(audit.summary.coverage)}"))
+        console.print(Text(f"run {visible(audit.run, CELL)}"))
+        return written.getvalue()
+
+
+def _table(audit: FleetAudit) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("SERVER", "PRODUCT", "VERDICT", "WHY", "NEXT STEP"):
+        table.add_column(heading, overflow="fold")
+    several = len({host.client for host in audit.hosts}) > 1
+    for host in audit.hosts:
+        table.add_row(
+            _text(f"{host.client}/{host.name}" if several else host.name),
+            _text(host.product or "-"),
+            Text(host.verdict.value, style=_style(host)),
+            _text(host.why),
+            _text(host.next or "-"),
+        )
+    return table
+
+
+def _text(tainted: str) -> Text:
+    return Text(visible(tainted, CELL))
+
+
+def _style(host: HostAudit) -> str:
+    if host.verdict in _GRAVE:
+        return "bold red"
+    return "green" if host.verdict in WELL else "yellow"

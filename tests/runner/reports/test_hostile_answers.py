@@ -1,0 +1,188 @@
+"""Whatever a server says, a report shows it as text: no escape, no reordering, no markup, no HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import date
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playbooks.findings import Assessment, Finding, Severity, Verdict
+from runner.audit import FleetAudit, StepAudit, fleet_audit, judged, not_reached
+from runner.reports.html import LIMIT, HtmlReport
+from runner.reports.json import JsonReport
+from runner.reports.table import CELL, TableReport
+from runner.terminal import visible
+from runner.transport.failures import Cause, Failure
+
+HOSTILE = [
+    "\x1b[2J\x1b[1;1Hall servers ok",
+    "\x1b]0;title\x07",
+    "\x1b]8;;http://evil.example/\x1b\\click\x1b]8;;\x1b\\",
+    "\x9b31mred",
+    "\r\nEX9  ok",
+    "a\u2028b\u2029c\x85d\x0be\x0cf",
+    "\u202egnp.exe",
+    "\u2066abc\u2069\u200f\u061c",
+    "zero\u200bwidth\ufefftag\U000e0041",
+    "half \ud800 a surrogate \udfff",
+    "nul\x00del\x7f",
+    "[bold red]markup[/bold red] [link=http://evil.example]x[/link] :smile: [/]",
+    "[/nothing open",
+    "<script>alert(1)</script>",
+    "</style><img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='x",
+    "<!-- comment --> <![CDATA[x]]> <?php ?>",
+    "{{ 7*7 }} {% raw %} {# #}",
+    "&lt;b&gt; &#60;i&#62;",
+    "=cmd|' /C calc'!A0",
+    "x" * 100_000,
+    "Å server 服务器 сервер שרת 🙂",
+]
+hostile = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(st.characters(), max_size=30),
+    st.text(st.sampled_from("\x1b[]m0;\x07\x9b<>&\"'\u202e\u2066\ud800/{%}\r\n\tab"), max_size=30),
+)
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def answering(text: str) -> FleetAudit:
+    """An audit in which everything that can come from outside is `text`."""
+    finding = Finding(text, Severity.HIGH, text, (text,), text)
+    steps = [StepAudit(text, text, Assessment(Verdict.VULNERABLE, text, (finding,), {"product": text or "-"}))]
+    return fleet_audit(
+        text,
+        date(2026, 4, 2),
+        [
+            judged(text, text, steps, requests=8, seconds=1),
+            not_reached("EX2", "beta", Failure(Cause.PROTOCOL, text, text), steps_due=1, requests=1, seconds=1),
+        ],
+    )
+
+
+def unshown(text: str) -> set[str]:
+    """Characters that steer a display instead of showing on it; our own line ends apart."""
+    return {
+        each for each in text if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and each != "\n"
+    }
+
+
+class Structure(HTMLParser):
+    """The tags with their attributes, comments and declarations of a page, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.marks: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.marks.append(f"<{tag} {attrs}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.marks.append(f"</{tag}>")
+
+    def handle_comment(self, data: str) -> None:
+        self.marks.append(f"<!--{data}")
+
+    def handle_pi(self, data: str) -> None:
+        self.marks.append(f"<?{data}")
+
+    def unknown_decl(self, data: str) -> None:
+        self.marks.append(f"<![{data}")
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_strings_of_this_page_would_steer_a_terminal_or_a_browser_if_let_through() -> None:
+    assert len({each for text in HOSTILE for each in unshown(text)}) > 15
+    assert Structure("".join(HOSTILE)).marks
+
+
+@settings(max_examples=150)
+@given(hostile)
+def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
+    shown = visible(text)
+    assert unshown(shown) == set()
+    assert "\n" not in shown
+
+
+@given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"])))
+@settings(max_examples=60)
+def test_letters_of_every_script_stay_as_they_are(text: str) -> None:
+    assert visible(text) == text
+
+
+@given(hostile, st.integers(0, 40))
+@settings(max_examples=60)
+def test_a_text_longer_than_its_limit_ends_in_an_ellipsis_and_a_shorter_one_is_whole(text: str, limit: int) -> None:
+    assert visible(text, limit).endswith("…") or visible(text, limit) == visible(text)
+    if len(text) > limit:
+        assert visible(text, limit) == visible(text[: max(limit - 1, 0)]) + "…"
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile, st.booleans(), st.sampled_from([40, 120]))
+def test_the_table_sends_a_terminal_only_text_and_its_own_colours(text: str, colour: bool, width: int) -> None:
+    written = TableReport(width, colour).render(answering(text))
+    assert ("\x1b" in written) is colour
+    assert unshown(SGR.sub("", written)) == set()
+
+
+@settings(max_examples=40, deadline=None)
+@given(hostile)
+def test_a_servers_words_add_no_line_of_their_own_to_a_table_that_is_wide_enough(text: str) -> None:
+    lines = TableReport(20_000).render(answering(text)).splitlines()
+    assert len(lines) == 6  # heading, two hosts, three lines of totals
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if len(text) < 100])
+def test_the_table_shows_markup_and_emoji_codes_to_the_letter(text: str) -> None:
+    assert visible(text) in TableReport(20_000).render(answering(text))
+
+
+def test_one_servers_flood_of_words_is_cut_in_the_table_and_the_page() -> None:
+    flood = answering("x" * 100_000)
+    assert "x" * CELL not in TableReport(20_000).render(flood)
+    assert "x" * LIMIT not in HtmlReport().render(flood)
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile)
+def test_a_page_has_the_same_tags_and_attributes_whatever_a_server_said(text: str) -> None:
+    said = Structure(HtmlReport().render(answering(text or "-")))
+    harmless = Structure(HtmlReport().render(answering("harmless")))
+    assert said.marks == harmless.marks
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile)
+def test_a_page_holds_no_character_that_reorders_or_hides(text: str) -> None:
+    assert unshown(HtmlReport().render(answering(text))) == set()
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if len(text) < 100])
+def test_a_page_shows_to_the_letter_what_the_server_said(text: str) -> None:
+    assert visible(text) in "".join(Structure(HtmlReport().render(answering(text))).words)
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile)
+def test_json_is_printable_ascii_and_reads_back_to_the_servers_very_words(text: str) -> None:
+    written = JsonReport().render(answering(text))
+    assert written.isascii()
+    assert unshown(written) == set()
+    read = next(host for host in json.loads(written)["hosts"] if host["verdict"] == "vulnerable")
+    words = read["findings"][0]["evidence"][0]
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    assert words == joined
+    assert words.encode().decode() == words

@@ -1,0 +1,198 @@
+"""What each report tells its reader."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
+from runner.audit import HostAudit, Outcome, StepAudit, fleet_audit, judged, not_reached
+from runner.reports.html import HtmlReport
+from runner.reports.interface import Report
+from runner.reports.json import AuditDocument, JsonReport, schema_text
+from runner.reports.table import TableReport
+from runner.reports.wording import MEANING, headline, probed, totals
+from runner.transport.failures import Cause, Failure
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "audit.json"
+
+
+def host(name: str, client: str, verdict: Verdict, coverage: Coverage = Coverage.PROBED) -> HostAudit:
+    bad = verdict not in (Verdict.OK, Verdict.NOT_EXCHANGE)
+    finding = Finding(f"exchange.patch.{verdict}", Severity.CRITICAL, "No fix is in", ("a", "b"), "Install KB5001779")
+    step = StepAudit(
+        "patch",
+        "exchange.patch",
+        Assessment(
+            verdict, f"because {verdict}", (finding,) if bad else (), {"product": "2016", "cu": "CU23"}, coverage
+        ),
+    )
+    return judged(name, client, [step], requests=8, seconds=1.23456)
+
+
+SILENT = not_reached(
+    "EX3",
+    "beta",
+    Failure(Cause.TIMEOUT, "no answer in 30 s", "Check that WinRM listens"),
+    steps_due=1,
+    requests=1,
+    seconds=30,
+)
+FLEET = fleet_audit(
+    "2026-r1",
+    date(2026, 4, 2),
+    [host("EX2", "beta", Verdict.OK), SILENT, host("EX1", "alpha", Verdict.VULNERABLE)],
+)
+REPORTS: list[Report] = [TableReport(200), JsonReport(), HtmlReport()]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_every_host_is_in_every_report_worst_first_the_unreachable_too(report: Report) -> None:
+    written = report.render(FLEET)
+    assert written.index("EX1") < written.index("EX3") < written.index("EX2")
+    assert written.endswith("\n")
+    for said in ("vulnerable", "unreachable", "no answer in 30 s", "Check that WinRM listens", "2026-04-02", "2026-r1"):
+        assert said in written
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_the_same_audit_gives_the_same_text(report: Report) -> None:
+    assert report.render(FLEET) == report.render(FLEET)
+
+
+def test_the_table_ends_in_totals_the_catalogues_date_and_how_much_was_probed() -> None:
+    assert TableReport(200).render(FLEET).splitlines()[-3:] == [
+        "3 servers: 1 vulnerable, 1 unreachable, 1 ok",
+        "catalogue as of 2026-04-02; 2 of 3 checks probed (66 %), 1 not knowable",
+        "run 2026-r1",
+    ]
+
+
+def test_the_table_names_product_and_cumulative_update() -> None:
+    assert "Exchange Server 2016 CU23" in TableReport(200).render(FLEET)
+
+
+def test_the_table_names_clients_only_where_there_are_several() -> None:
+    alone = fleet_audit("r", date(2026, 4, 2), [host("EX1", "alpha", Verdict.OK)])
+    assert "alpha" not in TableReport(200).render(alone)
+    assert "alpha/EX1" in TableReport(200).render(FLEET)
+
+
+def test_the_table_keeps_within_the_width_of_the_terminal() -> None:
+    assert max(map(len, TableReport(80).render(FLEET).splitlines())) <= 80
+
+
+def test_colour_is_the_callers_choice_and_no_variable_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "30"), ("TERM", "xterm-256color")):
+        monkeypatch.setenv(name, value)
+    assert "\x1b" not in TableReport(200, colour=False).render(FLEET)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;31mvulnerable" in TableReport(200, colour=True).render(FLEET)
+
+
+def test_an_audit_of_no_hosts_says_so_in_every_report() -> None:
+    nothing = fleet_audit("r", date(2026, 4, 2), [])
+    assert TableReport().render(nothing).startswith("no servers\n")
+    assert json.loads(JsonReport().render(nothing))["hosts"] == []
+    assert "No server was audited." in HtmlReport().render(nothing)
+
+
+def test_the_json_object_has_the_members_that_programs_rely_on() -> None:
+    read = json.loads(JsonReport().render(FLEET))
+    assert list(read) == ["schema", "run", "catalogue", "hosts", "summary"]
+    assert (read["schema"], read["run"], read["catalogue"]) == ("exrun.audit/1", "2026-r1", {"as_of": "2026-04-02"})
+    worst = read["hosts"][0]
+    assert {name: worst[name] for name in ("name", "client", "outcome", "verdict", "requests", "seconds")} == {
+        "name": "EX1",
+        "client": "alpha",
+        "outcome": "findings",
+        "verdict": "vulnerable",
+        "requests": 8,
+        "seconds": 1.235,
+    }
+    assert worst["findings"] == [
+        {
+            "id": "exchange.patch.vulnerable",
+            "step": "patch",
+            "action": "exchange.patch",
+            "severity": "critical",
+            "title": "No fix is in",
+            "evidence": ["a", "b"],
+            "next": "Install KB5001779",
+        }
+    ]
+    assert read["summary"]["verdicts"]["unreachable"] == 1
+    assert read["summary"]["outcomes"] == {
+        Outcome.COMPLIANT: 1,
+        Outcome.FINDINGS: 1,
+        Outcome.UNKNOWN: 0,
+        Outcome.UNREACHABLE: 1,
+        Outcome.FAILED: 0,
+    }
+
+
+def test_what_is_written_reads_back_through_the_model_and_a_foreign_member_does_not() -> None:
+    written = JsonReport().render(FLEET)
+    assert AuditDocument.model_validate_json(written).model_dump(mode="json") == json.loads(written)
+    with pytest.raises(ValidationError):
+        AuditDocument.model_validate({**json.loads(written), "extra": 1})
+
+
+def test_the_published_schema_is_that_of_the_model() -> None:
+    assert PUBLISHED.read_text(encoding="utf-8") == schema_text(), "write runner.reports.json.schema_text() there"
+
+
+def test_the_published_schema_names_every_member_as_it_is_written() -> None:
+    schema = json.loads(schema_text())
+    read = json.loads(JsonReport().render(FLEET))
+    assert set(schema["properties"]) == set(schema["required"]) == set(read)
+    assert set(schema["$defs"]["HostMember"]["properties"]) == set(read["hosts"][0])
+
+
+def test_the_page_loads_nothing_and_runs_nothing_and_its_policy_names_its_own_style() -> None:
+    page = HtmlReport().render(FLEET)
+    style = re.search(r"<style>(.*)</style>", page, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert f'content="{policy.replace(chr(39), "&#39;")}"' in page
+    assert not re.search(r"<script|<link|<img|<iframe|<form|\ssrc=|\shref=|\sstyle=|\son\w+=|url\(|@import", page)
+
+
+def test_the_page_is_for_paper_and_for_the_dark_too() -> None:
+    page = HtmlReport().render(FLEET)
+    assert "@media print" in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_a_manager_reads_first_how_many_servers_need_something_done() -> None:
+    assert (
+        headline(FLEET.summary) == "1 of 3 servers needs something done. 1 of 3 servers could not be judged completely."
+    )
+    well = fleet_audit("r", date(2026, 4, 2), [host("EX1", "alpha", Verdict.OK)])
+    assert headline(well.summary) == "Nothing was found on 1 server."
+    assert (
+        headline(fleet_audit("r", date(2026, 4, 2), [SILENT]).summary)
+        == "1 of 1 server could not be judged completely."
+    )
+
+
+def test_the_page_explains_the_verdicts_that_it_uses_and_no_other() -> None:
+    page = HtmlReport().render(FLEET)
+    for verdict in Verdict:
+        used = verdict in {Verdict.VULNERABLE, Verdict.UNREACHABLE, Verdict.OK}
+        assert (MEANING[verdict] in page) is used
+
+
+def test_a_share_is_never_rounded_up_to_all() -> None:
+    known = [host(f"EX{index}", "alpha", Verdict.OK) for index in range(999)]
+    audit = fleet_audit("r", date(2026, 4, 2), [*known, SILENT])
+    assert probed(audit.summary.coverage) == "999 of 1000 checks probed (99 %), 1 not knowable"
+    assert totals(audit.summary) == "1000 servers: 1 unreachable, 999 ok"
