@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Finding, Severity, Verdict
@@ -51,6 +52,13 @@ hostile = st.one_of(
     st.text(st.sampled_from("\x1b[]m0;\x07\x9b<>&\"'\u202e\u2066\ud800/{%}\r\n\tab"), max_size=30),
 )
 SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def and_each_known(test: Callable[..., None]) -> Callable[..., None]:
+    """Tries every string of HOSTILE each time, whatever else is drawn."""
+    for text in HOSTILE:
+        test = example(text)(test)
+    return test
 
 
 def answering(text: str) -> FleetAudit:
@@ -110,6 +118,7 @@ def test_the_strings_of_this_page_would_steer_a_terminal_or_a_browser_if_let_thr
 
 @settings(max_examples=150)
 @given(hostile)
+@and_each_known
 def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
     shown = visible(text)
     assert unshown(shown) == set()
@@ -140,6 +149,7 @@ def test_the_table_sends_a_terminal_only_text_and_its_own_colours(text: str, col
 
 @settings(max_examples=40, deadline=None)
 @given(hostile)
+@and_each_known
 def test_a_servers_words_add_no_line_of_their_own_to_a_table_that_is_wide_enough(text: str) -> None:
     lines = TableReport(20_000).render(answering(text)).splitlines()
     assert len(lines) == 6  # heading, two hosts, three lines of totals
@@ -158,6 +168,7 @@ def test_one_servers_flood_of_words_is_cut_in_the_table_and_the_page() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(hostile)
+@and_each_known
 def test_a_page_has_the_same_tags_and_attributes_whatever_a_server_said(text: str) -> None:
     said = Structure(HtmlReport().render(answering(text or "-")))
     harmless = Structure(HtmlReport().render(answering("harmless")))
@@ -166,6 +177,7 @@ def test_a_page_has_the_same_tags_and_attributes_whatever_a_server_said(text: st
 
 @settings(max_examples=60, deadline=None)
 @given(hostile)
+@and_each_known
 def test_a_page_holds_no_character_that_reorders_or_hides(text: str) -> None:
     assert unshown(HtmlReport().render(answering(text))) == set()
 
@@ -177,6 +189,7 @@ def test_a_page_shows_to_the_letter_what_the_server_said(text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(hostile)
+@and_each_known
 def test_json_is_printable_ascii_and_reads_back_to_the_servers_very_words(text: str) -> None:
     written = JsonReport().render(answering(text))
     assert written.isascii()
