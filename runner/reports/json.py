@@ -103,7 +103,7 @@ class JsonReport:
     def render(self, audit: FleetAudit) -> str:
         """See Report. A lone surrogate, which is no text, becomes U+FFFD."""
         members = document(audit).model_dump(mode="json")
-        return json.dumps(members, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f") + "\n"
+        return json.dumps(members, indent=2, ensure_ascii=True) + "\n"
 
 
 def document(audit: FleetAudit) -> AuditDocument:

@@ -1,0 +1,167 @@
+"""What the command answers, with which exit status, and that no error shows a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runner.cli import main as command
+from runner.cli.main import main, verification_text
+from runner.journal.chain import Broken, Fault, Head, Verified
+from runner.journal.location import HEAD
+from runner.journal.record import Event, Phase
+from runner.journal.writer import Clock, open_journal
+from runner.redaction import Redactor
+
+REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "command-line.md"
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EXRUN_DEBUG", "EXRUN_FORMAT", "EXRUN_JOURNAL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A journal of two lines, closed in good order, with its head."""
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    clock = Clock(now=lambda: now, monotonic=lambda: 0.0)
+    with open_journal(tmp_path, run="r1", client="alpha", actor="ops@desk", redactor=Redactor(), clock=clock) as writer:
+        writer.record(Phase.RUN, Event.RUN_STARTED, data={"playbook": "audit"})
+        writer.record(Phase.RUN, Event.RUN_ENDED, data={})
+    return next(tmp_path.rglob("journal.jsonl"))
+
+
+def answer(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> tuple[int, str, str]:
+    status = main(arguments)
+    written = capsys.readouterr()
+    return status, written.out, written.err
+
+
+def test_a_whole_journal_verifies_and_exits_0(capsys: pytest.CaptureFixture[str], journal: Path) -> None:
+    status, out, err = answer(capsys, ["journal", "verify", str(journal)])
+    assert (status, err) == (0, "")
+    assert "2 lines verified; it ends where its head says" in out
+
+
+def test_without_its_head_nobody_claims_to_know_the_end(capsys: pytest.CaptureFixture[str], journal: Path) -> None:
+    (journal.parent / HEAD).unlink()
+    status, out, _ = answer(capsys, ["journal", "verify", str(journal)])
+    assert status == 0
+    assert "whole lines may be missing at the end" in out
+
+
+def test_an_altered_journal_exits_6_and_names_the_line(capsys: pytest.CaptureFixture[str], journal: Path) -> None:
+    journal.write_bytes(journal.read_bytes().replace(b'"playbook":"audit"', b'"playbook":"other"'))
+    status, out, _ = answer(capsys, ["journal", "verify", str(journal)])
+    assert status == 6
+    assert f"{journal}:1: altered: " in out
+
+
+def test_a_journal_cut_off_at_a_line_exits_6(capsys: pytest.CaptureFixture[str], journal: Path) -> None:
+    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
+    status, out, _ = answer(capsys, ["journal", "verify", str(journal), "--format", "json"])
+    read = json.loads(out)
+    assert (status, read["verified"], read["fault"]) == (6, False, "shorter-than-head")
+
+
+def test_json_is_one_object_with_the_hash_to_keep(
+    capsys: pytest.CaptureFixture[str], journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXRUN_FORMAT", "json")
+    monkeypatch.setenv("EXRUN_JOURNAL", str(journal))
+    status, out, _ = answer(capsys, ["journal", "verify"])
+    assert status == 0
+    assert json.loads(out) == {
+        "schema": "exrun.journal-verification/1",
+        "verified": True,
+        "lines": 2,
+        "sha256": json.loads((journal.parent / HEAD).read_bytes())["sha256"],
+        "after_head": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing command"),
+        (["nope"], "No such command 'nope'"),
+        (["journal"], "Missing command"),
+        (["journal", "verify"], "Missing argument"),
+        (["journal", "verify", "x", "--format", "xml"], "'xml' is not one of 'text', 'json'"),
+        (["journal", "verify", "x", "--nope"], "No such option: --nope"),
+        (["journal", "verify", "/nowhere/journal.jsonl"], "/nowhere/journal.jsonl: the journal cannot be read: "),
+        (["journal", "verify", "\x1b[2Jname"], "<U+001B>[2Jname"),
+    ],
+)
+def test_wrong_input_exits_2_with_one_line_on_standard_error_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    status, out, err = answer(capsys, arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.startswith("exrun: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert err.removesuffix("\n").isprintable()
+
+
+def test_a_traceback_is_shown_only_on_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["journal", "verify", "/nowhere/journal.jsonl"]
+    assert "Traceback" not in answer(capsys, arguments)[2]
+    assert "Traceback" in answer(capsys, ["--debug", *arguments])[2]
+    monkeypatch.setenv("EXRUN_DEBUG", "1")
+    assert "Traceback" in answer(capsys, arguments)[2]
+
+
+def test_a_defect_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> Verified:
+        raise RuntimeError(f"at {path}\x1b[0m")
+
+    monkeypatch.setattr(command, "verify", broken)
+    status, _, err = answer(capsys, ["journal", "verify", "x"])
+    assert status == 2
+    assert err.startswith("exrun: exrun has a defect: RuntimeError: at x<U+001B>[0m")
+    assert err.count("\n") == 1
+
+
+def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path) -> Verified:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "verify", interrupted)
+    assert answer(capsys, ["journal", "verify", "x"])[0] == 130
+
+
+def test_help_shows_an_example_and_the_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = answer(capsys, ["journal", "verify", "--help"])
+    assert status == 0
+    for said in ("Examples:", "exrun journal verify journal.jsonl --format json", "EXRUN_FORMAT", "EXRUN_JOURNAL"):
+        assert said in out
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Verified(Head(3, "0" * 64), 3, 2), "the last 2 lines follow its head, and nothing outside the file vouches"),
+        (Broken(2, Fault.ALTERED, "said \x1b[2J", 1), "j.jsonl:2: altered: said <U+001B>[2J"),
+    ],
+)
+def test_what_is_found_is_said_in_words_that_steer_no_terminal(found: Verified | Broken, said: str) -> None:
+    assert said in verification_text(Path("j.jsonl"), found)
+
+
+def test_the_reference_names_every_fault_and_member() -> None:
+    page = REFERENCE.read_text(encoding="utf-8")
+    members = {
+        *command.verification_document(Verified(Head(0, "0" * 64), 0)),
+        *command.verification_document(Broken(1, Fault.ALTERED, "", 0)),
+    }
+    assert [name for name in [*members, *Fault] if f"`{name}`" not in page] == []
