@@ -65,7 +65,7 @@ def journal_verify(
 
     \b
     Examples:
-      exrun journal verify .exrun/alpha/2026-r1/journal.jsonl
+      exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
       exrun journal verify journal.jsonl --format json
     """
     found = verify(file)
