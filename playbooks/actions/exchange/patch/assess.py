@@ -16,6 +16,8 @@ ACTION = "exchange.patch"
 FACTS = ("patched", "half_installed", "needs_cu")
 SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 PROGRAM = "ExSetup.exe"
+# A service of the Mailbox and Client Access roles: an Edge Transport server runs none of it.
+NOT_ON_EDGE = "Microsoft.Exchange.RpcClientAccess.Service.exe"
 UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 
 
@@ -79,8 +81,9 @@ def _why_no_build(observation: Observed, record: Record | None) -> str:
 def _disagreements(build: Build, binaries: Mapping[str, Record], observation: Observed) -> tuple[str, ...]:
     """What contradicts ExSetup.exe's build, one observation a line; empty when all places agree."""
     found: list[str] = []
+    edge = any(role.get("Name") == "EdgeTransportRole" for role in observation.of_kind("RoleState"))
     for name, record in sorted(binaries.items()):
-        if name == PROGRAM:
+        if name == PROGRAM or (name == NOT_ON_EDGE and edge and record.get("Exists") is False):
             continue
         other = _build(record)
         if record.get("Exists") is not True:
@@ -160,9 +163,9 @@ def _judge(campaign: str, build: Build, disagreements: tuple[str, ...], catalogu
             if half:
                 return Assessment(Verdict.HALF_INSTALLED, f"{campaign}: {disagreements[0]}", findings, facts)
             note = " (newer than the catalogue)" if isinstance(catalogue.identify(build), NewerThanCatalogue) else ""
-            return Assessment(
-                Verdict.OK, f"{campaign}: fixed since {by.minimum}, this is {build}{note}", findings, facts
-            )
+            own_cu = by.minimum.cu_level == build.cu_level
+            since = f"fixed since {by.minimum}" if own_cu else "fixed in every build of this cumulative update"
+            return Assessment(Verdict.OK, f"{campaign}: {since}, this is {build}{note}", findings, facts)
 
 
 def _facts(*, patched: bool, half: bool, needs_cu: bool) -> Facts:
