@@ -1,0 +1,261 @@
+"""CSV as `Get-ExchangeServer | Export-Csv` writes it.
+
+Windows PowerShell 5.1 puts a `#TYPE` line first unless told not to, and writes ASCII, UTF-8 with a BOM or UTF-16 as
+its `-Encoding` says; PowerShell 7 writes UTF-8; `-UseCulture` divides with `;` in much of Europe. All are read.
+
+A file has the servers of one client and says nothing about how to log on: both are given to the source.
+Columns become labels: Site -> `site` (its last part), ServerRole -> `role`, Edition -> `edition`,
+AdminDisplayVersion -> `admin_display_version`. The last shows the cumulative update and no security update, so it
+is for selecting only, never for judging.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from inventory.errors import Problem, SourceError, suggestion
+from inventory.model import Inventory, Location
+from inventory.names import folded, is_address, why_not_a_name
+from inventory.sources.assembly import ClientDraft, HostDraft, assemble
+from inventory.sources.document import SETTINGS, Settings
+from inventory.sources.inheritance import Setting, shown
+from inventory.sources.yaml_tree import MOST_BYTES
+
+REQUIRED = ("Name", "Fqdn")
+LABELS = {
+    "Site": "site",
+    "ServerRole": "role",
+    "Edition": "edition",
+    "AdminDisplayVersion": "admin_display_version",
+}
+_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeCsvSource:
+    """Servers of `client`; `settings` hold for each of them, save the address, which is its Fqdn."""
+
+    client: str
+    settings: Settings = field(default_factory=Settings)
+
+    def load(self, path: Path) -> Inventory:
+        """See `load_csv`."""
+        return load_csv(path, client=self.client, settings=self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    text: str
+    line: int
+    column: int
+
+
+def load_csv(path: Path, *, client: str, settings: Settings | None = None) -> Inventory:
+    """Reads the servers of one client.
+
+    Raises:
+        SourceError: with all problems that were found, each with line, column and name of the CSV's column.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SourceError([Problem(Location(str(path), 1, 1), f"cannot be read: {reason}", "check the path")]) from None
+    return read_csv(data, file=str(path), folder=path.parent, client=client, settings=settings or Settings())
+
+
+def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Settings) -> Inventory:
+    """`load_csv` of bytes that are at hand; `file` stands in messages.
+
+    Raises:
+        SourceError: as `load_csv`.
+    """
+    start = Location(file, 1, 1)
+    text = _decode(data, start)
+    rows = _rows(text, start)
+    header = next(rows, None)
+    if header is None:
+        raise SourceError([Problem(start, "is empty", "write it with `Get-ExchangeServer | Export-Csv`")])
+    problems: list[Problem] = []
+    columns = _columns(header, start, problems)
+    hosts = list(_hosts(rows, len(header), columns, start, settings, problems))
+    if not hosts and not problems:
+        problems.append(Problem(start, "has no servers", "write it with `Get-ExchangeServer | Export-Csv`"))
+    draft = ClientDraft(client, start, (), tuple(hosts))
+    inventory = assemble(
+        [draft], source=file, digest=hashlib.sha256(data).hexdigest(), folder=folder, problems=problems
+    )
+    if problems:
+        raise SourceError(problems)
+    return inventory
+
+
+def _decode(data: bytes, start: Location) -> str:
+    if len(data) > MOST_BYTES:
+        raise SourceError([Problem(start, f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")])
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        what = "is not UTF-8" if encoding.startswith("utf-8") else "is not UTF-16 although it begins like it"
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            [Problem(Location(start.file, line, 1), what, "export again with `-Encoding UTF8`")]
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise SourceError(
+            [Problem(Location(start.file, line, 1), "has a NUL character", "export again with `-Encoding UTF8`")]
+        )
+    return text
+
+
+def _rows(text: str, start: Location) -> Iterator[list[_Cell]]:
+    """RFC 4180 with the place of every cell; line breaks may stand inside quotes, blank lines are skipped."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    position, line = 0, 1
+    if text.startswith("#TYPE"):
+        position, line = (text.find("\n") + 1 or len(text)), 2
+    first = text[position:].partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    beginning = position
+    row: list[_Cell] = []
+    while position < len(text) or row:  # after a delimiter there is a cell even at the end of the text
+        cell_line, column = line, position - beginning + 1
+        if text.startswith('"', position):
+            content, after = _quoted(text, position, Location(start.file, line, column))
+            breaks = text.count("\n", position, after)
+            if breaks:
+                line += breaks
+                beginning = text.rindex("\n", position, after) + 1
+            if text[after : after + 1] not in (delimiter, "\n", ""):
+                at = Location(start.file, line, after - beginning + 1)
+                raise SourceError(
+                    [Problem(at, "text follows a closing quote", 'double a quote that is part of the text (`""`)')]
+                )
+        else:
+            line_end = text.find("\n", position)
+            line_end = len(text) if line_end < 0 else line_end
+            after = text.find(delimiter, position, line_end)
+            after = line_end if after < 0 else after
+            content = text[position:after]
+        row.append(_Cell(content, cell_line, column))
+        position = after + 1
+        if text.startswith(delimiter, after):
+            continue
+        if len(row) > 1 or row[0].text:
+            yield row
+        row = []
+        line, beginning = line + 1, position
+
+
+def _quoted(text: str, position: int, at: Location) -> tuple[str, int]:
+    """The text of the quoted cell that opens at `position`, and where the text after it begins."""
+    parts: list[str] = []
+    begin = position + 1
+    while True:
+        end = text.find('"', begin)
+        if end < 0:
+            raise SourceError([Problem(at, "a quote is opened and never closed", 'close it with `"`')])
+        parts.append(text[begin:end])
+        if text[end + 1 : end + 2] != '"':
+            return '"'.join(parts), end + 1
+        begin = end + 2
+
+
+def _columns(header: list[_Cell], start: Location, problems: list[Problem]) -> dict[str, int]:
+    """Where the columns stand that are read; PowerShell takes their names in any case."""
+    places: dict[str, int] = {}
+    wanted = {name.casefold(): name for name in (*REQUIRED, *LABELS)}
+    for index, cell in enumerate(header):
+        name = wanted.get(cell.text.strip().casefold())
+        if name is None:
+            continue
+        if name in places:
+            problems.append(
+                Problem(
+                    Location(start.file, cell.line, cell.column, name), "this column stands here twice", "remove one"
+                )
+            )
+        places.setdefault(name, index)
+    missing = [name for name in REQUIRED if name not in places]
+    if missing:
+        unread = [cell.text for cell in header if cell.text.strip().casefold() not in wanted]
+        at = Location(start.file, header[0].line, 1)
+        raise SourceError(
+            [
+                *problems,
+                *(
+                    Problem(
+                        at,
+                        f"there is no column `{name}`",
+                        suggestion(name, unread, otherwise="export all properties, or Select-Object it"),
+                    )
+                    for name in missing
+                ),
+            ]
+        )
+    return places
+
+
+def _hosts(
+    rows: Iterator[list[_Cell]],
+    width: int,
+    columns: dict[str, int],
+    start: Location,
+    settings: Settings,
+    problems: list[Problem],
+) -> Iterator[HostDraft]:
+    seen: dict[str, int] = {}
+    for row in rows:
+        if len(row) != width:
+            problems.append(
+                Problem(
+                    Location(start.file, row[0].line, 1),
+                    f"has {len(row)} cells, and the header has {width}",
+                    "is a quote or a comma missing?",
+                )
+            )
+            continue
+        name = row[columns["Name"]].text.strip()
+        at = _place(start, row[columns["Name"]], "Name")
+        fqdn = row[columns["Fqdn"]].text.strip()
+        fqdn_at = _place(start, row[columns["Fqdn"]], "Fqdn")
+        usable = not why_not_a_name(name)
+        if usable and folded(name) in seen:
+            problems.append(
+                Problem(
+                    at, f"{shown(name)} stands here a second time, first in line {seen[folded(name)]}", "remove one"
+                )
+            )
+            continue
+        seen.setdefault(folded(name), at.line)
+        if not is_address(fqdn):
+            problems.append(Problem(fqdn_at, "is not a host name or an IP address", "write the server's full name"))
+        given = {
+            key: Setting(value.value if isinstance(value, Enum) else value, at)
+            for key, value in settings
+            if key in settings.model_fields_set and key in SETTINGS
+        }
+        labels = {f"labels.{label}": Setting(text, at) for label, text in settings.labels.items()}
+        for column, label in LABELS.items():
+            if column not in columns:
+                continue
+            cell = row[columns[column]]
+            text = cell.text.strip()
+            if column == "Site":  # alpha.example/Configuration/Sites/HQ
+                text = text.rpartition("/")[2]
+            if not text.isprintable():
+                problems.append(Problem(_place(start, cell, column), "has control characters", "remove them"))
+            elif text:
+                labels[f"labels.{label}"] = Setting(text, _place(start, cell, column))
+        address = {"address": Setting(fqdn, fqdn_at)}
+        yield HostDraft(name, at, {**given, **address, **labels}, frozenset(), usable and is_address(fqdn))
+
+
+def _place(start: Location, cell: _Cell, column: str) -> Location:
+    return Location(start.file, cell.line, cell.column, column)

@@ -1,0 +1,155 @@
+"""The native format, `exrun: inventory/1`, as it stands in a file: the models behind validation and the JSON Schema.
+
+Scalars arrive as the text that was written. Messages of these models never repeat a value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from inventory.model import Authentication, CredentialKind, CredentialReference, Scheme
+from inventory.names import is_address
+
+VERSION = "inventory/1"
+SCHEMA_ID = "https://exrun.invalid/schemas/inventory/1"
+
+CREDENTIAL_ADVICE = "write `env:NAME`, `keyring:SERVICE/USER` or `command:...`, which say where the password is"
+_SECRET_KEYS = frozenset({"pass", "pwd", "pw", "token", "apikey", "api_key", "privatekey", "private_key"})
+_SECRET_PARTS = ("password", "passwd", "passphrase", "passwort", "secret")
+_CREDENTIAL_TARGETS = {
+    CredentialKind.ENV: re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+    CredentialKind.KEYRING: re.compile(r"[^/\s][^/]*/\S.*"),
+    CredentialKind.COMMAND: re.compile(r"\S.*"),
+}
+
+
+def holds_a_secret(key: str) -> bool:
+    """Whether a key of this name would hold a password rather than say where one is."""
+    bare = key.casefold().replace("-", "_")
+    return (
+        bare in _SECRET_KEYS
+        or any(part in bare for part in _SECRET_PARTS)
+        or bool(get_close_matches(bare, _SECRET_PARTS, n=1, cutoff=0.85))
+    )
+
+
+def credential_reference(text: str) -> CredentialReference:
+    """Reads `env:NAME`, `keyring:SERVICE/USER` or `command:...`.
+
+    Raises:
+        ValueError: anything else; the message does not repeat the text, which may be a password.
+    """
+    kind, colon, target = text.partition(":")
+    if colon and kind in {kind.value for kind in CredentialKind}:
+        known = CredentialKind(kind)
+        if _CREDENTIAL_TARGETS[known].fullmatch(target):
+            return CredentialReference(known, target)
+        raise ValueError(f"`{kind}:` is not followed by what it needs; {CREDENTIAL_ADVICE} (the text is not shown)")
+    raise ValueError(f"is not a reference to a credential; {CREDENTIAL_ADVICE} (the text is not shown)")
+
+
+def _is_reference(text: str) -> str:
+    credential_reference(text)
+    return text
+
+
+def _port(value: object) -> object:
+    # pydantic would take `5_985`, ` 5985 ` and `5985.0` as well.
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,4}", value) and int(value) <= 65535:
+        return int(value)
+    raise ValueError("is not a port; write a number from 1 to 65535")
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError("is not a host name or an IP address; write it without scheme, port, user or path")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or not text.strip() or text != text.strip():
+        raise ValueError("has control characters, or spaces around it, or nothing in it; write plain text")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_printable)]
+LabelText = Annotated[
+    Text, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "title": "Label"})
+]
+Address = Annotated[str, AfterValidator(_address)]
+Credential = Annotated[
+    str,
+    AfterValidator(_is_reference),
+    WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_]|keyring:[^/]+/.|command:.)"}),
+]
+Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Settings(_Written):
+    """What a client, a group or a host may set; the innermost wins: host, then its groups, then the client."""
+
+    address: Address = Field(default="", description="Host name or IP address; without one, the host's name.")
+    port: Port = Field(default=0, description="WinRM's port; 5985 for http, 5986 for https.")
+    scheme: Scheme = Field(default=Scheme.HTTP, description="http with message encryption, or https with verification.")
+    authentication: Authentication = Field(default=Authentication.NEGOTIATE, description="How to log on.")
+    user: Text = Field(default="", description="DOMAIN\\name or name@domain.")
+    credential: Credential = Field(
+        default="",
+        description="Where the password is: env:NAME, keyring:SERVICE/USER or command:... Never the password.",
+    )
+    ca_file: Text = Field(default="", description="PEM file of the authority that signed the servers' certificates.")
+    certificate: Text = Field(default="", description="PEM file to log on with; for authentication: certificate.")
+    certificate_key: Text = Field(default="", description="PEM file of the certificate's key.")
+    labels: dict[str, LabelText] = Field(default={}, description="site, dag, role, ring or anything; merged inwards.")
+
+
+SETTINGS = tuple(name for name in Settings.model_fields if name != "labels")
+
+
+class GroupDocument(Settings):
+    """A group. With `groups`, it lies inside those and inherits from them."""
+
+    groups: list[str] = Field(default=[], description="The groups that this one is in.")
+
+
+class HostDocument(Settings):
+    """A server."""
+
+    groups: list[str] = Field(default=[], description="The groups that the server is in.")
+
+
+class ClientDocument(Settings):
+    """A tenant; what is set here holds for all its hosts."""
+
+    groups: dict[str, GroupDocument | None] = Field(default={}, description="Groups by name.")
+    hosts: dict[str, HostDocument | None] = Field(default={}, description="Servers by name.")
+
+
+class InventoryDocument(_Written):
+    """An inventory file of exrun."""
+
+    exrun: Literal["inventory/1"] = Field(description="The kind and version of this file.")
+    clients: dict[str, ClientDocument] = Field(description="Clients (tenants) by name.", min_length=1)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the native format, for editors. Looser than loading: it knows no references."""
+    schema = InventoryDocument.model_json_schema()
+    for model in ("ClientDocument", "GroupDocument", "HostDocument"):
+        for setting in schema["$defs"][model]["properties"].values():
+            setting.pop("default", None)  # "" and 0 stand for "not set" and are not what applies
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
+
+
+def schema_text() -> str:
+    """`json_schema` as the bytes that are published."""
+    return json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

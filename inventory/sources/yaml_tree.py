@@ -1,0 +1,262 @@
+"""YAML as a tree in which everything knows its line and column.
+
+Built from parser events, so that nothing is ever constructed from a tag or expanded from an alias: both are
+refused, and with them bombs of nested aliases. All scalars stay the text that was written; `yes`, `1.10` and `010`
+are what the reader of the file sees. Messages never repeat a scalar, which may be a password in the wrong place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from inventory.errors import Problem, SourceError
+from inventory.model import Location
+
+MOST_BYTES = 32 * 1024 * 1024
+DEEPEST = 32
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TOKEN_KIND = re.compile(r"'(<[^']*>|[^']|\\.)'")
+
+
+@dataclass(slots=True)
+class Scalar:
+    """Text as written; None for an unquoted nothing."""
+
+    at: Location
+    text: str | None
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    at: Location
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """A mapping whose keys are text; `keys` says where each key stands."""
+
+    at: Location
+    items: dict[str, Node] = field(default_factory=dict)
+    keys: dict[str, Location] = field(default_factory=dict)
+    pending: tuple[str, Location] | None = None
+    ignored_value: bool = False
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def plain(node: Node) -> Any:
+    """The tree as dictionaries, lists, text and None."""
+    match node:
+        case Scalar(text=text):
+            return text
+        case Sequence(items=items):
+            return [plain(item) for item in items]
+        case Mapping(items=entries):
+            return {key: plain(value) for key, value in entries.items()}
+
+
+def step(path: str, key: str | int) -> str:
+    """`path` one level deeper; a key with a dot or space in it is quoted, a long one is cut."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    safe = "".join(character if character.isprintable() else f"U+{ord(character):04X}" for character in key[:100])
+    shown = safe if re.fullmatch(r"[\w<>-]+", safe) else f'"{safe}"'
+    return f"{path}.{shown}" if path else shown
+
+
+def read_tree(data: bytes, file: str, problems: list[Problem]) -> Mapping | None:
+    """The document's mapping; None when it is not one.
+
+    Duplicate keys, tags, anchors and aliases are added to `problems` and reading goes on; what stops the parser
+    raises.
+
+    Raises:
+        SourceError: not UTF-8, too large, too deep, or not YAML.
+    """
+    text = _decode(data, file)
+    root: list[Node] = []
+    builder = _Builder(file, problems, root)
+    documents = 0
+    try:
+        for event in _events(text):
+            match event:
+                case DocumentStartEvent():
+                    documents += 1
+                    if documents == 2:
+                        problems.append(
+                            Problem(_at(file, event), "a second document begins", "keep one document in a file")
+                        )
+                        break
+                case NodeEvent() | MappingEndEvent() | SequenceEndEvent():
+                    builder.feed(event)
+    except MarkedYAMLError as error:
+        raise SourceError([*problems, _syntax_problem(error, file)]) from None
+    except ReaderError as error:
+        before = text[: error.position]
+        where = Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise SourceError(
+            [*problems, Problem(where, "a control character", "remove it; YAML allows printable characters only")]
+        ) from None
+    except (YAMLError, ValueError, OverflowError, IndexError) as error:
+        if isinstance(error, SourceError):
+            raise
+        where = Location(file, 1, 1)
+        raise SourceError([*problems, Problem(where, "is not YAML", "check escapes in double quotes")]) from None
+    match root:
+        case [Mapping() as mapping]:
+            return mapping
+        case [Sequence(at=at)]:
+            problems.append(Problem(at, "is a list", "begin with `exrun: inventory/1` and `clients:`"))
+        case [Scalar(at=at, text=None)]:
+            problems.append(Problem(at, "is empty", "begin with `exrun: inventory/1` and `clients:`"))
+        case [Scalar(at=at)]:
+            problems.append(Problem(at, "is a single text", "begin with `exrun: inventory/1` and `clients:`"))
+        case _:
+            problems.append(Problem(Location(file, 1, 1), "is empty", "begin with `exrun: inventory/1` and `clients:`"))
+    return None
+
+
+def _decode(data: bytes, file: str) -> str:
+    if len(data) > MOST_BYTES:
+        raise SourceError(
+            [Problem(Location(file, 1, 1), f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")]
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise SourceError([Problem(Location(file, line, column), "is not UTF-8", "save the file as UTF-8")]) from None
+
+
+def _events(text: str) -> Iterator[Any]:
+    yaml = YAML(typ="safe", pure=True)
+    yield from yaml.parse(text)
+
+
+def _at(file: str, event: Any, path: str = "") -> Location:
+    return Location(file, event.start_mark.line + 1, event.start_mark.column + 1, path)
+
+
+def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    where = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
+    quoted = re.findall(r"'[^']*'", error.problem or "")
+    safe = error.problem and "\n" not in error.problem and all(_TOKEN_KIND.fullmatch(part) for part in quoted)
+    return Problem(
+        where, f"is not YAML: {error.problem}" if safe else "is not YAML", "check indents, colons and quotes"
+    )
+
+
+class _Builder:
+    """Takes events one at a time and keeps the open collections on a stack of its own."""
+
+    def __init__(self, file: str, problems: list[Problem], root: list[Node]) -> None:
+        self._file = file
+        self._problems = problems
+        self._root = root
+        self._open: list[tuple[Sequence | Mapping, str]] = []
+
+    def feed(self, event: Any) -> None:
+        match event:
+            case MappingEndEvent() | SequenceEndEvent():
+                self._open.pop()
+                return
+            case AliasEvent():
+                self._refuse(event, "an alias (`*`)", "repeat the text, or use a group for what hosts share")
+                self._place(Scalar(self._where(event), None), event)
+                return
+            case _:
+                pass
+        if event.anchor is not None:
+            self._refuse(event, "an anchor (`&`)", "remove it; use a group for what hosts share")
+        if event.tag is not None or getattr(event, "ctag", None) is not None:
+            self._refuse(event, "a tag (`!`)", "remove it, or quote the text if it is meant to begin with `!`")
+        at = self._where(event)
+        match event:
+            case ScalarEvent():
+                bare = event.style in (None, "") and event.value in _NULLS
+                self._place(Scalar(at, None if bare else event.value), event)
+            case MappingStartEvent():
+                self._enter(Mapping(at), event)
+            case SequenceStartEvent():
+                self._enter(Sequence(at), event)
+
+    def _enter(self, node: Sequence | Mapping, event: Any) -> None:
+        if len(self._open) >= DEEPEST:
+            raise SourceError(
+                [*self._problems, Problem(_at(self._file, event), f"is nested deeper than {DEEPEST} levels")]
+            )
+        path = node.at.path
+        self._place(node, event)
+        self._open.append((node, path))
+
+    def _path(self) -> str:
+        if not self._open:
+            return ""
+        parent, path = self._open[-1]
+        match parent:
+            case Sequence(items=items):
+                return step(path, len(items))
+            case Mapping(pending=pending):
+                return path if pending is None else step(path, pending[0])
+
+    def _where(self, event: Any) -> Location:
+        return _at(self._file, event, self._path())
+
+    def _refuse(self, event: Any, what: str, advice: str) -> None:
+        self._problems.append(Problem(self._where(event), f"{what} is not allowed in an inventory", advice))
+
+    def _place(self, node: Node, event: Any) -> None:
+        if not self._open:
+            self._root.append(node)
+            return
+        parent, path = self._open[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+        elif parent.pending is None and not parent.ignored_value:
+            self._key(parent, path, node, event)
+        elif parent.pending is None:
+            parent.ignored_value = False
+        else:
+            key, key_at = parent.pending
+            parent.pending = None
+            parent.items[key] = node
+            parent.keys[key] = key_at
+
+    def _key(self, parent: Mapping, path: str, node: Node, event: Any) -> None:
+        if not isinstance(node, Scalar) or node.text is None:
+            self._problems.append(Problem(_at(self._file, event, path), "a key must be text", "quote it, or remove it"))
+            parent.ignored_value = True
+            return
+        at = _at(self._file, event, step(path, node.text))
+        if node.text in parent.items:
+            first = parent.keys[node.text]
+            self._problems.append(
+                Problem(at, f"stands here a second time, first in line {first.line}", "rename or remove one of them")
+            )
+            parent.ignored_value = True
+            return
+        parent.pending = (node.text, at)
