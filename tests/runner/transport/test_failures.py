@@ -1,0 +1,110 @@
+"""Every exception of the libraries beneath becomes one cause that a person can act on."""
+
+import errno
+import socket
+import ssl
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pypsrp.exceptions import AuthenticationError, InvalidRunspacePoolStateError, WinRMTransportError, WSManFaultError
+from spnego.exceptions import BadBindingsError, InvalidTokenError, NoCredentialError, SpnegoError
+
+from runner.transport.failures import NEXT, AmbiguousLoss, Cause, classify, failure, quoted
+
+
+def fault(code: object, reason: str = "said") -> WSManFaultError:
+    return WSManFaultError(code, "EX1", reason, None, None, None)
+
+
+class GssStyleError(Exception):
+    """As gssapi raises it: the minor code is where the mechanism's reason is."""
+
+    def __init__(self, min_code: int) -> None:
+        super().__init__("Major (851968): Unspecified GSS failure")
+        self.maj_code = 851968
+        self.min_code = min_code
+
+
+def with_winerror(code: int) -> OSError:
+    error = OSError("The clocks on the client and server machines are apart")
+    error.winerror = code  # type: ignore[attr-defined]
+    return error
+
+
+CASES = [
+    (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), Cause.NAME_RESOLUTION, False),
+    (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), Cause.NAME_RESOLUTION, True),
+    (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), Cause.REFUSED, True),
+    (OSError(errno.EHOSTUNREACH, "No route to host"), Cause.REFUSED, True),
+    (OSError(errno.ENETUNREACH, "Network is unreachable"), Cause.REFUSED, True),
+    (TimeoutError("timed out"), Cause.TIMEOUT, True),
+    (OSError(errno.ETIMEDOUT, "Connection timed out"), Cause.TIMEOUT, True),
+    (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), Cause.CONNECTION_LOST, True),
+    (BrokenPipeError(errno.EPIPE, "Broken pipe"), Cause.CONNECTION_LOST, True),
+    (EOFError(), Cause.CONNECTION_LOST, True),
+    (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), Cause.CONNECTION_LOST, True),
+    (ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate"), Cause.TLS, False),
+    (ssl.SSLError(1, "wrong version number"), Cause.TLS, False),
+    (AuthenticationError("refused"), Cause.AUTHENTICATION, False),
+    (InvalidTokenError(), Cause.AUTHENTICATION, False),
+    (BadBindingsError(), Cause.AUTHENTICATION, False),
+    (NoCredentialError(), Cause.CREDENTIAL, False),
+    (SpnegoError(error_code=13, context_msg="Clock skew too great"), Cause.CLOCK_SKEW, False),
+    (SpnegoError(base_error=GssStyleError(-1765328347)), Cause.CLOCK_SKEW, False),  # KRB5KRB_AP_ERR_SKEW
+    (SpnegoError(base_error=GssStyleError(2529639053 - 2**32)), Cause.AUTHENTICATION, False),
+    (SpnegoError(base_error=with_winerror(-2146893020)), Cause.CLOCK_SKEW, False),  # SEC_E_TIME_SKEW
+    (fault(5, "Access is denied."), Cause.ACCESS_DENIED, False),
+    (fault(2150859180), Cause.ACCESS_DENIED, False),
+    (fault(1326), Cause.AUTHENTICATION, False),
+    (fault(2150859173), Cause.QUOTA, False),
+    (fault(2150859174), Cause.QUOTA, False),
+    (fault(2150859240), Cause.QUOTA, False),
+    (fault(2150858823), Cause.ENVELOPE_SIZE, False),
+    (fault(2150858824), Cause.ENVELOPE_SIZE, False),
+    (fault(2150858825), Cause.ENVELOPE_SIZE, False),
+    (fault(2150858811), Cause.ENDPOINT_MISSING, False),
+    (fault(0, "Cannot find the Acme session configuration in the WSMan: drive"), Cause.ENDPOINT_MISSING, False),
+    (fault(2150858793), Cause.TIMEOUT, True),
+    (fault(2150858843), Cause.CONNECTION_LOST, False),
+    (fault(1, "The runspace is in no-language mode."), Cause.LANGUAGE_MODE, False),
+    (fault(None), Cause.PROTOCOL, False),
+    (fault("s:Receiver"), Cause.PROTOCOL, False),
+    (WinRMTransportError("http", 401, ""), Cause.AUTHENTICATION, False),
+    (WinRMTransportError("http", 403, ""), Cause.ACCESS_DENIED, False),
+    (WinRMTransportError("http", 404, "<html>"), Cause.ENDPOINT_MISSING, False),
+    (WinRMTransportError("http", 413, ""), Cause.ENVELOPE_SIZE, False),
+    (WinRMTransportError("http", 503, ""), Cause.CONNECTION_LOST, True),
+    (WinRMTransportError("http", 418, ""), Cause.PROTOCOL, False),
+    (InvalidRunspacePoolStateError(3, 2, "run"), Cause.CONNECTION_LOST, False),
+    (KeyboardInterrupt(), Cause.INTERRUPTED, False),
+    (ValueError("no element found"), Cause.PROTOCOL, False),
+    (AmbiguousLoss(failure(Cause.CONNECTION_LOST, "reset after the request")), Cause.CONNECTION_LOST, False),
+]
+
+
+@pytest.mark.parametrize(("error", "cause", "retryable"), CASES, ids=lambda value: str(value)[:40])
+def test_each_exception_has_its_cause_and_a_next_step(error: BaseException, cause: Cause, retryable: bool) -> None:
+    found = classify(error)
+    assert (found.cause, found.retryable) == (cause, retryable)
+    assert found.next == NEXT[cause]
+    assert found.message
+
+
+def test_every_cause_has_a_next_step_of_its_own() -> None:
+    assert set(NEXT) == set(Cause)
+    assert len(set(NEXT.values())) == len(Cause)
+
+
+def test_authentication_is_never_retryable_whatever_brings_it() -> None:
+    kept = [classify(error) for error, cause, _ in CASES if cause in (Cause.AUTHENTICATION, Cause.CREDENTIAL)]
+    assert kept
+    assert not any(each.retryable for each in kept)
+
+
+@settings(max_examples=50)
+@given(st.text())
+def test_what_a_server_said_reaches_nobody_with_control_characters_or_without_end(said: str) -> None:
+    for text in (quoted(said), classify(fault(1, said * 100)).message):
+        assert len(text) <= 501
+        assert text.isprintable()

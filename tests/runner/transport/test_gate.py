@@ -1,0 +1,76 @@
+"""The gate lets the approved texts pass and nothing else."""
+
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.transport.failures import Cause, ScriptRefused
+from runner.transport.gate import Gate, marker
+from runner.transport.interface import Script
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
+
+
+@settings(max_examples=60)
+@given(approved=st.sets(TEXTS, max_size=5), other=TEXTS)
+def test_only_texts_of_the_set_pass(approved: set[str], other: str) -> None:
+    gate = Gate(frozenset(hashlib.sha256(text.encode()).hexdigest() for text in approved))
+    for text in approved:
+        gate.check(Script("approved", text))
+    if other not in approved:
+        with pytest.raises(ScriptRefused) as refused:
+            gate.check(Script("approved", other))
+        assert refused.value.failure.cause is Cause.SCRIPT_REFUSED
+        assert "Nothing was sent" in refused.value.failure.next
+
+
+@settings(max_examples=60)
+@given(
+    text=st.text(min_size=1, max_size=40),
+    at=st.integers(0, 39),
+    change=st.sampled_from([" ", "\n", "\r", "\ufeff", "\u200b", "\u00a0", ";", "'"]),
+)
+def test_one_inserted_character_is_refused_even_where_it_cannot_be_seen(text: str, at: int, change: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    gate = Gate.of([Script("one", text)])
+    at %= len(text) + 1
+    with pytest.raises(ScriptRefused):
+        gate.check(Script("one", text[:at] + change + text[at:]))
+
+
+def test_a_name_does_not_open_the_gate() -> None:
+    gate = Gate.of([Script("collect", "Get-Service")])
+    with pytest.raises(ScriptRefused, match="'collect'"):
+        gate.check(Script("collect", "Stop-Service"))
+
+
+def test_text_that_is_not_valid_unicode_is_refused_and_does_not_raise_anything_else() -> None:
+    with pytest.raises(ScriptRefused, match="not valid Unicode"):
+        Gate.of([]).check(Script("lone surrogate", "\ud800"))
+
+
+def test_an_empty_gate_lets_nothing_pass() -> None:
+    with pytest.raises(ScriptRefused):
+        Gate(frozenset()).check(Script("empty", ""))
+
+
+def test_the_gate_of_scripts_holds_their_markers_and_no_other_markers() -> None:
+    first, second = Script("a", "Get-Date"), Script("b", "Get-Host")
+    gate = Gate.of([first])
+    gate.check(marker(first.sha256))
+    with pytest.raises(ScriptRefused):
+        gate.check(marker(second.sha256))
+    assert len(gate.allowed) == 2
+
+
+@pytest.mark.parametrize(
+    "forged", ["", "0" * 63, "A" * 64, "0" * 63 + "'", "0" * 64 + "\n", "'; Stop-Service W3SVC; '"]
+)
+def test_a_marker_is_made_of_a_hash_and_of_nothing_else(forged: str) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        marker(forged)
