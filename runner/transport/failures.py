@@ -2,6 +2,7 @@
 
     TransportError                 carries Failure(cause, message, next, retryable)
     ├── ScriptRefused              the gate does not know the text; nothing was sent
+    ├── CredentialRejected         the host refused the account after proof was sent: it counts towards lock-out
     └── AmbiguousLoss              the connection went after a request was out: it may or may not have been acted on
 
 The causes are a closed set (`Cause`); reports, doctor and the JSON output use their values. `classify` is the one
@@ -68,6 +69,10 @@ class TransportError(Exception):
 
 class ScriptRefused(TransportError):  # noqa: N818  # an outcome, like the types of interface.py
     """The gate refused a text that is not among those approved for this run; nothing was sent."""
+
+
+class CredentialRejected(TransportError):  # noqa: N818
+    """The host refused the account after a proof of its password was sent: this counts towards lock-out."""
 
 
 class AmbiguousLoss(TransportError):  # noqa: N818

@@ -1,0 +1,518 @@
+"""The HTTP/1.1 client beneath WS-Management: one kept connection, authenticated, sealed, and on time.
+
+It stands where pypsrp's own client stood (`WSMan.transport`: `endpoint`, `send`, `close`), for three reasons. A new
+context makes a sealed message unreadable, so when the server closes the connection or challenges anew, the plaintext
+must be sealed again; pypsrp sends the old bytes again and fails. Its timeouts are per read, so that a slow drip never
+ends. And half of its time goes into looking for proxies, of which there are none here.
+
+What may be sent twice: only what the host provably did not act on. That is so when it answered 401, when the
+connection was closed before the request, and when the request could not be written to its end. Any other loss is an
+AmbiguousLoss and for the caller to reconcile.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import re
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+
+import h11
+import spnego
+from pypsrp.encryption import WinRMEncryption
+from pypsrp.exceptions import WinRMError, WinRMTransportError
+from spnego.channel_bindings import GssChannelBindings
+from spnego.exceptions import NegotiateOptions, SpnegoError
+
+from runner.transport.failures import (
+    AmbiguousLoss,
+    Cause,
+    CredentialRejected,
+    Failure,
+    TransportError,
+    classify,
+    failure,
+    quoted,
+)
+from runner.transport.wire import Dial, Wire, endpoint_binding
+
+NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
+"""Makes a fresh security context, bound to the TLS channel where there is one."""
+
+Permit = Callable[[float], AbstractContextManager[None]]
+"""Stands around each authentication (argument: seconds it may wait). The lock-out guard of retry.py is one."""
+
+_PLAIN = "application/soap+xml;charset=UTF-8"
+_SEALED = f'multipart/encrypted;protocol="{WinRMEncryption.SPNEGO}";boundary="Encrypted Boundary"'
+_BOUNDARY = "Encrypted Boundary"
+_MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
+_TOKEN = re.compile(r"(?:^|,)\s*(?:Negotiate|Kerberos|NTLM)[ \t]+([A-Za-z0-9+/=]+)\s*(?=,|$)", re.IGNORECASE)
+_OFFER = re.compile(r"(?:^|,)\s*(?:Negotiate|Kerberos|NTLM)\b", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']*)["']""")
+_STATUS_LINE = b"HTTP/1."
+_MAX_LEGS = 6  # NTLM takes 2, Kerberos 1 or 2; a server that asks for more plays with us
+_MAX_HEADER_BYTES = 64 * 1024
+_MAX_TOKEN_BYTES = 48 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP reply, read to its end. Header names are in lower case; equal ones are joined by a comma."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class _NotSentError(Exception):
+    """The request could not be written to its end, so the host did not act on it."""
+
+    def __init__(self, lost: OSError) -> None:
+        super().__init__(str(lost))
+        self.lost = lost
+
+
+@dataclass(slots=True)
+class _Connection:
+    wire: Wire
+    http: h11.Connection = field(
+        default_factory=lambda: h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEADER_BYTES)
+    )
+    context: spnego.ContextProxy | None = None
+    authenticated: bool = False
+
+
+def client_tls(ca_file: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """TLS 1.2 or later with verification, against `ca_file` alone or else the system's CAs, with a client certificate.
+
+    Raises:
+        TransportError: Cause.TLS, when a file cannot be read or does not hold what it should.
+    """
+    try:
+        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if certificate is not None:
+            # A password would be asked for on the terminal; an encrypted key is an error instead.
+            context.load_cert_chain(str(certificate), None if key is None else str(key), password=lambda: "")
+    except (OSError, ValueError) as error:
+        named = ", ".join(str(path) for path in (ca_file, certificate, key) if path is not None)
+        raise TransportError(
+            Failure(
+                Cause.TLS,
+                f"cannot use {named or 'the CAs of this system'}: {quoted(error)}",
+                "Check that the files exist, are PEM, fit together, and that the key has no password.",
+            )
+        ) from error
+    return context
+
+
+def contexts(
+    protocol: str, user: str | None, password: str | None, hostname: str, *, sealing: bool, service: str = "host"
+) -> NewContext:
+    """Security contexts of `protocol` (negotiate, kerberos, ntlm) for one account and one host; no delegation.
+
+    `sealing` is for WinRM's message encryption, which plain HTTP needs.
+    """
+
+    def new_context(bindings: GssChannelBindings | None) -> spnego.ContextProxy:
+        options = NegotiateOptions.wrapping_winrm if sealing else NegotiateOptions.none
+        try:
+            return spnego.client(
+                user,
+                password,
+                hostname=hostname,
+                service=service,
+                channel_bindings=bindings,
+                protocol=protocol,
+                options=options,
+            )
+        except ImportError as error:
+            raise TransportError(
+                Failure(
+                    Cause.CREDENTIAL,
+                    f"{protocol} is not available here: {quoted(error)}",
+                    "Install exrun[kerberos], or set the host's authentication to ntlm.",
+                )
+            ) from error
+
+    return new_context
+
+
+@contextlib.contextmanager
+def always_permitted(seconds: float) -> Iterator[None]:
+    """The permit that lets every authentication pass."""
+    yield
+
+
+class HttpTransport:
+    """One host's HTTP. Not for use by two threads at once.
+
+    Args:
+        endpoint: the URL, `http://host:5985/wsman`.
+        dial: opens a connection (wire.dialler).
+        new_context: makes a security context; None for authentication by TLS certificate.
+        sealed: messages travel encrypted by the context. True unless `dial` gives TLS.
+        clock: monotonic seconds.
+        permit: stands around each authentication.
+        connect_seconds: for connecting and authenticating, each time.
+        read_seconds: for one request where the caller gives no timeout.
+        max_reply_bytes: of one reply as it comes from the wire, headers included.
+
+    Attributes:
+        requests: HTTP requests sent so far, those of authentication included.
+        connections: connections opened so far.
+        expires: no operation goes on after this time of `clock`.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        dial: Dial,
+        new_context: NewContext | None,
+        *,
+        sealed: bool,
+        clock: Callable[[], float],
+        permit: Permit = always_permitted,
+        connect_seconds: float = 30.0,
+        read_seconds: float = 30.0,
+        max_reply_bytes: int = 8 * 1024 * 1024,
+    ) -> None:
+        if sealed and new_context is None:
+            raise ValueError("messages cannot be sealed without a security context")
+        self.endpoint = endpoint
+        self.requests = 0
+        self.connections = 0
+        self.expires = float("inf")
+        self._host, _, path = endpoint.partition("://")[2].partition("/")
+        self._path = "/" + path
+        self._dial = dial
+        self._new_context = new_context
+        self._seals = sealed
+        self._clock = clock
+        self._permit = permit
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._max_reply_bytes = max_reply_bytes
+        self._connection: _Connection | None = None
+
+    def send(
+        self,
+        message: bytes,
+        *,
+        retries_on_read_timeout: int = 0,
+        timeout: int | float | tuple[int | float, int | float] | None = None,
+    ) -> bytes:
+        """Sends one SOAP envelope and returns the plaintext of the answer.
+
+        Args:
+            retries_on_read_timeout: not honoured. pypsrp asks for it on Receive; a Receive whose answer was lost may
+                have taken output with it, and to ask again would give an incomplete observation for a whole one.
+            timeout: seconds for the exchange, connecting not included.
+
+        Raises:
+            WinRMTransportError: an answer other than 200; pypsrp makes a WSManFaultError of it where it is a fault.
+            AmbiguousLoss: the host may or may not have acted on the message.
+            TransportError: anything else; the host has not acted on the message.
+        """
+        seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+        challenged = unwritten = False
+        connection = self._ready()
+        deadline = min(self._clock() + (self._read_seconds if seconds is None else seconds), self.expires)
+        while True:
+            headers, body = self._outgoing(connection, message)
+            try:
+                reply = self._exchange(connection, headers, body, deadline)
+            except _NotSentError as error:
+                if unwritten or isinstance(error.lost, TimeoutError):
+                    raise TransportError(classify(error.lost)) from error
+                unwritten = True
+                connection = self._ready()
+                continue
+            except (OSError, EOFError) as error:
+                raise AmbiguousLoss(_not_retryable(classify(error))) from error
+            if reply.status != 401:
+                return self._incoming(connection, reply)
+            if challenged or self._new_context is None:
+                self.close()
+                raise TransportError(
+                    failure(Cause.AUTHENTICATION, "the host asks for authentication again after having granted it")
+                )
+            challenged = True
+            connection.authenticated = False
+            connection = self._ready()
+
+    def close(self) -> None:
+        """Closes the connection; never raises. `send` would open a new one."""
+        if self._connection is not None:
+            self._connection.wire.close()
+            self._connection = None
+
+    def _ready(self) -> _Connection:
+        """A connection that is open and authenticated, the kept one where it still is."""
+        now = self._clock()
+        deadline = min(now + self._connect_seconds, self.expires)
+        try:
+            if self._connection is not None and self._connection.wire.stale():
+                self.close()
+            if self._connection is None:
+                if deadline <= now:
+                    raise TimeoutError("the deadline has passed")
+                self._connection = _Connection(self._dial(deadline - now))
+                self.connections += 1
+            connection = self._connection
+            if not connection.authenticated:
+                if self._new_context is not None:
+                    with self._permit(max(deadline - self._clock(), 0.0)):
+                        self._authenticate(connection, self._new_context, deadline)
+                connection.authenticated = True
+            return connection
+        except AmbiguousLoss as error:
+            self.close()
+            raise TransportError(error.failure) from error  # no message was out yet, so nothing is ambiguous
+        except _NotSentError as error:
+            self.close()
+            raise TransportError(classify(error.lost)) from error
+        except (OSError, EOFError, SpnegoError) as error:
+            self.close()
+            raise TransportError(classify(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _authenticate(self, connection: _Connection, new_context: NewContext, deadline: float) -> None:
+        """Completes a new context over `connection`. The first request carries the first token already."""
+        certificate = connection.wire.certificate
+        bindings = None if certificate is None else GssChannelBindings(application_data=endpoint_binding(certificate))
+        context = new_context(bindings)
+        token = context.step()
+        proved = False
+        for _ in range(_MAX_LEGS):
+            headers = [("Content-Length", "0")]
+            if token:
+                headers.append(("Authorization", f"Negotiate {base64.b64encode(token).decode()}"))
+            proved = proved or context.complete
+            reply = self._exchange(connection, headers, b"", deadline)
+            challenge = _token(reply)
+            if reply.status == 401 and (context.complete or challenge is None):
+                offered = reply.headers.get("www-authenticate", "")
+                if proved:
+                    raise CredentialRejected(failure(Cause.AUTHENTICATION, "the host refused the account or password"))
+                if _OFFER.search(offered):
+                    raise TransportError(failure(Cause.AUTHENTICATION, "the host refused to begin authentication"))
+                raise TransportError(
+                    failure(
+                        Cause.AUTHENTICATION, f"the host offers no Negotiate, Kerberos or NTLM, but: {quoted(offered)}"
+                    )
+                )
+            if reply.status not in (200, 401):
+                raise TransportError(classify(WinRMTransportError("http", reply.status, _text(reply.body))))
+            if challenge is not None and not context.complete:
+                token = _stepped(context, challenge)
+            if reply.status == 200:
+                if not context.complete:
+                    raise TransportError(
+                        failure(Cause.AUTHENTICATION, "the host granted access without proving who it is")
+                    )
+                if connection is not self._connection:
+                    raise EOFError("the host closed the connection that it had just authenticated")
+                connection.context = context
+                return
+            if connection is not self._connection:
+                raise EOFError("the host closed the connection in the middle of authentication")
+            proved = True
+        raise TransportError(failure(Cause.AUTHENTICATION, f"authentication did not end in {_MAX_LEGS} requests"))
+
+    def _outgoing(self, connection: _Connection, message: bytes) -> tuple[list[tuple[str, str]], bytes]:
+        if not self._seals:
+            headers = [("Content-Type", _PLAIN), ("Content-Length", str(len(message)))]
+            if self._new_context is None:
+                headers.append(("Authorization", _MUTUAL))
+            return headers, message
+        _, body = WinRMEncryption(connection.context, WinRMEncryption.SPNEGO).wrap_message(message)
+        return [("Content-Type", _SEALED), ("Content-Length", str(len(body)))], body
+
+    def _incoming(self, connection: _Connection, reply: Reply) -> bytes:
+        """The plaintext of an answer. Drops the connection when it is not what it must be."""
+        try:
+            body = self._opened(connection, reply)
+            _refuse_declarations(body)
+        except TransportError:
+            self.close()
+            raise
+        if reply.status != 200:
+            raise WinRMTransportError("http", reply.status, _text(body))
+        return body
+
+    def _opened(self, connection: _Connection, reply: Reply) -> bytes:
+        encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise TransportError(failure(Cause.PROTOCOL, f"the reply is compressed ({quoted(encoding)}) unasked"))
+        kind = Message()
+        kind["Content-Type"] = reply.headers.get("content-type", "")
+        encrypted = kind.get_content_type() in ("multipart/encrypted", "multipart/x-multi-encrypted")
+        if not self._seals:
+            if encrypted:
+                raise TransportError(failure(Cause.PROTOCOL, "the reply is sealed though the request was not"))
+            return reply.body
+        if not encrypted:
+            if reply.status in (200, 500):
+                raise TransportError(
+                    failure(Cause.NOT_ENCRYPTED, f"the request was sealed, its reply (HTTP {reply.status}) was not")
+                )
+            # The web server beneath WinRM answers these itself, before any context; of an unsealed
+            # text only the number is used.
+            raise TransportError(classify(WinRMTransportError("http", reply.status, "(not sealed)")))
+        # pypsrp builds regular expressions of the boundary; Windows and Exchange only ever send this one.
+        if kind.get_param("boundary") != _BOUNDARY:
+            raise TransportError(failure(Cause.PROTOCOL, "the sealed reply has a boundary that WinRM does not use"))
+        try:
+            opened = WinRMEncryption(connection.context, WinRMEncryption.SPNEGO).unwrap_message(reply.body, _BOUNDARY)
+        except (SpnegoError, WinRMError, ArithmeticError, LookupError, ValueError, struct.error) as error:
+            raise TransportError(
+                failure(Cause.PROTOCOL, f"the sealed reply cannot be opened: {quoted(error)}")
+            ) from error
+        if not opened:
+            # A body without any part opens to nothing, and nothing has then proved where it came from.
+            raise TransportError(failure(Cause.PROTOCOL, "the sealed reply holds no message"))
+        return opened
+
+    def _exchange(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes, deadline: float) -> Reply:
+        """One request and its whole reply. Whatever goes wrong drops the connection.
+
+        Raises:
+            _NotSentError, OSError (TimeoutError among them), EOFError: as the module's text says.
+            TransportError: the reply is too large or not HTTP. Then the host may have acted (AmbiguousLoss).
+        """
+        try:
+            reply = self._converse(connection, headers, body, deadline)
+            if connection.http.our_state is h11.DONE and connection.http.their_state is h11.DONE:
+                connection.http.start_next_cycle()
+            else:
+                self.close()
+            return reply
+        except BaseException:
+            self.close()
+            raise
+
+    def _converse(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes, deadline: float) -> Reply:
+        http = connection.http
+        request = h11.Request(
+            method="POST",
+            target=self._path,
+            headers=[
+                ("Host", self._host),
+                ("User-Agent", "exrun"),
+                ("Accept-Encoding", "identity"),
+                ("Connection", "Keep-Alive"),
+                *headers,
+            ],
+        )
+        data = (http.send(request) or b"") + (http.send(h11.Data(data=body)) or b"")
+        data += http.send(h11.EndOfMessage()) or b""
+        self.requests += 1
+        left = memoryview(data)
+        unwritten: OSError | None = None
+        while left:
+            try:
+                left = left[connection.wire.send(left, deadline - self._clock()) :]
+            except OSError as error:
+                if isinstance(error, TimeoutError):
+                    raise _NotSentError(error) from error
+                unwritten = error  # a server may answer 401 and close before it has read everything
+                break
+        try:
+            return self._reply(connection, deadline)
+        except (OSError, EOFError) as error:
+            if unwritten is not None:
+                raise _NotSentError(unwritten) from error
+            raise
+        except h11.RemoteProtocolError as error:
+            if "closed connection" in str(error):
+                raise EOFError(f"the connection was closed within a reply: {quoted(error)}") from error
+            raise AmbiguousLoss(failure(Cause.PROTOCOL, f"the reply is not HTTP: {quoted(error)}")) from error
+
+    def _reply(self, connection: _Connection, deadline: float) -> Reply:
+        http = connection.http
+        received = 0
+        begun = b""
+        response: h11.Response | None = None
+        parts: list[bytes] = []
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                chunk = connection.wire.recv(deadline - self._clock())
+                begun += chunk[: len(_STATUS_LINE) - len(begun)]
+                if not _STATUS_LINE.startswith(begun):
+                    raise AmbiguousLoss(failure(Cause.PROTOCOL, f"the reply is not HTTP: {quoted(_text(chunk))}"))
+                received += len(chunk)
+                if received > self._max_reply_bytes:
+                    raise AmbiguousLoss(
+                        failure(Cause.PROTOCOL, f"the reply is larger than {self._max_reply_bytes} bytes")
+                    )
+                if not chunk and response is None:
+                    raise EOFError("the host closed the connection without a reply")
+                http.receive_data(chunk)
+            elif isinstance(event, h11.Response):
+                response = event
+            elif isinstance(event, h11.Data):
+                parts.append(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage) and response is not None:
+                return Reply(response.status_code, _joined(response), b"".join(parts))
+            elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
+                raise EOFError("the host closed the connection without a reply")
+
+
+def _stepped(context: spnego.ContextProxy, challenge: bytes) -> bytes | None:
+    try:
+        return context.step(challenge)
+    except SpnegoError:
+        raise
+    except Exception as error:  # pyspnego's parsers let KeyError, struct.error and others out on malformed tokens
+        raise TransportError(
+            failure(Cause.AUTHENTICATION, f"the host's challenge cannot be read: {type(error).__name__}")
+        ) from error
+
+
+def _joined(response: h11.Response) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("ascii", "replace"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _token(reply: Reply) -> bytes | None:
+    found = _TOKEN.search(reply.headers.get("www-authenticate", ""))
+    if found is None or len(found[1]) > _MAX_TOKEN_BYTES:
+        return None
+    try:
+        return base64.b64decode(found[1], validate=True) or None
+    except binascii.Error:
+        return None
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+def _not_retryable(found: Failure) -> Failure:
+    return Failure(found.cause, found.message, found.next, retryable=False)
+
+
+def _refuse_declarations(body: bytes) -> None:
+    """SOAP forbids document type declarations (SOAP 1.2, 5); entities in one can swell without end."""
+    head = body[:4]
+    if b"\x00" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise TransportError(failure(Cause.PROTOCOL, "the reply is not UTF-8"))
+    declared = _XML_ENCODING.match(body)
+    if declared is not None and declared[1].lower() not in (b"utf-8", b"us-ascii"):
+        raise TransportError(failure(Cause.PROTOCOL, "the reply declares an encoding other than UTF-8"))
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        raise TransportError(failure(Cause.PROTOCOL, "the reply has a document type declaration, which SOAP forbids"))
