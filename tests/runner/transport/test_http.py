@@ -333,6 +333,7 @@ def test_no_malformed_challenge_gives_anything_but_a_transport_error(
 @pytest.mark.parametrize(
     "text",
     [
+        b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
         b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
         '<?xml version="1.0" encoding="utf-16"?><a/>'.encode("utf-16"),
         b'<?xml version="1.0" encoding="cp037"?>' + "<!DOCTYPE a []><a/>".encode("cp037"),
