@@ -24,7 +24,7 @@ class Assess(Protocol):
     ) -> Assessment: ...
 
 
-def unknown(action: str, what: str, why: str, facts: tuple[str, ...], verdict: Verdict = Verdict.UNKNOWN) -> Assessment:
+def unknown(action: str, what: str, why: str, facts: tuple[str, ...]) -> Assessment:
     """The assessment of an action that could not learn what it needs.
 
     Args:
@@ -32,11 +32,10 @@ def unknown(action: str, what: str, why: str, facts: tuple[str, ...], verdict: V
         what: what could not be read, for the title.
         why: the server's or the transport's words; tainted.
         facts: names of the action's facts, all of which become unknown.
-        verdict: UNKNOWN, unless the caller knows a worse one.
     """
     reason = f"{what}: {why}"
     return Assessment(
-        verdict=verdict,
+        verdict=Verdict.UNKNOWN,
         summary=f"could not read {what}",
         findings=(
             Finding(

@@ -1,7 +1,7 @@
 """`when`: an expression in Jinja's syntax over the facts of earlier steps, with three values.
 
     version.installed and not patch.patched
-    version.cumulative_update in ['CU23', 'CU22']
+    version.cu in ['CU23', 'CU22']
 
 A fact that could not be established makes what depends on it unknown, never false (Kleene's strong logic): `false and
 unknown` is false, `true or unknown` is true, `not unknown` is unknown. There are no calls, filters or attributes;

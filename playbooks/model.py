@@ -6,15 +6,14 @@ Contracts are `action.yml`, playbooks are YAML. Both are read once, at the edge,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from playbooks.values import Value
+from playbooks.assessing import Assess
 
 ACTION_ID = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -145,5 +144,4 @@ class Action:
     folder: Path
     contract: ActionContract
     collect: str
-    assess: Callable[..., object] | None = None
-    defaults: dict[str, Value] = field(default_factory=dict)
+    assess: Assess | None = None

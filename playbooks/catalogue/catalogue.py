@@ -211,10 +211,6 @@ class Catalogue:
             return Patched(newest)
         return NeedsCu(None)
 
-    def newest(self, product: str) -> Release:
-        """The newest release of a product."""
-        return max((row for row in self.releases if row.product == product), key=_by_build)
-
     def in_support(self, product: str, today: date) -> bool | None:
         """Whether Microsoft still supports the product on a day; None when the catalogue has no date for it."""
         if product not in self.support_ends:

@@ -14,12 +14,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from playbooks.findings import Verdict
-from runner.audit import WELL, FleetAudit
-from runner.reports.wording import MEANING, headline, probed, totals
+from runner.audit import FleetAudit
+from runner.reports.wording import MEANING, headline, probed, tone, totals
 from runner.terminal import visible
 
 LIMIT = 4000  # characters of one text: the report must stay readable whatever a server says; the JSON report has all
-_GRAVE = frozenset({Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class HtmlReport:
             totals=totals(audit.summary),
             probed=probed(audit.summary.coverage),
             meaning=[(verdict, MEANING[verdict]) for verdict in Verdict if audit.summary.verdicts[verdict]],
-            tone={verdict: _tone(verdict) for verdict in Verdict},
+            tone={verdict: tone(verdict) for verdict in Verdict},
             clients=sorted({host.client for host in audit.hosts}),
             style=Markup(style),  # noqa: S704 - our own file
             policy=_policy(style),
@@ -51,12 +50,6 @@ class HtmlReport:
 def _policy(style: str) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
-def _tone(verdict: Verdict) -> str:
-    if verdict in _GRAVE:
-        return "grave"
-    return "well" if verdict in WELL else "open"
 
 
 def _shown(value: object) -> object:

@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from playbooks.findings import Verdict
-from runner.audit import WELL, FleetAudit, HostAudit
-from runner.reports.wording import probed, totals
+from runner.audit import FleetAudit
+from runner.reports.wording import probed, tone, totals
 from runner.terminal import visible
 
 CELL = 300  # characters of one cell: a server's words must not push the other rows off the screen
-_GRAVE = frozenset({Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
+_STYLES = {"grave": "bold red", "open": "yellow", "well": "green"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def _table(audit: FleetAudit) -> Table:
         table.add_row(
             _text(f"{host.client}/{host.name}" if several else host.name),
             _text(host.product or "-"),
-            Text(host.verdict.value, style=_style(host)),
+            Text(host.verdict.value, style=_STYLES[tone(host.verdict)]),
             _text(host.why),
             _text(host.next or "-"),
         )
@@ -72,9 +71,3 @@ def _table(audit: FleetAudit) -> Table:
 
 def _text(tainted: str) -> Text:
     return Text(visible(tainted, CELL))
-
-
-def _style(host: HostAudit) -> str:
-    if host.verdict in _GRAVE:
-        return "bold red"
-    return "green" if host.verdict in WELL else "yellow"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from playbooks.findings import Verdict
-from runner.audit import CoverageCount, Outcome, Summary
+from runner.audit import WELL, CoverageCount, Outcome, Summary
 
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
@@ -23,6 +24,16 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.NOT_APPLICABLE: "What was asked does not concern it.",
     }
 )
+
+
+_GRAVE = frozenset({Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
+
+
+def tone(verdict: Verdict) -> Literal["grave", "open", "well"]:
+    """How a verdict is coloured: act tonight, look into it, or nothing to do."""
+    if verdict in _GRAVE:
+        return "grave"
+    return "well" if verdict in WELL else "open"
 
 
 def counted(count: int, noun: str) -> str:

@@ -3,7 +3,7 @@
 It stands where pypsrp's own client stood (`WSMan.transport`: `endpoint`, `send`, `close`), for three reasons. A new
 context makes a sealed message unreadable, so when the server closes the connection or challenges anew, the plaintext
 must be sealed again; pypsrp sends the old bytes again and fails. Its timeouts are per read, so that a slow drip never
-ends. And half of its time goes into looking for proxies, of which there are none here.
+ends. And it looks for proxies at every request, of which there are none here.
 
 What may be sent twice: only what the host provably did not act on. That is so when it answered 401, when the
 connection was closed before the request, and when the request could not be written to its end. Any other loss is an

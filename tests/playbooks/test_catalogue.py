@@ -19,6 +19,7 @@ from playbooks.catalogue.catalogue import (
     NotInCatalogue,
     OlderThanCatalogue,
     Patched,
+    Release,
     Vulnerable,
 )
 
@@ -82,11 +83,11 @@ def test_a_build_is_named(build: str, expected: str) -> None:
 
 
 @given(RELEASES)
-def test_every_row_is_known_under_its_own_product_and_cu(row: object) -> None:
+def test_every_row_is_known_under_its_own_product_and_cu(row: Release) -> None:
     assert row in CATALOGUE.releases
-    identity = CATALOGUE.identify(row.build)  # type: ignore[attr-defined]
+    identity = CATALOGUE.identify(row.build)
     assert isinstance(identity, Known)
-    assert (identity.release.product, identity.release.cu) == (row.product, row.cu)  # type: ignore[attr-defined]
+    assert (identity.release.product, identity.release.cu) == (row.product, row.cu)
 
 
 @given(BUILDS)
@@ -117,19 +118,19 @@ def test_the_row_of_the_builds_own_cu_decides(campaign: str, build: str, expecte
 
 
 @given(CAMPAIGNS, RELEASES, st.integers(min_value=0, max_value=200))
-def test_a_higher_build_of_one_cu_is_never_less_patched(campaign: str, row: object, more: int) -> None:
-    lower = row.build  # type: ignore[attr-defined]
+def test_a_higher_build_of_one_cu_is_never_less_patched(campaign: str, row: Release, more: int) -> None:
+    lower = row.build
     higher = Build(lower.major, lower.minor, lower.build, lower.revision + more)
     if isinstance(CATALOGUE.fixed(campaign, lower), Patched):
         assert isinstance(CATALOGUE.fixed(campaign, higher), Patched)
 
 
 @given(CAMPAIGNS, RELEASES)
-def test_a_vulnerable_server_is_told_a_build_of_its_own_cu(campaign: str, row: object) -> None:
-    state = CATALOGUE.fixed(campaign, row.build)  # type: ignore[attr-defined]
+def test_a_vulnerable_server_is_told_a_build_of_its_own_cu(campaign: str, row: Release) -> None:
+    state = CATALOGUE.fixed(campaign, row.build)
     if isinstance(state, Vulnerable):
-        assert state.needs.minimum > row.build  # type: ignore[attr-defined]
-        assert state.needs.cu == row.cu  # type: ignore[attr-defined]
+        assert state.needs.minimum > row.build
+        assert state.needs.cu == row.cu
 
 
 def test_an_unknown_campaign_is_an_error_and_not_a_verdict() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from playbooks.assessing import not_observed, unknown
+from playbooks.actions.exchange.setup import PROGRAM, installed, program_build
+from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue, Known, NeedsCu, NewerThanCatalogue, Patched, Undecided, Vulnerable
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
@@ -14,8 +15,6 @@ from playbooks.values import Record, Value
 
 ACTION = "exchange.patch"
 FACTS = ("patched", "half_installed", "needs_cu")
-SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
-PROGRAM = "ExSetup.exe"
 # A service of the Mailbox and Client Access roles: an Edge Transport server runs none of it.
 NOT_ON_EDGE = "Microsoft.Exchange.RpcClientAccess.Service.exe"
 UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
@@ -33,49 +32,33 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     campaign = str(params["campaign"])
     if campaign not in catalogue.campaigns:
         raise KeyError(campaign)
-    if not isinstance(observation, Observed):
-        return not_observed(ACTION, observation, FACTS)
-    if why := observation.why_unread(SETUP_KEY):
-        return unknown(ACTION, "the Exchange setup key", why, FACTS)
-    setup = observation.first("ExchangeSetup")
-    if setup is None:
-        return unknown(ACTION, "the Exchange setup key", "the answer has no record of it", FACTS)
-    if setup.get("Present") is not True:
+    found = installed(ACTION, observation, FACTS)
+    if isinstance(found, Assessment):
+        return found
+    observed, present = found
+    if not present:
         reason = UnknownFact("no Exchange Server 2013 or later is installed")
         return Assessment(Verdict.NOT_APPLICABLE, reason.reason, facts=dict.fromkeys(FACTS, reason))
-    binaries = {str(record.get("Name")): record for record in observation.of_kind("Binary")}
-    build = _build(binaries.get(PROGRAM))
-    if build is None:
-        return unknown(ACTION, f"the version of {PROGRAM}", _why_no_build(observation, binaries.get(PROGRAM)), FACTS)
+    binaries = {str(record.get("Name")): record for record in observed.of_kind("Binary")}
+    build = program_build(ACTION, observed, binaries.get(PROGRAM), FACTS)
+    if isinstance(build, Assessment):
+        return build
     disagreements = (
-        *_disagreements(build, binaries, observation),
-        *_missing_entry(build, observation, catalogue),
+        *_disagreements(build, binaries, observed),
+        *_missing_entry(build, observed, catalogue),
     )
     assessment = _judge(campaign, build, disagreements, catalogue)
-    if assessment.verdict is Verdict.OK and observation.unread:
-        entry = observation.unread[0]
+    if assessment.verdict is Verdict.OK and observed.unread:
+        entry = observed.unread[0]
         return unknown(ACTION, "every place that proves the update", f"{entry.what}: {entry.why}", FACTS)
     return assessment
 
 
-def _build(record: Record | None) -> Build | None:
-    if record is None or record.get("Exists") is not True:
-        return None
+def _build(record: Record) -> Build | None:
     try:
         return Build.parse(str(record.get("FileVersion")))
     except ValueError:
         return None
-
-
-def _why_no_build(observation: Observed, record: Record | None) -> str:
-    unread = next((entry.why for entry in observation.unread if entry.what.endswith(PROGRAM)), None)
-    if unread is not None:
-        return unread
-    if record is None:
-        return "the setup key names no install folder (MsiInstallPath)"
-    if record.get("Exists") is not True:
-        return f"{record.get('Path')!s} does not exist"
-    return f"its file version is not four numbers: {str(record.get('FileVersion'))[:80]!r}"
 
 
 def _disagreements(build: Build, binaries: Mapping[str, Record], observation: Observed) -> tuple[str, ...]:

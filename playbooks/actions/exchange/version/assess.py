@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from playbooks.assessing import not_observed, unknown
+from playbooks.actions.exchange.setup import installed, program_build
+from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
     Between,
@@ -21,21 +22,20 @@ from playbooks.values import Value
 
 ACTION = "exchange.version"
 FACTS = ("installed", "product", "cu", "update", "build", "edge", "supported")
-SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
     """Names the build by ExSetup.exe's file version; AdminDisplayVersion and the registry show the CU only."""
-    if not isinstance(observation, Observed):
-        return not_observed(ACTION, observation, FACTS)
-    if why := observation.why_unread(SETUP_KEY):
-        return unknown(ACTION, "the Exchange setup key", why, FACTS)
-    setup = observation.first("ExchangeSetup")
-    if setup is None:
-        return unknown(ACTION, "the Exchange setup key", "the answer has no record of it", FACTS)
-    if setup.get("Present") is not True:
-        return _without_exchange_2013(observation)
-    return _of_program(observation, catalogue, today)
+    found = installed(ACTION, observation, FACTS)
+    if isinstance(found, Assessment):
+        return found
+    observed, present = found
+    if not present:
+        return _without_exchange_2013(observed)
+    build = program_build(ACTION, observed, observed.first("ExSetup"), FACTS)
+    if isinstance(build, Assessment):
+        return build
+    return _of_build(build, observed, catalogue, today)
 
 
 def _without_exchange_2013(observation: Observed) -> Assessment:
@@ -64,21 +64,6 @@ def _without_exchange_2013(observation: Observed) -> Assessment:
 
 def _nothing(reason: str) -> dict[str, Value | UnknownFact]:
     return {name: UnknownFact(reason) for name in FACTS}
-
-
-def _of_program(observation: Observed, catalogue: Catalogue, today: date) -> Assessment:
-    program = observation.first("ExSetup")
-    if program is None:
-        why = next((entry.why for entry in observation.unread if entry.what.endswith("ExSetup.exe")), None)
-        reason = why or "the setup key names no install folder (MsiInstallPath)"
-        return unknown(ACTION, "the version of ExSetup.exe", reason, FACTS)
-    if program.get("Exists") is not True:
-        return unknown(ACTION, "the version of ExSetup.exe", f"{program.get('Path')!s} does not exist", FACTS)
-    try:
-        build = Build.parse(str(program.get("FileVersion")))
-    except ValueError as error:
-        return unknown(ACTION, "the version of ExSetup.exe", str(error), FACTS)
-    return _of_build(build, observation, catalogue, today)
 
 
 def _edge(observation: Observed) -> Value | UnknownFact:
