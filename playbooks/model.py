@@ -6,6 +6,7 @@ Contracts are `action.yml`, playbooks are YAML. Both are read once, at the edge,
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from playbooks.assessing import Assess
+from playbooks.conditions import Condition
+from playbooks.values import Value
 
 ACTION_ID = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -145,3 +148,30 @@ class Action:
     contract: ActionContract
     collect: str
     assess: Assess | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyStep:
+    """One step with everything that running it needs; nothing of it is looked up later.
+
+    Attributes:
+        params: every parameter of the action, given or by default, of its declared type.
+        condition: the parsed `when`; None where the step always runs.
+        script: the rendered collect script.
+    """
+
+    step: Step
+    action: Action
+    params: Mapping[str, Value]
+    condition: Condition | None
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPlaybook:
+    """A playbook, checked and rendered. `digest` is the SHA-256 (hexadecimal) of its file's bytes, for the journal."""
+
+    playbook: Playbook
+    source: str
+    digest: str
+    steps: tuple[ReadyStep, ...]

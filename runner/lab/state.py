@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 class Strict(BaseModel):
@@ -36,6 +36,22 @@ class RegistryKey(Strict):
     denied: bool = False
 
 
+class ScriptedAnswer(Strict):
+    """What the `sim` engine says to one script that is no built-in's: for rehearsals and for clients under test.
+
+    `script` is the exact text. The streams are written in the order of the fields; `error` ends the script.
+    `seconds` pass before it ends; a stop ends it earlier. The `pwsh` engine runs scripts and ignores this.
+    """
+
+    script: str
+    output: list[JsonValue] = Field(default_factory=list)
+    verbose: list[str] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    errors: list[str] = Field(default_factory=list)
+    error: str | None = None
+    seconds: float = Field(default=0.0, ge=0.0)
+
+
 class HostState(Strict):
     """Everything that the built-in actions can read of one server.
 
@@ -51,3 +67,4 @@ class HostState(Strict):
     files: dict[str, FileState] = Field(default_factory=dict)
     services: dict[str, ServiceState] = Field(default_factory=dict)
     services_denied: bool = False
+    answers: list[ScriptedAnswer] = Field(default_factory=list)

@@ -134,5 +134,8 @@ class Transport(Protocol):
     def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         """Run independent scripts as one pipeline where that is possible; one result each, in order."""
 
+    def cancel(self) -> None:
+        """From any thread: end what `open` or `run` waits for with Cause.INTERRUPTED, now. `close` still works."""
+
     def close(self) -> None:
         """Close the pool on the host, best effort and bounded; never raises."""

@@ -1,8 +1,8 @@
 """What the lab's WinRM front asks of an engine: carry PSRP fragments of one shell.
 
-The front (HTTP, authentication, encryption, WS-Management, limits, faults) knows nothing of PSRP's content; an engine
-knows nothing of HTTP. One `Shell` is one runspace pool. All methods may be called from the event loop's thread and
-must not block it; what a shell has to say arrives through `sink`.
+The front (HTTP, authentication, encryption, WS-Management, limits, faults, ledger) hands fragments on; an engine knows
+nothing of HTTP. One `Shell` is one runspace pool. All methods may be called from the event loop's thread and must not
+block it; what a shell has to say arrives through `sink`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from runner.lab.state import HostState
@@ -40,22 +41,15 @@ class ShellEnded:
 ShellEvent = Output | PipelineDone | ShellEnded
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """One script that was about to be executed, as the ledger keeps it: the exact text that arrived.
+class Signal(StrEnum):
+    """What a client's Signal asks."""
 
-    `kind` is `script` for script text and `command` for a command by name with arguments (then `text` is the name
-    and its arguments in a readable form).
-    """
-
-    host: str
-    pipeline: uuid.UUID
-    kind: str
-    text: str
+    STOP = "stop"  # powershell/signal/crtl_c, or shell/signal/ctrl_c: stop it; its final state still follows
+    TERMINATE = "terminate"  # shell/signal/terminate: the client forgets the pipeline; nothing need follow
 
 
 class Shell(Protocol):
-    """One runspace pool of an engine."""
+    """One runspace pool of an engine. A method that the shell's state forbids reports ShellEnded, it does not raise."""
 
     def open(self, creation: bytes) -> None:
         """The fragments of WS-Management's creationXml."""
@@ -66,11 +60,14 @@ class Shell(Protocol):
     def send(self, pipeline: uuid.UUID | None, fragments: bytes) -> None:
         """A Send on stdin: of the pool when `pipeline` is None."""
 
-    def signal(self, pipeline: uuid.UUID) -> None:
-        """Stop the pipeline (powershell/signal/crtl_c)."""
+    def signal(self, pipeline: uuid.UUID, signal: Signal) -> None:
+        """A Signal for a pipeline; one that the shell does not have (any more) is ignored."""
+
+    def connect(self, fragments: bytes) -> None:
+        """The fragments of WS-Management's connectXml: another client takes over the disconnected pool."""
 
     def close(self) -> None:
-        """Delete the shell."""
+        """Delete the shell. Reports nothing more."""
 
 
 class Engine(Protocol):
@@ -78,11 +75,8 @@ class Engine(Protocol):
 
     name: str
 
-    def shell(
-        self,
-        state: HostState,
-        shell_id: uuid.UUID,
-        sink: Callable[[ShellEvent], None],
-        ledger: Callable[[Executed], None],
-    ) -> Shell:
-        """A new pool. `sink` and `ledger` may be called from any thread."""
+    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> Shell:
+        """A new pool. `sink` may be called from any thread, also before the method that caused it returns."""
+
+    def close(self) -> None:
+        """Ends everything that the engine started (processes, directories); the shells are gone by then."""
