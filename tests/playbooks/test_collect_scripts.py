@@ -34,7 +34,7 @@ ConvertTo-Json -InputObject @($found) -Depth 4
 
 
 def test_every_action_has_a_collect_script() -> None:
-    folders = {path.parent for path in ACTIONS.glob("*/*/assess.py")}
+    folders = {path.parent for path in ACTIONS.glob("*/*/action.yml")}
     assert folders == {path.parent for path in SCRIPTS}
 
 
