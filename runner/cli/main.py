@@ -1,35 +1,23 @@
-"""The command `exrun`: a thin skin over functions that can be called without it."""
+"""The command `exrun`: a thin skin over functions that can be called without it. One file a group of commands."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from runner.journal.chain import Broken, Verified
+from inventory.errors import InventoryError
+from playbooks.errors import PlaybookError
+from runner.cli import journal
+from runner.cli.status import Status
 from runner.journal.errors import JournalError
-from runner.journal.verification import verify
 from runner.terminal import visible
 
-USAGE = 2  # usage, configuration or input wrong, nothing sent
-JOURNAL_BROKEN = 6  # the journal cannot be written or does not verify
-INTERRUPTED = 130
 DEBUG = "EXRUN_DEBUG"
-
-
-class Format(StrEnum):
-    """For people, or for programs."""
-
-    TEXT = "text"
-    JSON = "json"
-
 
 app = typer.Typer(
     name="exrun",
@@ -38,8 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-journal = typer.Typer(help="Read what runs recorded.")
-app.add_typer(journal, name="journal")
+app.add_typer(journal.group, name="journal")
 
 
 @app.callback()
@@ -48,72 +35,6 @@ def exrun(
 ) -> None:
     """Take a fleet of Microsoft Exchange servers from unknown to proven clean over WinRM."""
     # `main` looks for --debug itself: an error may come before the options are read.
-
-
-@journal.command("verify")
-def journal_verify(
-    file: Annotated[Path, typer.Argument(envvar="EXRUN_JOURNAL", help="journal.jsonl of a run.")],
-    form: Annotated[
-        Format, typer.Option("--format", envvar="EXRUN_FORMAT", help="For people, or one JSON object.")
-    ] = Format.TEXT,
-) -> None:
-    """Say whether a journal is as it was written: no line altered, missing, moved or cut off.
-
-    \b
-    Needs the file, and for its end the file `head` beside it.
-    Exit status: 0 it is whole, 2 it cannot be read, 6 it does not verify.
-
-    \b
-    Examples:
-      exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
-      exrun journal verify journal.jsonl --format json
-    """
-    found = verify(file)
-    if form is Format.JSON:
-        typer.echo(json.dumps(verification_document(found), indent=2))
-    else:
-        typer.echo(verification_text(file, found))
-    raise typer.Exit(JOURNAL_BROKEN if isinstance(found, Broken) else 0)
-
-
-def verification_document(found: Verified | Broken) -> dict[str, object]:
-    """The object of `journal verify --format json`; docs/reference/command-line.md says what its members mean."""
-    match found:
-        case Verified(head, count, after_head):
-            return {
-                "schema": "exrun.journal-verification/1",
-                "verified": True,
-                "lines": count,
-                "sha256": head.sha256,
-                "after_head": after_head,
-            }
-        case Broken(line, fault, why, intact):
-            return {
-                "schema": "exrun.journal-verification/1",
-                "verified": False,
-                "line": line,
-                "fault": fault.value,
-                "why": why,
-                "intact": intact,
-            }
-
-
-def verification_text(file: Path, found: Verified | Broken) -> str:
-    """The same for people. What a journal or a file's name says is tainted."""
-    name = visible(str(file))
-    match found:
-        case Broken(line, fault, why, intact):
-            return (
-                f"{name}:{line}: {fault.value}: {visible(why)}\n"
-                f"{intact} lines before it are as they were written. Compare with a copy kept elsewhere."
-            )
-        case Verified(head, count, None):
-            end = "no head is beside it, so whole lines may be missing at the end"
-        case Verified(head, count, 0):
-            end = "it ends where its head says"
-        case Verified(head, count, after):
-            end = f"the last {after} lines follow its head, and nothing outside the file vouches for them"
-    return f"{name}: {count} lines verified; {end}\nlast line {head.sha256}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,20 +53,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " ".join(error.format_message().split()),
             "Run exrun --help, or the command with --help, to see what it takes.",
         )
-        return USAGE
+        return Status.USAGE
+    except (InventoryError, PlaybookError) as error:
+        _trace(given)
+        # One line a problem, each with its own place and advice, as an editor can jump to.
+        for line in str(error).splitlines():
+            typer.echo(visible(line), err=True)
+        _complain("nothing was sent", "Correct this and run it again.")
+        return Status.USAGE
     except JournalError as error:
         _trace(given)
         _complain(f"{error.path}: {error.what}", error.next)
-        return USAGE
+        return Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted", "Run it again.")
-        return INTERRUPTED
+        return Status.INTERRUPTED
     except Exception as error:
         _trace(given)
         _complain(
             f"exrun has a defect: {type(error).__name__}: {error}", "Run it again with --debug and report what it says."
         )
-        return USAGE
+        return Status.DEFECT
     return returned if isinstance(returned, int) else 0
 
 

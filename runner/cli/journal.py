@@ -1,0 +1,81 @@
+"""`exrun journal`: what runs recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import Format, FormatOption
+from runner.cli.status import Status
+from runner.journal.chain import Broken, Verified
+from runner.journal.verification import verify
+from runner.terminal import visible
+
+group = typer.Typer(help="Read what runs recorded.")
+
+
+@group.command("verify")
+def journal_verify(
+    file: Annotated[Path, typer.Argument(envvar="EXRUN_JOURNAL", help="journal.jsonl of a run.")],
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Say whether a journal is as it was written: no line altered, missing, moved or cut off.
+
+    \b
+    Needs the file, and for its end the file `head` beside it.
+    Exit status: 0 it is whole, 2 it cannot be read, 6 it does not verify.
+
+    \b
+    Examples:
+      exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
+      exrun journal verify journal.jsonl --format json
+    """
+    found = verify(file)
+    if form is Format.JSON:
+        typer.echo(json.dumps(verification_document(found), indent=2))
+    else:
+        typer.echo(verification_text(file, found))
+    raise typer.Exit(Status.JOURNAL if isinstance(found, Broken) else Status.WELL)
+
+
+def verification_document(found: Verified | Broken) -> dict[str, object]:
+    """The object of `journal verify --format json`; docs/reference/command-line.md says what its members mean."""
+    match found:
+        case Verified(head, count, after_head):
+            return {
+                "schema": "exrun.journal-verification/1",
+                "verified": True,
+                "lines": count,
+                "sha256": head.sha256,
+                "after_head": after_head,
+            }
+        case Broken(line, fault, why, intact):
+            return {
+                "schema": "exrun.journal-verification/1",
+                "verified": False,
+                "line": line,
+                "fault": fault.value,
+                "why": why,
+                "intact": intact,
+            }
+
+
+def verification_text(file: Path, found: Verified | Broken) -> str:
+    """The same for people. What a journal or a file's name says is tainted."""
+    name = visible(str(file))
+    match found:
+        case Broken(line, fault, why, intact):
+            return (
+                f"{name}:{line}: {fault.value}: {visible(why)}\n"
+                f"{intact} lines before it are as they were written. Compare with a copy kept elsewhere."
+            )
+        case Verified(head, count, None):
+            end = "no head is beside it, so whole lines may be missing at the end"
+        case Verified(head, count, 0):
+            end = "it ends where its head says"
+        case Verified(head, count, after):
+            end = f"the last {after} lines follow its head, and nothing outside the file vouches for them"
+    return f"{name}: {count} lines verified; {end}\nlast line {head.sha256}"

@@ -1,0 +1,17 @@
+"""What the exit status of every command says; where several apply, the highest."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """docs/reference/command-line.md has the same table for users."""
+
+    WELL = 0
+    FINDINGS = 1  # findings or changes pending
+    USAGE = 2  # usage, configuration or input wrong; nothing was sent
+    NOT_ALL_JUDGED = 3  # some hosts failed, are unreachable or unknown
+    JOURNAL = 6  # the journal cannot be written or does not verify
+    DEFECT = 70  # exrun itself is at fault (EX_SOFTWARE of sysexits.h); unlike 2, something may have been sent
+    INTERRUPTED = 130
