@@ -7,7 +7,7 @@ on the controller's monotonic clock, handed in as a callable, never read from a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -105,7 +105,8 @@ class Limits:
     """Caps per script on what a hostile server may make the controller hold."""
 
     max_bytes: int = 16 * 1024 * 1024  # of PSRP payload
-    max_objects: int = 20_000
+    max_objects: int = 20_000  # written to any stream, and objects within them
+    max_values: int = 200_000  # texts, numbers and so on within objects; what is referred to twice counts twice
     max_depth: int = 12  # nesting of one value
     max_xml_bytes: int = 4 * 1024 * 1024  # one PSRP message
     max_text: int = 1024 * 1024  # characters in one string
@@ -113,12 +114,51 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds: for the whole host, for connecting and authenticating, and for each script."""
+    """Seconds on the controller's monotonic clock.
+
+    Attributes:
+        host: for everything that is done on one host, but closing.
+        connect: for connecting and authenticating, each time, and for the host to open a pool or take a pipeline.
+        script: for each script.
+        per_script: instead, by `Script.name`; from the action's contract.
+        reply: how much later than it said a host may answer, or stop a script, before it is taken for dead.
+        close: for closing the pool, connecting included.
+    """
 
     host: float = 300.0
     connect: float = 30.0
     script: float = 60.0
-    per_script: dict[str, float] = field(default_factory=dict)  # by Script.name, from the action's contract
+    per_script: Mapping[str, float] = field(default_factory=dict)
+    reply: float = 10.0
+    close: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """An attempt to open the pool failed and another follows after `wait_seconds`; `attempt` counts from 1."""
+
+    failure: Failure
+    attempt: int
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The connection was lost while these scripts may have been running; they run once more in a new pool."""
+
+    failure: Failure
+    scripts: tuple[Script, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A script could not be stopped, so its pool was given up and the rest runs in a new one."""
+
+    script: Script
+
+
+Notice = Retried | Repeated | Replaced
+"""What happened beside the results and belongs into the journal."""
 
 
 class Transport(Protocol):

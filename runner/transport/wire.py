@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import select
+import errno
+import os
+import selectors
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+
+from runner.transport.failures import Cause, TransportError, failure
 
 
 class Wire(Protocol):
@@ -41,34 +46,73 @@ _CHUNK = 65536
 _Target = tuple[socket.AddressFamily, tuple[Any, ...]]  # as getaddrinfo says it
 
 
-class SocketWire:
-    """A Wire over a connected socket, plain or TLS."""
+class Cancellation:
+    """Ends, from any thread, what another thread waits for.
 
-    def __init__(self, sock: socket.socket) -> None:
+    A waiting thread looks at it five times a second instead of being woken: that needs no second descriptor a
+    connection, and works for sockets, TLS, name resolution and pauses alike, on Windows too.
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._closing = False
+
+    def set(self) -> None:
+        """Cancels."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether it was cancelled and work may not go on."""
+        return self._event.is_set() and not self._closing
+
+    def allow_closing(self) -> None:
+        """From here on waits run to their own ends again: for closing what the cancelled work left on the host."""
+        self._closing = True
+
+    def check(self) -> None:
+        """Raises TransportError (Cause.INTERRUPTED) when it was cancelled."""
+        if self.is_set():
+            raise TransportError(failure(Cause.INTERRUPTED, "interrupted"))
+
+    def sleep(self, seconds: float) -> None:
+        """Waits so long, or raises as `check` does as soon as it is cancelled."""
+        self._event.wait(seconds)
+        self.check()
+
+
+def _unchecked() -> None:
+    """The check of a wire that nobody cancels."""
+
+
+_SLICE = 0.2  # seconds between two checks
+_Outcome = TypeVar("_Outcome")
+
+
+class SocketWire:
+    """A Wire over a connected socket, plain or TLS. `check` is called while it waits and may raise to end the wait."""
+
+    def __init__(self, sock: socket.socket, check: Callable[[], None] = _unchecked) -> None:
         self._socket = sock
+        self._check = check
 
     @property
     def certificate(self) -> bytes | None:
         return self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
 
     def send(self, data: memoryview, seconds: float) -> int:
-        self._socket.settimeout(_positive(seconds))
-        return self._socket.send(data[:_CHUNK])
+        return _sliced(self._socket, seconds, self._check, lambda: self._socket.send(data[:_CHUNK]))
 
     def recv(self, seconds: float) -> bytes:
-        self._socket.settimeout(_positive(seconds))
-        return self._socket.recv(_CHUNK)
+        return _sliced(self._socket, seconds, self._check, lambda: self._socket.recv(_CHUNK))
 
     def stale(self) -> bool:
         try:
-            if isinstance(self._socket, ssl.SSLSocket):
-                # Readable need not mean data: TLS 1.3 sends session tickets when it likes.
-                self._socket.settimeout(0.0)
-                self._socket.recv(1)
-                return True
-            readable, _, _ = select.select([self._socket], [], [], 0)
-            return bool(readable)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            # Not by `select`: its sets end at descriptor 1023. And a readable TLS socket need not have data for us:
+            # TLS 1.3 sends session tickets when it likes.
+            self._socket.settimeout(0.0)
+            self._socket.recv(1)
+            return True
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
         except (OSError, ValueError):
             return True
@@ -86,7 +130,40 @@ def _positive(seconds: float) -> float:
     return min(seconds, 86_400.0)  # settimeout overflows on infinity
 
 
-def _resolve(address: str, port: int, seconds: float) -> list[_Target]:
+def _sliced(
+    sock: socket.socket, seconds: float, check: Callable[[], None], operation: Callable[[], _Outcome]
+) -> _Outcome:
+    """An operation on a socket that can be taken up again after a timeout, with a check between two slices."""
+    ends = time.monotonic() + _positive(seconds)
+    while True:
+        check()
+        left = ends - time.monotonic()
+        sock.settimeout(max(min(left, _SLICE), 0.001))
+        try:
+            return operation()
+        except TimeoutError:
+            if left <= _SLICE:
+                raise
+
+
+def _connect(sock: socket.socket, target: tuple[Any, ...], seconds: float, check: Callable[[], None]) -> None:
+    """Connects within `seconds`. A connect that timed out cannot be called again, so this one waits by itself."""
+    ends = time.monotonic() + _positive(seconds)
+    sock.setblocking(False)
+    begun = sock.connect_ex(target)
+    if begun in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN):
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_WRITE)
+            while not selector.select(min(max(ends - time.monotonic(), 0.0), _SLICE)):
+                check()
+                if time.monotonic() >= ends:
+                    raise TimeoutError("timed out")
+        begun = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if begun:
+        raise OSError(begun, os.strerror(begun))
+
+
+def _resolve(address: str, port: int, seconds: float, check: Callable[[], None]) -> list[_Target]:
     """The addresses of a name. Raises socket.gaierror, UnicodeError, or TimeoutError after `seconds`."""
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -105,8 +182,11 @@ def _resolve(address: str, port: int, seconds: float) -> list[_Target]:
             errors.append(error)
 
     thread = threading.Thread(target=ask, name=f"resolve {address}", daemon=True)
+    ends = time.monotonic() + _positive(seconds)
     thread.start()
-    thread.join(_positive(seconds))
+    while thread.is_alive() and (left := ends - time.monotonic()) > 0:
+        check()
+        thread.join(min(left, _SLICE))
     if errors:
         raise errors[0]
     if not answers:
@@ -114,31 +194,38 @@ def _resolve(address: str, port: int, seconds: float) -> list[_Target]:
     return answers[0]
 
 
-def dialler(address: str, port: int, tls: ssl.SSLContext | None, clock: Callable[[], float]) -> Dial:
+def dialler(
+    address: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    clock: Callable[[], float],
+    check: Callable[[], None] = _unchecked,
+) -> Dial:
     """Dials `address`; every address of a name is tried in order. With `tls` the certificate must fit `address`.
 
     Args:
         address: a name or an IP address.
         clock: monotonic seconds.
+        check: is called while something is waited for, here and in the wires; may raise to end the wait.
     """
 
     def dial(seconds: float) -> Wire:
         deadline = clock() + seconds
         try:
-            targets = _resolve(address, port, seconds)
+            targets = _resolve(address, port, seconds, check)
         except UnicodeError as error:
             raise socket.gaierror(socket.EAI_NONAME, f"{address!r} is not a host name") from error
         failed: OSError | None = None
         for family, target in targets:
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                sock.settimeout(_positive(deadline - clock()))
-                sock.connect(target)
+                _connect(sock, target, deadline - clock(), check)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if tls is None:
-                    return SocketWire(sock)
-                sock.settimeout(_positive(deadline - clock()))
-                return SocketWire(tls.wrap_socket(sock, server_hostname=address))
+                if tls is not None:
+                    # Non-blocking here, so that the socket does not say "not connected" and the handshake can wait.
+                    sock = tls.wrap_socket(sock, server_hostname=address, do_handshake_on_connect=False)
+                    _sliced(sock, deadline - clock(), check, sock.do_handshake)
+                return SocketWire(sock, check)
             except OSError as error:
                 sock.close()
                 failed = error
