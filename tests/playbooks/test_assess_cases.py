@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from importlib import import_module
@@ -20,11 +21,31 @@ ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions
 CATALOGUE = Catalogue.load()
 
 
-def cases() -> Iterator[Any]:
-    """Every entry of every cases/*.yml, named after its sentence."""
+def entries() -> Iterator[dict[str, Any]]:
+    """Every entry of every cases/*.yml; `base`, `observed` and `without` made into one list of records."""
     for path in sorted(ACTIONS.glob("*/*/cases/*.yml")):
-        for entry in YAML(typ="safe", pure=True).load(path)["cases"]:
-            yield pytest.param(entry, id=f"{entry['action']}: {entry['case']}")
+        document = YAML(typ="safe", pure=True).load(path)
+        for entry in document["cases"]:
+            if "not_observed" in entry:
+                yield entry
+                continue
+            records = {record_key(record): record for record in document.get("bases", {}).get(entry.get("base"), [])}
+            for key in [key for key in records if key[1] in entry.get("without", [])]:
+                del records[key]
+            records.update({record_key(record): record for record in entry.get("observed", [])})
+            yield entry | {"observed": list(records.values())}
+
+
+def record_key(record: dict[str, Any]) -> tuple[str, str]:
+    """What makes a record of a case replace one of its base."""
+    names = [str(record[name]) for name in ("Name", "Place", "What", "DisplayName") if name in record]
+    return record["Kind"], names[0] if names else ""
+
+
+def cases() -> Iterator[Any]:
+    """Every entry, named after its sentence."""
+    for entry in entries():
+        yield pytest.param(entry, id=f"{entry['action']}: {entry['case']}")
 
 
 def observation(entry: dict[str, Any]) -> Observation:
@@ -44,6 +65,18 @@ def assess_of(action: str) -> Assess:
     return function
 
 
+def test_there_are_enough_cases_of_every_action() -> None:
+    counted = Counter(entry["action"] for entry in entries())
+    assert set(counted) == {f"{path.parent.parent.name}.{path.parent.name}" for path in ACTIONS.glob("*/*/action.yml")}
+    assert min(counted.values()) >= 10
+    assert sum(counted.values()) >= 40
+
+
+def test_no_two_cases_say_the_same_sentence() -> None:
+    sentences = Counter((entry["action"], entry["case"]) for entry in entries())
+    assert [sentence for sentence, times in sentences.items() if times > 1] == []
+
+
 @pytest.mark.parametrize("entry", list(cases()))
 def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     today = date.fromisoformat(str(entry["today"]))
@@ -51,8 +84,13 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     expected = entry["expect"]
     assert assessment.verdict == Verdict(expected["verdict"])
     assert [finding.id for finding in assessment.findings] == expected["findings"]
+    assert [finding.severity for finding in assessment.findings] == expected.get(
+        "severities", [finding.severity for finding in assessment.findings]
+    )
+    if "next" in expected:
+        assert [finding.next for finding in assessment.findings] == expected["next"]
     for name, value in expected.get("facts", {}).items():
-        assert assessment.facts[name] == value, name
+        assert assessment.facts[name] == (tuple(value) if isinstance(value, list) else value), name
     for name in expected.get("unknown", []):
         assert isinstance(assessment.facts[name], UnknownFact), name
 

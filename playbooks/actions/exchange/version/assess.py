@@ -18,9 +18,10 @@ from playbooks.catalogue.catalogue import (
 )
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
-from playbooks.values import Value
+from playbooks.values import Record, Value
 
 ACTION = "exchange.version"
+LEGACY_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14\\Setup"
 FACTS = ("installed", "product", "cu", "update", "build", "edge", "supported")
 
 
@@ -39,8 +40,10 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
 
 
 def _without_exchange_2013(observation: Observed) -> Assessment:
-    legacy = observation.first("Exchange2010")
-    if legacy is not None and legacy.get("Present") is True:
+    if why := observation.why_unread(LEGACY_KEY):
+        return unknown(ACTION, "whether Exchange Server 2010 is installed", why, FACTS)
+    legacy = observation.first("Exchange2010") or {}
+    if legacy.get("Present") is True and legacy.get("ProgramExists") is True:
         return Assessment(
             verdict=Verdict.OUT_OF_SUPPORT,
             summary="Exchange Server 2010: out of support since 2020-10-13",
@@ -49,7 +52,7 @@ def _without_exchange_2013(observation: Observed) -> Assessment:
                     id=f"{ACTION}.exchange-2010",
                     severity=Severity.CRITICAL,
                     title="Exchange Server 2010 gets no security updates",
-                    evidence=("HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14\\Setup exists",),
+                    evidence=(f"{LEGACY_KEY} exists", f"{legacy.get('Program')!s} exists"),
                     next="Take it off the internet and migrate to a supported release",
                 ),
             ),
@@ -58,7 +61,26 @@ def _without_exchange_2013(observation: Observed) -> Assessment:
     return Assessment(
         verdict=Verdict.NOT_EXCHANGE,
         summary="no Exchange Server is installed here",
+        findings=_left_behind(legacy),
         facts={**_nothing("no Exchange Server is installed"), "installed": False},
+    )
+
+
+def _left_behind(legacy: Record) -> tuple[Finding, ...]:
+    if legacy.get("Present") is not True:
+        return ()
+    program = legacy.get("Program")
+    return (
+        Finding(
+            id=f"{ACTION}.left-behind-key",
+            severity=Severity.INFO,
+            title="A key of Exchange Server 2010 is left, without its program",
+            evidence=(
+                f"{LEGACY_KEY} exists",
+                f"{program!s} does not exist" if program else "it names no install folder (MsiInstallPath)",
+            ),
+            next="Nothing, unless an Exchange Server 2010 is expected here",
+        ),
     )
 
 
