@@ -1,0 +1,198 @@
+"""The steps of a playbook on one host, over an open way to it. Nothing here knows of journals, threads or other hosts.
+
+Round trips are the currency. All steps that can be decided travel as one batch: those without a `when`, and those
+whose `when` the facts known so far decide. Further batches follow only for steps whose `when` waited for facts, and
+behind a step with `on_failure: stop`, which nothing may overtake. A script that several steps share is sent once.
+
+Every step ends with an assessment:
+
+    asked        what its action says of the answer
+    `when` false not-applicable
+    unknown      `when` cannot be decided, the script gave no answer, a step before it stopped the rest, or the
+                 judgement itself failed. Never run blindly, never taken for false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from playbooks.assessing import not_observed
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.conditions import evaluate
+from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
+from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
+from playbooks.observation import NotObserved, Observation
+from runner.audit import StepAudit
+from runner.observing import NOT_RUN, observe
+from runner.transport.failures import Failure, TransportError, quoted
+from runner.transport.interface import NotRun, Script, ScriptResult, Transport
+
+STOPPED = "stopped"
+CONDITION = "condition"
+DEFECT = "defect"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What judges: the tables, and the controller's UTC date."""
+
+    catalogue: Catalogue
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A script about to leave, and the steps that will judge its answer."""
+
+    script: Script
+    steps: tuple[str, ...]
+
+
+class Witness(Protocol):
+    """Told of everything while it happens; whatever it raises ends the session."""
+
+    def sending(self, batch: Sequence[Sending]) -> None:
+        """Called before the first byte of a batch leaves, which does not happen unless this returns."""
+
+    def answered(self, step: str, result: ScriptResult) -> None:
+        """Called once for each script; `step` is the first of those that the script was sent for."""
+
+    def assessed(self, audit: StepAudit) -> StepAudit:
+        """Called once for each step. What it returns is what counts from then on: the same, without secrets."""
+        ...
+
+    def defect(self, step: str, error: Exception) -> None:
+        """A judgement raised; the step is unknown, the host goes on."""
+
+
+def audit_host(
+    playbook: ReadyPlaybook, transport: Transport, judgement: Judgement, witness: Witness
+) -> tuple[StepAudit, ...] | Failure:
+    """Runs a playbook's collect scripts and judges the answers: one audit a step, in the order of the playbook.
+
+    Opens the transport and leaves it to the caller to close. A Failure is returned when no session came about; once
+    there is one, whatever breaks it makes the steps that it costs unknown.
+    """
+    try:
+        transport.open()
+    except TransportError as error:
+        return error.failure
+    session = _Session(transport, judgement, witness, list(playbook.steps))
+    while session.pending:
+        session.advance()
+    return tuple(session.settled[ready.step.id] for ready in playbook.steps)
+
+
+@dataclass(slots=True)
+class _Session:
+    transport: Transport
+    judgement: Judgement
+    witness: Witness
+    pending: list[ReadyStep]
+    settled: dict[str, StepAudit] = field(default_factory=dict)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    answers: dict[str, ScriptResult] = field(default_factory=dict)  # by script hash
+    halted: NotObserved | None = None  # why nothing more is asked of this host
+
+    def advance(self) -> None:
+        """Settles at least the first pending step, with at most one batch."""
+        batch = self._decide()
+        if batch:
+            self._ask(batch)
+        for ready in batch:
+            answer = self.answers[_script(ready).sha256]
+            if isinstance(answer, NotRun) and self.halted is None:
+                why = f"{answer.failure.cause}: {quoted(answer.failure.message)}"
+                self.halted = NotObserved(NOT_RUN, why)
+            self._judge(ready, observe(answer, ready.action.contract))
+
+    def _decide(self) -> list[ReadyStep]:
+        """The steps to ask for now. Those that are decided without asking are settled, the others stay pending."""
+        batch: list[ReadyStep] = []
+        waiting: list[ReadyStep] = []
+        overtaking = True
+        for ready in self.pending:
+            if self.halted is not None:
+                self._judge(ready, self.halted)
+                continue
+            decided = True if ready.condition is None else evaluate(ready.condition, self.facts)
+            if not overtaking or (isinstance(decided, UnknownFact) and (batch or waiting)):
+                waiting.append(ready)
+            elif isinstance(decided, UnknownFact):  # every step before it is settled: no fact will come any more
+                self._judge(ready, NotObserved(CONDITION, f"whether {_when(ready)} is not known: {decided.reason}"))
+                continue
+            elif decided:
+                batch.append(ready)
+            else:
+                self._settle(ready, _skipped(ready))
+                continue
+            overtaking = overtaking and ready.step.on_failure is not OnFailure.STOP
+        self.pending = waiting
+        return batch
+
+    def _ask(self, batch: Sequence[ReadyStep]) -> None:
+        """Sends each script of the batch that was not sent before, once."""
+        sharing: dict[str, list[ReadyStep]] = {}
+        for ready in batch:
+            sharing.setdefault(_script(ready).sha256, []).append(ready)
+        fresh = [
+            Sending(_script(steps[0]), tuple(ready.step.id for ready in steps))
+            for digest, steps in sharing.items()
+            if digest not in self.answers
+        ]
+        if not fresh:
+            return
+        self.witness.sending(fresh)
+        scripts = [each.script for each in fresh]
+        try:
+            results = self.transport.run(scripts)
+        except TransportError as error:
+            results = tuple(NotRun(script, error.failure, None) for script in scripts)
+        for sending, result in zip(fresh, results, strict=True):
+            self.answers[sending.script.sha256] = result
+            self.witness.answered(sending.steps[0], result)
+
+    def _judge(self, ready: ReadyStep, observation: Observation) -> None:
+        """Settles a step by its action's judgement; a step that failed may stop those after it."""
+        failed = isinstance(observation, NotObserved)
+        names = tuple(ready.action.contract.facts)
+        if isinstance(observation, NotObserved) and observation.cause in (STOPPED, CONDITION):
+            assessment = not_observed(ready.action.id, observation, names)
+        else:
+            try:
+                assessment = _assess(ready, observation, self.judgement)
+            except Exception as error:
+                failed = True
+                self.witness.defect(ready.step.id, error)
+                why = f"the judgement of {ready.action.id} failed with {type(error).__name__}"
+                assessment = not_observed(ready.action.id, NotObserved(DEFECT, why), names)
+        self.facts[ready.step.id] = assessment.facts
+        self._settle(ready, assessment)
+        if failed and ready.step.on_failure is OnFailure.STOP and self.halted is None:
+            why = f"step {ready.step.id} failed, and the playbook stops there"
+            self.halted = NotObserved(STOPPED, why)
+
+    def _settle(self, ready: ReadyStep, assessment: Assessment) -> None:
+        audit = StepAudit(ready.step.id, ready.action.id, assessment)
+        self.settled[ready.step.id] = self.witness.assessed(audit)
+
+
+def _script(ready: ReadyStep) -> Script:
+    return Script(ready.step.id, ready.script)
+
+
+def _when(ready: ReadyStep) -> str:
+    return ready.condition.text if ready.condition is not None else "it runs"
+
+
+def _skipped(ready: ReadyStep) -> Assessment:
+    return Assessment(Verdict.NOT_APPLICABLE, f"not asked: {_when(ready)} is false", coverage=Coverage.PREDICTED)
+
+
+def _assess(ready: ReadyStep, observation: Observation, judgement: Judgement) -> Assessment:
+    assess = ready.action.assess
+    assert assess is not None
+    return assess(observation, ready.params, judgement.catalogue, judgement.today)
