@@ -91,6 +91,7 @@ class Connector:
             sealed=sealed,
             clock=self._clock,
             permit=permit,
+            asks_kdc=secret is not None and host.authentication is not Authentication.NTLM,
             connect_seconds=self._deadlines.connect,
         )
         return WinRmTransport(

@@ -159,6 +159,13 @@ SHELL_GONE = 2150858843  # ERROR_WSMAN_UNEXPECTED_SELECTORS: no shell has this i
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 _SEC_E_TIME_SKEW = -2146893020  # 0x80090324, winerror.h
 _KRB5KRB_AP_ERR_SKEW = 0x96C73A25  # -1765328347 as the 32 bits that GSSAPI reports
+_REFUSED_BY_KDC = frozenset(
+    {
+        0x96C73A12,  # KRB5KDC_ERR_CLIENT_REVOKED (locked out, disabled)
+        0x96C73A18,  # KRB5KDC_ERR_PREAUTH_FAILED
+        0x8009030C,  # SEC_E_LOGON_DENIED, winerror.h
+    }
+)
 _MAX_QUOTED = 500
 
 
@@ -194,6 +201,16 @@ def _is_clock_skew(error: BaseException) -> bool:
         if "clock skew" in str(link).lower():
             return True
     return False
+
+
+def is_refusal_by_kdc(error: BaseException) -> bool:
+    """Whether a domain controller refused the account while a ticket was asked for."""
+    for link in _chain(error):
+        base = getattr(link, "base_error", None)
+        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
+        if any(isinstance(code, int) and code % 2**32 in _REFUSED_BY_KDC for code in codes):
+            return True
+    return isinstance(error, InvalidCredentialError)
 
 
 def speaks_of_language_mode(text: str) -> bool:

@@ -39,6 +39,7 @@ from runner.transport.failures import (
     TransportError,
     classify,
     failure,
+    is_refusal_by_kdc,
     quoted,
 )
 from runner.transport.wire import Dial, Wire, endpoint_binding
@@ -47,7 +48,11 @@ NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
 """Makes a fresh security context, bound to the TLS channel where there is one."""
 
 Permit = Callable[[float], AbstractContextManager[None]]
-"""Stands around each authentication (argument: seconds it may wait). The lock-out guard of retry.py is one."""
+"""Stands around each proof of a password (argument: seconds it may wait). The lock-out guard of retry.py is one.
+
+It is left with CredentialRejected when the account was refused, without an error when it was accepted, and with any
+other error when neither is known.
+"""
 
 _PLAIN = "application/soap+xml;charset=UTF-8"
 _SEALED = f'multipart/encrypted;protocol="{WinRMEncryption.SPNEGO}";boundary="Encrypted Boundary"'
@@ -69,6 +74,10 @@ class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+class _Undecided(Exception):  # noqa: N818  # not an error
+    """Leaves a permit without having learnt whether the password is right."""
 
 
 class _NotSentError(Exception):
@@ -160,7 +169,8 @@ class HttpTransport:
         new_context: makes a security context; None for authentication by TLS certificate.
         sealed: messages travel encrypted by the context. True unless `dial` gives TLS.
         clock: monotonic seconds.
-        permit: stands around each authentication.
+        permit: stands around each proof of the password.
+        asks_kdc: the first step of a context may offer the password to a domain controller already (Kerberos).
         connect_seconds: for connecting and authenticating, each time.
         read_seconds: for one request where the caller gives no timeout.
         max_reply_bytes: of one reply as it comes from the wire, headers included.
@@ -180,6 +190,7 @@ class HttpTransport:
         sealed: bool,
         clock: Callable[[], float],
         permit: Permit = always_permitted,
+        asks_kdc: bool = False,
         connect_seconds: float = 30.0,
         read_seconds: float = 30.0,
         max_reply_bytes: int = 8 * 1024 * 1024,
@@ -197,6 +208,7 @@ class HttpTransport:
         self._seals = sealed
         self._clock = clock
         self._permit = permit
+        self._asks_kdc = asks_kdc
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._max_reply_bytes = max_reply_bytes
@@ -269,8 +281,8 @@ class HttpTransport:
             connection = self._connection
             if not connection.authenticated:
                 if self._new_context is not None:
-                    with self._permit(max(deadline - self._clock(), 0.0)):
-                        self._authenticate(connection, self._new_context, deadline)
+                    with contextlib.ExitStack() as permits:
+                        self._authenticate(connection, self._new_context, deadline, permits)
                 connection.authenticated = True
             return connection
         except AmbiguousLoss as error:
@@ -286,18 +298,31 @@ class HttpTransport:
             self.close()
             raise
 
-    def _authenticate(self, connection: _Connection, new_context: NewContext, deadline: float) -> None:
-        """Completes a new context over `connection`. The first request carries the first token already."""
+    def _authenticate(
+        self,
+        connection: _Connection,
+        new_context: NewContext,
+        deadline: float,
+        permits: contextlib.ExitStack,
+    ) -> None:
+        """Completes a new context over `connection`. The first request carries the first token already.
+
+        The permit is taken as late as the first message that proves the password, so that a host that hangs before
+        holds up no other; the wait for it does not count as the host's.
+        """
         certificate = connection.wire.certificate
         bindings = None if certificate is None else GssChannelBindings(application_data=endpoint_binding(certificate))
-        context = new_context(bindings)
-        token = context.step()
+        context, token = self._first_step(new_context, bindings)
         proved = False
-        for _ in range(_MAX_LEGS):
+        for leg in range(_MAX_LEGS):
             headers = [("Content-Length", "0")]
             if token:
                 headers.append(("Authorization", f"Negotiate {base64.b64encode(token).decode()}"))
-            proved = proved or context.complete
+            if not proved and (context.complete or leg > 0):
+                before = self._clock()
+                permits.enter_context(self._permit(max(self.expires - before, 0.0)))
+                deadline = min(deadline + self._clock() - before, self.expires)
+                proved = True
             reply = self._exchange(connection, headers, b"", deadline)
             challenge = _token(reply)
             if reply.status == 401 and (context.complete or challenge is None):
@@ -326,8 +351,24 @@ class HttpTransport:
                 return
             if connection is not self._connection:
                 raise EOFError("the host closed the connection in the middle of authentication")
-            proved = True
         raise TransportError(failure(Cause.AUTHENTICATION, f"authentication did not end in {_MAX_LEGS} requests"))
+
+    def _first_step(
+        self, new_context: NewContext, bindings: GssChannelBindings | None
+    ) -> tuple[spnego.ContextProxy, bytes | None]:
+        if not self._asks_kdc:
+            context = new_context(bindings)
+            return context, context.step()
+        with contextlib.suppress(_Undecided), self._permit(max(self.expires - self._clock(), 0.0)):
+            try:
+                context = new_context(bindings)
+                token = context.step()
+            except SpnegoError as error:
+                if is_refusal_by_kdc(error):
+                    raise CredentialRejected(failure(Cause.AUTHENTICATION, quoted(error))) from error
+                raise
+            raise _Undecided
+        return context, token
 
     def _outgoing(self, connection: _Connection, message: bytes) -> tuple[list[tuple[str, str]], bytes]:
         if not self._seals:

@@ -36,8 +36,8 @@ class RetryPolicy:
     """How often and how long one host is tried.
 
     Attributes:
-        attempts: at most so many for each host in a run, the first included.
-        seconds: no attempt begins later than this after the first.
+        attempts: at most so many for each host in a run, the first included; one for each pool in any case.
+        seconds: no attempt begins later than this after the first for the same pool.
         first_wait: the wait before the second attempt is between 0 and this; each further bound is twice as long.
         longest_wait: and no longer than this.
     """
@@ -82,6 +82,7 @@ class RetryBudget:
         Raises:
             TransportError: as `attempt` raised it.
         """
+        self._began = None
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(worth_another_attempt),
             stop=self._spent,

@@ -1,18 +1,117 @@
-"""One host over WinRM: one runspace pool, batches of scripts, and an end to every wait."""
+"""One host over WinRM: one runspace pool, scripts in batches, and an end to every wait.
+
+pypsrp writes what is sent: SOAP envelopes, shells, PSRP messages and their fragments. What comes back is read by
+fragments.py, clixml.py and batch.py, because a server that is presumed to be compromised wrote it. A whole host costs
+Create, Receive, Command, Receive and Delete beside authentication.
+
+Why pypsrp's RunspacePool and PowerShell classes do not stand here: docs/decisions/0005-session-over-pypsrp.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import base64
+import uuid
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
+from pypsrp.complex_objects import (
+    ApartmentState,
+    Command,
+    HostInfo,
+    Pipeline,
+    PSThreadOptions,
+    RemoteStreamOptions,
+)
+from pypsrp.exceptions import WSManFaultError
+from pypsrp.messages import CreatePipeline, InitRunspacePool, SessionCapability
+from pypsrp.powershell import PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION, Fragmenter
+from pypsrp.serializer import Serializer
+from pypsrp.shell import CommandState, WinRS
+from pypsrp.wsman import OptionSet, SelectorSet, WSMan
+
+from runner.transport.batch import Batch, Kind, check_pool_state
+from runner.transport.clixml import CapExceeded, Malformed, parsed, text, unescaped
+from runner.transport.failures import (
+    OPERATION_TIMED_OUT,
+    SHELL_GONE,
+    AmbiguousLoss,
+    Cause,
+    Failure,
+    ScriptRefused,
+    TransportError,
+    classify,
+    failure,
+    quoted,
+)
+from runner.transport.fragments import Assembler, Garbage, Message, Oversize
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport
-from runner.transport.interface import Deadlines, Limits, Notice, Script, ScriptResult
+from runner.transport.interface import (
+    Deadlines,
+    Limits,
+    Notice,
+    NotRun,
+    Repeated,
+    Replaced,
+    Script,
+    ScriptResult,
+)
 from runner.transport.retry import RetryBudget
 from runner.transport.wire import Cancellation
 
+_RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
+_CREATION = "http://schemas.microsoft.com/powershell"
+_STOP = "powershell/signal/crtl_c"  # so spelt in MS-PSRP 3.1.5.3.9 and in Windows; pypsrp's ctrl_c is not known there
+_SAFE_ENVELOPE = 150 * 1024  # of a request: MaxEnvelopeSizekb of Windows Server 2008 R2, the smallest default there is
+_REPLY_ENVELOPE = 500 * 1024  # of a reply: the default since Windows Server 2012; fewer and larger Receives
+_LONGEST_RECEIVE = 20.0  # seconds; a dead connection is noticed this and Deadlines.reply after its last word
+_SHORTEST_RECEIVE = 0.5  # seconds; WinRM takes no shorter OperationTimeout
+_IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
+_MAX_OPENING_BYTES = 1024 * 1024
+_MAX_EMPTY = 20  # Receives without a word, beyond one a second
+_FRAGMENT_HEADER = 21
+_MESSAGE_HEADER = 40
+_REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL})
+_REPEATABLE_CAUSES = frozenset({Cause.CONNECTION_LOST, Cause.TIMEOUT})
+
+_Answer = TypeVar("_Answer")
+
+
+class _CannotStop(Exception):  # noqa: N818  # an outcome
+    """The host took the Signal, and its pipeline goes on."""
+
+
+class _Channel:
+    """What stands as `WSMan.transport`: HttpTransport with the timeout that this module sets, not pypsrp's."""
+
+    def __init__(self, http: HttpTransport) -> None:
+        self.endpoint = http.endpoint
+        self.seconds = 30.0
+        self._http = http
+
+    def send(self, message: bytes, *, retries_on_read_timeout: int = 0, timeout: object = None) -> bytes:
+        return self._http.send(message, timeout=self.seconds)
+
+    def close(self) -> None:
+        self._http.close()
+
 
 class WinRmTransport:
-    """A Transport (interface.py) over pypsrp."""
+    """A Transport (interface.py). `open`, `run` and `close` belong to one thread, `cancel` to any.
+
+    Args:
+        http: to the host; it is this transport's alone.
+        gate: the texts that may be sent.
+        limits: on what one script may send back.
+        deadlines: for this host and its scripts.
+        clock: monotonic seconds.
+        cancellation: the one that the wires beneath `http` look at.
+        budget: of attempts to open a pool.
+        repeatable: scripts read only: after a lost connection those without an answer run once more.
+        notify: is told what the journal should know.
+    """
 
     def __init__(
         self,
@@ -28,20 +127,359 @@ class WinRmTransport:
         notify: Callable[[Notice], None],
     ) -> None:
         self._http = http
+        self._gate = gate
+        self._limits = limits
+        self._deadlines = deadlines
+        self._clock = clock
         self._cancellation = cancellation
+        self._budget = budget
+        self._may_repeat = repeatable
+        self._notify = notify
+        self._channel = _Channel(http)
+        self._wsman = WSMan("localhost", max_envelope_size=_SAFE_ENVELOPE)
+        self._wsman.transport = self._channel  # type: ignore[assignment]
+        self._wsman.max_envelope_size = _REPLY_ENVELOPE
+        self._serializer = Serializer()
+        self._fragmenter = Fragmenter(self._wsman.max_payload_size, self._serializer)
+        self._shell: WinRS | None = None
+        self._pool = ""
+        self._left_behind: list[WinRS] = []  # may still be on the host
+        self._lost: Failure | None = None
+        self._expires = float("inf")
+        self._refused = False
 
     @property
     def requests(self) -> int:
         return self._http.requests
 
     def open(self) -> None:
-        raise NotImplementedError("lands next")
+        self._expires = self._clock() + self._deadlines.host
+        self._http.expires = self._expires
+        self._budget.spend(self._open_pool)
 
     def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-        raise NotImplementedError("lands next")
+        for script in scripts:
+            self._gate.check(script)
+            self._gate.check(self._gate.marker(script))
+        results: list[ScriptResult | None] = [None] * len(scripts)
+        waiting = list(range(len(scripts)))
+        alone: set[int] = set()
+        while waiting:
+            group = [index for index in waiting if index not in alone] or waiting[:1]
+            batch = self._batch([scripts[index] for index in group])
+            try:
+                self._run_batch(batch)
+            except ScriptRefused:
+                raise
+            except TransportError as error:
+                self._settle(batch, group, results)
+                waiting = [index for index in waiting if results[index] is None]
+                if waiting and self._repeat(error, [scripts[index] for index in waiting]):
+                    continue
+                self._lost = self._lost or error.failure
+                started = dict(zip(group, map(batch.started, range(len(group))), strict=True))
+                for index in waiting:
+                    results[index] = NotRun(scripts[index], error.failure, started=started.get(index, False))
+                break
+            self._settle(batch, group, results)
+            if batch.doubtful or all(results[index] is None for index in group):
+                alone.update(group)
+            waiting = [index for index in waiting if results[index] is None]
+        return tuple(result for result in results if result is not None)
 
     def cancel(self) -> None:
         self._cancellation.set()
 
     def close(self) -> None:
+        self._cancellation.allow_closing()
+        self._http.expires = self._clock() + self._deadlines.close
+        shells = [*self._left_behind, *([self._shell] if self._shell is not None else [])]
+        self._shell, self._left_behind = None, []
+        if self._refused:
+            shells = []  # to close them would be one more attempt with an account that is refused
+        for shell in shells:
+            try:
+                self._delete(shell)
+            except TransportError:
+                continue  # its idle timeout removes it
         self._http.close()
+
+    # opening
+
+    def _open_pool(self) -> None:
+        """Create, and Receive until the pool is open. Raises TransportError."""
+        self._cancellation.check()
+        ends = min(self._clock() + self._deadlines.connect, self._expires)
+        pool = str(uuid.uuid4()).upper()
+        shell = WinRS(
+            self._wsman,
+            resource_uri=_RESOURCE,
+            id=pool,
+            input_streams="stdin pr",
+            output_streams="stdout",
+            idle_time_out=_IDLE_SECONDS,
+        )
+        # A server that answers Create names its own selectors; until then the pool is known by the name we gave it.
+        shell._selector_set = SelectorSet()
+        shell._selector_set.add_option("ShellId", pool)
+        fragmenter = Fragmenter(self._wsman.max_payload_size, self._serializer)  # it numbers the objects of one pool
+        first = fragmenter.fragment_multiple(
+            [
+                SessionCapability(PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION),
+                InitRunspacePool(
+                    1, 1, PSThreadOptions(value=PSThreadOptions.DEFAULT), ApartmentState(value=2), HostInfo(host=None)
+                ),
+            ],
+            pool,
+        )
+        content = ET.Element("creationXml", xmlns=_CREATION)
+        content.text = base64.b64encode(b"".join(first)).decode()
+        options = OptionSet()
+        options.add_option("protocolversion", PROTOCOL_VERSION, {"MustComply": "true"})
+        try:
+            self._call(self._deadlines.connect, lambda: shell.open(options, content))
+            self._await_pool(shell, ends)
+        except TransportError as error:
+            if shell.opened or isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED:
+                self._left_behind.append(shell)
+            raise
+        self._shell, self._pool, self._fragmenter = shell, pool, fragmenter
+
+    def _await_pool(self, shell: WinRS, ends: float) -> None:
+        assembler = Assembler(self._limits.max_xml_bytes)
+        received = 0
+        while True:
+            _, data = self._receive(shell, None, ends)
+            received += len(data)
+            if received > _MAX_OPENING_BYTES:
+                raise TransportError(failure(Cause.PROTOCOL, "the host says too much while it opens a runspace pool"))
+            for message in self._messages(assembler, data):
+                if self._take_opening(message):
+                    return
+            if self._clock() >= ends:
+                raise TransportError(
+                    Failure(
+                        Cause.TIMEOUT,
+                        "the host did not open a runspace pool in time",
+                        "Check the host's load; raise the deadline if it is only slow.",
+                        retryable=True,
+                    )
+                )
+
+    def _take_opening(self, message: Message | Oversize) -> bool:
+        if not isinstance(message, Message):
+            raise TransportError(failure(Cause.PROTOCOL, "the host says too much while it opens a runspace pool"))
+        try:
+            if message.kind == Kind.SESSION_CAPABILITY:
+                version = text(parsed(message.xml, self._limits), self._limits, "protocolversion")
+                if version not in ("2.2", "2.3") and not version.startswith("2.3"):
+                    raise TransportError(
+                        Failure(
+                            Cause.PROTOCOL,
+                            f"the endpoint speaks PSRP {quoted(version) or '(none)'}, which is not 2.2 or 2.3",
+                            "Use an endpoint of Windows PowerShell 3.0 or later.",
+                        )
+                    )
+            if message.kind == Kind.RUNSPACEPOOL_STATE:
+                return check_pool_state(message, self._limits)
+        except (CapExceeded, Malformed) as error:
+            raise TransportError(failure(Cause.PROTOCOL, f"the host's first words: {quoted(error)}")) from error
+        return False
+
+    # running
+
+    def _batch(self, scripts: Sequence[Script]) -> Batch:
+        seconds = [self._deadlines.per_script.get(script.name, self._deadlines.script) for script in scripts]
+        return Batch(scripts, self._gate.token, self._limits, seconds)
+
+    def _run_batch(self, batch: Batch) -> None:
+        """Runs one pipeline to its end. Raises TransportError when the pool cannot be used any more."""
+        if self._lost is not None:
+            raise TransportError(self._lost)
+        if self._shell is None:
+            raise TransportError(failure(Cause.PROTOCOL, "no runspace pool is open"))
+        try:
+            self._converse(self._shell, batch)
+        except _CannotStop:
+            # A script that ignores its stop holds the pool's one runspace; only the pool's end ends it.
+            script = batch.current or batch.scripts[0]
+            self._notify(Replaced(script))
+            self._abandon(delete=True)
+            self._reopen()
+
+    def _converse(self, shell: WinRS, batch: Batch) -> None:
+        assembler = Assembler(self._limits.max_xml_bytes)
+        command = self._send(shell, batch)
+        began = self._clock()
+        empty = 0
+        ends: float | None = None  # of the time that the host has for stopping
+        while not batch.ended:
+            now = self._clock()
+            if ends is None and now >= batch.deadline:
+                batch.time_out()
+            if ends is None and batch.must_stop:
+                ends = now + self._deadlines.reply
+                self._stop(shell, command)
+            if ends is not None and now >= ends:
+                raise _CannotStop
+            try:
+                state, data = self._receive(shell, command, batch.deadline if ends is None else ends)
+            except TransportError as error:
+                if ends is not None and _is_fault(error) and not _is_fault(error, SHELL_GONE):
+                    return  # nothing is left of a pipeline that was stopped
+                raise
+            now = self._clock()
+            empty = 0 if data else empty + 1
+            if empty > _MAX_EMPTY + now - began:
+                raise TransportError(failure(Cause.PROTOCOL, "the host answers at once and says nothing, many times"))
+            for message in self._messages(assembler, data):
+                batch.feed(message, now)
+            if state == CommandState.DONE and not batch.ended:
+                if ends is not None:
+                    return
+                raise TransportError(failure(Cause.PROTOCOL, "the host ended a pipeline without its final state"))
+
+    def _send(self, shell: WinRS, batch: Batch) -> str:
+        """Sends the pipeline and returns the host's name for it."""
+        statements: list[Script] = []
+        for script in batch.scripts:
+            statements += [self._gate.marker(script), script] if batch.marked else [script]
+        name = str(batch.pipeline).upper()
+        fragments = self._fragmenter.fragment(_create_pipeline(statements), self._pool, name)
+        self._check_outgoing(fragments)
+        first = base64.b64encode(fragments[0]).decode()
+        try:
+            answer = self._call(self._deadlines.connect, lambda: shell.command("", arguments=[first], command_id=name))
+        except TransportError as error:
+            batch.sent = isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED
+            raise
+        batch.sent = True
+        command = answer.findtext("{*}CommandResponse/{*}CommandId") or name
+        for fragment in fragments[1:]:
+            self._call(self._deadlines.connect, partial(shell.send, "stdin", fragment, command_id=command))
+        batch.begin(self._clock())
+        return command
+
+    def _check_outgoing(self, fragments: Sequence[bytes]) -> None:
+        """The gate, on the very bytes that are about to leave: what they make the host run, not what was meant.
+
+        Raises:
+            ScriptRefused: a statement is not among those approved.
+        """
+        message = b"".join(fragment[_FRAGMENT_HEADER:] for fragment in fragments)[_MESSAGE_HEADER:]
+        commands = ET.XML(message).iterfind(".//S[@N='Cmd']")  # our own
+        for command in commands:
+            self._gate.check(Script("a statement", unescaped(command.text or "")))
+
+    def _stop(self, shell: WinRS, command: str) -> None:
+        try:
+            self._call(self._deadlines.reply, lambda: shell.signal(_STOP, command))
+        except TransportError as error:
+            if not _is_fault(error):
+                raise
+            # A fault means that there is nothing (any more) to stop; the Receive that follows says what there is.
+
+    def _settle(self, batch: Batch, group: Sequence[int], results: list[ScriptResult | None]) -> None:
+        for index, result in zip(group, batch.results, strict=True):
+            results[index] = result
+
+    def _repeat(self, error: TransportError, scripts: Sequence[Script]) -> bool:
+        """Whether a new pool stands in which scripts that only read may run once more."""
+        if not self._may_repeat or self._lost is not None or error.failure.cause not in _REPEATABLE_CAUSES:
+            return False
+        if self._clock() >= self._expires:
+            return False
+        self._may_repeat = False
+        self._notify(Repeated(error.failure, tuple(scripts)))
+        self._abandon(delete=False)
+        try:
+            self._reopen()
+        except TransportError:
+            return False
+        return True
+
+    def _abandon(self, *, delete: bool) -> None:
+        """Gives the pool up: deletes it now, or when this transport is closed."""
+        shell, self._shell = self._shell, None
+        if shell is None:
+            return
+        if not delete:
+            self._left_behind.append(shell)
+            return
+        try:
+            self._delete(shell)
+        except TransportError:
+            self._left_behind.append(shell)
+
+    def _reopen(self) -> None:
+        try:
+            self._budget.spend(self._open_pool)
+        except TransportError as error:
+            self._lost = error.failure
+            raise
+
+    # talking
+
+    def _receive(self, shell: WinRS, command: str | None, ends: float) -> tuple[str, bytes]:
+        """What the host has to say until `ends`; nothing when it has nothing."""
+        left = min(ends, self._expires) - self._clock()
+        seconds = min(max(left, _SHORTEST_RECEIVE), _LONGEST_RECEIVE)
+        try:
+            state, _, buffers = self._call(seconds, lambda: shell.receive("stdout", command_id=command))
+        except TransportError as error:
+            if _is_fault(error, OPERATION_TIMED_OUT):
+                return CommandState.RUNNING, b""
+            raise
+        return state, buffers["stdout"]
+
+    def _messages(self, assembler: Assembler, data: bytes) -> Iterator[Message | Oversize]:
+        try:
+            yield from assembler.feed(data)
+        except Garbage as error:
+            raise TransportError(failure(Cause.PROTOCOL, f"the host sent no PSRP: {quoted(error)}")) from error
+
+    def _delete(self, shell: WinRS) -> None:
+        shell.opened = True
+        self._call(self._deadlines.close, shell.close)
+
+    def _call(self, seconds: float, operation: Callable[[], _Answer]) -> _Answer:
+        """One request that the host has `seconds` for. Whatever goes wrong is a TransportError."""
+        self._wsman.operation_timeout = round(seconds, 3)  # type: ignore[assignment]
+        self._channel.seconds = seconds + self._deadlines.reply
+        try:
+            return operation()
+        except TransportError as error:
+            self._refused = self._refused or error.failure.cause in _REFUSALS
+            if self._clock() >= self._expires and error.failure.cause is Cause.TIMEOUT:
+                raise type(error)(
+                    failure(Cause.TIMEOUT, f"the deadline of {self._deadlines.host:g} s for this host has passed")
+                ) from error
+            raise
+        except Exception as error:
+            # pypsrp reads what the host wrote: on malformed XML it lets KeyError, AttributeError and others out.
+            raise TransportError(classify(error)) from error
+
+
+def _is_fault(error: TransportError, code: int | None = None) -> bool:
+    """Whether the host answered with a fault of WS-Management, and with this code."""
+    fault = error.__cause__
+    return isinstance(fault, WSManFaultError) and code in (None, fault.code)
+
+
+def _create_pipeline(statements: Sequence[Script]) -> CreatePipeline:
+    """Each statement in a scope of its own, without input, without invocation information on its records."""
+    commands = [
+        Command(statement.text, protocol_version=PROTOCOL_VERSION, is_script=True, use_local_scope=True)
+        for statement in statements
+    ]
+    for command in commands:
+        command.end_of_statement = True
+    return CreatePipeline(
+        True,
+        ApartmentState(value=2),
+        RemoteStreamOptions(value=0),
+        False,
+        HostInfo(host=None),
+        Pipeline(is_nested=False, cmds=commands, history=None, redirect_err_to_out=False),
+        False,
+    )

@@ -215,7 +215,7 @@ def test_a_server_that_grants_access_without_a_handshake_is_not_believed(
     assert peer.acted == []
 
 
-def test_the_permit_stands_around_each_authentication_and_can_stop_it(
+def test_the_permit_is_taken_when_the_password_is_proved_and_not_before(
     peer: Peer, ntlm_account: tuple[str, str]
 ) -> None:
     asked: list[int] = []
@@ -228,10 +228,10 @@ def test_the_permit_stands_around_each_authentication_and_can_stop_it(
     http = client(peer, ntlm_account, permit=permit)
     http.send(b"<a/>")
     http.send(b"<b/>")
-    assert asked == [0]
+    assert asked == [1]
     peer.faults[5] = "challenge"
     http.send(b"<c/>")
-    assert asked == [0, 5]
+    assert asked == [1, 6]
 
 
 def test_an_unsealed_reply_to_a_sealed_request_is_refused(peer: Peer, ntlm_account: tuple[str, str]) -> None:

@@ -1,0 +1,381 @@
+"""Which script of a pipeline said what: messages in, one result a script out. Sans-IO.
+
+The streams of one pipeline arrive in the order in which they were written, so what comes after a marker belongs to the
+script that the marker names, until the next marker. Only the marker of the next script, with the gate's token, moves
+on. A marker that names any other script means that attribution cannot be trusted: the whole batch is given up
+(`doubtful`) and its scripts are run alone, where no marker is needed.
+
+A batch ends with the pipeline's final state. It must be stopped (`must_stop`) when a script overran a cap, asks for
+input, or sent what is no CLIXML; what the other scripts wrote before stays good.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from playbooks.values import Value
+from runner.transport.clixml import (
+    CapExceeded,
+    Malformed,
+    Spent,
+    embedded,
+    error_text,
+    number,
+    parsed,
+    text,
+    value,
+)
+from runner.transport.failures import Cause, Failure, TransportError, failure, quoted, speaks_of_language_mode
+from runner.transport.fragments import Message, Oversize
+from runner.transport.gate import MARKER_KIND
+from runner.transport.interface import (
+    Capped,
+    Completed,
+    ErrorText,
+    Limits,
+    NotRun,
+    Script,
+    ScriptResult,
+    Streams,
+    Terminated,
+    TimedOut,
+)
+
+
+class Kind(IntEnum):
+    """PSRP message types that a client may get (MS-PSRP 2.2.1)."""
+
+    SESSION_CAPABILITY = 0x00010002
+    ENCRYPTED_SESSION_KEY = 0x00010006
+    PUBLIC_KEY_REQUEST = 0x00010007
+    RUNSPACEPOOL_INIT_DATA = 0x0002100B
+    RUNSPACE_AVAILABILITY = 0x00021004
+    RUNSPACEPOOL_STATE = 0x00021005
+    USER_EVENT = 0x00021008
+    APPLICATION_PRIVATE_DATA = 0x00021009
+    RUNSPACEPOOL_HOST_CALL = 0x00021100
+    PIPELINE_OUTPUT = 0x00041004
+    ERROR_RECORD = 0x00041005
+    PIPELINE_STATE = 0x00041006
+    DEBUG_RECORD = 0x00041007
+    VERBOSE_RECORD = 0x00041008
+    WARNING_RECORD = 0x00041009
+    PROGRESS_RECORD = 0x00041010
+    INFORMATION_RECORD = 0x00041011
+    PIPELINE_HOST_CALL = 0x00041100
+
+
+class PoolState(IntEnum):
+    """RunspacePoolState (MS-PSRP 2.2.3.4)."""
+
+    OPENED = 2
+    CLOSED = 3
+    CLOSING = 4
+    BROKEN = 5
+
+
+class _PipelineState(IntEnum):
+    """PSInvocationState (MS-PSRP 2.2.3.5); the others are not final and tell nothing."""
+
+    STOPPED = 3
+    COMPLETED = 4
+    FAILED = 5
+
+
+# Methods of the host that return nothing (MS-PSRP 2.2.3.17): nobody waits for an answer to them.
+_VOID_HOST_CALLS = frozenset({*range(6, 11), *range(13, 23), 28, 30, 32, 34, 36, 38, 40, 42, 47, 48, 49, 51, 52, 53})
+_RECORDS = frozenset({Kind.WARNING_RECORD, Kind.VERBOSE_RECORD, Kind.DEBUG_RECORD, Kind.INFORMATION_RECORD})
+
+
+@dataclass(slots=True)
+class _Written:
+    output: list[Value] = field(default_factory=list)
+    errors: list[ErrorText] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    verbose: list[str] = field(default_factory=list)
+    information: list[str] = field(default_factory=list)
+
+    def streams(self) -> Streams:
+        return Streams(
+            tuple(self.output), tuple(self.errors), tuple(self.warnings), tuple(self.verbose), tuple(self.information)
+        )
+
+
+class Batch:
+    """One pipeline of one or more scripts.
+
+    Args:
+        scripts: in the order of the pipeline.
+        token: of the gate's markers.
+        limits: per script.
+        seconds: the deadline of each script.
+
+    Attributes:
+        results: one a script, in order; None while there is none, and for good where the script has to run again.
+        sent: the host has the pipeline, or may have it; set by the caller.
+        ended: the final state has come.
+        must_stop: the pipeline has to be stopped.
+        doubtful: a marker came that should not have: `results` are all None.
+        began: when the current script began, on the caller's clock.
+    """
+
+    def __init__(self, scripts: Sequence[Script], token: str, limits: Limits, seconds: Sequence[float]) -> None:
+        self.pipeline = uuid.uuid4()
+        self.scripts = tuple(scripts)
+        self.results: list[ScriptResult | None] = [None] * len(scripts)
+        self.sent = False
+        self.ended = False
+        self.must_stop = False
+        self.doubtful = False
+        self.began = 0.0
+        self._now = 0.0
+        self._token = token
+        self._limits = limits
+        self._seconds = tuple(seconds)
+        self._hashes = tuple(script.sha256 for script in scripts)
+        self._marked = len(scripts) > 1
+        self._current = -1 if self._marked else 0
+        self._written = _Written()
+        self._spent = Spent()
+        self._overran = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether markers stand before the scripts; a script that runs alone needs none."""
+        return self._marked
+
+    @property
+    def current(self) -> Script | None:
+        """The script that is running, as far as is known; None before the first marker."""
+        return self.scripts[self._current] if self._current >= 0 else None
+
+    @property
+    def deadline(self) -> float:
+        """When the script that is running must have ended, on the caller's clock."""
+        return self.began + self._seconds[max(self._current, 0)]
+
+    def started(self, index: int) -> bool | None:
+        """Whether a script that has no result has begun; None where that is not known."""
+        if not self.sent:
+            return False
+        if self.doubtful or index > self._current:
+            return None
+        return True
+
+    def begin(self, now: float) -> None:
+        """The host has taken the pipeline."""
+        self.began = now
+
+    def time_out(self) -> None:
+        """The running script is over its deadline; it keeps what it writes until it has stopped."""
+        self._current = max(self._current, 0)
+        self.must_stop = self._overran = True
+        self._set_timed_out()
+
+    def feed(self, message: Message | Oversize, now: float) -> None:
+        """One message of this pipeline's stream.
+
+        Raises:
+            TransportError: the pool is gone, or the message has no place here; the rest cannot be trusted.
+        """
+        if self.ended:
+            return
+        self._now = now
+        try:
+            self._account(message)
+            if isinstance(message, Message):
+                self._take(message, now)
+        except CapExceeded as error:
+            self._spoil(Capped(self._blamed(), error.cap, error.limit))
+        except Malformed as error:
+            self._spoil(NotRun(self._blamed(), _malformed(error), started=True))
+
+    def _account(self, message: Message | Oversize) -> None:
+        self._spent.bytes += message.size
+        if self._spent.bytes > self._limits.max_bytes:
+            raise CapExceeded("max_bytes", self._limits.max_bytes)
+        if isinstance(message, Oversize):
+            raise CapExceeded("max_xml_bytes", self._limits.max_xml_bytes)
+
+    def _take(self, message: Message, now: float) -> None:
+        try:
+            kind = Kind(message.kind)
+        except ValueError:
+            raise TransportError(
+                failure(Cause.PROTOCOL, f"the host sent a PSRP message of type {message.kind:#x}")
+            ) from None
+        if message.pipeline is None:
+            self._take_of_pool(kind, message)
+        elif message.pipeline == self.pipeline:
+            self._take_of_pipeline(kind, message, now)
+        # What belongs to another pipeline was counted and is dropped: a late word of one that was stopped.
+
+    def _take_of_pool(self, kind: Kind, message: Message) -> None:
+        match kind:
+            case Kind.RUNSPACEPOOL_STATE:
+                check_pool_state(message, self._limits)
+            case Kind.PUBLIC_KEY_REQUEST:
+                self._refuse("it wants to send a secure string, and exrun takes none", "ExrunSecureString")
+            case Kind.RUNSPACEPOOL_HOST_CALL:
+                self._host_call(message)
+            case _:
+                return
+
+    def _take_of_pipeline(self, kind: Kind, message: Message, now: float) -> None:
+        if kind is Kind.PIPELINE_STATE:
+            self._take_state(message, now)
+            return
+        if self.must_stop and not self._overran:
+            return
+        match kind:
+            case Kind.PIPELINE_OUTPUT:
+                self._take_output(message, now)
+            case Kind.ERROR_RECORD:
+                self._count_record()
+                self._written.errors.append(error_text(parsed(message.xml, self._limits), self._limits))
+            case Kind.PIPELINE_HOST_CALL:
+                self._host_call(message)
+            case Kind.PROGRESS_RECORD:
+                self._count_record()
+            case _ if kind in _RECORDS:
+                self._count_record()
+                self._take_record(kind, message)
+            case _:
+                raise TransportError(failure(Cause.PROTOCOL, f"the host sent {kind.name} for a pipeline"))
+
+    def _take_output(self, message: Message, now: float) -> None:
+        limits = self._limits
+        spent = Spent(self._spent.bytes, self._spent.objects, self._spent.values)
+        found = value(parsed(message.xml, limits), limits, spent)
+        named = self._marker(found)
+        if named is None or not self._marked:
+            if not isinstance(found, Mapping | tuple):
+                spent.objects += 1
+            if spent.objects > limits.max_objects:
+                raise CapExceeded("max_objects", limits.max_objects)
+            self._spent = spent
+            self._written.output.append(found)
+        elif self._overran:
+            # The script that overran has ended after all, and the next began to run: it will run again.
+            self._set_timed_out()
+            self._written, self._overran = _Written(), False
+        elif self._current + 1 < len(self.scripts) and named == self._hashes[self._current + 1]:
+            self._complete(now)
+            self._current += 1
+            self.began = now
+            self._written = _Written()
+            self._spent = Spent()
+        else:
+            self.doubtful = self.must_stop = True
+            self.results = [None] * len(self.scripts)
+
+    def _marker(self, found: Value) -> str | None:
+        """The hash that a marker of this run names; None for any other object."""
+        if not isinstance(found, Mapping) or found.get("Kind") != MARKER_KIND:
+            return None
+        named = found.get("Script")
+        if found.get("Token", "") != self._token or not isinstance(named, str):
+            return None
+        return named
+
+    def _take_record(self, kind: Kind, message: Message) -> None:
+        element, limits = parsed(message.xml, self._limits), self._limits
+        match kind:
+            case Kind.WARNING_RECORD:
+                self._written.warnings.append(text(element, limits, "InformationalRecord_Message"))
+            case Kind.VERBOSE_RECORD:
+                self._written.verbose.append(text(element, limits, "InformationalRecord_Message"))
+            case Kind.INFORMATION_RECORD:
+                self._written.information.append(text(element, limits, "MessageData"))
+            case _:
+                return  # debug records are for authors
+
+    def _count_record(self) -> None:
+        self._spent.objects += 1
+        if self._spent.objects > self._limits.max_objects:
+            raise CapExceeded("max_objects", self._limits.max_objects)
+
+    def _host_call(self, message: Message) -> None:
+        method = number(parsed(message.xml, self._limits), self._limits, "mi")
+        if method not in _VOID_HOST_CALLS:
+            self._refuse(
+                f"it waits for an answer from a person (host call {method}), and nobody is there", "ExrunPrompt"
+            )
+
+    def _refuse(self, why: str, error_id: str) -> None:
+        error = ErrorText(f"the script was stopped: {why}", error_id, "OperationStopped")
+        self._spoil(Terminated(self._blamed(), error, self._written.streams(), self._now - self.began))
+
+    def _take_state(self, message: Message, now: float) -> None:
+        element = parsed(message.xml, self._limits)
+        state = number(element, self._limits, "PipelineState")
+        if state not in list(_PipelineState):
+            return
+        self.ended = True
+        if self.must_stop:
+            if self._overran:
+                self._set_timed_out()
+            return
+        record = embedded(element, "ExceptionAsErrorRecord")
+        said = ErrorText("") if record is None else error_text(record, self._limits)
+        match _PipelineState(state):
+            case _PipelineState.COMPLETED:
+                self._complete(now)
+            case _PipelineState.FAILED:
+                self._terminate(said if said.message else ErrorText("the host gave no reason"), now)
+            case _PipelineState.STOPPED:
+                self._terminate(ErrorText(said.message or "the host stopped the pipeline", "PipelineStopped"), now)
+
+    def _terminate(self, error: ErrorText, now: float) -> None:
+        nothing_ran = self._current < 0 or "ScriptsNotAllowed" in error.error_id
+        if nothing_ran and speaks_of_language_mode(f"{error.message} {error.error_id}"):
+            stopped = failure(Cause.LANGUAGE_MODE, quoted(error.message))
+            self.results = [NotRun(script, stopped, started=False) for script in self.scripts]
+        elif self._current >= 0:
+            script = self.scripts[self._current]
+            self.results[self._current] = Terminated(script, error, self._written.streams(), now - self.began)
+
+    def _complete(self, now: float) -> None:
+        if self._current >= 0:
+            script = self.scripts[self._current]
+            self.results[self._current] = Completed(script, self._written.streams(), now - self.began)
+
+    def _set_timed_out(self) -> None:
+        script, limit = self.scripts[self._current], self._seconds[self._current]
+        self.results[self._current] = TimedOut(script, limit, self._written.streams())
+
+    def _blamed(self) -> Script:
+        """The running script; before any marker came, the first."""
+        return self.scripts[max(self._current, 0)]
+
+    def _spoil(self, result: ScriptResult) -> None:
+        """The pipeline is to be stopped with this result for the running script, unless it is being stopped already."""
+        if not self.must_stop:
+            self._current = max(self._current, 0)
+            self.results[self._current] = result
+            self.must_stop = True
+        self._written, self._overran = _Written(), False
+
+
+def check_pool_state(message: Message, limits: Limits) -> bool:
+    """Whether a RUNSPACEPOOL_STATE message says that the pool is open.
+
+    Raises:
+        TransportError: the pool is closed or broken.
+        CapExceeded, Malformed: as clixml.parsed.
+    """
+    element = parsed(message.xml, limits)
+    state = number(element, limits, "RunspaceState")
+    if state in (PoolState.CLOSED, PoolState.CLOSING, PoolState.BROKEN):
+        record = embedded(element, "ExceptionAsErrorRecord")
+        why = "it gave no reason" if record is None else error_text(record, limits).message
+        cause = Cause.LANGUAGE_MODE if speaks_of_language_mode(why) else Cause.CONNECTION_LOST
+        raise TransportError(failure(cause, f"the host closed the runspace pool: {quoted(why)}"))
+    return state == PoolState.OPENED
+
+
+def _malformed(error: Malformed) -> Failure:
+    return failure(Cause.PROTOCOL, f"the host sent what is not CLIXML: {quoted(error)}")

@@ -1,0 +1,117 @@
+"""PSRP messages out of the fragments that a server sends, and no more of them in memory than is allowed.
+
+Sans-IO: bytes in, messages out. Facts: MS-PSRP 2.2.4 (fragment), 2.2.1 (message).
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_FRAGMENT = struct.Struct(">QQBI")  # object id, fragment id, flags, length of the data that follows
+_MESSAGE = struct.Struct("<II16s16s")  # destination, type, pool, pipeline
+_START, _END = 1, 2
+_TO_CLIENT = 1
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NO_PIPELINE = bytes(16)
+
+
+class Garbage(Exception):  # noqa: N818  # named for what the bytes are
+    """The bytes are not PSRP fragments for a client; nothing that follows them can be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One whole PSRP message. `pipeline` is None for those of the pool; `size` is its bytes, headers included."""
+
+    kind: int
+    pipeline: uuid.UUID | None
+    xml: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oversize:
+    """A message that is larger than allowed; the rest of it is thrown away as it comes."""
+
+    pipeline: uuid.UUID | None
+    size: int
+
+
+class Assembler:
+    """Puts the messages of one stream together. As in PowerShell's own client, one message ends before the next.
+
+    Args:
+        max_xml_bytes: of one message.
+    """
+
+    def __init__(self, max_xml_bytes: int) -> None:
+        self._max_size = max_xml_bytes + _MESSAGE.size + len(_BYTE_ORDER_MARK)
+        self._header = b""  # of a fragment, as far as it has come
+        self._left = 0  # bytes of the current fragment's data that are still to come
+        self._ends = False  # whether the current fragment is its message's last
+        self._object: tuple[int, int] | None = None  # id, and the fragment id that must follow
+        self._data = bytearray()
+        self._discarding = False
+
+    def feed(self, data: bytes) -> Iterator[Message | Oversize]:
+        """The messages that `data` completes. A fragment may be split over two calls at any byte.
+
+        Raises:
+            Garbage: as soon as it is met; the messages before it have been given out.
+        """
+        view = memoryview(data)
+        while view:
+            if not self._left:
+                wanted = _FRAGMENT.size - len(self._header)
+                self._header += bytes(view[:wanted])
+                view = view[wanted:]
+                if len(self._header) < _FRAGMENT.size:
+                    return
+                self._begin()
+            chunk = view[: self._left]
+            view = view[len(chunk) :]
+            self._left -= len(chunk)
+            if not self._discarding:
+                self._data += chunk
+                if len(self._data) > self._max_size:
+                    yield Oversize(_header_of(self._data)[1], len(self._data))
+                    self._discarding = True
+                    self._data = bytearray()
+            if not self._left:
+                yield from self._finish()
+
+    def _begin(self) -> None:
+        object_id, fragment_id, flags, length = _FRAGMENT.unpack(self._header)
+        self._header = b""
+        if flags > _START | _END or not length:
+            raise Garbage("a fragment has flags or a length that PSRP does not know")
+        if bool(flags & _START) != (self._object is None):
+            raise Garbage("a message begins before the last one ended, or goes on without having begun")
+        if (object_id, fragment_id) != (self._object or (object_id, 0)):
+            raise Garbage("a fragment is missing, or from another message")
+        self._object = object_id, fragment_id + 1
+        self._left = length
+        self._ends = bool(flags & _END)
+
+    def _finish(self) -> Iterator[Message]:
+        if not self._ends:
+            return
+        self._object = None
+        if self._discarding:
+            self._discarding = False
+            return
+        data, self._data = bytes(self._data), bytearray()
+        kind, pipeline = _header_of(data)
+        yield Message(kind, pipeline, data[_MESSAGE.size :].removeprefix(_BYTE_ORDER_MARK), len(data))
+
+
+def _header_of(data: bytes | bytearray) -> tuple[int, uuid.UUID | None]:
+    if len(data) < _MESSAGE.size:
+        raise Garbage("a message is shorter than its header")
+    destination, kind, _, pipeline = _MESSAGE.unpack_from(data)
+    if destination != _TO_CLIENT:
+        raise Garbage("a message is not for a client")
+    return kind, None if pipeline == _NO_PIPELINE else uuid.UUID(bytes_le=pipeline)
