@@ -5,27 +5,17 @@ A client's name becomes a directory, and all names are typed into selections: bo
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import re
 import unicodedata
+from functools import cache
+from importlib.resources import files
 
 LONGEST = 100
 
-# Letters of Cyrillic, Greek and Armenian that are drawn like a Latin letter: the single-letter part, for these
-# scripts, of Unicode's confusables (UTS #39). Compatibility forms (full-width, ligatures) are left to NFKC.
-_DRAWN_LIKE = str.maketrans(
-    {
-        **dict(zip("АВЕЅІЈКМНОРСТУХԌԚԜ", "ABESIJKMHOPCTYXGQW", strict=True)),
-        **dict(zip("аеѕіјорсухһԁԛԝӏ", "aesijopcyxhdqwl", strict=True)),
-        **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),
-        **dict(zip("ονρυιαγ", "ovpuiay", strict=True)),
-        **dict(zip("ՍՏՕօսոհց", "USOounhg", strict=True)),
-        "ı": "i",
-        "ɡ": "g",
-        "ɑ": "a",
-        "ʟ": "L",
-    }
-)
+# Drawn like a Latin letter, and not (ӏ: not as that letter) in Unicode's list.
+_ALSO_DRAWN_LIKE = {"Ԛ": "Q", "ӏ": "l", "ʟ": "L"}
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)
 _HOST_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?|_[\w-]{1,62}")
@@ -56,9 +46,20 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+@cache  # a file of the package, which does not change
+def _drawn_like() -> dict[int, str]:
+    """Letters and digits that are drawn like an ASCII one. From Unicode's confusables (UTS #39), see
+    scripts/look_alikes.py; compatibility forms (full-width, ligatures) are left to NFKC."""
+    with files("inventory").joinpath("look_alikes.csv").open(encoding="utf-8") as rows:
+        table = {row["letter"]: row["drawn_like"] for row in csv.DictReader(rows)}
+    return str.maketrans({**table, **_ALSO_DRAWN_LIKE})
+
+
 def drawn(name: str) -> str:
     """The name as an eye reads it: letters of other scripts as the Latin letters they look like, without case."""
-    return folded(unicodedata.normalize("NFKC", name).translate(_DRAWN_LIKE))
+    if name.isascii():
+        return name.casefold()
+    return folded(unicodedata.normalize("NFKC", name).translate(_drawn_like()))
 
 
 def is_address(text: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -28,6 +29,7 @@ _CREDENTIAL_TARGETS = {
 }
 
 
+@lru_cache(maxsize=1024)  # every host of a fleet has the same few labels
 def holds_a_secret(key: str) -> bool:
     """Whether a key of this name would hold a password rather than say where one is."""
     bare = key.casefold().replace("-", "_")
