@@ -17,11 +17,11 @@ from typing import cast
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from playbooks.errors import ConditionError
+from playbooks.errors import ConditionError, suggestion
 from playbooks.findings import Facts, UnknownFact
 from playbooks.values import Value
 
-__all__ = ["Condition", "evaluate", "parse"]
+__all__ = ["Condition", "Words", "evaluate", "names", "parse"]
 
 _OPERATORS = ("eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin")
 
@@ -34,12 +34,27 @@ class Condition:
     tree: nodes.Expr
 
 
-def parse(text: str, facts: Mapping[str, Mapping[str, str]], *, source: str = "when") -> Condition:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the two parts of a look-up are called in errors."""
+
+    owner: str
+    member: str
+    look_up: str
+
+
+STEP_FACT = Words("earlier step", "fact", "step.fact")
+
+
+def parse(
+    text: str, facts: Mapping[str, Mapping[str, str]], *, source: str = "when", words: Words = STEP_FACT
+) -> Condition:
     """Parses a `when`.
 
     Args:
         facts: ids of the earlier steps, and the names and types (`boolean`, `text?`, ...) of the facts of each.
         source: where the text is from, for errors.
+        words: how errors speak of them.
 
     Raises:
         ConditionError: not in the language, a step or fact that does not exist, or not true-or-false.
@@ -54,36 +69,45 @@ def parse(text: str, facts: Mapping[str, Mapping[str, str]], *, source: str = "w
         raise ConditionError(f"{error.message}; correct the expression", source=source) from None
     except RecursionError:
         raise ConditionError("nested too deep; split it over several steps", source=source) from None
-    _check_logic(tree, facts, source)
+    _check_logic(tree, _Scope(facts, source, words))
     return Condition(text, tree)
 
 
-def _check_logic(node: nodes.Expr, facts: Mapping[str, Mapping[str, str]], source: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    facts: Mapping[str, Mapping[str, str]]
+    source: str
+    words: Words
+
+
+def _check_logic(node: nodes.Expr, scope: _Scope) -> None:
     match node:
         case nodes.And() | nodes.Or():
-            _check_logic(node.left, facts, source)
-            _check_logic(node.right, facts, source)
+            _check_logic(node.left, scope)
+            _check_logic(node.right, scope)
         case nodes.Not():
-            _check_logic(node.node, facts, source)
+            _check_logic(node.node, scope)
         case nodes.Compare():
-            _check_value(node.expr, facts, source)
+            _check_value(node.expr, scope)
             for operand in node.ops:
                 if operand.op not in _OPERATORS:
-                    raise ConditionError(f"the operator {operand.op} is not in the language", source=source)
+                    raise ConditionError(f"the operator {operand.op} is not in the language", source=scope.source)
                 if operand.op in ("in", "notin") and not isinstance(operand.expr, nodes.List | nodes.Tuple):
-                    raise ConditionError("after `in` stands a list, such as ['CU22', 'CU23']", source=source)
-                _check_value(operand.expr, facts, source)
+                    raise ConditionError("after `in` stands a list, such as ['CU22', 'CU23']", source=scope.source)
+                _check_value(operand.expr, scope)
         case nodes.Const(value=bool()):
             pass
         case nodes.Getattr():
-            if _check_fact(node, facts, source).rstrip("?") != "boolean":
-                raise ConditionError(f"{_name(node)} is not true or false; compare it with something", source=source)
+            if _check_fact(node, scope).rstrip("?") != "boolean":
+                raise ConditionError(
+                    f"{_name(node)} is not true or false; compare it with something", source=scope.source
+                )
         case _:
-            _check_value(node, facts, source)
-            raise ConditionError("not true or false; compare the value with something", source=source)
+            _check_value(node, scope)
+            raise ConditionError("not true or false; compare the value with something", source=scope.source)
 
 
-def _check_value(node: nodes.Expr, facts: Mapping[str, Mapping[str, str]], source: str) -> None:
+def _check_value(node: nodes.Expr, scope: _Scope) -> None:
     match node:
         case nodes.Const(value=None | bool() | int() | float() | str()):
             pass
@@ -91,31 +115,43 @@ def _check_value(node: nodes.Expr, facts: Mapping[str, Mapping[str, str]], sourc
             pass
         case nodes.List() | nodes.Tuple():
             for item in node.items:
-                _check_value(item, facts, source)
+                _check_value(item, scope)
         case nodes.Getattr():
-            _check_fact(node, facts, source)
+            _check_fact(node, scope)
         case nodes.Name():
-            raise ConditionError(f"{node.name!r} is not a fact; write step.fact", source=source)
+            raise ConditionError(
+                f"{node.name!r} is not a {scope.words.member}; write {scope.words.look_up}", source=scope.source
+            )
         case _:
             raise ConditionError(
                 f"{type(node).__name__} is not in the language; use facts, literals, comparisons, and, or, not",
-                source=source,
+                source=scope.source,
             )
 
 
-def _check_fact(node: nodes.Getattr, facts: Mapping[str, Mapping[str, str]], source: str) -> str:
+def _check_fact(node: nodes.Getattr, scope: _Scope) -> str:
     if not isinstance(node.node, nodes.Name):
-        raise ConditionError("a look-up in a look-up; write step.fact", source=source)
-    step, fact = node.node.name, node.attr
-    if step not in facts:
-        raise ConditionError(f"no earlier step has the id {step!r}; {_choices(facts)}", source=source)
-    if fact not in facts[step]:
-        raise ConditionError(f"step {step!r} has no fact {fact!r}; {_choices(facts[step])}", source=source)
-    return facts[step][fact]
+        raise ConditionError(f"a look-up in a look-up; write {scope.words.look_up}", source=scope.source)
+    owner, member = node.node.name, node.attr
+    if owner not in scope.facts:
+        what = f"there is no {scope.words.owner} {owner!r}; {_choices(owner, scope.facts)}"
+        raise ConditionError(what, source=scope.source)
+    if member not in scope.facts[owner]:
+        what = f"{owner!r} has no {scope.words.member} {member!r}; {_choices(member, scope.facts[owner])}"
+        raise ConditionError(what, source=scope.source)
+    return scope.facts[owner][member]
 
 
-def _choices(names: Mapping[str, object]) -> str:
-    return f"there are: {', '.join(sorted(names))}" if names else "there are none"
+def _choices(written: str, names: Mapping[str, object]) -> str:
+    there = f"there are: {', '.join(sorted(names))}" if names else "there are none"
+    return suggestion(written, names, otherwise=there)
+
+
+def names(condition: Condition) -> tuple[tuple[str, str], ...]:
+    """Every look-up of a condition, each once, in the order of the text."""
+    tree = condition.tree
+    found = [node for node in (tree, *tree.find_all(nodes.Getattr)) if isinstance(node, nodes.Getattr)]
+    return tuple(dict.fromkeys((cast(nodes.Name, node.node).name, node.attr) for node in found))
 
 
 def _name(node: nodes.Getattr) -> str:

@@ -1,13 +1,57 @@
 """What can be wrong with a playbook, an action or a value given to one.
 
 PlaybookError
+  DocumentError       a playbook, an action or its script is wrong; carries every problem that was found
+  ParameterError      a parameter from the command line is wrong
   RenderingError      a template, or a value for it, cannot become a script
-  ConditionError      a `when` is not in the language, or names what does not exist
+  ConditionError      a `when` or `compliant_when` is not in the language, or names what does not exist
 """
 
 from __future__ import annotations
 
-__all__ = ["ConditionError", "PlaybookError", "RenderingError"]
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+__all__ = [
+    "ConditionError",
+    "DocumentError",
+    "Location",
+    "ParameterError",
+    "PlaybookError",
+    "Problem",
+    "RenderingError",
+    "suggestion",
+]
+
+SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something stands in a user's file. Lines and columns count from 1; path is `steps[0].with.campaign`."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, what, and what to do."""
+
+    location: Location
+    what: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        path = f" {self.location.path}:" if self.location.path else ""
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.location}:{path} {self.what}{advice}"
 
 
 class PlaybookError(ValueError):
@@ -26,9 +70,38 @@ class PlaybookError(ValueError):
         return f"{where}: {self.what}" if where else self.what
 
 
+class DocumentError(PlaybookError):
+    """Raised by loading. `problems` are all that were found, each once, in the order of their files."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        ordered = sorted(
+            dict.fromkeys(problems),
+            key=lambda problem: (problem.location.file, problem.location.line, problem.location.column, problem.what),
+        )
+        self.problems: Sequence[Problem] = tuple(ordered)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __str__(self) -> str:
+        lines = [str(problem) for problem in self.problems[:SHOWN]]
+        if len(self.problems) > SHOWN:
+            lines.append(f"and {len(self.problems) - SHOWN} more")
+        return "\n".join(lines)
+
+
+class ParameterError(PlaybookError):
+    """Raised for `--param`, before any file but the playbook's own was looked into."""
+
+
 class RenderingError(PlaybookError):
     """Raised by `literal` and `render`."""
 
 
 class ConditionError(PlaybookError):
-    """Raised when a `when` is parsed."""
+    """Raised when a `when` or `compliant_when` is parsed."""
+
+
+def suggestion(written: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """`did you mean ...?` for the nearest of `known`, compared without case; `otherwise` when none is near."""
+    by_fold = {name.casefold(): name for name in known}
+    near = get_close_matches(written.casefold(), by_fold, n=1, cutoff=0.6)
+    return f"did you mean `{by_fold[near[0]]}`?" if near else otherwise

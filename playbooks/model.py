@@ -9,23 +9,37 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from playbooks.assessing import Assess
 from playbooks.conditions import Condition
+from playbooks.findings import Severity
 from playbooks.values import Value
 
 ACTION_ID = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 NAME = r"^[a-z][a-z0-9_]*$"
+KIND = r"[A-Z][A-Za-z0-9]*"
 
 ActionId = Annotated[str, StringConstraints(pattern=ACTION_ID)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 # `text`, `text?` (or null), `text[]` (an array of text), `text[]?`.
-Type = Annotated[str, StringConstraints(pattern=r"^(text|integer|number|boolean)(\[\])?\??$")]
+TYPE = r"^(text|integer|number|boolean)(\[\])?\??$"
+Type = Annotated[str, StringConstraints(pattern=TYPE)]
+CVE = r"^CVE-\d{4}-\d{4,}$"
+PLAYBOOK = r"^[a-z][a-z0-9-]*$"
+# A value as YAML has it; whether it fits the declared type is loading's business.
+Given = str | int | float | bool | list[str | int | float | bool] | None
+
+
+class MisplacedError(ValueError):
+    """A rule over several parts is broken; `at` is the way to the part that is to be changed."""
+
+    def __init__(self, message: str, *at: str | int) -> None:
+        self.at = at
+        super().__init__(message)
 
 
 class _Written(BaseModel):
@@ -37,10 +51,13 @@ class _Written(BaseModel):
 class ParamSpec(_Written):
     """One parameter. Without `default` it must be given."""
 
-    type: Type
-    description: Sentence
-    default: str | int | float | bool | list[str] | list[int] | None = None
-    choices: list[str] | None = None
+    type: Type = Field(description="text, integer, number or boolean; [] makes it a list, ? lets it be null.")
+    description: Sentence = Field(description="What it is for, for who gives it.")
+    default: Given = Field(default=None, description="Its value where none is given. Without one it must be given.")
+    choices: list[str] | None = Field(default=None, description="The only texts that it may be.")
+    choices_from: Literal["catalogue.campaigns"] | None = Field(
+        default=None, description="More texts that it may be: those that the catalogue of this version knows."
+    )
 
     @property
     def required(self) -> bool:
@@ -51,42 +68,69 @@ class ParamSpec(_Written):
 class Timeouts(_Written):
     """How long a script may take, in seconds."""
 
-    collect: Annotated[int, Field(ge=1, le=3600)]
+    collect: Annotated[int, Field(ge=1, le=3600)] = Field(description="The collect script, 1 to 3600.")
 
 
 class ActionContract(_Written):
-    """action.yml: what an action reads, says, needs and disturbs.
+    """action.yml: what an action reads, says, needs and disturbs."""
 
-    `outputs` maps each Kind that the collect script emits to its properties and their types, `facts` the names that
-    `when` of later steps may use to theirs. `compliant_when` judges an action that has no assess.py.
-    """
-
-    title: Sentence
-    description: Sentence
-    params: dict[Name, ParamSpec] = Field(default_factory=dict)
-    outputs: dict[str, dict[str, Type]]
-    facts: dict[Name, Type] = Field(default_factory=dict)
-    reads: list[Sentence]
-    writes: list[Sentence]
-    needs: list[Sentence]
-    disruptive: bool
-    reboots: bool
-    interruption: Sentence
-    reversible: bool
-    timeouts: Timeouts
-    idempotent: Literal[True]
-    campaigns: list[Sentence] = Field(default_factory=list)
-    cves: list[Annotated[str, StringConstraints(pattern=r"^CVE-\d{4}-\d{4,}$")]] = Field(default_factory=list)
-    compliant_when: Sentence | None = None
+    title: Sentence = Field(description="What it looks at, in a few words.")
+    description: Sentence = Field(description="What it finds out and why that matters, for an administrator.")
+    params: dict[Name, ParamSpec] = Field(default_factory=dict, description="What a step may or must give it.")
+    outputs: dict[str, dict[str, Type]] = Field(
+        description="Each Kind that the collect script emits, with all its properties and their types."
+    )
+    facts: dict[Name, Type] = Field(
+        default_factory=dict, description="The names that `when` of later steps may use, with their types."
+    )
+    reads: list[Sentence] = Field(description="Every place on the host that it reads.")
+    writes: list[Sentence] = Field(description="Every place on the host that it changes; empty where none.")
+    needs: list[Sentence] = Field(description="Rights and modules that it needs on the host.")
+    disruptive: bool = Field(description="Whether a user of the server could notice it.")
+    reboots: bool = Field(description="Whether it restarts the server.")
+    interruption: Sentence = Field(description="What disappears and for how long; `none` where nothing does.")
+    reversible: bool = Field(description="Whether what it changes can be undone.")
+    timeouts: Timeouts = Field(description="How long its scripts may take.")
+    idempotent: Literal[True] = Field(description="That running it twice is the same as once; must be true.")
+    campaigns: list[Sentence] = Field(default_factory=list, description="Attack campaigns that it answers.")
+    cves: list[Annotated[str, StringConstraints(pattern=CVE)]] = Field(
+        default_factory=list, description="CVEs that it answers."
+    )
+    compliant_when: Sentence | None = Field(
+        default=None,
+        description="Judges an action that is not built in: true where all is well, over `Kind.Property`.",
+    )
+    severity: Annotated[Severity, Field(strict=False)] | None = Field(
+        default=None, description="With compliant_when: how much it matters where that is false; medium by default."
+    )
+    next: Sentence | None = Field(
+        default=None, description="With compliant_when: what to do where that is false, one imperative sentence."
+    )
 
     @model_validator(mode="after")
     def _kinds_are_usable(self) -> ActionContract:
         for kind, properties in self.outputs.items():
-            for name in (kind, *properties):
-                if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
-                    raise ValueError(f"outputs: {name!r} is not a PascalCase name")
-            if kind == "Unread" or "Kind" in properties:
-                raise ValueError("outputs: Unread and the property Kind are every action's; leave them out")
+            if kind == "Unread":
+                raise MisplacedError("is every action's; leave it out", "outputs", kind)
+            if not re.fullmatch(KIND, kind):
+                raise MisplacedError("is not a Kind; write it LikeThis", "outputs", kind)
+            for name in properties:
+                if name == "Kind":
+                    raise MisplacedError("is every record's; leave it out", "outputs", kind, name)
+                if not re.fullmatch(KIND, name):
+                    raise MisplacedError("is not a property; write it LikeThis", "outputs", kind, name)
+        return self
+
+    @model_validator(mode="after")
+    def _judged_in_one_way(self) -> ActionContract:
+        if self.compliant_when is not None and set(self.facts) - {"compliant"}:
+            raise MisplacedError(
+                "cannot be: with compliant_when there is one fact, compliant; leave facts out", "facts"
+            )
+        if self.compliant_when is None:
+            for name in ("severity", "next"):
+                if getattr(self, name) is not None:
+                    raise MisplacedError("goes with compliant_when; remove it, or add that", name)
         return self
 
 
@@ -98,40 +142,48 @@ class OnFailure(StrEnum):
 
 
 class Step(_Written):
-    """One action with its parameters. `id` is how later steps name its facts."""
+    """One action with its parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
-    id: Name
-    action: ActionId
-    with_: dict[Name, str | int | float | bool | list[str] | list[int] | None] = Field(
-        default_factory=dict, alias="with"
+    id: Name = Field(description="How `when` of later steps and reports name this step.")
+    action: ActionId = Field(description="The action, area.name.")
+    with_: dict[Name, Given] = Field(
+        default_factory=dict,
+        alias="with",
+        description="The action's parameters; \"{{ params.name }}\" passes one of the playbook's.",
     )
-    when: Sentence | None = None
-    on_failure: Annotated[OnFailure, Field(strict=False)] = OnFailure.CONTINUE
+    when: Sentence | None = Field(
+        default=None, description="Runs the step only where this is true of the facts of earlier steps: step.fact."
+    )
+    on_failure: Annotated[OnFailure, Field(strict=False)] = Field(
+        default=OnFailure.CONTINUE, description="Whether the steps after it are still run when it fails on a host."
+    )
 
 
 class Strategy(_Written):
     """How a playbook spreads over a fleet. An audit runs every host and needs none of it."""
 
-    parallel: Annotated[int, Field(ge=1, le=1000)] = 32
+    parallel: Annotated[int, Field(ge=1, le=1000)] = Field(default=32, description="Hosts at a time, 1 to 1000.")
 
 
 class Playbook(_Written):
     """Ordered steps over actions."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
-    title: Sentence
-    params: dict[Name, ParamSpec] = Field(default_factory=dict)
-    strategy: Strategy = Field(default_factory=Strategy)
-    steps: Annotated[list[Step], Field(min_length=1)]
+    name: Annotated[str, StringConstraints(pattern=PLAYBOOK)] = Field(description="Its name; that of the file too.")
+    title: Sentence = Field(description="What it is for, in one sentence.")
+    params: dict[Name, ParamSpec] = Field(
+        default_factory=dict, description="What `--param name=value` may or must give it."
+    )
+    strategy: Strategy = Field(default_factory=Strategy, description="How it spreads over a fleet.")
+    steps: Annotated[list[Step], Field(min_length=1)] = Field(description="What is done on each host, in this order.")
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Playbook:
         seen: set[str] = set()
-        for step in self.steps:
+        for number, step in enumerate(self.steps):
             if step.id in seen:
-                raise ValueError(f"steps: the id {step.id!r} stands twice; rename one")
+                raise MisplacedError("is the id of an earlier step too; rename one", "steps", number, "id")
             seen.add(step.id)
         return self
 
@@ -140,14 +192,16 @@ class Playbook(_Written):
 class Action:
     """An action as loaded: its contract, the text of its collect template, and its judgement.
 
-    `assess` is the function of a built-in's assess.py; None where `compliant_when` judges.
+    Attributes:
+        source: where it is from, for people: a folder, or `exrun:` and the id of a built-in.
+        assess: the function of a built-in's assess.py, or the judgement that `compliant_when` makes.
     """
 
     id: str
-    folder: Path
+    source: str
     contract: ActionContract
     collect: str
-    assess: Assess | None = None
+    assess: Assess
 
 
 @dataclass(frozen=True, slots=True)

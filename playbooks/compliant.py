@@ -1,0 +1,119 @@
+"""`compliant_when`: how an action without an assess.py is judged.
+
+    compliant_when: Protocol.Enabled == false and Protocol.Name != 'SMB1'
+
+The same language as `when`, over `Kind.Property` of the records that the action's own collect script emitted:
+
+- Where the script emitted several records of a Kind, the condition must hold for each of them. Two Kinds with several
+  records each cannot be named together: emit one of them as a single record.
+- A Kind of which there is no record makes what depends on it unknown, never false.
+- A condition that holds counts as true only when nothing went unread: what could not be read might be the exception.
+
+A user's assess.py is never imported. Judgement runs on the controller, which holds the credentials of a whole fleet;
+what a playbook brings along stays data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from playbooks.assessing import Assess, not_observed, unknown
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.conditions import Condition, Words, evaluate, names, parse
+from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
+from playbooks.model import ActionContract
+from playbooks.observation import Observation, Observed
+from playbooks.values import Record, Value
+
+FACT = "compliant"
+FACTS = {FACT: "boolean"}
+_WORDS = Words("Kind among the outputs", "property", "Kind.Property")
+_MOST_EVIDENCE = 20
+_LONGEST = 200
+
+
+def condition_of(contract: ActionContract, source: str) -> Condition:
+    """The parsed `compliant_when` of a contract that has one.
+
+    Raises:
+        ConditionError: not in the language, or of a Kind or property that `outputs` does not declare.
+    """
+    return parse(contract.compliant_when or "", contract.outputs, source=source, words=_WORDS)
+
+
+def judge_by(action: str, contract: ActionContract, condition: Condition) -> Assess:
+    """The judgement that a contract's `compliant_when` makes: ok where it holds, else attention.
+
+    Args:
+        action: the action's id, for its finding `<action>.not-compliant`.
+        condition: from `condition_of`.
+    """
+
+    def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
+        return _assess(action, contract, condition, observation)
+
+    return assess
+
+
+def _assess(action: str, contract: ActionContract, condition: Condition, observation: Observation) -> Assessment:
+    if not isinstance(observation, Observed):
+        return not_observed(action, observation, (FACT,))
+    rows = _rows(condition, observation)
+    if isinstance(rows, UnknownFact):
+        return unknown(action, "what compliant_when asks for", rows.reason, (FACT,))
+    results = [(row, evaluate(condition, row)) for row in rows]
+    failing = [row for row, result in results if result is False]
+    if failing:
+        return _not_compliant(action, contract, condition, failing)
+    undecided = next((result for _, result in results if isinstance(result, UnknownFact)), None)
+    if undecided is not None:
+        return unknown(action, "what compliant_when asks for", undecided.reason, (FACT,))
+    if observation.unread:
+        entry = observation.unread[0]
+        return unknown(action, "everything that the script reads", f"{entry.what}: {entry.why}", (FACT,))
+    return Assessment(Verdict.OK, f"{contract.title}: {condition.text}", facts={FACT: True})
+
+
+def _rows(condition: Condition, observation: Observed) -> list[dict[str, Facts]] | UnknownFact:
+    """The facts for each evaluation: one record of every Kind that the condition names."""
+    kinds = tuple(dict.fromkeys(kind for kind, _ in names(condition)))
+    records: dict[str, list[Record]] = {kind: list(observation.of_kind(kind)) for kind in kinds}
+    for kind, found in records.items():
+        if not found:
+            unread = "; ".join(f"{entry.what}: {entry.why}" for entry in observation.unread)
+            return UnknownFact(f"there is no record of {kind}" + (f"; not read: {unread}" if unread else ""))
+    several = [kind for kind, found in records.items() if len(found) > 1]
+    if len(several) > 1:
+        return UnknownFact(f"there are several records of {' and of '.join(several)}, which cannot be paired")
+    single: dict[str, Facts] = {kind: found[0] for kind, found in records.items()}
+    return [single | {several[0]: record} for record in records[several[0]]] if several else [single]
+
+
+def _not_compliant(
+    action: str, contract: ActionContract, condition: Condition, failing: list[dict[str, Facts]]
+) -> Assessment:
+    evidence = tuple(
+        ", ".join(f"{kind}.{name} = {_shown(row[kind].get(name))}" for kind, name in names(condition))
+        for row in failing[:_MOST_EVIDENCE]
+    )
+    more = (f"and {len(failing) - _MOST_EVIDENCE} more",) if len(failing) > _MOST_EVIDENCE else ()
+    return Assessment(
+        Verdict.ATTENTION,
+        f"{contract.title}: not so: {condition.text}",
+        (
+            Finding(
+                id=f"{action}.not-compliant",
+                severity=contract.severity or Severity.MEDIUM,
+                title=f"{contract.title}: not as it should be",
+                evidence=(f"should be: {condition.text}", *evidence, *more),
+                next=contract.next or f"See what {action} is for, and correct it by hand",
+            ),
+        ),
+        {FACT: False},
+    )
+
+
+def _shown(value: object) -> str:
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

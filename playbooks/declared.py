@@ -1,0 +1,58 @@
+"""Types as contracts and playbooks write them: `text`, `integer?`, `boolean[]`, `number[]?`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from playbooks.values import Value
+
+
+def fits(value: Value, declared: str) -> bool:
+    """Whether a value is of a declared type.
+
+    A whole number is a `number` too, a truth value is neither; NaN and infinities are no numbers. Nothing is converted.
+    """
+    bare = declared.removesuffix("?")
+    if value is None:
+        return declared.endswith("?")
+    if bare.endswith("[]"):
+        return isinstance(value, tuple) and all(_IS[bare.removesuffix("[]")](member) for member in value)
+    return _IS[bare](value)
+
+
+def accepts(wanted: str, given: str) -> bool:
+    """Whether every value of type `given` is one of type `wanted`."""
+    if given.endswith("?") and not wanted.endswith("?"):
+        return False
+    wanted, given = wanted.removesuffix("?"), given.removesuffix("?")
+    if wanted.endswith("[]") != given.endswith("[]"):
+        return False
+    wanted, given = wanted.removesuffix("[]"), given.removesuffix("[]")
+    return wanted == given or (wanted == "number" and given == "integer")
+
+
+def in_words(declared: str) -> str:
+    """`text`, `a list of integers, or null`."""
+    bare = declared.removesuffix("?")
+    words = _LISTS[bare.removesuffix("[]")] if bare.endswith("[]") else _SINGLE[bare]
+    return f"{words}, or null" if declared.endswith("?") else words
+
+
+_IS: Mapping[str, Callable[[Value], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (isinstance(value, int) or math.isfinite(value))
+    ),
+    "boolean": lambda value: isinstance(value, bool),
+}
+_SINGLE = {"text": "text", "integer": "an integer", "number": "a number", "boolean": "true or false"}
+_LISTS = {
+    "text": "a list of texts",
+    "integer": "a list of integers",
+    "number": "a list of numbers",
+    "boolean": "a list of true and false",
+}

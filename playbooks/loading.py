@@ -1,0 +1,382 @@
+"""From search paths to playbooks and actions that are checked, rendered and linted: nothing is looked up later.
+
+Where things are looked for:
+
+- A playbook is named by a path (it has a `/` or ends in .yml or .yaml) or by its name: NAME.yml in one of the
+  `--search` folders, or a playbook of this version.
+- An action `area.name` is the folder actions/area/name beside the playbook's file, in one of the `--search` folders, or
+  of this version. The same id in two of them is an error: which one runs on a server must not hang on an order.
+
+An action of this version judges by its assess.py. Any other judges by `compliant_when` (compliant.py); an assess.py in
+its folder is an error, because code that came with a playbook does not run on the controller.
+
+Every problem of a playbook and of the actions that it uses is collected before it is raised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module, resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from playbooks import compliant, parameters
+from playbooks.assessing import Assess
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.conditions import Condition, parse
+from playbooks.declared import accepts, in_words
+from playbooks.documents import Document, read_contract, read_playbook
+from playbooks.errors import (
+    ConditionError,
+    DocumentError,
+    Location,
+    PlaybookError,
+    Problem,
+    RenderingError,
+    suggestion,
+)
+from playbooks.lint import lint
+from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
+from playbooks.rendering import render
+from playbooks.values import Value
+
+__all__ = ["Found", "Shelf", "load_action", "load_playbook", "shelf"]
+
+CONTRACT = "action.yml"
+COLLECT = "collect.ps1.j2"
+ASSESS = "assess.py"
+BUILT_IN = "exrun:"
+_MOST_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A playbook's file or an action's folder. `name` is its name or id, `source` where it is, for people."""
+
+    name: str
+    source: str
+    place: Traversable
+    built_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Every playbook and action within reach, by name; what stands twice is there twice."""
+
+    playbooks: tuple[Found, ...]
+    actions: tuple[Found, ...]
+
+    def action(self, name: str) -> tuple[Found, ...]:
+        """The actions of an id."""
+        return tuple(found for found in self.actions if found.name == name)
+
+
+def shelf(search: Sequence[Path], beside: Path | None = None) -> Shelf:
+    """What can be found: in this version, in the `search` folders, and `beside` a playbook's file.
+
+    Raises:
+        PlaybookError: a folder of `search` does not exist.
+    """
+    for folder in search:
+        if not folder.is_dir():
+            raise PlaybookError("there is no such folder; correct --search", source=str(folder))
+    playbooks = list(_playbooks(resources.files("playbooks.library"), BUILT_IN, built_in=True))
+    actions = list(_actions(resources.files("playbooks.actions"), BUILT_IN, built_in=True))
+    folders = dict.fromkeys(folder.resolve() for folder in ([beside] if beside else []) + list(search))
+    for folder in folders:
+        playbooks.extend(_playbooks(folder, f"{folder}/", built_in=False))
+        if (folder / "actions").is_dir():
+            actions.extend(_actions(folder / "actions", f"{folder / 'actions'}/", built_in=False))
+    return Shelf(tuple(playbooks), tuple(actions))
+
+
+def _playbooks(folder: Traversable, source: str, *, built_in: bool) -> Iterator[Found]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        stem, dot, ending = entry.name.rpartition(".")
+        if dot and ending in ("yml", "yaml") and entry.is_file():
+            yield Found(stem, f"{source}{entry.name}", entry, built_in)
+
+
+def _actions(folder: Traversable, source: str, *, built_in: bool) -> Iterator[Found]:
+    for area in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if not area.is_dir():
+            continue
+        for action in sorted(area.iterdir(), key=lambda entry: entry.name):
+            if action.is_dir() and action.joinpath(CONTRACT).is_file():
+                yield Found(f"{area.name}.{action.name}", f"{source}{area.name}/{action.name}", action, built_in)
+
+
+def load_playbook(
+    wanted: str, given: Mapping[str, str], catalogue: Catalogue, *, search: Sequence[Path] = ()
+) -> ReadyPlaybook:
+    """A playbook with everything that running it needs.
+
+    Args:
+        wanted: a path or a name.
+        given: parameters of the playbook as text, from the command line.
+        search: folders of further playbooks and actions.
+
+    Raises:
+        DocumentError: the playbook, an action that it uses or a script of one is wrong; carries all problems.
+        PlaybookError: there is no such playbook or folder, or a parameter is wrong (ParameterError).
+    """
+    found, beside = _find(wanted, search)
+    document = read_playbook(_bytes(found.place, found.source), found.source)
+    loader = _Loader(document, shelf(search, beside), catalogue)
+    if document.model.name != found.name:
+        advice = f"rename one: --search finds a playbook by its file's name, {found.name}"
+        loader.problems.append(Problem(document.at("name"), "is not the name of the file", advice))
+    loader.check_params()
+    values = parameters.bind(document.model.params, given, catalogue) if not loader.problems else {}
+    steps = loader.steps(values)
+    if loader.problems:
+        raise DocumentError(loader.problems)
+    return ReadyPlaybook(document.model, found.source, hashlib.sha256(document.data).hexdigest(), steps)
+
+
+def _find(wanted: str, search: Sequence[Path]) -> tuple[Found, Path | None]:
+    if "/" in wanted or "\\" in wanted or wanted.endswith((".yml", ".yaml")):
+        path = Path(wanted)
+        if not path.is_file():
+            raise PlaybookError("there is no such file; correct the path", source=wanted)
+        return Found(path.stem, wanted, path, built_in=False), path.resolve().parent
+    known = shelf(search).playbooks
+    named = [found for found in known if found.name == wanted]
+    match named:
+        case [found]:
+            return found, None if found.built_in or not isinstance(found.place, Path) else found.place.parent
+        case []:
+            there = f"there are: {', '.join(sorted({found.name for found in known}))}"
+            near = suggestion(wanted, [found.name for found in known], otherwise=there)
+            raise PlaybookError(f"there is no such playbook; {near}", source=wanted)
+        case _:
+            places = " and ".join(found.source for found in named)
+            raise PlaybookError(f"stands in {places}; give the path of one, or rename one", source=wanted)
+
+
+def load_action(found: Found, catalogue: Catalogue) -> Action:
+    """An action with its contract, template and judgement. Its template is not rendered yet.
+
+    Raises:
+        DocumentError: something in its folder is missing or wrong.
+    """
+    source = f"{found.source}/{CONTRACT}"
+    document = read_contract(_bytes(found.place.joinpath(CONTRACT), source), source)
+    collect = found.place.joinpath(COLLECT)
+    problems = list(_wrong_defaults(document, document.model.params, catalogue))
+    if not collect.is_file():
+        problems.append(Problem(Location(f"{found.source}/{COLLECT}"), "is missing", "an action collects: add it"))
+    condition = _condition(found, document, problems)
+    if problems:
+        raise DocumentError(problems)
+    text = _text(_bytes(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
+    if condition is None:
+        assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
+        return Action(found.name, found.source, document.model, text, assess)
+    contract = document.model.model_copy(update={"facts": dict(compliant.FACTS)})
+    return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition))
+
+
+def _condition(found: Found, document: Document[ActionContract], problems: list[Problem]) -> Condition | None:
+    """The parsed `compliant_when`; None where assess.py judges, or where there is a problem."""
+    assess = found.place.joinpath(ASSESS)
+    if document.model.compliant_when is None:
+        if found.built_in and assess.is_file():
+            return None
+        advice = "add compliant_when: an expression over Kind.Property"
+        problems.append(Problem(document.at(), "does not say how the action is judged", advice))
+    elif found.built_in and assess.is_file():
+        problems.append(Problem(document.at("compliant_when", key=True), "stands beside an assess.py", "keep one"))
+    if not found.built_in and assess.is_file():
+        problems.append(
+            Problem(
+                Location(f"{found.source}/{ASSESS}"),
+                "is not run: code that comes with a playbook stays off the controller",
+                "remove it, and judge by compliant_when in action.yml",
+            )
+        )
+    if document.model.compliant_when is None:
+        return None
+    try:
+        return compliant.condition_of(document.model, "")
+    except ConditionError as error:
+        what, _, advice = error.what.partition("; ")
+        problems.append(Problem(document.at("compliant_when"), what, advice))
+        return None
+
+
+@dataclass(slots=True)
+class _Loader:
+    """Checks one playbook against what is on the shelf."""
+
+    document: Document[Playbook]
+    shelf: Shelf
+    catalogue: Catalogue
+    problems: list[Problem] = field(default_factory=list)
+    _loaded: dict[str, Action | None] = field(default_factory=dict)
+
+    def check_params(self) -> None:
+        """Defaults and choices of the playbook's own parameters."""
+        self.problems.extend(_wrong_defaults(self.document, self.document.model.params, self.catalogue))
+
+    def steps(self, values: Mapping[str, Value]) -> tuple[ReadyStep, ...]:
+        """The steps; fewer than there are where there are problems."""
+        ready: list[ReadyStep] = []
+        facts: dict[str, Mapping[str, str]] = {}
+        for number, step in enumerate(self.document.model.steps):
+            action = self._action(number, step)
+            params = self._params(number, step, action, values) if action else None
+            condition = self._condition(number, step, facts)
+            # A later `when` over the facts of an action that could not be loaded would be one problem more and no news.
+            facts[step.id] = action.contract.facts if action else _Anything()
+            script = self._script(number, action, params) if action and params is not None else None
+            if action and params is not None and script is not None:
+                ready.append(ReadyStep(step, action, params, condition, script))
+        return tuple(ready)
+
+    def _report(self, number: int, way: Sequence[str | int], what: str, advice: str, *, key: bool = False) -> None:
+        self.problems.append(Problem(self.document.at("steps", number, *way, key=key), what, advice))
+
+    def _action(self, number: int, step: Step) -> Action | None:
+        if step.action in self._loaded:
+            return self._loaded[step.action]
+        found = self.shelf.action(step.action)
+        action: Action | None = None
+        match found:
+            case (one,):
+                try:
+                    action = load_action(one, self.catalogue)
+                except DocumentError as error:
+                    self.problems.extend(error.problems)
+            case ():
+                known = [action.name for action in self.shelf.actions]
+                there = f"there are: {', '.join(sorted(set(known)))}"
+                advice = suggestion(step.action, known, otherwise=there)
+                self._report(number, ("action",), "there is no such action", advice)
+            case _:
+                places = " and ".join(each.source for each in found)
+                self._report(number, ("action",), f"stands in {places}", "rename or remove one of them")
+        self._loaded[step.action] = action
+        return action
+
+    def _condition(self, number: int, step: Step, facts: Mapping[str, Mapping[str, str]]) -> Condition | None:
+        if step.when is None:
+            return None
+        try:
+            return parse(step.when, facts)
+        except ConditionError as error:
+            what, _, advice = error.what.partition("; ")
+            self._report(number, ("when",), what, advice)
+            return None
+
+    def _params(
+        self, number: int, step: Step, action: Action, values: Mapping[str, Value]
+    ) -> Mapping[str, Value] | None:
+        """Every parameter of the action; None where something is wrong with one."""
+        before = len(self.problems)
+        specs = action.contract.params
+        params = {name: parameters.value_of(spec.default) for name, spec in specs.items() if not spec.required}
+        for name, written in step.with_.items():
+            if name not in specs:
+                there = f"there are: {', '.join(sorted(specs))}" if specs else "it has none"
+                advice = suggestion(name, specs, otherwise=there)
+                self._report(number, ("with", name), f"{action.id} has no such parameter", advice, key=True)
+            elif parameters.passed_on(written) is not None:
+                self._pass_on(number, name, written, specs[name], values, params)
+            elif isinstance(written, str) and "{{" in written:
+                what = "is put together from parts"
+                self._report(number, ("with", name), what, 'pass one parameter, whole: "{{ params.name }}"')
+            elif wrong := parameters.why_not(parameters.value_of(written), specs[name], self.catalogue):
+                self._report(number, ("with", name), *wrong)
+            else:
+                params[name] = parameters.value_of(written)
+        for name, spec in specs.items():
+            if spec.required and name not in step.with_:
+                self._report(number, ("with", name), f"{action.id} needs it", f"add it: {spec.description}")
+        return params if len(self.problems) == before else None
+
+    def _pass_on(
+        self,
+        number: int,
+        name: str,
+        written: Given,
+        spec: ParamSpec,
+        values: Mapping[str, Value],
+        params: dict[str, Value],
+    ) -> None:
+        own = self.document.model.params
+        passed = str(parameters.passed_on(written))
+        if passed not in own:
+            there = f"there are: {', '.join(sorted(own))}" if own else "declare it in params"
+            advice = suggestion(passed, own, otherwise=there)
+            self._report(number, ("with", name), f"the playbook has no parameter {passed!r}", advice)
+        elif not accepts(spec.type, own[passed].type):
+            what = f"passes on {in_words(own[passed].type)} where {in_words(spec.type)} is needed"
+            self._report(number, ("with", name), what, "give both the same type")
+        elif passed not in values:
+            return  # the playbook's parameters are wrong and reported
+        elif wrong := parameters.why_not(values[passed], spec, self.catalogue):
+            self._report(number, ("with", name), f"what {passed} passes on {wrong[0]}", wrong[1])
+        else:
+            params[name] = values[passed]
+
+    def _script(self, number: int, action: Action, params: Mapping[str, Value]) -> str | None:
+        """The rendered and linted collect script; None where something is wrong with it."""
+        source = f"{action.source}/{COLLECT}"
+        try:
+            script = render(action.collect, params, source=source)
+        except RenderingError as error:
+            what, _, advice = error.what.partition("; ")
+            self.problems.append(Problem(Location(source, error.line or 1, error.column or 1), what, advice))
+            return None
+        refused = lint(script, source=source)
+        self.problems.extend(
+            Problem(Location(each.source, each.line, each.column), f"{each.rule}: {each.why}", each.instead)
+            for each in refused
+        )
+        return None if refused else script
+
+
+class _Anything(dict[str, str]):
+    """The facts of an action that could not be loaded: every name, as true or false."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return "boolean"
+
+
+def _wrong_defaults(
+    document: Document[Playbook] | Document[ActionContract], specs: Mapping[str, ParamSpec], catalogue: Catalogue
+) -> Iterator[Problem]:
+    for name, spec in specs.items():
+        text = spec.type.removesuffix("?").removesuffix("[]") == "text"
+        if parameters.choices(spec, catalogue) is not None and not text:
+            key = "choices" if spec.choices is not None else "choices_from"
+            at = document.at("params", name, key, key=True)
+            yield Problem(at, "go with text only", "remove them, or make the type text")
+        elif not spec.required and (wrong := parameters.why_not(parameters.value_of(spec.default), spec, catalogue)):
+            yield Problem(document.at("params", name, "default"), *wrong)
+
+
+def _bytes(place: Traversable, source: str) -> bytes:
+    try:
+        data = place.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DocumentError([Problem(Location(source), f"cannot be read: {reason}", "check the path")]) from None
+    if len(data) > _MOST_BYTES:
+        raise DocumentError([Problem(Location(source), "is larger than 1 MiB", "is this the right file?")])
+    return data
+
+
+def _text(data: bytes, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        where = Location(source, line, error.start - data.rfind(b"\n", 0, error.start))
+        raise DocumentError([Problem(where, "is not UTF-8", "save the file as UTF-8")]) from None

@@ -1,0 +1,107 @@
+"""Parameters: values as playbooks and command lines give them, against the types that were declared.
+
+A playbook's own parameters are passed on by a `with` whose whole text is `{{ params.name }}`:
+
+    with:
+      campaign: "{{ params.campaign }}"
+
+Nothing else is put together from parts: a value has one origin, and its type is checked before anything runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.declared import fits, in_words
+from playbooks.errors import ParameterError, suggestion
+from playbooks.model import Given, ParamSpec
+from playbooks.values import Value
+
+__all__ = ["bind", "choices", "passed_on", "value_of", "why_not"]
+
+_PASSED_ON = re.compile(r"\s*\{\{\s*params\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*", re.ASCII)
+
+
+def value_of(written: Given) -> Value:
+    """The value that was written in YAML."""
+    return tuple(written) if isinstance(written, list) else written
+
+
+def passed_on(written: Given) -> str | None:
+    """The playbook's parameter that a `with` passes on; None where it is a value of its own."""
+    match = _PASSED_ON.fullmatch(written) if isinstance(written, str) else None
+    return match[1] if match else None
+
+
+def choices(spec: ParamSpec, catalogue: Catalogue) -> tuple[str, ...] | None:
+    """The texts that a parameter may be, None where it may be any."""
+    if spec.choices is None and spec.choices_from is None:
+        return None
+    return (*(spec.choices or ()), *(catalogue.campaigns if spec.choices_from else ()))
+
+
+def why_not(value: Value, spec: ParamSpec, catalogue: Catalogue) -> tuple[str, str] | None:
+    """What is wrong with a value and what to do; None where nothing is. Never echoes the value."""
+    if not fits(value, spec.type):
+        return f"must be {in_words(spec.type)}", "correct the value"
+    known = choices(spec, catalogue)
+    if known is None:
+        return None
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and text not in known:
+            there = f"there are: {', '.join(known)}"
+            return "is not one of its choices", suggestion(text, known, otherwise=there)
+    return None
+
+
+def bind(specs: Mapping[str, ParamSpec], given: Mapping[str, str], catalogue: Catalogue) -> dict[str, Value]:
+    """The values of a playbook's parameters: those given on the command line as text, and the defaults of the others.
+
+    A list is given with commas between its members. Defaults are taken as they are; loading has checked them.
+
+    Raises:
+        ParameterError: unknown, missing, not of the declared type or not one of the choices.
+    """
+    for name in given:
+        if name not in specs:
+            there = f"there are: {', '.join(sorted(specs))}" if specs else "this playbook has none"
+            raise ParameterError(
+                f"there is no such parameter; {suggestion(name, specs, otherwise=there)}", source=f"--param {name}"
+            )
+    values: dict[str, Value] = {}
+    for name, spec in specs.items():
+        source = f"--param {name}"
+        if name not in given:
+            if spec.required:
+                raise ParameterError(f"must be given: {spec.description}", source=source)
+            values[name] = value_of(spec.default)
+            continue
+        value = _from_text(given[name], spec.type, source)
+        if wrong := why_not(value, spec, catalogue):
+            raise ParameterError("; ".join(wrong), source=source)
+        values[name] = value
+    return values
+
+
+def _from_text(text: str, declared: str, source: str) -> Value:
+    bare = declared.removesuffix("?")
+    if bare != declared and text == "null":
+        return None
+    if bare.endswith("[]"):
+        members = text.split(",") if text else []
+        return tuple(_single(member.strip(), bare.removesuffix("[]"), declared, source) for member in members)
+    return _single(text, bare, declared, source)
+
+
+def _single(text: str, bare: str, declared: str, source: str) -> str | int | float | bool:
+    if bare == "text":
+        return text
+    if bare == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if bare in ("integer", "number") and re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+        return int(text)
+    if bare == "number" and re.fullmatch(r"-?[0-9]{1,18}\.[0-9]{1,18}", text, re.ASCII):
+        return float(text)
+    raise ParameterError(f"must be {in_words(declared)}; correct the value", source=source)

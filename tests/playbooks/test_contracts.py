@@ -1,0 +1,93 @@
+"""Every built-in contract against its own cases: what the host says and what the judgement says are as declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.declared import fits
+from playbooks.findings import UnknownFact
+from playbooks.loading import load_action, shelf
+from playbooks.model import Action
+from playbooks.observation import UNREAD_KIND
+from tests.playbooks.test_assess_cases import CATALOGUE, assess_of, entries, observation
+
+ACTIONS = {found.name: load_action(found, Catalogue.load()) for found in shelf([]).actions}
+PROPERTY = re.compile(r"^\s+([A-Z][A-Za-z0-9]*)\s+= ", re.MULTILINE)
+
+
+def values(record: dict[str, Any]) -> dict[str, Any]:
+    """A case's record with tuples for lists, as answers come."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
+
+
+def cases() -> Iterator[Any]:
+    for entry in entries():
+        yield pytest.param(entry, id=f"{entry['action']}: {entry['case']}")
+
+
+def emitted(action: Action) -> dict[str, set[str]]:
+    """The Kinds in a collect script's text and the properties written beside each."""
+    found: dict[str, set[str]] = {}
+    for body in re.findall(r"\[pscustomobject\]@\{(.*?)\}(?=\s)", action.collect, re.DOTALL):
+        pairs = dict(re.findall(r"([A-Z][A-Za-z0-9]*)\s*= ('[A-Za-z0-9]+'|)", body))
+        found.setdefault(pairs["Kind"].strip("'"), set()).update(pairs)
+    return {kind: names - {"Kind"} for kind, names in found.items()}
+
+
+def test_the_four_first_actions_are_there() -> None:
+    assert set(ACTIONS) == {"exchange.version", "exchange.patch", "exchange.services", "windows.pending_reboot"}
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
+def test_a_contract_declares_exactly_what_its_script_writes(action: Action) -> None:
+    declared = {kind: set(properties) for kind, properties in action.contract.outputs.items()}
+    assert emitted(action) == declared | {UNREAD_KIND: {"What", "Why"}}
+
+
+@pytest.mark.parametrize("entry", list(cases()))
+def test_a_case_says_nothing_that_the_contract_does_not_declare(entry: dict[str, Any]) -> None:
+    outputs = ACTIONS[entry["action"]].contract.outputs
+    for record in entry.get("observed", []):
+        if record["Kind"] == UNREAD_KIND:
+            continue
+        declared = outputs[record["Kind"]]
+        for name, value in values(record).items():
+            assert name == "Kind" or fits(value, declared[name]), f"{record['Kind']}.{name}"
+
+
+@pytest.mark.parametrize("entry", list(cases()))
+def test_the_facts_of_a_judgement_are_those_of_the_contract(entry: dict[str, Any]) -> None:
+    today = date.fromisoformat(str(entry["today"]))
+    assessment = assess_of(entry["action"])(observation(entry), entry.get("params", {}), CATALOGUE, today)
+    declared = ACTIONS[entry["action"]].contract.facts
+    assert set(assessment.facts) == set(declared)
+    for name, value in assessment.facts.items():
+        assert isinstance(value, UnknownFact) or fits(value, declared[name]), name
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
+def test_a_contract_of_the_first_actions_changes_nothing(action: Action) -> None:
+    contract = action.contract
+    assert contract.writes == []
+    assert not contract.disruptive
+    assert not contract.reboots
+    assert contract.interruption == "none"
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
+def test_a_contract_names_every_registry_key_that_its_script_reads(action: Action) -> None:
+    reads = "\n".join(action.contract.reads)
+    for key in re.findall(r"'(HKLM:[^']+)'", action.collect):
+        assert key in reads, key
+
+
+def test_the_cases_are_read_as_yaml_without_surprises() -> None:
+    # 15.02.1258.032 is text to YAML, and `Why:` without a value is null; both are relied on above.
+    assert YAML(typ="safe", pure=True).load("{a: 15.02.1258.032, b: }") == {"a": "15.02.1258.032", "b": None}
