@@ -1,0 +1,5 @@
+"""The lab's simulated PowerShell."""
+
+from runner.lab.engines.sim.engine import SimEngine
+
+__all__ = ["SimEngine"]

@@ -1,0 +1,24 @@
+"""What each built-in collect script says of a state, one module a script.
+
+A module's `answer` is the script over again, in Python, over a Machine: the same objects in the same order, with the
+same properties, types and errors. tests/runner/lab/engines/test_parity.py runs the scripts themselves beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from playbooks.values import Value
+from runner.lab.engines.sim.answers import exchange_patch, exchange_services, exchange_version, windows_pending_reboot
+from runner.lab.engines.sim.machine import Machine
+from runner.lab.engines.sim.streams import Items
+
+Answer = Callable[[Machine, Mapping[str, Value]], Items]
+
+# By the action's id.
+ANSWERS: Mapping[str, Answer] = {
+    "exchange.patch": exchange_patch.answer,
+    "exchange.services": exchange_services.answer,
+    "exchange.version": exchange_version.answer,
+    "windows.pending_reboot": windows_pending_reboot.answer,
+}

@@ -1,0 +1,87 @@
+"""exchange.services: start types and states of Exchange's services and of those that it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from playbooks.values import Value
+from runner.lab.engines.sim.answers.records import PRODUCT_KEY, SETUP_KEY, record, unread
+from runner.lab.engines.sim.machine import Machine, UnreadableError
+from runner.lab.engines.sim.streams import Items
+
+_ROLES = (
+    "MailboxRole",
+    "ClientAccessRole",
+    "CafeRole",
+    "FrontendTransportRole",
+    "HubTransportRole",
+    "UnifiedMessagingRole",
+    "EdgeTransportRole",
+)
+_OTHERS = frozenset(
+    name.casefold()
+    for name in (
+        "ADAM_MSExchange",
+        "FMS",
+        "HostControllerService",
+        "MSComplianceAudit",
+        "SearchExchangeTracing",
+        "wsbexchange",
+        "IISADMIN",
+        "W3SVC",
+        "WAS",
+        "Winmgmt",
+        "RemoteRegistry",
+    )
+)
+# System.ServiceProcess.ServiceStartMode, which Get-Service shows, has another word than WMI for the first.
+_START_TYPES = {"Auto": "Automatic", "Manual": "Manual", "Disabled": "Disabled"}
+
+
+def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
+    """The script's objects."""
+    try:
+        present = machine.key_exists(SETUP_KEY)
+        setup = machine.values(SETUP_KEY) if present else None
+        yield record(
+            "ExchangeSetup",
+            Present=present,
+            MsiProductMajor=None if setup is None else setup["MsiProductMajor"],
+            MsiProductMinor=None if setup is None else setup["MsiProductMinor"],
+        )
+    except UnreadableError as error:
+        yield unread(SETUP_KEY, error)
+
+    for role in _ROLES:
+        key = f"{PRODUCT_KEY}\\{role}"
+        try:
+            yield record("ExchangeRole", Name=role, Present=machine.key_exists(key))
+        except UnreadableError as error:
+            yield unread(key, error)
+
+    yield from _services(machine)
+
+
+def _services(machine: Machine) -> Items:
+    try:
+        services = machine.services_of_wmi()
+        from_wmi = True
+        yield record("ServiceSource", Name="Win32_Service", Why=None)
+    except UnreadableError as without_wmi:
+        try:
+            services = machine.services()
+            from_wmi = False
+            yield record("ServiceSource", Name="Get-Service", Why=str(without_wmi))
+        except UnreadableError:
+            yield unread("Win32_Service", without_wmi)
+            return
+    for name, service in services:
+        folded = name.casefold()
+        if folded.startswith("msexchange") or folded in _OTHERS:
+            yield record(
+                "Service",
+                Name=name,
+                DisplayName=service.display_name,
+                State=service.state,
+                StartMode=service.start_mode if from_wmi else _START_TYPES[service.start_mode],
+            )

@@ -1,0 +1,57 @@
+"""The engine that answers exrun's own scripts from a host's state: light enough for thousands of hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from importlib import resources
+
+from runner.lab.engines.interface import ShellEvent
+from runner.lab.engines.sim.answers import ANSWERS, Answer
+from runner.lab.engines.sim.pipeline import CallLater, Timer
+from runner.lab.engines.sim.recognition import Template, parse
+from runner.lab.engines.sim.request import Memory
+from runner.lab.engines.sim.responder import Library, Responder
+from runner.lab.engines.sim.shell import SimShell
+from runner.lab.state import HostState
+
+
+def built_in_templates() -> Mapping[str, str]:
+    """The collect script's template of every action that the engine answers, by the action's id."""
+    actions = resources.files("playbooks.actions")
+    return {
+        action: actions.joinpath(*action.split("."), "collect.ps1.j2").read_text(encoding="utf-8") for action in ANSWERS
+    }
+
+
+def running_loop(seconds: float, call: Callable[[], None]) -> Timer:
+    """`call_later` of the event loop on whose thread the engine is used."""
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
+class SimEngine:
+    """Answers the built-in scripts and the scripted answers of a host; refuses every other script by name.
+
+    Nothing here blocks and no thread is started: what takes time is a timer of the event loop.
+
+    Args:
+        call_later: makes a call after so many seconds, on the thread on which the engine is used.
+    """
+
+    name = "sim"
+
+    def __init__(self, call_later: CallLater = running_loop) -> None:
+        templates: list[tuple[Template, Answer]] = [
+            (parse(text, action), ANSWERS[action]) for action, text in built_in_templates().items()
+        ]
+        self._library = Library(templates)
+        self._memory = Memory()
+        self._call_later = call_later
+
+    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> SimShell:
+        """A new pool of this host. The pool's own identifier comes with the client's first message."""
+        return SimShell(Responder(state, self._library), self._memory, self._call_later, sink)
+
+    def close(self) -> None:
+        """There is nothing to end."""

@@ -1,0 +1,224 @@
+"""What a server says to a request: built-in scripts, the host's scripted answers, and a refusal for all else."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from playbooks.values import Value
+from runner.lab.engines.sim.answers import Answer
+from runner.lab.engines.sim.clixml import number
+from runner.lab.engines.sim.machine import Machine
+from runner.lab.engines.sim.recognition import Template
+from runner.lab.engines.sim.request import Command, Request
+from runner.lab.engines.sim.streams import (
+    Exited,
+    Failed,
+    Item,
+    Items,
+    Output,
+    Plain,
+    Problem,
+    Verbose,
+    Waits,
+    Warned,
+    Wrote,
+    error_thrown,
+    error_written,
+)
+from runner.lab.state import HostState, ScriptedAnswer
+from runner.transport.gate import MARKER_KIND, marker
+
+_MARKER = re.compile(re.escape(marker("0" * 64).text).replace("0" * 64, "([0-9a-f]{64})"))
+# What Ansible's psrp connection adds to every command.
+_EXIT = "\nexit $LASTEXITCODE"
+
+Known = tuple[Answer, Mapping[str, Value]]
+
+
+class Library:
+    """The built-in scripts, by their templates; the same for all hosts.
+
+    Args:
+        templates: each with what answers its script.
+    """
+
+    def __init__(self, templates: Sequence[tuple[Template, Answer]]) -> None:
+        self._templates = templates
+        self._seen: dict[str, Known] = {}
+
+    def find(self, script: str) -> Known | None:
+        """What answers this script, and the params that it was rendered with."""
+        known = self._seen.get(script)
+        if known is not None:
+            return known
+        for template, answer in self._templates:
+            params = template.params(script)
+            if params is not None:
+                if len(self._seen) >= 64:
+                    self._seen.clear()
+                self._seen[script] = (answer, params)
+                return answer, params
+        return None
+
+
+class Responder:
+    """One server's answers."""
+
+    def __init__(self, state: HostState, library: Library) -> None:
+        self._state = state
+        self._machine = Machine(state)
+        self._library = library
+
+    def statement(self, commands: Sequence[Command]) -> Items:
+        """What one statement of a request says."""
+        first, *rest = commands
+        said = self._command(first)
+        for command in rest:
+            said = _piped(said, command)
+        return said
+
+    def _command(self, command: Command) -> Items:
+        if command.is_script:
+            return self._script(command.text)
+        match command.text.casefold():
+            case "invoke-expression" if isinstance(script := command.params.get("Command"), str):
+                return self._script(str(script))
+            case "new-item" if str(command.params.get("Path")).casefold() == "env:":
+                # pypsrp's `environment`: the answers read no variable, so there is none to set.
+                return iter([Output(str(command.params.get("Value")))])
+            case _:
+                return iter([_unknown(command.text)])
+
+    def _script(self, script: str) -> Items:
+        if found := _MARKER.fullmatch(script):
+            return iter([Output({"Kind": MARKER_KIND, "Script": found[1]})])
+        if known := self._library.find(script):
+            answer, params = known
+            return answer(self._machine, params)
+        for scripted in self._state.answers:
+            if scripted.script == script:
+                return _scripted(scripted)
+        if script.endswith(_EXIT):
+            return _then_exit(self._script(script.removesuffix(_EXIT)))
+        return iter([_unknown(script)])
+
+
+def _scripted(answer: ScriptedAnswer) -> Items:
+    for value in answer.output:
+        yield Output(cast(Plain, value))
+    for message in answer.verbose:
+        yield Verbose(message)
+    for message in answer.warnings:
+        yield Warned(message)
+    for message in answer.errors:
+        yield Wrote(error_written(message))
+    if answer.seconds:
+        yield Waits(answer.seconds)
+    if answer.error is not None:
+        yield Failed(error_thrown(answer.error))
+
+
+def _then_exit(said: Items) -> Items:
+    """No command of a simulated server is a program, so $LASTEXITCODE is null and `exit` takes it for 0."""
+    for item in said:
+        yield item
+        if isinstance(item, Failed):
+            return
+    yield Exited(0)
+
+
+def _unknown(text: str) -> Item:
+    line = next((each.strip() for each in text.splitlines() if each.strip()), "")
+    shown = line if len(line) <= 60 else f"{line[:59]}…"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Failed(
+        Problem(
+            f"The lab's sim engine does not know the script '{shown}' (SHA-256 {digest}). It knows exrun's own collect "
+            "scripts and the answers of the host's file; the engine pwsh runs any script.",
+            "CommandNotFoundException",
+            "ObjectNotFound",
+            "System.Management.Automation.CommandNotFoundException",
+            target=shown,
+        )
+    )
+
+
+def _piped(said: Items, command: Command) -> Items:
+    """`| Out-String -Stream` and `| Out-Null`, which clients add; no other command."""
+    match command.text.casefold():
+        # A switch is sent without a value.
+        case "out-string" if not command.is_script and command.params.get("Stream", False) is not False:
+            return _as_text(said)
+        case "out-null" if not command.is_script:
+            return (item for item in said if not isinstance(item, Output))
+        case _:
+            return iter([_unknown(command.text)])
+
+
+def _as_text(said: Items) -> Items:
+    for item in said:
+        if not isinstance(item, Output):
+            yield item
+            continue
+        text = _formatted(item.value)
+        if isinstance(text, Problem):
+            yield Failed(text)
+            return
+        for line in text:
+            yield Output(line)
+
+
+def _formatted(value: Plain) -> list[str] | Problem:
+    """What Out-String makes of a value; tables and lists of objects are PowerShell's own art."""
+    match value:
+        case None:
+            return []
+        case bool() | int():
+            return [str(value)]
+        case float():
+            return [number(value)]
+        case str():
+            return [value]
+        case tuple() | list():
+            lines: list[str] = []
+            for each in value:
+                inner = _formatted(each)
+                if isinstance(inner, Problem):
+                    return inner
+                lines.extend(inner)
+            return lines
+        case _:
+            return Problem(
+                "The lab's sim engine does not lay out objects as text (Out-String); take them as objects, or use the "
+                "engine pwsh.",
+                "NotSupported,Microsoft.PowerShell.Commands.OutStringCommand",
+                "NotImplemented",
+                activity="Out-String",
+            )
+
+
+def answers_to(request: Request, responder: Responder) -> Items:
+    """What the whole request says, in order; a failure ends it, `exit` ends only its own statement."""
+    for commands in request.statements:
+        for item in responder.statement(commands):
+            yield item
+            match item:
+                case Failed():
+                    return
+                case Exited():
+                    break
+
+
+def metadata_refused() -> Items:
+    """What a client hears that asks which commands there are (Get-Command over the protocol)."""
+    yield Failed(
+        Problem(
+            "The lab's sim engine has no commands to list; use the engine pwsh.",
+            "CommandNotFoundException",
+            "ObjectNotFound",
+            "System.Management.Automation.CommandNotFoundException",
+        )
+    )
