@@ -298,6 +298,8 @@ def test_another_client_takes_over_a_disconnected_pool(client: Client) -> None:
     assert client.run("one").output == ["1"]
 
 
+DEEP = b"<Obj><LST>" * 20_000 + b"</LST></Obj>" * 20_000
+NESTED = b"\x02\x00\x00\x00\x06\x10\x02\x00" + bytes(32) + DEEP
 GARBAGE = {
     "nothing": b"",
     "zeros": bytes(21),
