@@ -17,7 +17,7 @@ from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, V
 from runner.transport.failures import Cause, Failure
 
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
-_NEVER_ASKED = frozenset({Cause.CREDENTIAL, Cause.INTERRUPTED})
+_OURS = frozenset({Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT})
 
 
 class Outcome(StrEnum):
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     FINDINGS = "findings"  # every step answered and something is left to do
     UNKNOWN = "unknown"  # at least one step could not be judged, however bad the others are
     UNREACHABLE = "unreachable"  # no session
-    FAILED = "failed"  # the controller did not get as far as asking: no credential, or interrupted
+    FAILED = "failed"  # the controller did not get as far as asking: no credential, interrupted, or a fault of its own
 
 
 class ExitStatus(IntEnum):
@@ -177,7 +177,7 @@ def not_reached(name: str, client: str, failure: Failure, steps_due: int, reques
     return HostAudit(
         name=name,
         client=client,
-        outcome=Outcome.FAILED if failure.cause in _NEVER_ASKED else Outcome.UNREACHABLE,
+        outcome=Outcome.FAILED if failure.cause in _OURS else Outcome.UNREACHABLE,
         verdict=Verdict.UNREACHABLE,
         why=f"{failure.cause}: {failure.message}",
         next=failure.next,

@@ -52,6 +52,8 @@ class Event(StrEnum):
     SCRIPT_SENDING = "script-sending"  # intent: durable before the first byte leaves
     SCRIPT_ANSWERED = "script-answered"
     STEP_ASSESSED = "step-assessed"
+    CONNECTION_RETRIED = "connection-retried"  # nothing had been run; another attempt follows
+    POOL_REPLACED = "pool-replaced"  # a script could not be stopped, so the rest runs in a new pool
     TAIL_DROPPED = "tail-dropped"  # a crash had left half a line, which was cut off
 
 

@@ -173,6 +173,8 @@ def _advance_host(state: RunState, record: Record) -> RunState:
 def _next(host: HostProgress, record: Record) -> HostProgress:
     if record.event is Event.HOST_ENDED:
         return replace(host, ended=record.data)
+    if record.event in (Event.CONNECTION_RETRIED, Event.POOL_REPLACED):
+        return host
     if record.step is None:
         raise ContradictionError(record, "it names no step")
     match record.event:

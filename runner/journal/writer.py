@@ -30,7 +30,7 @@ from runner.journal.chain import Broken, Head, Verified, intact, link, verify
 from runner.journal.errors import JournalBroken, JournalError, JournalLocked, JournalUnwritable
 from runner.journal.location import HEAD, JOURNAL, LOCK, run_directory
 from runner.journal.locking import try_lock
-from runner.journal.record import Event, Phase, Record, UnrecordableValueError, canonical, is_sha256
+from runner.journal.record import Event, Json, Phase, Record, UnrecordableValueError, canonical, is_sha256
 from runner.journal.verification import stored_head
 from runner.redaction import Redactor
 
@@ -86,6 +86,13 @@ class _End:
 class _Pending:
     line: bytes
     head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Data that has passed the redactor and is canonical. Only `JournalWriter.clean` makes it."""
+
+    members: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ class JournalWriter:
         host: str | None = None,
         step: str | None = None,
         script_hash: str | None = None,
-        data: Mapping[str, object] | None = None,
+        data: Mapping[str, object] | Clean | None = None,
         durable: bool = False,
     ) -> Head:
         """Write one record and return its place in the chain.
@@ -174,7 +181,7 @@ class JournalWriter:
             self._refuse_after_failure()
             self._settle()
             self._log._proxy_to_logger(
-                "info", event, phase=phase, host=host, step=step, script_hash=script_hash, data=dict(data or {})
+                "info", event, phase=phase, host=host, step=step, script_hash=script_hash, data=data or {}
             )
             written = self._at.head
             due = (
@@ -184,6 +191,16 @@ class JournalWriter:
         if durable or due:
             self._flush(written)
         return written
+
+    def clean(self, data: Mapping[str, object]) -> Clean:
+        """Data as a line would hold it, for showing the same elsewhere; `record` takes it and need not redact again.
+
+        Raises:
+            UnrecordableValueError: `data` has no canonical form.
+        """
+        members = canonical(self._redactor.redact(data))
+        assert isinstance(members, Mapping)
+        return Clean(members)
 
     def close(self) -> None:
         """Flush, mark the head as closed and let go of the lock. A second call does nothing.
@@ -212,11 +229,13 @@ class JournalWriter:
     # The four processors, in the order in which every record passes them.
 
     def _redact(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        event["data"] = self._redactor.redact(event["data"])
+        if not isinstance(event["data"], Clean):
+            event["data"] = self._redactor.redact(event["data"])
         return event
 
     def _canonical(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        event["data"] = canonical(event["data"])
+        data = event["data"]
+        event["data"] = data.members if isinstance(data, Clean) else canonical(data)
         return event
 
     def _chain(self, _logger: object, _name: str, event: EventDict) -> EventDict:

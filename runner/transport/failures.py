@@ -47,6 +47,7 @@ class Cause(StrEnum):
     CREDENTIAL = "credential"  # the reference could not be resolved, or its use was stopped by the lock-out guard
     INTERRUPTED = "interrupted"  # Ctrl-C
     SCRIPT_REFUSED = "script-refused"  # the gate of this run does not hold the script; a fault of ours
+    DEFECT = "defect"  # exrun itself failed while it worked with this host
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,11 @@ NEXT: dict[Cause, str] = {
     Cause.PROTOCOL: "Check that the port is WinRM's and no proxy stands between; "
     "if it is, report this with the host's version.",
     Cause.CREDENTIAL: "Check the credential reference in the inventory and that the account is not locked out.",
-    Cause.INTERRUPTED: "Resume the run, or start it again.",
+    Cause.INTERRUPTED: "Run the audit again for this host.",
     Cause.SCRIPT_REFUSED: "Nothing was sent. Only scripts that were rendered and checked "
     "at the start of a run may be sent; "
     "report this as a fault of exrun.",
+    Cause.DEFECT: "Run it again with --debug and report what it says; until then look at this host by hand.",
 }
 
 

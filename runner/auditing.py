@@ -1,0 +1,503 @@
+"""An audit of a fleet: many hosts side by side, one journal per client, an end on time whatever happens.
+
+Each host is worked with by one thread of a bounded number, so that a dead host delays no other. The calling thread
+sends nothing: it collects rows and watches the clock, for a request to stop, and for a journal that cannot be written.
+From the moment that one of these halts the run no script leaves any more; what was learnt until then is the result.
+
+Of a host nothing is kept but its row.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from inventory.model import CredentialReference, Host
+from playbooks.model import ReadyPlaybook
+from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, summarise
+from runner.journal.errors import JournalError
+from runner.journal.record import Event, Phase, canonical
+from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
+from runner.recording import VOCABULARY, AbandonedError, HaltedError, HostLog, StepName, unstarted_row
+from runner.redaction import Redactor
+from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
+from runner.session import Judgement, audit_host
+from runner.transport.failures import Cause, Failure, TransportError, failure
+from runner.transport.interface import Notice, Script, Transport
+
+POLL_SECONDS = 0.05  # how often the calling thread looks at what is no event: the clock and a request to stop
+HALT_SECONDS = 4.5  # for hosts to let go once the run is halted; the rest of Ctrl-C's 5 s is for journals and report
+OVERRUN_SECONDS = 10.0  # by which a host may overrun its deadline before it is cancelled, and again before it is left
+
+Credentials = Mapping[CredentialReference, Secret | SecretUnavailableError]
+
+
+class Ending(StrEnum):
+    """How a run came to its end."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    DEADLINE = "deadline"  # of the whole run
+    JOURNAL = "journal"  # it could not be written
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to audit, settled before anything is sent.
+
+    Attributes:
+        run: its id.
+        selection: as it was written; None where it may name what belongs to another client than a journal's own.
+        host_seconds: how long one host may take before it is cancelled; its transport has the same deadline.
+        run_seconds: how long all may take; None for as long as it takes.
+        overrides: safety defaults that were switched off, by option.
+    """
+
+    run: str
+    playbook: ReadyPlaybook
+    judgement: Judgement
+    hosts: tuple[Host, ...]
+    inventory_source: str
+    inventory_digest: str
+    selection: str | None
+    parallel: int
+    host_seconds: float
+    run_seconds: float | None = None
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """Those that have a host in this run, in the order of the inventory."""
+        return tuple(dict.fromkeys(host.client for host in self.hosts))
+
+    @property
+    def steps(self) -> tuple[StepName, ...]:
+        """The playbook's, in order."""
+        return tuple(StepName(ready.step.id, ready.action.id) for ready in self.playbook.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRun:
+    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE."""
+
+    audit: FleetAudit
+    ending: Ending
+    why: Failure | None = None
+
+
+class Connect(Protocol):
+    """Makes the transport of a host; sends nothing. See runner/transport/connecting.py."""
+
+    def __call__(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
+        """Raises TransportError where the host's files cannot be used."""
+        ...
+
+
+class Listener(Protocol):
+    """Told how the run goes on, for people. May be called from any thread."""
+
+    def started(self, host: Host) -> None:
+        """Work with this host begins."""
+
+    def ended(self, audit: HostAudit) -> None:
+        """A host has its row."""
+
+    def halting(self, why: Failure) -> None:
+        """Nothing more is sent; hosts in work are let go."""
+
+    def defect(self, where: str, error: Exception) -> None:
+        """Something of ours raised; the host or step became unknown."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """A request to stop. A plain attribute, since a signal handler sets it: it must take no lock."""
+
+    requested: bool = False
+
+
+def scripts_of(playbook: ReadyPlaybook) -> tuple[Script, ...]:
+    """All that a run of this playbook may send: for the gate. Named after the first step that each belongs to."""
+    first: dict[str, Script] = {}
+    for ready in playbook.steps:
+        script = Script(ready.step.id, ready.script)
+        first.setdefault(script.sha256, script)
+    return tuple(first.values())
+
+
+def script_seconds(playbook: ReadyPlaybook) -> dict[str, float]:
+    """The time limit of each script in seconds, by step; steps that share a script share the longest."""
+    longest: dict[str, float] = {}
+    for ready in playbook.steps:
+        longest[ready.script] = max(longest.get(ready.script, 0.0), float(ready.action.contract.timeouts.collect))
+    return {ready.step.id: longest[ready.script] for ready in playbook.steps}
+
+
+def resolve_credentials(order: Order, secrets: SecretStore, redactors: Mapping[str, Redactor]) -> Credentials:
+    """Each credential of the hosts, asked for once and before anything is sent.
+
+    A secret goes to the redactor of every client that uses it. One that cannot be had is in the answer as its error:
+    it costs the hosts that need it and no others.
+    """
+    said: dict[CredentialReference, Secret | SecretUnavailableError] = {}
+    ours = [canonical(_started_data(order, client)) for client in order.clients]
+    ours += [ready.script for ready in order.playbook.steps]
+    for host in order.hosts:
+        if host.credential is None:
+            continue
+        if host.credential not in said:
+            said[host.credential] = _resolved(host.credential, secrets, ours)
+        known = said[host.credential]
+        if isinstance(known, Secret):
+            redactors[host.client].register(known.reveal())
+    return said
+
+
+def _resolved(
+    reference: CredentialReference, secrets: SecretStore, ours: Sequence[object]
+) -> Secret | SecretUnavailableError:
+    try:
+        secret = secrets.resolve(reference)
+    except SecretUnavailableError as error:
+        return error
+    alone = Redactor()
+    alone.register(secret.reveal())
+    if any(alone.redact(each) != each for each in (*ours, VOCABULARY)):
+        # Redacting it would take words out of the journal without which it cannot be read back.
+        why = "the password is so ordinary a text that it cannot be kept out of the journal"
+        return SecretUnavailableError(reference, why, "Use a longer password, of several kinds of characters.")
+    return secret
+
+
+def open_journals(
+    order: Order,
+    state: Path,
+    redactors: Mapping[str, Redactor],
+    *,
+    actor: str,
+    clock: Clock,
+    disk: Disk | None = None,
+) -> dict[str, JournalWriter]:
+    """The journals of all clients of an order, or none.
+
+    Raises:
+        JournalError: one of them cannot be written.
+    """
+    opened: dict[str, JournalWriter] = {}
+    try:
+        for client in order.clients:
+            opened[client] = open_journal(
+                state, run=order.run, client=client, actor=actor, redactor=redactors[client], clock=clock, disk=disk
+            )
+    except JournalError:
+        for journal in opened.values():
+            journal.close()
+        raise
+    return opened
+
+
+def audit_fleet(
+    order: Order,
+    *,
+    connect: Connect,
+    credentials: Credentials,
+    journals: Mapping[str, JournalWriter],
+    monotonic: Callable[[], float],
+    stop: Stop,
+    listener: Listener,
+) -> FleetRun:
+    """Runs the order, writes the journals and closes them.
+
+    Args:
+        connect: makes transports whose gate lets `scripts_of(order.playbook)` pass and nothing else.
+        journals: one for each client, just opened.
+        stop: from outside; looked at many times a second.
+    """
+    fleet = _Fleet(order, connect, credentials, journals, monotonic, listener)
+    try:
+        for client in order.clients:
+            _begin_journal(order, client, journals[client])
+    except JournalError as error:
+        fleet.halt(Ending.JOURNAL, _unwritable(error))
+    rows = fleet.work(stop)
+    for client in order.clients:
+        mine = [row for row in rows if row.client == client]
+        try:
+            _end_journal(journals[client], fleet.halted, mine)
+        except JournalError as error:
+            fleet.halt(Ending.JOURNAL, _unwritable(error))
+    audit = fleet_audit(order.run, order.judgement.catalogue.as_of, rows)
+    match fleet.halted:
+        case None:
+            return FleetRun(audit, Ending.COMPLETE)
+        case _Halt(ending, why):
+            return FleetRun(audit, ending, why)
+
+
+@dataclass(frozen=True, slots=True)
+class _Halt:
+    ending: Ending
+    why: Failure
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A host that is being worked with."""
+
+    host: Host
+    log: HostLog
+    since: float
+    transport: Transport | None = None
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self.transport is not None:
+            self.transport.cancel()
+
+    @property
+    def requests(self) -> int:
+        return 0 if self.transport is None else self.transport.requests
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """The threads of one run. Only `work` runs on the calling thread; `halt` may be called by any."""
+
+    order: Order
+    connect: Connect
+    credentials: Credentials
+    journals: Mapping[str, JournalWriter]
+    monotonic: Callable[[], float]
+    listener: Listener
+    halted: _Halt | None = None
+    waiting: deque[Host] = field(default_factory=deque)
+    flights: dict[str, _Flight] = field(default_factory=dict)
+    landed: queue.SimpleQueue[HostAudit] = field(default_factory=queue.SimpleQueue)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def halt(self, ending: Ending, why: Failure) -> None:
+        """Nothing more is sent from now on. An unwritable journal outweighs what halted the run before it."""
+        with self.lock:
+            if self.halted is None or (ending is Ending.JOURNAL and self.halted.ending is not Ending.JOURNAL):
+                self.halted = _Halt(ending, why)
+
+    def work(self, stop: Stop) -> list[HostAudit]:
+        """One row for each host, in the order of the order."""
+        order, begun = self.order, self.monotonic()
+        self.waiting.extend(order.hosts)
+        for _ in range(min(order.parallel, len(order.hosts))):
+            self._start_thread()
+        rows: dict[str, HostAudit] = {}
+        letting_go_until: float | None = None
+        while len(rows) < len(order.hosts):
+            rows |= self._landed()
+            now = self.monotonic()
+            if stop.requested:
+                self.halt(Ending.INTERRUPTED, failure(Cause.INTERRUPTED, "the run was interrupted"))
+            if order.run_seconds is not None and now - begun >= order.run_seconds:
+                self.halt(Ending.DEADLINE, _too_late(order.run_seconds))
+            if self.halted is None:
+                self._leave_the_overdue(now)
+                continue
+            if letting_go_until is None:
+                letting_go_until = now + HALT_SECONDS
+                self.listener.halting(self.halted.why)
+                for flight in self._flying():
+                    flight.cancel()
+            elif not self._flying() or now >= letting_go_until:
+                break
+        for flight in self._flying():
+            self._end(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
+        rows |= self._landed(wait=False)
+        why = self._why_halted()
+        return [rows.get(host.key) or unstarted_row(host.name, host.client, order.steps, why) for host in order.hosts]
+
+    def _start_thread(self) -> None:
+        # Daemons: a thread that hangs in a host's library must not keep the process from ending.
+        threading.Thread(target=self._serve, name="exrun-host", daemon=True).start()
+
+    def _serve(self) -> None:
+        while (flight := self._next_flight()) is not None:
+            self._serve_host(flight)
+
+    def _next_flight(self) -> _Flight | None:
+        with self.lock:  # so that once `halt` has returned no further host is begun
+            if self.halted is not None or not self.waiting:
+                return None
+            host = self.waiting.popleft()
+            log = HostLog(
+                self.journals[host.client],
+                host.client,
+                host.name,
+                self.order.steps,
+                halted=lambda: self.halted is not None,
+                on_defect=lambda step, error: self.listener.defect(f"{host.key}, step {step}", error),
+            )
+            flight = self.flights[host.key] = _Flight(host, log, self.monotonic())
+            return flight
+
+    def _serve_host(self, flight: _Flight) -> None:
+        host = flight.host
+        self.listener.started(host)
+        try:
+            self._end(flight, self._session(flight))
+        except AbandonedError:
+            pass  # the run has given this host a row and goes on without this thread
+        except JournalError as error:
+            self.halt(Ending.JOURNAL, _unwritable(error))
+            self._end(flight, self._why_halted())
+        finally:
+            with self.lock:
+                self.flights.pop(host.key, None)
+
+    def _end(self, flight: _Flight, why: Failure | None) -> None:
+        """Gives a host its row, from whatever thread is first; the other finds nothing to do."""
+        seconds = self.monotonic() - flight.since
+        try:
+            flight.log.end(why, flight.requests, seconds)
+        except AbandonedError:
+            return
+        except JournalError as error:  # the row is made all the same
+            self.halt(Ending.JOURNAL, _unwritable(error))
+        if flight.log.row is not None:
+            self.landed.put(flight.log.row)
+
+    def _session(self, flight: _Flight) -> Failure | None:
+        """Works with one host. None where every step was judged; why it was cut short otherwise."""
+        host, log = flight.host, flight.log
+        try:
+            log.started(host.address, host.port)
+            secret = None if host.credential is None else self.credentials[host.credential]
+            if isinstance(secret, SecretUnavailableError):
+                return Failure(Cause.CREDENTIAL, f"{secret.reference}: {secret.why}", secret.next)
+            flight.transport = self.connect(host, secret, log.noticed)
+            try:
+                if self.halted is not None or flight.cancelled:
+                    raise HaltedError
+                result = audit_host(self.order.playbook, flight.transport, self.order.judgement, log)
+            finally:
+                flight.transport.close()
+        except TransportError as error:
+            return error.failure
+        except HaltedError:
+            return self._why_halted()
+        except (AbandonedError, JournalError):
+            raise
+        except Exception as error:
+            self.listener.defect(host.key, error)
+            return failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
+        return result if isinstance(result, Failure) else None
+
+    def _why_halted(self) -> Failure:
+        return failure(Cause.INTERRUPTED, "the run was halted") if self.halted is None else self.halted.why
+
+    def _flying(self) -> list[_Flight]:
+        with self.lock:
+            return list(self.flights.values())
+
+    def _landed(self, *, wait: bool = True) -> dict[str, HostAudit]:
+        """The rows that have come in; without any, waits a moment for one."""
+        rows: dict[str, HostAudit] = {}
+        while True:
+            try:
+                row = self.landed.get(timeout=POLL_SECONDS) if wait and not rows else self.landed.get_nowait()
+            except queue.Empty:
+                return rows
+            rows[f"{row.client}/{row.name}"] = row
+            self.listener.ended(row)
+
+    def _leave_the_overdue(self, now: float) -> None:
+        """Cancels hosts whose transports have not ended on their deadlines, and leaves those that do not even then."""
+        for flight in self._flying():
+            over = now - flight.since - self.order.host_seconds
+            if over >= 2 * OVERRUN_SECONDS:
+                why = f"it did not end within {self.order.host_seconds:g} s, nor when it was cancelled"
+                self._end(flight, failure(Cause.TIMEOUT, why))
+                with self.lock:
+                    self.flights.pop(flight.host.key, None)
+                self._start_thread()  # in place of the one that hangs
+            elif over >= OVERRUN_SECONDS and not flight.cancelled:
+                flight.cancel()
+
+
+def _begin_journal(order: Order, client: str, journal: JournalWriter) -> None:
+    """Everything that a reader of this client's journal needs to understand the rest of it."""
+    mine = [host for host in order.hosts if host.client == client]
+    journal.record(Phase.RUN, Event.RUN_STARTED, data=_started_data(order, client))
+    for option in order.overrides:
+        data = {"option": option, "hosts": [host.name for host in mine]}
+        journal.record(Phase.RUN, Event.OVERRIDE, data=data)
+    for script in scripts_of(order.playbook):
+        steps = [ready.step.id for ready in order.playbook.steps if ready.script == script.text]
+        data = {"steps": steps, "text": script.text}
+        journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=script.sha256, data=data)
+
+
+def _started_data(order: Order, client: str) -> dict[str, object]:
+    """The data of run-started: versions and digests of all that decides, and the hosts of this client alone."""
+    playbook = order.playbook
+    return {
+        "exrun": version("exrun"),
+        "inventory": {"source": Path(order.inventory_source).name, "sha256": order.inventory_digest},
+        "selection": order.selection,
+        "hosts": [host.name for host in order.hosts if host.client == client],
+        "playbook": {
+            "name": playbook.playbook.name,
+            "title": playbook.playbook.title,
+            "source": Path(playbook.source).name,
+            "sha256": playbook.digest,
+        },
+        "steps": [
+            {
+                "id": ready.step.id,
+                "action": ready.action.id,
+                "when": None if ready.condition is None else ready.condition.text,
+                "params": ready.params,
+                "script": Script(ready.step.id, ready.script).sha256,
+            }
+            for ready in playbook.steps
+        ],
+        "catalogue": {"as_of": order.judgement.catalogue.as_of.isoformat()},
+        "today": order.judgement.today.isoformat(),
+        "parallel": order.parallel,
+        "host_seconds": order.host_seconds,
+        "run_seconds": order.run_seconds,
+    }
+
+
+def _end_journal(journal: JournalWriter, halted: _Halt | None, rows: Sequence[HostAudit]) -> None:
+    """The last line, with what this client's hosts come to and nothing of others; then the file is closed."""
+    try:
+        totals = {
+            "hosts": len(rows),
+            "outcomes": {outcome.value: count for outcome, count in summarise(rows).outcomes.items()},
+            "status": int(exit_status(rows)),
+        }
+        if halted is None:
+            journal.record(Phase.RUN, Event.RUN_ENDED, data=totals, durable=True)
+        else:
+            said = {"reason": halted.ending.value, "message": halted.why.message, "next": halted.why.next}
+            journal.record(Phase.RUN, Event.RUN_INTERRUPTED, data={**said, **totals}, durable=True)
+    finally:
+        journal.close()
+
+
+def _unwritable(error: JournalError) -> Failure:
+    # Without the path, which names a client: this stands in the rows of every host that was left out.
+    return Failure(Cause.INTERRUPTED, "a journal of this run cannot be written", error.next)
+
+
+def _too_late(seconds: float) -> Failure:
+    return Failure(
+        Cause.INTERRUPTED,
+        f"the run's time limit of {seconds:g} s was reached",
+        "Raise --run-timeout or --parallel, or select fewer hosts, and run the audit again for this host.",
+    )

@@ -1,0 +1,76 @@
+"""What runs are called, and where those of a state directory lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.journal.location import JOURNAL, run_directory
+
+LAST = "last"
+
+
+class RunNotFoundError(ValueError):
+    """Raised when a name fits no run, or several; the message says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: its id, and its journal below each client's directory."""
+
+    id: str
+    journals: tuple[Path, ...]
+
+
+def new_run_id(now: datetime, token: str) -> str:
+    """`2026-11-24t150212z-7f3a`: to be read and typed, sorted by time, a directory's name as it stands.
+
+    Args:
+        now: any zone; the id is in UTC.
+        token: four hexadecimal digits that tell apart runs of the same second.
+    """
+    return f"{now.astimezone(UTC):%Y-%m-%dt%H%M%Sz}-{token}"
+
+
+def unused_run_id(state: Path, clients: Iterable[str], now: datetime, token: Callable[[], str]) -> str:
+    """A run id that none of these clients has: a journal is never continued by accident."""
+    names = tuple(clients)
+    while True:
+        run = new_run_id(now, token())
+        if not any(run_directory(state, client, run).exists() for client in names):
+            return run
+
+
+def runs(state: Path) -> Mapping[str, Run]:
+    """All runs below a state directory, oldest first."""
+    found: dict[str, list[Path]] = {}
+    for journal in sorted(state.glob(f"*/runs/*/{JOURNAL}")):
+        found.setdefault(journal.parent.name, []).append(journal)
+    return {run: Run(run, tuple(found[run])) for run in sorted(found)}
+
+
+def find_run(state: Path, reference: str) -> Run:
+    """The run of this id, of the only id that begins so, or the newest for `last`.
+
+    Raises:
+        RunNotFoundError: there is none, or the beginning fits several.
+    """
+    known = runs(state)
+    if not known:
+        raise RunNotFoundError(f"there are no runs in {state}; name the directory with --state, or run an audit first")
+    if reference.casefold() == LAST:
+        return known[max(known)]
+    if reference in known:
+        return known[reference]
+    fitting = [run for run in known if reference and run.startswith(reference.casefold())]
+    if len(fitting) == 1:
+        return known[fitting[0]]
+    if not fitting:
+        raise RunNotFoundError(f"no run in {state} is called {reference!r}; the newest are: {_newest(known)}")
+    raise RunNotFoundError(f"{reference!r} is the beginning of {len(fitting)} runs; the newest are: {_newest(fitting)}")
+
+
+def _newest(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names, reverse=True)[:5])

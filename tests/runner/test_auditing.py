@@ -1,0 +1,534 @@
+"""A fleet over transports without a network: whatever hosts do, every one has a row, and journals say what was sent."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inventory.model import CredentialKind, CredentialReference, Host
+from playbooks.findings import Verdict
+from playbooks.model import ReadyPlaybook
+from runner.audit import HostAudit, Outcome, exit_status
+from runner.auditing import (
+    HALT_SECONDS,
+    OVERRUN_SECONDS,
+    Ending,
+    FleetRun,
+    Order,
+    Stop,
+    audit_fleet,
+    open_journals,
+    resolve_credentials,
+    script_seconds,
+    scripts_of,
+)
+from runner.journal.chain import Verified
+from runner.journal.location import JOURNAL, run_directory
+from runner.journal.record import Event, Record
+from runner.journal.state import RunPhase, RunState, fold
+from runner.journal.verification import read_intact, verify
+from runner.journal.writer import Clock, Disk
+from runner.recording import VOCABULARY
+from runner.redaction import Redactor
+from runner.replay import replay
+from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.transport.failures import Cause, Failure, failure
+from runner.transport.interface import (
+    Capped,
+    Completed,
+    ErrorText,
+    Notice,
+    Repeated,
+    Replaced,
+    Retried,
+    Script,
+    ScriptResult,
+    Streams,
+    Terminated,
+    TimedOut,
+    Transport,
+)
+from tests.runner.fleets import JUDGEMENT, ScriptedTransport, host, lost, playbook, saying, step
+from tests.runner.journal.journals import FullDisk, ticking
+
+PLAYBOOK = playbook(step("a"), step("b", when="a.good"), step("c"))
+
+
+@dataclass(slots=True)
+class Heard:
+    """A listener that keeps what it is told."""
+
+    begun: list[str] = field(default_factory=list)
+    rows: list[HostAudit] = field(default_factory=list)
+    halts: list[Failure] = field(default_factory=list)
+    defects: list[tuple[str, str]] = field(default_factory=list)
+
+    def started(self, host: Host) -> None:
+        self.begun.append(host.key)
+
+    def ended(self, audit: HostAudit) -> None:
+        self.rows.append(audit)
+
+    def halting(self, why: Failure) -> None:
+        self.halts.append(why)
+
+    def defect(self, where: str, error: Exception) -> None:
+        self.defects.append((where, type(error).__name__))
+
+
+class Jumping:
+    """Monotonic time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+Make = Callable[[Host, Callable[[Notice], None]], Transport]
+
+
+@dataclass(slots=True)
+class Fleet:
+    """An audit to be run over `transports`, by key of the host."""
+
+    state: Path
+    hosts: tuple[Host, ...]
+    transports: Mapping[str, Transport | Make] = field(default_factory=dict)
+    ready: ReadyPlaybook = PLAYBOOK
+    parallel: int = 4
+    run_seconds: float | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    disk: Disk | None = None
+    stop: Stop = field(default_factory=Stop)
+    heard: Heard = field(default_factory=Heard)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    selection: str | None = None
+    made: dict[str, Transport] = field(default_factory=dict)
+
+    def order(self) -> Order:
+        return Order(
+            run="2026-11-24t150212z-7f3a",
+            playbook=self.ready,
+            judgement=JUDGEMENT,
+            hosts=self.hosts,
+            inventory_source="/etc/exrun/inventory.yml",
+            inventory_digest="cd" * 32,
+            selection=self.selection,
+            parallel=self.parallel,
+            host_seconds=300.0,
+            run_seconds=self.run_seconds,
+        )
+
+    def connect(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
+        known = self.transports.get(host.key)
+        if known is None:
+            known = ScriptedTransport()
+        transport = known(host, notify) if callable(known) else known
+        self.made[host.key] = transport
+        return transport
+
+    def resolve(self, reference: CredentialReference) -> Secret:
+        if reference.target not in self.secrets:
+            raise SecretUnavailableError(reference, f"the variable {reference.target} is not set", "Set it.")
+        return Secret(self.secrets[reference.target])
+
+    def run(self) -> FleetRun:
+        order = self.order()
+        redactors = {client: Redactor() for client in order.clients}
+        credentials = resolve_credentials(order, self, redactors)
+        clock = Clock(now=ticking().now, monotonic=time.monotonic)
+        journals = open_journals(order, self.state, redactors, actor="ops@desk", clock=clock, disk=self.disk)
+        return audit_fleet(
+            order,
+            connect=self.connect,
+            credentials=credentials,
+            journals=journals,
+            monotonic=self.monotonic,
+            stop=self.stop,
+            listener=self.heard,
+        )
+
+    def journal(self, client: str = "alpha") -> Path:
+        return run_directory(self.state, client, self.order().run) / JOURNAL
+
+    def records(self, client: str = "alpha") -> tuple[Record, ...]:
+        assert isinstance(verify(self.journal(client)), Verified)
+        return read_intact(self.journal(client))
+
+    def states(self) -> list[RunState]:
+        states = [fold(self.records(client)) for client in self.order().clients]
+        return [state for state in states if state is not None]
+
+
+def sent_according_to(records: Sequence[Record], name: str) -> list[str]:
+    texts = {each.script_hash: each.data["text"] for each in records if each.event is Event.SCRIPT_NAMED}
+    return [
+        str(texts[each.script_hash]) for each in records if each.event is Event.SCRIPT_SENDING and each.host == name
+    ]
+
+
+def keys_of(value: object) -> set[str]:
+    if isinstance(value, Mapping):
+        return {str(key) for key in value} | {key for member in value.values() for key in keys_of(member)}
+    if isinstance(value, list | tuple):
+        return {key for member in value for key in keys_of(member)}
+    return set()
+
+
+# What one host may do: every kind of outcome that a transport has.
+
+results: st.SearchStrategy[Callable[[Script], ScriptResult]] = st.one_of(
+    st.sampled_from(["good", "bad", "raise", "\x1b[2J\ud800<b>"]).map(lambda word: saying(word)),
+    st.just(saying()),
+    st.sampled_from(Cause).map(lambda cause: lost(cause)),
+    st.just(lambda script: TimedOut(script, 1.0, Streams())),
+    st.just(lambda script: Capped(script, "max_bytes", 9)),
+    st.just(lambda script: Terminated(script, ErrorText("no", "Id"), Streams(), 1.0)),
+    st.just(lambda script: Completed(script, Streams(("junk",), (), ("careful",)), 1.0)),
+)
+
+
+class RaisingTransport(ScriptedTransport):
+    """A defect of the transport itself."""
+
+    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        raise ZeroDivisionError("a defect of the transport")
+
+
+def _noisy(host: Host, notify: Callable[[Notice], None]) -> Transport:
+    """A connection that is retried, lost, and gone on with in a new pool."""
+
+    class Noisy(ScriptedTransport):
+        def open(self) -> None:
+            notify(Retried(failure(Cause.REFUSED, "refused"), 1, 0.5))
+
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            notify(Repeated(failure(Cause.CONNECTION_LOST, "lost"), tuple(scripts)))
+            notify(Replaced(scripts[0]))
+            return ScriptedTransport.run(self, scripts)
+
+    return Noisy()
+
+
+@st.composite
+def behaviours(draw: st.DrawFn) -> Transport | Make:
+    kind = draw(st.sampled_from(["answers", "answers", "silent", "broken", "defect", "noisy", "no-transport"]))
+    why = failure(draw(st.sampled_from(Cause)), "no \x1b[31msession")
+    match kind:
+        case "answers":
+            return ScriptedTransport({f"Get-{name}": draw(results) for name in "abc"})
+        case "silent":
+            return ScriptedTransport(unopenable=why)
+        case "broken":
+            return ScriptedTransport(broken=why)
+        case "defect":
+            return RaisingTransport()
+        case "noisy":
+            return _noisy
+        case _:
+            return lambda host, notify: ScriptedTransport(unopenable=why)
+
+
+names = st.sampled_from(["EX1", "EX2", "EX3", "Exchange-Nord"])
+keys = st.lists(st.tuples(names, st.sampled_from(["alpha", "beta"])), min_size=1, max_size=6, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(keys.flatmap(lambda found: st.tuples(st.just(found), st.lists(behaviours(), min_size=6, max_size=6))))
+def test_every_host_has_a_row_and_the_journals_alone_give_the_same_audit(
+    fleet: tuple[list[tuple[str, str]], list[Transport | Make]],
+) -> None:
+    found, behave = fleet
+    hosts = tuple(host(name, client) for name, client in found)
+    with tempfile.TemporaryDirectory() as state:
+        audited = Fleet(Path(state), hosts, {each.key: how for each, how in zip(hosts, behave, strict=False)})
+        run = audited.run()
+        assert run.ending is Ending.COMPLETE
+        assert sorted(f"{row.client}/{row.name}" for row in run.audit.hosts) == sorted(each.key for each in hosts)
+        assert replay(audited.states()) == run.audit
+        assert sorted(audited.heard.rows, key=lambda row: (row.client, row.name)) == sorted(
+            run.audit.hosts, key=lambda row: (row.client, row.name)
+        )
+        assert exit_status(run.audit.hosts) == max(exit_status([row]) for row in run.audit.hosts)
+        structure: set[str] = set()
+        for client in audited.order().clients:
+            records = audited.records(client)
+            assert records[-1].event is Event.RUN_ENDED
+            for each in records:
+                if each.event in (Event.STEP_ASSESSED, Event.HOST_ENDED):
+                    structure |= keys_of({**each.data, "facts": {}})
+            for each in hosts:
+                transport = audited.made.get(each.key)
+                if each.client == client and isinstance(transport, ScriptedTransport):
+                    assert set(transport.sent) <= set(sent_according_to(records, each.name))
+        assert structure <= set(VOCABULARY)
+
+
+def test_transports_are_closed_whatever_happens(tmp_path: Path) -> None:
+    hosts = tuple(host(f"EX{number}") for number in range(4))
+    transports = {
+        "alpha/EX0": ScriptedTransport(),
+        "alpha/EX1": ScriptedTransport(unopenable=failure(Cause.REFUSED, "refused")),
+        "alpha/EX2": RaisingTransport(),
+        "alpha/EX3": ScriptedTransport({"Get-a": lost()}),
+    }
+    fleet = Fleet(tmp_path, hosts, transports)
+    fleet.run()
+    assert [transport.closed for transport in transports.values()] == [1, 1, 1, 1]
+    assert ("alpha/EX2", "ZeroDivisionError") in fleet.heard.defects
+
+
+def test_a_dead_host_delays_no_other(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    class Dead(ScriptedTransport):
+        def open(self) -> None:
+            assert release.wait(30)
+            super().open()
+
+    hosts = tuple(host(f"EX{number}") for number in range(12))
+
+    class Freeing(Heard):
+        def ended(self, audit: HostAudit) -> None:
+            Heard.ended(self, audit)
+            if len(self.rows) == 11:  # all others are done while the dead one still hangs
+                release.set()
+
+    fleet = Fleet(tmp_path, hosts, {"alpha/EX0": Dead()}, parallel=2, heard=Freeing())
+    run = fleet.run()
+    assert fleet.heard.rows[-1].name == "EX0"
+    assert [row.outcome for row in run.audit.hosts] == [Outcome.COMPLIANT] * 12
+
+
+def test_a_credential_that_cannot_be_had_costs_its_hosts_alone(tmp_path: Path) -> None:
+    def with_credential(name: str, variable: str) -> Host:
+        plain = host(name)
+        return Host(
+            **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
+            credential=CredentialReference(CredentialKind.ENV, variable),
+        )
+
+    hosts = (with_credential("EX1", "GOOD"), with_credential("EX2", "MISSING"), host("EX3"))
+    fleet = Fleet(tmp_path, hosts, secrets={"GOOD": "correct horse battery"})
+    run = fleet.run()
+    rows = {row.name: row for row in run.audit.hosts}
+    assert rows["EX1"].outcome is Outcome.COMPLIANT
+    assert rows["EX3"].outcome is Outcome.COMPLIANT
+    assert (rows["EX2"].outcome, rows["EX2"].next) == (Outcome.FAILED, "Set it.")
+    assert rows["EX2"].why == "credential: env:MISSING: the variable MISSING is not set"
+    assert "alpha/EX2" not in fleet.made
+
+
+@pytest.mark.parametrize("password", ["seconds", "vulnerable", "Get-a", "2026", "test.state"])
+def test_a_password_that_the_journal_cannot_do_without_is_refused_unsaid(tmp_path: Path, password: str) -> None:
+    plain = host("EX1")
+    needy = Host(
+        **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
+        credential=CredentialReference(CredentialKind.ENV, "WORD"),
+    )
+    run = Fleet(tmp_path, (needy,), secrets={"WORD": password}).run()
+    assert run.audit.hosts[0].outcome is Outcome.FAILED
+    assert password not in run.audit.hosts[0].why
+
+
+def test_a_password_that_a_server_echoes_is_in_no_report_and_no_journal(tmp_path: Path) -> None:
+    plain = host("EX1")
+    echoing = Host(
+        **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
+        credential=CredentialReference(CredentialKind.ENV, "PW"),
+    )
+    password = "Tr0ub4dor&3"
+    fleet = Fleet(
+        tmp_path, (echoing,), {"alpha/EX1": ScriptedTransport({"Get-a": saying(password)})}, secrets={"PW": password}
+    )
+    run = fleet.run()
+    assert run.audit.hosts[0].why == "it says ***"
+    assert password not in repr(run.audit)
+    assert password.encode() not in fleet.journal().read_bytes()
+    assert replay(fleet.states()) == run.audit
+
+
+def test_nothing_of_one_client_stands_in_the_journal_of_another(tmp_path: Path) -> None:
+    hosts = (host("AlphaMail", "Aleph-GmbH"), host("BetaMail", "Beth-AG"), host("BetaEdge", "Beth-AG"))
+    bad = {"Beth-AG/BetaEdge": ScriptedTransport(unopenable=failure(Cause.REFUSED, "refused by BetaEdge"))}
+    fleet = Fleet(tmp_path, hosts, bad)
+    fleet.run()
+    for mine, others in (("Aleph-GmbH", ("Beta", "Beth")), ("Beth-AG", ("Alpha", "Aleph"))):
+        lines = fleet.journal(mine).read_text(encoding="ascii")
+        assert mine in lines
+        assert [word for word in others if word.casefold() in lines.casefold()] == []
+
+
+class Hanging(ScriptedTransport):
+    """Hangs in `run` until it is cancelled; then answers as a cancelled transport does."""
+
+    def __init__(self, entered: Callable[[], None]) -> None:
+        super().__init__()
+        self.entered = entered
+
+    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        self.entered()
+        assert self.cancelled.wait(30)
+        return tuple(lost(Cause.INTERRUPTED, started=None)(script) for script in scripts)
+
+
+def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Path) -> None:
+    stop = Stop()
+    waiting = Hanging(entered=lambda: None)
+
+    class Pressing(Heard):
+        def ended(self, audit: HostAudit) -> None:
+            Heard.ended(self, audit)
+            stop.requested = True
+
+    hosts = (host("EX0"), host("EX1"), *(host(f"EX{number}") for number in range(2, 6)))
+    transports: dict[str, Transport | Make] = {"alpha/EX1": waiting}
+    transports |= {f"alpha/EX{number}": Hanging(entered=lambda: None) for number in range(2, 6)}
+    fleet = Fleet(tmp_path, hosts, transports, parallel=2, stop=stop, heard=Pressing())
+    run = fleet.run()
+    assert run.ending is Ending.INTERRUPTED
+    rows = {row.name: row for row in run.audit.hosts}
+    assert len(rows) == 6
+    assert rows["EX0"].verdict is Verdict.OK
+    assert "interrupted" in rows["EX1"].why
+    assert rows["EX5"].outcome is Outcome.FAILED
+    assert waiting.closed == 1
+    assert [why.message for why in fleet.heard.halts] == ["the run was interrupted"]
+    assert fleet.records()[-1].event is Event.RUN_INTERRUPTED
+    assert fleet.records()[-1].data["reason"] == "interrupted"
+    assert replay(fleet.states()) == run.audit
+    assert fleet.states()[0].phase is RunPhase.INTERRUPTED
+
+
+def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path) -> None:
+    clock, stop, release = Jumping(), Stop(), threading.Event()
+
+    class Deaf(ScriptedTransport):
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            stop.requested = True
+            assert release.wait(30)
+            return ScriptedTransport.run(self, scripts)
+
+    class Waiting(Heard):
+        def halting(self, why: Failure) -> None:
+            Heard.halting(self, why)
+            clock.now += HALT_SECONDS
+
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Deaf()}, monotonic=clock, stop=stop, heard=Waiting())
+    run = fleet.run()
+    lines = fleet.journal().read_bytes()
+    release.set()  # what its thread does from here on is recorded nowhere
+    for thread in threading.enumerate():
+        if thread.name == "exrun-host":
+            thread.join(30)
+    assert run.ending is Ending.INTERRUPTED
+    assert run.audit.hosts[0].why == "interrupted: this server had not let go when the run was halted"
+    assert fleet.journal().read_bytes() == lines
+    assert replay(fleet.states()) == run.audit
+
+
+def test_a_host_whose_transport_misses_its_deadline_is_cancelled_then_left_and_the_rest_goes_on(tmp_path: Path) -> None:
+    clock, release = Jumping(), threading.Event()
+
+    class Deaf(ScriptedTransport):
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            clock.now += 300 + OVERRUN_SECONDS
+            assert self.cancelled.wait(30)
+            clock.now += OVERRUN_SECONDS
+            assert release.wait(30)
+            return ScriptedTransport.run(self, scripts)
+
+    fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), {"alpha/EX1": Deaf()}, parallel=1, monotonic=clock)
+    run = fleet.run()
+    release.set()
+    rows = {row.name: row for row in run.audit.hosts}
+    assert run.ending is Ending.COMPLETE
+    assert rows["EX1"].why.startswith("timeout: it did not end within 300 s")
+    assert rows["EX2"].verdict is Verdict.OK
+    assert replay(fleet.states()) == run.audit
+
+
+def test_the_run_ends_on_its_own_deadline_with_a_row_for_every_host(tmp_path: Path) -> None:
+    clock = Jumping()
+    slow = Hanging(entered=lambda: setattr(clock, "now", 61.0))
+    fleet = Fleet(
+        tmp_path, (host("EX1"), host("EX2")), {"alpha/EX1": slow}, parallel=1, monotonic=clock, run_seconds=60.0
+    )
+    run = fleet.run()
+    rows = {row.name: row for row in run.audit.hosts}
+    assert run.ending is Ending.DEADLINE
+    assert rows["EX2"].why == "interrupted: the run's time limit of 60 s was reached"
+    assert slow.closed == 1
+    assert fleet.records()[-1].data["reason"] == "deadline"
+    assert replay(fleet.states()) == run.audit
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 30_000))
+def test_when_the_disk_is_full_nothing_more_is_sent_and_every_host_has_a_row(room: int) -> None:
+    hosts = tuple(host(f"EX{number}") for number in range(6))
+    with tempfile.TemporaryDirectory() as state:
+        # Room enough to open, so that the fault strikes in the middle of the run.
+        disk = _FullLater(room)
+        fleet = Fleet(Path(state), hosts, parallel=3, disk=disk)
+        run = fleet.run()
+        assert len(run.audit.hosts) == len(hosts)
+        written = fleet.journal().read_bytes()
+        for each in hosts:
+            transport = fleet.made.get(each.key)
+            if isinstance(transport, ScriptedTransport):
+                for text in transport.sent:
+                    digest = Script("", text).sha256.encode()
+                    mine = [
+                        line
+                        for line in written.splitlines()
+                        if b'"script-sending"' in line and digest in line and each.name.encode() in line
+                    ]
+                    assert mine  # intent stands in the file, whole, for all that was sent
+        assert (run.ending is Ending.JOURNAL) == disk.refused
+        if disk.refused:
+            assert run.why is not None
+            assert "alpha" not in run.why.message
+
+
+class _FullLater(FullDisk):
+    """Takes the journal's lines while there is room; heads are always taken. `refused` once it did not."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(room)
+        self.refused = False
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        if data.startswith(b'{"closed"'):
+            return FullDisk(len(data)).write(descriptor, data)
+        if self.room < len(data):
+            self.refused = True
+        return FullDisk.write(self, descriptor, data)
+
+
+def test_a_journal_that_cannot_be_opened_sends_nothing_and_leaves_the_others_unlocked(tmp_path: Path) -> None:
+    from runner.journal.errors import JournalError
+
+    (tmp_path / "beta").write_text("a file where a directory belongs")
+    fleet = Fleet(tmp_path, (host("EX1"), host("EX1", "beta")))
+    with pytest.raises(JournalError):
+        fleet.run()
+    assert fleet.made == {}
+    (tmp_path / "beta").unlink()
+    assert fleet.run().ending is Ending.COMPLETE
+
+
+def test_scripts_that_steps_share_have_one_name_and_the_longest_time_limit() -> None:
+    ready = playbook(step("a", script="Get-x"), step("b", script="Get-x"), step("c"))
+    assert [(script.name, script.text) for script in scripts_of(ready)] == [("a", "Get-x"), ("c", "Get-c")]
+    assert script_seconds(ready) == {"a": 30.0, "b": 30.0, "c": 30.0}
