@@ -13,9 +13,10 @@ information streams say nothing about completeness and are not looked at.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import assert_never
 
+from playbooks.declared import fits
 from playbooks.model import ActionContract
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
 from playbooks.values import Record, Value
@@ -93,31 +94,6 @@ def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
         if not fits(value[name], declared):
             return f"{kind}.{name} is {_described(value[name])}, not {declared}"
     return None
-
-
-def fits(value: Value, declared: str) -> bool:
-    """Whether a value is of a type as contracts write it: `text`, `integer?`, `boolean[]`, ...
-
-    A whole number is a `number` too, a truth value is neither; NaN and infinities are no numbers. Nothing is converted.
-    """
-    bare = declared.removesuffix("?")
-    if value is None:
-        return declared.endswith("?")
-    if bare.endswith("[]"):
-        return isinstance(value, tuple) and all(_IS[bare.removesuffix("[]")](member) for member in value)
-    return _IS[bare](value)
-
-
-_IS: Mapping[str, Callable[[Value], bool]] = {
-    "text": lambda value: isinstance(value, str),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (isinstance(value, int) or math.isfinite(value))
-    ),
-    "boolean": lambda value: isinstance(value, bool),
-}
 
 
 def _described(value: Value) -> str:

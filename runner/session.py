@@ -193,6 +193,4 @@ def _skipped(ready: ReadyStep) -> Assessment:
 
 
 def _assess(ready: ReadyStep, observation: Observation, judgement: Judgement) -> Assessment:
-    assess = ready.action.assess
-    assert assess is not None
-    return assess(observation, ready.params, judgement.catalogue, judgement.today)
+    return ready.action.assess(observation, ready.params, judgement.catalogue, judgement.today)

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 from inventory.model import Authentication, Host, Location, Scheme
 from playbooks import conditions
@@ -67,7 +66,7 @@ def assess_state(
     )
 
 
-ACTION = Action("test.state", Path("test/state"), CONTRACT, "", assess_state)
+ACTION = Action("test.state", "test/state", CONTRACT, "", assess_state)
 
 
 def step(

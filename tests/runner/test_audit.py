@@ -164,7 +164,8 @@ def test_the_product_is_named_from_facts_and_an_unknown_fact_names_none() -> Non
 @pytest.mark.parametrize("cause", list(Cause))
 def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(cause: Cause) -> None:
     host = refused(cause)
-    expected = Outcome.FAILED if cause in {Cause.CREDENTIAL, Cause.INTERRUPTED} else Outcome.UNREACHABLE
+    ours = {Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT}
+    expected = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE
     assert (host.verdict, host.outcome, host.next) == (Verdict.UNREACHABLE, expected, "Start WinRM")
     assert host.why == f"{cause.value}: no answer"
     assert exit_status([host]) == 3

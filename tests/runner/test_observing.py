@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playbooks.declared import fits
 from playbooks.model import ActionContract
 from playbooks.observation import NotObserved, Observed, Unread
 from playbooks.values import Value
-from runner.observing import fits, observe
+from runner.observing import observe
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import (
     Capped,
