@@ -42,16 +42,17 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, what, and what to do."""
+    """One thing that is wrong: where, what, and what to do. `rule` is the linter's, where it is a script's problem."""
 
     location: Location
     what: str
     advice: str = ""
+    rule: str = ""
 
     def __str__(self) -> str:
-        path = f" {self.location.path}:" if self.location.path else ""
+        kind = "".join(f" {part}:" for part in (self.location.path, self.rule) if part)
         advice = f"; {self.advice}" if self.advice else ""
-        return f"{self.location}:{path} {self.what}{advice}"
+        return f"{self.location}:{kind} {self.what}{advice}"
 
 
 class PlaybookError(ValueError):

@@ -16,7 +16,7 @@ Every problem of a playbook and of the actions that it uses is collected before 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module, resources
 from importlib.resources.abc import Traversable
@@ -39,6 +39,7 @@ from playbooks.errors import (
 )
 from playbooks.lint import lint
 from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
+from playbooks.parameters import bind
 from playbooks.rendering import render
 from playbooks.values import Value
 
@@ -123,13 +124,32 @@ def load_playbook(
         PlaybookError: there is no such playbook or folder, or a parameter is wrong (ParameterError).
     """
     found, beside = _find(wanted, search)
-    document = read_playbook(_bytes(found.place, found.source), found.source)
-    loader = _Loader(document, shelf(search, beside), catalogue)
+    document = read_playbook(contents(found.place, found.source), found.source)
+    return ready(found, document, shelf(search, beside), catalogue, lambda specs: bind(specs, given, catalogue))
+
+
+def ready(
+    found: Found,
+    document: Document[Playbook],
+    within: Shelf,
+    catalogue: Catalogue,
+    binding: Callable[[Mapping[str, ParamSpec]], Mapping[str, Value]],
+) -> ReadyPlaybook:
+    """A playbook that was read, with everything that running it needs.
+
+    Args:
+        binding: from the playbook's parameters to their values.
+
+    Raises:
+        DocumentError: the playbook, an action that it uses or a script of one is wrong; carries all problems.
+        ParameterError: from `binding`.
+    """
+    loader = _Loader(document, within, catalogue)
     if document.model.name != found.name:
         advice = f"rename one: --search finds a playbook by its file's name, {found.name}"
         loader.problems.append(Problem(document.at("name"), "is not the name of the file", advice))
     loader.check_params()
-    values = parameters.bind(document.model.params, given, catalogue) if not loader.problems else {}
+    values = binding(document.model.params) if not loader.problems else {}
     steps = loader.steps(values)
     if loader.problems:
         raise DocumentError(loader.problems)
@@ -163,7 +183,7 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
         DocumentError: something in its folder is missing or wrong.
     """
     source = f"{found.source}/{CONTRACT}"
-    document = read_contract(_bytes(found.place.joinpath(CONTRACT), source), source)
+    document = read_contract(contents(found.place.joinpath(CONTRACT), source), source)
     collect = found.place.joinpath(COLLECT)
     problems = list(_wrong_defaults(document, document.model.params, catalogue))
     if not collect.is_file():
@@ -171,7 +191,7 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     condition = _condition(found, document, problems)
     if problems:
         raise DocumentError(problems)
-    text = _text(_bytes(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
+    text = text_of(contents(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
     if condition is None:
         assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
         return Action(found.name, found.source, document.model, text, assess)
@@ -231,7 +251,7 @@ class _Loader:
             condition = self._condition(number, step, facts)
             # A later `when` over the facts of an action that could not be loaded would be one problem more and no news.
             facts[step.id] = action.contract.facts if action else _Anything()
-            script = self._script(number, action, params) if action and params is not None else None
+            script = scripted(action, params, self.problems) if action and params is not None else None
             if action and params is not None and script is not None:
                 ready.append(ReadyStep(step, action, params, condition, script))
         return tuple(ready)
@@ -322,21 +342,32 @@ class _Loader:
         else:
             params[name] = values[passed]
 
-    def _script(self, number: int, action: Action, params: Mapping[str, Value]) -> str | None:
-        """The rendered and linted collect script; None where something is wrong with it."""
-        source = f"{action.source}/{COLLECT}"
-        try:
-            script = render(action.collect, params, source=source)
-        except RenderingError as error:
-            what, _, advice = error.what.partition("; ")
-            self.problems.append(Problem(Location(source, error.line or 1, error.column or 1), what, advice))
-            return None
-        refused = lint(script, source=source)
-        self.problems.extend(
-            Problem(Location(each.source, each.line, each.column), f"{each.rule}: {each.why}", each.instead)
-            for each in refused
-        )
-        return None if refused else script
+
+def scripted(action: Action, params: Mapping[str, Value], problems: list[Problem]) -> str | None:
+    """The rendered and linted collect script; None, and more `problems`, where something is wrong with it."""
+    source = f"{action.source}/{COLLECT}"
+    try:
+        script = render(action.collect, params, source=source)
+    except RenderingError as error:
+        problems.append(rendering_problem(error, source))
+        return None
+    refused = linted(script, source)
+    problems.extend(refused)
+    return None if refused else script
+
+
+def rendering_problem(error: RenderingError, source: str) -> Problem:
+    """Why a template does not render, with its place."""
+    what, _, advice = error.what.partition("; ")
+    return Problem(Location(source, error.line or 1, error.column or 1), what, advice)
+
+
+def linted(script: str, source: str) -> list[Problem]:
+    """What the linter has against a script."""
+    return [
+        Problem(Location(each.source, each.line, each.column), each.why, each.instead, each.rule)
+        for each in lint(script, source=source)
+    ]
 
 
 class _Anything(dict[str, str]):
@@ -362,7 +393,8 @@ def _wrong_defaults(
             yield Problem(document.at("params", name, "default"), *wrong)
 
 
-def _bytes(place: Traversable, source: str) -> bytes:
+def contents(place: Traversable, source: str) -> bytes:
+    """The bytes of a file. Raises DocumentError where it cannot be read or is larger than 1 MiB."""
     try:
         data = place.read_bytes()
     except OSError as error:
@@ -373,7 +405,8 @@ def _bytes(place: Traversable, source: str) -> bytes:
     return data
 
 
-def _text(data: bytes, source: str) -> str:
+def text_of(data: bytes, source: str) -> str:
+    """UTF-8 as text. Raises DocumentError with the place where it is not."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -19,7 +19,7 @@ from playbooks.errors import ParameterError, suggestion
 from playbooks.model import Given, ParamSpec
 from playbooks.values import Value
 
-__all__ = ["bind", "choices", "passed_on", "value_of", "why_not"]
+__all__ = ["bind", "choices", "passed_on", "samples", "value_of", "why_not"]
 
 _PASSED_ON = re.compile(r"\s*\{\{\s*params\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*", re.ASCII)
 
@@ -83,6 +83,21 @@ def bind(specs: Mapping[str, ParamSpec], given: Mapping[str, str], catalogue: Ca
             raise ParameterError("; ".join(wrong), source=source)
         values[name] = value
     return values
+
+
+def samples(specs: Mapping[str, ParamSpec], catalogue: Catalogue) -> dict[str, Value]:
+    """A value for each parameter: its default, its first choice, or one of its type. To check what nobody runs yet."""
+    return {name: _sample(spec, catalogue) if spec.required else value_of(spec.default) for name, spec in specs.items()}
+
+
+def _sample(spec: ParamSpec, catalogue: Catalogue) -> Value:
+    bare = spec.type.removesuffix("?")
+    known = choices(spec, catalogue)
+    single: Value = known[0] if known else _SAMPLES[bare.removesuffix("[]")]
+    return (single,) if bare.endswith("[]") else single
+
+
+_SAMPLES: Mapping[str, Value] = {"text": "sample", "integer": 1, "number": 1.5, "boolean": True}
 
 
 def _from_text(text: str, declared: str, source: str) -> Value:

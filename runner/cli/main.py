@@ -12,7 +12,7 @@ import typer
 
 from inventory.errors import InventoryError
 from playbooks.errors import PlaybookError
-from runner.cli import journal
+from runner.cli import journal, playbook
 from runner.cli.status import Status
 from runner.journal.errors import JournalError
 from runner.terminal import visible
@@ -27,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(journal.group, name="journal")
+app.add_typer(playbook.group, name="playbook")
 
 
 @app.callback()

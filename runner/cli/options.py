@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from playbooks.errors import ParameterError
 
 
 class Format(StrEnum):
@@ -18,3 +22,31 @@ class Format(StrEnum):
 FormatOption = Annotated[
     Format, typer.Option("--format", envvar="EXRUN_FORMAT", help="For people, or one JSON object.")
 ]
+
+SearchOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--search", envvar="EXRUN_SEARCH", help="A folder of further playbooks and actions/area/name/. Repeatable."
+    ),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", envvar="EXRUN_PARAM", metavar="NAME=VALUE", help="A playbook's parameter. Repeatable."),
+]
+
+
+def given_params(written: Sequence[str] | None) -> dict[str, str]:
+    """`name=value`, each name once.
+
+    Raises:
+        ParameterError: no `=`, or a name that stands twice.
+    """
+    given: dict[str, str] = {}
+    for each in written or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name.isidentifier():
+            raise ParameterError("write it as name=value", source="--param")
+        if name in given:
+            raise ParameterError("is given twice; keep one", source=f"--param {name}")
+        given[name] = value
+    return given

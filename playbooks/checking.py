@@ -1,0 +1,102 @@
+"""What `exrun playbook lint` says of a path: a playbook, an action's folder, a script, or a folder of these.
+
+Parameters that must be given have sample values here, so that scripts can be rendered and linted before anybody runs
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.documents import read_playbook
+from playbooks.errors import DocumentError, Location, Problem, RenderingError
+from playbooks.loading import (
+    COLLECT,
+    CONTRACT,
+    Found,
+    contents,
+    linted,
+    load_action,
+    ready,
+    rendering_problem,
+    scripted,
+    shelf,
+    text_of,
+)
+from playbooks.parameters import samples
+from playbooks.rendering import render
+
+__all__ = ["check"]
+
+
+def check(path: Path, catalogue: Catalogue, *, search: Sequence[Path] = ()) -> tuple[Problem, ...]:
+    """Everything that is wrong at a path, in the order of files and lines; empty where nothing is. Raises nothing.
+
+    Args:
+        search: folders of further actions that a playbook may use.
+    """
+    try:
+        problems = _check(path, catalogue, search)
+    except DocumentError as error:
+        problems = list(error.problems)
+    return tuple(dict.fromkeys(problems))
+
+
+def _check(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[Problem]:
+    if path.is_dir():
+        return _folder(path, catalogue, search)
+    if not path.is_file():
+        return [Problem(Location(str(path)), "there is no such file or folder", "correct the path")]
+    if path.name in (CONTRACT, COLLECT) and path.with_name(CONTRACT).is_file():
+        return _action(path.parent, catalogue)
+    if path.suffix in (".yml", ".yaml"):
+        return _playbook(path, catalogue, search)
+    if path.name.endswith(".ps1.j2"):
+        return _template(path)
+    if path.suffix == ".ps1":
+        return linted(text_of(contents(path, str(path)), str(path)), str(path))
+    advice = "give a playbook (.yml), an action's folder, a script (.ps1) or a template (.ps1.j2)"
+    return [Problem(Location(str(path)), "is nothing that can be checked", advice)]
+
+
+def _folder(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[Problem]:
+    if (path / CONTRACT).is_file():
+        return _action(path, catalogue)
+    playbooks = sorted(entry for entry in path.iterdir() if entry.suffix in (".yml", ".yaml") and entry.is_file())
+    levels = ("*", "*/*", "actions/*/*")  # an area, a folder of areas, a folder beside playbooks
+    actions = [found.parent for level in levels for found in sorted(path.glob(f"{level}/{CONTRACT}"))]
+    if not playbooks and not actions:
+        advice = "an action's folder has an action.yml, any other has playbooks (.yml) or actions/area/name/"
+        return [Problem(Location(str(path)), "has nothing in it that can be checked", advice)]
+    return [problem for place in (*playbooks, *actions) for problem in check(place, catalogue, search=search)]
+
+
+def _action(folder: Path, catalogue: Catalogue) -> list[Problem]:
+    own = Path(str(resources.files("playbooks.actions")))
+    built_in = folder.resolve().is_relative_to(own)
+    name = f"{folder.resolve().parent.name}.{folder.resolve().name}"
+    action = load_action(Found(name, str(folder), folder, built_in), catalogue)
+    problems: list[Problem] = []
+    scripted(action, samples(action.contract.params, catalogue), problems)
+    return problems
+
+
+def _playbook(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[Problem]:
+    document = read_playbook(contents(path, str(path)), str(path))
+    own = Path(str(resources.files("playbooks.library")))
+    beside = None if path.resolve().parent == own else path.resolve().parent
+    found = Found(path.stem, str(path), path, beside is None)
+    ready(found, document, shelf(search, beside), catalogue, lambda specs: samples(specs, catalogue))
+    return []
+
+
+def _template(path: Path) -> list[Problem]:
+    text = text_of(contents(path, str(path)), str(path))
+    try:
+        script = render(text, {}, source=str(path))
+    except RenderingError as error:
+        return [rendering_problem(error, str(path))]
+    return linted(script, str(path))

@@ -1,0 +1,285 @@
+"""`exrun playbook`: what there is to run, what it would run, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.checking import check
+from playbooks.declared import in_words
+from playbooks.documents import read_contract, read_playbook
+from playbooks.errors import DocumentError, PlaybookError, Problem
+from playbooks.loading import CONTRACT, Found, contents, load_action, load_playbook, shelf
+from playbooks.model import Action, ParamSpec, ReadyPlaybook
+from playbooks.parameters import choices
+from playbooks.schemas import SchemaName, schema_text
+from playbooks.values import Value
+from runner.cli.options import Format, FormatOption, ParamOption, SearchOption, given_params
+from runner.cli.status import Status
+from runner.terminal import visible
+
+group = typer.Typer(help="What there is to run, what it would run, and what is wrong with it. Connects to nothing.")
+
+ScriptsOption = Annotated[bool, typer.Option("--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")]
+
+
+@group.command("list")
+def playbook_list(search: SearchOption = None, form: FormatOption = Format.TEXT) -> None:
+    """List the playbooks and actions of this version and of the search folders.
+
+    \b
+    Exit status: 0; 2 where a search folder does not exist.
+
+    \b
+    Examples:
+      exrun playbook list
+      exrun playbook list --search ~/exrun-playbooks --format json
+    """
+    within = shelf(search or ())
+    playbooks = [_listed(found, _title_of_playbook) for found in within.playbooks]
+    actions = [_listed(found, _title_of_action) for found in within.actions]
+    if form is Format.JSON:
+        _json({"schema": "exrun.playbooks/1", "playbooks": playbooks, "actions": actions})
+        return
+    for heading, entries in (("Playbooks", playbooks), ("Actions", actions)):
+        typer.echo(heading)
+        for entry in entries:
+            typer.echo(f"  {visible(entry['name']):<24} {visible(entry['title'] or 'cannot be read: lint it')}")
+            typer.echo(f"  {'':<24} {visible(entry['source'])}")
+
+
+@group.command("show")
+def playbook_show(
+    name: Annotated[str, typer.Argument(envvar="EXRUN_PLAYBOOK", help="A playbook's name or file, or an action's id.")],
+    search: SearchOption = None,
+    param: ParamOption = None,
+    scripts: ScriptsOption = False,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Show what a playbook would run on a server, or what an action reads and says.
+
+    \b
+    With --scripts the very text that would be sent, as the journal will name it by its SHA-256.
+    Exit status: 0; 2 where it is not there or is wrong.
+
+    \b
+    Examples:
+      exrun playbook show exchange-audit
+      exrun playbook show exchange-audit --param campaign=proxylogon --scripts
+      exrun playbook show exchange.patch
+      exrun playbook show ./audit.yml --format json
+    """
+    catalogue = Catalogue.load()
+    found = shelf(search or ()).action(name)
+    if found:
+        if len(found) > 1:
+            places = " and ".join(each.source for each in found)
+            raise PlaybookError(f"stands in {places}; rename or remove one of them", source=name)
+        if param:
+            raise PlaybookError("is an action; --param is for playbooks", source=name)
+        action = load_action(found[0], catalogue)
+        document = action_document(action, catalogue, scripts=scripts)
+        lines = action_text(document)
+    else:
+        ready = load_playbook(name, given_params(param), catalogue, search=search or ())
+        document = playbook_document(ready, catalogue, scripts=scripts)
+        lines = playbook_text(document)
+    if form is Format.JSON:
+        _json(document)
+        return
+    for line in lines:
+        typer.echo(visible(line))
+
+
+@group.command("lint")
+def playbook_lint(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            envvar="EXRUN_LINT",
+            help="Playbooks, actions' folders, scripts (.ps1), templates (.ps1.j2), or folders of these.",
+        ),
+    ],
+    search: SearchOption = None,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Say what is wrong with playbooks, actions and scripts: file:line:column: rule: why; what to write instead.
+
+    \b
+    A collect script passes only when it is proven to change nothing. Parameters get sample values.
+    Exit status: 0 nothing is wrong, 2 something is.
+
+    \b
+    Examples:
+      exrun playbook lint audit.yml
+      exrun playbook lint actions/mail/queues check.ps1
+      exrun playbook lint . --format json
+    """
+    catalogue = Catalogue.load()
+    problems = [problem for path in paths for problem in check(path, catalogue, search=search or ())]
+    problems = list(dict.fromkeys(problems))
+    if form is Format.JSON:
+        _json({"schema": "exrun.lint/1", "problems": [problem_document(problem) for problem in problems]})
+    else:
+        for problem in problems:
+            typer.echo(visible(str(problem)))
+        if not problems:
+            typer.echo("nothing is wrong")
+    raise typer.Exit(Status.USAGE if problems else Status.WELL)
+
+
+@group.command("schema")
+def playbook_schema(
+    name: Annotated[SchemaName, typer.Argument(envvar="EXRUN_SCHEMA", help="Of what.")],
+) -> None:
+    """Print the JSON Schema of playbooks or of action.yml, for an editor.
+
+    \b
+    Examples:
+      exrun playbook schema playbook > playbook.schema.json
+      exrun playbook schema action > action.schema.json
+    """
+    typer.echo(schema_text(name), nl=False)
+
+
+def _json(document: Mapping[str, object]) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _listed(found: Found, title: Any) -> dict[str, Any]:
+    try:
+        said: str | None = title(found)
+    except DocumentError:
+        said = None
+    return {"name": found.name, "title": said, "source": found.source, "built_in": found.built_in}
+
+
+def _title_of_playbook(found: Found) -> str:
+    return read_playbook(contents(found.place, found.source), found.source).model.title
+
+
+def _title_of_action(found: Found) -> str:
+    return read_contract(contents(found.place.joinpath(CONTRACT), found.source), found.source).model.title
+
+
+def problem_document(problem: Problem) -> dict[str, object]:
+    """One problem of `playbook lint --format json`."""
+    where = problem.location
+    return {
+        "file": where.file,
+        "line": where.line,
+        "column": where.column,
+        "path": where.path,
+        "rule": problem.rule,
+        "what": problem.what,
+        "advice": problem.advice,
+    }
+
+
+def playbook_document(ready: ReadyPlaybook, catalogue: Catalogue, *, scripts: bool) -> dict[str, Any]:
+    """The object of `playbook show --format json` for a playbook; docs/reference/command-line.md has its members."""
+    return {
+        "schema": "exrun.playbook/1",
+        "name": ready.playbook.name,
+        "title": ready.playbook.title,
+        "source": ready.source,
+        "sha256": ready.digest,
+        "params": _params(ready.playbook.params, catalogue),
+        "steps": [
+            {
+                "id": each.step.id,
+                "action": each.action.id,
+                "source": each.action.source,
+                "title": each.action.contract.title,
+                "params": {name: _plain(value) for name, value in each.params.items()},
+                "when": each.step.when,
+                "on_failure": each.step.on_failure.value,
+                "script_sha256": hashlib.sha256(each.script.encode()).hexdigest(),
+                **({"script": each.script} if scripts else {}),
+            }
+            for each in ready.steps
+        ],
+    }
+
+
+def action_document(action: Action, catalogue: Catalogue, *, scripts: bool) -> dict[str, Any]:
+    """The object of `playbook show --format json` for an action."""
+    contract = action.contract
+    written = contract.model_dump(mode="json", exclude={"params"})
+    return {
+        "schema": "exrun.action/1",
+        "id": action.id,
+        "source": action.source,
+        **written,
+        "params": _params(contract.params, catalogue),
+        **({"template": action.collect} if scripts else {}),
+    }
+
+
+def _params(specs: Mapping[str, ParamSpec], catalogue: Catalogue) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "type": spec.type,
+            "description": spec.description,
+            "required": spec.required,
+            **({} if spec.required else {"default": spec.default}),
+            "choices": list(known) if (known := choices(spec, catalogue)) is not None else None,
+        }
+        for name, spec in specs.items()
+    ]
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def playbook_text(document: Mapping[str, Any]) -> list[str]:
+    """The same for people."""
+    lines = [f"{document['name']}: {document['title']}", f"{document['source']}, SHA-256 {document['sha256']}"]
+    lines += _params_text(document["params"])
+    for number, step in enumerate(document["steps"], start=1):
+        lines += ["", f"{number}. {step['id']}: {step['action']} ({step['title']})"]
+        lines += [f"   {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in step["params"].items()]
+        lines += [f"   when {step['when']}"] if step["when"] else []
+        lines += ["   the steps after it are not run where it fails"] if step["on_failure"] == "stop" else []
+        lines += [f"   script {step['script_sha256']}"]
+        lines += [f"   | {line}" for line in step.get("script", "").splitlines()]
+    return lines
+
+
+def action_text(document: Mapping[str, Any]) -> list[str]:
+    """The same for people."""
+    lines = [f"{document['id']}: {document['title']}", document["source"], "", document["description"]]
+    lines += _params_text(document["params"])
+    for heading, entries in (
+        ("Reads", document["reads"]),
+        ("Writes", document["writes"] or ["nothing"]),
+        ("Needs", document["needs"]),
+        ("Facts", [f"{name}: {in_words(declared)}" for name, declared in document["facts"].items()] or ["none"]),
+    ):
+        lines += ["", heading, *(f"  {entry}" for entry in entries)]
+    lines += ["", f"Interruption: {document['interruption']}; at most {document['timeouts']['collect']} s"]
+    if document["compliant_when"]:
+        lines += ["", f"Well where {document['compliant_when']}"]
+    template = document.get("template", "")
+    return lines + (["", *(f"| {line}" for line in template.splitlines())] if template else [])
+
+
+def _params_text(params: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["", "Parameters"] if params else []
+    for each in params:
+        default = "must be given" if each["required"] else f"default {json.dumps(each['default'], ensure_ascii=False)}"
+        lines.append(f"  {each['name']} ({in_words(each['type'])}; {default}): {each['description']}")
+        if each["choices"] is not None:
+            lines.append(f"    one of {', '.join(each['choices'])}")
+    return lines

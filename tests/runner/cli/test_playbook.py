@@ -1,0 +1,153 @@
+"""`exrun playbook`: list, show, lint and schema, for people and for programs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.loading import load_playbook
+from playbooks.schemas import SchemaName, schema_text
+from runner.cli.main import main
+
+LIBRARY = Path(__file__).resolve().parents[3] / "playbooks" / "library"
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DEBUG", "FORMAT", "LINT", "PARAM", "PLAYBOOK", "SCHEMA", "SCRIPTS", "SEARCH"):
+        monkeypatch.delenv(f"EXRUN_{name}", raising=False)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(["playbook", *arguments])
+    written = capsys.readouterr()
+    return status, written.out, written.err
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    status, out, err = answer(capsys, *arguments, "--format", "json")
+    assert err == ""
+    return status, json.loads(out)
+
+
+def test_list_names_every_playbook_and_action_of_this_version(capsys: pytest.CaptureFixture[str]) -> None:
+    status, read = document(capsys, "list")
+    assert (status, read["schema"]) == (0, "exrun.playbooks/1")
+    assert [entry["name"] for entry in read["playbooks"]] == [path.stem for path in sorted(LIBRARY.glob("*.yml"))]
+    assert "exchange.patch" in [entry["name"] for entry in read["actions"]]
+    assert all(entry["title"] and entry["built_in"] for entry in (*read["playbooks"], *read["actions"]))
+
+
+def test_list_names_a_file_that_cannot_be_read_and_goes_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "broken.yml").write_text("name: [", encoding="utf-8")
+    status, out, _ = answer(capsys, "list", "--search", str(tmp_path))
+    assert status == 0
+    assert "broken                   cannot be read: lint it" in out
+    assert "exchange-audit" in out
+
+
+def test_show_prints_the_text_that_would_be_sent_with_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    status, read = document(capsys, "show", "exchange-audit", "--param", "campaign=proxylogon", "--scripts")
+    assert (status, read["schema"]) == (0, "exrun.playbook/1")
+    ready = load_playbook("exchange-audit", {"campaign": "proxylogon"}, Catalogue.load())
+    assert [step["script"] for step in read["steps"]] == [step.script for step in ready.steps]
+    for step in read["steps"]:
+        assert step["script_sha256"] == hashlib.sha256(step["script"].encode()).hexdigest()
+    assert read["steps"][1]["params"] == {"campaign": "proxylogon"}
+
+
+def test_show_keeps_scripts_to_itself_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    _, read = document(capsys, "show", "exchange-audit")
+    assert all("script" not in step for step in read["steps"])
+    _, out, _ = answer(capsys, "show", "exchange-audit")
+    assert "Set-StrictMode" not in out
+    _, out, _ = answer(capsys, "show", "exchange-audit", "--scripts")
+    assert "   | Set-StrictMode -Version 2.0" in out
+
+
+def test_show_of_an_action_says_what_it_reads_and_which_facts_it_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = answer(capsys, "show", "windows.pending_reboot")
+    assert status == 0
+    assert "  pending: true or false\n  places: a list of texts" in out
+    _, read = document(capsys, "show", "windows.pending_reboot")
+    assert (read["schema"], read["writes"], read["facts"]) == (
+        "exrun.action/1",
+        [],
+        {"pending": "boolean", "places": "text[]"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "exchange-adit"), "exchange-adit: there is no such playbook; did you mean `exchange-audit`?"),
+        (("show", "exchange-audit", "--param", "campaign"), "--param: write it as name=value"),
+        (
+            ("show", "exchange-audit", "--param", "campaign=a", "--param", "campaign=b"),
+            "--param campaign: is given twice; keep one",
+        ),
+        (
+            ("show", "exchange-audit", "--param", "campaign=proxylogin"),
+            "--param campaign: is not one of its choices; did you mean `proxylogon`?",
+        ),
+        (
+            ("show", "exchange.patch", "--param", "campaign=all"),
+            "exchange.patch: is an action; --param is for playbooks",
+        ),
+        (("list", "--search", "/nonexistent"), "/nonexistent: there is no such folder; correct --search"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line_and_exits_2(
+    capsys: pytest.CaptureFixture[str], arguments: Sequence[str], says: str
+) -> None:
+    status, out, err = answer(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[0] == says
+
+
+def test_lint_of_what_is_well_says_so_and_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = answer(capsys, "lint", str(LIBRARY), str(LIBRARY.parent / "actions"))
+    assert (status, out, err) == (0, "nothing is wrong\n", "")
+
+
+def test_lint_of_a_script_names_line_rule_why_and_what_instead(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    script = tmp_path / "check.ps1"
+    script.write_text("Get-Service\nRemove-Item -Path C:\\x\n", encoding="utf-8")
+    status, out, _ = answer(capsys, "lint", str(script))
+    assert status == 2
+    assert out.startswith(f"{script}:2:1: command: ")
+    assert "; " in out
+    status, read = document(capsys, "lint", str(script))
+    assert (status, read["schema"]) == (2, "exrun.lint/1")
+    assert [(each["line"], each["column"], each["rule"]) for each in read["problems"]] == [(2, 1, "command")]
+
+
+def test_lint_says_every_problem_of_every_path_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    playbook = tmp_path / "mine.yml"
+    playbook.write_text("name: mine\ntitle: Mine\nsteps:\n  - {id: a, action: exchange.versoin}\n", encoding="utf-8")
+    status, out, _ = answer(capsys, "lint", str(playbook), str(playbook), str(tmp_path / "absent"))
+    assert status == 2
+    assert out.splitlines() == [
+        f"{playbook}:4:21: steps[0].action: there is no such action; did you mean `exchange.version`?",
+        f"{tmp_path / 'absent'}:1:1: there is no such file or folder; correct the path",
+    ]
+
+
+@pytest.mark.parametrize("name", list(SchemaName))
+def test_schema_prints_the_published_bytes(capsys: pytest.CaptureFixture[str], name: SchemaName) -> None:
+    status, out, _ = answer(capsys, "schema", name.value)
+    assert (status, out) == (0, schema_text(name))
+
+
+@pytest.mark.parametrize("command", ["list", "show", "lint", "schema"])
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    _, out, _ = answer(capsys, command, "--help")
+    assert f"exrun playbook {command}" in out.split("Examples:")[1]
