@@ -7,10 +7,11 @@ providers; the Windows shim of the `pwsh` engine gives the same ones, and tests 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from runner.lab.engines.sim.streams import Plain
-from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
+from runner.lab.state import FileState, HostState, RegistryKey
 
 # HRESULT 0x80070005 and 0x80070422 as CIM words them; the blanks are Windows's.
 _WMI_DENIED = "Access denied "
@@ -19,6 +20,16 @@ _WMI_DISABLED = (
     "associated with it. "
 )
 _SERVICES_DENIED = "Cannot open Service Control Manager on computer '.'. This operation might require other privileges."
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as WMI shows it."""
+
+    name: str
+    display_name: str
+    state: str
+    start_mode: str
 
 
 class UnreadableError(Exception):
@@ -33,7 +44,7 @@ class Properties:
     """
 
     def __init__(self, values: Mapping[str, str | int | list[str]]) -> None:
-        self._values = {name.casefold(): _shown(value) for name, value in values.items()}
+        self._values = {_folded(name): _shown(value) for name, value in values.items()}
 
     def __bool__(self) -> bool:
         return bool(self._values)
@@ -43,7 +54,7 @@ class Properties:
             raise UnreadableError(
                 f"The property '{name}' cannot be found on this object. Verify that the property exists."
             )
-        return self._values.get(name.casefold())
+        return self._values.get(_folded(name))
 
 
 def _shown(value: str | int | list[str]) -> Plain:
@@ -76,7 +87,28 @@ class Machine:
 
     @cached_property
     def _files(self) -> Mapping[str, FileState]:
-        return {path.replace("/", "\\").casefold(): file for path, file in self._state.files.items()}
+        return {"\\".join(_names(path)): file for path, file in self._state.files.items()}
+
+    @cached_property
+    def _drives(self) -> frozenset[str]:
+        return frozenset({"C:", "HKLM:"} | {path.partition("\\")[0] for path in self._files})
+
+    def _open(self, path: str) -> tuple[bool, RegistryKey | None]:
+        """Whether a key is there, and what the state says of it.
+
+        Windows checks the key only, not the way to it: a key below one that nobody may open can be open.
+        """
+        folded = "\\".join(_names(path))
+        key = self._keys.get(folded)
+        if key is not None and key.denied:
+            raise UnreadableError("Requested registry access is not allowed.")
+        return folded in self._keys, key
+
+    def _present(self, path: str) -> RegistryKey | None:
+        present, key = self._open(path)
+        if not present:
+            raise UnreadableError(f"Cannot find path '{path}' because it does not exist.")
+        return key
 
     def key_exists(self, path: str) -> bool:
         """`Test-Path` of a key.
@@ -84,13 +116,7 @@ class Machine:
         Raises:
             UnreadableError: nobody may open it.
         """
-        folded = "\\".join(_names(path))
-        if folded not in self._keys:
-            return False
-        key = self._keys[folded]
-        if key is not None and key.denied:
-            raise UnreadableError("Requested registry access is not allowed.")
-        return True
+        return self._open(path)[0]
 
     def values(self, path: str) -> Properties:
         """`Get-ItemProperty` of a key.
@@ -98,38 +124,35 @@ class Machine:
         Raises:
             UnreadableError: nobody may open it, or it is not there.
         """
-        if not self.key_exists(path):
-            raise UnreadableError(f"Cannot find path '{path}' because it does not exist.")
-        key = self._keys["\\".join(_names(path))]
+        key = self._present(path)
         return Properties({} if key is None else key.values)
 
     def values_below(self, path: str) -> Iterator[Properties]:
-        """`Get-ChildItem KEY | Get-ItemProperty`: the keys right below that have values, by name.
+        """`Get-ChildItem KEY | Get-ItemProperty`: those of the keys right below that have any value, by name.
 
         Raises:
             UnreadableError: nobody may open the key or one right below it, or it is not there.
         """
-        if not self.key_exists(path):
-            raise UnreadableError(f"Cannot find path '{path}' because it does not exist.")
+        self._present(path)
         above = "\\".join(_names(path)) + "\\"
         for child in sorted(key for key in self._keys if key.startswith(above) and "\\" not in key[len(above) :]):
             if properties := self.values(child):
                 yield properties
 
     def file_exists(self, path: str) -> bool:
-        """`Test-Path` of a file."""
-        return path.replace("/", "\\").casefold() in self._files
-
-    def file_version(self, path: str) -> str | None:
-        """`(Get-Item FILE).VersionInfo.FileVersion` of a file that exists.
+        """`Test-Path` of a file.
 
         Raises:
             UnreadableError: nobody may open it.
         """
-        file = self._files[path.replace("/", "\\").casefold()]
-        if file.denied:
-            raise UnreadableError(f"Access to the path '{path}' is denied.")
-        return file.version
+        file = self._files.get("\\".join(_names(path)))
+        if file is not None and file.denied:
+            raise UnreadableError("Access is denied")
+        return file is not None
+
+    def file_version(self, path: str) -> str | None:
+        """`(Get-Item FILE).VersionInfo.FileVersion` of a file that exists and may be opened."""
+        return self._files["\\".join(_names(path))].version
 
     def join(self, path: str, child: str) -> str:
         """`Join-Path` of a full path.
@@ -138,38 +161,54 @@ class Machine:
             UnreadableError: no such drive.
         """
         drive, colon, _ = path.partition(":")
-        if colon and drive.casefold() not in self._drives:
+        if colon and _folded(drive + colon) not in self._drives:
             raise UnreadableError(f"Cannot find drive. A drive with the name '{drive}' does not exist.")
         return f"{path.rstrip(chr(92))}\\{child}"
 
-    @cached_property
-    def _drives(self) -> frozenset[str]:
-        return frozenset({"c", "hklm"} | {path.partition(":")[0].casefold() for path in self._state.files})
-
-    def services_of_wmi(self) -> list[tuple[str, ServiceState]]:
-        """`Get-CimInstance -ClassName Win32_Service`.
+    def services_of_wmi(self) -> list[Service]:
+        """`Get-CimInstance -ClassName Win32_Service`, by name.
 
         Raises:
             UnreadableError: access is denied, or the service of WMI itself is disabled and not running.
         """
         if self._state.services_denied:
             raise UnreadableError(_WMI_DENIED)
-        wmi = next((each for name, each in self._state.services.items() if name.casefold() == "winmgmt"), None)
+        services = self._services()
+        wmi = next((each for each in services if _folded(each.name) == "WINMGMT"), None)
         if wmi is not None and wmi.start_mode == "Disabled" and wmi.state != "Running":
             raise UnreadableError(_WMI_DISABLED)
-        return list(self._state.services.items())
+        return services
 
-    def services(self) -> list[tuple[str, ServiceState]]:
-        """`Get-Service`, which asks the service control manager and needs no WMI.
+    def services(self) -> list[Service]:
+        """`Get-Service`, by name; it asks the service control manager and needs no WMI.
 
         Raises:
             UnreadableError: access is denied.
         """
         if self._state.services_denied:
             raise UnreadableError(_SERVICES_DENIED)
-        return list(self._state.services.items())
+        return self._services()
+
+    def _services(self) -> list[Service]:
+        return sorted(
+            (
+                Service(name, each.display_name or name, each.state, each.start_mode)
+                for name, each in self._state.services.items()
+            ),
+            key=lambda service: _folded(service.name),
+        )
+
+
+def _folded(name: str) -> str:
+    """A name for comparing: Windows and .NET compare the capitals of single characters."""
+    return name.upper() if name.isascii() else "".join(_capital(character) for character in name)
+
+
+def _capital(character: str) -> str:
+    capital = character.upper()
+    return capital if len(capital) == 1 else character
 
 
 def _names(path: str) -> list[str]:
-    names = [name for name in path.replace("/", "\\").casefold().split("\\") if name]
-    return ["hklm:", *names[1:]] if names and names[0] in ("hklm", "hklm:", "hkey_local_machine") else names
+    names = [name for name in _folded(path).replace("/", "\\").split("\\") if name]
+    return ["HKLM:", *names[1:]] if names and names[0] in ("HKLM", "HKLM:", "HKEY_LOCAL_MACHINE") else names

@@ -75,12 +75,12 @@ def _services(machine: Machine) -> Items:
         except UnreadableError:
             yield unread("Win32_Service", without_wmi)
             return
-    for name, service in services:
-        folded = name.casefold()
+    for service in services:
+        folded = service.name.casefold()
         if folded.startswith("msexchange") or folded in _OTHERS:
             yield record(
                 "Service",
-                Name=name,
+                Name=service.name,
                 DisplayName=service.display_name,
                 State=service.state,
                 StartMode=service.start_mode if from_wmi else _START_TYPES[service.start_mode],

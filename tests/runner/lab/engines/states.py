@@ -1,0 +1,226 @@
+"""Servers of every kind that the built-in scripts tell apart, for tests that run scripts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
+
+PRODUCT = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
+LEGACY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14"
+SETUP = f"{PRODUCT}\\Setup"
+UNINSTALL = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
+WINDOWS = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
+FRAMEWORK = "HKLM:\\SOFTWARE\\Microsoft\\NET Framework Setup\\NDP\\v4\\Full"
+SESSION = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
+UPDATES = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
+SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending"
+AUTO_UPDATE = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired"
+INSTALLED = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\"
+INSTALLED_2010 = "C:\\Program Files\\Microsoft\\Exchange Server\\V14\\"
+PROGRAMS = ("ExSetup.exe", "Microsoft.Exchange.Data.dll", "Microsoft.Exchange.RpcClientAccess.Service.exe")
+
+MAILBOX_2019 = ("MailboxRole", "ClientAccessRole", "HubTransportRole", "FrontendTransportRole")
+Registry = Mapping[str, RegistryKey]
+
+
+def key(**values: str | int | list[str]) -> RegistryKey:
+    """A key with these values."""
+    return RegistryKey(values=dict(values))
+
+
+CLOSED = RegistryKey(denied=True)
+
+WINDOWS_2019: Registry = {
+    WINDOWS: key(ProductName="Windows Server 2019 Standard", CurrentBuildNumber="17763"),
+    FRAMEWORK: key(Release=528049),
+    SESSION: key(BootExecute=["autocheck autochk *"]),
+    f"{UNINSTALL}\\{{AB-12}}": key(DisplayName="Microsoft Visual C++ 2013", DisplayVersion="12.0"),
+}
+
+
+def exchange(
+    version: str,
+    *,
+    minor: int = 2,
+    build: int = 1544,
+    roles: tuple[str, ...] = MAILBOX_2019,
+    update: str = "Security Update for Exchange Server 2019 Cumulative Update 14 (KB5074992)",
+    path: str = INSTALLED,
+) -> Registry:
+    """What setup and an update leave in the registry."""
+    return {
+        **WINDOWS_2019,
+        SETUP: key(
+            MsiInstallPath=path, MsiProductMajor=15, MsiProductMinor=minor, MsiBuildMajor=build, MsiBuildMinor=4
+        ),
+        **{f"{PRODUCT}\\{role}": key(ConfiguredVersion="15.2.1544.4") for role in roles},
+        f"{UNINSTALL}\\{{CD-34}}": key(DisplayName=update, DisplayVersion=version),
+    }
+
+
+def binaries(*versions: str | None, path: str = INSTALLED) -> dict[str, FileState]:
+    """The programs that the scripts look at, with one version each; the last goes for the rest."""
+    return {
+        f"{path}Bin\\{program}": FileState(version=versions[min(at, len(versions) - 1)], size=100)
+        for at, program in enumerate(PROGRAMS)
+    }
+
+
+SERVICES = {
+    "MSExchangeTransport": ServiceState(display_name="Microsoft Exchange Transport"),
+    "MSExchangeIS": ServiceState(display_name="Microsoft Exchange Information Store"),
+    "msexchangepop3": ServiceState(state="Stopped", start_mode="Manual"),
+    "W3SVC": ServiceState(display_name="World Wide Web Publishing Service"),
+    "Winmgmt": ServiceState(display_name="Windows Management Instrumentation"),
+    "Spooler": ServiceState(display_name="Print Spooler"),
+}
+DISABLED = {
+    name: ServiceState(display_name=service.display_name, state="Stopped", start_mode="Disabled")
+    for name, service in SERVICES.items()
+}
+
+
+def server(
+    registry: Registry,
+    files: dict[str, FileState] | None = None,
+    services: dict[str, ServiceState] | None = None,
+    *,
+    services_denied: bool = False,
+) -> HostState:
+    """A host of the lab."""
+    return HostState(
+        name="EX01",
+        registry=dict(registry),
+        files=binaries("15.02.1544.036") if files is None else files,
+        services=SERVICES if services is None else services,
+        services_denied=services_denied,
+    )
+
+
+WHOLE = exchange("15.2.1544.36")
+
+STATES: Mapping[str, HostState] = {
+    "Exchange 2019 with its update": server(WHOLE),
+    "Exchange SE": server(
+        exchange("15.2.2562.37", build=2562, update="Security Update for Exchange Server Subscription Edition RTM"),
+        binaries("15.02.2562.037"),
+    ),
+    "Exchange 2016": server(exchange("15.1.2507.66", minor=1, build=2507), binaries("15.01.2507.066")),
+    "Exchange 2013 with all its roles": server(
+        exchange("15.0.1497.48", minor=0, build=1497, roles=(*MAILBOX_2019, "CafeRole", "UnifiedMessagingRole")),
+        binaries("15.00.1497.048"),
+    ),
+    "Exchange 2010": server(
+        {
+            **WINDOWS_2019,
+            f"{LEGACY}\\Setup": key(MsiInstallPath="C:\\Program Files\\Microsoft\\Exchange Server\\V14\\"),
+        },
+        {"C:\\Program Files\\Microsoft\\Exchange Server\\V14\\Bin\\ExSetup.exe": FileState(version="14.03.0513.000")},
+    ),
+    "the key that an uninstalled Exchange 2010 left": server(
+        {**WINDOWS_2019, f"{LEGACY}\\Setup": key(MsiInstallPath="C:\\Gone\\")}, {}
+    ),
+    "an Edge server": server(exchange("15.2.1544.36", roles=("EdgeTransportRole",)), binaries("15.02.1544.036")),
+    "an update installed by half": server(
+        {
+            **WHOLE,
+            f"{PRODUCT}\\MailboxRole": key(
+                Action="Install", Watermark="MailboxServiceControl", ConfiguredVersion="15.2"
+            ),
+        },
+        binaries("15.02.1544.036", "15.02.1544.004"),
+        DISABLED,
+    ),
+    "binaries that are missing": server(WHOLE, {}),
+    "binaries without a version": server(WHOLE, binaries(None)),
+    "binaries that nobody may open": server(
+        WHOLE, {path: FileState(version="1.0", denied=True) for path in binaries("15.02.1544.036")}
+    ),
+    "not Exchange": server(WINDOWS_2019, {}, {"Spooler": SERVICES["Spooler"]}),
+    "nothing at all": HostState(name="EX02"),
+    "a setup key that nobody may open": server({**WHOLE, SETUP: CLOSED}),
+    "a setup key without values": server({**WHOLE, SETUP: RegistryKey()}),
+    "a setup key without an install path": server({**WHOLE, SETUP: key(MsiProductMajor=15)}),
+    "a setup key with values of other types": server(
+        {
+            **WHOLE,
+            SETUP: key(MsiInstallPath=INSTALLED, MsiProductMajor="15", MsiBuildMajor=2**32 - 1, MsiBuildMinor=2**40),
+        }
+    ),
+    "an install path on a drive that is gone": server(exchange("15.2.1544.36", path="E:\\Exchange\\"), {}),
+    "an install path on another drive, in capitals": server(
+        exchange("15.2.1544.36", path="e:\\EXCHANGE"), binaries("15.02.1544.036", path="E:\\Exchange\\")
+    ),
+    "keys that nobody may open": server(
+        {
+            **WHOLE,
+            f"{LEGACY}\\Setup": CLOSED,
+            f"{PRODUCT}\\MailboxRole": CLOSED,
+            WINDOWS: CLOSED,
+            FRAMEWORK: CLOSED,
+            UNINSTALL: CLOSED,
+            SESSION: CLOSED,
+            UPDATES: CLOSED,
+            SERVICING: CLOSED,
+            AUTO_UPDATE: CLOSED,
+        }
+    ),
+    "an uninstall entry that nobody may open": server({**WHOLE, f"{UNINSTALL}\\{{EF-56}}": CLOSED}),
+    "uninstall entries of every form": server(
+        {
+            **WHOLE,
+            f"{UNINSTALL}\\zz_last": key(
+                DisplayName="security update for EXCHANGE SERVER 2019 (KB2)", DisplayVersion="2"
+            ),
+            f"{UNINSTALL}\\ZB": key(DisplayName="Security Update for Exchange Server 2019 (KB1)"),
+            f"{UNINSTALL}\\empty": RegistryKey(),
+            f"{UNINSTALL}\\parent\\child": key(DisplayName="Security Update for Exchange Server (too deep)"),
+            f"{UNINSTALL}\\number": key(DisplayName=7),
+            f"{UNINSTALL}\\several": key(DisplayName=["x", "Security Update for Exchange Server (list)"]),
+        }
+    ),
+    "a role key that stands only above another": server({**WHOLE, f"{PRODUCT}\\UnifiedMessagingRole\\below": key(x=1)}),
+    "services that nobody may list": server(WHOLE, services_denied=True),
+    "WMI disabled by an interrupted setup": server(WHOLE, services=SERVICES | {"Winmgmt": DISABLED["Winmgmt"]}),
+    "no services": server(WHOLE, services={}),
+    "every mark of a pending restart": server(
+        {
+            **WHOLE,
+            SERVICING: RegistryKey(),
+            f"{AUTO_UPDATE}\\below": key(x=1),
+            SESSION: key(PendingFileRenameOperations=["\\??\\C:\\a.tmp", "", "\\??\\C:\\b.dll", "!\\??\\C:\\c.dll"]),
+            UPDATES: key(UpdateExeVolatile=1),
+        }
+    ),
+    "more files to rename than are shown": server(
+        {**WHOLE, SESSION: key(PendingFileRenameOperations=[f"\\??\\C:\\{at}.tmp" for at in range(25)])}
+    ),
+    "marks that say nothing": server(
+        {**WHOLE, SESSION: key(PendingFileRenameOperations=["", ""]), UPDATES: key(UpdateExeVolatile=0)}
+    ),
+    "marks of other types": server(
+        {**WHOLE, SESSION: key(PendingFileRenameOperations="one"), UPDATES: key(UpdateExeVolatile="0")}
+    ),
+    "marks without values": server({**WHOLE, SESSION: RegistryKey(), UPDATES: RegistryKey()}),
+    "marks that are lists": server({**WHOLE, UPDATES: key(UpdateExeVolatile=["", "x"])}),
+    "names in another case": server(
+        {path.upper().replace("HKLM:", "hklm:"): each for path, each in WHOLE.items()},
+        {path.lower(): file for path, file in binaries("15.02.1544.036").items()},
+    ),
+    "names and texts of every alphabet": server(
+        {
+            **WHOLE,
+            WINDOWS: key(ProductName="Windows Server Стандарт \U0001f600 _x0041_ <&>\"'", CurrentBuildNumber="1"),
+        },
+        services={**SERVICES, "MSExchangeÜ": ServiceState(display_name="Größe ☃\r\n")},
+    ),
+}
+
+# Servers whose registry holds values of types that no setup writes: what is said of them need not fit a contract.
+MISTYPED = {
+    "a setup key with values of other types",
+    "uninstall entries of every form",
+    "marks of other types",
+    "marks that are lists",
+}

@@ -1,0 +1,60 @@
+"""Both engines give the same answer to each built-in script: a difference is a bug in one of them."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+
+from playbooks.declared import fits
+from playbooks.documents import read_contract
+from playbooks.model import ActionContract
+from playbooks.values import Value
+from runner.lab.engines.sim import SimEngine
+from runner.lab.engines.sim.engine import built_in_templates
+from tests.runner.lab.engines.client import Client
+from tests.runner.lab.engines.states import MISTYPED, STATES
+from tests.runner.lab.engines.timers import Timers
+
+SCRIPTS = built_in_templates()
+
+
+@pytest.fixture(scope="module")
+def sim() -> SimEngine:
+    return SimEngine(Timers().call_later)
+
+
+def contract(action: str) -> ActionContract:
+    """An action's contract."""
+    place = resources.files("playbooks.actions").joinpath(*action.split("."), "action.yml")
+    return read_contract(place.read_bytes(), action).model
+
+
+def as_value(value: object) -> Value:
+    """What the transport makes of a property."""
+    match value:
+        case list():
+            return tuple(as_value(each) for each in value)
+        case None | bool() | float():
+            return value
+        case int():
+            return int(value)
+        case _:
+            return str(value)
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("action", SCRIPTS)
+def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: str) -> None:
+    outputs = {**contract(action).outputs, "Unread": {"What": "text", "Why": "text"}}
+    with Client(sim, STATES[name]) as client:
+        said = client.run(SCRIPTS[action])
+    assert said.output
+    for record in said.output:
+        properties = {each.name: each.get_value(record) for each in record.PSObject.extended_properties}
+        declared = outputs[properties.pop("Kind")]
+        assert list(properties) == list(declared)
+        if name not in MISTYPED:
+            assert {each: fits(as_value(properties[each]), declared[each]) for each in declared} == dict.fromkeys(
+                declared, True
+            )
