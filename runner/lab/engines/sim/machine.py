@@ -133,7 +133,8 @@ class Machine:
         Raises:
             UnreadableError: nobody may open the key or one right below it, or it is not there.
         """
-        self._present(path)
+        # Of a path that is not there, Get-ChildItem tells the provider's form.
+        self._present(path.replace("HKLM:", "HKEY_LOCAL_MACHINE"))
         above = "\\".join(_names(path)) + "\\"
         for child in sorted(key for key in self._keys if key.startswith(above) and "\\" not in key[len(above) :]):
             if properties := self.values(child):
