@@ -87,9 +87,9 @@ def _action(folder: Path, catalogue: Catalogue) -> list[Problem]:
 def _playbook(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[Problem]:
     document = read_playbook(contents(path, str(path)), str(path))
     own = Path(str(resources.files("playbooks.library")))
-    beside = None if path.resolve().parent == own else path.resolve().parent
+    beside = None if path.resolve().parent == own else path.parent
     found = Found(path.stem, str(path), path, beside is None)
-    ready(found, document, shelf(search, beside), catalogue, lambda specs: samples(specs, catalogue))
+    ready(found, document, shelf(search, beside), catalogue, lambda specs: samples(specs, catalogue), sampled=True)
     return []
 
 

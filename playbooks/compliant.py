@@ -28,7 +28,7 @@ from playbooks.values import Record, Value
 
 FACT = "compliant"
 FACTS = {FACT: "boolean"}
-_WORDS = Words("Kind among the outputs", "property", "Kind.Property")
+_WORDS = Words("declared Kind", "property", "Kind.Property")
 _MOST_EVIDENCE = 20
 _LONGEST = 200
 

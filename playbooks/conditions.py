@@ -59,6 +59,8 @@ def parse(
     Raises:
         ConditionError: not in the language, a step or fact that does not exist, or not true-or-false.
     """
+    if "{{" in text:
+        raise ConditionError("an expression stands in braces; write it without {{ }}", source=source)
     environment = Environment(autoescape=True)  # nothing is rendered; only the grammar is used
     try:
         parser = Parser(environment, text, state="variable")
@@ -124,7 +126,8 @@ def _check_value(node: nodes.Expr, scope: _Scope) -> None:
             )
         case _:
             raise ConditionError(
-                f"{type(node).__name__} is not in the language; use facts, literals, comparisons, and, or, not",
+                f"{type(node).__name__} is not in the language; "
+                f"use {scope.words.look_up}, literals, comparisons, and, or, not",
                 source=scope.source,
             )
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from playbooks.errors import DocumentError, Location, Problem, suggestion
+from playbooks.errors import DocumentError, Location, Problem, nearest, suggestion
 from playbooks.model import (
     ACTION_ID,
     CVE,
@@ -84,10 +84,12 @@ def _read(data: bytes, file: str, model: type[M], begin: str) -> Document[M]:
         read = model.model_validate(plain(tree))
     except ValidationError as error:
         reported = {problem.location.path for problem in problems}
-        for details in error.errors(include_url=False, include_context=True, include_input=False):
-            problem = _problem(details, tree, model)
-            # One wrong value fails every member of a union: its place is reported once.
-            if problem.location.path not in reported:
+        details = error.errors(include_url=False, include_context=True, include_input=False)
+        misspelt = {path for each in details if (path := _meant(each, model))}
+        for each in details:
+            problem = _problem(each, tree, model)
+            # One wrong value fails every member of a union, and a misspelt key is missing too: each is reported once.
+            if problem.location.path not in reported and (each["type"] != "missing" or each["loc"] not in misspelt):
                 reported.add(problem.location.path)
                 problems.append(problem)
         raise DocumentError(problems) from None
@@ -96,12 +98,29 @@ def _read(data: bytes, file: str, model: type[M], begin: str) -> Document[M]:
     return Document(read, tree, data)
 
 
+def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    return [field.alias or name for name, field in _model_at(model, loc).model_fields.items()]
+
+
+def _meant(details: ErrorDetails, model: type[BaseModel]) -> tuple[int | str, ...] | None:
+    """The way to the key that an unknown one was meant to be; None where there is none near."""
+    if details["type"] != "extra_forbidden":
+        return None
+    *around, written = details["loc"]
+    near = nearest(str(written), _keys(model, tuple(around)))
+    return (*around, near) if near else None
+
+
 def _problem(details: ErrorDetails, tree: Mapping, model: type[BaseModel]) -> Problem:
     loc = details["loc"]
+    if _is_of_parameter(loc):  # what follows in `loc` are the members of a union
+        what = "is not a value that a parameter can have"
+        at, _ = _locate(tree, loc[:4] if loc[2] == "with" else loc[:3], key=False)
+        return Problem(at, what, "write text, a number, true, false, null, or a list of these")
     if loc and loc[-1] == "[key]":
         return Problem(_locate(tree, loc[:-1], key=True)[0], *_pattern(details))
     if details["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in _model_at(model, loc[:-1]).model_fields.items()]
+        known = _keys(model, loc[:-1])
         return Problem(
             _locate(tree, loc, key=True)[0],
             "unknown key",
@@ -117,14 +136,12 @@ def _problem(details: ErrorDetails, tree: Mapping, model: type[BaseModel]) -> Pr
     at, node = _locate(tree, loc, key=False)
     if isinstance(node, Scalar) and node.value is None and details["type"] != "list_type":
         return Problem(_locate(tree, loc, key=True)[0], "is empty", "give it a value, or remove the key")
-    return Problem(at, *_explain(details, loc, node))
+    return Problem(at, *_explain(details, node))
 
 
-def _explain(details: ErrorDetails, loc: tuple[int | str, ...], node: Node | None) -> tuple[str, str]:
+def _explain(details: ErrorDetails, node: Node | None) -> tuple[str, str]:
     context = details.get("ctx", {})
     written = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
-    if _is_of_parameter(loc):
-        return "is not a value that a parameter can have", "write text, a number, true, false, null, or a list of these"
     match details["type"]:
         case "string_pattern_mismatch":
             return _pattern(details)
@@ -146,7 +163,7 @@ def _explain(details: ErrorDetails, loc: tuple[int | str, ...], node: Node | Non
 
 
 def _is_of_parameter(loc: tuple[int | str, ...]) -> bool:
-    return ("with" in loc[2:3] and len(loc) > 4) or (loc[0] == "params" and "default" in loc[2:3])
+    return (loc[2:3] == ("with",) and len(loc) > 4) or (loc[:1] == ("params",) and loc[2:3] == ("default",))
 
 
 def _pattern(details: ErrorDetails) -> tuple[str, str]:

@@ -21,6 +21,7 @@ __all__ = [
     "PlaybookError",
     "Problem",
     "RenderingError",
+    "nearest",
     "suggestion",
 ]
 
@@ -101,8 +102,14 @@ class ConditionError(PlaybookError):
     """Raised when a `when` or `compliant_when` is parsed."""
 
 
-def suggestion(written: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """`did you mean ...?` for the nearest of `known`, compared without case; `otherwise` when none is near."""
+def nearest(written: str, known: Iterable[str]) -> str:
+    """The one of `known` that was meant, compared without case; empty when none is near."""
     by_fold = {name.casefold(): name for name in known}
     near = get_close_matches(written.casefold(), by_fold, n=1, cutoff=0.6)
-    return f"did you mean `{by_fold[near[0]]}`?" if near else otherwise
+    return by_fold[near[0]] if near else ""
+
+
+def suggestion(written: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """`did you mean ...?` for the nearest of `known`; `otherwise` when none is near."""
+    near = nearest(written, known)
+    return f"did you mean `{near}`?" if near else otherwise

@@ -85,8 +85,9 @@ def shelf(search: Sequence[Path], beside: Path | None = None) -> Shelf:
             raise PlaybookError("there is no such folder; correct --search", source=str(folder))
     playbooks = list(_playbooks(resources.files("playbooks.library"), BUILT_IN, built_in=True))
     actions = list(_actions(resources.files("playbooks.actions"), BUILT_IN, built_in=True))
-    folders = dict.fromkeys(folder.resolve() for folder in ([beside] if beside else []) + list(search))
-    for folder in folders:
+    # A folder that is named twice is one folder; messages name it as it was written.
+    folders = {folder.resolve(): folder for folder in (*([beside] if beside else []), *search)}
+    for folder in folders.values():
         playbooks.extend(_playbooks(folder, f"{folder}/", built_in=False))
         if (folder / "actions").is_dir():
             actions.extend(_actions(folder / "actions", f"{folder / 'actions'}/", built_in=False))
@@ -134,17 +135,21 @@ def ready(
     within: Shelf,
     catalogue: Catalogue,
     binding: Callable[[Mapping[str, ParamSpec]], Mapping[str, Value]],
+    *,
+    sampled: bool = False,
 ) -> ReadyPlaybook:
     """A playbook that was read, with everything that running it needs.
 
     Args:
         binding: from the playbook's parameters to their values.
+        sampled: that the values of parameters without default are samples: where one is passed on, a sample of the
+            action's own parameter takes its place, which may have choices.
 
     Raises:
         DocumentError: the playbook, an action that it uses or a script of one is wrong; carries all problems.
         ParameterError: from `binding`.
     """
-    loader = _Loader(document, within, catalogue)
+    loader = _Loader(document, within, catalogue, sampled)
     if document.model.name != found.name:
         advice = f"rename one: --search finds a playbook by its file's name, {found.name}"
         loader.problems.append(Problem(document.at("name"), "is not the name of the file", advice))
@@ -161,7 +166,7 @@ def _find(wanted: str, search: Sequence[Path]) -> tuple[Found, Path | None]:
         path = Path(wanted)
         if not path.is_file():
             raise PlaybookError("there is no such file; correct the path", source=wanted)
-        return Found(path.stem, wanted, path, built_in=False), path.resolve().parent
+        return Found(path.stem, wanted, path, built_in=False), path.parent
     known = shelf(search).playbooks
     named = [found for found in known if found.name == wanted]
     match named:
@@ -234,6 +239,7 @@ class _Loader:
     document: Document[Playbook]
     shelf: Shelf
     catalogue: Catalogue
+    sampled: bool
     problems: list[Problem] = field(default_factory=list)
     _loaded: dict[str, Action | None] = field(default_factory=dict)
 
@@ -314,7 +320,7 @@ class _Loader:
                 params[name] = parameters.value_of(written)
         for name, spec in specs.items():
             if spec.required and name not in step.with_:
-                self._report(number, ("with", name), f"{action.id} needs it", f"add it: {spec.description}")
+                self._report(number, ("with", name), f"{action.id} needs {name}", f"add it: {spec.description}")
         return params if len(self.problems) == before else None
 
     def _pass_on(
@@ -335,6 +341,8 @@ class _Loader:
         elif not accepts(spec.type, own[passed].type):
             what = f"passes on {in_words(own[passed].type)} where {in_words(spec.type)} is needed"
             self._report(number, ("with", name), what, "give both the same type")
+        elif self.sampled and own[passed].required:
+            params.update(parameters.samples({name: spec}, self.catalogue))
         elif passed not in values:
             return  # the playbook's parameters are wrong and reported
         elif wrong := parameters.why_not(values[passed], spec, self.catalogue):

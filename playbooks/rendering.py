@@ -11,6 +11,7 @@ Three things hold a value inside its literal:
 from __future__ import annotations
 
 import math
+import traceback
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -233,13 +234,20 @@ def render(template_text: str, params: Mapping[str, Value], *, source: str = "te
     except TemplateSyntaxError as error:
         raise RenderingError(f"{error.message}; correct the template", source=source, line=error.lineno) from None
     except TemplateError as error:
-        raise RenderingError(f"{error.message}; declare it in the action's params", source=source) from None
+        what = f"{error.message}; declare it in the action's params"
+        raise RenderingError(what, source=source, line=_line_of(error)) from None
     except RenderingError as error:
         raise RenderingError(error.what, source=error.source or source, line=error.line) from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise RenderingError(f"an expression failed ({type(error).__name__}); correct it", source=source) from None
     _Places(marked, source).check()
     return marked.replace(_BEGIN, "").replace(_END, "")
+
+
+def _line_of(error: Exception) -> int:
+    """The template's line in which rendering failed: Jinja2 gives its own frames for them. 0 where there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == "<template>"), 0)
 
 
 def _refuse_what_rewrites(tree: nodes.Template, source: str) -> None:

@@ -94,7 +94,7 @@ def test_every_playbook_of_this_version_loads_with_its_defaults() -> None:
 
 def test_an_action_beside_the_playbook_is_found_and_judged_by_its_condition(mine: Path) -> None:
     ready = load_playbook(str(mine), {}, CATALOGUE)
-    assert ready.steps[1].action.source == str(mine.resolve().parent / "actions" / "my" / "smb")
+    assert ready.steps[1].action.source == str(mine.parent / "actions" / "my" / "smb")
     assert ready.steps[1].action.contract.facts == {"compliant": "boolean"}
     assert ready.steps[1].condition is not None
 
