@@ -184,6 +184,8 @@ class Batch:
         if self.ended:
             return
         self._now = now
+        if self.must_stop and not self._overran and not self._is_state(message):
+            return
         try:
             self._account(message)
             if isinstance(message, Message):
@@ -193,7 +195,14 @@ class Batch:
         except Malformed as error:
             self._spoil(NotRun(self._blamed(), _malformed(error), started=True))
 
+    def _is_state(self, message: Message | Oversize) -> bool:
+        return (
+            isinstance(message, Message) and message.kind == Kind.PIPELINE_STATE and message.pipeline == self.pipeline
+        )
+
     def _account(self, message: Message | Oversize) -> None:
+        if self._is_state(message):
+            return  # the end of a pipeline is heard even when it has said too much
         self._spent.bytes += message.size
         if self._spent.bytes > self._limits.max_bytes:
             raise CapExceeded("max_bytes", self._limits.max_bytes)
@@ -227,8 +236,6 @@ class Batch:
     def _take_of_pipeline(self, kind: Kind, message: Message, now: float) -> None:
         if kind is Kind.PIPELINE_STATE:
             self._take_state(message, now)
-            return
-        if self.must_stop and not self._overran:
             return
         match kind:
             case Kind.PIPELINE_OUTPUT:

@@ -113,6 +113,8 @@ def parsed(xml: bytes, limits: Limits) -> ET.Element:
         raise CapExceeded("max_values", limits.max_values)
     if b"<!" in xml:
         raise Malformed("declarations and comments have no place in CLIXML")
+    if b"\0" in xml:  # UTF-16, which the parser would take by its byte order mark, whatever it is told
+        raise Malformed("it is not UTF-8")
     try:
         return ET.XML(xml, ET.XMLParser(encoding="utf-8"))  # noqa: S314  # no declarations, and capped
     except (ET.ParseError, ValueError, LookupError) as error:

@@ -298,6 +298,7 @@ class WinRmTransport:
             raise TransportError(self._lost)
         if self._shell is None:
             raise TransportError(failure(Cause.PROTOCOL, "no runspace pool is open"))
+        self._cancellation.check()
         try:
             self._converse(self._shell, batch)
         except _CannotStop:
@@ -335,7 +336,7 @@ class WinRmTransport:
             for message in self._messages(assembler, data):
                 batch.feed(message, now)
             if state == CommandState.DONE and not batch.ended:
-                if ends is not None:
+                if batch.must_stop:
                     return
                 raise TransportError(failure(Cause.PROTOCOL, "the host ended a pipeline without its final state"))
 

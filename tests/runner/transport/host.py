@@ -110,6 +110,9 @@ class Host:
         one_fragment: a Receive gives out one fragment.
         piece: bytes of a fragment.
         late_state: the final state comes in a reply of its own.
+        empty_answers: Receives of a pipeline are answered at once with nothing.
+        version: of PSRP, as the host says it.
+        fail_before_markers: a pipeline that has markers fails before the first.
         faults: a fault's code for the next request of an action (Create, Receive, Command, Signal, Delete).
         ran: texts of the statements that were run, markers not included.
         pipelines: for each pipeline, its statements as they came.
@@ -122,6 +125,9 @@ class Host:
     one_fragment: bool = False
     piece: int = 32768
     late_state: bool = False
+    fail_before_markers: bool = False
+    empty_answers: bool = False
+    version: str = "2.3"
     faults: dict[str, int] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     pipelines: list[list[str]] = field(default_factory=list)
@@ -178,6 +184,9 @@ class Host:
         name = next(each for each in body.iterfind("rsp:Shell", NAMESPACES)).get("ShellId", "")
         self.shells[name] = pool
         self.running, self.pipeline, self.buffer = None, None, b""
+        if self.version != "2.3":
+            self.drain()
+            self.buffer = self.buffer.replace(b">2.3<", f">{self.version}<".encode())
         return (
             f"<rsp:Shell><rsp:ShellId>{name}</rsp:ShellId></rsp:Shell><x:ResourceCreated><a:ReferenceParameters>"
             f'<w:SelectorSet><w:Selector Name="ShellId">{name}</w:Selector></w:SelectorSet>'
@@ -223,6 +232,10 @@ class Host:
         writer = Writer(self, pipeline)
         for text in statements:
             fields = marked(text)
+            if fields is not None and self.fail_before_markers:
+                record = ErrorRecord(Exception=NETException(Message="no"), CategoryInfo=ErrorCategoryInfo())
+                pipeline._change_state(PSInvocationState.Failed, error=record)
+                return
             if fields is not None:
                 writer.output(fields)
                 continue
@@ -253,6 +266,8 @@ class Host:
         stream = body.find(".//rsp:DesiredStream", NAMESPACES)
         assert stream is not None
         command = stream.get("CommandId")
+        if self.empty_answers and command is not None:
+            return _received(b"", command, done=False)
         until = self.clock.now + timeout
         self.drain()
         while self.running is not None and command is not None and (not self.buffer or self.due <= self.clock.now):

@@ -67,6 +67,7 @@ def session(
         contexts("ntlm", *account, "ex1.example", sealing=sealing),
         sealed=sealing,
         clock=clock,
+        connect_seconds=(deadlines or Deadlines()).connect,
     )
     cancellation = Cancellation()
     transport = WinRmTransport(
