@@ -1,8 +1,7 @@
 """YAML as a tree in which everything knows its line and column, and unquoted scalars have their type.
 
 Built from parser events, so that nothing is ever constructed from a tag or expanded from an alias: both are refused.
-`inventory.sources.yaml_tree` does the same for inventories, where a scalar stays text and messages speak of groups; the
-one-way house keeps the two apart (docs/explanation/house.md), and each is small.
+`inventory.sources.yaml_tree` does the same for inventories; why it stands twice is in docs/decisions/0007.
 """
 
 from __future__ import annotations

@@ -88,6 +88,12 @@ def test_a_contract_names_every_registry_key_that_its_script_reads(action: Actio
         assert key in reads, key
 
 
+def test_the_contract_of_the_patch_answers_what_the_catalogue_knows() -> None:
+    contract = ACTIONS["exchange.patch"].contract
+    assert tuple(contract.campaigns) == CATALOGUE.campaigns
+    assert set(contract.cves) == {cve for fix in CATALOGUE.fixes for cve in fix.cves}
+
+
 def test_the_cases_are_read_as_yaml_without_surprises() -> None:
     # 15.02.1258.032 is text to YAML, and `Why:` without a value is null; both are relied on above.
     assert YAML(typ="safe", pure=True).load("{a: 15.02.1258.032, b: }") == {"a": "15.02.1258.032", "b": None}
