@@ -1,0 +1,127 @@
+"""The accepting side of NTLM and Negotiate, by pyspnego: one `Acceptor` a connection.
+
+pyspnego's NTLM acceptor finds accounts only in the file that NTLM_USER_FILE names, and reads it at each authentication.
+`Accounts` writes that file with ready hashes, and sets the variable only while a context looks at it: the lab may run
+in a thread of a process that uses NTLM as a client or has another lab.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import spnego
+from spnego._ntlm_raw.crypto import ntowfv1  # the one place that hashes a password; OpenSSL 3 has no MD4
+from spnego.channel_bindings import GssChannelBindings
+from spnego.exceptions import NegotiateOptions
+
+from runner.lab.fleet import Account
+from runner.lab.sealing import SealError, join, split
+
+_VARIABLE = "NTLM_USER_FILE"
+_ENVIRONMENT = threading.RLock()  # the environment is the process's, so its guard is too
+
+
+class RefusedError(Exception):
+    """The client did not prove to be an account of the host."""
+
+
+class Accounts:
+    """Who may log on, as a file for pyspnego. A context manager: the file goes at its end."""
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        lines = [
+            f"{spelling}:1000:{'0' * 32}:{ntowfv1(account.password).hex().upper()}:[U]:LCT-00000000\n"
+            for account in accounts
+            for spelling in account.spellings
+        ]
+        handle, name = tempfile.mkstemp(prefix="exrun-lab-accounts-")
+        self.path = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+
+    def __enter__(self) -> Accounts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def in_sight(self) -> Iterator[None]:
+        """pyspnego sees these accounts and no others."""
+        with _ENVIRONMENT:
+            before = os.environ.get(_VARIABLE)
+            os.environ[_VARIABLE] = str(self.path)
+            try:
+                yield
+            finally:
+                if before is None:
+                    del os.environ[_VARIABLE]
+                else:
+                    os.environ[_VARIABLE] = before
+
+
+class Acceptor:
+    """One security context. NTLM raw or in SPNEGO; over TLS it insists on the channel's binding.
+
+    Attributes:
+        complete: the client is authenticated.
+        user: who it is, as it wrote itself.
+    """
+
+    def __init__(self, accounts: Accounts, server_certificate_binding: bytes | None) -> None:
+        self.complete = False
+        self.user = ""
+        self._accounts = accounts
+        bindings = None
+        if server_certificate_binding is not None:
+            bindings = GssChannelBindings(application_data=server_certificate_binding)
+        with accounts.in_sight():
+            self._context = spnego.server(
+                protocol="negotiate",
+                options=NegotiateOptions.use_negotiate,
+                channel_bindings=bindings,
+            )
+
+    def step(self, token: bytes) -> bytes | None:
+        """Takes the client's token; returns the next, if there is one.
+
+        Raises:
+            RefusedError: the account or its proof is wrong, or the token makes no sense.
+        """
+        try:
+            with self._accounts.in_sight():
+                answer = self._context.step(token)
+        except Exception as error:  # pyspnego's parsers let struct.error and others out on malformed tokens
+            raise RefusedError(f"{type(error).__name__}: {error}") from error
+        self.complete = self._context.complete
+        if self.complete:
+            self.user = self._context.client_principal or ""
+        return answer
+
+    def open(self, body: bytes) -> bytes:
+        """The plaintext of a sealed body.
+
+        Raises:
+            SealError: it was not sealed by this context.
+        """
+        signature, sealed, length = split(body)
+        try:
+            message = self._context.unwrap_winrm(signature, sealed)
+        except Exception as error:
+            raise SealError(f"{type(error).__name__}: {error}") from error
+        if len(message) != length:
+            raise SealError("the message is not as long as it says")
+        return message
+
+    def seal(self, message: bytes) -> bytes:
+        """The sealed body for a plaintext."""
+        wrapped = self._context.wrap_winrm(message)
+        return join(wrapped.header, wrapped.data, len(message) + wrapped.padding_length)

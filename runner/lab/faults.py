@@ -1,0 +1,115 @@
+"""What goes wrong on request, and what is legal but unusual: which, at which step of the protocol, and how often.
+
+A `Fault` is data; a `FaultPlan` counts its occurrences on one host. How a fault is carried out is connection.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """Where a fault strikes. `receive-open` is a Receive of the pool, `receive` one of a pipeline."""
+
+    CONNECT = "connect"
+    AUTHENTICATE = "authenticate"
+    IDENTIFY = "identify"
+    CREATE = "create"
+    RECEIVE_OPEN = "receive-open"
+    COMMAND = "command"
+    RECEIVE = "receive"
+    SEND = "send"
+    SIGNAL = "signal"
+    DELETE = "delete"
+    DISCONNECT = "disconnect"
+    RECONNECT = "reconnect"
+    ATTACH = "attach"  # WS-Management's Connect: another client takes over a disconnected shell
+    QUERY = "query"  # Get and Enumerate
+    MESSAGE = "message"  # every step from identify to query
+
+
+class Act(StrEnum):
+    """What happens.
+
+    Before the host acts on the request: refuse, reset, hang, status, fault, challenge.
+    To the answer, after it has acted: reset-after, hang-after, drip, truncate, http-garbage, xml-garbage, psrp-garbage.
+    Legal: latency, chunked, close, one-fragment, state-apart, prefixes, lower-case.
+    """
+
+    REFUSE = "refuse"  # connect: nothing listens; authenticate: 401; else: fault 5, access denied
+    RESET = "reset"  # the connection is reset
+    HANG = "hang"  # no answer ever
+    STATUS = "status"  # the HTTP status `status` without a WS-Management fault
+    FAULT = "fault"  # HTTP 500 with the WS-Management fault `code`
+    CHALLENGE = "challenge"  # 401 with a fresh challenge, though the connection was authenticated
+    RESET_AFTER = "reset-after"
+    HANG_AFTER = "hang-after"
+    DRIP = "drip"  # one byte every `milliseconds`
+    TRUNCATE = "truncate"  # half an answer, then the connection closes
+    HTTP_GARBAGE = "http-garbage"  # bytes that are no HTTP
+    XML_GARBAGE = "xml-garbage"  # an answer that is no XML
+    PSRP_GARBAGE = "psrp-garbage"  # a Receive whose fragments are noise
+    LATENCY = "latency"  # `milliseconds` pass before the host acts
+    CHUNKED = "chunked"  # the answer comes in HTTP chunks
+    CLOSE = "close"  # the connection is closed after each answer
+    ONE_FRAGMENT = "one-fragment"  # a Receive gives one PSRP fragment
+    STATE_APART = "state-apart"  # a pipeline's CommandState Done comes in an answer without output
+    PREFIXES = "prefixes"  # other namespace prefixes
+    LOWER_CASE = "lower-case"  # identifiers in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of one host.
+
+    Attributes:
+        first: the occurrence of the step, from 1, at which it begins.
+        times: for how many occurrences; None for ever.
+        milliseconds: for latency and drip.
+        status: for status.
+        code: for fault; see wsmerror.h.
+    """
+
+    act: Act
+    at: Step = Step.MESSAGE
+    first: int = 1
+    times: int | None = None
+    milliseconds: float = 0.0
+    status: int = 503
+    code: int = 5
+
+
+class FaultPlan:
+    """One host's faults and how often each step came. `replace` may be called from any thread while the lab runs."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._live: list[tuple[Fault, list[int]]] = []
+        self.replace(faults)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults in force, spent ones included."""
+        return tuple(fault for fault, _ in self._live)
+
+    def replace(self, faults: Iterable[Fault]) -> None:
+        """Put other faults in force; their counts begin anew."""
+        self._live = [(fault, [0]) for fault in faults]
+
+    def strike(self, step: Step) -> tuple[Fault, ...]:
+        """The faults for this occurrence of `step`, which is counted."""
+        live = self._live
+        if not live:
+            return ()
+        struck = []
+        for fault, seen in live:
+            if fault.at is not step and (fault.at is not Step.MESSAGE or step in _NO_MESSAGE):
+                continue
+            seen[0] += 1
+            if seen[0] >= fault.first and (fault.times is None or seen[0] < fault.first + fault.times):
+                struck.append(fault)
+        return tuple(struck)
+
+
+_NO_MESSAGE = frozenset({Step.CONNECT, Step.AUTHENTICATE})

@@ -1,0 +1,34 @@
+"""A lab in a thread, with the echo engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from runner.lab.fleet import Account, Fleet, LabHost
+from runner.lab.server import Lab, start
+from runner.lab.state import HostState
+from tests.runner.lab.echo import EchoEngine
+
+ACCOUNT = Account("LAB\\auditor", "not-a-secret")
+
+
+def lab_host(name: str = "EX1", **settings: Any) -> LabHost:
+    """A host of client alpha on 127.0.0.1, at a port that the system chooses."""
+    return LabHost(
+        client="alpha", name=name, state=HostState(name=name), account=ACCOUNT, **({"engine": "echo"} | settings)
+    )
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Lab]]:
+    """Serves hosts until the test ends: `serve(lab_host(), engine=EchoEngine())`."""
+    with ExitStack() as stack:
+
+        def begin(*hosts: LabHost, engine: EchoEngine | None = None) -> Lab:
+            return stack.enter_context(start(Fleet(hosts), {"echo": engine or EchoEngine()}))
+
+        yield begin
