@@ -33,15 +33,20 @@ __all__ = ["check"]
 
 
 def check(path: Path, catalogue: Catalogue, *, search: Sequence[Path] = ()) -> tuple[Problem, ...]:
-    """Everything that is wrong at a path, in the order of files and lines; empty where nothing is. Raises nothing.
-
+    """Everything that is wrong at a path, in the order of files and lines; empty where nothing is.
     Args:
         search: folders of further actions that a playbook may use.
+
+    Raises:
+        PlaybookError: a folder of `search` does not exist.
     """
     try:
         problems = _check(path, catalogue, search)
     except DocumentError as error:
         problems = list(error.problems)
+    except OSError as error:
+        what = f"cannot be looked into: {error.strerror or type(error).__name__}"
+        problems = [Problem(Location(str(path)), what, "check its name and rights")]
     return tuple(dict.fromkeys(problems))
 
 

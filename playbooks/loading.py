@@ -78,11 +78,19 @@ def shelf(search: Sequence[Path], beside: Path | None = None) -> Shelf:
     """What can be found: in this version, in the `search` folders, and `beside` a playbook's file.
 
     Raises:
-        PlaybookError: a folder of `search` does not exist.
+        PlaybookError: a folder of `search` does not exist, or one may not be looked into.
     """
     for folder in search:
         if not folder.is_dir():
             raise PlaybookError("there is no such folder; correct --search", source=str(folder))
+    try:
+        return _shelf(search, beside)
+    except OSError as error:
+        what = f"cannot be looked into: {error.strerror or type(error).__name__}; check its rights"
+        raise PlaybookError(what, source=str(error.filename or "")) from None
+
+
+def _shelf(search: Sequence[Path], beside: Path | None) -> Shelf:
     playbooks = list(_playbooks(resources.files("playbooks.library"), BUILT_IN, built_in=True))
     actions = list(_actions(resources.files("playbooks.actions"), BUILT_IN, built_in=True))
     # A folder that is named twice is one folder; messages name it as it was written.
@@ -164,7 +172,7 @@ def ready(
 def _find(wanted: str, search: Sequence[Path]) -> tuple[Found, Path | None]:
     if "/" in wanted or "\\" in wanted or wanted.endswith((".yml", ".yaml")):
         path = Path(wanted)
-        if not path.is_file():
+        if not is_file(path):
             raise PlaybookError("there is no such file; correct the path", source=wanted)
         return Found(path.stem, wanted, path, built_in=False), path.parent
     known = shelf(search).playbooks
@@ -399,6 +407,14 @@ def _wrong_defaults(
             yield Problem(at, "go with text only", "remove them, or make the type text")
         elif not spec.required and (wrong := parameters.why_not(parameters.value_of(spec.default), spec, catalogue)):
             yield Problem(document.at("params", name, "default"), *wrong)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file stands there; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def contents(place: Traversable, source: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -225,7 +226,9 @@ def test_a_parameter_without_default_must_be_given(mine: Path) -> None:
         load_playbook(str(mine), {}, CATALOGUE)
 
 
-@pytest.mark.parametrize("wanted", ["./absent.yml", "absent.yaml", "folder/absent"])
+@pytest.mark.parametrize(
+    "wanted", ["./absent.yml", "absent.yaml", "folder/absent", "./", "x" * 5000 + ".yml", "a\0.yml"]
+)
 def test_a_path_that_is_not_there_is_said_to_be_so(wanted: str) -> None:
     with pytest.raises(PlaybookError, match="there is no such file; correct the path"):
         load_playbook(wanted, {}, CATALOGUE)
@@ -240,3 +243,18 @@ def test_a_name_that_is_not_there_is_answered_with_the_likely_one() -> None:
 def test_a_search_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PlaybookError, match="there is no such folder; correct --search"):
         load_playbook("exchange-audit", {}, CATALOGUE, search=[tmp_path / "absent"])
+
+
+def test_a_folder_that_may_not_be_looked_into_is_an_error_and_no_defect(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = Path.iterdir
+
+    def denied(folder: Path) -> Iterator[Path]:
+        if folder.name == "my":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return looked(folder)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(PlaybookError, match="cannot be looked into: Permission denied; check its rights"):
+        load_playbook(str(mine), {}, CATALOGUE)

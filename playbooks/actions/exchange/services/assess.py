@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.actions.exchange.services.required import Product, Role, required
+from playbooks.actions.exchange.services.required import MITIGATION, Product, Role, required
 from playbooks.actions.exchange.setup import installed
 from playbooks.assessing import unknown
 from playbooks.catalogue.catalogue import Catalogue
@@ -168,6 +168,7 @@ def _findings(state: _State, observed: Observed) -> tuple[Finding | None, ...]:
             state.manual,
             "Set them to Automatic",
         ),
+        _mitigation(observed),
         _wmi(state, observed),
     )
 
@@ -176,6 +177,19 @@ def _finding(name: str, severity: Severity, title: str, lines: Mapping[str, str]
     if not lines:
         return None
     return Finding(f"{ACTION}.{name}", severity, title, tuple(lines.values()), then)
+
+
+def _mitigation(observed: Observed) -> Finding | None:
+    service = next((each for each in observed.of_kind("Service") if _text(each, "Name") == MITIGATION), None)
+    if service is None or _text(service, "State").casefold().replace(" ", "") in COMING_OR_RUNNING:
+        return None
+    return Finding(
+        id=f"{ACTION}.mitigation",
+        severity=Severity.LOW,
+        title="Exchange Emergency Mitigation does not run: Microsoft's urgent mitigations do not arrive here",
+        evidence=(f"{MITIGATION}: {_text(service, 'StartMode') or 'start type not read'}, {_text(service, 'State')}",),
+        next=f"Set {MITIGATION} to Automatic and start it, unless somebody decided otherwise",
+    )
 
 
 def _wmi(state: _State, observed: Observed) -> Finding | None:

@@ -7,6 +7,7 @@ services" (technet library ee423542): the services marked *Required*, whose defa
 search, both of Unified Messaging, Windows Server Backup's. Lenient beyond the pages:
 
 - Notifications Broker stops by itself on servers without subscriptions, so it is not judged.
+- Emergency Mitigation (EEMS) is switched off on purpose where servers may not reach the internet: a finding of its own.
 - The search host controller is judged for 2013 and 2016 only; search of 2019 does without it.
 - W3SVC, WAS, IISADMIN and Winmgmt are Windows' own, judged because setup's ServiceControl.ps1 stops and disables them
   together with Exchange's while an update runs (its lists `Common`, `Mailbox`, `ClientAccess`).
@@ -34,6 +35,7 @@ class Product(Enum):
     V2019 = 2
 
 
+MITIGATION = "MSExchangeMitigation"
 ALL = frozenset(Product)
 LATER = frozenset({Product.V2016, Product.V2019})
 EARLIER = frozenset({Product.V2013, Product.V2016})
@@ -77,7 +79,6 @@ REQUIRED = (
     Required("HostControllerService", _INSIDE, EARLIER),
     Required("MSExchangeCompliance", _MAILBOX, LATER),
     Required("MSComplianceAudit", _MAILBOX, LATER),
-    Required("MSExchangeMitigation", _MAILBOX, LATER),
     Required("FMS", _MAILBOX),
     Required("MSExchangeDiagnostics", _EVERY),
     Required("MSExchangeHM", _EVERY),
