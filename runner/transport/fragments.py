@@ -86,8 +86,8 @@ class Assembler:
     def _begin(self) -> None:
         object_id, fragment_id, flags, length = _FRAGMENT.unpack(self._header)
         self._header = b""
-        if flags > _START | _END or not length:
-            raise Garbage("a fragment has flags or a length that PSRP does not know")
+        if flags > _START | _END:
+            raise Garbage("a fragment has flags that PSRP does not know")
         if bool(flags & _START) != (self._object is None):
             raise Garbage("a message begins before the last one ended, or goes on without having begun")
         if (object_id, fragment_id) != (self._object or (object_id, 0)):

@@ -58,7 +58,6 @@ def test_messages_come_out_whole_however_they_were_cut_and_delivered(
     "stream",
     [
         piece(1, 0, 4, message(1, b"")),
-        piece(1, 0, START | END, b""),
         piece(1, 0, END, message(1, b"")),
         piece(1, 1, START | END, message(1, b"")),
         piece(1, 0, START, message(1, b"")) + piece(1, 0, START, b"x"),
@@ -70,7 +69,6 @@ def test_messages_come_out_whole_however_they_were_cut_and_delivered(
     ],
     ids=[
         "unknown flags",
-        "no data",
         "no beginning",
         "begins in the middle",
         "begins twice",
@@ -96,6 +94,14 @@ def test_noise_gives_garbage_or_nothing_but_no_other_error(noise: bytes) -> None
         list(Assembler(100).feed(noise))
     except Garbage:
         return
+
+
+def test_a_fragment_without_data_is_taken() -> None:
+    """psrpcore's server sends one where only its header fits."""
+    stream = piece(1, 0, START, b"") + piece(1, 1, 0, message(5, b"x")) + piece(1, 2, END, b"")
+    (only,) = Assembler(1000).feed(stream)
+    assert isinstance(only, Message)
+    assert only.xml == b"x"
 
 
 def test_a_message_that_is_too_large_is_named_once_thrown_away_and_the_next_one_comes() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -29,9 +28,8 @@ from runner.lab.engines.sim.streams import (
     error_written,
 )
 from runner.lab.state import HostState, ScriptedAnswer
-from runner.transport.gate import MARKER_KIND, marker
+from runner.transport.gate import marked
 
-_MARKER = re.compile(re.escape(marker("0" * 64).text).replace("0" * 64, "([0-9a-f]{64})"))
 # What Ansible's psrp connection adds to every command.
 _EXIT = "\nexit $LASTEXITCODE"
 
@@ -93,8 +91,8 @@ class Responder:
                 return iter([_unknown(command.text)])
 
     def _script(self, script: str) -> Items:
-        if found := _MARKER.fullmatch(script):
-            return iter([Output({"Kind": MARKER_KIND, "Script": found[1]})])
+        if (marker := marked(script)) is not None:
+            return iter([Output(dict(marker))])
         if known := self._library.find(script):
             answer, params = known
             return answer(self._machine, params)
