@@ -1,0 +1,67 @@
+"""The wheel holds everything that the packages need at run time, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("inventory", "playbooks", "runner")
+# One of each kind of data: a rule that drops a kind is named by this test even where all files of it are new.
+DATA = (
+    "inventory/look_alikes.csv",
+    "inventory/py.typed",
+    "playbooks/actions/exchange/version/action.yml",
+    "playbooks/actions/exchange/version/collect.ps1.j2",
+    "playbooks/catalogue/builds.csv",
+    "playbooks/lint/commands.csv",
+    "playbooks/py.typed",
+    "playbooks/library/exchange-audit.yml",
+    "runner/lab/demo/expected.yml",
+    "runner/lab/demo/hosts/contoso/ex01.yml",
+    "runner/py.typed",
+    "runner/reports/audit.css",
+    "runner/reports/audit.html.j2",
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def on_disk() -> set[str]:
+    return {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+    }
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel: zipfile.ZipFile) -> None:
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packed == on_disk()
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_wheel_holds_each_kind_of_data(wheel: zipfile.ZipFile, name: str) -> None:
+    assert wheel.getinfo(name).file_size == (ROOT / name).stat().st_size
+
+
+def test_the_wheel_installs_the_command_and_carries_the_licence(wheel: zipfile.ZipFile) -> None:
+    (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    assert "exrun = runner.cli.main:main" in wheel.read(entry_points).decode()
+    assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
