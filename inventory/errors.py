@@ -4,7 +4,7 @@ InventoryError
   SourceError               a file cannot be read as an inventory; carries every problem that was found in it
   SelectionError            a selection cannot be used; carries the column
     SelectionSyntaxError    it is not in the selection language
-    UnknownNameError        it names a host, group, client or label that the inventory does not have
+    UnknownNameError        it names hosts, groups, clients or labels that the inventory does not have: all of them
     NothingSelectedError    it is well-formed, everything it names exists, and no host fits
   UnexpectedCountError      a selection gave another number of hosts than `--expect` said
 """
@@ -88,7 +88,21 @@ class SelectionSyntaxError(SelectionError):
 
 
 class UnknownNameError(SelectionError):
-    """Raised by `inventory.selection.select` for the first name that does not exist."""
+    """Raised by `inventory.selection.select` for all names that do not exist: the first, and `others` after it."""
+
+    others: tuple[UnknownNameError, ...] = ()
+
+    def with_others(self, others: Iterable[UnknownNameError]) -> UnknownNameError:
+        """The same error, for these names too; each is said once."""
+        first: dict[str, UnknownNameError] = {}
+        for other in others:
+            if other.what != self.what:
+                first.setdefault(other.what, other)
+        self.others = tuple(first.values())
+        return self
+
+    def __str__(self) -> str:
+        return "\n".join([SelectionError.__str__(self), *(SelectionError.__str__(other) for other in self.others)])
 
 
 class NothingSelectedError(SelectionError):

@@ -159,12 +159,18 @@ def select(inventory: Inventory, selection: Selection) -> tuple[Host, ...]:
     """The selected hosts, in the order of the inventory.
 
     Raises:
-        UnknownNameError: a name, group, client or label does not exist, or a glob fits none.
+        UnknownNameError: names, groups, clients or labels do not exist, or globs fit none; says all of them.
         NothingSelectedError: all exist, and no host fits the whole.
     """
     known = _Known.of(inventory)
+    unknown: list[UnknownNameError] = []
     for term in _terms(selection.expression):
-        known.check(term)
+        try:
+            known.check(term)
+        except UnknownNameError as error:
+            unknown.append(error)
+    if unknown:
+        raise unknown[0].with_others(unknown[1:])
     fits = _predicate(selection.expression)
     hosts = tuple(host for host in inventory.hosts if fits(host))
     if not hosts:

@@ -220,3 +220,17 @@ def test_whatever_is_typed_selects_or_gives_a_selection_error_within_the_text(te
     else:
         column = 1
     assert 1 <= column <= len(text) + 1
+
+
+def test_every_name_that_does_not_exist_is_said_once() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        select(FLEET, parse("nowhere or group:none or (EX1 and not nowhere) or client:nobody"))
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ", 1)[0] for line in lines] == [
+        "selection, column 1",
+        "selection, column 12",
+        "selection, column 51",
+    ]
+    assert "`nowhere`" in lines[0]
+    assert "`none`" in lines[1]
+    assert "`nobody`" in lines[2]
