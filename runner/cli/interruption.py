@@ -1,0 +1,40 @@
+"""Ctrl-C: the first ends a run in good order, the second ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from runner.auditing import Stop
+from runner.cli.status import Status
+
+_SHOW_CURSOR = b"\x1b[?25h"  # a live display has hidden it
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+
+
+@contextmanager
+def interruptible(stop: Stop) -> Iterator[None]:
+    """While this lasts, SIGINT, SIGTERM, SIGHUP and Windows' Ctrl-Break ask `stop`; any second one exits with 130.
+
+    May be used in the main thread alone, as Python handles signals there.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.requested:
+            if sys.stderr.isatty():
+                os.write(2, _SHOW_CURSOR)
+            os._exit(Status.INTERRUPTED)
+        stop.requested = True
+
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
