@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.journal.chain import Broken, Verified
 from runner.journal.location import JOURNAL, run_directory
+from runner.journal.state import RunState, fold
+from runner.journal.verification import read_intact, verify
 
 LAST = "last"
 
@@ -74,3 +77,41 @@ def find_run(state: Path, reference: str) -> Run:
 
 def _newest(names: Iterable[str]) -> str:
     return ", ".join(sorted(names, reverse=True)[:5])
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRun:
+    """One client's part of a run, as its journal has it.
+
+    Attributes:
+        verified: whether the journal is as it was written; `state` is of the lines before any that is not.
+    """
+
+    journal: Path
+    verified: Verified | Broken
+    state: RunState
+
+
+def read_run(run: Run, client: str | None = None) -> tuple[ClientRun, ...]:
+    """The journals of a run: all, or the one of a client.
+
+    Raises:
+        RunNotFoundError: the run has no such client, or nothing was recorded.
+        JournalUnreadable: a journal may not be read.
+        ContradictionError: a journal says what no writer can have written.
+    """
+    parts: list[ClientRun] = []
+    for journal in run.journals:
+        state = fold(read_intact(journal))
+        if state is not None:
+            parts.append(ClientRun(journal, verify(journal), state))
+    if not parts:
+        raise RunNotFoundError(f"nothing is recorded of the run {run.id}; see exrun journal verify")
+    if client is None:
+        return tuple(parts)
+    wanted = [part for part in parts if part.state.client.casefold() == client.casefold()]
+    if not wanted:
+        raise RunNotFoundError(
+            f"the run {run.id} has no client {client!r}; it has: {', '.join(part.state.client for part in parts)}"
+        )
+    return tuple(wanted)

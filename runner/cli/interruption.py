@@ -13,9 +13,7 @@ from runner.auditing import Stop
 from runner.cli.status import Status
 
 _SHOW_CURSOR = b"\x1b[?25h"  # a live display has hidden it
-_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
-)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 
 
 @contextmanager

@@ -12,12 +12,14 @@ import typer
 
 from inventory.errors import InventoryError
 from playbooks.errors import PlaybookError
-from runner.cli import journal, playbook
+from runner.cli import audit, inventory, journal, playbook, report, show
+from runner.cli.output import DEBUG, UsageError
 from runner.cli.status import Status
-from runner.journal.errors import JournalError
+from runner.journal.errors import JournalError, JournalUnwritable
+from runner.journal.state import ContradictionError
+from runner.recording import UnreadableRunError
+from runner.runs import RunNotFoundError
 from runner.terminal import visible
-
-DEBUG = "EXRUN_DEBUG"
 
 app = typer.Typer(
     name="exrun",
@@ -26,8 +28,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(journal.group, name="journal")
+app.command("audit")(audit.audit)
+app.command("show")(show.show)
+app.command("report")(report.report)
+app.add_typer(inventory.group, name="inventory")
 app.add_typer(playbook.group, name="playbook")
+app.add_typer(journal.group, name="journal")
 
 
 @app.callback()
@@ -62,10 +68,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             typer.echo(visible(line), err=True)
         _complain("nothing was sent", "Correct this and run it again.")
         return Status.USAGE
+    except RunNotFoundError as error:
+        _trace(given)
+        _complain(str(error), "See exrun show --help.")
+        return Status.USAGE
+    except (ContradictionError, UnreadableRunError) as error:
+        _trace(given)
+        _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
+        return Status.JOURNAL
+    except UsageError as error:
+        _trace(given)
+        _complain(error.what, error.next)
+        return Status.USAGE
     except JournalError as error:
         _trace(given)
         _complain(f"{error.path}: {error.what}", error.next)
-        return Status.USAGE
+        return Status.JOURNAL if isinstance(error, JournalUnwritable) else Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted", "Run it again.")
         return Status.INTERRUPTED

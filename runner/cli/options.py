@@ -33,6 +33,24 @@ ParamOption = Annotated[
     list[str] | None,
     typer.Option("--param", envvar="EXRUN_PARAM", metavar="NAME=VALUE", help="A playbook's parameter. Repeatable."),
 ]
+InventoryOption = Annotated[
+    Path,
+    typer.Option("-i", "--inventory", envvar="EXRUN_INVENTORY", help="Inventory file: native YAML, or CSV."),
+]
+ExpectOption = Annotated[
+    int | None,
+    typer.Option("--expect", envvar="EXRUN_EXPECT", min=1, help="Fail unless exactly so many servers are selected."),
+]
+StateOption = Annotated[
+    Path, typer.Option("--state", envvar="EXRUN_STATE", help="Directory in which runs are recorded.")
+]
+ClientOption = Annotated[
+    str | None, typer.Option("--client", envvar="EXRUN_CLIENT", help="Only this client of the run.")
+]
+RunArgument = Annotated[str, typer.Argument(envvar="EXRUN_RUN", help="A run's id, the beginning of one, or `last`.")]
+
+ALL_HOSTS = "*"
+STATE = Path(".exrun")
 
 
 def given_params(written: Sequence[str] | None) -> dict[str, str]:
@@ -50,23 +68,3 @@ def given_params(written: Sequence[str] | None) -> dict[str, str]:
             raise ParameterError("is given twice; keep one", source=f"--param {name}")
         given[name] = value
     return given
-InventoryOption = Annotated[
-    Path,
-    typer.Option("-i", "--inventory", envvar="EXRUN_INVENTORY", help="Inventory file: native YAML, or CSV."),
-]
-ExpectOption = Annotated[
-    int | None,
-    typer.Option("--expect", envvar="EXRUN_EXPECT", min=1, help="Fail unless exactly so many servers are selected."),
-]
-StateOption = Annotated[
-    Path, typer.Option("--state", envvar="EXRUN_STATE", help="Directory in which runs are recorded.")
-]
-ClientOption = Annotated[
-    str | None, typer.Option("--client", envvar="EXRUN_CLIENT", help="Only this client of the run.")
-]
-RunArgument = Annotated[
-    str, typer.Argument(envvar="EXRUN_RUN", help="A run's id, the beginning of one, or `last`.")
-]
-
-ALL_HOSTS = "*"
-STATE = Path(".exrun")

@@ -50,7 +50,8 @@ class TableReport:
         console.print(Text(totals(audit.summary)))
         console.print(Text(f"catalogue as of {audit.catalogue_as_of.isoformat()}; {probed(audit.summary.coverage)}"))
         console.print(Text(f"run {visible(audit.run, CELL)}"))
-        return written.getvalue()
+        # Cells are padded to their column: nothing of it is wanted at the end of a line.
+        return "".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines())
 
 
 def _table(audit: FleetAudit) -> Table:

@@ -1,0 +1,272 @@
+"""`exrun audit`: from an inventory to a verdict per server. Runs only scripts that read."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inventory import loading
+from inventory.model import Inventory
+from inventory.selection import check_count, parse, select
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.loading import load_playbook
+from playbooks.model import ReadyPlaybook
+from runner.audit import FleetAudit, exit_status, of_client
+from runner.auditing import (
+    Connect,
+    Ending,
+    FleetRun,
+    Order,
+    Stop,
+    audit_fleet,
+    open_journals,
+    resolve_credentials,
+    script_seconds,
+    scripts_of,
+)
+from runner.cli.interruption import interruptible
+from runner.cli.options import (
+    ALL_HOSTS,
+    STATE,
+    ExpectOption,
+    Format,
+    FormatOption,
+    InventoryOption,
+    ParamOption,
+    SearchOption,
+    StateOption,
+    given_params,
+)
+from runner.cli.output import UsageError, debugging, print_report, write_file
+from runner.cli.progress import opening, shown
+from runner.cli.status import Status
+from runner.journal.location import directory_name
+from runner.journal.writer import Clock
+from runner.redaction import Redactor
+from runner.reports.html import HtmlReport
+from runner.runs import unused_run_id
+from runner.secrets.resolving import RedactedSecrets, system_stores
+from runner.session import Judgement
+from runner.terminal import visible
+from runner.transport.connecting import Connector
+from runner.transport.gate import Gate
+from runner.transport.interface import Deadlines
+
+PLAYBOOK = "exchange-audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the command line says about time and width. Seconds; None where the playbook or nothing limits."""
+
+    parallel: int | None
+    host: float
+    connect: float
+    run: float | None
+
+
+def audit(
+    inventory: InventoryOption,
+    playbook: Annotated[
+        str, typer.Argument(envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.", show_default=True)
+    ] = PLAYBOOK,
+    limit: Annotated[
+        str,
+        typer.Option("-l", "--limit", envvar="EXRUN_LIMIT", help="Which servers: a selection, such as site=HQ."),
+    ] = ALL_HOSTS,
+    expect: ExpectOption = None,
+    param: ParamOption = None,
+    search: SearchOption = None,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            "--parallel",
+            envvar="EXRUN_PARALLEL",
+            min=1,
+            max=1000,
+            help="Servers at a time.",
+            show_default="the playbook's",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", envvar="EXRUN_TIMEOUT", min=1, help="Seconds for one server.")
+    ] = 300.0,
+    connect_timeout: Annotated[
+        float,
+        typer.Option("--connect-timeout", envvar="EXRUN_CONNECT_TIMEOUT", min=1, help="Seconds to connect and log on."),
+    ] = 30.0,
+    run_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--run-timeout",
+            envvar="EXRUN_RUN_TIMEOUT",
+            min=1,
+            help="Seconds for the whole run.",
+            show_default="no limit",
+        ),
+    ] = None,
+    form: FormatOption = Format.TEXT,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", envvar="EXRUN_HTML", help="Also write a report to this file; one a client."),
+    ] = None,
+    state: StateOption = STATE,
+    allow_cleartext: Annotated[
+        bool,
+        typer.Option(
+            "--allow-cleartext",
+            envvar="EXRUN_ALLOW_CLEARTEXT",
+            help="For labs: do not encrypt messages over http. Is recorded.",
+        ),
+    ] = False,
+) -> None:
+    """Find out what state servers are in. Reads only: no other script can leave this machine.
+
+    \b
+    Prints a verdict for every selected server, worst first; unreachable ones are rows too. What was sent and
+    answered is recorded: see exrun show and exrun report.
+    Exit status: 0 all well, 1 findings, 2 input wrong and nothing sent, 3 servers unreachable, unknown or failed,
+    6 the journal cannot be written, 130 interrupted; the highest that applies.
+
+    \b
+    Examples:
+      exrun audit -i inventory.yml
+      exrun audit -i inventory.yml --limit "client:alpha and not group:lab" --expect 12
+      exrun audit -i inventory.yml exchange-audit --param campaign=proxylogon
+      exrun audit -i inventory.yml --format json > audit.json
+      exrun audit -i inventory.yml --html audit.html --parallel 8
+    """
+    loaded = loading.load(inventory)
+    hosts = select(loaded, parse(limit))
+    check_count(hosts, expect)
+    catalogue = Catalogue.load()
+    ready = load_playbook(playbook, given_params(param), catalogue, search=search or ())
+    pages = _pages(html, tuple(dict.fromkeys(host.client for host in hosts)))
+    order = Order(
+        run=unused_run_id(
+            state, [client.name for client in loaded.clients], datetime.now(UTC), lambda: secrets.token_hex(2)
+        ),
+        playbook=ready,
+        judgement=Judgement(catalogue, _today()),
+        hosts=hosts,
+        inventory_source=loaded.source,
+        inventory_digest=loaded.digest,
+        selection=_recorded(limit, loaded),
+        parallel=parallel or ready.playbook.strategy.parallel,
+        host_seconds=timeout,
+        run_seconds=run_timeout,
+        overrides=("--allow-cleartext",) if allow_cleartext else (),
+    )
+    connect = _connect(ready, timeout, connect_timeout, allow_cleartext=allow_cleartext)
+    if allow_cleartext:
+        typer.echo(
+            "exrun: warning: --allow-cleartext: over http, whoever is on the network can read and change what is said. "
+            "This is recorded.",
+            err=True,
+        )
+    run = _run(order, connect, state)
+    _print(run, form, pages)
+    raise typer.Exit(_status(run))
+
+
+def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
+    """Everything that touches the world: credentials, journals, servers."""
+    redactors = {client: Redactor() for client in order.clients}
+    store = RedactedSecrets(system_stores(os.environ), Redactor())
+    credentials = resolve_credentials(order, store, redactors)
+    clock = Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic)
+    journals = open_journals(order, state, redactors, actor=_actor(), clock=clock)
+    stop = Stop()
+    typer.echo(
+        f"exrun: {opening(order.run, len(order.hosts), len(order.clients), visible(order.playbook.playbook.name))}",
+        err=True,
+    )
+    with (
+        interruptible(stop),
+        shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
+    ):
+        return audit_fleet(
+            order,
+            connect=connect,
+            credentials=credentials,
+            journals=journals,
+            monotonic=time.monotonic,
+            stop=stop,
+            listener=progress,
+        )
+
+
+def _connect(ready: ReadyPlaybook, host: float, connect: float, *, allow_cleartext: bool) -> Connect:
+    """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
+    connector = Connector(
+        Gate.of(scripts_of(ready)),
+        deadlines=Deadlines(host=host, connect=connect, per_script=script_seconds(ready)),
+        allow_cleartext=allow_cleartext,
+        repeatable=True,
+    )
+    return connector.transport
+
+
+def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
+    print_report(run.audit, form)
+    for client, page in pages.items():
+        write_file(page, HtmlReport().render(of_client(run.audit, client)))
+        typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
+    if run.why is not None:
+        said = "; not every server was audited" if _left_out(run.audit) else ""
+        typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(run.why.next)}", err=True)
+
+
+def _left_out(audit: FleetAudit) -> bool:
+    return any(not row.steps for row in audit.hosts)
+
+
+def _status(run: FleetRun) -> Status:
+    match run.ending:
+        case Ending.INTERRUPTED:
+            return Status.INTERRUPTED
+        case Ending.JOURNAL:
+            return Status.JOURNAL
+        case Ending.COMPLETE | Ending.DEADLINE:
+            return Status(exit_status(run.audit.hosts))
+
+
+def _recorded(limit: str, loaded: Inventory) -> str | None:
+    """The selection as a journal may hold it: with several clients, it may name what is not that client's."""
+    return limit if len(loaded.clients) == 1 else None
+
+
+def _pages(html: Path | None, clients: tuple[str, ...]) -> dict[str, Path]:
+    """Where each client's report goes; checked before anything is sent."""
+    if html is None:
+        return {}
+    if not html.parent.is_dir():
+        raise UsageError(f"--html {html}: there is no folder {html.parent}", "Make it, or name another file.")
+    if html.is_dir():
+        raise UsageError(f"--html {html}: this is a folder", "Name a file in it.")
+    if len(clients) == 1:
+        return {clients[0]: html}
+    return {client: html.with_name(f"{html.stem}.{directory_name(client)}{html.suffix}") for client in clients}
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _actor() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = "unknown"
+    return f"{user}@{platform.node() or 'unknown'}"

@@ -1,0 +1,211 @@
+"""`exrun inventory`: what is in an inventory, whether it is in order, and how to make one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from inventory import loading
+from inventory.errors import Problem, SourceError
+from inventory.model import Host
+from inventory.selection import check_count, parse, select
+from inventory.sources.csv import ExchangeCsvSource
+from inventory.sources.document import Settings
+from inventory.sources.native_writing import native_text
+from runner.cli.options import ALL_HOSTS, ExpectOption, Format, FormatOption, InventoryOption
+from runner.cli.output import UsageError, coloured, width, write_file
+from runner.cli.status import Status
+from runner.reports.wording import counted
+from runner.terminal import visible
+
+group = typer.Typer(help="Check, list and import the servers to work with. Connects to nothing.")
+
+
+@group.command("check")
+def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT) -> None:
+    """Say everything that is wrong with an inventory: file:line:column, where in the document, what to write.
+
+    \b
+    Exit status: 0 it is in order, 2 it is not.
+
+    \b
+    Examples:
+      exrun inventory check -i inventory.yml
+      exrun inventory check -i inventory.yml --format json
+    """
+    try:
+        loaded = loading.load(inventory)
+    except SourceError as error:
+        if form is not Format.JSON:
+            raise
+        problems = [_problem(problem) for problem in error.problems]
+        _json({"schema": "exrun.inventory-check/1", "valid": False, "clients": 0, "hosts": 0, "problems": problems})
+        raise typer.Exit(Status.USAGE) from None
+    clients, hosts = len(loaded.clients), len(loaded.hosts)
+    if form is Format.JSON:
+        _json({"schema": "exrun.inventory-check/1", "valid": True, "clients": clients, "hosts": hosts, "problems": []})
+    else:
+        total = f"{counted(clients, 'client')}, {counted(hosts, 'server')}"
+        typer.echo(f"{visible(str(inventory))}: {total}; nothing is wrong")
+
+
+@group.command("list")
+def inventory_list(
+    inventory: InventoryOption,
+    selection: Annotated[
+        str, typer.Argument(envvar="EXRUN_LIMIT", help="Which servers, such as group:dag1 and not site=HQ.")
+    ] = ALL_HOSTS,
+    expect: ExpectOption = None,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """List the servers that a selection selects, with the settings that hold for each and where each is written.
+
+    \b
+    A selection: names, globs (EX*), client/name, group:NAME, client:NAME, label=value, and, or, not, ( ).
+    Exit status: 0; 2 where the inventory or the selection is wrong, nothing fits, or --expect differs.
+
+    \b
+    Examples:
+      exrun inventory list -i inventory.yml
+      exrun inventory list -i inventory.yml "client:alpha and not role=edge" --expect 4
+      exrun inventory list -i inventory.yml "group:dag*" --format json
+    """
+    hosts = select(loading.load(inventory), parse(selection))
+    check_count(hosts, expect)
+    if form is Format.JSON:
+        _json({"schema": "exrun.inventory-list/1", "hosts": [_host(host) for host in hosts]})
+        return
+    _print_table(hosts)
+    typer.echo(counted(len(hosts), "server"))
+
+
+@group.command("import")
+def inventory_import(
+    file: Annotated[
+        Path, typer.Argument(envvar="EXRUN_IMPORT", help="CSV, as Get-ExchangeServer | Export-Csv writes it.")
+    ],
+    client: Annotated[str, typer.Option("--client", envvar="EXRUN_CLIENT", help="Whose servers these are.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="File to write; standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", envvar="EXRUN_FORCE", help="Replace the file if it is there.")] = (
+        False
+    ),
+    user: Annotated[
+        str | None, typer.Option("--user", envvar="EXRUN_USER", help="DOMAIN\\name or name@domain.")
+    ] = None,
+    credential: Annotated[
+        str | None,
+        typer.Option(
+            "--credential", envvar="EXRUN_CREDENTIAL", help="Where the password is: env:NAME, keyring:..., command:..."
+        ),
+    ] = None,
+    scheme: Annotated[str | None, typer.Option("--scheme", envvar="EXRUN_SCHEME", help="http or https.")] = None,
+    authentication: Annotated[
+        str | None,
+        typer.Option(
+            "--authentication", envvar="EXRUN_AUTHENTICATION", help="negotiate, kerberos, ntlm or certificate."
+        ),
+    ] = None,
+    port: Annotated[str | None, typer.Option("--port", envvar="EXRUN_PORT", help="WinRM's port.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option("--ca-file", envvar="EXRUN_CA_FILE", help="PEM file of the issuing authority.")
+    ] = None,
+) -> None:
+    """Make a native inventory of the servers in a CSV file. A file that is there is not overwritten without --force.
+
+    \b
+    On an Exchange server: Get-ExchangeServer | Export-Csv -NoTypeInformation servers.csv
+    Exit status: 0; 2 where something is wrong, and then nothing is written.
+
+    \b
+    Examples:
+      exrun inventory import servers.csv --client alpha
+      exrun inventory import servers.csv --client alpha --user "ALPHA\\ops" --credential env:ALPHA_PW -o inventory.yml
+    """
+    given = {
+        "user": user,
+        "credential": credential,
+        "scheme": scheme,
+        "authentication": authentication,
+        "port": port,
+        "ca_file": ca_file,
+    }
+    settings = _settings({name: text for name, text in given.items() if text is not None})
+    text = native_text(ExchangeCsvSource(client, settings).load(file))
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists() and not force:
+        raise UsageError(f"{output} is there already", "Name another file, or give --force to replace it.")
+    write_file(output, text)
+    typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
+
+
+def _settings(given: dict[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        what = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{option}: {what}", "Correct it and run it again.") from None
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    at = problem.location
+    return {
+        "file": at.file,
+        "line": at.line,
+        "column": at.column,
+        "path": at.path,
+        "what": problem.what,
+        "advice": problem.advice,
+    }
+
+
+def _host(host: Host) -> dict[str, object]:
+    files = {"ca_file": host.ca_file, "certificate": host.certificate, "certificate_key": host.certificate_key}
+    return {
+        "client": host.client,
+        "name": host.name,
+        "address": host.address,
+        "port": host.port,
+        "scheme": host.scheme.value,
+        "authentication": host.authentication.value,
+        "user": host.user,
+        "credential": None if host.credential is None else str(host.credential),
+        **{name: None if path is None else str(path) for name, path in files.items()},
+        "labels": dict(host.labels),
+        "groups": sorted(host.groups),
+        "origin": {"file": host.origin.file, "line": host.origin.line, "column": host.origin.column},
+    }
+
+
+def _print_table(hosts: tuple[Host, ...]) -> None:
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("SERVER", "ADDRESS", "HOW", "ACCOUNT", "LABELS", "GROUPS", "WRITTEN IN"):
+        table.add_column(heading, overflow="fold")
+    for host in hosts:
+        cells = (
+            host.key,
+            f"{host.address}:{host.port}",
+            f"{host.scheme}, {host.authentication}",
+            " ".join(part for part in (host.user, f"({host.credential})" if host.credential else None) if part) or "-",
+            ", ".join(f"{label}={text}" for label, text in host.labels.items()) or "-",
+            ", ".join(sorted(host.groups)) or "-",
+            f"{Path(host.origin.file).name}:{host.origin.line}",
+        )
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    Console(width=width(), no_color=not coloured(), markup=False, emoji=False, highlight=False).print(table)
+
+
+def _json(members: dict[str, object]) -> None:
+    typer.echo(json.dumps(members, indent=2, ensure_ascii=True))

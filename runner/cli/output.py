@@ -1,0 +1,71 @@
+"""Where results go: standard output for people or programs, or a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import typer
+
+from runner.audit import FleetAudit
+from runner.cli.options import Format
+from runner.reports.json import JsonReport
+from runner.reports.table import TableReport
+
+DEBUG = "EXRUN_DEBUG"
+_NARROW, _PIPED = 80, 160  # columns: the least that a table is laid out for, and those of a pipe
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done as it was written; nothing was sent. `next` says what to write instead."""
+
+    def __init__(self, what: str, next: str) -> None:  # noqa: A002
+        super().__init__(what)
+        self.what = what
+        self.next = next
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return "--debug" in sys.argv or bool(os.environ.get(DEBUG))
+
+
+def coloured() -> bool:
+    """Whether standard output takes colours: a terminal, and nobody said NO_COLOR (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal, or of COLUMNS; a pipe has no width, and gets enough for a table."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return max(_NARROW, shutil.get_terminal_size().columns)
+    return _PIPED
+
+
+def print_report(audit: FleetAudit, form: Format) -> None:
+    """An audit on standard output."""
+    match form:
+        case Format.JSON:
+            text = JsonReport().render(audit)
+        case Format.TEXT:
+            text = TableReport(width=width(), colour=coloured()).render(audit)
+    typer.echo(text, nl=False)
+
+
+def write_file(path: Path, text: str) -> None:
+    """A file of ours, whole or not at all, replacing what stood there.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_text(text, encoding="utf-8", newline="\n")
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror or type(error).__name__}", "Name another file."
+        ) from None

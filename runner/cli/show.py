@@ -1,0 +1,72 @@
+"""`exrun show`: what a run did, from its journals alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import STATE, ClientOption, Format, FormatOption, RunArgument, StateOption
+from runner.cli.output import UsageError
+from runner.cli.status import Status
+from runner.journal.chain import Broken
+from runner.reports.record import RunDocument, document, json_text, lines
+from runner.runs import ClientRun, find_run, read_run
+from runner.terminal import visible
+
+
+def show(
+    run: RunArgument,
+    client: ClientOption = None,
+    host: Annotated[
+        list[str] | None, typer.Option("--host", envvar="EXRUN_HOST", help="Only this server. Repeatable.")
+    ] = None,
+    scripts: Annotated[bool, typer.Option("--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")] = False,
+    form: FormatOption = Format.TEXT,
+    state: StateOption = STATE,
+) -> None:
+    """Show what a run did: per server and step what was sent, answered and judged, with the evidence.
+
+    \b
+    Works from the journals alone; connects to nothing. Exit status: 0; 2 where there is no such run;
+    6 where a journal does not verify, and then what is shown is what stands before the first wrong line.
+
+    \b
+    Examples:
+      exrun show last
+      exrun show 2026-11-24t15 --client alpha --host EX1
+      exrun show last --scripts
+      exrun show last --format json
+    """
+    parts = read_run(find_run(state, run), client)
+    wanted = None if not host else frozenset(name.casefold() for name in host)
+    found = document(parts, texts=scripts, hosts=wanted)
+    if wanted is not None:
+        _check_hosts(wanted, found)
+    if form is Format.JSON:
+        typer.echo(json_text(found), nl=False)
+    else:
+        for line in lines(found):
+            typer.echo(line)
+    raise typer.Exit(warn_of_broken(parts))
+
+
+def _check_hosts(wanted: frozenset[str], found: RunDocument) -> None:
+    known = {each.name.casefold() for part in found.clients for each in part.hosts}
+    missing = sorted(wanted - known)
+    if missing:
+        raise UsageError(f"--host: the run has no server {', '.join(missing)}", "See exrun show without --host.")
+
+
+def warn_of_broken(parts: tuple[ClientRun, ...]) -> Status:
+    """Says on standard error which journals are not as they were written; the status for it."""
+    status = Status.WELL
+    for part in parts:
+        if isinstance(part.verified, Broken):
+            status = Status.JOURNAL
+            typer.echo(
+                f"exrun: {visible(str(part.journal))}:{part.verified.line}: the journal does not verify: "
+                f"{visible(part.verified.why)}. Nothing from that line on is used; see exrun journal verify.",
+                err=True,
+            )
+    return status

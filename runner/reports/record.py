@@ -1,0 +1,289 @@
+"""What a run did, from its journals: which script ran where, what was answered and what was judged.
+
+For the person who has to answer for the run, so all of it is here: evidence, facts and, when asked for, the texts. Its
+JSON Schema is published in docs/reference/schemas/run.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from playbooks.findings import Coverage, Severity, Verdict
+from runner.audit import HostAudit, Outcome, worst_first
+from runner.journal.chain import Verified
+from runner.journal.record import Json
+from runner.journal.state import Answered, HostProgress, RunPhase, RunState
+from runner.replay import client_rows
+from runner.reports.wording import counted
+from runner.runs import ClientRun
+from runner.terminal import visible
+
+SCHEMA: Literal["exrun.run/1"] = "exrun.run/1"
+LIMIT = 2000  # characters of one text on a terminal
+SHORT_HASH = 12
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Member(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScriptMember(_Member):
+    """One script that the run could send."""
+
+    sha256: Sha256
+    steps: list[str]
+    text: str | None = Field(description="only with --scripts")
+
+
+class FindingMember(_Member):
+    """One thing that somebody should know or do."""
+
+    id: str
+    severity: Severity
+    title: str
+    evidence: list[str] = Field(description="what was seen; text of the server, never to be trusted")
+    next: str
+
+
+class StepMember(_Member):
+    """One step on one server."""
+
+    step: str
+    action: str
+    verdict: Verdict
+    summary: str
+    coverage: Coverage
+    script: Sha256 | None = Field(description="what was sent for this step; null where nothing was, or another step's")
+    sent_at: datetime | None = Field(description="UTC; when intent or answer was recorded last")
+    answer: dict[str, Any] | None = Field(description="data of script-answered; null where nobody knows whether it ran")
+    facts: dict[str, Any] = Field(description='each {"value": ...} or {"unknown": why}')
+    findings: list[FindingMember]
+
+
+class HostMember(_Member):
+    """One server."""
+
+    name: str
+    outcome: Outcome
+    verdict: Verdict
+    product: str
+    why: str
+    next: str
+    started_at: datetime | None = Field(description="UTC; null where the run never came to it")
+    requests: int
+    seconds: float
+    steps: list[StepMember]
+
+
+class ClientMember(_Member):
+    """One client's part of the run."""
+
+    client: str
+    journal: str = Field(description="path of its journal")
+    verified: bool = Field(description="whether the journal is as it was written; if not, see exrun journal verify")
+    phase: RunPhase
+    started_at: datetime
+    last_at: datetime
+    started: dict[str, Any] = Field(description="data of run-started: versions, digests, steps and hosts")
+    ended: dict[str, Any] | None = Field(description="data of run-ended or run-interrupted")
+    overrides: list[dict[str, Any]]
+    scripts: list[ScriptMember]
+    hosts: list[HostMember] = Field(description="worst first")
+
+
+class RunDocument(_Member):
+    """The result of `exrun show --format json`. A member is only ever added within one number of `schema`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    schema_: Literal["exrun.run/1"] = Field(alias="schema")
+    run: str
+    clients: list[ClientMember]
+
+
+def document(parts: Sequence[ClientRun], *, texts: bool, hosts: frozenset[str] | None = None) -> RunDocument:
+    """A run as the published schema has it.
+
+    Args:
+        texts: whether the scripts' texts are wanted.
+        hosts: only these, by name in lower case; None for all.
+    """
+    return RunDocument(schema=SCHEMA, run=parts[0].state.run, clients=[_client(part, texts, hosts) for part in parts])
+
+
+def json_text(found: RunDocument) -> str:
+    """One object, indented, ASCII only."""
+    return json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=True) + "\n"
+
+
+def schema_text() -> str:
+    """The schema as docs/reference/schemas/run.json has it."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RunDocument.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def lines(found: RunDocument) -> Iterator[str]:
+    """The same for people at a terminal."""
+    for number, part in enumerate(found.clients):
+        if number:
+            yield ""
+        yield from _client_lines(found.run, part)
+
+
+def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None) -> ClientMember:
+    state = part.state
+    rows = [row for row in worst_first(client_rows(state)) if hosts is None or row.name.casefold() in hosts]
+    return ClientMember(
+        client=state.client,
+        journal=str(part.journal),
+        verified=isinstance(part.verified, Verified),
+        phase=state.phase,
+        started_at=state.started_at,
+        last_at=state.last_at,
+        started=dict(state.started),
+        ended=None if state.ended is None else dict(state.ended),
+        overrides=[dict(override) for override in state.overrides],
+        scripts=[_script(digest, data, texts) for digest, data in state.script_texts.items()],
+        hosts=[_host(row, state) for row in rows],
+    )
+
+
+def _script(digest: str, data: Mapping[str, Json], texts: bool) -> ScriptMember:
+    steps, text = data.get("steps"), data.get("text")
+    return ScriptMember(
+        sha256=digest,
+        steps=[str(step) for step in steps] if isinstance(steps, list) else [],
+        text=_text(text) if texts and isinstance(text, str) else None,
+    )
+
+
+def _host(row: HostAudit, state: RunState) -> HostMember:
+    progress = state.hosts.get(row.name)
+    return HostMember(
+        name=row.name,
+        outcome=row.outcome,
+        verdict=row.verdict,
+        product=_text(row.product),
+        why=_text(row.why),
+        next=_text(row.next),
+        started_at=None if progress is None else progress.started_at,
+        requests=row.requests,
+        seconds=row.seconds,
+        steps=list(_steps(row, progress)),
+    )
+
+
+def _steps(row: HostAudit, progress: HostProgress | None) -> Iterator[StepMember]:
+    for audit in row.steps:
+        script = None if progress is None else progress.scripts.get(audit.step)
+        assessed = None if progress is None else progress.assessments.get(audit.step)
+        facts = None if assessed is None else assessed.data.get("facts")
+        yield StepMember(
+            step=audit.step,
+            action=audit.action,
+            verdict=audit.assessment.verdict,
+            summary=_text(audit.assessment.summary),
+            coverage=audit.assessment.coverage,
+            script=None if script is None else script.script_hash,
+            sent_at=None if script is None else script.at,
+            answer=_plain(script.data) if isinstance(script, Answered) else None,
+            facts=_plain(facts) if isinstance(facts, Mapping) else {},
+            findings=[
+                FindingMember(
+                    id=finding.id,
+                    severity=finding.severity,
+                    title=_text(finding.title),
+                    evidence=[_text(line) for line in finding.evidence],
+                    next=_text(finding.next),
+                )
+                for finding in audit.assessment.findings
+            ],
+        )
+
+
+def _plain(data: Mapping[str, Json]) -> dict[str, Any]:
+    return {_text(key): _json(value) for key, value in data.items()}
+
+
+def _json(value: Json) -> Any:
+    match value:
+        case str():
+            return _text(value)
+        case Mapping():
+            return _plain(value)
+        case list() | tuple():
+            return [_json(member) for member in value]
+        case _:
+            return value
+
+
+def _text(tainted: str) -> str:
+    # PSRP can carry half a surrogate pair, which neither UTF-8 nor strict JSON readers take.
+    return tainted.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
+    playbook, catalogue = part.started.get("playbook"), part.started.get("catalogue")
+    name = playbook.get("name", "?") if isinstance(playbook, dict) else "?"
+    as_of = catalogue.get("as_of", "?") if isinstance(catalogue, dict) else "?"
+    yield f"run {_shown(run)}, client {_shown(part.client)}: {_shown(name)} on {counted(len(part.hosts), 'server')}"
+    yield f"  {_how(part)}"
+    yield f"  by exrun {_shown(part.started.get('exrun', '?'))}, catalogue as of {_shown(as_of)}"
+    yield f"  journal {_shown(part.journal)}{'' if part.verified else ' DOES NOT VERIFY'}"
+    for override in part.overrides:
+        yield f"  override {_shown(override.get('option', '?'))}"
+    for host in part.hosts:
+        yield ""
+        yield from _host_lines(host)
+    if part.scripts:
+        yield ""
+        yield "scripts that this run could send"
+        for script in part.scripts:
+            yield f"  {script.sha256}  {_shown(', '.join(script.steps))}"
+            if script.text is not None:
+                yield from (f"    | {_shown(line, None)}" for line in script.text.splitlines())
+                yield ""
+
+
+def _how(part: ClientMember) -> str:
+    begun = f"started {part.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    match part.phase:
+        case RunPhase.ENDED:
+            return f"{begun}, ended {part.last_at:%H:%M:%S}"
+        case RunPhase.INTERRUPTED:
+            why = part.ended.get("message", "interrupted") if part.ended else "interrupted"
+            return f"{begun}, not finished: {_shown(why)}"
+        case RunPhase.RUNNING:
+            return f"{begun}, last heard of {part.last_at:%H:%M:%S}: still running, or killed"
+
+
+def _host_lines(host: HostMember) -> Iterator[str]:
+    product = f"  {_shown(host.product)}" if host.product else ""
+    yield f"{_shown(host.name)}  {host.verdict}{product}"
+    yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
+    if not host.steps:
+        yield f"  why: {_shown(host.why)}"
+        yield f"  next: {_shown(host.next)}"
+    for step in host.steps:
+        sent = f"script {step.script[:SHORT_HASH]}" if step.script else "nothing sent for it"
+        answered = f", {step.answer.get('outcome', '?')}" if step.answer else ", no answer" if step.script else ""
+        yield f"  {_shown(step.step)} ({_shown(step.action)}): {step.verdict}, {step.coverage}; {sent}{answered}"
+        yield f"    {_shown(step.summary)}"
+        for finding in step.findings:
+            yield f"    [{finding.severity}] {_shown(finding.title)}"
+            yield from (f"      {_shown(line)}" for line in finding.evidence)
+            if finding.next:
+                yield f"      next: {_shown(finding.next)}"
+
+
+def _shown(tainted: object, limit: int | None = LIMIT) -> str:
+    return visible(str(tainted), limit)

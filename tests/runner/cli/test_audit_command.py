@@ -1,0 +1,286 @@
+"""`exrun audit`, from the command line to its exit status, over servers that are scripted."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from playbooks.findings import Verdict
+from runner.cli.main import app
+from runner.cli.progress import found_text, in_work_text
+from runner.cli.status import Status
+from runner.journal.writer import SystemDisk
+from runner.reports.json import AuditDocument
+from runner.transport.failures import Cause, failure
+from runner.transport.interface import Script, ScriptResult
+from tests.runner.cli.conftest import CommandLine, protocol
+from tests.runner.fleets import ScriptedTransport, lost
+
+REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "command-line.md"
+
+
+def test_results_go_to_standard_output_and_the_rest_to_standard_error(exrun: CommandLine) -> None:
+    status, out, err = exrun.audit()
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "SERVER", "alpha/EX1", "alpha/EX2", "beta/MBX1", "3", "catalogue", "run",
+    ]  # fmt: skip
+    assert err == f"exrun: run {exrun.runs[0]}: auditing 3 servers of 2 clients with smb; nothing is changed\n"
+    assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("transports", "expected"),
+    [
+        ({}, 0),
+        ({"alpha/EX1": ScriptedTransport(otherwise=protocol(enabled=True))}, 1),
+        ({"alpha/EX1": ScriptedTransport(unopenable=failure(Cause.REFUSED, "refused"))}, 3),
+        (
+            {
+                "alpha/EX1": ScriptedTransport(otherwise=protocol(enabled=True)),
+                "beta/MBX1": ScriptedTransport(otherwise=lost()),
+            },
+            3,
+        ),
+    ],
+)
+def test_the_exit_status_is_the_highest_that_applies(
+    exrun: CommandLine, transports: dict[str, ScriptedTransport], expected: int
+) -> None:
+    exrun.transports.update(transports)
+    status, out, _ = exrun.audit()
+    assert status == expected
+    assert len([line for line in out.splitlines() if line.startswith(("alpha/", "beta/"))]) == 3
+
+
+def test_json_is_one_object_of_the_published_schema(exrun: CommandLine) -> None:
+    exrun.transports["alpha/EX2"] = ScriptedTransport(otherwise=protocol(True, "\x1b[2J\ud800"))
+    status, out, _ = exrun.audit("--format", "json")
+    read = AuditDocument.model_validate_json(out)
+    assert status == 1
+    assert out.isascii()
+    assert [(host.client, host.name) for host in read.hosts] == [("alpha", "EX2"), ("alpha", "EX1"), ("beta", "MBX1")]
+    assert read.run == exrun.runs[0]
+
+
+def test_a_selection_limits_what_is_connected_to(exrun: CommandLine) -> None:
+    status, out, _ = exrun.audit("--limit", "site=HQ", "--expect", "1")
+    assert status == 0
+    assert list(exrun.transports) == ["alpha/EX1"]
+    assert "1 server: 1 ok" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["audit", "./smb.yml"], "Missing option '-i'"),
+        (["audit", "-i", "nowhere.yml"], "nowhere.yml:1:1: cannot be read"),
+        (["audit", "-i", "inventory.yml", "--limit", "EX9 or client:nobody"], "no host is called `EX9`"),
+        (["audit", "-i", "inventory.yml", "--limit", "EX9 or client:nobody"], "no client is called `nobody`"),
+        (["audit", "-i", "inventory.yml", "--limit", "(EX1"], "selection, column 5: a `(` has no `)`"),
+        (["audit", "-i", "inventory.yml", "--expect", "12"], "3 hosts are selected, but --expect says 12"),
+        (["audit", "-i", "inventory.yml", "nope"], "nope: there is no such playbook"),
+        (["audit", "-i", "inventory.yml", "./smb.yml", "--param", "colour=red"], "colour"),
+        (["audit", "-i", "inventory.yml", "--parallel", "0"], "Invalid value for '--parallel'"),
+        (["audit", "-i", "inventory.yml", "--timeout", "soon"], "Invalid value for '--timeout'"),
+        (["audit", "-i", "inventory.yml", "./smb.yml", "--html", "no/where.html"], "there is no folder no"),
+        (["audit", "-i", "inventory.yml", "./smb.yml", "--html", "."], "this is a folder"),
+        (["show", "last"], "there are no runs in .exrun"),
+        (["report", "last"], "there are no runs in .exrun"),
+        (["inventory", "list", "-i", "inventory.yml", "nope"], "no host is called `nope`"),
+        (["inventory", "import", "nowhere.csv", "--client", "alpha"], "nowhere.csv:1:1: cannot be read"),
+        (["inventory", "import", "x.csv", "--client", "a", "--credential", "hunter2"], "--credential: is not a ref"),
+        (["inventory", "import", "x.csv", "--client", "a", "--port", "99999"], "--port: is not a port"),
+    ],
+)
+def test_wrong_input_exits_2_says_what_and_where_and_sends_nothing(
+    exrun: CommandLine, arguments: list[str], said: str
+) -> None:
+    status, out, err = exrun(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+    assert "hunter2" not in err
+    assert exrun.transports == {}
+    assert exrun.runs == []
+
+
+def test_every_problem_of_an_inventory_is_said_at_once(exrun: CommandLine) -> None:
+    (exrun.folder / "inventory.yml").write_text(
+        "exrun: inventory/1\nclients:\n  alpha:\n    hosts:\n      EX1: {prot: 1}\n      EX2: {port: x}\n"
+    )
+    status, _, err = exrun.audit()
+    assert status == 2
+    assert [line.partition(" ")[0] for line in err.splitlines()[:2]] == ["inventory.yml:5:13:", "inventory.yml:6:19:"]
+
+
+def test_each_client_gets_an_html_report_of_its_own(exrun: CommandLine) -> None:
+    status, _, err = exrun.audit("--html", "audit.html")
+    assert status == 0
+    assert "exrun: wrote audit.alpha.html\nexrun: wrote audit.beta.html\n" in err
+    for mine, other in (("alpha", "beta"), ("beta", "alpha")):
+        page = (exrun.folder / f"audit.{mine}.html").read_text(encoding="utf-8")
+        assert {"alpha": "EX1", "beta": "MBX1"}[mine] in page
+        assert {"alpha": "EX1", "beta": "MBX1"}[other] not in page
+        assert other not in page
+    assert exrun.audit("--html", "audit.html", "--limit", "client:alpha")[0] == 0
+    assert (exrun.folder / "audit.html").exists()
+
+
+def test_cleartext_is_warned_of_and_recorded_in_every_journal(exrun: CommandLine) -> None:
+    _, _, err = exrun.audit("--allow-cleartext")
+    assert exrun.cleartext == [True]
+    assert "exrun: warning: --allow-cleartext:" in err
+    for client in ("alpha", "beta"):
+        journal = next(exrun.folder.glob(f".exrun/{client}/runs/*/journal.jsonl")).read_text()
+        assert '"event":"override"' in journal
+        assert '"option":"--allow-cleartext"' in journal
+
+
+def test_a_selection_is_recorded_only_where_it_cannot_name_another_client(exrun: CommandLine) -> None:
+    exrun.audit("--limit", "client:alpha and not client:beta")
+    journal = next(exrun.folder.glob(".exrun/alpha/runs/*/journal.jsonl"))
+    assert "beta" not in journal.read_text()
+    (exrun.folder / "inventory.yml").write_text(
+        "exrun: inventory/1\nclients:\n  solo:\n    hosts:\n      EX1:\n      EX2:\n"
+    )
+    exrun.audit("--limit", "EX1 or EX2")
+    journal = next(exrun.folder.glob(".exrun/solo/runs/*/journal.jsonl"))
+    assert '"selection":"EX1 or EX2"' in journal.read_text()
+
+
+def test_when_the_journal_cannot_be_made_the_status_is_6_and_nothing_is_sent(exrun: CommandLine) -> None:
+    (exrun.folder / ".exrun").write_text("a file where a directory belongs")
+    status, out, err = exrun.audit()
+    assert (status, out) == (6, "")
+    assert "the journal cannot be written" in err
+    assert exrun.transports == {}
+
+
+def test_when_the_disk_fills_up_the_status_is_6_and_what_was_learnt_is_shown(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: SystemDisk, descriptor: int, data: bytes) -> int:
+        if b'"script-answered"' in data:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.write(descriptor, data)
+
+    monkeypatch.setattr(SystemDisk, "write", full)
+    status, out, err = exrun.audit("--parallel", "1")
+    assert status == 6
+    assert "3 servers:" in out
+    assert "a journal of this run cannot be written; not every server was audited" in err
+    assert list(exrun.transports) == ["alpha/EX1"]
+
+
+class Interrupting(ScriptedTransport):
+    """Presses Ctrl-C while the server hangs."""
+
+    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert self.cancelled.wait(30)
+        return tuple(lost(Cause.INTERRUPTED)(script) for script in scripts)
+
+
+def test_ctrl_c_exits_130_with_a_row_for_every_server_and_gives_the_signal_back(exrun: CommandLine) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    hanging = Interrupting()
+    exrun.transports["alpha/EX2"] = hanging
+    status, out, err = exrun.audit("--parallel", "1")
+    assert status == 130
+    assert out.splitlines()[-3].startswith("3 servers:")
+    assert "alpha/EX1" in out
+    assert "the run was interrupted; letting go of the servers in work, at most 5 s. Once more ends at once." in err
+    assert hanging.closed == 1
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "not finished: the run was interrupted" in exrun("show", "last")[1]
+
+
+def test_the_time_limit_of_the_run_is_said_and_exits_3(exrun: CommandLine) -> None:
+    class Slow(ScriptedTransport):
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            assert self.cancelled.wait(30)
+            return tuple(lost(Cause.INTERRUPTED)(script) for script in scripts)
+
+    exrun.transports["alpha/EX1"] = Slow()
+    status, out, err = exrun.audit("--parallel", "1", "--run-timeout", "1")
+    assert status == 3
+    assert "3 servers:" in out
+    assert "the run's time limit of 1 s was reached; not every server was audited. Raise --run-timeout" in err
+
+
+def test_a_password_comes_from_the_environment_and_is_in_nothing_that_is_written(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = "C0rrect-horse#battery"
+    monkeypatch.setenv("ALPHA_PW", password)
+    (exrun.folder / "inventory.yml").write_text(
+        "exrun: inventory/1\nclients:\n  alpha:\n    authentication: ntlm\n    user: ALPHA\\ops\n"
+        "    credential: env:ALPHA_PW\n    hosts:\n      EX1:\n      EX2: {credential: 'env:MISSING'}\n"
+    )
+    exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True, password))
+    status, out, err = exrun.audit("--html", "audit.html")
+    assert status == 3
+    secret = exrun.secrets["alpha/EX1"]
+    assert secret is not None
+    assert secret.reveal() == password
+    assert "the environment variable MISSING is not set" in out
+    written = [path.read_text(errors="replace") for path in exrun.folder.rglob("*") if path.is_file()]
+    assert [text for text in [out, err, *written] if password in text] == []
+
+
+def test_options_come_from_variables_too(exrun: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "INVENTORY": "inventory.yml", "PLAYBOOK": "./smb.yml", "LIMIT": "EX1", "EXPECT": "1", "FORMAT": "json",
+        "STATE": "runs", "PARALLEL": "2", "TIMEOUT": "20", "ALLOW_CLEARTEXT": "1", "HTML": "page.html",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"EXRUN_{name}", value)
+    status, out, _ = exrun("audit")
+    assert status == 0
+    assert len(json.loads(out)["hosts"]) == 1
+    assert (exrun.folder / "page.html").exists()
+    assert (exrun.folder / "runs" / "alpha").is_dir()
+    assert exrun.cleartext == [True]
+
+
+COMMANDS = ["audit", "show", "report", "inventory check", "inventory list", "inventory import", "journal verify"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_and_a_variable_for_every_option_and_the_reference_has_them_too(
+    command: str,
+) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
+    assert "Examples:" in shown
+    assert f"  exrun {command} " in shown
+    assert "Exit status:" in shown
+    page = REFERENCE.read_text(encoding="utf-8")
+    assert f"## exrun {command}" in page
+    section = page.partition(f"## exrun {command}")[2].partition("\n## ")[0]
+    options = [line.split()[0].rstrip(",") for line in shown.splitlines() if line.startswith("  -")]
+    for option in options:
+        if option != "-h":
+            assert option in section, option
+    described = " ".join(shown.partition("Options:")[2].split())
+    assert described.count("env var: EXRUN_") == len(options) - 1
+
+
+def test_the_reference_names_every_exit_status() -> None:
+    page = REFERENCE.read_text(encoding="utf-8")
+    assert [status for status in Status if f"| {status.value} |" not in page] == []
+
+
+def test_the_progress_line_says_what_wants_doing_worst_first() -> None:
+    assert found_text({Verdict.OK: 4, Verdict.UNREACHABLE: 1, Verdict.VULNERABLE: 3}) == "3 vulnerable, 1 unreachable"
+    assert found_text({Verdict.OK: 4}) == ""
+    assert in_work_text(dict.fromkeys(["a/1", "b/\x1b[2J", "c/3", "d/4", "e/5"])) == (
+        "in work: a/1, b/<U+001B>[2J, c/3 and 2 more"
+    )
+    assert in_work_text({}) == ""

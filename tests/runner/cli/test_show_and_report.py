@@ -1,0 +1,134 @@
+"""`exrun show` and `exrun report`: from journals alone, never mixing clients, never from a journal that was altered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner.reports.json import AuditDocument
+from runner.reports.record import RunDocument, schema_text
+from runner.transport.failures import Cause, failure
+from tests.runner.cli.conftest import COLLECT, CommandLine, protocol
+from tests.runner.fleets import ScriptedTransport
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas"
+
+
+@pytest.fixture
+def audited(exrun: CommandLine) -> CommandLine:
+    """A run with a finding, a server without an answer, and one that is well; its servers are gone."""
+    exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True, "\x1b[2J<b>\ud800"))
+    exrun.transports["alpha/EX2"] = ScriptedTransport(unopenable=failure(Cause.REFUSED, "refused"))
+    assert exrun.audit()[0] == 3
+    for name in ("inventory.yml", "smb.yml"):
+        (exrun.folder / name).unlink()
+    shutil.rmtree(exrun.folder / "actions")
+    return exrun
+
+
+def test_show_says_what_was_sent_answered_and_judged_on_every_server(audited: CommandLine) -> None:
+    status, out, err = audited("show", "last")
+    assert (status, err) == (0, "")
+    for said in (
+        "client alpha: smb on 2 servers",
+        "EX1  attention",
+        "smb1 (test.smb1): attention, probed; script ",
+        ", completed",
+        "EX2  unreachable",
+        "why: refused: refused",
+        "client beta: smb on 1 server",
+        "MBX1  ok",
+    ):
+        assert said in out
+    assert "\x1b" not in out
+    assert "Set-StrictMode" not in out
+
+
+def test_show_gives_the_very_text_that_was_sent_when_asked(audited: CommandLine) -> None:
+    _, out, _ = audited("show", "last", "--scripts", "--client", "beta", "--format", "json")
+    read = RunDocument.model_validate_json(out)
+    assert [script.text for script in read.clients[0].scripts] == [COLLECT]
+    assert [part.client for part in read.clients] == ["beta"]
+    _, out, _ = audited("show", "last", "--scripts", "--client", "beta")
+    assert "    | $ErrorActionPreference = 'Stop'\n" in out
+
+
+def test_show_as_json_is_of_the_published_schema_and_holds_the_evidence(audited: CommandLine) -> None:
+    _, out, _ = audited("show", "last", "--host", "ex1", "--format", "json")
+    assert out.isascii()
+    read = RunDocument.model_validate_json(out)
+    [host] = [host for part in read.clients for host in part.hosts]
+    assert host.steps[0].answer is not None
+    assert host.steps[0].answer["output"] == [{"Kind": "Protocol", "Enabled": True, "Banner": "\x1b[2J<b>\ufffd"}]
+    assert host.steps[0].script == read.clients[0].scripts[0].sha256
+    assert (SCHEMAS / "run.json").read_text(encoding="utf-8") == schema_text()
+
+
+def test_a_server_that_the_run_did_not_have_is_an_error(audited: CommandLine) -> None:
+    status, _, err = audited("show", "last", "--host", "EX9")
+    assert status == 2
+    assert "the run has no server ex9" in err
+
+
+@pytest.mark.parametrize("form", ["text", "html", "json"])
+def test_a_report_holds_one_client_and_nothing_of_another(audited: CommandLine, form: str) -> None:
+    status, out, err = audited("report", "last", "-f", form)
+    assert (status, out) == (2, "")
+    assert "this run has 2 clients (alpha, beta), and a report holds one" in err
+    for mine, names, others in (("alpha", ["EX1", "EX2"], ["MBX1", "beta"]), ("beta", ["MBX1"], ["EX1", "alpha"])):
+        status, out, err = audited("report", "last", "-f", form, "--client", mine)
+        assert (status, err) == (0, "")
+        assert [name for name in names if name not in out] == []
+        assert [name for name in others if name in out] == []
+        assert "\x1b" not in out
+
+
+def test_a_report_is_what_the_audit_itself_said(exrun: CommandLine) -> None:
+    exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True))
+    _, said, _ = exrun.audit("--limit", "client:alpha", "--format", "json", "--html", "audit.html")
+    assert exrun("report", "last", "-f", "json")[1] == said
+    assert exrun("report", "last", "-f", "html", "-o", "again.html")[0] == 0
+    assert (exrun.folder / "again.html").read_bytes() == (exrun.folder / "audit.html").read_bytes()
+    assert [host.name for host in AuditDocument.model_validate_json(said).hosts] == ["EX1", "EX2"]
+
+
+def test_a_run_is_found_by_its_id_its_beginning_and_as_the_last(exrun: CommandLine) -> None:
+    exrun.audit("--limit", "EX1")
+    exrun.audit("--limit", "MBX1")
+    first, second = exrun.runs
+    assert "client alpha" in exrun("show", first)[1]
+    assert "client beta" in exrun("show", second.upper())[1] or first[:17] == second[:17]
+    assert "client beta" in exrun("show", "last")[1] or first[:17] == second[:17]
+    status, _, err = exrun("show", first[:4])
+    assert status == 2
+    assert f"'{first[:4]}' is the beginning of 2 runs" in err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_altered_journal_gives_no_report_and_exits_6(audited: CommandLine, form: str) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    journal.write_bytes(journal.read_bytes().replace(b'"Enabled":true', b'"Enabled":false'))
+    status, out, err = audited("report", "last", "-f", form, "--client", "alpha")
+    assert (status, out) == (6, "")
+    assert "the journal does not verify" in err
+    status, out, err = audited("show", "last", "--client", "alpha", "--format", form)
+    assert status == 6
+    assert "Nothing from that line on is used" in err
+    assert audited("report", "last", "--client", "beta")[0] == 0
+
+
+def test_the_journal_of_a_killed_run_still_has_a_row_for_every_server(audited: CommandLine) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    kept = next(number for number, line in enumerate(lines) if b'"script-sending"' in line) + 1
+    journal.write_bytes(b"".join(lines[:kept]))
+    (journal.parent / "head").unlink()
+    status, out, _ = audited("show", "last", "--client", "alpha", "--format", "json")
+    assert status == 0
+    [part] = json.loads(out)["clients"]
+    assert part["phase"] == "running"
+    assert sorted(host["name"] for host in part["hosts"]) == ["EX1", "EX2"]
+    assert all("still running, or it was killed" in host["why"] for host in part["hosts"])
