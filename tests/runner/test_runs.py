@@ -1,0 +1,58 @@
+"""What runs are called and how they are found again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.journal.location import directory_name
+from runner.runs import RunNotFoundError, find_run, new_run_id, unused_run_id
+
+moments = st.integers(946_684_800, 32_472_144_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+def recorded(state: Path, client: str, run: str) -> None:
+    folder = state / client / "runs" / run
+    folder.mkdir(parents=True)
+    (folder / "journal.jsonl").touch()
+
+
+@given(moments, moments, st.sampled_from(["0000", "7f3a", "ffff"]))
+def test_ids_sort_by_time_and_are_directory_names_as_they_stand(one: datetime, other: datetime, token: str) -> None:
+    first, second = sorted([one, other])
+    assert new_run_id(first, token) <= new_run_id(second, token)
+    assert directory_name(new_run_id(one, token)) == new_run_id(one, token)
+
+
+def test_an_id_is_in_utc() -> None:
+    oslo = datetime(2026, 11, 24, 16, 2, 12, tzinfo=timezone(timedelta(hours=1)))
+    assert new_run_id(oslo, "7f3a") == "2026-11-24t150212z-7f3a"
+
+
+def test_an_id_that_any_client_has_is_not_used_again(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 24, 15, 2, 12, tzinfo=UTC)
+    recorded(tmp_path, "beta", "2026-11-24t150212z-0000")
+    tokens = iter(["0000", "0001"])
+    assert unused_run_id(tmp_path, ["alpha", "beta"], now, lambda: next(tokens)) == "2026-11-24t150212z-0001"
+
+
+def test_a_run_is_found_with_the_journals_of_all_its_clients(tmp_path: Path) -> None:
+    recorded(tmp_path, "alpha", "2026-11-24t150212z-7f3a")
+    recorded(tmp_path, "beta", "2026-11-24t150212z-7f3a")
+    recorded(tmp_path, "beta", "2026-11-23t150212z-ffff")
+    for reference in ("last", "LAST", "2026-11-24t150212z-7f3a", "2026-11-24", "2026-11-24T1502"):
+        run = find_run(tmp_path, reference)
+        assert run.id == "2026-11-24t150212z-7f3a"
+        assert [journal.parts[-4] for journal in run.journals] == ["alpha", "beta"]
+
+
+@pytest.mark.parametrize("reference", ["", "2026", "2025", "../../etc", "*"])
+def test_what_fits_no_run_or_several_is_an_error_that_names_some(tmp_path: Path, reference: str) -> None:
+    recorded(tmp_path, "alpha", "2026-11-24t150212z-7f3a")
+    recorded(tmp_path, "alpha", "2026-11-23t150212z-ffff")
+    with pytest.raises(RunNotFoundError, match="2026-11-24t150212z-7f3a, 2026-11-23t150212z-ffff"):
+        find_run(tmp_path, reference)
