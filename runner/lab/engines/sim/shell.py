@@ -21,20 +21,26 @@ from psrpcore import (
     SetMinRunspacesEvent,
     StreamType,
 )
-from psrpcore.types import PSRPMessageType, RunspacePoolState
+from psrpcore.types import RunspacePoolState
 
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
-from runner.lab.engines.sim.framing import MAX_FRAGMENT, Defragmenter, Message, fragments_of
+from runner.lab.engines.sim.framing import MAX_FRAGMENT, Message, fragments_of
 from runner.lab.engines.sim.pipeline import CallLater, Run
 from runner.lab.engines.sim.request import Memory, has_ui
 from runner.lab.engines.sim.responder import Responder, answers_to, metadata_refused
 from runner.lab.engines.sim.streams import Items
+from runner.lab.fragments import CREATE_PIPELINE, GET_COMMAND_METADATA, Assembler, FragmentError
+from runner.lab.fragments import Message as Received
 
 # psrpcore numbers the messages of the pool from 1; those of pipelines begin far above.
 _FIRST_OBJECT = 1 << 32
 
+# The quota of Windows for one object of a client (PSMaximumReceivedObjectSizeMB).
+_MOST_RECEIVED = 10 * 1024 * 1024
+
 # What bytes that are no PSRP raise, beside psrpcore's own errors.
 _GARBLED = (
+    FragmentError,
     PSRPCoreError,
     ParseError,
     ValueError,
@@ -71,7 +77,7 @@ class SimShell:
         self._pool = ServerRunspacePool()
         self._ended = False
         self._next_object = _FIRST_OBJECT
-        self._incoming: dict[uuid.UUID, Defragmenter] = {}
+        self._incoming: dict[uuid.UUID, Assembler] = {}
         self._running: dict[uuid.UUID, Run] = {}
         self._waiting: deque[uuid.UUID] = deque()  # pipelines of _running whose turn has not come
 
@@ -85,7 +91,7 @@ class SimShell:
 
     def command(self, pipeline: uuid.UUID, fragments: bytes) -> None:
         """The first fragments of CreatePipeline."""
-        self._incoming[pipeline] = Defragmenter()
+        self._incoming[pipeline] = Assembler(_MOST_RECEIVED)
         self.send(pipeline, fragments)
 
     def send(self, pipeline: uuid.UUID | None, fragments: bytes) -> None:
@@ -152,7 +158,7 @@ class SimShell:
         if pipeline not in self._incoming:
             return
         with _reading():
-            messages = list(self._incoming[pipeline].receive(fragments))
+            messages = self._incoming[pipeline].feed(fragments)
         for message in messages:
             self._pipeline_message(pipeline, message)
 
@@ -165,17 +171,15 @@ class SimShell:
                 self._pool.runspace_availability_response(event.ci, True)
                 self._start_waiting()
 
-    def _pipeline_message(self, pipeline: uuid.UUID, message: Message) -> None:
-        match message.kind:
-            case PSRPMessageType.CreatePipeline.value:
-                with _reading():
-                    request = self._memory.request(message.body)
-                has_host_ui = has_ui(self._pool.host) if request.has_host_ui is None else request.has_host_ui
-                self._add(pipeline, answers_to(request, self._responder), has_host_ui=has_host_ui)
-            case PSRPMessageType.GetCommandMetadata.value:
-                self._add(pipeline, metadata_refused(), has_host_ui=False)
-            case _:
-                pass  # input of the pipeline, answers of the client's host: no script of this engine reads them
+    def _pipeline_message(self, pipeline: uuid.UUID, message: Received) -> None:
+        if message.kind == CREATE_PIPELINE:
+            with _reading():
+                request = self._memory.request(message.data)
+            has_host_ui = has_ui(self._pool.host) if request.has_host_ui is None else request.has_host_ui
+            self._add(pipeline, answers_to(request, self._responder), has_host_ui=has_host_ui)
+        elif message.kind == GET_COMMAND_METADATA:
+            self._add(pipeline, metadata_refused(), has_host_ui=False)
+        # Else input of the pipeline, or an answer of the client's host: no script of this engine reads them.
 
     def _add(self, pipeline: uuid.UUID, items: Items, *, has_host_ui: bool) -> None:
         self._running[pipeline] = Run(

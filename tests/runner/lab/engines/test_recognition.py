@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from playbooks.rendering import literal, render
 from playbooks.values import Value
+from runner.lab.engines.sim.answers import ANSWERS
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.engines.sim.literals import NotALiteralError, read
 from runner.lab.engines.sim.recognition import parse
@@ -119,3 +120,9 @@ def test_a_built_in_template_gives_its_own_text(action: str) -> None:
     text = built_in_templates()[action]
     assert render(text, {}) == text
     assert parse(text, action).params(text) == {}
+
+
+def test_the_engine_answers_every_built_in_action() -> None:
+    actions = ESCAPES.parents[3] / "playbooks" / "actions"
+    folders = {".".join(path.parent.relative_to(actions).parts) for path in actions.glob("*/*/collect.ps1.j2")}
+    assert folders == set(ANSWERS)
