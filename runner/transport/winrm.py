@@ -10,29 +10,24 @@ Why pypsrp's RunspacePool and PowerShell classes do not stand here: docs/decisio
 from __future__ import annotations
 
 import base64
+import struct
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
-from pypsrp.complex_objects import (
-    ApartmentState,
-    Command,
-    HostInfo,
-    Pipeline,
-    PSThreadOptions,
-    RemoteStreamOptions,
-)
+from pypsrp.complex_objects import ApartmentState, HostInfo, PSThreadOptions
 from pypsrp.exceptions import WSManFaultError
-from pypsrp.messages import CreatePipeline, InitRunspacePool, SessionCapability
-from pypsrp.powershell import PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION, Fragmenter
+from pypsrp.messages import Destination, InitRunspacePool, MessageType, SessionCapability
+from pypsrp.powershell import PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION, Fragment, Fragmenter
 from pypsrp.serializer import Serializer
 from pypsrp.shell import CommandState, WinRS
 from pypsrp.wsman import OptionSet, SelectorSet, WSMan
 
 from runner.transport.batch import Batch, Kind, check_pool_state
-from runner.transport.clixml import CapExceeded, Malformed, parsed, text, unescaped
+from runner.transport.clixml import CapExceeded, Malformed, parsed, text
 from runner.transport.failures import (
     OPERATION_TIMED_OUT,
     SHELL_GONE,
@@ -59,6 +54,7 @@ from runner.transport.interface import (
     ScriptResult,
 )
 from runner.transport.retry import RetryBudget
+from runner.transport.statements import create_pipeline, texts_of
 from runner.transport.wire import Cancellation
 
 _RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
@@ -71,8 +67,6 @@ _SHORTEST_RECEIVE = 0.5  # seconds; WinRM takes no shorter OperationTimeout
 _IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
 _MAX_OPENING_BYTES = 1024 * 1024
 _MAX_EMPTY = 20  # Receives without a word, beyond one a second
-_FRAGMENT_HEADER = 21
-_MESSAGE_HEADER = 40
 _REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL})
 _REPEATABLE_CAUSES = frozenset({Cause.CONNECTION_LOST, Cause.TIMEOUT})
 
@@ -139,10 +133,9 @@ class WinRmTransport:
         self._wsman = WSMan("localhost", max_envelope_size=_SAFE_ENVELOPE)
         self._wsman.transport = self._channel  # type: ignore[assignment]
         self._wsman.max_envelope_size = _REPLY_ENVELOPE
-        self._serializer = Serializer()
-        self._fragmenter = Fragmenter(self._wsman.max_payload_size, self._serializer)
+        self._objects = count(1)
         self._shell: WinRS | None = None
-        self._pool = ""
+        self._pool = uuid.UUID(int=0)
         self._left_behind: list[WinRS] = []  # may still be on the host
         self._lost: Failure | None = None
         self._expires = float("inf")
@@ -210,19 +203,20 @@ class WinRmTransport:
         """Create, and Receive until the pool is open. Raises TransportError."""
         self._cancellation.check()
         ends = min(self._clock() + self._deadlines.connect, self._expires)
-        pool = str(uuid.uuid4()).upper()
+        pool = uuid.uuid4()
+        name = str(pool).upper()
         shell = WinRS(
             self._wsman,
             resource_uri=_RESOURCE,
-            id=pool,
+            id=name,
             input_streams="stdin pr",
             output_streams="stdout",
             idle_time_out=_IDLE_SECONDS,
         )
         # A server that answers Create names its own selectors; until then the pool is known by the name we gave it.
         shell._selector_set = SelectorSet()
-        shell._selector_set.add_option("ShellId", pool)
-        fragmenter = Fragmenter(self._wsman.max_payload_size, self._serializer)  # it numbers the objects of one pool
+        shell._selector_set.add_option("ShellId", name)
+        fragmenter = Fragmenter(self._wsman.max_payload_size, Serializer())
         first = fragmenter.fragment_multiple(
             [
                 SessionCapability(PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION),
@@ -230,7 +224,7 @@ class WinRmTransport:
                     1, 1, PSThreadOptions(value=PSThreadOptions.DEFAULT), ApartmentState(value=2), HostInfo(host=None)
                 ),
             ],
-            pool,
+            name,
         )
         content = ET.Element("creationXml", xmlns=_CREATION)
         content.text = base64.b64encode(b"".join(first)).decode()
@@ -243,7 +237,7 @@ class WinRmTransport:
             if shell.opened or isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED:
                 self._left_behind.append(shell)
             raise
-        self._shell, self._pool, self._fragmenter = shell, pool, fragmenter
+        self._shell, self._pool, self._objects = shell, pool, count(fragmenter.outgoing_counter)
 
     def _await_pool(self, shell: WinRS, ends: float) -> None:
         assembler = Assembler(self._limits.max_xml_bytes)
@@ -346,8 +340,11 @@ class WinRmTransport:
         for script in batch.scripts:
             statements += [self._gate.marker(script), script] if batch.marked else [script]
         name = str(batch.pipeline).upper()
-        fragments = self._fragmenter.fragment(_create_pipeline(statements), self._pool, name)
-        self._check_outgoing(fragments)
+        body = create_pipeline([statement.text for statement in statements])
+        # The gate, on the very bytes that are about to leave: what they make the host run, not what was meant.
+        for said in texts_of(body):
+            self._gate.check(Script("a statement", said))
+        fragments = self._fragments(body, batch.pipeline)
         first = base64.b64encode(fragments[0]).decode()
         try:
             answer = self._call(self._deadlines.connect, lambda: shell.command("", arguments=[first], command_id=name))
@@ -361,16 +358,17 @@ class WinRmTransport:
         batch.begin(self._clock())
         return command
 
-    def _check_outgoing(self, fragments: Sequence[bytes]) -> None:
-        """The gate, on the very bytes that are about to leave: what they make the host run, not what was meant.
-
-        Raises:
-            ScriptRefused: a statement is not among those approved.
-        """
-        message = b"".join(fragment[_FRAGMENT_HEADER:] for fragment in fragments)[_MESSAGE_HEADER:]
-        commands = ET.XML(message).iterfind(".//S[@N='Cmd']")  # our own
-        for command in commands:
-            self._gate.check(Script("a statement", unescaped(command.text or "")))
+    def _fragments(self, body: bytes, pipeline: uuid.UUID) -> list[bytes]:
+        """CREATE_PIPELINE in as many fragments as the smallest envelope of a server asks for (MS-PSRP 2.2.1, 2.2.4)."""
+        header = struct.pack(
+            "<II16s16s", Destination.SERVER, MessageType.CREATE_PIPELINE, self._pool.bytes_le, pipeline.bytes_le
+        )
+        message, size = header + body, self._wsman.max_payload_size - 21
+        number, starts = next(self._objects), range(0, len(header + body), size)
+        return [
+            Fragment(number, index, message[at : at + size], start=index == 0, end=at + size >= len(message)).pack()
+            for index, at in enumerate(starts)
+        ]
 
     def _stop(self, shell: WinRS, command: str) -> None:
         try:
@@ -465,22 +463,3 @@ def _is_fault(error: TransportError, code: int | None = None) -> bool:
     """Whether the host answered with a fault of WS-Management, and with this code."""
     fault = error.__cause__
     return isinstance(fault, WSManFaultError) and code in (None, fault.code)
-
-
-def _create_pipeline(statements: Sequence[Script]) -> CreatePipeline:
-    """Each statement in a scope of its own, without input, without invocation information on its records."""
-    commands = [
-        Command(statement.text, protocol_version=PROTOCOL_VERSION, is_script=True, use_local_scope=True)
-        for statement in statements
-    ]
-    for command in commands:
-        command.end_of_statement = True
-    return CreatePipeline(
-        True,
-        ApartmentState(value=2),
-        RemoteStreamOptions(value=0),
-        False,
-        HostInfo(host=None),
-        Pipeline(is_nested=False, cmds=commands, history=None, redirect_err_to_out=False),
-        False,
-    )
