@@ -7,6 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
@@ -29,6 +30,16 @@ setup: $(READY)  ## create .venv from the lock
 test: lint types $(READY)  ## lint, types and all tests: what CI runs
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+$(PEERS)/.ready: requirements/peers.lock
+	@echo "Setting up $(PEERS) from requirements/peers.lock ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/peers.lock
+	@touch $(PEERS)/.ready
+
+.PHONY: peers
+peers: $(READY) $(PEERS)/.ready  ## try the lab with Ansible, which is installed apart for it (not on Windows)
+	@$(BIN)/python -m pytest tests/peers
+
 .PHONY: lint
 lint: $(READY)  ## ruff: style, imports, formatting
 	@$(BIN)/ruff check .
@@ -46,6 +57,7 @@ format: $(READY)  ## ruff format and safe fixes
 .PHONY: lock
 lock: $(READY)  ## renew requirements/*.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements/peers.in -o requirements/peers.lock
 
 .PHONY: package
 package: $(READY)  ## build the wheel and the sdist
@@ -53,4 +65,4 @@ package: $(READY)  ## build the wheel and the sdist
 
 .PHONY: clean
 clean:  ## remove what the targets above made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -37,11 +37,11 @@ def shared() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says once more, last and loud, what a missing PowerShell left untested."""
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", []) if "NO REAL POWERSHELL" in str(report.longrepr)
-    ]
-    if skipped:
-        terminalreporter.write_sep(
-            "!", f"{len(skipped)} tests need a real PowerShell and were skipped (set EXRUN_PWSH)"
-        )
+    """Says once more, last and loud, what a missing PowerShell or Ansible left untested."""
+    for mark, needed in {
+        "NO REAL POWERSHELL": "a real PowerShell and were skipped (set EXRUN_PWSH)",
+        "NO PEERS": "Ansible and were skipped (make peers)",
+    }.items():
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if mark in str(report.longrepr)]
+        if skipped:
+            terminalreporter.write_sep("!", f"{len(skipped)} tests need {needed}")
