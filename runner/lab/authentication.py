@@ -35,6 +35,8 @@ class Accounts:
     """Who may log on, as a file for pyspnego. A context manager: the file goes at its end."""
 
     def __init__(self, accounts: Iterable[Account]) -> None:
+        accounts = tuple(accounts)
+        self._users = {spelling.upper(): account.user for account in accounts for spelling in account.spellings}
         lines = [
             f"{spelling}:1000:{'0' * 32}:{ntowfv1(account.password).hex().upper()}:[U]:LCT-00000000\n"
             for account in accounts
@@ -52,6 +54,10 @@ class Accounts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.path.unlink(missing_ok=True)
+
+    def user(self, principal: str) -> str:
+        """The account's own spelling of a name under which it logged on."""
+        return self._users.get(principal.upper(), principal)
 
     @contextmanager
     def in_sight(self) -> Iterator[None]:
@@ -73,7 +79,7 @@ class Acceptor:
 
     Attributes:
         complete: the client is authenticated.
-        user: who it is, as it wrote itself.
+        user: the account.
     """
 
     def __init__(self, accounts: Accounts, server_certificate_binding: bytes | None) -> None:
@@ -103,7 +109,7 @@ class Acceptor:
             raise RefusedError(f"{type(error).__name__}: {error}") from error
         self.complete = self._context.complete
         if self.complete:
-            self.user = self._context.client_principal or ""
+            self.user = self._accounts.user(self._context.client_principal or "")
         return answer
 
     def open(self, body: bytes) -> bytes:

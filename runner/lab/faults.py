@@ -80,6 +80,12 @@ class Fault:
     status: int = 503
     code: int = 5
 
+    def __post_init__(self) -> None:
+        allowed = _STEPS.get(self.act, _MESSAGES)
+        if self.at not in allowed:
+            steps = ", ".join(sorted(step.value for step in allowed))
+            raise ValueError(f"{self.act} cannot happen at {self.at}; it can at {steps}")
+
 
 class FaultPlan:
     """One host's faults and how often each step came. `replace` may be called from any thread while the lab runs."""
@@ -113,3 +119,13 @@ class FaultPlan:
 
 
 _NO_MESSAGE = frozenset({Step.CONNECT, Step.AUTHENTICATE})
+_MESSAGES = frozenset(Step) - _NO_MESSAGE
+_REPLIES = _MESSAGES | {Step.AUTHENTICATE}
+_RECEIVES = frozenset({Step.RECEIVE, Step.RECEIVE_OPEN, Step.MESSAGE})
+_STEPS: dict[Act, frozenset[Step]] = {
+    **dict.fromkeys((Act.REFUSE, Act.RESET, Act.HANG, Act.LATENCY, Act.HTTP_GARBAGE), frozenset(Step)),
+    **dict.fromkeys((Act.STATUS, Act.RESET_AFTER, Act.HANG_AFTER, Act.DRIP, Act.TRUNCATE), _REPLIES),
+    **dict.fromkeys((Act.CHUNKED, Act.CLOSE), _REPLIES),
+    **dict.fromkeys((Act.PSRP_GARBAGE, Act.ONE_FRAGMENT), _RECEIVES),
+    Act.STATE_APART: frozenset({Step.RECEIVE, Step.MESSAGE}),
+}

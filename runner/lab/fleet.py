@@ -14,6 +14,7 @@ from runner.lab.faults import Fault
 from runner.lab.state import HostState
 
 Scheme = Literal["http", "https"]
+Authentication = Literal["negotiate", "ntlm", "certificate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class LabHost:
 
     Attributes:
         port: 0 lets the operating system choose.
+        authentication: for the inventory; every host takes NTLM and Negotiate, over https a certificate too.
         engine: the name under which the engine is given to `server.start`.
         labels: for the inventory that fits the fleet.
     """
@@ -72,6 +74,7 @@ class LabHost:
     address: str = "127.0.0.1"
     port: int = 0
     scheme: Scheme = "http"
+    authentication: Authentication = "negotiate"
     engine: str = "sim"
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +19,11 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from runner.lab.authentication import Accounts
+from runner.lab.certificates import Authority, Issued
 from runner.lab.connection import Connection
 from runner.lab.engines.interface import Engine
 from runner.lab.faults import Act, FaultPlan, Step
-from runner.lab.fleet import Fleet, LabHost
+from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.ledger import HostLedger, Ledger
 from runner.lab.service import Service
 
@@ -42,7 +44,14 @@ class Served:
     """
 
     def __init__(
-        self, host: LabHost, service: Service, accounts: Accounts, counts: HostLedger, tls: ssl.SSLContext | None
+        self,
+        host: LabHost,
+        service: Service,
+        accounts: Accounts,
+        counts: HostLedger,
+        tls: ssl.SSLContext | None = None,
+        binding: bytes | None = None,
+        client: Issued | None = None,
     ) -> None:
         self.host = host
         self.service = service
@@ -50,7 +59,8 @@ class Served:
         self.counts = counts
         self.accounts = accounts
         self.tls = tls
-        self.binding: bytes | None = None
+        self.binding = binding
+        self._client = client
         self.connections: set[Connection] = set()
         self.port = host.port
 
@@ -61,6 +71,8 @@ class Served:
 
     def mapped(self, certificate: bytes) -> str | None:
         """The account that a client certificate (DER) stands for, if any."""
+        if self._client is not None and certificate == self._client.der:
+            return self.host.account.user
         return None
 
 
@@ -72,6 +84,7 @@ class Lab:
         fleet: Fleet,
         engines: Mapping[str, Engine],
         ledger: Ledger,
+        authority: Authority,
         new_id: Callable[[], uuid.UUID] = uuid.uuid4,
     ) -> None:
         missing = sorted({host.engine for host in fleet.hosts} - set(engines))
@@ -81,7 +94,9 @@ class Lab:
         self.ledger = ledger
         self._engines = engines
         self._new_id = new_id
-        self._accounts: dict[str, Accounts] = {}
+        self._authority = authority
+        self._accounts: dict[Account, Accounts] = {}
+        self._client_certificates: dict[Account, Issued] = {}
         self._served: dict[str, Served] = {}
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
@@ -95,6 +110,17 @@ class Lab:
         """One served host by `client/name`."""
         return self._served[key]
 
+    @property
+    def ca_pem(self) -> bytes:
+        """What clients must trust to reach the hosts over HTTPS."""
+        return self._authority.pem
+
+    def client_certificate(self, account: Account) -> Issued:
+        """The certificate with which an account may log on over HTTPS."""
+        if account not in self._client_certificates:
+            self._client_certificates[account] = self._authority.client(account.user)
+        return self._client_certificates[account]
+
     async def begin(self) -> None:
         """Listens for all hosts.
 
@@ -102,11 +128,19 @@ class Lab:
             LabError: an address cannot be had.
         """
         loop = asyncio.get_running_loop()
+        _allow_files(3 * len(self.fleet.hosts) + 256)
         for host in self.fleet.hosts:
-            if host.client not in self._accounts:
-                self._accounts[host.client] = Accounts([host.account])
+            if host.account not in self._accounts:
+                self._accounts[host.account] = Accounts([host.account])
+            accounts, counts = self._accounts[host.account], self.ledger.host(host.key)
             service = Service(host, self._engines[host.engine], self.ledger, loop, self._new_id)
-            served = Served(host, service, self._accounts[host.client], self.ledger.host(host.key), None)
+            if host.scheme == "https":
+                issued = self._authority.server(host.name, host.address)
+                tls = self._authority.server_context(issued)
+                client = self.client_certificate(host.account)
+                served = Served(host, service, accounts, counts, tls, issued.endpoint_binding, client)
+            else:
+                served = Served(host, service, accounts, counts)
             sock = _bound(host)
             self._sockets.append(sock)
             served.port = sock.getsockname()[1]
@@ -135,6 +169,19 @@ def _maker(served: Served, loop: asyncio.AbstractEventLoop) -> Callable[[], Conn
     return lambda: Connection(served, loop)
 
 
+def _allow_files(count: int) -> None:
+    """Raises this process's limit of open files towards `count`, as far as the system lets it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 def _refuses(host: LabHost) -> bool:
     return any(fault.act is Act.REFUSE and fault.at is Step.CONNECT and fault.first == 1 for fault in host.faults)
 
@@ -157,7 +204,8 @@ def start(fleet: Fleet, engines: Mapping[str, Engine], *, ledger_file: TextIO | 
     Raises:
         LabError: see there.
     """
-    lab = Lab(fleet, engines, Ledger(lambda: datetime.now(UTC), ledger_file))
+    ledger = Ledger(lambda: datetime.now(UTC), ledger_file)
+    lab = Lab(fleet, engines, ledger, Authority(datetime.now(UTC)))
     thread = _Thread(lab)
     thread.start()
     try:

@@ -1,0 +1,223 @@
+"""`exrun lab`: simulated Exchange servers on this machine. The only part of exrun that imports the lab."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import shlex
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from playbooks.errors import DocumentError, Location, PlaybookError, Problem
+from runner.cli.status import Status
+from runner.lab.certificates import Authority
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.sim import SimEngine
+from runner.lab.fleet import Fleet
+from runner.lab.fleet_file import load_fleet
+from runner.lab.ledger import Ledger
+from runner.lab.server import Lab, LabError
+from runner.terminal import visible
+
+group = typer.Typer(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
+
+
+@group.callback()
+def lab() -> None:
+    """Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests."""
+
+
+@group.command("up")
+def lab_up(
+    fleet: Annotated[Path, typer.Argument(envvar="EXRUN_FLEET", help="The fleet file (docs/reference/lab.md).")],
+    inventory_out: Annotated[
+        Path | None,
+        typer.Option("--inventory-out", envvar="EXRUN_INVENTORY_OUT", help="Write an inventory that fits the fleet."),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", envvar="EXRUN_LEDGER", help="Write every script executed, as JSON lines."),
+    ] = None,
+    ca_out: Annotated[
+        Path | None,
+        typer.Option("--ca-out", envvar="EXRUN_CA_OUT", help="Write the CA of the HTTPS hosts, as PEM."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", envvar="EXRUN_ENGINE", help="sim or pwsh for all hosts, whatever the files say."),
+    ] = None,
+) -> None:
+    """Serve a fleet of simulated servers until Ctrl-C.
+
+    \b
+    Exit status: 0 after Ctrl-C; 2 where the fleet file is wrong or cannot be served.
+
+    \b
+    Examples:
+      exrun lab up fleet.yml --inventory-out inventory.yml
+      exrun lab up fleet.yml --ledger ledger.jsonl --ca-out lab-ca.pem
+    """
+    loaded = load_fleet(fleet, engine=engine)
+    with ExitStack() as stack:
+        try:
+            engines = _engines(loaded)
+            for one in engines.values():
+                stack.callback(one.close)
+            file = None if ledger is None else stack.enter_context(ledger.open("w", encoding="utf-8"))
+        except (LabError, OSError) as error:
+            raise _unusable(fleet, error) from None
+        served = Lab(loaded, engines, _ledger(file), Authority(datetime.now(UTC)))
+        try:
+            asyncio.run(_serve(served, inventory_out, ca_out))
+        except (LabError, OSError) as error:
+            raise _unusable(fleet, error) from None
+    raise typer.Exit(Status.WELL)
+
+
+def inventory_text(served: Lab, ca_file: Path | None, certificates: Mapping[str, tuple[Path, Path]]) -> str:
+    """An inventory (`exrun: inventory/1`) of all hosts that are served; passwords by reference.
+
+    Args:
+        ca_file: of HTTPS hosts.
+        certificates: by client, the files of its account's certificate and key.
+    """
+    names = _variables(served.fleet)
+    lines = ["exrun: inventory/1", "clients:"]
+    by_client: dict[str, list[str]] = {}
+    for one in served.hosts.values():
+        host = one.host
+        settings: dict[str, object] = {"address": host.address, "port": one.port}
+        if host.scheme == "https":
+            settings |= {"scheme": "https", "ca_file": str(ca_file)}
+        if host.authentication == "certificate":
+            certificate, key = certificates[host.client]
+            settings |= {
+                "authentication": "certificate",
+                "certificate": str(certificate),
+                "certificate_key": str(key),
+            }
+        else:
+            settings |= {"authentication": host.authentication, "user": host.account.user}
+            settings |= {"credential": f"env:{names[host.client]}"}
+        if host.labels:
+            settings["labels"] = dict(host.labels)
+        # JSON is YAML, and quotes what YAML would take for something else.
+        by_client.setdefault(host.client, []).append(f"      {json.dumps(host.name)}: {json.dumps(settings)}")
+    for client, hosts in by_client.items():
+        lines += [f"  {json.dumps(client)}:", "    hosts:", *hosts]
+    return "\n".join(lines) + "\n"
+
+
+def _engines(fleet: Fleet) -> dict[str, Engine]:
+    """The engines that the fleet needs."""
+    engines: dict[str, Engine] = {}
+    for name in sorted({host.engine for host in fleet.hosts}):
+        if name != "sim":
+            raise LabError(f"no engine {name}; there is sim")
+        engines[name] = SimEngine()
+    return engines
+
+
+def _ledger(file: TextIO | None) -> Ledger:
+    return Ledger(lambda: datetime.now(UTC), file)
+
+
+def _unusable(fleet: Path, error: Exception) -> PlaybookError:
+    what = str(error) if isinstance(error, LabError) else f"{error.__class__.__name__}: {error}"
+    return DocumentError([Problem(Location(str(fleet)), what)])
+
+
+async def _serve(served: Lab, inventory_out: Path | None, ca_out: Path | None) -> None:
+    enough = asyncio.Event()
+    with _on_interrupt(enough):
+        try:
+            await served.begin()
+            for line in _published(served, inventory_out, ca_out):
+                typer.echo(visible(line))
+            await enough.wait()
+        finally:
+            await served.end()
+
+
+@contextlib.contextmanager
+def _on_interrupt(enough: asyncio.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the lab in order."""
+    loop = asyncio.get_running_loop()
+    before = {}
+
+    def end(number: int, frame: object) -> None:
+        loop.call_soon_threadsafe(enough.set)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _published(served: Lab, inventory_out: Path | None, ca_out: Path | None) -> Iterator[str]:
+    """Writes the files that were asked for; yields what there is to say."""
+    hosts = served.hosts.values()
+    if ca_out is None and inventory_out is not None and any(one.host.scheme == "https" for one in hosts):
+        ca_out = inventory_out.with_name("lab-ca.pem")
+    certificates: dict[str, tuple[Path, Path]] = {}
+    if ca_out is not None:
+        ca_out.write_bytes(served.ca_pem)
+        for one in hosts:
+            if one.host.authentication == "certificate" and one.host.client not in certificates:
+                certificates[one.host.client] = _certificate(served, one.host.client, ca_out.parent)
+    rows = [(one.host.key, one.url, one.host.engine, _faults(one.host.faults)) for one in hosts]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        yield "  ".join((*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3])).rstrip()
+    yield ""
+    names = _variables(served.fleet)
+    told = set()
+    for host in served.fleet.hosts:
+        if host.client not in told:
+            told.add(host.client)
+            yield f"export {names[host.client]}={shlex.quote(host.account.password)}  # {host.account.user}"
+    if inventory_out is not None:
+        ca_file = None if ca_out is None else ca_out.resolve()
+        inventory_out.write_text(inventory_text(served, ca_file, certificates), encoding="utf-8")
+        yield f"inventory: {inventory_out}"
+    if ca_out is not None:
+        yield f"CA: {ca_out}"
+    yield f"{len(rows)} servers are up. Ctrl-C ends them."
+
+
+def _certificate(served: Lab, client: str, folder: Path) -> tuple[Path, Path]:
+    """Writes an account's certificate and key; returns where."""
+    account = next(host.account for host in served.fleet.hosts if host.client == client)
+    issued = served.client_certificate(account)
+    certificate, key = folder / f"{client}-client.pem", folder / f"{client}-client-key.pem"
+    certificate.write_bytes(issued.certificate_pem)
+    key.touch(mode=0o600)
+    key.write_bytes(issued.key_pem)
+    return certificate.resolve(), key.resolve()
+
+
+def _faults(faults: tuple[object, ...]) -> str:
+    return f"{len(faults)} faults" if len(faults) > 1 else "1 fault" if faults else ""
+
+
+def _variables(fleet: Fleet) -> dict[str, str]:
+    """An environment variable for each client's password."""
+    names: dict[str, str] = {}
+    for host in fleet.hosts:
+        if host.client not in names:
+            name = f"EXRUN_LAB_{re.sub(r'[^A-Z0-9]', '_', host.client.upper())}"
+            while name in names.values():
+                name += "_"
+            names[host.client] = name
+    return names
