@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import psrpcore
 from psrpcore import PSRPPayload, ServerPipeline, ServerRunspacePool, StreamType
-from psrpcore.types import PSInvocationState
+from psrpcore.types import NETException
 
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.state import HostState
@@ -77,6 +77,7 @@ class EchoShell:
         self.pool.begin_disconnect()
         self.pool.disconnect()
         self.pool.connect()
+        self.pool.prepare_message(self.pool.our_capability)  # psrpcore greets at the first connection only
         self._receive(None, fragments)
 
     def close(self) -> None:
@@ -114,7 +115,7 @@ class EchoShell:
                 for _ in range(int(count)):
                     pipeline.write_output(what)
             elif text.startswith("fail:"):
-                pipeline.write_error(Exception(text), error_id="Lab", message=text[5:])
+                pipeline.write_error(NETException(Message=text[5:]))
             else:
                 pipeline.write_output(text)
         pipeline.complete()
@@ -133,6 +134,3 @@ class EchoShell:
         else:
             for event in events:
                 self.sink(event)
-
-
-__all__ = ["FRAGMENT", "EchoEngine", "EchoShell", "PSInvocationState"]
