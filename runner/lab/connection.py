@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         if self._secured and self._door.tls is not None:
             return
+        transport.pause_reading()  # what comes before `_greet` is for nobody, and with TLS no HTTP
         self._door.connections.add(self)
         self._door.counts.connections += 1
         self._door.counts.steps[Step.CONNECT] += 1
@@ -195,6 +196,8 @@ class Connection(asyncio.Protocol):
         """The connection stands: TLS first where it is due."""
         if self._door.tls is not None:
             self._securing = self._loop.create_task(self._secure(self._door.tls))
+        elif self._transport is not None:
+            self._transport.resume_reading()
         self._rest()
 
     async def _secure(self, context: ssl.SSLContext) -> None:
