@@ -83,11 +83,9 @@ class Connection(asyncio.Protocol):
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called again with the TLS transport once the handshake is done."""
+        """The connection is accepted; with TLS the handshake is still to come."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if self._secured and self._door.tls is not None:
-            return
         transport.pause_reading()  # what comes before `_greet` is for nobody, and with TLS no HTTP
         self._door.connections.add(self)
         self._door.counts.connections += 1
@@ -100,7 +98,8 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         self._http.receive_data(data)
-        self._read()
+        if self._secured:  # else the request came with the handshake's end, before `_secure` goes on
+            self._read()
 
     def eof_received(self) -> bool:
         """The client has nothing more to say, so nobody waits for an answer."""
@@ -202,7 +201,6 @@ class Connection(asyncio.Protocol):
 
     async def _secure(self, context: ssl.SSLContext) -> None:
         assert self._transport is not None
-        self._secured = True
         try:
             secured = await self._loop.start_tls(self._transport, self, context, server_side=True)
         except (OSError, ssl.SSLError):
@@ -214,6 +212,8 @@ class Connection(asyncio.Protocol):
         certificate = secured.get_extra_info("ssl_object").getpeercert(binary_form=True)
         if certificate:
             self._user = self._door.mapped(certificate)
+        self._secured = True
+        self._read()
 
     def _rest(self) -> None:
         """Waits for the next request, but not for ever."""
