@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from playbooks.declared import fits
 from playbooks.documents import read_contract
 from playbooks.model import ActionContract
 from playbooks.values import Value
+from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import built_in_templates
 from tests.runner.lab.engines.client import Client
@@ -58,3 +61,21 @@ def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: 
             assert {each: fits(as_value(properties[each]), declared[each]) for each in declared} == dict.fromkeys(
                 declared, True
             )
+
+
+@pytest.fixture(scope="module")
+def pwsh(powershell: Path) -> Iterator[PwshEngine]:
+    engine = PwshEngine(powershell)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("name", STATES)
+def test_the_scripts_themselves_in_powershell_say_the_same_as_sim(sim: SimEngine, pwsh: PwshEngine, name: str) -> None:
+    with Client(sim, STATES[name]) as simulated, Client(pwsh, STATES[name]) as real:
+        for action, script in SCRIPTS.items():
+            said, expected = simulated.run(script), real.run(script)
+            assert (action, said.records) == (action, expected.records)
+            assert (said.state, said.problem, said.errors) == (expected.state, expected.problem, expected.errors)
+            assert (said.warnings, said.verbose) == (expected.warnings, expected.verbose)

@@ -1,0 +1,156 @@
+"""A host's state as a directory, for the shim module that runs inside PowerShell.
+
+    registry/SOFTWARE/...        a directory a key; %values.json holds its values, %denied marks a closed key
+    drives/C/Program Files/...   the files; sparse, of the size that the state says
+    host.json                    what is no key and no file: name, Windows, services, versions of files, closed files
+    shim/                        the shim's files and the session configuration that loads them
+    links/                       where .NET looks for `C:\\...`: see `_link`
+
+The shim's files (windows/ in this package) find the rest beside the directory that they stand in.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path, PureWindowsPath
+
+from runner.lab.state import HostState
+
+SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
+CONFIGURATION = "lab.pssc"
+SCRIPTS = ("Host.ps1", "Registry.ps1", "Files.ps1", "Services.ps1", "Cim.ps1")
+TYPES = "Windows.types.ps1xml"
+
+# What every Windows has, listed in the state or not.
+HOME = r"C:\Users\Administrator"
+ALWAYS = (r"C:\Program Files", HOME + r"\Documents", r"C:\Windows\System32", r"C:\Windows\Temp")
+
+
+class StateError(ValueError):
+    """The state names something that no Windows server can have; the text says what."""
+
+
+def build(state: HostState, root: Path) -> Path:
+    """Writes the state below the existing, empty directory `root`; returns the session configuration's path.
+
+    Raises StateError for a key or a path that Windows cannot have.
+    """
+    for place in ("registry", "drives", "shim", "links"):
+        (root / place).mkdir()
+    _registry(state, root / "registry")
+    files = _files(state, root)
+    _write_json(
+        root / "host.json",
+        {
+            "name": state.name,
+            "os_version": state.os_version,
+            "os_caption": state.os_caption,
+            "files": files,
+            "services": {name: service.model_dump() for name, service in state.services.items()},
+            "services_denied": state.services_denied,
+        },
+    )
+    for entry in SHIM.iterdir():
+        if entry.name.endswith((".ps1", ".ps1xml")):
+            (root / "shim" / entry.name).write_bytes(entry.read_bytes())
+    configuration = root / "shim" / CONFIGURATION
+    configuration.write_text(_session(root / "shim"), encoding="utf-8")
+    return configuration
+
+
+def _session(shim: Path) -> str:
+    """A session configuration of PowerShell's that runs the shim's files before the client's first command.
+
+    As scripts and not as a module: what they define then sees the caller's $ErrorActionPreference, as a cmdlet does.
+    """
+    scripts = ", ".join(_literal(shim / name) for name in SCRIPTS)
+    return f"""@{{
+    SchemaVersion    = '2.0.0.0'
+    GUID             = 'd9b1f2e4-6a8c-4e0f-9a53-1c7b0e6f2d41'
+    Description      = 'A simulated Windows server'
+    SessionType      = 'Default'
+    TypesToProcess   = {_literal(shim / TYPES)}
+    ScriptsToProcess = {scripts}
+}}
+"""
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _registry(state: HostState, hive: Path) -> None:
+    for path, key in state.registry.items():
+        names = [name for name in path.replace("/", "\\").split("\\") if name]
+        if not names or names[0].rstrip(":").upper() not in ("HKLM", "HKEY_LOCAL_MACHINE"):
+            raise StateError(f"registry key {path!r}: only keys below HKLM:\\ are there")
+        folder = hive
+        for name in names[1:]:
+            folder = _child(folder, _encoded(name))
+        folder.mkdir(parents=True, exist_ok=True)
+        if key.values:
+            _write_json(folder / "%values.json", key.values)
+        if key.denied:
+            (folder / "%denied").touch()
+
+
+def _files(state: HostState, root: Path) -> dict[str, dict[str, object]]:
+    """Creates the files; returns what a file system cannot hold, by lower-case Windows path."""
+    for path in ALWAYS:
+        _real(root / "drives", path).mkdir(parents=True, exist_ok=True)
+    _link(root / "links", HOME, _real(root / "drives", HOME))
+    extra: dict[str, dict[str, object]] = {}
+    for path, file in state.files.items():
+        real = _real(root / "drives", path)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        with real.open("wb") as stream:
+            stream.truncate(file.size)
+        extra[str(PureWindowsPath(path)).lower()] = {"version": file.version, "denied": file.denied}
+        if not file.denied:
+            _link(root / "links", path, real)
+    return extra
+
+
+def _real(drives: Path, path: str) -> Path:
+    """Where a Windows path stands; the letters of what exists already win, as on a case-preserving file system."""
+    windows = PureWindowsPath(path)
+    if not windows.is_absolute() or len(windows.drive) != 2:
+        raise StateError(f"file {path!r}: a full path on a drive, such as C:\\Windows\\notepad.exe, is needed")
+    names = windows.parts[1:]
+    if any(name in ("..", "") or set(name) & set('<>:"|?*/') for name in names):
+        raise StateError(f"file {path!r}: not a path that Windows allows")
+    real = drives / windows.drive[0].upper()
+    for name in names:
+        real = _child(real, name)
+    return real
+
+
+def _child(folder: Path, name: str) -> Path:
+    exact = folder / name
+    if exact.exists() or not folder.is_dir():
+        return exact
+    return next((entry for entry in folder.iterdir() if entry.name.casefold() == name.casefold()), exact)
+
+
+def _encoded(name: str) -> str:
+    """A key's name as a directory's (Registry.psm1 decodes it)."""
+    text = name.replace("%", "%25").replace("/", "%2F")
+    return text.replace(".", "%2E") if text in (".", "..") else text
+
+
+def _link(links: Path, path: str, real: Path) -> None:
+    """Makes `[System.IO.File]::ReadAllBytes('C:\\...')` find the file.
+
+    On Linux that path is a relative file name, backslashes and all; PowerShell's process starts in `links`. The name
+    has to be spelt as in the state, and names beyond what a file system can hold are left out.
+    """
+    name = str(PureWindowsPath(path))
+    if len(name.encode()) <= 255:
+        link = links / name
+        if not link.exists():
+            link.symlink_to(real)
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")

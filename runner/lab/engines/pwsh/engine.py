@@ -1,0 +1,153 @@
+"""The `pwsh` engine: real PowerShell processes, at most so many at once, over one directory a host."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.lab.engines.interface import ShellEvent
+from runner.lab.engines.pwsh import directory
+from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
+from runner.lab.state import HostState
+
+HOME = directory.HOME
+
+MAX_PROCESSES = 16
+"""A PowerShell takes about 80 MB: sixteen fit into what a laptop or a CI machine can spare."""
+
+
+class PwshEngine:
+    """Makes shells in which real PowerShell runs over a simulated Windows (windows/*.ps1 beside this file).
+
+    `powershell` is the program (7.4 or later). Everything that the engine writes is below one private temporary
+    directory, which `close` removes. `max_processes` PowerShells run at once; a shell beyond that waits until one of
+    them has ended. `grace` is how many seconds a process gets to end before it is killed.
+    """
+
+    name = "pwsh"
+
+    def __init__(self, powershell: Path, max_processes: int = MAX_PROCESSES, grace: float = GRACE_SECONDS) -> None:
+        if os.name == "nt":
+            # There the drives C: and HKLM: of the machine itself are in every session.
+            raise OSError("the pwsh engine does not run on Windows: it could not keep scripts from the machine itself")
+        if max_processes < 1:
+            raise ValueError("max_processes has to be 1 or more")
+        self._powershell = powershell.resolve()
+        self._max = max_processes
+        self._grace = grace
+        self._root = tempfile.TemporaryDirectory(prefix="exrun-lab-pwsh-", ignore_cleanup_errors=True)
+        self._lock = threading.Lock()
+        self._building = threading.Lock()
+        self._hosts: list[tuple[HostState, Path]] = []
+        self._shells: set[PwshShell] = set()
+        self._running: set[PwshShell] = set()
+        self._waiting: deque[PwshShell] = deque()
+        self._closed = False
+
+    @property
+    def root(self) -> Path:
+        """The engine's private directory."""
+        return Path(self._root.name)
+
+    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> PwshShell:
+        """A new pool over `state`. Shells over an equal state share its directory, as logons to one server would."""
+        shell = PwshShell(lambda: self._launch(state), sink, self._admit, self._gone, self._grace)
+        with self._lock:
+            self._shells.add(shell)
+        return shell
+
+    def close(self) -> None:
+        """Ends every process that still runs, waits for them, and removes the directory. May be called twice."""
+        with self._lock:
+            self._closed = True
+            shells = list(self._shells)
+        for shell in shells:
+            shell.close()
+        for shell in shells:
+            shell.join(2 * self._grace + 5)
+        self._root.cleanup()
+
+    def _admit(self, shell: PwshShell) -> None:
+        with self._lock:
+            if self._closed or len(self._running) >= self._max:
+                self._waiting.append(shell)
+                return
+            self._running.add(shell)
+        shell.start()
+
+    def _gone(self, shell: PwshShell) -> None:
+        with self._lock:
+            self._shells.discard(shell)
+            self._running.discard(shell)
+            if shell in self._waiting:
+                self._waiting.remove(shell)
+            following = None
+            if self._waiting and not self._closed and len(self._running) < self._max:
+                following = self._waiting.popleft()
+                self._running.add(following)
+        if following is not None:
+            following.start()
+
+    def _launch(self, state: HostState) -> Launch:
+        with self._building:
+            configuration = self._directory(state)
+        home = configuration.parent.parent
+        return Launch(
+            arguments=(str(self._powershell), "-NoProfile", "-s", "-ConfigurationFile", str(configuration)),
+            directory=home / "links",
+            environment=_environment(state, self.root),
+        )
+
+    def _directory(self, state: HostState) -> Path:
+        for known, root in self._hosts:
+            if known == state:
+                return root / "shim" / directory.CONFIGURATION
+        root = self.root / f"host{len(self._hosts)}"
+        root.mkdir()
+        configuration = directory.build(state, root)
+        self._hosts.append((state, root))
+        return configuration
+
+
+def _environment(state: HostState, scratch: Path) -> dict[str, str]:
+    """What a script finds under $env: on a Windows server, and the few things that PowerShell itself needs here.
+
+    Nothing of the user's own environment: it may hold credentials.
+    """
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "DOTNET_ROOT")}
+    windows = {
+        "ALLUSERSPROFILE": r"C:\ProgramData",
+        "COMPUTERNAME": state.name.upper(),
+        "CommonProgramFiles": r"C:\Program Files\Common Files",
+        "NUMBER_OF_PROCESSORS": "2",
+        "OS": "Windows_NT",
+        "PROCESSOR_ARCHITECTURE": "AMD64",
+        "PUBLIC": r"C:\Users\Public",
+        "ProgramData": r"C:\ProgramData",
+        "ProgramFiles": r"C:\Program Files",
+        "ProgramFiles(x86)": r"C:\Program Files (x86)",
+        "SystemDrive": "C:",
+        "SystemRoot": r"C:\Windows",
+        "USERNAME": "Administrator",
+        "USERPROFILE": HOME,
+        "windir": r"C:\Windows",
+    }
+    needed = {
+        # PowerShell begins in the home directory's Documents; directory.py sees to it that the drive C: has them.
+        "HOME": HOME,
+        "TMPDIR": str(scratch),
+        "XDG_CACHE_HOME": str(scratch / "cache"),
+        "XDG_CONFIG_HOME": str(scratch / "config"),
+        "XDG_DATA_HOME": str(scratch / "data"),
+        "LANG": "en_US.UTF-8",
+        # A process that lives for seconds gains nothing by being profiled.
+        "DOTNET_TieredPGO": "0",
+        "POWERSHELL_TELEMETRY_OPTOUT": "1",
+        "POWERSHELL_UPDATECHECK": "Off",
+    }
+    return kept | windows | needed

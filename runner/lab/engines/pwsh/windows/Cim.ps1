@@ -1,0 +1,288 @@
+# Get-CimInstance and Get-WmiObject over the classes that the state can answer.
+class LabCim {
+    # The instances of a class; null for a class that is not there. A closed class throws.
+    static [object[]] Instances([string] $class) {
+        [LabCim]::StartWmi()
+        switch ($class) {
+            'Win32_Service' { return [LabCim]::Services() }
+            'Win32_OperatingSystem' { return @([LabCim]::OperatingSystem()) }
+            'Win32_ComputerSystem' { return @([LabCim]::ComputerSystem()) }
+        }
+        return $null
+    }
+
+    # WMI is a service itself; asked, it starts, unless it is disabled (HRESULT 0x80070422).
+    hidden static [void] StartWmi() {
+        if ([LabHost]::State.GetProperty('services_denied').GetBoolean()) { return }
+        foreach ($service in [LabServices]::All()) {
+            if ($service.Name -eq 'Winmgmt' -and $service.StartType -eq 'Disabled' -and $service.Status -eq 'Stopped') {
+                throw [System.InvalidOperationException]::new('The service cannot be started, either because it is ' +
+                    'disabled or because it has no enabled devices associated with it. ')
+            }
+        }
+    }
+
+    hidden static [object] Instance([string] $class, [System.Collections.IDictionary] $properties) {
+        $properties['PSComputerName'] = $null
+        $properties['CimClass'] = 'root/cimv2:' + $class
+        $instance = [pscustomobject] $properties
+        $instance.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance')
+        $instance.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance#root/cimv2/' + $class)
+        return $instance
+    }
+
+    hidden static [object[]] Services() {
+        if ([LabHost]::State.GetProperty('services_denied').GetBoolean()) {
+            throw [System.UnauthorizedAccessException]::new('Access denied ')
+        }
+        $system = [LabHost]::Text('name').ToUpperInvariant()
+        $instances = foreach ($service in [LabServices]::All()) {
+            $start = if ($service.StartType -eq 'Automatic') { 'Auto' } else { [string] $service.StartType }
+            [LabCim]::Instance('Win32_Service', [ordered] @{
+                Name        = $service.Name
+                Status      = 'OK'
+                ExitCode    = [uint32] 0
+                DisplayName = $service.DisplayName
+                Caption     = $service.DisplayName
+                Started     = $service.Status -ne 'Stopped'
+                StartMode   = $start
+                State       = [string] $service.Status
+                SystemName  = $system
+            })
+        }
+        return @($instances)
+    }
+
+    hidden static [object] OperatingSystem() {
+        $version = [LabHost]::Text('os_version')
+        return [LabCim]::Instance('Win32_OperatingSystem', [ordered] @{
+            Caption        = [LabHost]::Text('os_caption')
+            Version        = $version
+            BuildNumber    = $version.Split('.')[-1]
+            CSName         = [LabHost]::Text('name').ToUpperInvariant()
+            OSArchitecture = '64-bit'
+            ProductType    = [uint32] 3
+            Status         = 'OK'
+        })
+    }
+
+    hidden static [object] ComputerSystem() {
+        $name = [LabHost]::Text('name').ToUpperInvariant()
+        return [LabCim]::Instance('Win32_ComputerSystem', [ordered] @{ Name = $name; DNSHostName = $name; Status = 'OK' })
+    }
+}
+
+# A WQL condition: comparisons of a property with a value, LIKE, IS NULL, AND, OR, NOT and parentheses.
+class LabWql {
+    hidden [System.Collections.Generic.List[string]] $Tokens = [System.Collections.Generic.List[string]]::new()
+    hidden [int] $At = 0
+    hidden [object] $Row
+
+    LabWql([string] $condition) {
+        $pattern = '\G\s*(?:("(?:\\.|[^"\\])*")|(''(?:\\.|[^''\\])*'')|(<>|!=|<=|>=|[=<>()])|([\w.+-]+))'
+        $position = 0
+        while ($condition.Substring($position).Trim()) {
+            $match = [regex]::new($pattern).Match($condition, $position)
+            if (-not $match.Success) { throw [System.FormatException]::new('Invalid query ') }
+            $this.Tokens.Add($match.Value.Trim())
+            $position = $match.Index + $match.Length
+        }
+    }
+
+    [bool] Matches([object] $row) {
+        $this.Row = $row
+        $this.At = 0
+        $result = $this.Any()
+        if ($this.At -ne $this.Tokens.Count) { throw [System.FormatException]::new('Invalid query ') }
+        return $result
+    }
+
+    hidden [string] Next() {
+        if ($this.At -ge $this.Tokens.Count) { throw [System.FormatException]::new('Invalid query ') }
+        $this.At++
+        return $this.Tokens[$this.At - 1]
+    }
+
+    hidden [bool] Takes([string] $word) {
+        if ($this.At -lt $this.Tokens.Count -and $this.Tokens[$this.At] -ieq $word) {
+            $this.At++
+            return $true
+        }
+        return $false
+    }
+
+    hidden [bool] Any() {
+        $result = $this.All()
+        while ($this.Takes('OR')) {
+            $right = $this.All()
+            $result = $result -or $right
+        }
+        return $result
+    }
+
+    hidden [bool] All() {
+        $result = $this.One()
+        while ($this.Takes('AND')) {
+            $right = $this.One()
+            $result = $result -and $right
+        }
+        return $result
+    }
+
+    hidden [bool] One() {
+        if ($this.Takes('NOT')) { return -not $this.One() }
+        if ($this.Takes('(')) {
+            $result = $this.Any()
+            if (-not $this.Takes(')')) { throw [System.FormatException]::new('Invalid query ') }
+            return $result
+        }
+        $property = $this.Row.psobject.Properties[$this.Next()]
+        if ($null -eq $property) { throw [System.FormatException]::new('Invalid query ') }
+        $operator = $this.Next()
+        if ($operator -ieq 'IS') {
+            $negated = $this.Takes('NOT')
+            if (-not $this.Takes('NULL')) { throw [System.FormatException]::new('Invalid query ') }
+            return ($null -eq $property.Value) -ne $negated
+        }
+        $value = $this.Literal($this.Next())
+        switch ($operator) {
+            '=' { return $property.Value -ieq $value }
+            '<>' { return $property.Value -ine $value }
+            '!=' { return $property.Value -ine $value }
+            '<' { return $property.Value -lt $value }
+            '>' { return $property.Value -gt $value }
+            '<=' { return $property.Value -le $value }
+            '>=' { return $property.Value -ge $value }
+            'LIKE' { return [regex]::IsMatch([string] $property.Value, [LabWql]::Like([string] $value), 'IgnoreCase, Singleline') }
+        }
+        throw [System.FormatException]::new('Invalid query ')
+    }
+
+    hidden [object] Literal([string] $token) {
+        if ($token[0] -eq [char] 39 -or $token[0] -eq [char] 34) {
+            return [regex]::Replace($token.Substring(1, $token.Length - 2), '\\(.)', '$1')
+        }
+        if ($token -ieq 'TRUE') { return $true }
+        if ($token -ieq 'FALSE') { return $false }
+        $number = 0L
+        if ([long]::TryParse($token, [ref] $number)) { return $number }
+        throw [System.FormatException]::new('Invalid query ')
+    }
+
+    # % any text, _ any character, [a-c] one of these.
+    static [string] Like([string] $pattern) {
+        $text = [System.Text.StringBuilder]::new('^')
+        foreach ($part in [regex]::Matches($pattern, '%|_|\[[^\]]+\]|[^%_\[]+|\[')) {
+            switch -regex ($part.Value) {
+                '^%$' { [void] $text.Append('.*') }
+                '^_$' { [void] $text.Append('.') }
+                '^\[.+\]$' { [void] $text.Append($part.Value) }
+                default { [void] $text.Append([regex]::Escape($part.Value)) }
+            }
+        }
+        return $text.Append('$').ToString()
+    }
+}
+
+function Get-CimInstance {
+    [CmdletBinding(DefaultParameterSetName = 'ClassName')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'ClassName')]
+        [string] $ClassName,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'Query')]
+        [string] $Query,
+
+        [Parameter(ParameterSetName = 'ClassName')]
+        [string] $Filter,
+
+        [Alias('SelectProperties')]
+        [string[]] $Property,
+
+        [string] $Namespace = 'root/cimv2',
+
+        [string] $QueryDialect = 'WQL',
+
+        [Alias('OT')]
+        [uint32] $OperationTimeoutSec,
+
+        [switch] $KeyOnly,
+
+        [switch] $Shallow
+    )
+    $class = $ClassName
+    $condition = $Filter
+    if ($PSCmdlet.ParameterSetName -eq 'Query') {
+        if ($Query -notmatch '^\s*SELECT\s+(?<what>.+?)\s+FROM\s+(?<class>\w+)(?:\s+WHERE\s+(?<where>.+))?\s*$') {
+            $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+                [System.FormatException]::new('Invalid query '), 'HRESULT 0x80041017', 'InvalidArgument', $Query))
+        }
+        $class = $Matches['class']
+        $condition = if ($Matches.ContainsKey('where')) { $Matches['where'] } else { '' }
+        if ($Matches['what'] -ne '*') { $Property = $Matches['what'].Split(',').Trim() }
+    }
+    $failure = $null
+    try {
+        $instances = [LabCim]::Instances($class)
+        if ($null -eq $instances -or $Namespace.Replace('\', '/').Trim('/') -notmatch '^root/cimv2$') {
+            $failure = [System.Management.Automation.ErrorRecord]::new(
+                [System.InvalidOperationException]::new('Invalid class '), 'HRESULT 0x80041010', 'MetadataError', $class)
+        }
+        elseif ($condition) {
+            $wql = [LabWql]::new($condition)
+            $instances = @(foreach ($instance in $instances) { if ($wql.Matches($instance)) { $instance } })
+        }
+    }
+    catch [System.UnauthorizedAccessException] {
+        $failure = [System.Management.Automation.ErrorRecord]::new($_.Exception, 'HRESULT 0x80041003', 'PermissionDenied', $class)
+    }
+    catch [System.InvalidOperationException] {
+        $failure = [System.Management.Automation.ErrorRecord]::new($_.Exception, 'HRESULT 0x80070422', 'NotSpecified', $class)
+    }
+    catch [System.FormatException] {
+        $failure = [System.Management.Automation.ErrorRecord]::new($_.Exception, 'HRESULT 0x80041017', 'InvalidArgument', $condition)
+    }
+    if ($failure) {
+        $PSCmdlet.WriteError($failure)
+        return
+    }
+    foreach ($instance in $instances) {
+        # As WMI does: the properties that were not asked for are there and empty.
+        if ($Property) {
+            foreach ($shown in $instance.psobject.Properties) {
+                if ($shown.Name -notin $Property -and $shown.Name -notin 'PSComputerName', 'CimClass', 'Name') { $shown.Value = $null }
+            }
+        }
+        $instance
+    }
+}
+
+function Get-WmiObject {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Class')]
+        [Alias('ClassName')]
+        [string] $Class,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'Query')]
+        [string] $Query,
+
+        [Parameter(ParameterSetName = 'Class')]
+        [string] $Filter,
+
+        [Parameter(Position = 1, ParameterSetName = 'Class')]
+        [string[]] $Property,
+
+        [Alias('NS')]
+        [string] $Namespace = 'root\cimv2'
+    )
+    $passed = @{} + $PSBoundParameters
+    if ($passed.ContainsKey('Class')) {
+        $passed['ClassName'] = $passed['Class']
+        $passed.Remove('Class')
+    }
+    Get-CimInstance @passed
+}
+
+Set-Alias -Name gcim -Value Get-CimInstance -Scope Global
+Set-Alias -Name gwmi -Value Get-WmiObject -Scope Global

@@ -1,0 +1,498 @@
+# The drives C:, D:, ... as the state has them: a provider whose paths are Windows paths and whose files are real ones.
+#
+# Names are compared without regard to case. What it writes are .NET's own FileInfo and DirectoryInfo; what those say of
+# their path is put right in Windows.types.ps1xml.
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Provider
+using namespace System.Collections.ObjectModel
+
+class LabFiles {
+    static [string] $Drives
+
+    static [string] Normal([string] $path) {
+        $normal = $path.Replace('/', '\')
+        if ($normal -match '^[A-Za-z]:$') { return $normal + '\' }
+        if ($normal.Length -gt 3) { $normal = $normal.TrimEnd('\') }
+        return $normal
+    }
+
+    # The real path of what stands there, null where nothing does.
+    static [string] Real([string] $path) { return [LabFiles]::Walk($path, $false) }
+
+    # The real path of what stands or would stand there; null where even the folder is missing.
+    static [string] Target([string] $path) { return [LabFiles]::Walk($path, $true) }
+
+    hidden static [string] Walk([string] $path, [bool] $lastMayBeMissing) {
+        $normal = [LabFiles]::Normal($path)
+        if ($normal -notmatch '^([A-Za-z]):(\\|$)') { return $null }
+        $real = [LabFiles]::Drives + '/' + $Matches[1].ToUpperInvariant()
+        if (-not [System.IO.Directory]::Exists($real)) { return $null }
+        $names = [LabFiles]::Names($normal.Substring(2))
+        for ($index = 0; $index -lt $names.Count; $index++) {
+            $found = [LabFiles]::Child($real, $names[$index])
+            if ($null -eq $found) {
+                if ($lastMayBeMissing -and $index -eq $names.Count - 1) { return $real + '/' + $names[$index] }
+                return $null
+            }
+            $real = $found
+        }
+        return $real
+    }
+
+    # The names in a path, '.' and '..' followed.
+    hidden static [System.Collections.Generic.List[string]] Names([string] $path) {
+        $names = [System.Collections.Generic.List[string]]::new()
+        foreach ($name in $path.Split('\', [System.StringSplitOptions]::RemoveEmptyEntries)) {
+            if ($name -eq '.') { continue }
+            if ($name -eq '..') {
+                if ($names.Count -gt 0) { $names.RemoveAt($names.Count - 1) }
+                continue
+            }
+            $names.Add($name)
+        }
+        return $names
+    }
+
+    hidden static [object] Child([string] $folder, [string] $name) {
+        $exact = "$folder/$name"
+        if ([System.IO.File]::Exists($exact) -or [System.IO.Directory]::Exists($exact)) { return $exact }
+        if (-not [System.IO.Directory]::Exists($folder)) { return $null }
+        foreach ($candidate in [System.IO.Directory]::EnumerateFileSystemEntries($folder)) {
+            if ([string]::Equals([System.IO.Path]::GetFileName($candidate), $name, 'OrdinalIgnoreCase')) { return $candidate }
+        }
+        return $null
+    }
+
+    # The Windows path of a real one below the drives.
+    static [string] Windows([string] $real) {
+        $below = $real.Substring([LabFiles]::Drives.Length + 1).Replace('/', '\')
+        return [LabFiles]::Normal($below.Substring(0, 1) + ':' + $below.Substring(1))
+    }
+
+    # What a file object shows as its path: a Windows path for a file below the drives, any other as it is.
+    static [string] Shown([string] $real) {
+        if ($real.StartsWith([LabFiles]::Drives + '/', 'Ordinal')) { return [LabFiles]::Windows($real) }
+        return $real
+    }
+
+    static [bool] IsDenied([string] $real) { return [LabHost]::Denied.Contains([LabFiles]::Windows($real)) }
+
+    # VersionInfo as Windows reads it from the file's resources; a file without any has empty properties.
+    static [psobject] Version([string] $path) {
+        $text = $null
+        [void] [LabHost]::Versions.TryGetValue($path, [ref] $text)
+        $parts = 0, 0, 0, 0
+        if ($text) {
+            $numbers = $text.Split('.')
+            for ($index = 0; $index -lt 4 -and $index -lt $numbers.Count; $index++) {
+                $number = 0
+                [void] [int]::TryParse($numbers[$index], [ref] $number)
+                $parts[$index] = $number
+            }
+        }
+        $shown = [pscustomobject] @{
+            FileVersion        = $text
+            FileName           = $path
+            FileMajorPart      = $parts[0]
+            FileMinorPart      = $parts[1]
+            FileBuildPart      = $parts[2]
+            FilePrivatePart    = $parts[3]
+            ProductVersion     = $text
+            ProductMajorPart   = $parts[0]
+            ProductMinorPart   = $parts[1]
+            ProductBuildPart   = $parts[2]
+            ProductPrivatePart = $parts[3]
+            FileVersionRaw     = [version]::new($parts[0], $parts[1], $parts[2], $parts[3])
+            ProductVersionRaw  = [version]::new($parts[0], $parts[1], $parts[2], $parts[3])
+        }
+        $shown.psobject.TypeNames.Insert(0, 'System.Diagnostics.FileVersionInfo')
+        return $shown
+    }
+}
+
+# Reads text or bytes for Get-Content. Without a byte-order mark Windows PowerShell takes a file for ANSI, not for UTF-8.
+class LabContentReader : IContentReader {
+    hidden [System.IO.FileStream] $Stream
+    hidden [System.IO.StreamReader] $Reader
+    hidden [bool] $Raw
+    hidden [string] $Delimiter
+
+    LabContentReader([string] $real, [string] $encoding, [bool] $raw, [string] $delimiter) {
+        $this.Stream = [System.IO.FileStream]::new($real, 'Open', 'Read', 'ReadWrite, Delete')
+        $this.Raw = $raw
+        $this.Delimiter = $delimiter
+        if ($encoding -ine 'Byte') {
+            $this.Reader = [System.IO.StreamReader]::new($this.Stream, [LabContentReader]::Encoding($encoding), $true)
+        }
+    }
+
+    static [System.Text.Encoding] Encoding([string] $name) {
+        switch ($name) {
+            'UTF8' { return [System.Text.UTF8Encoding]::new($true) }
+            'Unicode' { return [System.Text.UnicodeEncoding]::new($false, $true) }
+            'BigEndianUnicode' { return [System.Text.UnicodeEncoding]::new($true, $true) }
+            'UTF32' { return [System.Text.UTF32Encoding]::new($false, $true) }
+            'UTF7' { return [System.Text.ASCIIEncoding]::new() }
+            'Ascii' { return [System.Text.ASCIIEncoding]::new() }
+            'Oem' { return [System.Text.CodePagesEncodingProvider]::Instance.GetEncoding(437) }
+        }
+        return [System.Text.CodePagesEncodingProvider]::Instance.GetEncoding(1252)
+    }
+
+    [System.Collections.IList] Read([long] $count) {
+        $items = [System.Collections.Generic.List[object]]::new()
+        while ($count -le 0 -or $items.Count -lt $count) {
+            $item = $this.Next()
+            if ($null -eq $item) { break }
+            $items.Add($item)
+        }
+        return $items
+    }
+
+    hidden [object] Next() {
+        if ($null -eq $this.Reader) {
+            if ($this.Raw) {
+                $left = [byte[]]::new($this.Stream.Length - $this.Stream.Position)
+                if ($left.Length -eq 0) { return $null }
+                $this.Stream.ReadExactly($left, 0, $left.Length)
+                return , $left
+            }
+            $byte = $this.Stream.ReadByte()
+            if ($byte -lt 0) { return $null }
+            return [byte] $byte
+        }
+        if ($this.Raw) {
+            if ($this.Reader.EndOfStream) { return $null }
+            return $this.Reader.ReadToEnd()
+        }
+        if (-not $this.Delimiter) { return $this.Reader.ReadLine() }
+        $text = [System.Text.StringBuilder]::new()
+        while (-not $this.Reader.EndOfStream) {
+            [void] $text.Append([char] $this.Reader.Read())
+            $soFar = $text.ToString()
+            if ($soFar.EndsWith($this.Delimiter, 'Ordinal')) { return $soFar.Substring(0, $soFar.Length - $this.Delimiter.Length) }
+        }
+        if ($text.Length -eq 0) { return $null }
+        return $text.ToString()
+    }
+
+    [void] Seek([long] $offset, [System.IO.SeekOrigin] $origin) {
+        [void] $this.Stream.Seek($offset, $origin)
+        if ($this.Reader) { $this.Reader.DiscardBufferedData() }
+    }
+
+    [void] Close() { $this.Stream.Dispose() }
+
+    [void] Dispose() { $this.Stream.Dispose() }
+}
+
+[CmdletProvider('FileSystem', [ProviderCapabilities]::Filter)]
+class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, IContentCmdletProvider {
+    hidden [void] Report([System.Exception] $error, [string] $identifier, [ErrorCategory] $category, [string] $path) {
+        $this.WriteError([ErrorRecord]::new($error, $identifier, $category, $path))
+    }
+
+    hidden [void] ReportMissing([string] $path) {
+        $missing = [System.IO.FileNotFoundException]::new("Could not find item $path.")
+        $this.Report($missing, 'ItemDoesNotExist', 'ObjectNotFound', $path)
+    }
+
+    hidden [void] WriteEntry([string] $real) {
+        $path = [LabFiles]::Windows($real)
+        if ([System.IO.Directory]::Exists($real)) {
+            $this.WriteItemObject([psobject]::new([System.IO.DirectoryInfo]::new($real)), $path, $true)
+            return
+        }
+        $shown = [psobject]::new([System.IO.FileInfo]::new($real))
+        $shown.psobject.Members.Add([psnoteproperty]::new('VersionInfo', [LabFiles]::Version($path)), $true)
+        $this.WriteItemObject($shown, $path, $false)
+    }
+
+    [bool] IsValidPath([string] $path) { return [LabFiles]::Normal($path) -match '^[A-Za-z]:\\[^<>:"|?*]*$' }
+
+    # Windows cannot tell whether there is a file whose attributes it may not read (FileSystemProvider.ItemExists).
+    [bool] ItemExists([string] $path) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real) { return $false }
+        if ([LabFiles]::IsDenied($real)) {
+            $denied = [System.UnauthorizedAccessException]::new('Access is denied')
+            $this.Report($denied, 'ItemExistsUnauthorizedAccessError', 'PermissionDenied', [LabFiles]::Normal($path))
+            return $false
+        }
+        return $true
+    }
+
+    [bool] IsItemContainer([string] $path) {
+        $real = [LabFiles]::Real($path)
+        return $real -and [System.IO.Directory]::Exists($real)
+    }
+
+    [bool] HasChildItems([string] $path) {
+        $real = [LabFiles]::Real($path)
+        return $real -and [System.IO.Directory]::Exists($real) -and
+            [System.IO.Directory]::GetFileSystemEntries($real).Count -gt 0
+    }
+
+    [void] GetItem([string] $path) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real) { $this.ReportMissing($path) }
+        else { $this.WriteEntry($real) }
+    }
+
+    [void] GetChildItems([string] $path, [bool] $recurse) { $this.GetChildItems($path, $recurse, [uint32]::MaxValue) }
+
+    [void] GetChildItems([string] $path, [bool] $recurse, [uint32] $depth) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real) {
+            $this.ReportMissing($path)
+            return
+        }
+        if (-not [System.IO.Directory]::Exists($real)) {
+            $this.WriteEntry($real)
+            return
+        }
+        $this.List($real, $recurse, $depth)
+    }
+
+    # Folders first, then files, each by name; what is below comes after the whole folder.
+    hidden [void] List([string] $folder, [bool] $recurse, [uint32] $depth) {
+        foreach ($entry in $this.Entries($folder)) {
+            if ($this.Stopping) { return }
+            if ($this.IsWanted($entry)) { $this.WriteEntry($entry) }
+        }
+        if (-not $recurse -or $depth -eq 0) { return }
+        foreach ($child in $this.Sorted([System.IO.Directory]::GetDirectories($folder))) {
+            $this.List($child, $true, $depth - 1)
+        }
+    }
+
+    hidden [string[]] Entries([string] $folder) {
+        return $this.Sorted([System.IO.Directory]::GetDirectories($folder)) + $this.Sorted([System.IO.Directory]::GetFiles($folder))
+    }
+
+    hidden [string[]] Sorted([string[]] $paths) {
+        [array]::Sort($paths, [System.StringComparer]::OrdinalIgnoreCase)
+        return $paths
+    }
+
+    hidden [bool] IsWanted([string] $entry) {
+        if ($this.Filter -and -not [WildcardPattern]::Get($this.Filter, 'IgnoreCase').IsMatch([System.IO.Path]::GetFileName($entry))) {
+            return $false
+        }
+        return $true
+    }
+
+    hidden [bool] IsAsked([string] $switch) {
+        $asked = $this.DynamicParameters -as [RuntimeDefinedParameterDictionary]
+        return $null -ne $asked -and $asked.ContainsKey($switch) -and $asked[$switch].IsSet -and [bool] $asked[$switch].Value
+    }
+
+    [void] GetChildNames([string] $path, [ReturnContainers] $containers) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real -or -not [System.IO.Directory]::Exists($real)) { return }
+        foreach ($entry in $this.Entries($real)) {
+            $folder = [System.IO.Directory]::Exists($entry)
+            if ($this.IsWanted($entry) -or ($folder -and $containers -eq 'ReturnAllContainers')) {
+                $this.WriteItemObject([System.IO.Path]::GetFileName($entry), [LabFiles]::Windows($entry), $folder)
+            }
+        }
+    }
+
+    [void] GetProperty([string] $path, [Collection[string]] $names) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real) {
+            $this.ReportMissing($path)
+            return
+        }
+        $item = if ([System.IO.Directory]::Exists($real)) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
+        $shown = [psobject]::new($item)
+        $normal = [LabFiles]::Windows($real)
+        if ($item -is [System.IO.FileInfo]) {
+            $shown.psobject.Members.Add([psnoteproperty]::new('VersionInfo', [LabFiles]::Version($normal)), $true)
+        }
+        if ($null -eq $names -or $names.Count -eq 0) {
+            $this.WritePropertyObject($shown, $normal)
+            return
+        }
+        $picked = [psobject]::new()
+        foreach ($name in $names) {
+            $property = $shown.psobject.Properties[$name]
+            if ($property) {
+                $picked.psobject.Properties.Add([psnoteproperty]::new($property.Name, $property.Value))
+                continue
+            }
+            $missing = [PSArgumentException]::new("Property $name does not exist at path $normal.")
+            $this.Report($missing, 'GetPropertyError', 'InvalidArgument', $name)
+        }
+        $this.WritePropertyObject($picked, $normal)
+    }
+
+    [object] GetPropertyDynamicParameters([string] $path, [Collection[string]] $names) { return $null }
+
+    [void] SetProperty([string] $path, [psobject] $value) { $this.ReportReadOnly($path) }
+
+    [object] SetPropertyDynamicParameters([string] $path, [psobject] $value) { return $null }
+
+    [void] ClearProperty([string] $path, [Collection[string]] $names) { $this.ReportReadOnly($path) }
+
+    [object] ClearPropertyDynamicParameters([string] $path, [Collection[string]] $names) { return $null }
+
+    [object] GetContentReaderDynamicParameters([string] $path) {
+        $asked = [RuntimeDefinedParameterDictionary]::new()
+        $types = @{ Encoding = [object]; Delimiter = [string]; Raw = [switch]; Wait = [switch]; ReadCount = $null }
+        foreach ($name in 'Encoding', 'Delimiter', 'Raw', 'Wait') {
+            $attributes = [Collection[System.Attribute]]::new()
+            $attributes.Add([ParameterAttribute]::new())
+            $asked.Add($name, [RuntimeDefinedParameter]::new($name, $types[$name], $attributes))
+        }
+        return $asked
+    }
+
+    [IContentReader] GetContentReader([string] $path) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real) { throw [System.IO.FileNotFoundException]::new("Could not find file '$path'.") }
+        if ([LabFiles]::IsDenied($real) -or [System.IO.Directory]::Exists($real)) {
+            $denied = [System.UnauthorizedAccessException]::new("Access to the path '$([LabFiles]::Windows($real))' is denied.")
+            $this.Report($denied, 'GetContentReaderUnauthorizedAccessError', 'PermissionDenied', $path)
+            return $null
+        }
+        $asked = $this.DynamicParameters -as [RuntimeDefinedParameterDictionary]
+        $encoding = if ($asked -and $asked['Encoding'].IsSet) { [string] $asked['Encoding'].Value } else { '' }
+        $delimiter = if ($asked -and $asked['Delimiter'].IsSet) { [string] $asked['Delimiter'].Value } else { '' }
+        return [LabContentReader]::new($real, $encoding, $this.IsAsked('Raw'), $delimiter)
+    }
+
+    [IContentWriter] GetContentWriter([string] $path) {
+        $this.ReportReadOnly($path)
+        return $null
+    }
+
+    [object] GetContentWriterDynamicParameters([string] $path) { return $null }
+
+    [void] ClearContent([string] $path) { $this.ReportReadOnly($path) }
+
+    [object] ClearContentDynamicParameters([string] $path) { return $null }
+
+    [void] NewItem([string] $path, [string] $type, [object] $value) { $this.ReportReadOnly($path) }
+
+    [void] RemoveItem([string] $path, [bool] $recurse) { $this.ReportReadOnly($path) }
+
+    [void] RenameItem([string] $path, [string] $name) { $this.ReportReadOnly($path) }
+
+    [void] MoveItem([string] $path, [string] $destination) { $this.ReportReadOnly($path) }
+
+    [void] CopyItem([string] $path, [string] $destination, [bool] $recurse) { $this.ReportReadOnly($path) }
+
+    hidden [void] ReportReadOnly([string] $path) {
+        $refused = [System.UnauthorizedAccessException]::new('The files of the lab''s Windows shim cannot be changed.')
+        $this.Report($refused, 'LabFilesReadOnly', 'PermissionDenied', $path)
+    }
+
+    # Paths are joined and taken apart with a backslash, whatever system the lab runs on.
+    [string] MakePath([string] $parent, [string] $child) {
+        $above = $parent.Replace('/', '\')
+        $below = $child.Replace('/', '\')
+        if ($above -eq '') { return $below }
+        # The engine takes a trailing separator of its own, and no other, for "the drive itself".
+        if ($below -eq '') { return $above.TrimEnd('\') + '/' }
+        return $above.TrimEnd('\') + '\' + $below.TrimStart('\')
+    }
+
+    [string] GetParentPath([string] $path, [string] $root) {
+        $normal = [LabFiles]::Normal($path)
+        if ($root -and $normal -ieq [LabFiles]::Normal($root)) { return '' }
+        $cut = $normal.LastIndexOf('\')
+        if ($cut -lt 0) { return '' }
+        $parent = $normal.Substring(0, [Math]::Max($cut, 1))
+        if ($parent -ieq $root) { return $parent }
+        return [LabFiles]::Normal($parent)
+    }
+
+    [string] GetChildName([string] $path) {
+        $normal = [LabFiles]::Normal($path)
+        if ($normal.Length -le 3 -and $normal.EndsWith(':\')) { return $normal }
+        return $normal.Substring($normal.LastIndexOf('\') + 1)
+    }
+
+    [string] NormalizeRelativePath([string] $path, [string] $base) {
+        $normal = [LabFiles]::Normal($path)
+        $from = [LabFiles]::Normal($base)
+        if ($from -and $normal -ieq $from) { return '' }
+        $prefix = $from.TrimEnd('\') + '\'
+        if ($from -and $normal.StartsWith($prefix, 'OrdinalIgnoreCase')) { $normal = $normal.Substring($prefix.Length) }
+        return [string]::Join('\', [LabFiles]::Names($normal))
+    }
+
+    [Collection[PSDriveInfo]] InitializeDefaultDrives() {
+        $drives = [Collection[PSDriveInfo]]::new()
+        foreach ($drive in $this.Sorted([System.IO.Directory]::GetDirectories([LabFiles]::Drives))) {
+            $letter = [System.IO.Path]::GetFileName($drive)
+            # Shown as C:\ (Windows.types.ps1xml): with the backslash the engine could not tell the root's own path.
+            $drives.Add([PSDriveInfo]::new($letter, $this.ProviderInfo, $letter + ':', '', $null))
+        }
+        return $drives
+    }
+}
+
+# Get-ChildItem with the parameters that the provider of the file system adds: the engine asks no provider of ours for
+# them (it looks for a method that is not public, and those of PowerShell's classes all are).
+function Get-ChildItem {
+    [CmdletBinding(DefaultParameterSetName = 'Items')]
+    param(
+        [Parameter(Position = 0, ParameterSetName = 'Items', ValueFromPipeline = $true, ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralItems', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [Parameter(Position = 1)]
+        [string] $Filter,
+
+        [string[]] $Include,
+
+        [string[]] $Exclude,
+
+        [Alias('s')]
+        [switch] $Recurse,
+
+        [uint32] $Depth,
+
+        [switch] $Force,
+
+        [switch] $Name,
+
+        [Alias('ad', 'd')]
+        [switch] $Directory,
+
+        [Alias('af')]
+        [switch] $File,
+
+        [Alias('ah', 'h')]
+        [switch] $Hidden,
+
+        [Alias('ar')]
+        [switch] $ReadOnly,
+
+        [Alias('as')]
+        [switch] $System
+    )
+    process {
+        $passed = @{}
+        foreach ($bound in $PSBoundParameters.GetEnumerator()) {
+            if ($bound.Key -notin 'Directory', 'File', 'Hidden', 'ReadOnly', 'System') { $passed[$bound.Key] = $bound.Value }
+        }
+        # No file of the state is hidden, read-only or the system's.
+        if ($Hidden -or $ReadOnly -or $System) { return }
+        if (-not $Directory -and -not $File) {
+            Microsoft.PowerShell.Management\Get-ChildItem @passed
+            return
+        }
+        Microsoft.PowerShell.Management\Get-ChildItem @passed | Microsoft.PowerShell.Core\Where-Object -FilterScript {
+            $_.PSIsContainer -eq [bool] $Directory
+        }
+    }
+}
+
+[LabFiles]::Drives = [LabHost]::Folder + '/drives'
+[LabHost]::NameModule((Import-Module -Assembly ([LabFileProvider].Assembly) -Global -PassThru), 'Microsoft.PowerShell.Management')
