@@ -210,7 +210,7 @@ def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
 def _connect(ready: ReadyPlaybook, host: float, connect: float, *, allow_cleartext: bool) -> Connect:
     """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
     connector = Connector(
-        Gate.of(scripts_of(ready)),
+        Gate.of(scripts_of(ready), token=secrets.token_hex(16)),  # no script can write a marker it cannot know
         deadlines=Deadlines(host=host, connect=connect, per_script=script_seconds(ready)),
         allow_cleartext=allow_cleartext,
         repeatable=True,

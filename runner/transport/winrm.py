@@ -59,7 +59,7 @@ from runner.transport.wire import Cancellation
 
 _RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
 _CREATION = "http://schemas.microsoft.com/powershell"
-_STOP = "powershell/signal/crtl_c"  # so spelt in MS-PSRP 3.1.5.3.9 and in Windows; pypsrp's ctrl_c is not known there
+_STOP = "powershell/signal/crtl_c"  # so spelt in MS-PSRP 3.1.5.3.9 and in Windows, to which ctrl_c is a close
 _SAFE_ENVELOPE = 150 * 1024  # of a request: MaxEnvelopeSizekb of Windows Server 2008 R2, the smallest default there is
 _REPLY_ENVELOPE = 500 * 1024  # of a reply: the default since Windows Server 2012; fewer and larger Receives
 _LONGEST_RECEIVE = 20.0  # seconds; a dead connection is noticed this and Deadlines.reply after its last word
