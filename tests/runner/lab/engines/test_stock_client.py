@@ -14,6 +14,7 @@ from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
 from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.server import Served, start
@@ -41,9 +42,11 @@ STATE = HostState(
 )
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return SimEngine()
+@pytest.fixture(scope="module", params=["sim", pytest.param("pwsh", marks=pytest.mark.real_powershell)])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    engine = PwshEngine(request.getfixturevalue("powershell")) if request.param == "pwsh" else SimEngine()
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="module")
