@@ -57,6 +57,8 @@ class Order:
         selection: as it was written; None where it may name what belongs to another client than a journal's own.
         host_seconds: how long one host may take before it is cancelled; its transport has the same deadline.
         run_seconds: how long all may take; None for as long as it takes.
+        token: of the marker statements of this run, see runner/transport/gate.py; the journal has it, so that a reader
+            can tell what every statement was that a server was sent.
         overrides: safety defaults that were switched off, by option.
     """
 
@@ -69,6 +71,7 @@ class Order:
     selection: str | None
     parallel: int
     host_seconds: float
+    token: str
     run_seconds: float | None = None
     overrides: tuple[str, ...] = ()
 
@@ -467,6 +470,7 @@ def _started_data(order: Order, client: str) -> dict[str, object]:
         ],
         "catalogue": {"as_of": order.judgement.catalogue.as_of.isoformat()},
         "today": order.judgement.today.isoformat(),
+        "marker_token": order.token,
         "parallel": order.parallel,
         "host_seconds": order.host_seconds,
         "run_seconds": order.run_seconds,

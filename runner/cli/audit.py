@@ -9,7 +9,6 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +20,6 @@ from inventory.model import Inventory
 from inventory.selection import check_count, parse, select
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
-from playbooks.model import ReadyPlaybook
 from runner.audit import FleetAudit, exit_status, of_client
 from runner.auditing import (
     Connect,
@@ -64,16 +62,6 @@ from runner.transport.gate import Gate
 from runner.transport.interface import Deadlines
 
 PLAYBOOK = "exchange-audit"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the command line says about time and width. Seconds; None where the playbook or nothing limits."""
-
-    parallel: int | None
-    host: float
-    connect: float
-    run: float | None
 
 
 def audit(
@@ -165,10 +153,11 @@ def audit(
         selection=_recorded(limit, loaded),
         parallel=parallel or ready.playbook.strategy.parallel,
         host_seconds=timeout,
+        token=secrets.token_hex(16),
         run_seconds=run_timeout,
         overrides=("--allow-cleartext",) if allow_cleartext else (),
     )
-    connect = _connect(ready, timeout, connect_timeout, allow_cleartext=allow_cleartext)
+    connect = _connect(order, connect_timeout, allow_cleartext=allow_cleartext)
     if allow_cleartext:
         typer.echo(
             "exrun: warning: --allow-cleartext: over http, whoever is on the network can read and change what is said. "
@@ -207,11 +196,13 @@ def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
         )
 
 
-def _connect(ready: ReadyPlaybook, host: float, connect: float, *, allow_cleartext: bool) -> Connect:
+def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
     """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
     connector = Connector(
-        Gate.of(scripts_of(ready), token=secrets.token_hex(16)),  # no script can write a marker it cannot know
-        deadlines=Deadlines(host=host, connect=connect, per_script=script_seconds(ready)),
+        Gate.of(scripts_of(order.playbook), order.token),
+        deadlines=Deadlines(
+            host=order.host_seconds, connect=connect_seconds, per_script=script_seconds(order.playbook)
+        ),
         allow_cleartext=allow_cleartext,
         repeatable=True,
     )

@@ -126,6 +126,7 @@ class Fleet:
             selection=self.selection,
             parallel=self.parallel,
             host_seconds=300.0,
+            token="0" * 32,
             run_seconds=self.run_seconds,
         )
 

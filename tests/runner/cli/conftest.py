@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from inventory.model import Host
-from playbooks.model import ReadyPlaybook
-from runner.auditing import Connect
+from runner.auditing import Connect, Order
 from runner.cli import audit
 from runner.cli.main import main
 from runner.secrets.interface import Secret
@@ -85,7 +84,7 @@ class CommandLine:
     def audit(self, *arguments: str) -> tuple[int, str, str]:
         return self("audit", "-i", "inventory.yml", "./smb.yml", *arguments)
 
-    def connect(self, ready: ReadyPlaybook, host: float, connect: float, *, allow_cleartext: bool) -> Connect:
+    def connect(self, order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
         self.cleartext.append(allow_cleartext)
 
         def transport(host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
