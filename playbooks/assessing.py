@@ -51,7 +51,8 @@ def unknown(action: str, what: str, why: str, facts: tuple[str, ...]) -> Assessm
 
 def not_observed(action: str, observation: NotObserved, facts: tuple[str, ...]) -> Assessment:
     """The assessment of an action whose collect script gave no complete answer."""
-    why = f"{observation.cause}: {observation.reason}"
+    # Why there was no connection begins with a cause of its own.
+    why = observation.reason if observation.cause == "not-run" else f"{observation.cause}: {observation.reason}"
     then = _AFTER.get(observation.cause, _LOOK)
     return _unknown(action, "No complete answer", f"no complete answer ({why})", why, then, facts)
 

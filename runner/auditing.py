@@ -33,7 +33,8 @@ from runner.transport.failures import Cause, Failure, TransportError, failure
 from runner.transport.interface import Notice, Script, Transport
 
 POLL_SECONDS = 0.05  # how often the calling thread looks at what is no event: the clock and a request to stop
-HALT_SECONDS = 4.5  # for hosts to let go once the run is halted; the rest of Ctrl-C's 5 s is for journals and report
+HALT_SECONDS = 3.8  # for hosts to let go once the run is halted; the rest of Ctrl-C's 5 s is for journals and report
+CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
 OVERRUN_SECONDS = 10.0  # by which a host may overrun its deadline before it is cancelled, and again before it is left
 
 Credentials = Mapping[CredentialReference, Secret | SecretUnavailableError]

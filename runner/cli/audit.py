@@ -22,6 +22,7 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
 from runner.audit import FleetAudit, exit_status, of_client
 from runner.auditing import (
+    CLOSE_SECONDS,
     Connect,
     Ending,
     FleetRun,
@@ -201,7 +202,10 @@ def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> 
     connector = Connector(
         Gate.of(scripts_of(order.playbook), order.token),
         deadlines=Deadlines(
-            host=order.host_seconds, connect=connect_seconds, per_script=script_seconds(order.playbook)
+            host=order.host_seconds,
+            connect=connect_seconds,
+            per_script=script_seconds(order.playbook),
+            close=CLOSE_SECONDS,
         ),
         allow_cleartext=allow_cleartext,
         repeatable=True,

@@ -1,0 +1,277 @@
+"""The whole command over real WinRM against the lab, with every fault switched on: what servers were sent is what the
+journal names, and every server has a row."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from runner.audit import WELL
+from runner.cli.main import main
+from runner.journal.chain import Verified
+from runner.journal.record import Event, Record
+from runner.journal.verification import read_intact, verify
+from runner.lab.engines.sim import SimEngine
+from runner.lab.faults import Act, Fault, Step
+from runner.lab.fleet import Account, Fleet, LabHost
+from runner.lab.server import Lab, start
+from runner.reports.json import AuditDocument, HostMember
+from runner.transport.gate import marker
+from tests.runner.lab.engines.states import STATES
+
+PASSWORD = "Lab-passw0rd!"
+LEGAL = frozenset(
+    {
+        Act.LATENCY,
+        Act.CHUNKED,
+        Act.CLOSE,
+        Act.ONE_FRAGMENT,
+        Act.STATE_APART,
+        Act.PREFIXES,
+        Act.LOWER_CASE,
+        Act.CHALLENGE,
+    }
+)
+STEPS = (Step.CONNECT, Step.AUTHENTICATE, Step.CREATE, Step.RECEIVE_OPEN, Step.COMMAND, Step.RECEIVE, Step.DELETE)
+
+
+def lab_host(client: str, name: str, *faults: Fault) -> LabHost:
+    """A patched server, or one whose update does not fit."""
+    state = STATES["Exchange 2019 with its update"].model_copy(update={"name": name})
+    return LabHost(client, name, state, Account(f"{client}\\auditor", PASSWORD), faults=faults)
+
+
+def faulty(act: Act, step: Step) -> LabHost:
+    """A server with one fault, on every occurrence of a step but a challenge, which comes once."""
+    fault = Fault(act, step, times=1 if act is Act.CHALLENGE else None, milliseconds=20.0)
+    return lab_host("alpha", f"{act}-{step}", fault)
+
+
+def inventory(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each server with a credential of its own, so that one that refuses stops no other."""
+    lines = ["exrun: inventory/1", "clients:"]
+    for client in dict.fromkeys(served.host.client for served in lab.hosts.values()):
+        lines += [f"  {client}:", "    authentication: ntlm", f"    user: {client}\\auditor", "    hosts:"]
+        for number, served in enumerate(lab.hosts.values()):
+            if served.host.client == client:
+                monkeypatch.setenv(f"LAB_{number}", PASSWORD)
+                at = f"address: {served.host.address}, port: {served.port}, credential: 'env:LAB_{number}'"
+                lines.append(f"      {served.host.name}: {{{at}}}")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One audit of the lab: what the command said, what the lab saw, and where the journals are."""
+
+    status: int
+    document: AuditDocument
+    errors: str
+    lab: Lab
+    state: Path
+
+    def row(self, key: str) -> HostMember:
+        [row] = [host for host in self.document.hosts if f"{host.client}/{host.name}" == key]
+        return row
+
+    def records(self, client: str) -> tuple[Record, ...]:
+        [journal] = self.state.glob(f"{client}/runs/*/journal.jsonl")
+        assert isinstance(verify(journal), Verified)
+        return read_intact(journal)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    """Every fault at every step that an audit takes, beside servers without one, audited once by the command."""
+    folder = tmp_path_factory.mktemp("lab")
+    hosts = [lab_host("alpha", "plain"), lab_host("beta", "plain")]
+    hosts += [faulty(act, step) for act in Act for step in STEPS]
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        start(Fleet(tuple(hosts)), {"sim": SimEngine()}) as lab,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        (folder / "inventory.yml").write_text(inventory(lab, patched), encoding="utf-8")
+        status = main(
+            [
+                "audit",
+                *("-i", str(folder / "inventory.yml"), "--state", str(folder / "state"), "--format", "json"),
+                *("--parallel", "64", "--timeout", "8", "--connect-timeout", "2"),
+            ]
+        )
+        yield Audited(status, AuditDocument.model_validate_json(out.getvalue()), err.getvalue(), lab, folder / "state")
+
+
+def test_every_server_has_a_row_whatever_it_did(audited: Audited) -> None:
+    assert audited.status == 3
+    assert sorted(f"{row.client}/{row.name}" for row in audited.document.hosts) == sorted(audited.lab.hosts)
+
+
+def test_what_servers_were_sent_is_byte_for_byte_what_the_journal_names(audited: Audited) -> None:
+    seen = 0
+    for client in ("alpha", "beta"):
+        records = audited.records(client)
+        token = str(records[0].data["marker_token"])
+        texts = {each.script_hash: str(each.data["text"]) for each in records if each.event is Event.SCRIPT_NAMED}
+        intended = {(each.host, each.script_hash) for each in records if each.event is Event.SCRIPT_SENDING}
+        for key, served in audited.lab.hosts.items():
+            if served.host.client != client:
+                continue
+            for executed in audited.lab.ledger.executed(key):
+                assert not executed.unreadable
+                for statement in executed.statements:
+                    seen += 1
+                    assert statement.script
+                    assert statement.arguments == ()
+                    if statement.sha256 in texts:
+                        assert statement.text == texts[statement.sha256]
+                        assert (served.host.name, statement.sha256) in intended
+                    else:
+                        assert statement.text in {marker(digest, token).text for digest in texts if digest}
+    assert seen > 100
+
+
+@pytest.mark.parametrize(
+    ("act", "step"),
+    # NTLM authenticates a connection: one that closes after each challenge can never be authenticated.
+    [(act, step) for act in sorted(LEGAL) for step in STEPS if (act, step) != (Act.CLOSE, Step.AUTHENTICATE)],
+)
+def test_what_is_legal_but_unusual_changes_no_verdict(audited: Audited, act: Act, step: Step) -> None:
+    plain, row = audited.row("alpha/plain"), audited.row(f"alpha/{act}-{step}")
+    assert (row.verdict, row.product, row.findings) == (plain.verdict, plain.product, plain.findings)
+
+
+def test_servers_without_a_fault_are_judged_in_as_few_requests_as_the_protocol_allows(audited: Audited) -> None:
+    for key in ("alpha/plain", "beta/plain"):
+        row = audited.row(key)
+        assert row.coverage.not_knowable == 0
+        assert row.requests == audited.lab.host(key).counts.requests
+        assert row.requests <= 10
+
+
+def test_a_server_that_gave_no_complete_answer_is_never_well(audited: Audited) -> None:
+    for row in audited.document.hosts:
+        if not row.steps or row.coverage.not_knowable:
+            assert row.verdict not in WELL
+            assert row.next
+            assert row.why
+
+
+def test_nothing_of_one_client_stands_in_the_journal_of_the_other(audited: Audited) -> None:
+    [beta] = audited.state.glob("beta/runs/*/journal.jsonl")
+    assert b"alpha" not in beta.read_bytes()
+    [alpha] = audited.state.glob("alpha/runs/*/journal.jsonl")
+    assert b"beta" not in alpha.read_bytes()
+
+
+def test_no_traceback_no_defect_and_no_password_is_anywhere(audited: Audited) -> None:
+    assert "defect" not in audited.errors
+    assert "Traceback" not in audited.errors
+    said = audited.errors + audited.document.model_dump_json()
+    assert PASSWORD not in said
+    for journal in audited.state.rglob("journal.jsonl"):
+        assert PASSWORD.encode() not in journal.read_bytes()
+
+
+def started(lab: Lab, keys: Sequence[str]) -> bool:
+    """Whether each of these servers has been given a pipeline."""
+    return all(lab.ledger.executed(key) for key in keys)
+
+
+def wait_until(true: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 30.0) -> None:
+    """Returns when it is; fails when that takes unreasonably long or the process ends first."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+def test_ctrl_c_in_a_real_process_ends_within_5_s_closes_shells_and_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = (
+        lab_host("alpha", "well"),
+        lab_host("alpha", "hangs", Fault(Act.HANG, Step.RECEIVE)),
+        lab_host("alpha", "hangs-and-does-not-close", Fault(Act.HANG, Step.RECEIVE), Fault(Act.HANG, Step.DELETE)),
+        lab_host("alpha", "waits", Fault(Act.HANG, Step.AUTHENTICATE)),
+    )
+    with start(Fleet(hosts), {"sim": SimEngine()}) as lab:
+        (tmp_path / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
+        command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", "inventory.yml", "--format", "json"]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+        )
+        try:
+            wait_until(
+                lambda: (
+                    started(lab, ["alpha/well", "alpha/hangs", "alpha/hangs-and-does-not-close"])
+                    and lab.host("alpha/waits").counts.requests > 0
+                    and lab.host("alpha/well").counts.steps[Step.DELETE] > 0
+                ),
+                process,
+            )
+            pressed = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+            took = time.monotonic() - pressed
+        finally:
+            process.kill()
+            process.wait()
+        assert took < 5.0
+        assert process.returncode == 130
+        assert lab.host("alpha/hangs").service.shells == 0
+        assert lab.host("alpha/well").service.shells == 0
+    rows = {row.name: row for row in AuditDocument.model_validate_json(out).hosts}
+    assert sorted(name for name, row in rows.items() if "interrupted" in row.why) == [
+        "hangs",
+        "hangs-and-does-not-close",
+        "waits",
+    ]
+    assert rows["well"].coverage.not_knowable == 0
+    assert "letting go of the servers in work, at most 5 s" in err
+    [journal] = tmp_path.glob(".exrun/alpha/runs/*/journal.jsonl")
+    assert isinstance(verify(journal), Verified)
+    last = read_intact(journal)[-1]
+    assert (last.event, last.data["reason"]) == (Event.RUN_INTERRUPTED, "interrupted")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+def test_a_second_ctrl_c_ends_the_process_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = lab_host("alpha", "deaf", Fault(Act.HANG, Step.RECEIVE), Fault(Act.HANG, Step.DELETE))
+    with start(Fleet((deaf,)), {"sim": SimEngine()}) as lab:
+        (tmp_path / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
+        command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", "inventory.yml"]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=_environment())
+        try:
+            wait_until(lambda: started(lab, ["alpha/deaf"]), process)
+            process.send_signal(signal.SIGINT)
+            wait_until(lambda: lab.host("alpha/deaf").counts.steps[Step.DELETE] > 0, process)
+            pressed = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+            took = time.monotonic() - pressed
+        finally:
+            process.kill()
+            process.communicate()
+        assert process.returncode == 130
+        assert took < 2.0
+    [journal] = tmp_path.glob(".exrun/alpha/runs/*/journal.jsonl")
+    assert isinstance(verify(journal), Verified)  # what stands in it stands whole
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "COLUMNS": "160"}
