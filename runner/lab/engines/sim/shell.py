@@ -76,6 +76,7 @@ class SimShell:
         self._sink = sink
         self._pool = ServerRunspacePool()
         self._ended = False
+        self._starting = False
         self._next_object = _FIRST_OBJECT
         self._incoming: dict[uuid.UUID, Assembler] = {}
         self._running: dict[uuid.UUID, Run] = {}
@@ -152,7 +153,7 @@ class SimShell:
         for event in events:
             self._pool_event(event)
         while (payload := self._pool.data_to_send(MAX_FRAGMENT)) is not None:
-            self._sink(Output(None, payload.data))
+            self._say(Output(None, payload.data))
 
     def _pipeline_data(self, pipeline: uuid.UUID, fragments: bytes) -> None:
         if pipeline not in self._incoming:
@@ -193,8 +194,12 @@ class SimShell:
 
     def _start_waiting(self) -> None:
         """A pool runs as many pipelines at a time as it has runspaces."""
+        if self._starting:  # one that ends at once comes back here: the loop below goes on
+            return
+        self._starting = True
         while self._waiting and len(self._running) - len(self._waiting) < max(self._pool.max_runspaces, 1):
             self._running[self._waiting.popleft()].start()
+        self._starting = False
 
     def _write(self, pipeline: uuid.UUID, messages: list[Message], *, done: bool) -> None:
         gathered: list[bytes] = []
@@ -203,14 +208,19 @@ class SimShell:
             self._next_object += 1
             for fragment in fragments_of(message, self._pool.runspace_pool_id, pipeline, self._next_object):
                 if gathered and size + len(fragment) > MAX_FRAGMENT:
-                    self._sink(Output(pipeline, b"".join(gathered)))
+                    self._say(Output(pipeline, b"".join(gathered)))
                     gathered, size = [], 0
                 gathered.append(fragment)
                 size += len(fragment)
-        self._sink(Output(pipeline, b"".join(gathered)))
+        self._say(Output(pipeline, b"".join(gathered)))
         if done:
-            self._sink(PipelineDone(pipeline))
+            self._say(PipelineDone(pipeline))
             self._forget(pipeline)
+
+    def _say(self, event: ShellEvent) -> None:
+        """Also whoever hears an event may close the shell: then the rest is not said."""
+        if not self._ended:
+            self._sink(event)
 
     def _forget(self, pipeline: uuid.UUID) -> None:
         self._incoming.pop(pipeline, None)

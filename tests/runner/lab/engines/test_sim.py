@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psrpcore import Command
 from psrpcore.types import HostInfo, PSInvocationState, RunspacePoolState
+from pytest_mock import MockerFixture
 
 from runner.lab.engines.interface import PipelineDone, ShellEnded, ShellEvent, Signal
-from runner.lab.engines.sim import SimEngine
+from runner.lab.engines.sim import SimEngine, request
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.engines.sim.framing import MAX_FRAGMENT
 from runner.lab.state import HostState, ScriptedAnswer
@@ -160,6 +161,37 @@ def test_a_waiting_pipeline_can_be_stopped(client: Client, timers: Timers) -> No
     assert client.finish(second).state is PSInvocationState.Stopped
     timers.pass_time(30)
     assert client.finish(first).state is PSInvocationState.Completed
+
+
+def test_any_number_of_pipelines_may_wait(client: Client, timers: Timers) -> None:
+    slow = client.start("slow")
+    waiting = [client.start("one") for _ in range(250)]
+    timers.pass_time(30)
+    assert client.finish(slow).output == ["first"]
+    assert {client.finish(each).state for each in waiting} == {PSInvocationState.Completed}
+
+
+def test_a_shell_that_is_closed_while_it_speaks_stops_speaking(engine: SimEngine) -> None:
+    state = host(ScriptedAnswer(script="large", output=["x" * 200_000]))
+    with Client(engine, state) as client:
+        heard: list[ShellEvent] = []
+
+        def hear_one(event: ShellEvent) -> None:
+            heard.append(event)
+            client.shell.close()
+
+        client.shell._sink = hear_one  # type: ignore[attr-defined]
+        client.start("large")
+        assert len(heard) == 1
+
+
+def test_the_same_request_of_many_hosts_is_read_once(engine: SimEngine, mocker: MockerFixture) -> None:
+    decode = mocker.spy(request, "decode")
+    for name in ("EX1", "EX2", "EX3"):
+        state = HostState(name=name, answers=[ScriptedAnswer(script="who", output=[name])])
+        with Client(engine, state) as client:
+            assert client.run("who").output == [name]
+    assert decode.call_count == 1
 
 
 def test_pipelines_run_side_by_side_where_there_are_runspaces(engine: SimEngine, timers: Timers) -> None:
