@@ -1,0 +1,37 @@
+"""`exrun audit` as a client under test: the command that users run, with journals and judgement, in its own process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.lab_process import CLIENT, PASSWORD, ROOT, USER
+from benchmarks.measured import Measured, run
+
+VARIABLE = "EXRUN_BENCH_PASSWORD"
+
+
+def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int) -> Measured:
+    """Audits all hosts; `folder` gets inventory and journals.
+
+    Raises:
+        RuntimeError: a host was not judged by all steps.
+    """
+    inventory = folder / "inventory.yml"
+    hosts = "".join(f"      {name}: {{port: {port}}}\n" for name, port in ports.items())
+    inventory.write_text(
+        f"exrun: inventory/1\nclients:\n  {CLIENT}:\n    user: {USER}\n    credential: env:{VARIABLE}\n"
+        f"    address: 127.0.0.1\n    authentication: ntlm\n    hosts:\n{hosts}",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", str(inventory), str(playbook)]
+    command += ["--parallel", str(parallel), "--format", "json", "--state", str(folder / "state")]
+    measured = run(command, ROOT, {VARIABLE: PASSWORD})
+    if measured.status != 0:
+        raise RuntimeError(f"exrun audit ended with {measured.status}:\n{measured.errors[-2000:]}")
+    summary = json.loads(measured.output)["summary"]
+    if summary["outcomes"]["compliant"] != len(ports):
+        raise RuntimeError(f"not every host was judged compliant: {summary}")
+    return measured

@@ -1,0 +1,51 @@
+"""Running a client as a process of its own: wall time, processor time with that of its children, and memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run of a client.
+
+    Attributes:
+        seconds: from its start to its end.
+        cpu_seconds: user and system time, that of the children it waited for included.
+        memory: the largest resident size of its first process in bytes.
+    """
+
+    status: int
+    output: str
+    errors: str
+    seconds: float
+    cpu_seconds: float
+    memory: int
+
+
+def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Measured:
+    """Runs it to its end."""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        before = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stdout=output, stderr=errors, text=True
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - before
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        return Measured(
+            process.returncode,
+            output.read(),
+            errors.read(),
+            seconds,
+            usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss * 1024,
+        )
