@@ -26,6 +26,10 @@ $(READY): requirements/dev.lock pyproject.toml
 .PHONY: setup
 setup: $(READY)  ## create .venv from the lock
 
+.PHONY: demo
+demo: $(READY)  ## audit a simulated fleet over WinRM, and compare every verdict (ENGINE=pwsh: in a real PowerShell)
+	@$(BIN)/exrun lab demo --engine $(or $(ENGINE),sim)
+
 .PHONY: test
 test: lint types $(READY)  ## lint, types and all tests: what CI runs
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -62,6 +66,16 @@ lock: $(READY)  ## renew requirements/*.lock (needs uv)
 .PHONY: package
 package: $(READY)  ## build the wheel and the sdist
 	@$(BIN)/python -m hatchling build
+
+.PHONY: bench
+bench: $(READY)  ## benchmarks with their limits, about ten minutes (benchmarks/README.md)
+	@$(BIN)/python -m benchmarks.inventory_load
+	@$(BIN)/python -m benchmarks.scale
+	@$(BIN)/python -m benchmarks.against_ansible
+
+.PHONY: package-check
+package-check: package  ## install the wheel into a fresh environment elsewhere and run the demo from it
+	@$(PYTHON) scripts/package_check.py
 
 .PHONY: clean
 clean:  ## remove what the targets above made

@@ -23,6 +23,7 @@ DATA = (
     "playbooks/library/exchange-audit.yml",
     "runner/lab/demo/expected.yml",
     "runner/lab/demo/hosts/contoso/ex01.yml",
+    "runner/lab/demo/fleet.yml",
     "runner/py.typed",
     "runner/reports/audit.css",
     "runner/reports/audit.html.j2",

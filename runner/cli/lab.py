@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import shlex
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -20,6 +22,7 @@ from playbooks.errors import DocumentError, Location, PlaybookError, Problem
 from runner.cli.status import Status
 from runner.lab.certificates import Authority
 from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
@@ -68,7 +71,7 @@ def lab_up(
     loaded = load_fleet(fleet, engine=engine)
     with ExitStack() as stack:
         try:
-            engines = _engines(loaded)
+            engines = engines_for(loaded)
             for one in engines.values():
                 stack.callback(one.close)
             file = None if ledger is None else stack.enter_context(ledger.open("w", encoding="utf-8"))
@@ -89,7 +92,7 @@ def inventory_text(served: Lab, ca_file: Path | None, certificates: Mapping[str,
         ca_file: of HTTPS hosts.
         certificates: by client, the files of its account's certificate and key.
     """
-    names = _variables(served.fleet)
+    names = password_variables(served.fleet)
     lines = ["exrun: inventory/1", "clients:"]
     by_client: dict[str, list[str]] = {}
     for one in served.hosts.values():
@@ -116,14 +119,30 @@ def inventory_text(served: Lab, ca_file: Path | None, certificates: Mapping[str,
     return "\n".join(lines) + "\n"
 
 
-def _engines(fleet: Fleet) -> dict[str, Engine]:
-    """The engines that the fleet needs."""
+def engines_for(fleet: Fleet) -> dict[str, Engine]:
+    """The engines that the fleet needs; close them after the lab.
+
+    Raises:
+        LabError: pwsh is needed and there is no PowerShell.
+        OSError: it cannot be used here.
+    """
     engines: dict[str, Engine] = {}
     for name in sorted({host.engine for host in fleet.hosts}):
-        if name != "sim":
-            raise LabError(f"no engine {name}; there is sim")
-        engines[name] = SimEngine()
+        match name:
+            case "sim":
+                engines[name] = SimEngine()
+            case "pwsh":
+                engines[name] = PwshEngine(_powershell())
+            case _:
+                raise LabError(f"no engine {name}; there are sim and pwsh")
     return engines
+
+
+def _powershell() -> Path:
+    found = os.environ.get("EXRUN_PWSH") or shutil.which("pwsh")
+    if found is None or not Path(found).is_file():
+        raise LabError("the engine pwsh needs PowerShell 7.4 or later: put pwsh on PATH, or its path into EXRUN_PWSH")
+    return Path(found)
 
 
 def _ledger(file: TextIO | None) -> Ledger:
@@ -181,7 +200,7 @@ def _published(served: Lab, inventory_out: Path | None, ca_out: Path | None) -> 
     for row in rows:
         yield "  ".join((*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3])).rstrip()
     yield ""
-    names = _variables(served.fleet)
+    names = password_variables(served.fleet)
     told = set()
     for host in served.fleet.hosts:
         if host.client not in told:
@@ -211,7 +230,7 @@ def _faults(faults: tuple[object, ...]) -> str:
     return f"{len(faults)} faults" if len(faults) > 1 else "1 fault" if faults else ""
 
 
-def _variables(fleet: Fleet) -> dict[str, str]:
+def password_variables(fleet: Fleet) -> dict[str, str]:
     """An environment variable for each client's password."""
     names: dict[str, str] = {}
     for host in fleet.hosts:

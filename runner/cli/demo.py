@@ -1,0 +1,172 @@
+"""`exrun lab demo`: the main job from end to end, on simulated servers whose state everybody can read.
+
+The lab is served by this process. The audit is the command that a user would run, in a process of its own; its result
+is read back from its journals and compared with what each server's file says it must be.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from playbooks.errors import DocumentError, Location, Problem
+from runner.audit import FleetAudit
+from runner.cli.lab import engines_for, inventory_text, password_variables
+from runner.cli.status import Status
+from runner.lab.demo.expectations import FLEET, differences, expectations
+from runner.lab.fleet_file import load_fleet
+from runner.lab.ledger import Statement
+from runner.lab.server import Lab, LabError, start
+from runner.replay import replay
+from runner.runs import LAST, find_run, read_run
+from runner.terminal import visible
+from runner.transport.gate import marked
+
+HOST_SECONDS = 80
+
+
+class EngineName(StrEnum):
+    """What answers for the simulated servers."""
+
+    SIM = "sim"
+    PWSH = "pwsh"
+
+    @property
+    def pace(self) -> tuple[str, ...]:
+        """Options of the audit. The hanging server is given up after three times the connect timeout; a real PowerShell
+        takes a second or more of a processor to start, and waits for its turn."""
+        match self:
+            case EngineName.SIM:
+                return ("--connect-timeout", "6")
+            case EngineName.PWSH:
+                return ("--connect-timeout", "20", "--parallel", "3")
+
+
+def lab_demo(
+    engine: Annotated[
+        EngineName,
+        typer.Option(envvar="EXRUN_ENGINE", help="sim, or pwsh: a real PowerShell from EXRUN_PWSH or PATH."),
+    ] = EngineName.SIM,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            envvar="EXRUN_DEMO_FOLDER",
+            help="Where inventory, journals and reports go.",
+            show_default="a temporary one",
+        ),
+    ] = None,
+) -> None:
+    """Audit a simulated fleet of two clients from end to end, and compare every verdict with the servers' files.
+
+    \b
+    Serves sixteen servers on 127.0.0.1 (patched, vulnerable, half installed, out of support, unreachable, ...), runs
+    exrun audit against them, and checks verdicts, findings, and that only collect scripts ran. Needs no network.
+    Exit status: 0 when all agrees, 1 when something differs, else that of the audit.
+
+    \b
+    Examples:
+      exrun lab demo
+      exrun lab demo --engine pwsh --folder demo
+    """
+    began = time.monotonic()
+    place = _made(folder)
+    with ExitStack() as stack:
+        lab = _served(engine, stack)
+        inventory, report, state = place / "inventory.yml", place / "report.html", place / "state"
+        (place / "lab-ca.pem").write_bytes(lab.ca_pem)
+        inventory.write_text(inventory_text(lab, place / "lab-ca.pem", {}), encoding="utf-8")
+        _say(f"Lab: {len(lab.hosts)} simulated servers are up on 127.0.0.1; engine {engine}.")
+        arguments = ["audit", "-i", str(inventory), "--state", str(state), "--html", str(report)]
+        arguments += ["--timeout", str(HOST_SECONDS), *engine.pace]
+        _say(f"$ exrun {shlex.join(arguments)}\n")
+        status = _audited(arguments, lab)
+        if status not in (Status.WELL, Status.FINDINGS, Status.NOT_ALL_JUDGED):
+            _say(f"The audit ended with status {status}.")
+            raise typer.Exit(status)
+        parts = read_run(find_run(state, LAST))
+        audit = replay([part.state for part in parts])
+        named = frozenset(digest for part in parts for digest in part.state.script_texts)
+        executed = lab.ledger.scripts()
+    wrong = [*differences(audit, expectations()), *unnamed(executed, named)]
+    _conclude(audit, wrong, executed, sorted(place.glob("report*.html")), time.monotonic() - began)
+    raise typer.Exit(Status.FINDINGS if wrong else Status.WELL)
+
+
+def unnamed(executed: Iterable[Statement], named: frozenset[str]) -> tuple[str, ...]:
+    """A line for each thing that ran on a server and is neither a script that the journal names nor a marker."""
+    return tuple(
+        f"a server ran what the journal does not name: {statement.text[:60]!r} (SHA-256 {statement.sha256})"
+        for statement in executed
+        if not statement.script or (statement.sha256 not in named and marked(statement.text) is None)
+    )
+
+
+def _made(folder: Path | None) -> Path:
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="exrun-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _served(engine: EngineName, stack: ExitStack) -> Lab:
+    """The demo's lab, served until the stack is closed."""
+    data = stack.enter_context(resources.as_file(resources.files("runner.lab.demo")))
+    fleet = load_fleet(data / FLEET, engine=engine)
+    try:
+        engines = engines_for(fleet)
+        for each in engines.values():
+            stack.callback(each.close)
+        return stack.enter_context(start(fleet, engines))
+    except (LabError, OSError) as error:
+        raise DocumentError([Problem(Location(FLEET), str(error))]) from None
+
+
+def _audited(arguments: Sequence[str], lab: Lab) -> int:
+    """Runs `exrun` with the lab's passwords in its environment; its exit status."""
+    names = password_variables(lab.fleet)
+    passwords = {names[host.client]: host.account.password for host in lab.fleet.hosts}
+    environment: Mapping[str, str] = {**os.environ, **passwords}
+    sys.stdout.flush()
+    # Our own program and nothing from outside: no shell, no search path.
+    with subprocess.Popen([sys.executable, "-m", "runner.cli.main", *arguments], env=environment) as child:  # noqa: S603
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:  # the terminal sent it to the audit too, which ends in order and says so
+                continue
+
+
+def _conclude(
+    audit: FleetAudit, wrong: Sequence[str], executed: Sequence[Statement], reports: Sequence[Path], seconds: float
+) -> None:
+    _say("")
+    for report in reports:
+        _say(f"Report: {report}")
+    if wrong:
+        for line in wrong:
+            _say(f"DIFFERS: {line}")
+    else:
+        markers = sum(marked(statement.text) is not None for statement in executed)
+        _say(
+            f"All {len(audit.hosts)} verdicts are those of the servers' files. The servers ran"
+            f" {len(executed) - markers} collect scripts, every one named in the journal, and nothing else."
+        )
+    _say(f"{seconds:.1f} s in all.")
+
+
+def _say(text: str) -> None:
+    for line in text.split("\n"):
+        typer.echo(visible(line))

@@ -1,0 +1,71 @@
+"""What an audit of the demo fleet must come to, and where one differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+
+from pydantic import TypeAdapter
+from ruamel.yaml import YAML
+
+from playbooks.findings import Verdict
+from runner.audit import FleetAudit, HostAudit, Outcome
+from runner.lab.state import Strict
+from runner.transport.failures import Cause
+
+FLEET = "fleet.yml"
+EXPECTED = "expected.yml"
+
+
+class Expected(Strict):
+    """One server's row. `cause` says why there is no session; `findings` are ids, sorted."""
+
+    verdict: Verdict
+    outcome: Outcome
+    product: str = ""
+    cause: Cause | None = None
+    findings: tuple[str, ...] = ()
+
+
+def expectations() -> Mapping[str, Expected]:
+    """Of every server of the demo fleet, by `client/name`."""
+    text = resources.files("runner.lab.demo").joinpath(EXPECTED).read_text(encoding="utf-8")
+    return TypeAdapter(dict[str, Expected]).validate_python(YAML(typ="safe", pure=True).load(text))
+
+
+def differences(audit: FleetAudit, expected: Mapping[str, Expected]) -> tuple[str, ...]:
+    """One line for each thing in which the audit is not what is expected; none when all agrees."""
+    rows = {f"{host.client}/{host.name}": host for host in audit.hosts}
+    found = [f"{key} has a row that nobody expects" for key in rows.keys() - expected.keys()]
+    for key, wanted in expected.items():
+        if key not in rows:
+            found.append(f"{key} has no row")
+        else:
+            found.extend(f"{key}: {line}" for line in _row_differences(rows[key], wanted))
+    return tuple(sorted(found))
+
+
+def _row_differences(row: HostAudit, wanted: Expected) -> list[str]:
+    said = {
+        "verdict": (row.verdict, wanted.verdict),
+        "outcome": (row.outcome, wanted.outcome),
+        "product": (row.product, wanted.product),
+        "findings": (_listed(sorted(found.finding.id for found in row.findings)), _listed(wanted.findings)),
+    }
+    lines = [
+        f"{what} is {_or_nothing(got)}, expected {_or_nothing(want)}"
+        for what, (got, want) in said.items()
+        if got != want
+    ]
+    if wanted.cause is not None and not row.why.startswith(f"{wanted.cause}: "):
+        lines.append(f"cause is not {wanted.cause}: {row.why}")
+    return lines
+
+
+def _listed(ids: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(ids)
+
+
+def _or_nothing(text: str) -> str:
+    """A text, or a word for an empty one."""
+    return text or "nothing"

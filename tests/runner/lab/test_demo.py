@@ -1,0 +1,147 @@
+"""The demo: a fleet whose audit must come to what its files say, and a comparison that notices when it does not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from playbooks.findings import Assessment, Finding, Severity, Verdict
+from runner.audit import HostAudit, StepAudit, fleet_audit, judged, not_reached
+from runner.cli.demo import EngineName, unnamed
+from runner.cli.lab import inventory_text, password_variables
+from runner.cli.main import main
+from runner.lab.demo.expectations import FLEET, Expected, differences, expectations
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.fleet import Fleet
+from runner.lab.fleet_file import load_fleet
+from runner.lab.ledger import Statement
+from runner.lab.server import start
+from runner.replay import replay
+from runner.runs import LAST, find_run, read_run
+from runner.transport.failures import Cause, failure
+from runner.transport.gate import marker
+from runner.transport.interface import Script
+
+DEMO = Path(str(resources.files("runner.lab.demo")))
+NEEDED = {
+    Verdict.OK,
+    Verdict.VULNERABLE,
+    Verdict.NEEDS_CU,
+    Verdict.HALF_INSTALLED,
+    Verdict.OUT_OF_SUPPORT,
+    Verdict.ATTENTION,
+    Verdict.NEWER_THAN_CATALOGUE,
+    Verdict.NOT_EXCHANGE,
+    Verdict.UNREACHABLE,
+    Verdict.UNKNOWN,
+}
+
+
+def test_the_demo_has_two_clients_and_a_server_of_every_verdict() -> None:
+    fleet = load_fleet(DEMO / FLEET)
+    assert len(fleet.hosts) >= 12
+    assert {host.client for host in fleet.hosts} == {"contoso", "fabrikam"}
+    assert {host.key for host in fleet.hosts} == set(expectations())
+    assert {expected.verdict for expected in expectations().values()} == NEEDED
+
+
+def test_each_servers_file_says_at_its_head_the_verdict_that_is_expected() -> None:
+    said = {}
+    for path in (DEMO / "hosts").rglob("*.yml"):
+        head = re.search(r"^# Verdict expected: (\S+)\.$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert head, path
+        said[f"{path.parent.name}/{path.stem.upper()}"] = head[1]
+    assert said == {key: str(expected.verdict) for key, expected in expectations().items()}
+
+
+def test_the_demo_ends_well_and_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    status = main(["lab", "demo", "--folder", str(tmp_path)])
+    said = capfd.readouterr()
+    assert status == 0, said.out + said.err
+    assert "All 16 verdicts are those of the servers' files." in said.out
+    assert "DIFFERS" not in said.out
+    for client in ("contoso", "fabrikam"):
+        page = (tmp_path / f"report.{client}.html").read_text(encoding="utf-8")
+        other = {"contoso": "MBX1", "fabrikam": "EX01"}[client]
+        assert f"Report: {tmp_path / f'report.{client}.html'}" in said.out
+        assert other not in page
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"Lab-only-" not in written
+
+
+@pytest.mark.real_powershell
+def test_on_a_real_powershell_every_server_gets_the_same_verdict_and_findings(
+    powershell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_fleet(DEMO / FLEET, engine="pwsh")
+    asked = Fleet(tuple(host for host in whole.hosts if not host.faults))
+    expected = {host.key: expectations()[host.key] for host in asked.hosts}
+    assert len(expected) == 13
+    for client, variable in password_variables(whole).items():
+        monkeypatch.setenv(variable, next(host.account.password for host in asked.hosts if host.client == client))
+    engine = PwshEngine(powershell)
+    try:
+        with start(asked, {"pwsh": engine}) as lab:
+            (tmp_path / "ca.pem").write_bytes(lab.ca_pem)
+            (tmp_path / "inventory.yml").write_text(inventory_text(lab, tmp_path / "ca.pem", {}), encoding="utf-8")
+            arguments = ["audit", "-i", str(tmp_path / "inventory.yml"), "--state", str(tmp_path / "state")]
+            assert main([*arguments, *EngineName.PWSH.pace]) == 3, capfd.readouterr()
+            parts = read_run(find_run(tmp_path / "state", LAST))
+            named = frozenset(digest for part in parts for digest in part.state.script_texts)
+            assert unnamed(lab.ledger.scripts(), named) == ()
+    finally:
+        engine.close()
+    assert differences(replay([part.state for part in parts]), expected) == ()
+
+
+OK = Assessment(Verdict.OK, "well")
+
+
+def row(name: str, *assessments: Assessment) -> HostAudit:
+    return judged(name, "a", [StepAudit(f"s{n}", "x.y", each) for n, each in enumerate(assessments)], 7, 1.0)
+
+
+def lines(*rows: HostAudit, expected: dict[str, Expected]) -> tuple[str, ...]:
+    return differences(fleet_audit("r", date(2026, 4, 2), rows), expected)
+
+
+def test_an_audit_that_is_as_expected_differs_in_nothing() -> None:
+    assert lines(row("EX1", OK), expected={"a/EX1": Expected(verdict=Verdict.OK, outcome="compliant")}) == ()
+
+
+def test_every_way_in_which_a_row_can_differ_is_said() -> None:
+    found = Assessment(Verdict.VULNERABLE, "bad", (Finding("x.y.z", Severity.HIGH, "bad", next="do"),))
+    expected = {"a/EX1": Expected(verdict=Verdict.OK, outcome="compliant", product="P")}
+    assert lines(row("EX1", found), expected=expected) == (
+        "a/EX1: findings is x.y.z, expected nothing",
+        "a/EX1: outcome is findings, expected compliant",
+        "a/EX1: product is nothing, expected P",
+        "a/EX1: verdict is vulnerable, expected ok",
+    )
+
+
+def test_a_row_too_few_a_row_too_many_and_another_cause_are_said() -> None:
+    unreachable = Expected(verdict=Verdict.UNREACHABLE, outcome="unreachable", cause=Cause.REFUSED)
+    lost = not_reached("EX1", "a", failure(Cause.TIMEOUT, "timed out"), 1, 0, 1.0)
+    expected = {"a/EX1": unreachable, "a/EX2": unreachable}
+    assert lines(lost, row("EX3", OK), expected=expected) == (
+        "a/EX1: cause is not refused: timeout: timed out",
+        "a/EX2 has no row",
+        "a/EX3 has a row that nobody expects",
+    )
+
+
+def test_whatever_ran_on_a_server_and_is_in_no_journal_is_said() -> None:
+    collect = Script("s", "Get-Service")
+    named = frozenset({collect.sha256})
+    fine = Statement(0, collect.text, True)
+    beside = Statement(0, marker(collect.sha256, "ab" * 8).text, True)
+    assert unnamed([fine, beside], named) == ()
+    for strange in (Statement(0, "Get-Service ", True), replace(fine, script=False)):
+        (line,) = unnamed([fine, strange], named)
+        assert line.startswith(f"a server ran what the journal does not name: {strange.text[:60]!r}")
