@@ -87,6 +87,9 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     assert [finding.severity for finding in assessment.findings] == expected.get(
         "severities", [finding.severity for finding in assessment.findings]
     )
+    assert assessment.summary == expected.get("summary", assessment.summary)
+    if "evidence" in expected:
+        assert list(assessment.findings[0].evidence) == expected["evidence"]
     if "next" in expected:
         assert [finding.next for finding in assessment.findings] == expected["next"]
     for name, value in expected.get("facts", {}).items():

@@ -75,6 +75,11 @@ def test_a_condition_that_fails_is_a_finding_with_the_values_it_names() -> None:
     )
 
 
+def test_a_finding_is_medium_and_has_a_next_step_unless_the_contract_says_otherwise() -> None:
+    [finding] = assess("not Protocol.Enabled", Observed((protocol("SMB1", True),))).findings
+    assert (finding.severity, finding.next) == (Severity.MEDIUM, "See what net.smb is for, and correct it by hand")
+
+
 def test_every_record_of_a_kind_must_comply_and_those_that_do_not_are_the_evidence() -> None:
     records = (protocol("SMB2", False), protocol("SMB1", True), protocol("NetBIOS", True))
     found = assess("not Protocol.Enabled", Observed(records))

@@ -179,6 +179,9 @@ def test_a_parameter_that_the_playbook_does_not_have_is_refused(mine: Path, give
         ("text", "7", "7"),
         ("text", "", ""),
         ("text?", "null", None),
+        ("text", "null", "null"),
+        ("text", "true", "true"),
+        ("number?", "2.5", 2.5),
         ("text[]", "a, b,c", ("a", "b", "c")),
         ("integer[]", "1,2", (1, 2)),
         ("integer[]", "", ()),
@@ -205,6 +208,11 @@ def test_a_parameter_has_its_declared_type(mine: Path, declared: str, text: str,
         ("number", "1e400", "a number"),
         ("boolean", "yes", "true or false"),
         ("boolean", "True", "true or false"),
+        ("boolean", "1", "true or false"),
+        ("boolean", "1.5", "true or false"),
+        ("integer", "true", "an integer"),
+        ("integer", "null", "an integer"),
+        ("number", "one", "a number"),
         ("integer[]", "1,,2", "a list of integers"),
         ("integer?", "none", "an integer, or null"),
     ],
@@ -218,6 +226,25 @@ def test_a_parameter_of_another_type_is_refused_and_not_echoed(
     with pytest.raises(ParameterError) as caught:
         load_playbook(str(mine), {"protocol": text}, CATALOGUE)
     assert str(caught.value) == f"--param protocol: must be {needed}; correct the value"
+
+
+def test_the_choices_of_a_parameter_may_come_from_the_catalogue_alone(mine: Path) -> None:
+    written = mine.read_text(encoding="utf-8")
+    mine.write_text(
+        written.replace("default: SMB1}", "default: proxylogon, choices_from: catalogue.campaigns}"), encoding="utf-8"
+    )
+    assert load_playbook(str(mine), {"protocol": "proxyshell"}, CATALOGUE).steps[1].params == {"name": "proxyshell"}
+    with pytest.raises(ParameterError, match="is not one of its choices; did you mean `proxyshell`"):
+        load_playbook(str(mine), {"protocol": "proxyshel"}, CATALOGUE)
+
+
+def test_every_member_of_a_list_must_be_one_of_the_choices(mine: Path) -> None:
+    for path in (mine, *mine.parent.glob("actions/*/*/*.yml")):
+        written = path.read_text(encoding="utf-8").replace("{type: text, ", "{type: 'text[]', ")
+        path.write_text(written.replace("default: SMB1", "default: [SMB1], choices: [SMB1, SMB2]"), encoding="utf-8")
+    assert load_playbook(str(mine), {"protocol": "SMB2,SMB1"}, CATALOGUE).steps[1].params == {"name": ("SMB2", "SMB1")}
+    with pytest.raises(ParameterError, match="is not one of its choices"):
+        load_playbook(str(mine), {"protocol": "SMB2,SMB3"}, CATALOGUE)
 
 
 def test_a_parameter_without_default_must_be_given(mine: Path) -> None:
