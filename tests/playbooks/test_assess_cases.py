@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,13 @@ ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions
 CATALOGUE = Catalogue.load()
 
 
-def entries() -> Iterator[dict[str, Any]]:
+@cache
+def entries() -> tuple[dict[str, Any], ...]:
+    """Every entry, read once: pure-Python YAML is slow."""
+    return tuple(_entries())
+
+
+def _entries() -> Iterator[dict[str, Any]]:
     """Every entry of every cases/*.yml; `base`, `observed` and `without` made into one list of records."""
     for path in sorted(ACTIONS.glob("*/*/cases/*.yml")):
         document = YAML(typ="safe", pure=True).load(path)
