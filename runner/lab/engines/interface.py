@@ -64,7 +64,11 @@ class Shell(Protocol):
         """A Signal for a pipeline; one that the shell does not have (any more) is ignored."""
 
     def connect(self, fragments: bytes) -> None:
-        """The fragments of WS-Management's connectXml: another client takes over the disconnected pool."""
+        """The fragments of WS-Management's connectXml: another client takes over the disconnected pool.
+
+        The pool answers with SESSION_CAPABILITY and RUNSPACEPOOL_INIT_DATA, which go into the answer to Connect, and
+        then with its private data and state, which are for the next Receive.
+        """
 
     def close(self) -> None:
         """Delete the shell. Reports nothing more."""

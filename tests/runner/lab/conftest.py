@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -27,7 +27,8 @@ def serve() -> Iterator[Callable[..., Lab]]:
     """Serves hosts until the test ends: `serve(lab_host(), engine=EchoEngine())`."""
     with ExitStack() as stack:
 
-        def begin(*hosts: LabHost, engine: EchoEngine | None = None) -> Lab:
-            return stack.enter_context(start(Fleet(hosts), {"echo": engine or EchoEngine()}))
+        def begin(*hosts: LabHost, engine: EchoEngine | None = None, ledger_file: TextIO | None = None) -> Lab:
+            engines = {"echo": engine or EchoEngine()}
+            return stack.enter_context(start(Fleet(hosts), engines, ledger_file=ledger_file))
 
         yield begin

@@ -144,6 +144,7 @@ class SimShell:
         with _reading():
             self._pool.disconnect()
             self._pool.connect()
+            self._pool.prepare_message(self._pool.our_capability)  # psrpcore greets only the first client
         self._pool_data(fragments)
 
     def _pool_data(self, fragments: bytes) -> None:
