@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .flow import Flow
 from .lexer import Refusal
-from .rules import RULES
-from .syntax import parse
+from .rules import RULES, Reading
+from .syntax import parse, refusals
+from .tree import walk
 
 __all__ = ["Problem", "lint"]
 
@@ -31,13 +33,14 @@ class Problem:
 
 
 def lint(text: str, *, source: str) -> tuple[Problem, ...]:
-    """What stands against the script, in the order of the text; empty when nothing was found."""
+    """What stands against the script, in the order of the text; empty when it is proven read-only."""
     try:
         script = parse(text)
+        flow = Flow(script)
+        reading = Reading(script, tuple(walk(script)), flow)
+        found = [refusal for rule in RULES for refusal in rule.check(reading)]
     except Refusal as refusal:
-        found = [refusal]
-    else:
-        found = [refusal for rule in RULES for refusal in rule.check(script)]
+        found = refusals(text, refusal)
     return tuple(
         Problem(
             refusal.rule,

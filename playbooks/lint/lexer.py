@@ -20,16 +20,16 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(
     r"0[xX][0-9A-Fa-f]+|(?:[0-9]+(?:\.(?!\.)[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:[kKmMgGtTpP][bB])?"
 )
-_BRACED = re.compile(r"\$\{(env:[A-Za-z_][A-Za-z0-9_()]*)\}", re.IGNORECASE)
+_BRACED = re.compile(r"\$\{(env:[A-Za-z_][A-Za-z0-9_()]*|[A-Za-z_][A-Za-z0-9_]*)\}", re.IGNORECASE)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
 
 class Lexer:
     """A position in a text, and the ways to move it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, at: int = 0) -> None:
         self.text = text
-        self.at = 0
+        self.at = at
         if found := _CONTROL.search(text):
             raise Refusal(
                 "characters",
@@ -72,8 +72,18 @@ class Lexer:
     def number(self) -> str | None:
         start = self.at
         found = self.match(_NUMBER)
-        if found and (self.char.isalnum() or self.char == "_" or not self.char.isascii()):
-            raise Refusal("number", start, "a number with a suffix that not every PowerShell has", "write it plainly")
+        if found and (
+            self.char.isalnum()
+            or self.char == "_"
+            or not self.char.isascii()
+            or (self.char == "." and not self.peek(".."))
+        ):
+            raise Refusal(
+                "number",
+                start,
+                "where this number ends differs between versions",
+                "put a space after it, or parentheses around it",
+            )
         return found
 
     def blanks(self) -> None:
@@ -147,11 +157,11 @@ class Lexer:
             raise Refusal("syntax", start, "the string does not end", "close it with '")
         return found[1:-1].replace("''", "'")
 
-    def here(self, quote: str) -> str:
-        """The body of a here-string; the position is at its @."""
+    def here(self, quote: str) -> tuple[str, int]:
+        """The body of a here-string and where it begins; the position is at its @."""
         start = self.at
         found = re.compile(rf"@{quote}[ \t]*\r?\n(?:(.*?)\r?\n)??{quote}@", re.DOTALL).match(self.text, self.at)
         if found is None:
             raise Refusal("syntax", start, "the here-string does not end", f"close it with {quote}@ at a line's start")
         self.at = found.end()
-        return found[1] or ""
+        return found[1] or "", found.start(1) if found[1] else found.end() - 2

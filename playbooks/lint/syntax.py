@@ -65,11 +65,23 @@ _TYPE = re.compile(r"\[([A-Za-z][A-Za-z0-9_.]*(?:\[(?:[A-Za-z][A-Za-z0-9_.]*(?:,
 _COMMAND = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
 _WORD = re.compile(r"[A-Za-z0-9_*?.\\/:=+~][A-Za-z0-9_*?.\\/:=+~%!^-]*")
 _FLAG = re.compile(r"-([A-Za-z][A-Za-z0-9]*)(:?)")
+_REDIRECTION = re.compile(r"[0-9*]?>")
+# PowerShell takes return'x' for the name of a program: a keyword ends only before one of these.
+_AFTER_KEYWORD = r"(?=[ \t\r\n(){};]|$)"
+_KEYWORD = re.compile(r"[A-Za-z]+" + _AFTER_KEYWORD)
+_PHASE = re.compile(r"(?:begin|process|end)(?=[ \t\r\n{])", re.IGNORECASE)
+_DECLARES = re.compile(
+    r"(?:\[(?:CmdletBinding|OutputType)\([^()\[\]]*(?:\[[A-Za-z.]+\])?[^()\[\]]*\)\][ \t\r\n]*)*param[ \t\r\n]*\(",
+    re.IGNORECASE,
+)
+_SHORTHAND = re.compile(r"[%?](?=[ \t{])")
+_DOUBLE = re.compile(r'"(?:[^"`]|""|`.)*"', re.DOTALL)
+_LABEL = re.compile(r":([A-Za-z][A-Za-z0-9]*)(?=[ \t\r\n])")
+_LITERAL_DOLLAR = " \t\r\n|)/\\"
+_SIMPLE = re.compile(r"\$\((?:[^()'\"`#\r\n{}]|'[^()'\"`#\r\n]*'|\([^()'\"`#\r\n{}]*(?:'[^()'\"`#\r\n]*')?\))*\)")
+_ENDS_ARGUMENT = ("", " ", "\t", "\r", "\n", ";", "|", ")", "}")
 _BLOCKED = frozenset(
     [
-        "begin",
-        "process",
-        "end",
         "clean",
         "dynamicparam",
         "class",
@@ -116,18 +128,40 @@ _ATTRIBUTES = frozenset(
 _MAXIMUM_DEPTH = 60
 
 
+_MOST_REFUSALS = 20
+
+
 def parse(text: str) -> Block:
     """The tree of a script; raises Refusal at the first thing that is not in the subset."""
-    parser = _Parser(text)
+    parser = _Parser(Lexer(text))
     block = parser.block(top=True)
     if parser.lexer.char:
         parser.refuse("syntax", f"{parser.lexer.char!r} closes nothing", "delete it, or open what it closes")
     return block
 
 
+def refusals(text: str, first: Refusal) -> list[Refusal]:
+    """`first` and what else cannot be read: goes on at the next line that begins a statement of the script itself."""
+    found = [first]
+    line = re.compile(r"\n(?=[A-Za-z$@'\"\[(])")
+    while len(found) < _MOST_REFUSALS and (resumed := line.search(text, found[-1].at)):
+        parser = _Parser(Lexer(text, resumed.end()))
+        try:
+            parser.statements(top=True)
+            if not parser.lexer.char:
+                break
+            parser.lexer.at += 1
+            found.append(
+                Refusal("syntax", parser.lexer.at - 1, "this closes nothing", "delete it, or open what it closes")
+            )
+        except Refusal as refusal:
+            found.append(refusal)
+    return found
+
+
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self.lexer = Lexer(text)
+    def __init__(self, lexer: Lexer) -> None:
+        self.lexer = lexer
         self.depth = 0
 
     def refuse(self, rule: str, why: str, instead: str, at: int | None = None) -> NoReturn:
@@ -140,8 +174,7 @@ class _Parser:
     def unknown(self, why: str | None = None) -> NoReturn:
         """Refuses what stands here, by what it looks like."""
         lexer = self.lexer
-        found = re.compile(r"[0-9*]?>").match(lexer.text, lexer.at)
-        if found:
+        if _REDIRECTION.match(lexer.text, lexer.at):
             self.refuse(
                 "redirection", "redirection writes a file or mixes streams", "emit objects; leave streams alone"
             )
@@ -155,27 +188,37 @@ class _Parser:
             self.refuse("call-operator", "& runs whatever its operand names", "write the command's name itself")
         if lexer.char == "@" and re.match(r"@[A-Za-z_]", lexer.text[lexer.at : lexer.at + 2]):
             self.refuse("splatting", "what is splatted cannot be seen here", "write the parameters themselves")
-        if lexer.char in "%?" and lexer.char:
-            self.refuse("alias", "% and ? are aliases", "write ForEach-Object or Where-Object")
+        if lexer.char == "|" and not lexer.text[lexer.text.rfind("\n", 0, lexer.at) + 1 : lexer.at].strip():
+            self.refuse(
+                "newer-syntax", "Windows PowerShell 5.1 does not continue a line with |", "end the line above with |"
+            )
+        if lexer.char == "`":
+            self.refuse("syntax", "a backtick inside of a word hides what it says", "write the word without it")
         if lexer.char == "$":
             self.refuse("variable", "this variable's form is not understood", "use a plain variable such as $name")
         self.refuse("syntax", why or f"{lexer.char or 'the end'!r} is not understood here", "use a simpler form")
 
-    def block(self, *, top: bool = False) -> Block:
-        """Parameters and statements, up to a closing brace or the end."""
+    def block(self, *, top: bool = False, phases: bool = False) -> Block:
+        """Parameters and statements, up to a closing brace or the end; `phases` allows begin, process and end."""
         start = self.lexer.at
         self.lexer.space()
         parameters: tuple[Parameter, ...] = ()
-        found = re.compile(r"(?:\[CmdletBinding\([^()]*\)\]\s*)?param\b", re.IGNORECASE).match(
-            self.lexer.text, self.lexer.at
-        )
-        if found:
-            if self.lexer.char == "[":
+        if _DECLARES.match(self.lexer.text, self.lexer.at):
+            while self.lexer.char == "[":
                 self.attribute()
                 self.lexer.space()
             self.lexer.at += 5
             self.lexer.space()
             parameters = self.parameters()
+        self.lexer.space()
+        body: tuple[Node, ...] = ()
+        if phases and _PHASE.match(self.lexer.text, self.lexer.at):
+            while self.lexer.match(_PHASE):
+                body += self.braces()
+                self.lexer.space()
+            if not self.lexer.peek("}"):
+                self.refuse("syntax", "a statement beside begin, process and end", "put it into one of them")
+            return Block(start, parameters, body)
         return Block(start, parameters, self.statements(top=top))
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -221,7 +264,8 @@ class _Parser:
             if not named or named[1]:
                 value = self.expression(commas=False)
                 if not (
-                    isinstance(value, Text | Number | TypeName)
+                    isinstance(value, Text | Number)
+                    or (isinstance(value, TypeName) and found[1].lower() == "outputtype")
                     or (isinstance(value, Unary) and isinstance(value.value, Number))
                     or (isinstance(value, Variable) and value.name in ("true", "false"))
                 ):
@@ -274,8 +318,15 @@ class _Parser:
 
     def one_statement(self, *, top: bool) -> Node:
         start = self.lexer.at
-        found = re.compile(r"[A-Za-z]+(?![A-Za-z0-9_.\\/:-])").match(self.lexer.text, self.lexer.at)
+        found = _KEYWORD.match(self.lexer.text, self.lexer.at)
         word = found[0].lower() if found else ""
+        if label := _LABEL.match(self.lexer.text, self.lexer.at):
+            self.lexer.at = label.end()
+            self.lexer.space()
+            found = _KEYWORD.match(self.lexer.text, self.lexer.at)
+            if found is None or found[0].lower() not in ("foreach", "for", "while", "do", "switch"):
+                self.refuse("syntax", "a label stands before a loop", "delete it", start)
+            word = found[0].lower()
         if found and word in _BLOCKED:
             self.refuse("keyword", f"{word} is not part of the subset", "use functions, if, foreach and try")
         if found and (reader := getattr(self, f"read_{word}", None)):
@@ -292,13 +343,13 @@ class _Parser:
         value = self.pipeline()
         self.lexer.space()
         self.expect(")")
-        return Group(start, (value,))
+        return Group(start, "(", (value,))
 
     def keyword(self, word: str) -> bool:
         """Takes a keyword that continues a statement, also on a later line; stays where it is without one."""
         start = self.lexer.at
         self.lexer.space()
-        if self.lexer.match(re.compile(word + r"(?![A-Za-z0-9_.\\/:-])", re.IGNORECASE)):
+        if self.lexer.match(re.compile(word + _AFTER_KEYWORD, re.IGNORECASE)):
             return True
         self.lexer.at = start
         return False
@@ -311,7 +362,7 @@ class _Parser:
             bodies.append(self.braces())
         if self.keyword("else"):
             bodies.append(self.braces())
-        return Branch(start, tuple(heads), tuple(bodies))
+        return Branch(start, "if", tuple(heads), tuple(bodies))
 
     def read_foreach(self, start: int) -> Node:
         self.lexer.space()
@@ -325,7 +376,7 @@ class _Parser:
         head = self.pipeline()
         self.lexer.space()
         self.expect(")")
-        return Loop(start, Variable(at, name), (head,), self.braces())
+        return Loop(start, "foreach", Variable(at, name), (head,), self.braces())
 
     def read_for(self, start: int) -> Node:
         heads: list[Node] = []
@@ -337,16 +388,16 @@ class _Parser:
                 heads.append(self.pipeline())
                 self.lexer.space()
             self.expect(end)
-        return Loop(start, None, tuple(heads), self.braces())
+        return Loop(start, "for", None, tuple(heads), self.braces())
 
     def read_while(self, start: int) -> Node:
-        return Loop(start, None, (self.condition(),), self.braces())
+        return Loop(start, "while", None, (self.condition(),), self.braces())
 
     def read_do(self, start: int) -> Node:
         body = self.braces()
         if not self.keyword("while") and not self.keyword("until"):
             self.unknown()
-        return Loop(start, None, (self.condition(),), body)
+        return Loop(start, "do", None, (self.condition(),), body)
 
     def read_switch(self, start: int) -> Node:
         self.lexer.space()
@@ -362,7 +413,7 @@ class _Parser:
         while not self.lexer.take("}"):
             if self.lexer.char == "{":
                 at = self.lexer.at
-                heads.append(Group(at, self.braces()))
+                heads.append(Group(at, "{", self.braces()))
             elif self.lexer.char.isalpha():
                 at = self.lexer.at
                 word = self.lexer.match(re.compile(r"[A-Za-z][A-Za-z0-9_]*(?=[ \t]*\{)"))
@@ -375,7 +426,7 @@ class _Parser:
             self.lexer.space()
             while self.lexer.take(";"):
                 self.lexer.space()
-        return Branch(start, tuple(heads), tuple(bodies))
+        return Branch(start, "switch", tuple(heads), tuple(bodies))
 
     def read_try(self, start: int) -> Node:
         bodies = [self.braces()]
@@ -391,7 +442,7 @@ class _Parser:
             bodies.append(self.braces())
         if len(bodies) == 1:
             self.unknown("catch or finally is expected here")
-        return Branch(start, (), tuple(bodies))
+        return Branch(start, "try", (), tuple(bodies))
 
     def read_function(self, start: int, top: bool) -> Node:
         self.lexer.blanks()
@@ -404,7 +455,7 @@ class _Parser:
             outer = self.parameters()
             self.lexer.space()
         self.expect("{")
-        block = self.block()
+        block = self.block(phases=True)
         self.expect("}")
         return Function(start, name, Block(block.at, outer + block.parameters, block.body), top)
 
@@ -424,8 +475,11 @@ class _Parser:
 
     def bare_leave(self, start: int, word: str) -> Node:
         self.lexer.blanks()
+        if self.lexer.char.isalpha():
+            self.lexer.name()
+            self.lexer.blanks()
         if self.lexer.char not in ("", ";", "}", "\n", "\r"):
-            self.refuse("keyword", "a label is not part of the subset", f"write {word} alone")
+            self.refuse("keyword", f"where {word} goes is chosen while the script runs", f"write {word} alone")
         return Leave(start, word, None)
 
     def read_break(self, start: int) -> Node:
@@ -436,7 +490,7 @@ class _Parser:
 
     def pipeline(self) -> Node:
         start = self.lexer.at
-        if self.lexer.char.isalpha():
+        if self.lexer.char.isalpha() or self.shorthand():
             elements: list[Node] = [self.command()]
         else:
             if self.lexer.char == "." and not re.match(r"\.[0-9]", self.lexer.text[start : start + 2]):
@@ -454,7 +508,7 @@ class _Parser:
         while self.lexer.char == "|" and not self.lexer.peek("||"):
             self.lexer.at += 1
             self.lexer.space()
-            if not self.lexer.char.isalpha():
+            if not self.lexer.char.isalpha() and not self.shorthand():
                 self.unknown()
             elements.append(self.command())
             self.lexer.blanks()
@@ -462,16 +516,19 @@ class _Parser:
             self.unknown()
         return elements[0] if len(elements) == 1 else Pipeline(start, tuple(elements))
 
+    def shorthand(self) -> bool:
+        """Whether % or ? stands here as the name of a command."""
+        return bool(_SHORTHAND.match(self.lexer.text, self.lexer.at))
+
     def target(self, value: Node, at: int) -> None:
         if isinstance(value, Cast):
             value = value.value
         items = value.items if isinstance(value, Listing) else (value,)
+        if len(items) == 1 and isinstance(items[0], Member | Index):
+            return
         if not all(isinstance(item, Variable) for item in items):
             self.refuse(
-                "assignment",
-                "only a variable can be assigned: writing a member or an element may change a live object",
-                "build a new value, e.g. @{ Name = ... } or [pscustomobject]@{ ... }, and assign it to a variable",
-                at,
+                "assignment", "only a variable can be assigned here", "assign one variable a statement: $name = ...", at
             )
 
     def assign(self, start: int, target: Node, operator: str) -> Node:
@@ -481,8 +538,9 @@ class _Parser:
 
     def command(self) -> Node:
         start = self.lexer.at
-        name = self.lexer.match(_COMMAND)
-        if name is None or self.lexer.char not in ("", " ", "\t", "\r", "\n", ";", "|", ")", "}"):
+        name = self.lexer.match(_SHORTHAND) or self.lexer.match(_COMMAND)
+        braced = self.lexer.char == "{"
+        if name is None or (self.lexer.char not in _ENDS_ARGUMENT and not braced):
             self.refuse("command-name", "this is not a command's plain name", "write Verb-Noun and a space", start)
         arguments: list[Argument] = []
         while True:
@@ -490,15 +548,16 @@ class _Parser:
             self.lexer.blanks()
             if self.lexer.char in ("", "\r", "\n", ";", "|", ")", "}"):
                 return Command(start, name, tuple(arguments))
-            if self.lexer.at == before:
+            if self.lexer.at == before and not (braced and not arguments):
                 self.unknown()
             at = self.lexer.at
             if self.lexer.char == "-" and (found := _FLAG.match(self.lexer.text, at)):
                 self.lexer.at = found.end()
                 value = None
                 if found[2]:
+                    self.lexer.blanks()
                     value = self.argument()
-                elif self.lexer.char not in ("", " ", "\t", "\r", "\n", ";", "|", ")", "}"):
+                elif self.lexer.char not in _ENDS_ARGUMENT:
                     self.refuse("parameter", "this is not a parameter's plain name", "write -Name and a space", at)
                 arguments.append(Argument(at, found[1], value))
             else:
@@ -524,14 +583,14 @@ class _Parser:
                 self.refuse("argument", "a word that begins with [ is text here", "quote it, or use parentheses")
             value = self.postfix(self.primary())
         else:
-            if re.compile(r"[0-9*]?>").match(lexer.text, start):
+            if _REDIRECTION.match(lexer.text, start):
                 self.unknown()
             word = lexer.match(re.compile(r"-[0-9.]+(?=[\s|;)},]|$)")) or lexer.match(_WORD)
             if word is None:
                 self.unknown()
             value = Text(start, word, bare=True)
-        if lexer.char not in ("", " ", "\t", "\r", "\n", ";", "|", ")", "}", ","):
-            if re.compile(r"[0-9*]?>").match(lexer.text, lexer.at):
+        if lexer.char not in (*_ENDS_ARGUMENT, ","):
+            if _REDIRECTION.match(lexer.text, lexer.at) or lexer.char == "`":
                 self.unknown()
             self.refuse("argument", "where this argument ends is not plain", "put it in quotes or parentheses", start)
         return value
@@ -575,31 +634,32 @@ class _Parser:
         start = lexer.at
         char = lexer.char
         if lexer.peek("@'") or lexer.peek('@"'):
-            if lexer.text[start + 1] == "'":
-                return Text(start, lexer.here("'"))
-            body = lexer.here('"')
+            quote = lexer.text[start + 1]
+            body, begin = lexer.here(quote)
+            if quote == "'":
+                return Text(start, body)
             if "$(" in body or "`" in body:
                 self.refuse("string", "an expression or escape in a here-string", "use -f, or variables", start)
-            return self.expand(start, body, start)
+            return self.expand(start, begin, begin + len(body), here=True)
         if char == "'":
             return Text(start, lexer.single())
         if char == '"':
             return self.double()
         if char == "$" and lexer.take("$("):
-            return self.group(start)
+            return self.group(start, "$(")
         if char == "$":
             name = lexer.variable()
             if name is None:
                 self.unknown()
             return Variable(start, name)
         if lexer.take("@("):
-            return self.group(start)
+            return self.group(start, "@(")
         if lexer.take("("):
             lexer.space()
-            value = self.statement()
+            value = self.pipeline()
             lexer.space()
             self.expect(")")
-            return Group(start, (value,))
+            return Group(start, "(", (value,))
         if lexer.take("@{"):
             return self.hash(start)
         if lexer.take("{"):
@@ -622,10 +682,10 @@ class _Parser:
             return Number(start, number)
         self.unknown()
 
-    def group(self, start: int) -> Node:
+    def group(self, start: int, opening: str) -> Node:
         body = self.statements()
         self.expect(")")
-        return Group(start, body)
+        return Group(start, opening, body)
 
     def hash(self, start: int) -> Node:
         pairs: list[Pair] = []
@@ -683,63 +743,54 @@ class _Parser:
 
     def double(self) -> Node:
         start = self.lexer.at
-        found = re.compile(r'"((?:[^"`]|""|`.)*)"', re.DOTALL).match(self.lexer.text, start)
+        found = _DOUBLE.match(self.lexer.text, start)
         if found is None:
             self.refuse("syntax", "the string does not end", 'close it with "')
         self.lexer.at = found.end()
-        return self.expand(start, found[1], start + 1)
+        return self.expand(start, start + 1, found.end() - 1)
 
-    def expand(self, start: int, body: str, offset: int) -> Node:
+    def expand(self, start: int, begin: int, end: int, *, here: bool = False) -> Node:
+        """What stands between the quotes, from `begin` to `end`; in a here-string quotes are not doubled."""
         parts: list[Node] = []
         literal = ""
-        inner = Lexer(body)
+        inner = Lexer(self.lexer.text[:end], begin)
         while inner.char:
             at = inner.at
-            if inner.take('""') or inner.take("`"):
-                char = '"' if body[at] == '"' else inner.char
-                if body[at] == "`":
+            if (not here and inner.take('""')) or inner.take("`"):
+                char = '"' if inner.text[at] == '"' else inner.char
+                if inner.text[at] == "`":
                     inner.at += 1
                     if char not in "`$\"'" and char not in ESCAPES:
-                        self.refuse("string", f"the escape `{char} is not in every PowerShell", "drop it", offset + at)
-                literal += ESCAPES.get(char, char) if body[at] == "`" else char
+                        self.refuse("string", f"the escape `{char} is not in every PowerShell", "drop it", at)
+                    literal += ESCAPES.get(char, char)
+                else:
+                    literal += char
                 continue
-            if inner.char != "$":
+            if inner.char != "$" or inner.text[at + 1 : at + 2] in ("", *_LITERAL_DOLLAR):
                 literal += inner.char
                 inner.at += 1
                 continue
+            part: Node
             if inner.peek("$("):
-                found = re.compile(
-                    r"\$\((?:[^()'\"`#\r\n{}]|'[^()'\"`#\r\n]*'|\([^()'\"`#\r\n{}]*(?:'[^()'\"`#\r\n]*')?\))*\)"
-                ).match(body, at)
+                found = _SIMPLE.match(inner.text, at)
                 if found is None:
-                    self.refuse("string", "this expression in a string is not simple", "use a variable", offset + at)
-                inner.at = found.end()
-                nested = _Parser(found[0])
+                    self.refuse("string", "this expression in a string is not simple", "use a variable", at)
+                nested = _Parser(Lexer(inner.text[: found.end()], at))
                 nested.depth = self.depth + 1
-                try:
-                    part = nested.primary()
-                    if nested.lexer.char:
-                        nested.unknown()
-                except Refusal as refusal:
-                    self.refuse(refusal.rule, refusal.why, refusal.instead, offset + at + refusal.at)
-            elif (name := self.expanded_variable(inner, offset)) is not None:
-                part = Variable(offset + at, name)
-            elif inner.at + 1 >= len(body) or body[at + 1] in " \t\r\n|)/\\":
-                literal += "$"
-                inner.at += 1
-                continue
+                part = nested.primary()
+                if nested.lexer.char:
+                    nested.unknown()
+                inner.at = found.end()
+            elif (name := inner.variable()) is not None:
+                part = Variable(at, name)
             else:
-                self.refuse("string", "this $ may or may not begin a variable", "escape it: `$", offset + at)
+                self.refuse("string", "this $ may or may not begin a variable", "escape it: `$", at)
             if literal:
-                parts.append(Text(offset, literal))
+                parts.append(Text(start, literal))
                 literal = ""
             parts.append(part)
+        if not parts:
+            return Text(start, literal)
         if literal:
-            parts.append(Text(offset, literal))
+            parts.append(Text(start, literal))
         return Expandable(start, tuple(parts))
-
-    def expanded_variable(self, inner: Lexer, offset: int) -> str | None:
-        try:
-            return inner.variable()
-        except Refusal as refusal:
-            self.refuse(refusal.rule, refusal.why, refusal.instead, offset + refusal.at)

@@ -105,8 +105,9 @@ class Hash(Node):
 
 @dataclass(frozen=True, slots=True)
 class Group(Node):
-    """`(...)`, `@(...)` or `$(...)`."""
+    """`(...)`, `@(...)` or `$(...)`: `opening` says which."""
 
+    opening: str
     body: tuple[Node, ...]
 
 
@@ -157,6 +158,7 @@ class Assign(Node):
 class Loop(Node):
     """foreach, for, while and do: the loop variable if there is one, what is evaluated, and the body."""
 
+    word: str
     variable: Variable | None
     heads: tuple[Node, ...]
     body: tuple[Node, ...]
@@ -166,13 +168,14 @@ class Loop(Node):
 class Branch(Node):
     """if, switch and try: conditions and bodies, in the order in which they stand."""
 
+    word: str
     heads: tuple[Node, ...]
     bodies: tuple[tuple[Node, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Leave(Node):
-    """return, throw, exit, break and continue."""
+    """return, throw, exit, break and continue (`value` is nothing for a label)."""
 
     word: str
     value: Node | None

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from .assignments import Assignments
 from .blocks import Blocks
 from .commands import Commands
 from .functions import Functions
-from .interface import Rule
+from .interface import Reading, Rule
 from .members import Members
-from .network import Network
+from .paths import Paths
 from .types import Types
 from .variables import Variables
 
-RULES: tuple[Rule, ...] = (Commands(), Functions(), Blocks(), Members(), Types(), Variables(), Network())
+RULES: tuple[Rule, ...] = (
+    Commands(),
+    Functions(),
+    Blocks(),
+    Members(),
+    Types(),
+    Variables(),
+    Assignments(),
+    Paths(),
+)
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "Reading", "Rule"]

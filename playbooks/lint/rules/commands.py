@@ -1,113 +1,168 @@
-"""Only commands and parameters of the table, or functions of the script itself."""
+"""Only commands, parameters and values of the table, or functions of the script itself."""
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterator
 
-from ..commands import ALIASES, COMMON, KnownCommand, known_commands
+from ..binding import Binding, bind
+from ..commands import KnownCommand, classes, known_commands, lacking
+from ..flow import Flow
 from ..lexer import Refusal
-from ..tree import Argument, Block, Command, Function, Node, Text, walk
+from ..tree import Block, Command, Hash, Listing, Node, Text
+from .interface import Reading
+from .types import COLLECTIONS, is_allowed, plain
 
-_HARMLESS_OBJECTS = ("psobject", "pscustomobject", "object", "string", "datetime", "timespan", "version", "guid")
+_HARMLESS_OBJECTS = frozenset({"psobject", "pscustomobject", "object", "management.automation.psobject"})
 _SNAPINS = ("microsoft.exchange.management.powershell.e2010", "microsoft.exchange.management.powershell.snapin")
+_MODULES = frozenset(
+    {"webadministration", "iisadministration", "scheduledtasks", "nettcpip", "netsecurity", "netadapter", "dnsclient",
+     "smbshare", "storage", "servermanager", "defender", "cimcmdlets", "microsoft.powershell.management",
+     "microsoft.powershell.utility", "microsoft.powershell.security", "microsoft.powershell.localaccounts"}
+)  # fmt: skip
+_EVENTS = frozenset(
+    {"logname", "providername", "keywords", "id", "level", "starttime", "endtime", "userid", "data"}
+)  # fmt: skip
+_STORES = frozenset({"activestore", "persistentstore", "rsop", "systemdefaults", "staticservicestore",
+                     "configurableservicestore", "localhost"})  # fmt: skip
+_ACTIONS = frozenset({"stop", "continue", "silentlycontinue", "ignore"})
+_CONFIG = re.compile(r"(?:IIS:\\|MACHINE/)[^*]*", re.IGNORECASE)
+_COUNTER = re.compile(r"\\[^\\].*")
 
 
 class Commands:
-    def check(self, script: Block) -> Iterator[Refusal]:
-        functions: dict[str, KnownCommand] = {}
-        for node in walk(script):
-            if isinstance(node, Function):
-                parameters = {
-                    item.name: (item.name, "switch" if any(t.name.lower() == "switch" for t in item.types) else "value")
-                    for item in node.block.parameters
-                }
-                functions[node.name.lower()] = KnownCommand(node.name, parameters, tuple(parameters))
-            elif isinstance(node, Command):
-                known = known_commands().get(node.name.lower()) or functions.get(node.name.lower())
-                if known is None:
-                    yield _unknown(node)
-                else:
-                    yield from _arguments(node, known)
+    explains = ("command", "parameter", "member-name", "value", "cim-class", "type")
+
+    def check(self, reading: Reading) -> Iterator[Refusal]:
+        flow = reading.flow
+        for node in reading.nodes:
+            if not isinstance(node, Command):
+                continue
+            known = flow.command(node)
+            if known is None:
+                yield _unknown(node)
+                continue
+            binding = bind(node, known)
+            yield from binding.refusals
+            yield from _values(node, known, binding)
+            if node.name.lower() not in flow.functions:
+                yield from _special(flow, node, known, binding)
 
 
 def _unknown(node: Command) -> Refusal:
-    if full := ALIASES.get(node.name.lower()):
-        return Refusal("alias", node.at, f"{node.name} is an alias", f"write {full}")
+    name = node.name.lower()
+    if instead := lacking().get((name, "")):
+        return Refusal("command", node.at, f"{node.name} does not belong into a collect script", instead)
+    likely = difflib.get_close_matches(name, known_commands(), n=1, cutoff=0.8)
     return Refusal(
         "command",
         node.at,
         f"{node.name} is not a read-only command of Windows PowerShell 5.1, the server's modules or Exchange, "
-        "nor a function defined above",
-        "use a command of docs/reference/lint.md; a change belongs into apply, not into collect",
+        "nor a function of this script",
+        f"did you mean {known_commands()[likely[0]].name}?"
+        if likely
+        else "use a command of docs/reference/lint.md; a change belongs into apply, not into collect",
     )
 
 
-def _arguments(node: Command, known: KnownCommand) -> Iterator[Refusal]:
-    bound: list[tuple[str, Node | None]] = []
-    positional: list[Argument] = []
-    waiting: str | None = None
-    for argument in node.arguments:
-        if argument.name is None:
-            if waiting is None:
-                positional.append(argument)
-            else:
-                bound.append((waiting, argument.value))
-            waiting = None
-            continue
-        if waiting is not None:
-            yield Refusal("parameter", argument.at, f"-{waiting} has no value", "write its value after it")
-            waiting = None
-        name = argument.name.lower()
-        found = known.parameters.get(name) or ((argument.name, COMMON[name]) if name in COMMON else None)
-        if found is None:
-            full = [written for key, (written, _) in known.parameters.items() if key.startswith(name)]
-            yield Refusal(
-                "parameter",
-                argument.at,
-                f"{known.name} -{argument.name} is not a read-only parameter that a server has",
-                f"write -{full[0]}" if full else "leave it out; docs/reference/lint.md lists what is allowed",
-            )
-            return
-        if argument.value is not None:
-            bound.append((name, argument.value))
-        elif found[1] != "switch":
-            waiting = name
-    if waiting is not None:
-        yield Refusal("parameter", node.at, f"-{waiting} has no value", "write its value after it")
-    free = [name for name in known.positional if name not in {name for name, _ in bound}]
-    if known.name == "Where-Object" and positional and isinstance(positional[0].value, Text):
-        free = ["property", "value"]
-    if len(positional) > len(free):
-        yield Refusal("parameter", positional[len(free)].at, "a value without a parameter", "name the parameter")
-    bound += [(name, argument.value) for name, argument in zip(free, positional, strict=False)]
-    for name, value in bound:
-        kind = known.parameters.get(name, ("", ""))[1]
-        if kind == "block" and not isinstance(value, Block):
-            yield Refusal(
-                "member-name", node.at, f"{known.name} takes only a block in braces here", "write { $_.Name }"
-            )
-    yield from _special(node, known, bound)
+def _values(node: Command, known: KnownCommand, binding: Binding) -> Iterator[Refusal]:
+    for name, value in binding.values:
+        kind = known.parameters.get(name, ("", "action"))[1]
+        match kind:
+            case "block" if not isinstance(value, Block):
+                yield Refusal(
+                    "member-name", node.at, f"{known.name} takes only a block in braces here", "write { $_.Name }"
+                )
+            case "counter" if not all(_is(item, _COUNTER) for item in _items(value)):
+                yield Refusal("value", value.at, "a counter's path may name another host", r"write '\Memory\...'")
+            case "config" if not all(_is(item, _CONFIG) for item in _items(value)):
+                yield Refusal("value", value.at, "this place of IIS is not seen", "write 'MACHINE/WEBROOT/APPHOST'")
+            case "store" if not (isinstance(value, Text) and value.value.lower() in _STORES):
+                yield Refusal("value", value.at, "a policy store may lie on a domain controller", "write ActiveStore")
+            case "action" if name in ("erroraction", "warningaction", "informationaction"):
+                if not (isinstance(value, Text) and value.value.lower() in _ACTIONS):
+                    yield Refusal("value", value.at, "this is not one of the actions", "write Stop or SilentlyContinue")
+            case "events":
+                yield from _filter(value)
 
 
-def _special(node: Command, known: KnownCommand, bound: list[tuple[str, Node | None]]) -> Iterator[Refusal]:
-    values = {name: value for name, value in bound if value is not None}
-    allowed: tuple[str, ...]
-    if known.name == "New-Object":
-        allowed, name = _HARMLESS_OBJECTS, "typename"
-    elif known.name == "Add-PSSnapin":
-        allowed, name = _SNAPINS, "name"
-    elif known.name == "Get-CimInstance":
-        value = values.get("classname")
-        if not isinstance(value, Text) or value.value.lower() == "win32_product":
-            yield Refusal(
-                "cim-class",
-                node.at,
-                "the class must be written out, and reading Win32_Product repairs every installed product",
-                "write -ClassName and a class such as Win32_OperatingSystem; read Uninstall keys of the registry",
-            )
+def _filter(value: Node) -> Iterator[Refusal]:
+    keys = [pair.key for pair in value.pairs] if isinstance(value, Hash) else []
+    if not keys or not all(isinstance(key, Text) and key.value.lower() in _EVENTS for key in keys):
+        yield Refusal(
+            "value",
+            value.at,
+            "a filter may name a file or a field that cannot be seen here",
+            "write -FilterHashtable @{ LogName = '...'; Id = ...; StartTime = ... }",
+        )
+
+
+def _special(flow: Flow, node: Command, known: KnownCommand, binding: Binding) -> Iterator[Refusal]:
+    match known.name:
+        case "New-Object":
+            value = binding.get("typename")
+            kind = value.value if isinstance(value, Text) else ""
+            name = plain(kind)
+            if name not in _HARMLESS_OBJECTS and not (
+                name in COLLECTIONS or ("[" in name and is_allowed(kind) and name.partition("[")[0] in COLLECTIONS)
+            ):
+                yield Refusal(
+                    "type", node.at, "an object of this type may reach out or run", "use [pscustomobject]@{ ... }"
+                )
+            if (given := binding.get("property")) is not None and not isinstance(given, Hash):
+                yield Refusal("type", node.at, "which properties are set cannot be seen", "use [pscustomobject]@{ }")
+        case "Add-PSSnapin":
+            yield from _one_of(node, binding.get("name"), _SNAPINS, "snap-in")
+        case "Import-Module":
+            yield from _one_of(node, binding.get("name"), _MODULES, "module")
+        case "Get-CimInstance" | "Get-WmiObject":
+            yield from _class(node, binding)
+
+
+def _one_of(
+    node: Command, value: Node | None, allowed: tuple[str, ...] | frozenset[str], what: str
+) -> Iterator[Refusal]:
+    items = _items(value) if value is not None else []
+    if not items or not all(isinstance(item, Text) and item.value.lower() in allowed for item in items):
+        yield Refusal(
+            "value",
+            node.at,
+            f"a {what} runs code when it is loaded, and this one is not known",
+            f"write one of {', '.join(sorted(allowed)[:4])}, or leave it out: most load by themselves",
+        )
+
+
+def _class(node: Command, binding: Binding) -> Iterator[Refusal]:
+    name, space = binding.get("classname", "class"), binding.get("namespace")
+    wanted = name.value.lower() if isinstance(name, Text) else ""
+    where = "root\\cimv2" if space is None else space.value.lower() if isinstance(space, Text) else ""
+    known = classes().get(where.replace("/", "\\").removeprefix("\\\\.\\").removeprefix("\\"), frozenset())
+    if wanted in known or any(one.endswith("*") and wanted.startswith(one[:-1]) for one in known):
         return
-    else:
-        return
-    value = values.get(name)
-    if not isinstance(value, Text) or value.value.lower() not in allowed:
-        yield Refusal("type", node.at, f"{known.name} takes only {', '.join(allowed)}", "use [pscustomobject]@{ ... }")
+    yield Refusal(
+        "cim-class",
+        node.at,
+        "Win32_Product repairs every installed product when it is read"
+        if wanted == "win32_product"
+        else "asking for this class may do more than read this host (some ping, ask a domain, or repair products)",
+        _CLASS.get(wanted, "write -ClassName and a class of docs/reference/lint.md, such as Win32_OperatingSystem"),
+    )
+
+
+_CLASS = {
+    "win32_product": "read the Uninstall keys: Get-ItemProperty -Path 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\"
+    "CurrentVersion\\Uninstall\\*'",
+    "win32_useraccount": "write Get-LocalUser",
+    "win32_group": "write Get-LocalGroup",
+    "win32_groupuser": "write Get-LocalGroupMember",
+    "win32_pingstatus": "reaches another host: leave it out",
+}
+
+
+def _items(value: Node) -> list[Node]:
+    return list(value.items) if isinstance(value, Listing) else [value]
+
+
+def _is(node: Node, pattern: re.Pattern[str]) -> bool:
+    return isinstance(node, Text) and pattern.fullmatch(node.value) is not None

@@ -1,70 +1,145 @@
-"""Only methods that compute a value; FileInfo.Replace changes a file, so Replace needs a certain string."""
+"""Only methods that compute a value, and those that fill a collection which the script made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..flow import MANY, MUTATORS, Flow, Origin
 from ..lexer import Refusal
-from ..tree import Block, Cast, Expandable, Group, Invoke, Member, Node, Text, TypeName, walk
+from ..tree import Block, Invoke, Member, Node, Text, TypeName, Variable
+from .assignments import is_made
+from .interface import Reading
+from .types import COLLECTIONS, is_allowed, plain
 
 PURE = frozenset(
     {
         "tostring", "trim", "trimstart", "trimend", "split", "startswith", "endswith", "contains", "indexof",
         "lastindexof", "substring", "padleft", "padright", "toupper", "tolower", "toupperinvariant",
         "tolowerinvariant", "touniversaltime", "tolocaltime", "adddays", "addhours", "addminutes", "addseconds",
-        "addmonths", "addyears", "equals", "compareto", "containskey", "getenumerator",
+        "addmilliseconds", "addmonths", "addyears", "subtract", "equals", "compareto", "containskey", "containsvalue",
+        "getenumerator", "toshortdatestring", "tolongdatestring", "toshorttimestring", "tochararray", "toarray",
+        "getvalue", "getvaluenames", "getsubkeynames", "getvaluekind", "getstring", "getbytes", "gethashcode",
+        "isindaylightsavingtime", "tofiletimeutc", "tofiletime", "getaddressbytes", "tobytearray", "hasflag",
+        "peek", "indexofany", "normalize", "getlength", "getupperbound",
     }
 )  # fmt: skip
 STATIC = {
-    "datetime": {"utcnow", "now", "today", "parse", "parseexact", "fromfiletimeutc", "minvalue", "maxvalue"},
-    "timespan": {"fromdays", "fromhours", "fromminutes", "fromseconds", "zero"},
-    "math": {"round", "floor", "ceiling", "min", "max", "abs", "truncate"},
-    "string": {"isnullorempty", "isnullorwhitespace", "join", "empty", "format", "compare", "equals"},
+    "datetime": {"utcnow", "now", "today", "parse", "parseexact", "fromfiletimeutc", "fromfiletime", "minvalue",
+                 "maxvalue", "daysinmonth", "isleapyear", "compare"},
+    "datetimeoffset": {"utcnow", "now", "fromunixtimeseconds", "parse"},
+    "timespan": {"fromdays", "fromhours", "fromminutes", "fromseconds", "frommilliseconds", "zero", "parse"},
+    "math": {"round", "floor", "ceiling", "min", "max", "abs", "truncate", "pow", "sqrt"},
+    "string": {"isnullorempty", "isnullorwhitespace", "join", "empty", "format", "compare", "equals", "concat"},
     "environment": {"machinename", "osversion", "is64bitprocess", "is64bitoperatingsystem", "processorcount", "newline",
-                    "version", "systemdirectory", "username"},
-    "io.path": {"combine", "getfilename", "getdirectoryname", "getextension", "getfilenamewithoutextension"},
+                    "version", "systemdirectory", "username", "userdomainname", "getenvironmentvariable",
+                    "getfolderpath", "tickcount"},
+    "io.path": {"combine", "getfilename", "getdirectoryname", "getextension", "getfilenamewithoutextension",
+                "changeextension", "ispathrooted", "getpathroot"},
+    "io.file": {"exists", "readalltext", "readalllines", "readallbytes", "getlastwritetimeutc", "getcreationtimeutc",
+                "getlastwritetime", "getcreationtime"},
+    "io.directory": {"exists", "getfiles", "getdirectories", "getlastwritetimeutc"},
+    "io.driveinfo": {"getdrives"},
+    "diagnostics.fileversioninfo": {"getversioninfo"},
     "guid": {"empty", "parse"},
     "version": {"parse"},
-    "convert": {"tobase64string", "frombase64string", "toint32", "toint64", "tostring"},
-    "regex": {"escape", "ismatch", "match", "matches", "split"},
-    "int": {"maxvalue", "minvalue"},
-    "stringcomparison": {"ordinal", "ordinalignorecase"},
-    "globalization.cultureinfo": {"invariantculture"},
+    "convert": {"tobase64string", "frombase64string", "toint32", "toint64", "tostring", "todatetime", "toboolean",
+                "todouble"},
+    "bitconverter": {"tostring", "toint32", "toint64"},
+    "regex": {"escape", "ismatch", "match", "matches", "split", "replace"},
+    "text.regularexpressions.regex": {"escape", "ismatch", "match", "matches", "split", "replace"},
+    "text.encoding": {"utf8", "ascii", "unicode", "default", "utf32", "bigendianunicode"},
+    "int": {"maxvalue", "minvalue", "parse"}, "int32": {"maxvalue", "minvalue", "parse"},
+    "int64": {"maxvalue", "minvalue", "parse"}, "long": {"maxvalue", "parse"}, "double": {"parse", "nan"},
+    "char": {"isdigit", "isletter", "isletterordigit", "isupper", "iswhitespace"},
+    "array": {"indexof"},
+    "stringcomparison": {"ordinal", "ordinalignorecase", "invariantcultureignorecase"},
+    "stringsplitoptions": {"removeemptyentries", "none"},
+    "globalization.cultureinfo": {"invariantculture"}, "cultureinfo": {"invariantculture"},
+    "security.principal.windowsidentity": {"getcurrent"},
+    "net.dns": {"gethostname"},
+    "net.ipaddress": {"parse", "loopback"}, "ipaddress": {"parse", "loopback"},
+    "management.managementdatetimeconverter": {"todatetime"},
+    "uri": {"unescapedatastring", "escapedatastring"},
+    "dayofweek": {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"},
+    "io.fileattributes": {"reparsepoint", "hidden", "system", "directory", "readonly"},
+    "serviceprocess.servicecontrollerstatus": {"running", "stopped", "startpending", "stoppending", "paused"},
 }  # fmt: skip
-_STRANGE = frozenset({"psobject", "psbase", "psadapted", "psextended", "methods", "invoke", "gettype", "scriptblock"})
+# Text whatever the server says: FileInfo.Replace() would change a file, but not what stands in these.
+_TEXTS = frozenset(
+    {"name", "fullname", "displayname", "basename", "extension", "directoryname", "description", "message", "line",
+     "caption", "commandline", "pathname", "hotfixid", "path", "definition", "pschildname", "pspath", "thumbprint"}
+)  # fmt: skip
 
 
 class Members:
-    def check(self, script: Block) -> Iterator[Refusal]:
-        for node in walk(script):
+    explains = ("static", "method")
+
+    def check(self, reading: Reading) -> Iterator[Refusal]:
+        for node in reading.nodes:
             if not isinstance(node, Invoke | Member):
                 continue
-            name = node.name.lower()
             if isinstance(node.target, TypeName):
-                kind = node.target.name.lower().removeprefix("system.")
-                if name not in STATIC.get(kind, ()):
-                    yield Refusal(
-                        "static",
-                        node.at,
-                        f"[{node.target.name}]::{node.name} is not known to be pure",
-                        "see docs/reference/lint.md for what is, or use a command",
-                    )
-            elif isinstance(node, Member):
-                if name in _STRANGE:
-                    yield Refusal("member", node.at, f".{node.name} leads to methods", "read a plain property")
-            elif name in ("where", "foreach"):
-                if len(node.arguments) != 1 or not isinstance(node.arguments[0], Block):
-                    yield Refusal("method", node.at, f".{node.name}() without one block", "use Where-Object { ... }")
-            elif name in ("replace", "remove", "insert"):
-                if name != "replace" or not _is_string(node.target):
-                    yield Refusal(
-                        "method", node.at, f".{node.name}() also changes files and collections", "use -replace"
-                    )
-            elif name not in PURE:
-                yield Refusal("method", node.at, f".{node.name}() may change the object", "read properties instead")
+                yield from _static(node, node.target)
+            elif isinstance(node, Invoke):
+                yield from _method(reading.flow, node)
 
 
-def _is_string(node: Node) -> bool:
-    if isinstance(node, Group) and len(node.body) == 1:
-        return _is_string(node.body[0])
-    return isinstance(node, Text | Expandable) or (isinstance(node, Cast) and node.type.name.lower() == "string")
+def _static(node: Invoke | Member, kind: TypeName) -> Iterator[Refusal]:
+    name = node.name.lower()
+    if name == "new" and plain(kind.name).partition("[")[0] in COLLECTIONS:
+        generic = "[" in plain(kind.name)
+        if is_allowed(kind.name) or not generic:
+            return
+    if name not in STATIC.get(plain(kind.name), ()):
+        yield Refusal(
+            "static",
+            node.at,
+            f"[{kind.name}]::{node.name} is not known to be pure",
+            "use a command, or one of the members that docs/reference/lint.md lists",
+        )
+
+
+def _method(flow: Flow, node: Invoke) -> Iterator[Refusal]:
+    name = node.name.lower()
+    if name in ("where", "foreach"):
+        if len(node.arguments) != 1 or not isinstance(node.arguments[0], Block):
+            yield Refusal("method", node.at, f".{node.name}() without one block", "use Where-Object { ... }")
+    elif name == "gettype" and not node.arguments:
+        return
+    elif name in MUTATORS or name in ("pop", "dequeue", "sort", "reverse"):
+        made = isinstance(node.target, Variable) and is_made(flow, node.target.name)
+        if not made and not (name in ("remove", "insert") and _is_text(flow, node.target)):
+            yield Refusal(
+                "method",
+                node.at,
+                f".{node.name}() may change a live object of the server",
+                "make the list in this script first: $list = New-Object System.Collections.ArrayList",
+            )
+    elif name == "replace":
+        if not _is_text(flow, node.target):
+            yield Refusal(
+                "method",
+                node.at,
+                "this may not be text, and FileInfo.Replace() changes a file",
+                "write $value -replace 'pattern', 'text', or ([string]$value).Replace(...)",
+            )
+    elif name not in PURE:
+        yield Refusal(
+            "method",
+            node.at,
+            f".{node.name}() may change the object or run something",
+            "read properties, or use a command: Get-..., Select-Object, -replace, -split",
+        )
+
+
+def _is_text(flow: Flow, node: Node) -> bool:
+    if isinstance(node, Text):
+        return True
+    if isinstance(node, Invoke) and node.name.lower() in ("tostring", "replace", "trim", "trimend", "trimstart",
+                                                          "substring", "toupper", "tolower", "toupperinvariant",
+                                                          "tolowerinvariant", "padleft", "padright"):  # fmt: skip
+        return True
+    origin = flow.of(node)
+    if isinstance(node, Member) and node.name.lower() in _TEXTS and not isinstance(node.target, TypeName):
+        return not flow.of(node.target) & Origin.OTHER
+    return not origin & (MANY | Origin.ITEM | Origin.READ | Origin.OTHER)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..lexer import Refusal
-from ..tree import Assign, Block, Cast, Listing, Loop, Node, Parameter, Text, Variable, walk
+from ..tree import Assign, Cast, Listing, Loop, Node, Parameter, Text, Variable
+from .interface import Reading
 
-_ENGINE = frozenset({"executioncontext", "host", "pscmdlet", "psdefaultparametervalues"})
+_ENGINE = frozenset({"executioncontext", "host", "pscmdlet", "psdefaultparametervalues", "myinvocation"})
 _AUTOMATIC = frozenset(
     [
         "_",
@@ -56,29 +57,44 @@ _AUTOMATIC = frozenset(
         "warningpreference",
         "whatifpreference",
         "transcript",
+        "logcommandhealthevent",
+        "logcommandlifecycleevent",
+        "logenginehealthevent",
+        "logenginelifecycleevent",
+        "logproviderhealthevent",
+        "logproviderlifecycleevent",
+        "psstyle",
+        "psnativecommandargumentpassing",
+        "psnativecommanduseerroractionpreference",
+        "enabledexperimentalfeatures",
     ]
 )
 
 
 class Variables:
-    def check(self, script: Block) -> Iterator[Refusal]:
-        for node in walk(script):
+    explains = ("variable",)
+
+    def check(self, reading: Reading) -> Iterator[Refusal]:
+        for node in reading.nodes:
             if isinstance(node, Variable) and node.name in _ENGINE:
                 yield Refusal("variable", node.at, f"${node.name} leads into the engine", "leave it out")
             for at, name in _written(node):
+                if name == "null":
+                    continue
                 if name.startswith("env:") or name in _AUTOMATIC or name in _ENGINE:
                     yield Refusal("variable", at, f"${name} belongs to PowerShell or the host", "use another name")
-            if (
-                isinstance(node, Assign)
-                and isinstance(node.target, Variable)
-                and node.target.name.endswith("preference")
-            ):
-                value = node.value
-                plain = isinstance(value, Text) and value.value.lower() in ("stop", "silentlycontinue", "continue")
-                if node.target.name not in ("erroractionpreference", "progresspreference") or not plain:
-                    yield Refusal(
-                        "variable", node.at, "a preference of the session", "set $ErrorActionPreference = 'Stop'"
-                    )
+                elif name.endswith("preference") and not _sets_plainly(node, name):
+                    yield Refusal("variable", at, "a preference of the session", "set $ErrorActionPreference = 'Stop'")
+
+
+def _sets_plainly(node: Node, name: str) -> bool:
+    return (
+        isinstance(node, Assign)
+        and isinstance(node.target, Variable)
+        and name in ("erroractionpreference", "progresspreference")
+        and isinstance(node.value, Text)
+        and node.value.value.lower() in ("stop", "silentlycontinue", "continue")
+    )
 
 
 def _written(node: Node) -> Iterator[tuple[int, str]]:

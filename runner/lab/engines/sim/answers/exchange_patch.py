@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.answers.records import PRODUCT_KEY, SETUP_KEY, like, no_drive, record, shown, truth, unread
+from runner.lab.engines.sim.answers.records import (
+    PRODUCT_KEY,
+    SETUP_KEY,
+    elsewhere,
+    like,
+    no_drive,
+    on_a_drive,
+    record,
+    shown,
+    unread,
+)
 from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items, Plain
 
@@ -33,7 +43,9 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     except UnreadableError as error:
         yield unread(SETUP_KEY, error)
 
-    if truth(install_path):
+    if not on_a_drive(install_path):
+        yield from elsewhere(install_path)
+    else:
         for program in _PROGRAMS:
             try:
                 path = machine.join(machine.join(shown(install_path), "Bin"), program)

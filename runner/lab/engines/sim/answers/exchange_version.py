@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.answers.records import PRODUCT_KEY, SETUP_KEY, no_drive, record, shown, truth, unread
+from runner.lab.engines.sim.answers.records import (
+    PRODUCT_KEY,
+    SETUP_KEY,
+    elsewhere,
+    no_drive,
+    on_a_drive,
+    record,
+    shown,
+    unread,
+)
 from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items, Plain
 
@@ -32,7 +41,9 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
 
     yield from _legacy(machine)
 
-    if truth(install_path):
+    if not on_a_drive(install_path):
+        yield from elsewhere(install_path)
+    else:
         try:
             program = machine.join(shown(install_path), "Bin\\ExSetup.exe")
         except UnreadableError as error:
@@ -69,7 +80,10 @@ def _legacy(machine: Machine) -> Items:
     exists = False
     try:
         present = machine.key_exists(_LEGACY_KEY)
-        if present and truth(path := machine.values(_LEGACY_KEY)["MsiInstallPath"]):
+        path = machine.values(_LEGACY_KEY)["MsiInstallPath"] if present else None
+        if shown(path) and not on_a_drive(path):
+            raise UnreadableError("MsiInstallPath is not on a drive of this server")
+        if on_a_drive(path):
             program = machine.join(shown(path), "Bin\\ExSetup.exe")
             exists = machine.file_exists(program)
         yield record("Exchange2010", Present=present, Program=program, ProgramExists=exists)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from runner.lab.engines.sim.machine import UnreadableError
 from runner.lab.engines.sim.streams import Failed, Output, Plain, Problem
 
@@ -50,6 +53,19 @@ def like(value: Plain, prefix: str) -> bool:
             return any(like(each, prefix) for each in value)
         case _:
             return shown(value).casefold().startswith(prefix.casefold())
+
+
+def on_a_drive(value: Plain) -> bool:
+    """`[string]$value -like '[A-Z]:\\*'`."""
+    return re.match(r"[A-Z]:\\", shown(value), re.IGNORECASE) is not None
+
+
+def elsewhere(value: Plain) -> Iterator[Output]:
+    """The record of an install folder that is not on a drive of the server, if it is one at all."""
+    if folder := shown(value):
+        yield record(
+            "Unread", What=f"{folder}\\Bin\\ExSetup.exe", Why="MsiInstallPath is not on a drive of this server"
+        )
 
 
 def shown(value: Plain) -> str:

@@ -1,0 +1,82 @@
+"""Which argument of a command goes to which parameter, as PowerShell would bind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .commands import COMMON, SHORT, KnownCommand, lacking
+from .lexer import Refusal
+from .tree import Argument, Command, Node, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`values` by parameter in lower case, `unnamed` those given by position, `refusals` where it is not certain."""
+
+    values: tuple[tuple[str, Node], ...]
+    unnamed: tuple[Node, ...]
+    switches: frozenset[str]
+    refusals: tuple[Refusal, ...]
+
+    def get(self, *names: str) -> Node | None:
+        """The value of the first of these parameters that has one."""
+        return next((value for name, value in self.values if name in names), None)
+
+
+def bind(node: Command, known: KnownCommand) -> Binding:
+    """Pairs arguments with parameters; what cannot be paired is refused."""
+    bound: list[tuple[str, Node]] = []
+    positional: list[Argument] = []
+    switches: set[str] = set()
+    refusals: list[Refusal] = []
+    waiting: str | None = None
+    for argument in node.arguments:
+        if argument.name is None:
+            if waiting is None:
+                positional.append(argument)
+            elif argument.value is not None:
+                bound.append((waiting, argument.value))
+            waiting = None
+            continue
+        if waiting is not None:
+            refusals.append(Refusal("parameter", argument.at, f"-{waiting} has no value", "write its value after it"))
+            waiting = None
+        name = argument.name.lower()
+        name = name if name in known.parameters else SHORT.get(name, name)
+        found = known.parameters.get(name) or ((argument.name, COMMON[name]) if name in COMMON else None)
+        if found is None:
+            refusals.append(_unknown(argument, known))
+            return Binding(tuple(bound), (), frozenset(switches), tuple(refusals))
+        if found[1] == "switch":
+            switches.add(name)
+        if argument.value is not None:
+            bound.append((name, argument.value))
+        elif found[1] != "switch":
+            waiting = name
+    if waiting is not None:
+        refusals.append(Refusal("parameter", node.at, f"-{waiting} has no value", "write its value after it"))
+    taken = {name for name, _ in bound}
+    if "literalpath" in taken:
+        taken.add("path")
+    free = [name for name in known.positional if name not in taken]
+    if known.name == "Where-Object" and positional and isinstance(positional[0].value, Text):
+        free = ["property", "value"]
+    if len(positional) > len(free):
+        extra = positional[len(free)]
+        instead = lacking().get((known.name.lower(), "positional"), "name the parameter")
+        refusals.append(Refusal("parameter", extra.at, "a value without a parameter", instead))
+    unnamed = tuple(argument.value for argument in positional if argument.value is not None)
+    bound += zip(free, unnamed, strict=False)
+    return Binding(tuple(bound), unnamed, frozenset(switches), tuple(refusals))
+
+
+def _unknown(argument: Argument, known: KnownCommand) -> Refusal:
+    name = (argument.name or "").lower()
+    full = [written for key, (written, _) in known.parameters.items() if key.startswith(name)]
+    special = lacking().get((known.name.lower(), name)) or lacking().get(("*", name))
+    return Refusal(
+        "parameter",
+        argument.at,
+        f"{known.name} -{argument.name} is not a read-only parameter that a server has",
+        special or (f"write -{full[0]}" if full else "leave it out; docs/reference/lint.md lists what is allowed"),
+    )

@@ -1,0 +1,105 @@
+"""Every path stays on this host, and nothing else is piped into a command than what it may take.
+
+`\\\\server\\share` shows this session to another host, whoever wrote it: the script, or who filled the registry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..binding import bind
+from ..commands import KnownCommand
+from ..flow import KINDS, SITE_TEXT, Flow, Origin
+from ..lexer import Refusal
+from ..tree import Command, Invoke, Node, Text, TypeName, Variable, walk
+from .interface import Reading
+from .types import plain
+
+_REMOTE = re.compile(r"(?:^|::)\s*(?:\\\\|//|\\/|/\\)|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_PROVIDER = re.compile(r"(?:function|alias|variable|wsman|ad|iis|microsoft\.powershell\.core\\.*):", re.IGNORECASE)
+_PLACE = Origin.LOCAL | Origin.ITEM
+_TAKES = {
+    "path": _PLACE,
+    "text": _PLACE | Origin.WORDS,
+    "words": Origin.LOCAL | Origin.WORDS,
+    "read": _PLACE | Origin.WORDS | Origin.READ,
+    "none": Origin.NOTHING,
+}
+_SITES = frozenset({"Get-ChildItem", "Get-Item", "Get-ItemProperty", "Test-Path", "Get-ItemPropertyValue"})
+_PLACED = frozenset({"io.file", "io.directory", "diagnostics.fileversioninfo"})
+
+
+class Paths:
+    explains = ("path", "network", "pipe")
+
+    def check(self, reading: Reading) -> Iterator[Refusal]:
+        flow = reading.flow
+        for node in reading.nodes:
+            if isinstance(node, Invoke) and isinstance(node.target, TypeName) and plain(node.target.name) in _PLACED:
+                if not node.arguments:
+                    yield Refusal("path", node.at, "which file this reads cannot be seen", "give it a path")
+                for argument in node.arguments[:1]:
+                    yield from _place(flow, argument)
+            elif (
+                isinstance(node, Command)
+                and node.name.lower() not in flow.functions
+                and (known := flow.command(node)) is not None
+            ):
+                yield from _command(flow, node, known)
+
+
+def _command(flow: Flow, node: Command, known: KnownCommand) -> Iterator[Refusal]:
+    binding = bind(node, known)
+    named = False
+    touches = "resolve" in binding.switches
+    for name, value in binding.values:
+        if known.parameters.get(name, ("", ""))[1] == "path" or (touches and name in ("path", "literalpath")):
+            named = True
+            sites = isinstance(value, Text) and SITE_TEXT.fullmatch(value.value)
+            if sites and known.name in _SITES and "recurse" not in binding.switches:
+                continue
+            yield from _place(flow, value)
+    upstream = flow.upstream(node)
+    if upstream is None:
+        if known.name == "Get-ChildItem" and not named:
+            yield Refusal("path", node.at, "which folder this reads depends on the session", "write its whole path")
+        return
+    if known.pipe == "any" or (named and known.name == "Select-String"):
+        return
+    if known.pipe != "none" and not upstream & (KINDS & ~_TAKES[known.pipe]):
+        return
+    if known.pipe == "path":
+        yield Refusal("path", node.at, "what comes through this pipe may name another host", _instead(upstream, None))
+    else:
+        yield Refusal(
+            "pipe",
+            node.at,
+            f"a property of what comes through this pipe could become a parameter of {known.name}, such as "
+            "-ComputerName",
+            f"write ForEach-Object {{ {known.name} -Name $_.Name }}, or name the parameter",
+        )
+
+
+def _place(flow: Flow, value: Node) -> Iterator[Refusal]:
+    origin = flow.of(value)
+    if not origin & (KINDS & ~_PLACE):
+        return
+    for text in walk(value):
+        if isinstance(text, Text) and (_REMOTE.search(text.value) or _PROVIDER.match(text.value)):
+            yield Refusal("network", text.at, f"{text.value!r} leads out of this host's files and registry", _LOCAL)
+            return
+    yield Refusal("path", value.at, "this path is not shown to stay on this host", _instead(origin, value))
+
+
+_LOCAL = "begin the path with a drive: 'C:\\...', 'HKLM:\\...' or \"$env:SystemRoot\\...\""
+
+
+def _instead(origin: Origin, value: Node | None) -> str:
+    if origin & Origin.READ or isinstance(value, Variable):
+        name = f"${value.name}" if isinstance(value, Variable) and value.name != "_" else "$path"
+        return (
+            f"check it first: {name} = [string]{name if value is not None else '$_.Path'}; "
+            f"if ({name} -like '[A-Z]:\\*') {{ ... }}"
+        )
+    return _LOCAL + ", or put it below one: Join-Path -Path 'C:\\...' -ChildPath $name"
