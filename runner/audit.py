@@ -14,7 +14,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
-from runner.transport.failures import Cause, Failure
+from runner.transport.failures import Cause, Failure, in_words
 
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
 _OURS = frozenset({Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT})
@@ -179,7 +179,7 @@ def not_reached(name: str, client: str, failure: Failure, steps_due: int, reques
         client=client,
         outcome=Outcome.FAILED if failure.cause in _OURS else Outcome.UNREACHABLE,
         verdict=Verdict.UNREACHABLE,
-        why=f"{failure.cause}: {failure.message}",
+        why=in_words(failure),
         next=failure.next,
         product="",
         steps=(),

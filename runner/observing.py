@@ -20,7 +20,7 @@ from playbooks.declared import fits
 from playbooks.model import ActionContract
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
 from playbooks.values import Record, Value
-from runner.transport.failures import quoted
+from runner.transport.failures import in_words, quoted
 from runner.transport.interface import Capped, Completed, ErrorText, NotRun, ScriptResult, Terminated, TimedOut
 
 CONTRACT = "contract"
@@ -52,7 +52,7 @@ def observe(result: ScriptResult, contract: ActionContract) -> Observation:
         case Capped(cap=cap, limit=limit):
             return NotObserved(CAP, f"the answer has more than {limit} {_CAPS.get(cap, quoted(cap))} and was dropped")
         case NotRun(failure=failure):
-            return NotObserved(NOT_RUN, f"{failure.cause}: {quoted(failure.message)}")
+            return NotObserved(NOT_RUN, in_words(failure))
         case _:
             assert_never(result)
 

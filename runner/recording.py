@@ -20,7 +20,7 @@ from runner.journal.record import Event, Json, Phase, UnrecordableValueError, ca
 from runner.journal.writer import Clean, JournalWriter
 from runner.observing import NOT_RUN
 from runner.session import DEFECT, Sending
-from runner.transport.failures import Cause, Failure, quoted
+from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -216,7 +216,7 @@ def host_row(
     failure = None if ended["failure"] is None else _failure(ended["failure"])
     if failure is not None and not assessed:
         return not_reached(name, client, failure, len(steps), requests, seconds)
-    why = "no judgement is recorded" if failure is None else f"{failure.cause}: {quoted(failure.message)}"
+    why = "no judgement is recorded" if failure is None else in_words(failure)
     audits = [
         assessed[step.id] if step.id in assessed else _without_answer(step.id, step.action, NOT_RUN, why)
         for step in steps

@@ -27,7 +27,7 @@ from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from playbooks.observation import NotObserved, Observation
 from runner.audit import StepAudit
 from runner.observing import NOT_RUN, observe
-from runner.transport.failures import Failure, TransportError, quoted
+from runner.transport.failures import Failure, TransportError, in_words
 from runner.transport.interface import NotRun, Script, ScriptResult, Transport
 
 STOPPED = "stopped"
@@ -105,7 +105,7 @@ class _Session:
         for ready in batch:
             answer = self.answers[_script(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
-                why = f"{answer.failure.cause}: {quoted(answer.failure.message)}"
+                why = in_words(answer.failure)
                 self.halted = NotObserved(NOT_RUN, why)
             self._judge(ready, observe(answer, ready.action.contract))
 

@@ -220,7 +220,8 @@ def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
         typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
     if run.why is not None:
         said = "; not every server was audited" if _left_out(run.audit) else ""
-        typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(run.why.next)}", err=True)
+        then = "Run it again for the rest." if run.ending is Ending.INTERRUPTED else run.why.next
+        typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(then)}", err=True)
 
 
 def _left_out(audit: FleetAudit) -> bool:

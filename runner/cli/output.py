@@ -51,7 +51,19 @@ def print_report(audit: FleetAudit, form: Format) -> None:
             text = JsonReport().render(audit)
         case Format.TEXT:
             text = TableReport(width=width(), colour=coloured()).render(audit)
-    typer.echo(text, nl=False)
+    emit(text)
+
+
+def emit(text: str) -> None:
+    """Text on standard output. A reader that has gone (`| head`) changes nothing of the exit status."""
+    try:
+        typer.echo(text, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in Python's buffer would fail again when the process ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def write_file(path: Path, text: str) -> None:

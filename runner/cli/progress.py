@@ -11,7 +11,17 @@ from typing import Protocol
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
 from rich.text import Text
 
 from inventory.model import Host
@@ -78,13 +88,13 @@ class LiveProgress(PlainProgress):
         self._in_work: dict[str, None] = {}
         self._lock = Lock()
         self._progress = Progress(
-            TextColumn("auditing"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            _Plain("found"),
-            _Plain("in_work"),
+            TextColumn("auditing", table_column=_fixed(8)),
+            BarColumn(bar_width=16, table_column=_fixed(16)),
+            MofNCompleteColumn(table_column=_fixed(2 * len(str(hosts)) + 1)),
+            TimeElapsedColumn(table_column=_fixed(7)),
+            _State(),
             console=console,
+            expand=True,
             transient=True,
             refresh_per_second=8,
         )
@@ -116,15 +126,20 @@ class LiveProgress(PlainProgress):
         self._progress.stop()
 
 
-class _Plain(TextColumn):
-    """A field of the task as it stands: names are data, not markup."""
+class _State(ProgressColumn):
+    """What was found and what is in work, as far as the line has room. Names are data, not markup."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        super().__init__("")
+    def __init__(self) -> None:
+        super().__init__(Column(ratio=1, no_wrap=True, overflow="ellipsis"))
 
-    def render(self, task: object) -> Text:
-        return Text(getattr(task, "fields", {}).get(self._name, ""), overflow="ellipsis", no_wrap=True)
+    def render(self, task: Task) -> Text:
+        parts = [task.fields["found"], task.fields["in_work"]]
+        return Text("; ".join(part for part in parts if part), overflow="ellipsis", no_wrap=True)
+
+
+def _fixed(width: int) -> Column:
+    """What must not give way to the state, however long that is."""
+    return Column(min_width=width, no_wrap=True)
 
 
 def found_text(found: Mapping[Verdict, int]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.options import STATE, ClientOption, Format, RunArgument, StateOption
-from runner.cli.output import UsageError, print_report, write_file
+from runner.cli.output import UsageError, emit, print_report, write_file
 from runner.cli.show import warn_of_broken
 from runner.cli.status import Status
 from runner.replay import replay
@@ -70,7 +70,7 @@ def report(
         write_file(output, _report(form).render(audit))
         typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
     elif form is ReportFormat.HTML:
-        typer.echo(HtmlReport().render(audit), nl=False)
+        emit(HtmlReport().render(audit))
     else:
         print_report(audit, Format(form.value))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.options import STATE, ClientOption, Format, FormatOption, RunArgument, StateOption
-from runner.cli.output import UsageError
+from runner.cli.output import UsageError, emit
 from runner.cli.status import Status
 from runner.journal.chain import Broken
 from runner.reports.record import RunDocument, document, json_text, lines
@@ -44,10 +44,9 @@ def show(
     if wanted is not None:
         _check_hosts(wanted, found)
     if form is Format.JSON:
-        typer.echo(json_text(found), nl=False)
+        emit(json_text(found))
     else:
-        for line in lines(found):
-            typer.echo(line)
+        emit("".join(f"{line}\n" for line in lines(found)))
     raise typer.Exit(warn_of_broken(parts))
 
 

@@ -60,6 +60,12 @@ class Failure:
     retryable: bool = False
 
 
+def in_words(why: Failure) -> str:
+    """`cause: message` on one line; the cause alone where the message says no more."""
+    message = quoted(why.message)
+    return str(why.cause) if message in ("", why.cause) else f"{why.cause}: {message}"
+
+
 class TransportError(Exception):
     """Raised by every method of a transport; `failure` says why."""
 

@@ -288,5 +288,22 @@ def test_a_second_ctrl_c_ends_the_process_at_once(tmp_path: Path, monkeypatch: p
     assert isinstance(verify(journal), Verified)  # what stands in it stands whole
 
 
+def test_a_reader_that_goes_away_changes_nothing_of_the_exit_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = lab_host("alpha", "refuses", Fault(Act.REFUSE, Step.AUTHENTICATE))
+    with start(Fleet((refusing,)), {"sim": SimEngine()}) as lab:
+        (tmp_path / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
+        command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", "inventory.yml"]
+        reading, writing = os.pipe()
+        os.close(reading)
+        ended = subprocess.run(
+            command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, env=_environment(), timeout=60
+        )
+        os.close(writing)
+    assert ended.returncode == 3
+    assert ended.stderr.count("\n") == 1
+
+
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "COLUMNS": "160"}

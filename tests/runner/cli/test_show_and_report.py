@@ -38,7 +38,7 @@ def test_show_says_what_was_sent_answered_and_judged_on_every_server(audited: Co
         "smb1 (test.smb1): attention, probed; script ",
         ", completed",
         "EX2  unreachable",
-        "why: refused: refused",
+        "why: refused",
         "client beta: smb on 1 server",
         "MBX1  ok",
     ):
