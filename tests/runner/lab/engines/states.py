@@ -134,7 +134,7 @@ STATES: Mapping[str, HostState] = {
         {**WINDOWS_2019, f"{LEGACY}\\Setup": key(MsiInstallPath=INSTALLED_2010)},
         {f"{INSTALLED_2010}Bin\\ExSetup.exe": FileState(version="14.03.0513.000")},
     ),
-    "the key that an uninstalled Exchange 2010 left, no services": server(
+    "not Exchange, though an uninstalled Exchange 2010 left its key; no services": server(
         {**WINDOWS_2019, f"{LEGACY}\\Setup": key(MsiInstallPath="C:\\Gone\\")}, {}, {}
     ),
     "an Edge server, uninstall entries of every form": server(
@@ -151,20 +151,11 @@ STATES: Mapping[str, HostState] = {
     "an update installed by half, WMI disabled with the other services": server(
         {**WHOLE, f"{PRODUCT}\\MailboxRole": key(Action="Install", Watermark="MailboxServiceControl")},
         binaries("15.02.1544.036", "15.02.1544.004"),
-        DISABLED,
+        {**DISABLED, "W3SVC": ServiceState(state="Paused"), "MSExchangeIS": ServiceState(start_mode="Manual")},
     ),
     "binaries that are missing, marks of other types": server(
         {**WHOLE, SESSION: key(PendingFileRenameOperations="one"), UPDATES: key(UpdateExeVolatile="0")}, {}
     ),
-    "binaries without a version, marks without values": server(
-        {**WHOLE, SESSION: RegistryKey(), UPDATES: RegistryKey()}, binaries(None)
-    ),
-    "binaries and services that nobody may read": server(
-        WHOLE,
-        {path: FileState(version="1.0", denied=True) for path in binaries("15.02.1544.036")},
-        services_denied=True,
-    ),
-    "not Exchange": server(WINDOWS_2019, {}, {"Spooler": SERVICES["Spooler"]}),
     "nothing at all": HostState(name="EX02"),
     "a setup key and an uninstall entry that nobody may open": server(
         {**WHOLE, SETUP: CLOSED, f"{UNINSTALL}\\{{EF-56}}": CLOSED}
@@ -172,32 +163,41 @@ STATES: Mapping[str, HostState] = {
     "a setup key without values, marks that are lists": server(
         {**WHOLE, SETUP: RegistryKey(), UPDATES: key(UpdateExeVolatile=["", "x"])}
     ),
-    "a setup key without an install path, a role key that stands only above another": server(
-        {**WHOLE, SETUP: key(MsiProductMajor=15), f"{PRODUCT}\\UnifiedMessagingRole\\below": key(x=1)}
+    "a setup key without an install path, a role key that stands only above another, marks without values": server(
+        {
+            **WHOLE,
+            SETUP: key(MsiProductMajor=15),
+            f"{PRODUCT}\\UnifiedMessagingRole\\below": key(x=1),
+            SESSION: RegistryKey(),
+            UPDATES: RegistryKey(),
+        }
     ),
-    "a setup key with values of other types, texts of every alphabet": server(
+    "a setup key with values of other types, binaries without a version, texts of every alphabet": server(
         {
             **WHOLE,
             SETUP: key(MsiInstallPath=INSTALLED, MsiProductMajor="15", MsiBuildMajor=2**32 - 1, MsiBuildMinor=2**40),
             WINDOWS: key(ProductName="Windows Server Стандарт \U0001f600 _x0041_ <&>\"'", CurrentBuildNumber="1"),
         },
-        services={**SERVICES, "MSExchangeÜ": ServiceState(display_name="Größe ☃\r\n")},
+        binaries(None),
+        {**SERVICES, "MSExchangeÜ": ServiceState(display_name="Größe ☃\r\n")},
     ),
     "an install path on a drive that is gone": server(exchange("15.2.1544.36", path="E:\\Exchange\\"), {}),
-    "an install path on another drive, in capitals": server(
-        exchange("15.2.1544.36", path="e:\\EXCHANGE"), binaries("15.02.1544.036", path="E:\\Exchange\\")
+    "an install path on another drive, names in another case": server(
+        {
+            path.upper().replace("HKLM:", "hklm:"): each
+            for path, each in exchange("15.2.1544.36", path="e:\\EXCHANGE").items()
+        },
+        binaries("15.02.1544.036", path="E:\\Exchange\\"),
     ),
-    "keys that nobody may open": server(
+    "keys, binaries and services that nobody may read": server(
         {
             **WHOLE,
             f"{LEGACY}\\Setup": CLOSED,
             f"{PRODUCT}\\MailboxRole": CLOSED,
             **dict.fromkeys((WINDOWS, FRAMEWORK, UNINSTALL, SESSION, UPDATES, SERVICING, AUTO_UPDATE), CLOSED),
-        }
-    ),
-    "names in another case": server(
-        {path.upper().replace("HKLM:", "hklm:"): each for path, each in WHOLE.items()},
-        {path.lower(): file for path, file in binaries("15.02.1544.036").items()},
+        },
+        {path: FileState(version="1.0", denied=True) for path in binaries("15.02.1544.036")},
+        services_denied=True,
     ),
 }
 
@@ -206,5 +206,5 @@ MISTYPED = {
     "an Edge server, uninstall entries of every form",
     "binaries that are missing, marks of other types",
     "a setup key without values, marks that are lists",
-    "a setup key with values of other types, texts of every alphabet",
+    "a setup key with values of other types, binaries without a version, texts of every alphabet",
 }
