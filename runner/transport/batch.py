@@ -132,6 +132,7 @@ class Batch:
         self.doubtful = False
         self.began = 0.0
         self._now = 0.0
+        self._taken = False
         self._token = token
         self._limits = limits
         self._seconds = tuple(seconds)
@@ -161,13 +162,14 @@ class Batch:
         """Whether a script that has no result has begun; None where that is not known."""
         if not self.sent:
             return False
-        if self.doubtful or index > self._current:
+        if self.doubtful or not self._taken or index > self._current:
             return None
         return True
 
     def begin(self, now: float) -> None:
         """The host has taken the pipeline."""
         self.began = now
+        self._taken = True
 
     def time_out(self) -> None:
         """The running script is over its deadline; it keeps what it writes until it has stopped."""
@@ -256,7 +258,8 @@ class Batch:
     def _take_output(self, message: Message, now: float) -> None:
         limits = self._limits
         spent = Spent(self._spent.bytes, self._spent.objects, self._spent.values)
-        found = value(parsed(message.xml, limits), limits, spent)
+        # PowerShell writes a null to the output as a message without a text.
+        found = value(parsed(message.xml, limits), limits, spent) if message.xml else None
         named = self._marker(found)
         if named is None or not self._marked:
             if not isinstance(found, Mapping | tuple):

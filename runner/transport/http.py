@@ -380,13 +380,18 @@ class HttpTransport:
         return [("Content-Type", _SEALED), ("Content-Length", str(len(body)))], body
 
     def _incoming(self, connection: _Connection, reply: Reply) -> bytes:
-        """The plaintext of an answer. Drops the connection when it is not what it must be."""
+        """The plaintext of an answer. Drops the connection when it is not what it must be.
+
+        Raises:
+            WinRMTransportError: as `send`.
+            AmbiguousLoss: what came is no answer that can be trusted, so what the host did is not known.
+        """
         try:
             body = self._opened(connection, reply)
             _refuse_declarations(body)
-        except TransportError:
+        except TransportError as error:
             self.close()
-            raise
+            raise AmbiguousLoss(error.failure) from error
         if reply.status != 200:
             raise WinRMTransportError("http", reply.status, _text(body))
         return body

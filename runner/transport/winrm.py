@@ -19,7 +19,7 @@ from itertools import count
 from typing import TypeVar
 
 from pypsrp.complex_objects import ApartmentState, HostInfo, PSThreadOptions
-from pypsrp.exceptions import WSManFaultError
+from pypsrp.exceptions import WinRMTransportError, WSManFaultError
 from pypsrp.messages import Destination, InitRunspacePool, MessageType, SessionCapability
 from pypsrp.powershell import PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION, Fragment, Fragmenter
 from pypsrp.serializer import Serializer
@@ -65,6 +65,7 @@ _REPLY_ENVELOPE = 500 * 1024  # of a reply: the default since Windows Server 201
 _LONGEST_RECEIVE = 20.0  # seconds; a dead connection is noticed this and Deadlines.reply after its last word
 _SHORTEST_RECEIVE = 0.5  # seconds; WinRM takes no shorter OperationTimeout
 _IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
+_COMMAND_ID = "{*}CommandResponse/{*}CommandId"
 _MAX_OPENING_BYTES = 1024 * 1024
 _MAX_EMPTY = 20  # Receives without a word, beyond one a second
 _REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL})
@@ -347,12 +348,17 @@ class WinRmTransport:
         fragments = self._fragments(body, batch.pipeline)
         first = base64.b64encode(fragments[0]).decode()
         try:
-            answer = self._call(self._deadlines.connect, lambda: shell.command("", arguments=[first], command_id=name))
+            command = self._call(
+                self._deadlines.connect,
+                lambda: shell.command("", arguments=[first], command_id=name).findtext(
+                    "{*}CommandResponse/{*}CommandId"
+                ),
+            )
         except TransportError as error:
             batch.sent = isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED
             raise
         batch.sent = True
-        command = answer.findtext("{*}CommandResponse/{*}CommandId") or name
+        command = command or name
         for fragment in fragments[1:]:
             self._call(self._deadlines.connect, partial(shell.send, "stdin", fragment, command_id=command))
         batch.begin(self._clock())
@@ -454,9 +460,11 @@ class WinRmTransport:
                     failure(Cause.TIMEOUT, f"the deadline of {self._deadlines.host:g} s for this host has passed")
                 ) from error
             raise
+        except (WSManFaultError, WinRMTransportError) as error:
+            raise TransportError(classify(error)) from error
         except Exception as error:
             # pypsrp reads what the host wrote: on malformed XML it lets KeyError, AttributeError and others out.
-            raise TransportError(classify(error)) from error
+            raise AmbiguousLoss(classify(error)) from error
 
 
 def _is_fault(error: TransportError, code: int | None = None) -> bool:

@@ -1,0 +1,141 @@
+"""Against PowerShell's own engine: statements, scopes, streams, stops and types are as they are taken to be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from playbooks.values import Value
+from runner.lab.engines.pwsh.engine import PwshEngine
+from runner.lab.fleet import Fleet, LabHost
+from runner.lab.server import Served, start
+from runner.lab.state import HostState
+from runner.secrets.interface import Secret
+from runner.transport.connecting import Connector
+from runner.transport.gate import Gate
+from runner.transport.interface import Capped, Completed, Deadlines, Limits, Script, ScriptResult, Terminated, TimedOut
+from tests.runner.transport.test_lab import ACCOUNT, TOKEN, inventory_host
+
+pytestmark = [pytest.mark.real_powershell, pytest.mark.xdist_group("real-transport")]
+
+
+@pytest.fixture(scope="module")
+def served(powershell: Path) -> Iterator[Served]:
+    engine = PwshEngine(powershell)
+    host = LabHost("alpha", "EX1", HostState(name="EX1", engine="pwsh"), ACCOUNT, engine="pwsh")
+    with start(Fleet((host,)), {"pwsh": engine}) as lab:
+        yield lab.host("alpha/EX1")
+    engine.close()
+
+
+def run(served: Served, *texts: str, limits: Limits | None = None, seconds: float = 30.0) -> tuple[ScriptResult, ...]:
+    scripts = [Script(f"s{number}", text) for number, text in enumerate(texts)]
+    made = Connector(
+        Gate.of(scripts, TOKEN), limits=limits, deadlines=Deadlines(host=120.0, script=seconds, connect=60.0)
+    )
+    transport = made.transport(inventory_host(served), Secret(ACCOUNT.password))
+    transport.open()
+    results = transport.run(scripts)
+    transport.close()
+    return results
+
+
+def output(result: ScriptResult) -> tuple[Value, ...]:
+    assert isinstance(result, Completed), result
+    return result.streams.output
+
+
+def test_scripts_of_a_batch_do_not_see_each_other_and_fail_alone(served: Served) -> None:
+    results = run(
+        served,
+        "Set-StrictMode -Version 2.0; $ErrorActionPreference = 'Stop'; $leak = 1; function Leak { 1 }; 'strict'",
+        "$undefined; Get-Item -LiteralPath 'nowhere:'; \"$leak $(Test-Path function:Leak)\"",
+        "'before'; throw 'thrown'",
+        "'not run: it does not parse' if (",
+        "'before'; exit 3",
+        "Write-Warning 'w'; Write-Verbose 'v' -Verbose; Write-Information 'i'; Write-Error 'e'; Write-Output 'o'",
+        "'last'",
+    )
+    strict, lax, thrown, unparsed, exited, streams, last = results
+    assert output(strict) == ("strict",)
+    assert output(lax) == (None, " False")
+    assert [error.category for error in lax.streams.errors] == ["ObjectNotFound"]  # type: ignore[union-attr]
+    assert isinstance(thrown, Terminated)
+    assert (thrown.error.message, thrown.error.error_id, thrown.streams.output) == ("thrown", "thrown", ("before",))
+    assert isinstance(unparsed, Terminated)
+    assert unparsed.error.category == "ParserError"
+    assert output(exited) == ("before",)
+    assert output(streams) == ("o",)
+    assert isinstance(streams, Completed)
+    said = streams.streams
+    assert (said.warnings, said.verbose, said.information) == (("w",), ("v",), ("i",))
+    assert [error.message for error in said.errors] == ["e"]
+    assert output(last) == ("last",)
+
+
+def test_values_of_the_real_serialiser_keep_their_types(served: Served) -> None:
+    (result,) = run(
+        served,
+        '[pscustomobject]@{ Text = "é 😀 _x0041_ `r`n`0"; Int = 2147483647; Long = 9223372036854775807; '
+        "Null = $null; Yes = $true; Half = 0.5; NaN = [double]::NaN; Byte = [byte]200; Char = [char]'x'; "
+        "Version = [version]'15.2.1118.7'; Guid = [guid]'792e5b37-4505-47ef-b7d2-8711bb7affa8'; "
+        "When = [datetime]::SpecifyKind([datetime]'2021-03-02T13:00:00', 'Utc'); "
+        "Local = [datetime]'2021-03-02T13:00:00'; "
+        "Bytes = [byte[]](1, 2, 3); List = @(1, 'two', $null); Empty = @(); "
+        "Table = [ordered]@{ a = 1; b = @{ c = 2 } }; "
+        "Day = [DayOfWeek]::Monday; Inner = [pscustomobject]@{ x = [pscustomobject]@{ y = 1 } } }",
+    )
+    (found,) = output(result)
+    assert found == {
+        "Text": "é 😀 _x0041_ \r\n\0",
+        "Int": 2147483647,
+        "Long": 9223372036854775807,
+        "Null": None,
+        "Yes": True,
+        "Half": 0.5,
+        "NaN": "NaN",
+        "Byte": 200,
+        "Char": "x",
+        "Version": "15.2.1118.7",
+        "Guid": "792e5b37-4505-47ef-b7d2-8711bb7affa8",
+        "When": datetime(2021, 3, 2, 13, tzinfo=UTC),
+        "Local": "2021-03-02T13:00:00",
+        "Bytes": b"\x01\x02\x03",
+        "List": (1, "two", None),
+        "Empty": (),
+        "Table": {"a": 1, "b": {"c": 2}},
+        "Day": "Monday",
+        "Inner": {"x": {"y": 1}},
+    }
+
+
+def test_a_hanging_a_prompting_and_a_flooding_script_cost_only_themselves(served: Served) -> None:
+    began = time.monotonic()
+    hung, prompted, flooded, fine = run(
+        served,
+        "'before'; Start-Sleep -Seconds 600",
+        "'before'; $null = $host.UI.PromptForChoice('a', 'b', @('&Yes', '&No'), 0); 'after'",
+        "1..10000",
+        "'fine'",
+        limits=Limits(max_objects=500),
+        seconds=2.0,
+    )
+    assert time.monotonic() - began < 25.0
+    assert isinstance(hung, TimedOut)
+    assert hung.streams.output == ("before",)
+    assert isinstance(prompted, Terminated)
+    assert prompted.streams.output == ("before",)
+    assert flooded == Capped(flooded.script, "max_objects", 500)
+    assert output(fine) == ("fine",)
+
+
+def test_a_script_alone_is_run_as_it_is(served: Served) -> None:
+    text = "# é 😀 \r\n'_x0041_' + \"`t\" + '<&>]]>'"
+    (result,) = run(served, text)
+    assert output(result) == ("_x0041_\t<&>]]>",)
+    assert replace(result, seconds=0.0).script.text == text
