@@ -64,5 +64,5 @@ def test_the_wheel_holds_each_kind_of_data(wheel: zipfile.ZipFile, name: str) ->
 
 def test_the_wheel_installs_the_command_and_carries_the_licence(wheel: zipfile.ZipFile) -> None:
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "exrun = runner.cli.main:main" in wheel.read(entry_points).decode()
+    assert "exrun = runner.cli.entry:main" in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())

@@ -179,6 +179,8 @@ _MAX_QUOTED = 500
 
 def quoted(text: object) -> str:
     """What a server or a library said, without control characters and at most 500 characters."""
+    if isinstance(text, OSError) and not isinstance(text, ssl.SSLError) and text.strerror:
+        text = text.strerror  # without the number, which tells nobody anything
     flat = "".join(char if char.isprintable() else " " for char in str(text)[: _MAX_QUOTED * 4])
     flat = " ".join(flat.split())
     return flat if len(flat) <= _MAX_QUOTED else flat[:_MAX_QUOTED] + "…"

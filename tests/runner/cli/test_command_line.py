@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli import entry
 from runner.cli import journal as command
 from runner.cli.journal import verification_text
 from runner.cli.main import main
+from runner.cli.status import Status
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.location import HEAD
 from runner.journal.record import Event, Phase
@@ -166,3 +168,11 @@ def test_the_reference_names_every_fault_and_member() -> None:
         *command.verification_document(Broken(1, Fault.ALTERED, "", 0)),
     }
     assert [name for name in [*members, *Fault] if f"`{name}`" not in page] == []
+
+
+def test_ctrl_c_before_the_command_is_loaded_ends_with_130_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.__import__", pressed)
+    assert entry.main() == entry.INTERRUPTED == Status.INTERRUPTED
