@@ -242,10 +242,12 @@ class WinRmTransport:
 
     def _await_pool(self, shell: WinRS, ends: float) -> None:
         assembler = Assembler(self._limits.max_xml_bytes)
-        received = 0
+        received = empty = 0
+        began = self._clock()
         while True:
             _, data = self._receive(shell, None, ends)
             received += len(data)
+            empty = self._counted_empty(data, empty, began)
             if received > _MAX_OPENING_BYTES:
                 raise TransportError(failure(Cause.PROTOCOL, "the host says too much while it opens a runspace pool"))
             for message in self._messages(assembler, data):
@@ -325,9 +327,7 @@ class WinRmTransport:
                     return  # nothing is left of a pipeline that was stopped
                 raise
             now = self._clock()
-            empty = 0 if data else empty + 1
-            if empty > _MAX_EMPTY + now - began:
-                raise TransportError(failure(Cause.PROTOCOL, "the host answers at once and says nothing, many times"))
+            empty = self._counted_empty(data, empty, began)
             for message in self._messages(assembler, data):
                 batch.feed(message, now)
             if state == CommandState.DONE and not batch.ended:
@@ -436,6 +436,13 @@ class WinRmTransport:
                 return CommandState.RUNNING, b""
             raise
         return state, buffers["stdout"]
+
+    def _counted_empty(self, data: bytes, empty: int, began: float) -> int:
+        """How many Receives in a row had nothing to say. A host that waits as it was asked to comes nowhere near."""
+        empty = 0 if data else empty + 1
+        if empty > _MAX_EMPTY + self._clock() - began:
+            raise TransportError(failure(Cause.PROTOCOL, "the host answers at once and says nothing, many times"))
+        return empty
 
     def _messages(self, assembler: Assembler, data: bytes) -> Iterator[Message | Oversize]:
         try:

@@ -110,7 +110,7 @@ class Host:
         one_fragment: a Receive gives out one fragment.
         piece: bytes of a fragment.
         late_state: the final state comes in a reply of its own.
-        empty_answers: Receives of a pipeline are answered at once with nothing.
+        empty_answers: Receives are answered at once with nothing.
         version: of PSRP, as the host says it.
         fail_before_markers: a pipeline that has markers fails before the first.
         faults: a fault's code for the next request of an action (Create, Receive, Command, Signal, Delete).
@@ -266,7 +266,7 @@ class Host:
         stream = body.find(".//rsp:DesiredStream", NAMESPACES)
         assert stream is not None
         command = stream.get("CommandId")
-        if self.empty_answers and command is not None:
+        if self.empty_answers:
             return _received(b"", command, done=False)
         until = self.clock.now + timeout
         self.drain()

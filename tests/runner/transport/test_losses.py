@@ -205,6 +205,15 @@ def test_empty_answers_without_end_end(ntlm_account: Account) -> None:
     assert at.transport.requests < 60
 
 
+def test_empty_answers_while_a_pool_opens_end_too(ntlm_account: Account) -> None:
+    at = three(ntlm_account)
+    at.host.empty_answers = True
+    with pytest.raises(TransportError) as raised:
+        at.transport.open()
+    assert raised.value.failure.cause is Cause.PROTOCOL
+    assert at.transport.requests < 60
+
+
 def test_an_account_that_is_refused_in_mid_session_is_not_tried_again_to_close(ntlm_account: Account) -> None:
     at = three(ntlm_account)
     at.transport.open()
