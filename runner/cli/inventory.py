@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.document import Settings
 from inventory.sources.native_writing import native_text
 from runner.cli.options import ALL_HOSTS, ExpectOption, Format, FormatOption, InventoryOption
-from runner.cli.output import UsageError, coloured, width, write_file
+from runner.cli.output import UsageError, emit, width, write_file
 from runner.cli.status import Status
 from runner.reports.wording import counted
 from runner.terminal import visible
@@ -204,7 +205,9 @@ def _print_table(hosts: tuple[Host, ...]) -> None:
             f"{Path(host.origin.file).name}:{host.origin.line}",
         )
         table.add_row(*(Text(visible(cell)) for cell in cells))
-    Console(width=width(), no_color=not coloured(), markup=False, emoji=False, highlight=False).print(table)
+    written = io.StringIO()
+    Console(file=written, width=width(), no_color=True, markup=False, emoji=False, highlight=False).print(table)
+    emit("".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines()))
 
 
 def _json(members: dict[str, object]) -> None:
