@@ -1,0 +1,25 @@
+"""A large fleet is up soon, in one process."""
+
+from __future__ import annotations
+
+import time
+
+from runner.lab.engines.sim import SimEngine
+from runner.lab.fleet import Account, Fleet, LabHost
+from runner.lab.server import start
+from runner.lab.state import HostState
+from tests.runner.lab.walking import Walker
+
+
+def test_five_hundred_hosts_start_within_ten_seconds_and_answer() -> None:
+    state, account = HostState(name="EX"), Account("LAB\\auditor", "not-a-secret")
+    hosts = tuple(
+        LabHost("alpha", f"EX{number}", state, account, address=f"127.3.{number // 250}.{number % 250 + 1}")
+        for number in range(500)
+    )
+    began = time.monotonic()
+    with start(Fleet(hosts), {"sim": SimEngine()}) as lab:
+        assert time.monotonic() - began < 10
+        assert len({(one.host.address, one.port) for one in lab.hosts.values()}) == 500
+        for name in ("EX0", "EX250", "EX499"):
+            Walker(lab.host(f"alpha/{name}")).wsman().get_server_config()
