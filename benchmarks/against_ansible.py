@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--latency", type=float, default=20.0, help="milliseconds a request")
     parser.add_argument("--parallel", type=int, default=50, help="hosts at a time, for exrun")
-    parser.add_argument("--forks", type=int, nargs="+", default=[20, 50], help="for Ansible; its best run counts")
+    parser.add_argument("--forks", type=int, nargs="+", default=[20, 50], help="for Ansible; its fastest run counts")
     parser.add_argument("--strategy", nargs="+", default=["free", "linear"], help="for Ansible")
     given = parser.parse_args()
     programs = ansible_psrp.install()
@@ -59,7 +59,7 @@ def main() -> int:
         folder = Path(name)
         playbook = checks.write_playbook(folder)
         with lab(given.hosts, given.latency, playbook) as served:
-            ours = _ours(served, playbook, folder, given.parallel)
+            before_them = _ours(served, playbook, folder / "before", given.parallel)
             texts = checks.scripts(playbook)
             theirs = []
             for strategy in given.strategy:
@@ -70,6 +70,9 @@ def main() -> int:
                     measured = ansible_psrp.collect(programs, served.ports, texts, own, forks, strategy)
                     label = f"ansible {strategy}, {forks} forks"
                     theirs.append(_result(label, measured, given.hosts, served.counts().requests - before))
+            after_them = _ours(served, playbook, folder / "after", given.parallel)
+    # The machine may have other work: our slower run, on either side of Ansible's, against its fastest.
+    ours = min(before_them, after_them, key=lambda result: result.hosts_per_second)
     best = max(theirs, key=lambda result: result.hosts_per_second)
     ratio = ours.hosts_per_second / best.hosts_per_second
     print(
@@ -85,6 +88,7 @@ def main() -> int:
 
 
 def _ours(served: RunningLab, playbook: Path, folder: Path, parallel: int) -> Result:
+    folder.mkdir()
     before = served.counts().requests
     measured = exrun_audit.audit(served.ports, playbook, folder, parallel)
     return _result(f"exrun audit, {parallel} parallel", measured, len(served.ports), served.counts().requests - before)
