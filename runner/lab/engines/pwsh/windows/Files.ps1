@@ -400,7 +400,8 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
 
     [string] GetParentPath([string] $path, [string] $root) {
         $normal = [LabFiles]::Normal($path)
-        if ($root -and $normal -ieq [LabFiles]::Normal($root)) { return '' }
+        # Above a drive's root is nothing; a path above itself would keep the engine looking for ever.
+        if ($normal.Length -le 3 -or $normal -ieq [LabFiles]::Normal($root)) { return '' }
         $cut = $normal.LastIndexOf('\')
         if ($cut -lt 0) { return '' }
         $parent = $normal.Substring(0, [Math]::Max($cut, 1))
@@ -494,5 +495,45 @@ function Get-ChildItem {
     }
 }
 
+# Get-FileHash opens files of the engine's own file system only.
+function Get-FileHash {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Path')]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'Stream')]
+        [System.IO.Stream] $InputStream,
+
+        [ValidateSet('SHA1', 'SHA256', 'SHA384', 'SHA512', 'MD5')]
+        [string] $Algorithm = 'SHA256'
+    )
+    process {
+        if ($InputStream) {
+            Microsoft.PowerShell.Utility\Get-FileHash -InputStream $InputStream -Algorithm $Algorithm
+            return
+        }
+        $passed = @{}
+        foreach ($name in 'Path', 'LiteralPath') { if ($PSBoundParameters.ContainsKey($name)) { $passed[$name] = $PSBoundParameters[$name] } }
+        foreach ($item in @(Get-Item @passed)) {
+            if ($item -isnot [System.IO.FileInfo]) { continue }
+            $stream = [System.IO.File]::OpenRead($item.psbase.FullName)
+            try {
+                $hash = Microsoft.PowerShell.Utility\Get-FileHash -InputStream $stream -Algorithm $Algorithm
+            }
+            finally {
+                $stream.Dispose()
+            }
+            $hash.Path = $item.FullName
+            $hash
+        }
+    }
+}
+
 [LabFiles]::Drives = [LabHost]::Folder + '/drives'
-[LabHost]::NameModule((Import-Module -Assembly ([LabFileProvider].Assembly) -Global -PassThru), 'Microsoft.PowerShell.Management')
+[LabHost]::AddProvider([LabFileProvider], 'Microsoft.PowerShell.Management')
+Set-Location -LiteralPath 'C:\Users\Administrator\Documents'

@@ -21,10 +21,24 @@ class LabHost {
 
     static [string] Text([string] $name) { return [LabHost]::State.GetProperty($name).GetString() }
 
-    # An engine's provider of our own, under the module name that the provider of Windows bears.
-    static [void] NameModule([System.Management.Automation.PSModuleInfo] $module, [string] $name) {
-        $rename = [System.Management.Automation.PSModuleInfo].GetMethod('SetName', [System.Reflection.BindingFlags] 'NonPublic, Instance')
-        if ($rename) { [void] $rename.Invoke($module, @($name)) }
+    # Registers a provider of ours under the name of the module that has it on Windows. PowerShell offers no way to say
+    # that name, and leaves a second provider of one name (the drives' beside the engine's own) out of the list in which
+    # it looks up the paths that it has put out itself.
+    static [void] AddProvider([type] $provider, [string] $module) {
+        $hidden = [System.Reflection.BindingFlags] 'NonPublic, Instance'
+        $loaded = Import-Module -Assembly $provider.Assembly -Global -PassThru
+        [void] [System.Management.Automation.PSModuleInfo].GetMethod('SetName', $hidden).Invoke($loaded, @($module))
+        $intrinsics = $global:ExecutionContext
+        $context = $intrinsics.GetType().GetField('_context', $hidden).GetValue($intrinsics)
+        $session = $context.GetType().GetProperty('EngineSessionState', $hidden).GetValue($context)
+        $lists = $session.GetType().GetProperty('Providers', $hidden).GetValue($session)
+        foreach ($drive in Get-PSDrive) {
+            $known = $drive.Provider
+            if ($known.ImplementingType -eq $provider -and -not $lists[$known.Name].Contains($known)) {
+                $lists[$known.Name].Add($known)
+                return
+            }
+        }
     }
 }
 

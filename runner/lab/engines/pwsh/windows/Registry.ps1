@@ -348,4 +348,4 @@ class LabRegistryProvider : NavigationCmdletProvider, IPropertyCmdletProvider {
 }
 
 [LabRegistry]::Hive = [LabHost]::Folder + '/registry'
-[LabHost]::NameModule((Import-Module -Assembly ([LabRegistryProvider].Assembly) -Global -PassThru), 'Microsoft.PowerShell.Core')
+[LabHost]::AddProvider([LabRegistryProvider], 'Microsoft.PowerShell.Core')

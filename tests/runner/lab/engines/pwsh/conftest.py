@@ -23,6 +23,9 @@ SERVER = HostState(
             values={
                 "MsiInstallPath": "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\",
                 "MsiProductMajor": 15,
+                "MsiProductMinor": 2,
+                "MsiBuildMajor": 1544,
+                "MsiBuildMinor": 4,
                 "Highest": 2**32 - 1,
                 "Quad": 2**40,
                 "Several": ["one", "two"],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.state import HostState
 from tests.runner.lab.engines.client import Client, Said
 from tests.runner.lab.engines.pwsh.conftest import BIN, PRODUCT
 
@@ -63,7 +66,7 @@ def messages(said: Said) -> list[str]:
             f"(Get-Item '{SETUP}').GetValueKind('Several'), (Get-Item '{SETUP}').GetValueKind('')",
             ["MultiString", "String"],
         ),
-        (f"(Get-Item '{PRODUCT}').SubKeyCount, (Get-Item '{PRODUCT}').OpenSubKey('setup').ValueCount", [2, 6]),
+        (f"(Get-Item '{PRODUCT}').SubKeyCount, (Get-Item '{PRODUCT}').OpenSubKey('setup').ValueCount", [2, 9]),
         (f"(Get-Item '{SETUP}').Property -contains '(default)'", [True]),
         (f"(Get-Item '{SETUP}').Name, (Get-Item '{SETUP}').PSChildName", [f"HKEY_LOCAL_MACHINE{SETUP[5:]}", "Setup"]),
         (f"(Get-ChildItem '{PRODUCT}').PSChildName", ["MailboxRole", "Setup"]),
@@ -148,6 +151,7 @@ def test_a_value_that_is_not_there_is_an_error_of_its_own(server: Client) -> Non
         ("(Get-ChildItem -LiteralPath 'C:\\inetpub\\wwwroot\\web [1].config').Length", [11]),
         ("(Get-ChildItem D:\\ -Recurse -File).FullName", ["D:\\Logs\\a.log"]),
         ("'C:\\inetpub' | Get-ChildItem -Name", ["wwwroot"]),
+        ("Get-ChildItem C:\\inetpub\\wwwroot | Get-Item | ForEach-Object { $_.Name }", ["web [1].config"]),
         ("(Get-Content -LiteralPath 'C:\\inetpub\\wwwroot\\web [1].config' -Raw).Length", [11]),
         ("@(Get-Content -LiteralPath 'D:\\Logs\\a.log' -Encoding Byte)", [0, 0, 0]),
         ("[System.IO.File]::ReadAllBytes('D:\\Logs\\a.log').Length", [3]),
@@ -158,6 +162,11 @@ def test_a_value_that_is_not_there_is_an_error_of_its_own(server: Client) -> Non
         ("Split-Path 'C:\\Windows\\x.log'; Split-Path 'C:\\Windows\\x.log' -Leaf", ["C:\\Windows", "x.log"]),
         ("(Resolve-Path C:\\WIN*).Path; Convert-Path C:\\Windows", ["C:\\Windows", "C:\\Windows"]),
         ("Push-Location C:\\inetpub; (Get-Location).Path; Test-Path .\\wwwroot; Pop-Location", ["C:\\inetpub", True]),
+        ("(Get-Location).Path", ["C:\\Users\\Administrator\\Documents"]),
+        (
+            "$h = Get-ChildItem D:\\Logs | Get-FileHash; $h.Path, $h.Algorithm, $h.Hash",
+            ["D:\\Logs\\a.log", "SHA256", hashlib.sha256(bytes(3)).hexdigest().upper()],
+        ),
         ("(Get-PSDrive C).Root, (Get-PSDrive HKLM).Root", ["C:\\", "HKEY_LOCAL_MACHINE"]),
         ('"$env:COMPUTERNAME $env:SystemRoot $env:ProgramFiles"', ["EX01 C:\\Windows C:\\Program Files"]),
     ],
@@ -203,7 +212,7 @@ def test_what_the_state_says_cannot_be_changed_and_the_script_is_told(server: Cl
     assert caught(server, script) != "no error"
     after = server.run("(Get-ChildItem C:\\, HKLM:\\SOFTWARE -Recurse -ErrorAction SilentlyContinue).PSPath").output
     assert after == before
-    assert server.run(f"(Get-Item '{BIN}\\ExSetup.exe').Length; (Get-Item '{SETUP}').ValueCount").output == [4242, 6]
+    assert server.run(f"(Get-Item '{BIN}\\ExSetup.exe').Length; (Get-Item '{SETUP}').ValueCount").output == [4242, 9]
 
 
 @pytest.mark.parametrize(
@@ -262,3 +271,43 @@ def test_a_status_travels_as_a_number_as_an_enumeration_does(server: Client) -> 
 )
 def test_a_service_or_class_that_is_not_there_is_an_error(server: Client, script: str, message: str) -> None:
     assert caught(server, script)[1] == message
+
+
+SNAP_IN = "Microsoft.Exchange.Management.PowerShell.SnapIn"
+UNKNOWN = (
+    "The term 'Join-String' is not recognized as the name of a cmdlet, function, script file, or operable program."
+    " Check the spelling of the name, or if a path was included, verify that the path is correct and try again."
+)
+
+
+def test_the_version_and_the_commands_are_those_of_windows_powershell(server: Client) -> None:
+    said = server.run(
+        "$t = $PSVersionTable; \"$($t.PSVersion) $($t.PSEdition) $($t.BuildVersion) $($t.ContainsKey('OS'))\";"
+        " 'x' | Join-String -Separator ','; 'goes on'"
+    )
+    assert said.output == ["5.1.20348.1 Desktop 10.0.20348.1 False", "goes on"]
+    assert messages(said) == [UNKNOWN]
+
+
+def test_the_snap_in_brings_the_servers_own_entry_and_only_where_exchange_is(
+    engine: PwshEngine, server: Client
+) -> None:
+    said = server.run("Add-PSSnapin Other.SnapIn; Get-PSSnapin")
+    assert (said.output, messages(said)) == (
+        [],
+        ["The Windows PowerShell snap-in 'Other.SnapIn' is not installed on this computer."],
+    )
+    said = server.run(
+        "(Get-PSSnapin -Registered).Count; Add-PSSnapin Microsoft.Exchange.Management.PowerShell.SnapIn;"
+        " $s = Get-ExchangeServer; $s.Name, $s.ServerRole, $s.AdminDisplayVersion; (Get-PSSnapin).Name"
+    )
+    assert said.output == [
+        *(2, "EX01", "Mailbox", "Version 15.2 (Build 1544.4)"),
+        "Microsoft.Exchange.Management.PowerShell.SnapIn",
+    ]
+    with Client(engine, HostState(name="plain")) as plain:
+        said = plain.run(f"Add-PSSnapin {SNAP_IN}; Get-PSSnapin -Registered")
+    assert said.output == []
+    assert messages(said) == [
+        f"The Windows PowerShell snap-in '{SNAP_IN}' is not installed on this computer.",
+    ]

@@ -1,0 +1,122 @@
+# The Exchange snap-in, as far as the state can answer for it: the server's own entry, from its registry.
+class LabExchange {
+    static [string[]] $SnapIns = @(
+        'Microsoft.Exchange.Management.PowerShell.SnapIn', 'Microsoft.Exchange.Management.PowerShell.E2010'
+    )
+
+    static [System.Collections.Generic.List[string]] $Added = [System.Collections.Generic.List[string]]::new()
+
+    # Values of setup's key; null where there is no Exchange, or nobody may look.
+    static [System.Collections.IDictionary] Setup() {
+        try {
+            $folder = [LabRegistry]::Open('HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\ExchangeServer\v15\Setup')
+        }
+        catch [System.Security.SecurityException] {
+            return $null
+        }
+        if (-not $folder) { return $null }
+        return [LabRegistry]::Values($folder)
+    }
+
+    static [bool] HasRole([string] $name) {
+        try {
+            return [bool] [LabRegistry]::Open("HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\ExchangeServer\v15\$name")
+        }
+        catch [System.Security.SecurityException] {
+            return $true
+        }
+    }
+
+    static [object] SnapIn([string] $name) {
+        $shown = [pscustomobject] @{ Name = $name; PSVersion = [version] '1.0'; Description = 'Admin Tasks for the Exchange Server' }
+        $shown.psobject.TypeNames.Insert(0, 'System.Management.Automation.PSSnapInInfo')
+        return $shown
+    }
+}
+
+function Get-PSSnapin {
+    [CmdletBinding()]
+    param(
+        [Parameter(Position = 0)]
+        [string[]] $Name = '*',
+
+        [switch] $Registered
+    )
+    $all = if ($Registered) { if ([LabExchange]::Setup()) { [LabExchange]::SnapIns } } else { [LabExchange]::Added }
+    foreach ($snapIn in $all) {
+        if ([LabServices]::IsLike($snapIn, $Name)) { [LabExchange]::SnapIn($snapIn) }
+    }
+}
+
+function Add-PSSnapin {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Name,
+
+        [switch] $PassThru
+    )
+    process {
+        foreach ($asked in $Name) {
+            $found = @(foreach ($snapIn in [LabExchange]::SnapIns) { if ($snapIn -like $asked -and [LabExchange]::Setup()) { $snapIn } })
+            if ($found.Count -eq 0) {
+                $missing = [System.Management.Automation.PSArgumentException]::new(
+                    "The Windows PowerShell snap-in '$asked' is not installed on this computer.")
+                $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new(
+                    $missing, 'AddPSSnapInRead', 'InvalidArgument', $asked))
+            }
+            foreach ($snapIn in $found) {
+                if ([LabExchange]::Added.Contains($snapIn)) {
+                    $again = [System.Management.Automation.PSArgumentException]::new(
+                        "Cannot add Windows PowerShell snap-in $snapIn because it is already added. Verify the name of the " +
+                        'snap-in and try again.')
+                    $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new(
+                        $again, 'AddPSSnapInRead', 'InvalidArgument', $snapIn))
+                    continue
+                }
+                [LabExchange]::Added.Add($snapIn)
+                Set-Item -LiteralPath 'Function:\global:Get-ExchangeServer' -Value ${function:LabGetExchangeServer}
+                if ($PassThru) { [LabExchange]::SnapIn($snapIn) }
+            }
+        }
+    }
+}
+
+# Becomes Get-ExchangeServer once the snap-in is added. What only Active Directory knows (site, edition, FQDN) is absent.
+function LabGetExchangeServer {
+    [CmdletBinding()]
+    param(
+        [Parameter(Position = 0, ValueFromPipeline = $true)]
+        [string] $Identity,
+
+        [switch] $Status
+    )
+    process {
+        $server = [LabHost]::Text('name').ToUpperInvariant()
+        if ($Identity -and $Identity -ine $server) {
+            $missing = [System.InvalidOperationException]::new(
+                "The operation couldn't be performed because object '$Identity' couldn't be found on '$server'.")
+            $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new(
+                $missing, 'ManagementObjectNotFoundException', 'NotSpecified', $Identity))
+            return
+        }
+        $setup = [LabExchange]::Setup()
+        if ($null -eq $setup) { return }
+        $edge = [LabExchange]::HasRole('EdgeTransportRole')
+        $mailbox = [LabExchange]::HasRole('MailboxRole')
+        $access = [LabExchange]::HasRole('ClientAccessRole')
+        # Since 2016 client access is a part of the mailbox role; 2013 shows both.
+        $roles = if ($edge) { 'Edge' } elseif ($mailbox -and $access -and $setup['MsiProductMinor'] -eq 0) { 'Mailbox, ClientAccess' } else { 'Mailbox' }
+        [pscustomobject] @{
+            Name                 = $server
+            Identity             = $server
+            ServerRole           = $roles
+            AdminDisplayVersion  = 'Version {0}.{1} (Build {2}.{3})' -f @(
+                $setup['MsiProductMajor'], $setup['MsiProductMinor'], $setup['MsiBuildMajor'], $setup['MsiBuildMinor'])
+            IsMailboxServer      = $mailbox
+            IsClientAccessServer = $access
+            IsEdgeServer         = $edge
+            IsE15OrLater         = $true
+        }
+    }
+}
