@@ -24,6 +24,7 @@ import typer
 from playbooks.errors import DocumentError, Location, Problem
 from runner.audit import FleetAudit
 from runner.cli.lab import engines_for, inventory_text, password_variables
+from runner.cli.output import DEBUG
 from runner.cli.status import Status
 from runner.lab.demo.expectations import FLEET, differences, expectations
 from runner.lab.fleet_file import load_fleet
@@ -138,10 +139,13 @@ def _audited(arguments: Sequence[str], lab: Lab) -> int:
     """Runs `exrun` with the lab's passwords in its environment; its exit status."""
     names = password_variables(lab.fleet)
     passwords = {names[host.client]: host.account.password for host in lab.fleet.hosts}
-    environment: Mapping[str, str] = {**os.environ, **passwords}
+    # Options that the user set for audits of their own, such as EXRUN_LIMIT, are not meant for this one.
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("EXRUN_") or key == DEBUG}
+    environment: Mapping[str, str] = {**inherited, **passwords}
     sys.stdout.flush()
-    # Our own program and nothing from outside: no shell, no search path.
-    with subprocess.Popen([sys.executable, "-m", "runner.cli.main", *arguments], env=environment) as child:  # noqa: S603
+    # Our own program and nothing from outside: no shell, and no package `runner` of the current folder (-P).
+    command = [sys.executable, "-P", "-m", "runner.cli.main", *arguments]
+    with subprocess.Popen(command, env=environment) as child:  # noqa: S603
         while True:
             try:
                 return child.wait()

@@ -59,7 +59,13 @@ def test_each_servers_file_says_at_its_head_the_verdict_that_is_expected() -> No
     assert said == {key: str(expected.verdict) for key, expected in expectations().items()}
 
 
-def test_the_demo_ends_well_and_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_in_the_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXRUN_LIMIT", "nothing-is-called-so")
+    (tmp_path / "runner").mkdir()
+    (tmp_path / "runner" / "__init__.py").write_text("raise SystemExit(99)")
+    monkeypatch.chdir(tmp_path)
     status = main(["lab", "demo", "--folder", str(tmp_path)])
     said = capfd.readouterr()
     assert status == 0, said.out + said.err
