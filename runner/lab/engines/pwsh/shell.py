@@ -24,6 +24,7 @@ from pathlib import Path
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.engines.pwsh import elements
 from runner.lab.engines.pwsh.fragments import PipelineWatch
+from runner.lab.engines.pwsh.greeting import Greeting, pool_of
 
 GRACE_SECONDS = 3.0
 """How long a PowerShell may take to end after it was told to, before it is killed."""
@@ -67,6 +68,7 @@ class PwshShell:
         self._lock = threading.Condition()
         self._acks: set[elements.Ack] = set()
         self._pipelines: dict[uuid.UUID, PipelineWatch] = {}
+        self._greeting = Greeting()
         self._state = "new"
         self._closing = False
         self._silent = False
@@ -86,6 +88,7 @@ class PwshShell:
             if self._state != "new":
                 return self._refuse("the shell was opened before")
             self._state = "waiting"
+            self._greeting.asked(creation)
         self._queue(elements.data(elements.POOL, creation), "Data", elements.POOL)
         self._admit(self)
         return None
@@ -125,9 +128,13 @@ class PwshShell:
             self._queue(elements.close(pipeline), "Close", pipeline)
 
     def connect(self, fragments: bytes) -> None:
-        """Not served: PowerShell's server on standard input knows no disconnected pools."""
+        pool = pool_of(fragments)
         with self._lock:
-            self._refuse("PowerShell over standard input cannot hand a pool to another client")
+            said = self._greeting.again(fragments, pool) if pool is not None and self._usable() else None
+            if said is None:
+                return self._refuse("a client that would take it over sent no connection to an open pool")
+        self._tell(Output(None, said))
+        return None
 
     def close(self) -> None:
         with self._lock:
@@ -268,6 +275,8 @@ class PwshShell:
 
     def _received(self, owner: uuid.UUID, fragments: bytes) -> None:
         if owner == elements.POOL:
+            with self._lock:
+                self._greeting.heard(fragments)
             self._tell(Output(None, fragments))
             return
         with self._lock:

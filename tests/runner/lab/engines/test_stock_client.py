@@ -134,3 +134,19 @@ def test_a_disconnected_pool_is_taken_up_again(pool: RunspacePool) -> None:
     pool.disconnect()
     pool.connect()
     assert PowerShell(pool).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]
+
+
+def test_another_client_takes_a_disconnected_pool_over(served: Served, pool: RunspacePool) -> None:
+    pool.disconnect()
+    with WSMan(
+        served.host.address,
+        port=served.port,
+        username=ACCOUNT.user,
+        password=ACCOUNT.password,
+        ssl=False,
+        auth="ntlm",
+        no_proxy=True,
+    ) as wsman:
+        (found,) = [each for each in RunspacePool.get_runspace_pools(wsman) if each.id.lower() == pool.id.lower()]
+        found.connect()
+        assert PowerShell(found).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]

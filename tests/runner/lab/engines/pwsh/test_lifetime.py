@@ -185,7 +185,7 @@ def test_a_request_that_the_shells_state_forbids_is_a_shell_that_ended(powershel
     try:
         with Client(engine, HostState(name="A")) as client:
             client.shell.connect(b"")
-            with pytest.raises(AssertionError, match="cannot hand a pool to another client"):
+            with pytest.raises(AssertionError, match="sent no connection to an open pool"):
                 client.until(lambda: False)
     finally:
         engine.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from psrpcore.types import PSInvocationState
+from psrpcore import ClientRunspacePool
+from psrpcore.types import PSInvocationState, RunspacePoolState
 
 from tests.runner.lab.engines.client import Client
 
@@ -68,3 +69,17 @@ def test_variables_of_one_pipeline_are_there_in_the_next(server: Client) -> None
 
 def test_input_that_a_client_sends_reaches_the_script(server: Client) -> None:
     assert server.run("1..3 | ForEach-Object -Process { $_ * 2 }").output == [2, 4, 6]
+
+
+def test_another_client_takes_over_a_disconnected_pool_and_finds_what_it_left(server: Client) -> None:
+    server.run("$left = 'behind'")
+    first, other = server.pool, ClientRunspacePool(runspace_pool_id=server.pool.runspace_pool_id)
+    other.connect()
+    payload = other.data_to_send()
+    assert payload is not None
+    server.pool = other
+    server.shell.connect(payload.data)
+    server.until(lambda: other.state is RunspacePoolState.Opened)
+    assert server.run("$left").output == ["behind"]
+    assert other.application_private_data == first.application_private_data
+    assert (other.min_runspaces, other.max_runspaces) == (first.min_runspaces, first.max_runspaces)
