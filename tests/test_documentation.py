@@ -1,0 +1,71 @@
+"""What users read is true: commands that are shown exist, links lead somewhere, the README's rows are the demo's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from runner.cli.main import app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+COMMAND = re.compile(r"^    (exrun [^-\n][^\n]*)$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+ROW = re.compile(r"^    (\w+/\w+) +(Exchange Server .*?|-)  +([a-z-]+)  ", re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    """The `exrun ...` lines of a page's examples, without comments and without what follows a pipe or `>`."""
+    return [re.split(r"\s+[#>|]|\s{3,}| ·", line)[0] for line in COMMAND.findall(page.read_text(encoding="utf-8"))]
+
+
+def parse(line: str) -> None:
+    """Parses a command line as the command would, up to where it would begin to act."""
+    words = shlex.split(line)[1:]
+    command = typer.main.get_command(app)
+    name = "exrun"
+    while isinstance(command, typer.core.TyperGroup) and words:
+        name = words.pop(0)
+        assert name in command.commands, f"{line}: there is no {name}"
+        command = command.commands[name]
+    command.make_context(name, words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_shows_is_one_that_exrun_takes(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in commands(page):
+        if not re.search(r"[A-Z]{4,}|\[", line.replace("EXRUN", "")):  # FILE, [SELECTION]: a form, not an example
+            parse(line)
+
+
+@pytest.mark.parametrize("line", ["exrun audits -i x.yml", "exrun audit -i x.yml --html", "exrun audit --no-such"])
+def test_a_command_that_exrun_does_not_take_is_found(line: str) -> None:
+    with pytest.raises((AssertionError, typer.TyperException)):
+        parse(line)
+
+
+def test_examples_are_found_where_they_stand() -> None:
+    assert len(commands(ROOT / "README.md")) >= 5
+    assert sum(len(commands(page)) for page in PAGES) >= 40
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_rows_of_the_readme_are_those_of_the_demo() -> None:
+    expected = YAML(typ="safe", pure=True).load(ROOT / "runner" / "lab" / "demo" / "expected.yml")
+    rows = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(rows) == 5
+    for server, product, verdict in rows:
+        assert (expected[server].get("product") or "-", expected[server]["verdict"]) == (product, verdict)
