@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import sys
@@ -28,6 +29,8 @@ from runner.lab.ledger import HostLedger, Ledger
 from runner.lab.service import Service
 
 _BACKLOG = 128
+_FAREWELL = 5.0  # seconds in which connections must be gone
+_PAUSE = 0.1  # seconds
 _PATIENCE = 30.0  # seconds for the loop's thread to begin and to end
 
 
@@ -99,7 +102,7 @@ class Lab:
         self._client_certificates: dict[Account, Issued] = {}
         self._served: dict[str, Served] = {}
         self._sockets: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
+        self._entrances: list[_Entrance] = []
 
     @property
     def hosts(self) -> Mapping[str, Served]:
@@ -147,26 +150,85 @@ class Lab:
             service.endpoint = served.url
             self._served[host.key] = served
             if not _refuses(host):
-                sock.setblocking(False)
-                self._servers.append(await loop.create_server(_maker(served, loop), sock=sock, backlog=_BACKLOG))
+                self._entrances.append(_Entrance(served, sock))
+                await self._entrances[-1].open()
 
     async def end(self) -> None:
         """Closes everything that `begin` opened."""
-        for server in self._servers:
-            server.close()
-        for served in self._served.values():
-            for connection in list(served.connections):
+        for entrance in self._entrances:
+            await entrance.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _FAREWELL
+        while open_still := [connection for served in self._served.values() for connection in served.connections]:
+            for connection in open_still:
                 connection.close()
+            if loop.time() > until:
+                break
+            await asyncio.sleep(0)
+        for served in self._served.values():
             served.service.close()
         for sock in self._sockets:
             sock.close()
         for accounts in self._accounts.values():
             accounts.path.unlink(missing_ok=True)
-        await asyncio.sleep(0)
 
 
-def _maker(served: Served, loop: asyncio.AbstractEventLoop) -> Callable[[], Connection]:
-    return lambda: Connection(served, loop)
+class _Entrance:
+    """Lets clients in to one host.
+
+    Not asyncio.Server, nor sock_accept: one that is closed while it accepts loses the connection without closing it
+    (Python 3.11). Where the loop cannot watch a socket (Windows), it is asyncio.Server after all.
+    """
+
+    def __init__(self, served: Served, sock: socket.socket) -> None:
+        self._served = served
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._coming: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """From now on clients are let in."""
+        self._sock.setblocking(False)
+        try:
+            self._loop.add_reader(self._sock, self._accept)
+        except NotImplementedError:
+            self._server = await self._loop.create_server(self._connection, sock=self._sock, backlog=_BACKLOG)
+
+    async def close(self) -> None:
+        """Nobody is let in any more, and whoever was is in `connections`."""
+        if self._server is not None:
+            self._server.close()
+        else:
+            self._loop.remove_reader(self._sock)
+            await asyncio.gather(*self._coming, return_exceptions=True)
+
+    def _connection(self) -> Connection:
+        return Connection(self._served, self._loop)
+
+    def _accept(self) -> None:
+        try:
+            accepted, _ = self._sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # gone before it was let in
+        except OSError:  # no descriptor left: look again later, not at once for ever
+            self._loop.remove_reader(self._sock)
+            self._loop.call_later(_PAUSE, self._again)
+            return
+        accepted.setblocking(False)
+        task = self._loop.create_task(self._let_in(accepted))
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
+
+    def _again(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.add_reader(self._sock, self._accept)
+
+    async def _let_in(self, accepted: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._connection, accepted)
+        except OSError:
+            accepted.close()
 
 
 def _allow_files(count: int) -> None:
@@ -189,8 +251,13 @@ def _refuses(host: LabHost) -> bool:
 def _bound(host: LabHost) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host.port and os.name == "posix":
+            # A port that was in use a moment ago. Never for a port that the system chooses: it would give the port of
+            # a socket that does not listen yet, or never does, because its host refuses connections.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host.address, host.port))
+        if not _refuses(host):
+            sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
         raise LabError(f"{host.key}: cannot listen on {host.address}:{host.port}: {error.strerror}") from error
