@@ -58,6 +58,10 @@ format: $(READY)  ## ruff format and safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: soak
+soak: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree (SEED=1 COUNT=5000)
+	@SEED=$(SEED) COUNT=$(COUNT) $(BIN)/python tests/playbooks/lint/soundness/soak.py
+
 .PHONY: lock
 lock: $(READY)  ## renew requirements/*.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements/dev.lock

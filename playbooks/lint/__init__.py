@@ -1,7 +1,6 @@
-"""Checks a collect script against a strict read-only subset of PowerShell and says what to write instead.
+"""Proves a collect script read-only by a strict subset of PowerShell, and says what to write instead of the rest.
 
-Not yet a proof: docs/reference/lint.md lists what it accepts and should not. Nothing may rely on it for the dry run's
-guarantee until those are closed and its soundness is held against the real parser's tree.
+docs/reference/lint.md says what passes, what is refused, and how far the claim goes; `make soak` measures it.
 """
 
 from __future__ import annotations

@@ -92,6 +92,10 @@ class Lexer:
             if self.char in " \t":
                 self.at += 1
             elif self.peek("`\n") or self.peek("`\r\n"):
+                if self.text[self.at - 1 : self.at] not in (" ", "\t"):
+                    raise Refusal(
+                        "syntax", self.at, "a line continued without a blank is read otherwise", "put a space before `"
+                    )
                 self.at = self.text.index("\n", self.at) + 1
             elif self.char == "#":
                 end = self.text.find("\n", self.at)
@@ -106,6 +110,11 @@ class Lexer:
                 end = self.text.find("#>", self.at + 2)
                 if end < 0:
                     raise Refusal("syntax", self.at, "the block comment does not end", "close it with #>")
+                around = self.text[self.at - 1 : self.at] + self.text[end + 2 : end + 3]
+                if any(char.isalnum() or char in "_$" for char in around):
+                    raise Refusal(
+                        "syntax", self.at, "a comment against a word is read otherwise", "put blanks around it"
+                    )
                 self.at = end + 2
             else:
                 return

@@ -143,6 +143,8 @@ def parse(text: str) -> Block:
 def refusals(text: str, first: Refusal) -> list[Refusal]:
     """`first` and what else cannot be read: goes on at the next line that begins a statement of the script itself."""
     found = [first]
+    if first.rule == "characters":  # nothing of the text was read
+        return found
     line = re.compile(r"\n(?=[A-Za-z$@'\"\[(])")
     while len(found) < _MOST_REFUSALS and (resumed := line.search(text, found[-1].at)):
         parser = _Parser(Lexer(text, resumed.end()))
@@ -157,6 +159,11 @@ def refusals(text: str, first: Refusal) -> list[Refusal]:
         except Refusal as refusal:
             found.append(refusal)
     return found
+
+
+def _same(one: Text, other: Text) -> bool:
+    """Whether two keys of a table are the same to PowerShell."""
+    return one.value.lower() == other.value.lower()
 
 
 class _Parser:
@@ -624,6 +631,8 @@ class _Parser:
         operator = self.lexer.match(
             re.compile(r"-(?:not|bnot|join|[ic]?split)(?![A-Za-z0-9_-])|!|[-+](?![-+A-Za-z])|,", re.I)
         )
+        if operator == "," and not commas:
+            self.refuse("syntax", "a value is missing before the comma", "write it, or put parentheses around", start)
         if operator:
             self.lexer.space()
             return Unary(start, operator.lower(), self.expression(4 if operator in ("-", "+") else 8, commas=commas))
@@ -694,6 +703,8 @@ class _Parser:
             at = self.lexer.at
             name = self.lexer.name()
             key = Text(at, name) if name else self.postfix(self.primary())
+            if isinstance(key, Text) and any(isinstance(p.key, Text) and _same(p.key, key) for p in pairs):
+                self.refuse("syntax", f"the key {key.value} stands in this table twice", "delete one of them", at)
             self.lexer.blanks()
             self.expect("=")
             self.lexer.space()
