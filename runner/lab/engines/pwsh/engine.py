@@ -18,7 +18,7 @@ from runner.lab.state import HostState
 HOME = directory.HOME
 
 MAX_PROCESSES = 16
-"""A PowerShell takes about 80 MB: sixteen fit into what a laptop or a CI machine can spare."""
+"""A PowerShell takes about 75 MB of its own: sixteen fit into what a laptop or a CI machine can spare."""
 
 
 class PwshEngine:

@@ -59,6 +59,25 @@ def test_a_closed_shell_leaves_no_process_and_a_closed_engine_no_directory(power
     engine.close()
 
 
+def test_a_script_sees_none_of_the_users_own_environment_and_writes_none_of_the_users_files(
+    powershell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXRUN_TEST_SECRET", "not-for-scripts")
+    engine = PwshEngine(powershell)
+    try:
+        with Client(engine, HostState(name="A")) as client:
+            (shown,) = client.run("(Get-ChildItem env:).Value -join [char]10").output
+            (places,) = client.run(
+                "$names = 'UserProfile', 'ApplicationData', 'LocalApplicationData';"
+                " $names.ForEach({ [System.Environment]::GetFolderPath($_, 'DoNotVerify') }) -join [char]10"
+            ).output
+    finally:
+        engine.close()
+    home = str(Path.home())
+    assert "not-for-scripts" not in shown
+    assert [line for line in places.splitlines() if line == home or line.startswith(home + "/")] == []
+
+
 def test_a_killed_process_is_a_shell_that_ended_and_later_requests_say_so(powershell: Path) -> None:
     engine = PwshEngine(powershell)
     try:
