@@ -18,8 +18,8 @@ ACCOUNT = Account("LAB\\auditor", "not-a-secret")
 
 def lab_host(name: str = "EX1", **settings: Any) -> LabHost:
     """A host of client alpha on 127.0.0.1, at a port that the system chooses."""
-    usual: dict[str, Any] = {"engine": "echo", "account": ACCOUNT}
-    return LabHost(client="alpha", name=name, state=HostState(name=name), **(usual | settings))
+    usual: dict[str, Any] = {"engine": "echo", "account": ACCOUNT, "state": HostState(name=name)}
+    return LabHost(client="alpha", name=name, **(usual | settings))
 
 
 @pytest.fixture
