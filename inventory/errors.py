@@ -115,7 +115,7 @@ class UnexpectedCountError(InventoryError):
     def __init__(self, expected: int, selected: int) -> None:
         self.expected = expected
         self.selected = selected
-        super().__init__(f"{selected} hosts are selected, but --expect says {expected}; nothing was sent")
+        super().__init__(f"{selected} {'host is' if selected == 1 else 'hosts are'} selected, but --expect says {expected}; nothing was sent")
 
 
 def suggestion(written: str, known: Iterable[str], *, otherwise: str = "") -> str:

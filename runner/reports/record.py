@@ -112,9 +112,12 @@ def document(parts: Sequence[ClientRun], *, texts: bool, hosts: frozenset[str] |
 
     Args:
         texts: whether the scripts' texts are wanted.
-        hosts: only these, by name in lower case; None for all.
+        hosts: only these, by name in lower case, and only clients that have one; None for all.
     """
-    return RunDocument(schema=SCHEMA, run=parts[0].state.run, clients=[_client(part, texts, hosts) for part in parts])
+    clients = [_client(part, texts, hosts) for part in parts]
+    if hosts is not None:
+        clients = [client for client in clients if client.hosts]
+    return RunDocument(schema=SCHEMA, run=parts[0].state.run, clients=clients)
 
 
 def json_text(found: RunDocument) -> str:

@@ -148,6 +148,8 @@ def test_expect_fails_when_the_count_differs_and_is_silent_otherwise() -> None:
         message = f"2 hosts are selected, but --expect says {expected}; nothing was sent"
         with pytest.raises(UnexpectedCountError, match=message):
             check_count(hosts, expected)
+    with pytest.raises(UnexpectedCountError, match="1 host is selected, but --expect says 2"):
+        check_count(hosts[:1], 2)
 
 
 TERMS = st.sampled_from(

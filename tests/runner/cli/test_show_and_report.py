@@ -67,6 +67,13 @@ def test_show_as_json_is_of_the_published_schema_and_holds_the_evidence(audited:
     assert (SCHEMAS / "run.json").read_text(encoding="utf-8") == schema_text()
 
 
+def test_a_client_without_the_server_that_was_asked_for_is_left_out(audited: CommandLine) -> None:
+    both = RunDocument.model_validate_json(audited("show", "last", "--format", "json")[1])
+    one = RunDocument.model_validate_json(audited("show", "last", "--host", "ex2", "--format", "json")[1])
+    assert [part.client for part in both.clients] == ["alpha", "beta"]
+    assert [part.client for part in one.clients] == ["alpha"]
+
+
 def test_a_server_that_the_run_did_not_have_is_an_error(audited: CommandLine) -> None:
     status, _, err = audited("show", "last", "--host", "EX9")
     assert status == 2
