@@ -115,7 +115,8 @@ class UnexpectedCountError(InventoryError):
     def __init__(self, expected: int, selected: int) -> None:
         self.expected = expected
         self.selected = selected
-        super().__init__(f"{selected} {'host is' if selected == 1 else 'hosts are'} selected, but --expect says {expected}; nothing was sent")
+        found = "1 host is" if selected == 1 else f"{selected} hosts are"
+        super().__init__(f"{found} selected, but --expect says {expected}; nothing was sent")
 
 
 def suggestion(written: str, known: Iterable[str], *, otherwise: str = "") -> str:
