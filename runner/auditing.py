@@ -21,7 +21,7 @@ from typing import Protocol
 
 from inventory.model import CredentialReference, Host
 from playbooks.model import ReadyPlaybook
-from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, summarise
+from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, not_reached, summarise
 from runner.journal.errors import JournalError
 from runner.journal.record import Event, Phase, canonical
 from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
@@ -349,18 +349,27 @@ class _Fleet:
             return flight
 
     def _serve_host(self, flight: _Flight) -> None:
-        host = flight.host
-        self.listener.started(host)
         try:
+            self.listener.started(flight.host)
             self._end(flight, self._session(flight))
         except AbandonedError:
             pass  # the run has given this host a row and goes on without this thread
         except JournalError as error:
             self.halt(Ending.JOURNAL, _unwritable(error))
             self._end(flight, self._why_halted())
+        except Exception as error:
+            self._end_unrecorded(flight, error)
         finally:
             with self.lock:
-                self.flights.pop(host.key, None)
+                self.flights.pop(flight.host.key, None)
+
+    def _end_unrecorded(self, flight: _Flight, error: Exception) -> None:
+        """A row for a host of which not even the end could be recorded: nothing of ours may lose one, or the thread."""
+        self.listener.defect(flight.host.key, error)
+        why = failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
+        seconds = self.monotonic() - flight.since
+        host, steps = flight.host, len(self.order.steps)
+        self.landed.put(not_reached(host.name, host.client, why, steps, flight.requests, seconds))
 
     def _end(self, flight: _Flight, why: Failure | None) -> None:
         """Gives a host its row, from whatever thread is first; the other finds nothing to do."""

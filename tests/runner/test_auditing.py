@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 import threading
 import time
@@ -35,7 +37,7 @@ from runner.journal.location import JOURNAL, run_directory
 from runner.journal.record import Event, Record
 from runner.journal.state import RunPhase, RunState, fold
 from runner.journal.verification import read_intact, verify
-from runner.journal.writer import Clock, Disk
+from runner.journal.writer import Clock, Disk, SystemDisk
 from runner.recording import VOCABULARY
 from runner.redaction import Redactor
 from runner.replay import replay
@@ -439,24 +441,80 @@ def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path)
 
 
 def test_a_host_whose_transport_misses_its_deadline_is_cancelled_then_left_and_the_rest_goes_on(tmp_path: Path) -> None:
-    clock, release = Jumping(), threading.Event()
+    clock, release, let_go = Jumping(), threading.Event(), threading.Event()
+    impatient: list[str] = []
 
     class Deaf(ScriptedTransport):
         def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             clock.now += 300 + OVERRUN_SECONDS
             assert self.cancelled.wait(30)
             clock.now += OVERRUN_SECONDS
-            assert release.wait(30)
+            if not release.wait(30):
+                impatient.append("nobody worked on with the other host")
             return ScriptedTransport.run(self, scripts)
 
-    fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), {"alpha/EX1": Deaf()}, parallel=1, monotonic=clock)
+        def close(self) -> None:
+            let_go.set()
+
+    class Other(ScriptedTransport):
+        """Frees the one that hangs, whose thread now tries to go on while the journal is open."""
+
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            release.set()
+            assert let_go.wait(30)
+            return ScriptedTransport.run(self, scripts)
+
+    transports: dict[str, Transport | Make] = {"alpha/EX1": Deaf(), "alpha/EX2": Other()}
+    fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), transports, parallel=1, monotonic=clock)
     run = fleet.run()
-    release.set()
     rows = {row.name: row for row in run.audit.hosts}
+    assert impatient == []
     assert run.ending is Ending.COMPLETE
     assert rows["EX1"].why.startswith("timeout: it did not end within 300 s")
     assert rows["EX2"].verdict is Verdict.OK
     assert replay(fleet.states()) == run.audit
+
+
+def test_a_host_that_was_about_to_be_opened_when_the_run_was_halted_is_not(tmp_path: Path) -> None:
+    stop, halted = Stop(), threading.Event()
+    made = ScriptedTransport()
+
+    def slowly(host: Host, notify: Callable[[Notice], None]) -> Transport:
+        stop.requested = True
+        assert halted.wait(30)
+        return made
+
+    class Telling(Heard):
+        def halting(self, why: Failure) -> None:
+            halted.set()
+
+    run = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": slowly}, stop=stop, heard=Telling()).run()
+    assert (made.opened, made.closed) == (0, 1)
+    assert run.audit.hosts[0].outcome is Outcome.FAILED
+
+
+def test_a_journal_that_fails_when_the_run_was_interrupted_outweighs_the_interruption(tmp_path: Path) -> None:
+    class Full(SystemDisk):
+        def write(self, descriptor: int, data: bytes) -> int:
+            if b'"run-interrupted"' in data:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return SystemDisk.write(self, descriptor, data)
+
+    stop = Stop(requested=True)
+    run = Fleet(tmp_path, (host("EX1"),), disk=Full(), stop=stop).run()
+    assert run.ending is Ending.JOURNAL
+
+
+def test_a_defect_anywhere_loses_neither_the_host_nor_the_thread(tmp_path: Path) -> None:
+    class Failing(Heard):
+        def started(self, host: Host) -> None:
+            if host.name == "EX1":
+                raise ZeroDivisionError("a defect of the progress")
+
+    run = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1, heard=Failing()).run()
+    rows = {row.name: row for row in run.audit.hosts}
+    assert rows["EX1"].why == "defect: exrun failed with ZeroDivisionError"
+    assert rows["EX2"].outcome is Outcome.COMPLIANT
 
 
 def test_the_run_ends_on_its_own_deadline_with_a_row_for_every_host(tmp_path: Path) -> None:
@@ -533,3 +591,81 @@ def test_scripts_that_steps_share_have_one_name_and_the_longest_time_limit() -> 
     ready = playbook(step("a", script="Get-x"), step("b", script="Get-x"), step("c"))
     assert [(script.name, script.text) for script in scripts_of(ready)] == [("a", "Get-x"), ("c", "Get-c")]
     assert script_seconds(ready) == {"a": 30.0, "b": 30.0, "c": 30.0}
+
+
+def test_intent_is_on_the_disk_before_a_script_leaves(tmp_path: Path) -> None:
+    class Watching(SystemDisk):
+        """Remembers what the journal held when it was last flushed."""
+
+        def __init__(self) -> None:
+            self.flushed = b""
+
+        def fsync(self, descriptor: int) -> None:
+            SystemDisk.fsync(self, descriptor)
+            if fleet.journal().exists():
+                self.flushed = fleet.journal().read_bytes()
+
+    class Sending(ScriptedTransport):
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            lines = [line for line in disk.flushed.splitlines() if b'"event":"script-sending"' in line]
+            for script in scripts:
+                assert any(script.sha256.encode() in line for line in lines)
+            checked.append(len(scripts))
+            return ScriptedTransport.run(self, scripts)
+
+    disk, checked = Watching(), list[int]()
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Sending()}, disk=disk)
+    assert fleet.run().audit.hosts[0].verdict is Verdict.OK
+    assert checked == [2, 1]
+
+
+def test_a_script_that_is_sent_again_is_intent_again_and_on_the_disk(tmp_path: Path) -> None:
+    class Counting(SystemDisk):
+        flushes = 0
+
+        def fsync(self, descriptor: int) -> None:
+            Counting.flushes += 1
+            SystemDisk.fsync(self, descriptor)
+
+    flushed: list[int] = []
+
+    def again(host: Host, notify: Callable[[Notice], None]) -> Transport:
+        class Losing(ScriptedTransport):
+            def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+                before = Counting.flushes
+                notify(Repeated(failure(Cause.CONNECTION_LOST, "lost"), tuple(scripts)))
+                flushed.append(Counting.flushes - before)
+                return ScriptedTransport.run(self, scripts)
+
+        return Losing()
+
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": again}, ready=playbook(step("a")), disk=Counting())
+    fleet.run()
+    sent = [each for each in fleet.records() if each.event is Event.SCRIPT_SENDING]
+    assert [("again_after" in each.data) for each in sent] == [False, True]
+    assert {each.script_hash for each in sent} == {Script("a", "Get-a").sha256}
+    assert flushed[0] > 0
+
+
+def test_after_a_halt_no_further_batch_leaves(tmp_path: Path) -> None:
+    stop = Stop()
+    halted = threading.Event()
+
+    class Deaf(ScriptedTransport):
+        """Does not know that it was cancelled, and answers its first batch only then."""
+
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            stop.requested = True
+            assert halted.wait(30)
+            return ScriptedTransport.run(self, scripts)
+
+    class Telling(Heard):
+        def halting(self, why: Failure) -> None:
+            halted.set()
+
+    deaf = Deaf()
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": deaf}, stop=stop, heard=Telling())
+    run = fleet.run()
+    assert deaf.batches == [("Get-a", "Get-c")]
+    assert "interrupted" in run.audit.hosts[0].why
+    assert replay(fleet.states()) == run.audit
