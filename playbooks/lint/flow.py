@@ -230,7 +230,7 @@ class Flow:
             case Binary() if node.operator in ("-and", "-or"):
                 self._visit(node.left, context)
                 proven = self._proven(node.left, holds=node.operator == "-and")
-                self._visit(node.right, self._with(context, proven, (node.right,)))
+                self._visit(node.right, self._with(context, proven, (node.left, node.right)))
             case Assign():
                 self._visit(node.value, context)
                 self._visit(node.target, context)
@@ -245,7 +245,7 @@ class Flow:
             if name := _certain(statement, context):
                 context = replace(context, assigned=context.assigned | {name})
             if proven := self._left_unless(statement):
-                held = self._with(context, proven, statements[number + 1 :])
+                held = self._with(context, proven, statements[number:])
                 context = replace(held, loose=held.loose | (held.checked - context.checked))
 
     def _branch(self, node: Branch, context: Context) -> None:
@@ -258,7 +258,7 @@ class Flow:
                 if number < len(node.heads):
                     proven |= self._proven(node.heads[number], holds=True)
                     failed |= self._proven(node.heads[number], holds=False)
-                self._statements(body, self._with(context, proven, body))
+                self._statements(body, self._with(context, proven, (*node.heads, *body)))
             return
         topic = context
         if node.word == "switch":
@@ -348,7 +348,9 @@ class Flow:
             for item in target.items:
                 if isinstance(item, Variable):
                     self._write(item.name, "several", value)
-        elif isinstance(target, Member | Index) and isinstance(target.target, Variable):
+        while isinstance(target, Cast):
+            target = target.value
+        if isinstance(target, Member | Index) and isinstance(target.target, Variable):
             self._write(target.target.name, "put", value)
 
     def _parameter(self, name: str, types: tuple[TypeName, ...], default: Node | None) -> None:

@@ -6,7 +6,22 @@ from collections.abc import Iterator
 
 from ..flow import Flow
 from ..lexer import Refusal
-from ..tree import Assign, Cast, Command, Group, Hash, Index, Invoke, Listing, Member, Node, Text, TypeName, Variable
+from ..tree import (
+    Assign,
+    Cast,
+    Command,
+    Group,
+    Hash,
+    Index,
+    Invoke,
+    Listing,
+    Member,
+    Node,
+    Number,
+    Text,
+    TypeName,
+    Variable,
+)
 from .interface import Reading
 from .types import COLLECTIONS
 
@@ -18,16 +33,19 @@ class Assignments:
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
         for node in reading.nodes:
-            if isinstance(node, Assign) and isinstance(node.target, Member | Index):
-                target = node.target.target
+            written = node.target if isinstance(node, Assign) else None
+            while isinstance(written, Cast):
+                written = written.value
+            if isinstance(written, Member | Index):
+                target = written.target
                 if not isinstance(target, Variable) or not is_made(reading.flow, target.name):
                     yield Refusal("assignment", node.at, "this may change a live object of the server", _ADVICE)
 
 
 def is_made(flow: Flow, name: str) -> bool:
     """Whether a variable holds only tables, lists and objects that the script makes where it assigns them."""
-    writes = [value for how, value in flow.writes.get(name, []) if how != "put"]
-    return bool(writes) and all(isinstance(value, Node) and _makes(value) for value in writes)
+    writes = [(how, value) for how, value in flow.writes.get(name, []) if how != "put"]
+    return bool(writes) and all(how == "is" and isinstance(value, Node) and _makes(value) for how, value in writes)
 
 
 def _makes(node: Node) -> bool:
@@ -39,13 +57,15 @@ def _makes(node: Node) -> bool:
         case Cast(type=TypeName(name=name)) if _plain(name) in COLLECTIONS:
             return _makes(node.value)
         case Group(opening="@("):
-            return not node.body or isinstance(node.body[0], Text | Listing)
+            return all(isinstance(item, Text | Number | Listing) and _makes(item) for item in node.body)
         case Invoke(target=TypeName(name=name), name=method):
             return method.lower() == "new" and _plain(name) in COLLECTIONS
         case Command(name=name) if name.lower() == "new-object":
             return True
-        case Listing():
+        case Text() | Number():
             return True
+        case Listing():
+            return all(_makes(item) for item in node.items)
     return False
 
 

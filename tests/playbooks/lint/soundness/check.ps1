@@ -266,7 +266,7 @@ function Get-Harm($tree) {
                         $start = Get-Start $value $tree 0
                         if ($start -in 'away', 'member') { "path ($start) $text" }
                     }
-                    if ($value.Extent.Text -match '^[''"]?(\\\\|//)[A-Za-z0-9?.$]' -and $of -ne 'pattern' -and $name -match '^(get|import|resolve|convert-path|test-path)') {
+                    if ($value.Extent.Text -match '^[''"]?(\\\\|//)[A-Za-z0-9?.$]' -and $of -notin 'pattern', 'filter' -and $name -in ($placeCommands + 'get-winevent', 'get-counter', 'get-ciminstance', 'get-wmiobject', 'get-webconfiguration')) {
                         if ($value.Extent.Text -notmatch '^[''"]?\\\\\?\\[a-z]:' -and $name -ne 'select-string') { "away $text" }
                     }
                     if ($name -in 'get-ciminstance', 'get-wmiobject' -and ($of -in 'classname', 'class' -or ($of -eq 'positional1' -and $node.Extent.Text -notmatch '\s-class(name)?\b'))) {
