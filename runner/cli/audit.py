@@ -34,6 +34,7 @@ from runner.auditing import (
     script_seconds,
     scripts_of,
 )
+from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import (
     ALL_HOSTS,
@@ -172,6 +173,8 @@ def audit(
 
 def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
+    # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
+    allow(2 * len(order.clients) + 2 * order.parallel)
     redactors = {client: Redactor() for client in order.clients}
     store = RedactedSecrets(system_stores(os.environ), Redactor())
     credentials = resolve_credentials(order, store, redactors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -55,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None takes those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name or a word of a server that the console's code page lacks
+            stream.reconfigure(errors="backslashreplace")
     try:
         returned = app(args=given, prog_name="exrun", standalone_mode=False)
     except typer.TyperException as error:

@@ -104,30 +104,32 @@ class RunState:
 
 
 def fold(records: Iterable[Record]) -> RunState | None:
-    """The state after these records; None before run-started.
+    """The state after these records; None before run-started. The same as `advance` over all of them.
 
     Raises:
         ContradictionError: an answer without an intent, a host twice, a record of another run, and the like.
     """
     state: RunState | None = None
+    hosts: dict[str, HostProgress] = {}  # copied into the state once, not with each of a large fleet's records
     for record in records:
-        state = advance(state, record)
-    return state
+        if state is not None and record.event in _OF_A_HOST:
+            state = _running(state, record)
+            name, host = _host_after(hosts.get(record.host or ""), record, resumed=bool(state.resumed))
+            hosts[name] = host
+        else:
+            state = advance(state, record)
+    return state if state is None else replace(state, hosts=MappingProxyType(hosts))
 
 
 def advance(state: RunState | None, record: Record) -> RunState | None:
     """The state after one more record; see `fold`."""
     if state is None:
         return _begin(record)
-    if (record.run, record.client) != (state.run, state.client):
-        raise ContradictionError(record, "it is of another run or client")
-    state = replace(state, last_at=record.time)
     if record.event is Event.RUN_RESUMED:
-        return replace(state, phase=RunPhase.RUNNING, ended=None, resumed=state.resumed + 1)
+        return replace(_of_this_run(state, record), phase=RunPhase.RUNNING, ended=None, resumed=state.resumed + 1)
     if record.event is Event.TAIL_DROPPED:
-        return state
-    if state.phase is not RunPhase.RUNNING:
-        raise ContradictionError(record, f"the run had {state.phase} and was not resumed")
+        return _of_this_run(state, record)
+    state = _running(state, record)
     match record.event:
         case Event.RUN_STARTED:
             raise ContradictionError(record, "the run had started before")
@@ -140,7 +142,22 @@ def advance(state: RunState | None, record: Record) -> RunState | None:
         case Event.SCRIPT_NAMED:
             return replace(state, script_texts=_with(state.script_texts, _script(record), record.data))
         case _:
-            return _advance_host(state, record)
+            known = state.hosts.get(record.host or "")
+            name, host = _host_after(known, record, resumed=bool(state.resumed))
+            return replace(state, hosts=_with(state.hosts, name, host))
+
+
+def _of_this_run(state: RunState, record: Record) -> RunState:
+    if (record.run, record.client) != (state.run, state.client):
+        raise ContradictionError(record, "it is of another run or client")
+    return replace(state, last_at=record.time)
+
+
+def _running(state: RunState, record: Record) -> RunState:
+    state = _of_this_run(state, record)
+    if state.phase is not RunPhase.RUNNING:
+        raise ContradictionError(record, f"the run had {state.phase} and was not resumed")
+    return state
 
 
 def _begin(record: Record) -> RunState | None:
@@ -153,21 +170,33 @@ def _begin(record: Record) -> RunState | None:
             raise ContradictionError(record, "the run had not started")
 
 
-def _advance_host(state: RunState, record: Record) -> RunState:
+_OF_A_HOST = frozenset(
+    {
+        Event.HOST_STARTED,
+        Event.HOST_ENDED,
+        Event.SCRIPT_SENDING,
+        Event.SCRIPT_ANSWERED,
+        Event.STEP_ASSESSED,
+        Event.CONNECTION_RETRIED,
+        Event.POOL_REPLACED,
+    }
+)
+
+
+def _host_after(host: HostProgress | None, record: Record, *, resumed: bool) -> tuple[str, HostProgress]:
+    """The host that a record is about, and how far it is after it."""
     if record.host is None:
         raise ContradictionError(record, "it names no host")
-    host = state.hosts.get(record.host)
     if record.event is Event.HOST_STARTED:
-        if host is not None and host.ended is None and not state.resumed:
+        if host is not None and host.ended is None and not resumed:
             raise ContradictionError(record, f"{record.host} had started before")
         # What a resumed run had learnt of the host stays: an intent without an answer above all.
-        again = HostProgress(record.host, record.time) if host is None else replace(host, ended=None)
-        return replace(state, hosts=_with(state.hosts, record.host, again))
+        return record.host, HostProgress(record.host, record.time) if host is None else replace(host, ended=None)
     if host is None:
         raise ContradictionError(record, f"{record.host} had not started")
     if host.ended is not None:
         raise ContradictionError(record, f"{record.host} had ended")
-    return replace(state, hosts=_with(state.hosts, record.host, _next(host, record)))
+    return record.host, _next(host, record)
 
 
 def _next(host: HostProgress, record: Record) -> HostProgress:

@@ -288,6 +288,20 @@ def test_a_second_ctrl_c_ends_the_process_at_once(tmp_path: Path, monkeypatch: p
     assert isinstance(verify(journal), Verified)  # what stands in it stands whole
 
 
+def test_a_console_that_lacks_a_letter_costs_no_result(tmp_path: Path) -> None:
+    text = "exrun: inventory/1\nclients:\n  \u670d\u52a1:\n    hosts:\n      EX1:\n"
+    (tmp_path / "inventory.yml").write_text(text, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "runner.cli.main", "inventory", "list", "-i", "inventory.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        env={**_environment(), "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"\\u670d\\u52a1/EX1" in ended.stdout
+
+
 def test_a_reader_that_goes_away_changes_nothing_of_the_exit_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from journals import SCRIPT, CountingDisk, opened, write_audit
 
 from runner.journal.record import Event, Phase, Record
-from runner.journal.state import Answered, ContradictionError, RunPhase, RunState, Sent, fold
+from runner.journal.state import Answered, ContradictionError, RunPhase, RunState, Sent, advance, fold
 from runner.journal.verification import read_intact
 
 
@@ -102,3 +106,41 @@ def test_a_record_of_another_client_is_a_contradiction(tmp_path: Path) -> None:
         other.record(Phase.CONNECT, Event.HOST_STARTED, host="EX1")
     with pytest.raises(ContradictionError, match="another run or client"):
         fold([*records(tmp_path, START), *read_intact(other.path)])
+
+
+entries = st.lists(
+    st.tuples(
+        st.sampled_from(Event),
+        st.sampled_from([None, "EX1", "EX2"]),
+        st.sampled_from([None, "version", "patch"]),
+        st.sampled_from([None, SCRIPT]),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=200)
+@given(entries, st.booleans())
+def test_folding_all_records_is_advancing_over_each(
+    found: list[tuple[Event, str | None, str | None, str | None]], begun: bool
+) -> None:
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    some = [START, HOST, SEND, *found] if begun else found
+    journal = [
+        Record(number, at, "r1", "alpha", host, step, Phase.RUN, event, script, "ops@desk", {"n": number}, "0" * 64)
+        for number, (event, host, step, script) in enumerate(some, start=1)
+    ]
+
+    def advanced() -> RunState | None:
+        state: RunState | None = None
+        for record in journal:
+            state = advance(state, record)
+        return state
+
+    def outcome(function: Callable[[], RunState | None]) -> object:
+        try:
+            return function()
+        except ContradictionError as error:
+            return str(error)
+
+    assert outcome(lambda: fold(journal)) == outcome(advanced)
