@@ -32,16 +32,20 @@ from playbooks.rendering import render
 __all__ = ["check"]
 
 
-def check(path: Path, catalogue: Catalogue, *, search: Sequence[Path] = ()) -> tuple[Problem, ...]:
+def check(
+    path: Path, catalogue: Catalogue, *, search: Sequence[Path] = (), styled: bool = False
+) -> tuple[Problem, ...]:
     """Everything that is wrong at a path, in the order of files and lines; empty where nothing is.
+
     Args:
+        styled: hold scripts and actions to the project's dialect too.
         search: folders of further actions that a playbook may use.
 
     Raises:
         PlaybookError: a folder of `search` does not exist.
     """
     try:
-        problems = _check(path, catalogue, search)
+        problems = _check(path, catalogue, search, styled)
     except DocumentError as error:
         problems = list(error.problems)
     except OSError as error:
@@ -50,42 +54,44 @@ def check(path: Path, catalogue: Catalogue, *, search: Sequence[Path] = ()) -> t
     return tuple(dict.fromkeys(problems))
 
 
-def _check(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[Problem]:
+def _check(path: Path, catalogue: Catalogue, search: Sequence[Path], styled: bool) -> list[Problem]:
     if path.is_dir():
-        return _folder(path, catalogue, search)
+        return _folder(path, catalogue, search, styled)
     if not path.is_file():
         return [Problem(Location(str(path)), "there is no such file or folder", "correct the path")]
     if path.name in (CONTRACT, COLLECT) and path.with_name(CONTRACT).is_file():
-        return _action(path.parent, catalogue)
+        return _action(path.parent, catalogue, styled)
     if path.suffix in (".yml", ".yaml"):
         return _playbook(path, catalogue, search)
     if path.name.endswith(".ps1.j2"):
-        return _template(path)
+        return _template(path, styled)
     if path.suffix == ".ps1":
-        return linted(text_of(contents(path, str(path)), str(path)), str(path))
+        return linted(text_of(contents(path, str(path)), str(path)), str(path), styled=styled)
     advice = "give a playbook (.yml), an action's folder, a script (.ps1) or a template (.ps1.j2)"
     return [Problem(Location(str(path)), "is nothing that can be checked", advice)]
 
 
-def _folder(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[Problem]:
+def _folder(path: Path, catalogue: Catalogue, search: Sequence[Path], styled: bool) -> list[Problem]:
     if (path / CONTRACT).is_file():
-        return _action(path, catalogue)
+        return _action(path, catalogue, styled)
     playbooks = sorted(entry for entry in path.iterdir() if entry.suffix in (".yml", ".yaml") and entry.is_file())
     levels = ("*", "*/*", "actions/*/*")  # an area, a folder of areas, a folder beside playbooks
     actions = [found.parent for level in levels for found in sorted(path.glob(f"{level}/{CONTRACT}"))]
     if not playbooks and not actions:
         advice = "an action's folder has an action.yml, any other has playbooks (.yml) or actions/area/name/"
         return [Problem(Location(str(path)), "has nothing in it that can be checked", advice)]
-    return [problem for place in (*playbooks, *actions) for problem in check(place, catalogue, search=search)]
+    return [
+        problem for place in (*playbooks, *actions) for problem in check(place, catalogue, search=search, styled=styled)
+    ]
 
 
-def _action(folder: Path, catalogue: Catalogue) -> list[Problem]:
+def _action(folder: Path, catalogue: Catalogue, styled: bool) -> list[Problem]:
     own = Path(str(resources.files("playbooks.actions")))
     built_in = folder.resolve().is_relative_to(own)
     name = f"{folder.resolve().parent.name}.{folder.resolve().name}"
     action = load_action(Found(name, str(folder), folder, built_in), catalogue)
     problems: list[Problem] = []
-    scripted(action, samples(action.contract.params, catalogue), problems)
+    scripted(action, samples(action.contract.params, catalogue), problems, styled=styled)
     return problems
 
 
@@ -98,10 +104,10 @@ def _playbook(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[
     return []
 
 
-def _template(path: Path) -> list[Problem]:
+def _template(path: Path, styled: bool) -> list[Problem]:
     text = text_of(contents(path, str(path)), str(path))
     try:
         script = render(text, {}, source=str(path))
     except RenderingError as error:
         return [rendering_problem(error, str(path))]
-    return linted(script, str(path))
+    return linted(script, str(path), styled=styled)

@@ -37,7 +37,7 @@ from playbooks.errors import (
     RenderingError,
     suggestion,
 )
-from playbooks.lint import lint
+from playbooks.lint import lint, style
 from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
 from playbooks.parameters import bind
 from playbooks.rendering import render
@@ -359,7 +359,9 @@ class _Loader:
             params[name] = values[passed]
 
 
-def scripted(action: Action, params: Mapping[str, Value], problems: list[Problem]) -> str | None:
+def scripted(
+    action: Action, params: Mapping[str, Value], problems: list[Problem], *, styled: bool = False
+) -> str | None:
     """The rendered and linted collect script; None, and more `problems`, where something is wrong with it."""
     source = f"{action.source}/{COLLECT}"
     try:
@@ -367,7 +369,7 @@ def scripted(action: Action, params: Mapping[str, Value], problems: list[Problem
     except RenderingError as error:
         problems.append(rendering_problem(error, source))
         return None
-    refused = linted(script, source)
+    refused = linted(script, source, styled=styled)
     problems.extend(refused)
     return None if refused else script
 
@@ -378,12 +380,10 @@ def rendering_problem(error: RenderingError, source: str) -> Problem:
     return Problem(Location(source, error.line or 1, error.column or 1), what, advice)
 
 
-def linted(script: str, source: str) -> list[Problem]:
-    """What the linter has against a script."""
-    return [
-        Problem(Location(each.source, each.line, each.column), each.why, each.instead, each.rule)
-        for each in lint(script, source=source)
-    ]
+def linted(script: str, source: str, *, styled: bool = False) -> list[Problem]:
+    """What the linter has against a script; with `styled`, against how it is written too."""
+    found = (*lint(script, source=source), *(style(script, source=source) if styled else ()))
+    return [Problem(Location(each.source, each.line, each.column), each.why, each.instead, each.rule) for each in found]
 
 
 class _Anything(dict[str, str]):

@@ -5,15 +5,17 @@ docs/reference/lint.md says what passes, what is refused, and how far the claim 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .dialect import against_dialect
 from .flow import Flow
 from .lexer import Refusal
 from .rules import RULES, Reading
 from .syntax import parse, refusals
 from .tree import walk
 
-__all__ = ["Problem", "lint"]
+__all__ = ["Problem", "lint", "style"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ def lint(text: str, *, source: str) -> tuple[Problem, ...]:
         found = [refusal for rule in RULES for refusal in rule.check(reading)]
     except Refusal as refusal:
         found = refusals(text, refusal)
+    return _problems(text, found, source)
+
+
+def style(text: str, *, source: str) -> tuple[Problem, ...]:
+    """How the script departs from the project's dialect, in the order of the text; says nothing of what it may do."""
+    return _problems(text, against_dialect(text), source)
+
+
+def _problems(text: str, found: Iterable[Refusal], source: str) -> tuple[Problem, ...]:
     return tuple(
         Problem(
             refusal.rule,

@@ -107,6 +107,14 @@ def playbook_lint(
             help="Playbooks, actions' folders, scripts (.ps1), templates (.ps1.j2), or folders of these.",
         ),
     ],
+    styled: Annotated[
+        bool,
+        typer.Option(
+            "--style",
+            envvar="EXRUN_STYLE",
+            help="Hold scripts and actions to the built-in ones' dialect too: header, whole names, layout, records.",
+        ),
+    ] = False,
     search: SearchOption = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -120,10 +128,11 @@ def playbook_lint(
     Examples:
       exrun playbook lint audit.yml
       exrun playbook lint actions/mail/queues check.ps1
+      exrun playbook lint actions --style
       exrun playbook lint . --format json
     """
     catalogue = Catalogue.load()
-    problems = [problem for path in paths for problem in check(path, catalogue, search=search or ())]
+    problems = [problem for path in paths for problem in check(path, catalogue, search=search or (), styled=styled)]
     problems = list(dict.fromkeys(problems))
     if form is Format.JSON:
         _json({"schema": "exrun.lint/1", "problems": [problem_document(problem) for problem in problems]})

@@ -20,7 +20,7 @@ LIBRARY = Path(__file__).resolve().parents[3] / "playbooks" / "library"
 
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DEBUG", "FORMAT", "LINT", "PARAM", "PLAYBOOK", "SCHEMA", "SCRIPTS", "SEARCH"):
+    for name in ("DEBUG", "FORMAT", "LINT", "PARAM", "PLAYBOOK", "SCHEMA", "SCRIPTS", "SEARCH", "STYLE"):
         monkeypatch.delenv(f"EXRUN_{name}", raising=False)
 
 
@@ -151,3 +151,15 @@ def test_schema_prints_the_published_bytes(capsys: pytest.CaptureFixture[str], n
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     _, out, _ = answer(capsys, command, "--help")
     assert f"exrun playbook {command}" in out.split("Examples:")[1]
+
+
+def test_lint_asks_for_the_dialect_only_when_told_to(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    script = tmp_path / "check.ps1"
+    script.write_text("gci C:\\x\n", encoding="utf-8")
+    assert answer(capsys, "lint", str(script))[0] == 0
+    status, read = document(capsys, "lint", str(script), "--style")
+    assert (status, {problem["rule"] for problem in read["problems"]}) == (
+        2,
+        {"style-header", "style-alias", "style-parameter"},
+    )
+    assert answer(capsys, "lint", str(LIBRARY.parent / "actions"), "--style")[0] == 0
