@@ -13,8 +13,8 @@ from benchmarks.measured import Measured, run
 VARIABLE = "EXRUN_BENCH_PASSWORD"
 
 
-def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int) -> Measured:
-    """Audits all hosts; `folder` gets inventory and journals.
+def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int | None = None) -> Measured:
+    """Audits all hosts; `folder` gets inventory and journals. Without `parallel` as many at a time as users get.
 
     Raises:
         RuntimeError: a host was not judged by all steps.
@@ -27,7 +27,9 @@ def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int)
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", str(inventory), str(playbook)]
-    command += ["--parallel", str(parallel), "--format", "json", "--state", str(folder / "state")]
+    command += ["--format", "json", "--state", str(folder / "state")]
+    if parallel is not None:
+        command += ["--parallel", str(parallel)]
     measured = run(command, ROOT, {VARIABLE: PASSWORD})
     if measured.status != 0:
         raise RuntimeError(f"exrun audit ended with {measured.status}:\n{measured.errors[-2000:]}")

@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, nargs="+", default=[10, 100, 500, 2000])
     parser.add_argument("--latency", type=float, default=20.0, help="milliseconds a request")
-    parser.add_argument("--parallel", type=int, default=50, help="hosts at a time")
+    parser.add_argument("--parallel", type=int, help="hosts at a time; the default of exrun without it")
     given = parser.parse_args()
     held = True
     cpu: dict[int, float] = {}
