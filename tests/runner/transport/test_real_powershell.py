@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,10 +32,15 @@ def served(powershell: Path) -> Iterator[Served]:
     engine.close()
 
 
-def run(served: Served, *texts: str, limits: Limits | None = None, seconds: float = 30.0) -> tuple[ScriptResult, ...]:
+def run(
+    served: Served, *texts: str, limits: Limits | None = None, per_script: dict[str, float] | None = None
+) -> tuple[ScriptResult, ...]:
+    """Runs the texts as scripts s0, s1, ...; only those of `per_script` may take less than a busy machine needs."""
     scripts = [Script(f"s{number}", text) for number, text in enumerate(texts)]
     made = Connector(
-        Gate.of(scripts, TOKEN), limits=limits, deadlines=Deadlines(host=120.0, script=seconds, connect=60.0)
+        Gate.of(scripts, TOKEN),
+        limits=limits,
+        deadlines=Deadlines(host=120.0, script=60.0, connect=60.0, per_script=per_script or {}),
     )
     transport = made.transport(inventory_host(served), Secret(ACCOUNT.password))
     transport.open()
@@ -115,7 +119,6 @@ def test_values_of_the_real_serialiser_keep_their_types(served: Served) -> None:
 
 
 def test_a_hanging_a_prompting_and_a_flooding_script_cost_only_themselves(served: Served) -> None:
-    began = time.monotonic()
     hung, prompted, flooded, fine = run(
         served,
         "'before'; Start-Sleep -Seconds 600",
@@ -123,9 +126,8 @@ def test_a_hanging_a_prompting_and_a_flooding_script_cost_only_themselves(served
         "1..10000",
         "'fine'",
         limits=Limits(max_objects=500),
-        seconds=2.0,
+        per_script={"s0": 5.0},
     )
-    assert time.monotonic() - began < 25.0
     assert isinstance(hung, TimedOut)
     assert hung.streams.output == ("before",)
     assert isinstance(prompted, Terminated)
