@@ -283,7 +283,7 @@ def test_a_second_ctrl_c_ends_the_process_at_once(tmp_path: Path, monkeypatch: p
             process.kill()
             process.communicate()
         assert process.returncode == 130
-        assert took < 2.0
+        assert took < 3.5  # servers would have been given 3.8
     [journal] = tmp_path.glob(".exrun/alpha/runs/*/journal.jsonl")
     assert isinstance(verify(journal), Verified)  # what stands in it stands whole
 

@@ -302,7 +302,7 @@ def test_a_cancelled_host_ends_at_once_and_its_pool_is_closed_over_a_new_connect
     transport.cancel()
     thread.join(10)
     assert seen == [Cause.INTERRUPTED]
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 8.0  # its deadlines are 10
     assert served.service.shells == 0
 
 

@@ -290,7 +290,7 @@ def test_whatever_is_waited_for_a_cancellation_ends_it_at_once(waits: str) -> No
     cancellation.set()
     thread.join(10)
     silent.close()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 8.0  # it would have waited for 60
     (error,) = ended
     assert isinstance(error, TransportError)
     assert error.failure.cause is Cause.INTERRUPTED
