@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 ACCEPTED = YAML(typ="safe").load(HERE / "accepted.yml")
 REFUSED = YAML(typ="safe").load(HERE / "refused.yml")
 COUNTERPARTS = YAML(typ="safe").load(HERE / "counterparts.yml")
+MISTAKES = YAML(typ="safe").load(HERE / "mistakes.yml")
 
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,6 +67,22 @@ def test_a_script_outside_the_subset_is_refused_by_the_rule_that_explains_it(rul
     problems = lint(script, source="x.ps1")
     assert rule in [problem.rule for problem in problems]
     assert all(problem.why and problem.instead for problem in problems)
+
+
+@pytest.mark.parametrize(("mistake", "advice", "right"), MISTAKES)
+def test_what_only_a_newer_powershell_has_is_refused_with_advice_of_its_own_and_that_advice_passes(
+    mistake, advice, right
+):
+    (problem,) = lint(mistake, source="x.ps1")
+    assert problem.rule in ("command", "parameter")
+    assert advice in problem.instead
+    assert [str(each) for each in lint(right, source="x.ps1")] == []
+
+
+@pytest.mark.parametrize("switch", ["-File", "-Directory", "-Depth 2"])
+def test_what_windows_powershell_has_since_3_to_5_is_no_mistake(switch):
+    assert lint(f"Get-ChildItem -LiteralPath C:\\x {switch}", source="x.ps1") == ()
+    assert lint("Get-FileHash -LiteralPath C:\\x", source="x.ps1") == ()
 
 
 def test_a_refusal_says_where():
