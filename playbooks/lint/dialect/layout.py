@@ -42,7 +42,7 @@ class Layout:
 
 
 def _wanted(text: str, opens: Node | None, start: int) -> int:
-    """How many spaces stand before a statement that begins at `start`; `opens` is nothing for the script's own statements."""
+    """Spaces before a statement that begins at `start`; `opens` is nothing for the script's own statements."""
     if opens is None:
         return 0
     line = text[text.rfind("\n", 0, opens.at) + 1 : opens.at]
