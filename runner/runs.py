@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.journal.chain import Broken, Verified
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.state import RunState, fold
-from runner.journal.verification import read_intact, verify
+from runner.journal.verification import read
 
 LAST = "last"
 
@@ -102,9 +102,10 @@ def read_run(run: Run, client: str | None = None) -> tuple[ClientRun, ...]:
     """
     parts: list[ClientRun] = []
     for journal in run.journals:
-        state = fold(read_intact(journal))
+        records, found = read(journal)
+        state = fold(records)
         if state is not None:
-            parts.append(ClientRun(journal, verify(journal), state))
+            parts.append(ClientRun(journal, found, state))
     if not parts:
         raise RunNotFoundError(f"nothing is recorded of the run {run.id}; see exrun journal verify")
     if client is None:

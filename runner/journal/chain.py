@@ -9,7 +9,7 @@ show is that whole lines are missing at the end, or that somebody without a key 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -118,8 +118,14 @@ def intact(lines: Iterable[bytes]) -> Iterator[Record]:
         at = Head(record.sequence, line_hash(line))
 
 
-def verify(lines: Iterable[bytes], head: Head | None = None) -> Verified | Broken:
-    """Whether lines (each with its newline) are a whole chain, and one that holds the line that `head` names."""
+def verify(
+    lines: Iterable[bytes], head: Head | None = None, take: Callable[[Record], None] | None = None
+) -> Verified | Broken:
+    """Whether lines (each with its newline) are a whole chain, and one that holds the line that `head` names.
+
+    Args:
+        take: is given each record before anything that is wrong, in order.
+    """
     remaining = iter(lines)
     at = EMPTY
     for line in remaining:
@@ -140,6 +146,8 @@ def verify(lines: Iterable[bytes], head: Head | None = None) -> Verified | Broke
         if head is not None and head.sequence == at.sequence and head.sha256 != at.sha256:
             why = "the line is well-formed, but the stored head names another: the journal was written anew"
             return Broken(number, Fault.NOT_THE_HEAD, why, at.sequence - 1)
+        if take is not None:
+            take(record)
     if head is None:
         return Verified(at, at.sequence)
     if head.sequence > at.sequence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -31,12 +31,13 @@ def stored_head(path: Path) -> Head | None:
     return chain.head_from_bytes(content)
 
 
-def verify(path: Path, head: Head | None = None) -> Verified | Broken:
+def verify(path: Path, head: Head | None = None, take: Callable[[Record], None] | None = None) -> Verified | Broken:
     """Whether the journal at `path` is whole.
 
     Arguments:
         head: one that was kept elsewhere; without it, the file `head` beside the journal. Without either, `after_head`
             of the answer is None: that no whole lines are missing at the end is then not known.
+        take: is given each record before anything that is wrong, in order.
 
     Raises:
         JournalUnreadable: the file is missing or may not be read.
@@ -45,22 +46,23 @@ def verify(path: Path, head: Head | None = None) -> Verified | Broken:
         try:
             known = stored_head(path) if head is None else head
         except ValueError as error:
-            found = chain.verify(lines)
+            found = chain.verify(lines, take=take)
             if isinstance(found, Broken):
                 return found
             why = f"the file {HEAD} beside the journal cannot be read ({error}), so its end is not known"
             return Broken(found.count, Fault.NOT_THE_HEAD, why, found.count)
-        return chain.verify(lines, known)
+        return chain.verify(lines, known, take)
 
 
-def read_intact(path: Path) -> tuple[Record, ...]:
-    """The records up to the first broken line; `verify` says whether there is one.
+def read(path: Path) -> tuple[tuple[Record, ...], Verified | Broken]:
+    """The records before anything that is wrong, and whether anything is: of one reading, so that they agree.
 
     Raises:
         JournalUnreadable: as for `verify`.
     """
-    with _lines(path) as lines:
-        return tuple(chain.intact(lines))
+    records: list[Record] = []
+    found = verify(path, take=records.append)
+    return tuple(records), found
 
 
 @contextmanager

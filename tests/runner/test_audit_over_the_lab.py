@@ -20,7 +20,7 @@ from runner.audit import WELL
 from runner.cli.main import main
 from runner.journal.chain import Verified
 from runner.journal.record import Event, Record
-from runner.journal.verification import read_intact, verify
+from runner.journal.verification import read, verify
 from runner.lab.engines.sim import SimEngine
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Fleet, LabHost
@@ -97,7 +97,7 @@ class Audited:
     def records(self, client: str) -> tuple[Record, ...]:
         [journal] = self.state.glob(f"{client}/runs/*/journal.jsonl")
         assert isinstance(verify(journal), Verified)
-        return read_intact(journal)
+        return read(journal)[0]
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +260,7 @@ def test_ctrl_c_in_a_real_process_ends_within_5_s_closes_shells_and_is_recorded(
     assert "letting go of the servers in work, at most 5 s" in err
     [journal] = tmp_path.glob(".exrun/alpha/runs/*/journal.jsonl")
     assert isinstance(verify(journal), Verified)
-    last = read_intact(journal)[-1]
+    last = read(journal)[0][-1]
     assert (last.event, last.data["reason"]) == (Event.RUN_INTERRUPTED, "interrupted")
 
 

@@ -36,7 +36,7 @@ from runner.journal.chain import Verified
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.record import Event, Record
 from runner.journal.state import RunPhase, RunState, fold
-from runner.journal.verification import read_intact, verify
+from runner.journal.verification import read
 from runner.journal.writer import Clock, Disk, SystemDisk
 from runner.recording import VOCABULARY
 from runner.redaction import Redactor
@@ -165,8 +165,9 @@ class Fleet:
         return run_directory(self.state, client, self.order().run) / JOURNAL
 
     def records(self, client: str = "alpha") -> tuple[Record, ...]:
-        assert isinstance(verify(self.journal(client)), Verified)
-        return read_intact(self.journal(client))
+        records, found = read(self.journal(client))
+        assert isinstance(found, Verified)
+        return records
 
     def states(self) -> list[RunState]:
         states = [fold(self.records(client)) for client in self.order().clients]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from runner.journal.chain import Head, link
+from runner.journal.record import Event, from_line, line_hash
 from runner.reports.json import AuditDocument
 from runner.reports.record import RunDocument, schema_text
 from runner.transport.failures import Cause, failure
@@ -126,6 +129,20 @@ def test_an_altered_journal_gives_no_report_and_exits_6(audited: CommandLine, fo
     assert status == 6
     assert "Nothing from that line on is used" in err
     assert audited("report", "last", "--client", "beta")[0] == 0
+
+
+def test_what_somebody_appended_to_a_closed_journal_is_not_shown(audited: CommandLine) -> None:
+    before = audited("show", "last", "--client", "alpha", "--format", "json")[1]
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    last = from_line(lines[-1])
+    forged = replace(last, event=Event.RUN_RESUMED, data={"reason": "forged"})
+    journal.write_bytes(journal.read_bytes() + link(forged, Head(last.sequence, line_hash(lines[-1])))[1])
+    status, out, err = audited("show", "last", "--client", "alpha", "--format", "json")
+    assert status == 6
+    assert "the journal was closed at line" in err
+    was, now = (RunDocument.model_validate_json(text).clients[0] for text in (before, out))
+    assert (now.phase, now.last_at, now.ended) == (was.phase, was.last_at, was.ended)
 
 
 def test_the_journal_of_a_killed_run_still_has_a_row_for_every_server(audited: CommandLine) -> None:

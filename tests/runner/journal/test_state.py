@@ -13,7 +13,7 @@ from journals import SCRIPT, CountingDisk, opened, write_audit
 
 from runner.journal.record import Event, Phase, Record
 from runner.journal.state import Answered, ContradictionError, RunPhase, RunState, Sent, advance, fold
-from runner.journal.verification import read_intact
+from runner.journal.verification import read
 
 
 def records(state: Path, *entries: tuple[Event, str | None, str | None, str | None]) -> tuple[Record, ...]:
@@ -21,7 +21,7 @@ def records(state: Path, *entries: tuple[Event, str | None, str | None, str | No
     with opened(state, disk=CountingDisk()) as journal:
         for event, host, step, script in entries:
             journal.record(Phase.RUN, event, host=host, step=step, script_hash=script)
-    return read_intact(journal.path)
+    return read(journal.path)[0]
 
 
 START = (Event.RUN_STARTED, None, None, None)
@@ -36,7 +36,7 @@ HOST_END = (Event.HOST_ENDED, "EX1", None, None)
 def audited(state: Path) -> RunState:
     with opened(state) as journal:
         write_audit(journal)
-    folded = fold(read_intact(journal.path))
+    folded = fold(read(journal.path)[0])
     assert folded is not None
     return folded
 
@@ -105,7 +105,7 @@ def test_a_record_of_another_client_is_a_contradiction(tmp_path: Path) -> None:
     with opened(tmp_path, client="beta") as other:
         other.record(Phase.CONNECT, Event.HOST_STARTED, host="EX1")
     with pytest.raises(ContradictionError, match="another run or client"):
-        fold([*records(tmp_path, START), *read_intact(other.path)])
+        fold([*records(tmp_path, START), *read(other.path)[0]])
 
 
 entries = st.lists(

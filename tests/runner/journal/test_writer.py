@@ -30,7 +30,7 @@ from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritabl
 from runner.journal.location import directory_name
 from runner.journal.record import Event, Phase, UnrecordableValueError
 from runner.journal.state import RunPhase, fold
-from runner.journal.verification import read_intact, verify
+from runner.journal.verification import read, verify
 from runner.journal.writer import GROUP_LINES, GROUP_SECONDS, Clock, JournalWriter
 from runner.redaction import Redactor
 
@@ -45,7 +45,7 @@ def test_what_was_written_verifies_against_its_head_and_reads_back(tmp_path: Pat
     with opened(tmp_path) as journal:
         write_audit(journal)
     assert verify(journal.path) == Verified(head_from_bytes((journal.path.parent / "head").read_bytes()), 11, 0)
-    records = read_intact(journal.path)
+    records = read(journal.path)[0]
     assert [record.sequence for record in records] == list(range(1, 12))
     assert {(record.run, record.client, record.actor) for record in records} == {("r1", "alpha", "ops@desk")}
     assert records[4].script_hash == SCRIPT
@@ -109,7 +109,7 @@ def test_no_name_of_a_client_leads_out_of_the_state_directory(tmp_path: Path, cl
         journal.record(Phase.RUN, Event.RUN_STARTED)
     assert journal.path.parent.parent.parent.parent == state
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
-    assert read_intact(journal.path)[0].client == client
+    assert read(journal.path)[0][0].client == client
     with opened(state, client=client) as again:
         assert again.head.sequence == 1
 
@@ -175,7 +175,7 @@ def test_a_secret_never_reaches_the_file_in_keys_values_or_base64(tmp_path: Path
     content = journal.path.read_bytes()
     assert b"Hunter2" not in content
     assert b"SHVudGVyMi1tYWRlLXV" not in content
-    assert read_intact(journal.path)[0].data["ok"] == 1
+    assert read(journal.path)[0][0].data["ok"] == 1
 
 
 def test_intent_is_on_the_disk_with_its_head_before_record_returns(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_lines_of_many_threads_form_one_chain(tmp_path: Path) -> None:
     found = verify(journal.path)
     assert isinstance(found, Verified)
     assert found.count == 400
-    written = {(record.data["thread"], record.data["n"]) for record in read_intact(journal.path)}
+    written = {(record.data["thread"], record.data["n"]) for record in read(journal.path)[0]}
     assert written == {(thread, number) for thread in range(8) for number in range(50)}
 
 
@@ -337,7 +337,7 @@ def test_a_value_without_a_canonical_form_is_refused_and_the_journal_goes_on(tmp
             journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash="secret")
         journal.record(Phase.RUN, Event.RUN_ENDED)
     assert isinstance(verify(journal.path), Verified)
-    assert [record.event for record in read_intact(journal.path)] == [Event.RUN_STARTED, Event.RUN_ENDED]
+    assert [record.event for record in read(journal.path)[0]] == [Event.RUN_STARTED, Event.RUN_ENDED]
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
@@ -350,7 +350,7 @@ def test_an_interrupt_within_a_line_leaves_a_journal_that_can_still_say_so(tmp_p
             journal.record(Phase.CONNECT, Event.HOST_STARTED, host="EX1")
         journal.record(Phase.RUN, Event.RUN_INTERRUPTED, durable=True)
     assert isinstance(verify(journal.path), Verified)
-    events = [record.event for record in read_intact(journal.path)]
+    events = [record.event for record in read(journal.path)[0]]
     assert events == [Event.RUN_STARTED, Event.HOST_STARTED, Event.RUN_INTERRUPTED]
 
 
@@ -375,7 +375,7 @@ def test_half_a_line_left_by_a_crash_is_cut_off_reported_and_recorded(tmp_path: 
         assert again.torn.line == 11
         again.record(Phase.RUN, Event.RUN_RESUMED)
     assert isinstance(verify(journal.path), Verified)
-    dropped, resumed = read_intact(journal.path)[-2:]
+    dropped, resumed = read(journal.path)[0][-2:]
     assert (dropped.event, dropped.data["bytes"]) == (Event.TAIL_DROPPED, again.torn.size)
     assert resumed.event is Event.RUN_RESUMED
 
@@ -429,7 +429,7 @@ def test_a_writer_killed_at_any_byte_leaves_a_journal_that_is_described_folds_an
     with opened(tmp_path / "whole", disk=CountingDisk()) as journal:
         write_audit(journal)
     content = journal.path.read_bytes()
-    whole = read_intact(journal.path)
+    whole = read(journal.path)[0]
     ends = [position + 1 for position, byte in enumerate(content) if byte == ord("\n")]
     directory = tmp_path / "killed" / "alpha" / "runs" / "r1"
     directory.mkdir(parents=True)
@@ -437,7 +437,7 @@ def test_a_writer_killed_at_any_byte_leaves_a_journal_that_is_described_folds_an
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
         count = sum(end <= length for end in ends)
-        found, records = verify(path), read_intact(path)
+        found, records = verify(path), read(path)[0]
         if length in {0, *ends}:
             assert isinstance(found, Verified)
             assert found.count == count
@@ -475,6 +475,6 @@ def test_a_run_killed_at_any_byte_is_resumed_with_one_whole_chain(tmp_path: Path
             again.record(Phase.RUN, Event.RUN_RESUMED)
             again.record(Phase.RUN, Event.RUN_ENDED)
         assert isinstance(verify(again.path), Verified)
-        folded = fold(read_intact(again.path))
+        folded = fold(read(again.path)[0])
         assert folded is not None
         assert (folded.phase, folded.resumed) == (RunPhase.ENDED, 1)
