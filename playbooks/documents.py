@@ -23,7 +23,7 @@ from playbooks.model import (
     Strategy,
     Timeouts,
 )
-from playbooks.yaml_tree import Mapping, Node, Scalar, Sequence, plain, read_tree, step
+from playbooks.yaml_tree import Mapping, Node, Scalar, locate, plain, read_tree
 
 __all__ = ["Document", "read_contract", "read_playbook"]
 
@@ -56,7 +56,7 @@ class Document(Generic[M]):
 
     def at(self, *way: str | int, key: bool = False) -> Location:
         """Where something stands; with `key`, where its key does."""
-        return _locate(self.tree, way, key=key)[0]
+        return locate(self.tree, way, key=key)[0]
 
 
 def read_playbook(data: bytes, file: str) -> Document[Playbook]:
@@ -115,27 +115,27 @@ def _problem(details: ErrorDetails, tree: Mapping, model: type[BaseModel]) -> Pr
     loc = details["loc"]
     if _is_of_parameter(loc):  # what follows in `loc` are the members of a union
         what = "is not a value that a parameter can have"
-        at, _ = _locate(tree, loc[:4] if loc[2] == "with" else loc[:3], key=False)
+        at, _ = locate(tree, loc[:4] if loc[2] == "with" else loc[:3], key=False)
         return Problem(at, what, "write text, a number, true, false, null, or a list of these")
     if loc and loc[-1] == "[key]":
-        return Problem(_locate(tree, loc[:-1], key=True)[0], *_pattern(details))
+        return Problem(locate(tree, loc[:-1], key=True)[0], *_pattern(details))
     if details["type"] == "extra_forbidden":
         known = _keys(model, loc[:-1])
         return Problem(
-            _locate(tree, loc, key=True)[0],
+            locate(tree, loc, key=True)[0],
             "unknown key",
             suggestion(str(loc[-1]), known, otherwise=f"known here: {', '.join(known)}"),
         )
     if details["type"] == "missing":
-        return Problem(_locate(tree, loc, key=False)[0], "is missing", _why_needed(model, loc))
+        return Problem(locate(tree, loc, key=False)[0], "is missing", _why_needed(model, loc))
     if details["type"] == "value_error":
         error = details["ctx"]["error"]
         what, _, advice = str(error).partition("; ")
         way = error.at if isinstance(error, MisplacedError) else ()
-        return Problem(_locate(tree, (*loc, *way), key=True)[0], what, advice)
-    at, node = _locate(tree, loc, key=False)
+        return Problem(locate(tree, (*loc, *way), key=True)[0], what, advice)
+    at, node = locate(tree, loc, key=False)
     if isinstance(node, Scalar) and node.value is None and details["type"] != "list_type":
-        return Problem(_locate(tree, loc, key=True)[0], "is empty", "give it a value, or remove the key")
+        return Problem(locate(tree, loc, key=True)[0], "is empty", "give it a value, or remove the key")
     return Problem(at, *_explain(details, node))
 
 
@@ -190,20 +190,3 @@ def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseMo
             return Step
         case _:
             return model
-
-
-def _locate(root: Mapping, loc: tuple[int | str, ...], *, key: bool) -> tuple[Location, Node | None]:
-    """The place of what `loc` names, or of the nearest thing around it; its path is that of what was named."""
-    node: Node | None = root
-    at = root.at
-    for part in loc:
-        match node:
-            case Mapping() if isinstance(part, str) and part in node.items:
-                at, node = (node.keys[part] if key else node.items[part].at), node.items[part]
-            case Sequence(items=items) if isinstance(part, int) and part < len(items):
-                at, node = items[part].at, items[part]
-            case Mapping() if isinstance(part, str):
-                return Location(at.file, at.line, at.column, step(at.path, part)), None
-            case _:
-                return at, node  # what follows are names of a union's members
-    return at, node

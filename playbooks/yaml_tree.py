@@ -274,3 +274,20 @@ class _Builder:
             parent.ignored_value = True
             return
         parent.pending = (node.value, at)
+
+
+def locate(root: Mapping, loc: tuple[int | str, ...], *, key: bool) -> tuple[Location, Node | None]:
+    """The place of what `loc` names, or of the nearest thing around it; its path is that of what was named."""
+    node: Node | None = root
+    at = root.at
+    for part in loc:
+        match node:
+            case Mapping() if isinstance(part, str) and part in node.items:
+                at, node = (node.keys[part] if key else node.items[part].at), node.items[part]
+            case Sequence(items=items) if isinstance(part, int) and part < len(items):
+                at, node = items[part].at, items[part]
+            case Mapping() if isinstance(part, str):
+                return Location(at.file, at.line, at.column, step(at.path, part)), None
+            case _:
+                return at, node  # what follows are names of a union's members
+    return at, node

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from playbooks.errors import DocumentError, Location, Problem, suggestion
 from playbooks.yaml_tree import Mapping as MappingNode
-from playbooks.yaml_tree import Node, Sequence, plain, read_tree, step
+from playbooks.yaml_tree import locate, plain, read_tree
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Authentication, Fleet, LabHost, Limits, Scheme
 from runner.lab.state import HostState, Strict
@@ -144,12 +144,12 @@ def _hosts(
             way = ("clients", client_name, "hosts", name)
             address = str(host.address or "127.0.0.1")
             if not address.startswith("127."):
-                at = _locate(tree, (*way, "address"), key=False)
+                at = locate(tree, (*way, "address"), key=False)[0]
                 problems.append(Problem(at, "is not on 127.0.0.0/8", "the lab is served on this machine only"))
             key = f"{client_name}/{name}"
             other = taken.setdefault((address, host.port), key)
             if host.port and other != key:
-                at = _locate(tree, (*way, "port"), key=False)
+                at = locate(tree, (*way, "port"), key=False)[0]
                 problems.append(Problem(at, f"{other} has this address and port", "give another, or 0"))
             layers = (document, client, host)
             scheme: Scheme = host.scheme or client.scheme or document.scheme or "http"
@@ -157,12 +157,12 @@ def _hosts(
                 host.authentication or client.authentication or document.authentication or "negotiate"
             )
             if authentication == "certificate" and scheme != "https":
-                at = _locate(tree, way, key=True)
+                at = locate(tree, way, key=True)[0]
                 problems.append(Problem(at, "authentication by certificate needs https", "add `scheme: https`"))
             faults: list[Fault] = []
             for layer, place in zip(layers, ((), ("clients", client_name), way), strict=True):
                 faults += _faults(layer, place, tree, problems)
-            state = state_of(host, _locate(tree, (*way, "state"), key=False))
+            state = state_of(host, locate(tree, (*way, "state"), key=False)[0])
             if state is None:
                 continue
             in_state = state.engine if "engine" in state.model_fields_set else None
@@ -195,7 +195,7 @@ def _faults(layer: Settings, way: tuple[str, ...], tree: MappingNode, problems: 
         try:
             yield written.fault()
         except ValueError as error:
-            at = _locate(tree, (*way, "faults", number), key=False)
+            at = locate(tree, (*way, "faults", number), key=False)[0]
             problems.append(Problem(at, *str(error).split("; ", 1)))
 
 
@@ -224,17 +224,17 @@ def _problem(details: ErrorDetails, tree: MappingNode) -> Problem:
         case "extra_forbidden":
             known = _known(loc)
             advice = suggestion(str(loc[-1]), known, otherwise=f"known here: {', '.join(known)}" if known else "")
-            return Problem(_locate(tree, loc, key=True), "unknown key", advice)
+            return Problem(locate(tree, loc, key=True)[0], "unknown key", advice)
         case "missing":
-            return Problem(_locate(tree, loc, key=False), "is missing", "add it")
+            return Problem(locate(tree, loc, key=False)[0], "is missing", "add it")
         case "string_type":
-            return Problem(_locate(tree, loc, key=False), "must be text", "quote it")
+            return Problem(locate(tree, loc, key=False)[0], "must be text", "quote it")
         case "string_pattern_mismatch" if loc[-1] == "[key]":
             what = "cannot be a name"
-            return Problem(_locate(tree, loc[:-1], key=True), what, "use letters, digits, `.`, `_` and `-`")
+            return Problem(locate(tree, loc[:-1], key=True)[0], what, "use letters, digits, `.`, `_` and `-`")
         case _:
             message = details["msg"].removeprefix("Value error, ")
-            return Problem(_locate(tree, loc, key=False), f"{message[:1].lower()}{message[1:]}")
+            return Problem(locate(tree, loc, key=False)[0], f"{message[:1].lower()}{message[1:]}")
 
 
 def _known(loc: tuple[int | str, ...]) -> list[str]:
@@ -254,20 +254,3 @@ def _known(loc: tuple[int | str, ...]) -> list[str]:
         case _:
             models = ()
     return [name for model in models for name in model.model_fields]
-
-
-def _locate(root: MappingNode, loc: tuple[int | str, ...], *, key: bool) -> Location:
-    """The place of what `loc` names, or of the nearest thing around it; its path is that of what was named."""
-    node: Node | None = root
-    at = root.at
-    for part in loc:
-        match node:
-            case MappingNode() if isinstance(part, str) and part in node.items:
-                at, node = (node.keys[part] if key else node.items[part].at), node.items[part]
-            case Sequence(items=items) if isinstance(part, int) and part < len(items):
-                at, node = items[part].at, items[part]
-            case MappingNode() if isinstance(part, str):
-                return Location(at.file, at.line, at.column, step(at.path, part))
-            case _:
-                return at
-    return at

@@ -6,6 +6,7 @@ Both engines take the same scripts: `pwsh` runs them, `sim` has their answers in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pypsrp.client import Client
@@ -56,32 +57,28 @@ def served(engine: Engine) -> Iterator[Served]:
         yield lab.host("alpha/EX1")
 
 
+def options(served: Served) -> dict[str, Any]:
+    """How stock pypsrp logs on to the server."""
+    return {
+        "port": served.port,
+        "username": ACCOUNT.user,
+        "password": ACCOUNT.password,
+        "ssl": False,
+        "auth": "ntlm",
+        "no_proxy": True,
+    }
+
+
 @pytest.fixture
 def client(served: Served) -> Iterator[Client]:
-    with Client(
-        served.host.address,
-        port=served.port,
-        username=ACCOUNT.user,
-        password=ACCOUNT.password,
-        ssl=False,
-        auth="ntlm",
-        no_proxy=True,
-    ) as client:
+    with Client(served.host.address, **options(served)) as client:
         yield client
 
 
 @pytest.fixture
 def pool(served: Served) -> Iterator[RunspacePool]:
     with (
-        WSMan(
-            served.host.address,
-            port=served.port,
-            username=ACCOUNT.user,
-            password=ACCOUNT.password,
-            ssl=False,
-            auth="ntlm",
-            no_proxy=True,
-        ) as wsman,
+        WSMan(served.host.address, **options(served)) as wsman,
         RunspacePool(wsman) as pool,
     ):
         yield pool
@@ -138,15 +135,7 @@ def test_a_disconnected_pool_is_taken_up_again(pool: RunspacePool) -> None:
 
 def test_another_client_takes_a_disconnected_pool_over(served: Served, pool: RunspacePool) -> None:
     pool.disconnect()
-    with WSMan(
-        served.host.address,
-        port=served.port,
-        username=ACCOUNT.user,
-        password=ACCOUNT.password,
-        ssl=False,
-        auth="ntlm",
-        no_proxy=True,
-    ) as wsman:
+    with WSMan(served.host.address, **options(served)) as wsman:
         (found,) = [each for each in RunspacePool.get_runspace_pools(wsman) if each.id.lower() == pool.id.lower()]
         found.connect()
         assert PowerShell(found).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.records import (
     PRODUCT_KEY,
+    ROLES,
     SETUP_KEY,
     elsewhere,
     like,
@@ -21,15 +22,6 @@ from runner.lab.engines.sim.streams import Items, Plain
 
 _PROGRAMS = ("ExSetup.exe", "Microsoft.Exchange.Data.dll", "Microsoft.Exchange.RpcClientAccess.Service.exe")
 _UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
-_ROLES = (
-    "MailboxRole",
-    "ClientAccessRole",
-    "CafeRole",
-    "FrontendTransportRole",
-    "HubTransportRole",
-    "UnifiedMessagingRole",
-    "EdgeTransportRole",
-)
 
 
 def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
@@ -67,7 +59,7 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     except UnreadableError as error:
         yield unread(_UNINSTALL_KEY, error)
 
-    for role in _ROLES:
+    for role in ROLES:
         key = f"{PRODUCT_KEY}\\{role}"
         try:
             if machine.key_exists(key):

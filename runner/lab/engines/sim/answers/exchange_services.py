@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.answers.records import PRODUCT_KEY, SETUP_KEY, record, unread
+from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, record, roles_present, unread
 from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items
 
-_ROLES = (
-    "MailboxRole",
-    "ClientAccessRole",
-    "CafeRole",
-    "FrontendTransportRole",
-    "HubTransportRole",
-    "UnifiedMessagingRole",
-    "EdgeTransportRole",
-)
 _OTHERS = frozenset(
     name.casefold()
     for name in (
@@ -52,12 +43,7 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     except UnreadableError as error:
         yield unread(SETUP_KEY, error)
 
-    for role in _ROLES:
-        key = f"{PRODUCT_KEY}\\{role}"
-        try:
-            yield record("ExchangeRole", Name=role, Present=machine.key_exists(key))
-        except UnreadableError as error:
-            yield unread(key, error)
+    yield from roles_present(machine, ROLES)
 
     yield from _services(machine)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.records import (
-    PRODUCT_KEY,
     SETUP_KEY,
     elsewhere,
     no_drive,
     on_a_drive,
     record,
+    roles_present,
     shown,
     unread,
 )
@@ -56,12 +56,7 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         except UnreadableError as error:
             yield unread(program, error)
 
-    for role in _ROLES:
-        key = f"{PRODUCT_KEY}\\{role}"
-        try:
-            yield record("ExchangeRole", Name=role, Present=machine.key_exists(key))
-        except UnreadableError as error:
-            yield unread(key, error)
+    yield from roles_present(machine, _ROLES)
 
     try:
         windows = machine.values(_WINDOWS_KEY)

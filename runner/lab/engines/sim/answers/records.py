@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from runner.lab.engines.sim.machine import UnreadableError
+from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Failed, Output, Plain, Problem
 
 SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 PRODUCT_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
+ROLES = (
+    "MailboxRole",
+    "ClientAccessRole",
+    "CafeRole",
+    "FrontendTransportRole",
+    "HubTransportRole",
+    "UnifiedMessagingRole",
+    "EdgeTransportRole",
+)
 
 
 def record(kind: str, **properties: Plain) -> Output:
@@ -20,6 +29,16 @@ def record(kind: str, **properties: Plain) -> Output:
 def unread(what: str, error: UnreadableError) -> Output:
     """The record of a `catch`: what could not be read, and why."""
     return record("Unread", What=what, Why=str(error))
+
+
+def roles_present(machine: Machine, roles: Iterable[str]) -> Iterator[Output]:
+    """Whether each role's key is there."""
+    for role in roles:
+        key = f"{PRODUCT_KEY}\\{role}"
+        try:
+            yield record("ExchangeRole", Name=role, Present=machine.key_exists(key))
+        except UnreadableError as error:
+            yield unread(key, error)
 
 
 def no_drive(error: UnreadableError) -> Failed:
