@@ -30,17 +30,21 @@ class Severity(StrEnum):
 class Verdict(StrEnum):
     """What one action, and from them one server, comes to; worst first.
 
-    The last five are what a server is when nothing could be said of its health or when nothing is wrong.
+    docs/explanation/verdicts.md says what each promises.
     """
 
     VULNERABLE = "vulnerable"  # a fix exists for this CU and is not in
     NEEDS_CU = "needs-cu"  # no fix exists for this CU: a newer CU comes first
     HALF_INSTALLED = "half-installed"  # the places that must agree about a fix do not
     UNREACHABLE = "unreachable"  # no session: the row says which step failed
+    NO_CREDENTIAL = "no-credential"  # its reference gave no password, so nothing was tried
+    NOT_ASKED = "not-asked"  # the run ended before it came to this host, or left it out
     UNKNOWN = "unknown"  # something that the judgement needs could not be read
     OUT_OF_SUPPORT = "out-of-support"
+    BEHIND = "behind"  # every campaign's fix is in, and a newer update of its CU is listed
+    NOT_CURRENT = "not-current"  # it would be ok, by a catalogue too old to say so
     ATTENTION = "attention"  # works, but something wants doing: a reboot, a disabled service
-    NEWER_THAN_CATALOGUE = "newer-than-catalogue"  # above the newest build this catalogue knows
+    NEWER_THAN_CATALOGUE = "newer-than-catalogue"  # above the newest build of its CU that this catalogue knows
     OK = "ok"  # nothing found by what was asked
     NOT_EXCHANGE = "not-exchange"  # no Exchange Server on this host
     NOT_APPLICABLE = "not-applicable"  # this action does not concern this host

@@ -1,47 +1,68 @@
-"""Facts about Exchange builds and what may be concluded from them. Pure but for `Catalogue.load`.
+"""What may be concluded from the catalogue's tables. Pure but for `Catalogue.load`.
 
-Builds and minimum builds come from the public build table of microsoft/CSS-Exchange as of 2026-04-02; support dates
-from Microsoft's lifecycle pages. They are data beside this file, so that a newer table is a newer file.
+A table that has no row for something says nothing about it: what is concluded from rows and what is only not listed
+are different types here.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from enum import Enum
 from functools import cached_property
-from importlib import resources
 
 from playbooks.catalogue.build import Build
+from playbooks.catalogue.tables import (
+    Availability,
+    Campaign,
+    Fix,
+    Kind,
+    Release,
+    Support,
+    Tables,
+    shipped,
+)
+
+__all__ = [
+    "AGED_DAYS",
+    "STALE_DAYS",
+    "Age",
+    "Availability",
+    "Behind",
+    "Between",
+    "Campaign",
+    "Catalogue",
+    "Fix",
+    "Identity",
+    "Kind",
+    "Known",
+    "NewerThanCatalogue",
+    "NoFixListed",
+    "NoFixMade",
+    "NotInCatalogue",
+    "PatchState",
+    "Patched",
+    "Release",
+    "Support",
+    "Undecided",
+    "UnlistedCu",
+    "Vulnerable",
+]
+
+AS_OF = date(2026, 11, 27)
+# Microsoft publishes security updates on the second Tuesday of a month: after 35 days one has been missed for certain.
+AGED_DAYS = 35
+# Four months: whatever these tables say of a server is no longer worth the word `ok`.
+STALE_DAYS = 120
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One row of builds.csv. `update` is empty for the cumulative update itself; `released` is a day or a month."""
+class Age(Enum):
+    """How old a catalogue is on a day."""
 
-    product: str
-    cu: str
-    update: str
-    build: Build
-    released: str
-
-    @property
-    def title(self) -> str:
-        """`Exchange Server 2016 CU23 Nov22SU`."""
-        return " ".join(part for part in (f"Exchange Server {self.product}", self.cu, self.update) if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """One row of minimum-builds.csv: the lowest build of one CU that contains the campaign's fix."""
-
-    campaign: str
-    cves: tuple[str, ...]
-    product: str
-    cu: str
-    minimum: Build
-    kb: str
+    CURRENT = "current"
+    AGED = "aged"  # over 35 days: an update may have been missed
+    STALE = "stale"  # over 120 days: nobody may call a server current by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +74,32 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """No row has exactly this build. `after` is the newest release below it; `same_cu` says it is of that CU."""
+    """Of a listed cumulative update, and no row has exactly this build. `after` is the newest release below it.
+
+    An interim update by Microsoft's support, or an update that the catalogue lacks.
+    """
 
     after: Release
-    same_cu: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NewerThanCatalogue:
-    """Above the newest build of its product: nothing is known of it, neither good nor bad."""
+    """Above the newest build of its cumulative update, or of a newer one than its product's newest.
+
+    Nothing is known of it, neither good nor bad. `same_cu` says whether `newest` is of its cumulative update.
+    """
 
     product: str
     newest: Release
+    same_cu: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnlistedCu:
+    """Of a cumulative update or preview that the catalogue does not list. `after` is the nearest release below."""
+
+    product: str
+    after: Release | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +107,7 @@ class NotInCatalogue:
     """No product of the catalogue has such a build (Exchange 2010 and older, or no Exchange)."""
 
 
-@dataclass(frozen=True, slots=True)
-class OlderThanCatalogue:
-    """Below the oldest build of its product: an RTM or preview build, long superseded."""
-
-    product: str
-    oldest: Release
-
-
-Identity = Known | Between | NewerThanCatalogue | OlderThanCatalogue | NotInCatalogue
+Identity = Known | Between | NewerThanCatalogue | UnlistedCu | NotInCatalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +119,27 @@ class Patched:
 
 @dataclass(frozen=True, slots=True)
 class Vulnerable:
-    """A fix exists for this CU and this build is below it."""
+    """A fix exists for this CU and this build is below it. `needs.minimum` is never None."""
 
     needs: Fix
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsCu:
-    """No fix was made for this CU: a newer CU comes first. `oldest` is the nearest row above, None without one."""
+class NoFixMade:
+    """`said` is the row that says that no fix was made for this CU; `first` the nearest row above with one."""
 
-    oldest: Fix | None
+    said: Fix
+    first: Fix | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoFixListed:
+    """The catalogue lists no fix for this CU, and the build is below the first that it lists.
+
+    `first` is that row; None where no row is of this product at all.
+    """
+
+    first: Fix | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,46 +149,91 @@ class Undecided:
     why: str
 
 
-PatchState = Patched | Vulnerable | NeedsCu | Undecided
+PatchState = Patched | Vulnerable | NoFixMade | NoFixListed | Undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A newer update of the same cumulative update is listed.
+
+    Attributes:
+        updates: how many are newer, without those that were withdrawn or replaced.
+        months: from the month of the build's own release to that of the newest; None where the build is not listed.
+    """
+
+    newest: Release
+    updates: int
+    months: int | None
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Releases, fixes and ends of support, with the day on which they were true."""
+    """Releases, campaigns, fixes and ends of support, with the day on which they were true."""
 
     as_of: date
-    releases: tuple[Release, ...]
-    fixes: tuple[Fix, ...]
-    support_ends: Mapping[str, date | None]
+    tables: Tables
 
     @classmethod
     def load(cls) -> Catalogue:
         """The catalogue that ships with this version."""
-        support = _rows("support.csv")
-        return cls(
-            as_of=date(2026, 4, 2),
-            releases=tuple(
-                Release(row["product"], row["cu"], row["update"], Build.parse(row["build"]), row["released"])
-                for row in _rows("builds.csv")
-            ),
-            fixes=tuple(
-                Fix(
-                    row["campaign"],
-                    tuple(row["cves"].split()),
-                    row["product"],
-                    row["cu"],
-                    Build.parse(row["min_build"]),
-                    row["kb"],
-                )
-                for row in _rows("minimum-builds.csv")
-            ),
-            support_ends={row["product"]: date.fromisoformat(row["ends"]) if row["ends"] else None for row in support},
-        )
+        return cls(AS_OF, shipped())
+
+    def on(self, day: date) -> Catalogue:
+        """What this catalogue knew on an earlier day, without what was not out by then: so a lab's verdicts stay.
+
+        On its own day or a later one it is the catalogue itself.
+        """
+        if day >= self.as_of:
+            return self
+        releases = tuple(row for row in self.releases if row.released_by(day))
+        builds = {row.build for row in releases}
+        fixes = tuple(row for row in self.tables.fixes if row.minimum is None or row.minimum in builds)
+        listed = {row.campaign for row in fixes if row.minimum is not None}
+        campaigns = tuple(row for row in self.tables.campaigns if row.name in listed)
+        kept = tuple(row for row in fixes if row.campaign in listed)
+        return Catalogue(day, replace(self.tables, releases=releases, fixes=kept, campaigns=campaigns))
+
+    def age(self, today: date) -> Age:
+        """How old it is on a day."""
+        days = (today - self.as_of).days
+        if days > STALE_DAYS:
+            return Age.STALE
+        return Age.AGED if days > AGED_DAYS else Age.CURRENT
+
+    @property
+    def releases(self) -> tuple[Release, ...]:
+        """Every build."""
+        return self.tables.releases
 
     @cached_property
     def campaigns(self) -> tuple[str, ...]:
-        """Names of all campaigns, oldest first."""
-        return tuple(dict.fromkeys(fix.campaign for fix in self.fixes))
+        """Names of all campaigns, in the order of their table."""
+        return tuple(campaign.name for campaign in self.tables.campaigns)
+
+    def campaign(self, name: str) -> Campaign:
+        """The row of a campaign.
+
+        Raises:
+            KeyError: the catalogue has no such campaign.
+        """
+        return self._campaigns[name]
+
+    @cached_property
+    def _campaigns(self) -> Mapping[str, Campaign]:
+        return {campaign.name: campaign for campaign in self.tables.campaigns}
+
+    @cached_property
+    def products(self) -> tuple[str, ...]:
+        """Products, oldest first."""
+        return tuple(dict.fromkeys(row.product for row in sorted(self.releases, key=_by_build)))
+
+    def kbs(self, build: Build) -> frozenset[str]:
+        """The KBs of which one is that of the update with this build; empty where it is not known."""
+        return frozenset(kb for row in self.releases if row.build == build for kb in row.kbs)
+
+    def releases_with(self, kb: str) -> tuple[Release, ...]:
+        """The releases whose KB this is, or may be."""
+        return tuple(row for row in self.releases if kb in row.kbs)
 
     def product_of(self, build: Build) -> str | None:
         """The product whose builds share the first two numbers; SE continues 2019's 15.2 from its RTM build on."""
@@ -167,62 +250,98 @@ class Catalogue:
         if product is None:
             return NotInCatalogue()
         rows = sorted((row for row in self.releases if row.product == product), key=_by_build)
-        if build > rows[-1].build:
-            return NewerThanCatalogue(product, rows[-1])
         # A CU and its first update can bear the same file version (2016 CU12 and Feb19SU): the CU is named.
         exact = next((row for row in rows if row.build == build), None)
         if exact is not None:
             return Known(exact)
-        below = [row for row in rows if row.build < build]
-        if not below:
-            return OlderThanCatalogue(product, rows[0])
-        return Between(below[-1], same_cu=below[-1].build.cu_level == build.cu_level)
+        own = self.of_cu(build)
+        if own:
+            if build > own[-1].build:
+                return NewerThanCatalogue(product, own[-1], same_cu=True)
+            below = [row for row in own if row.build < build]
+            if below:
+                return Between(below[-1])
+        if build.cu_level > rows[-1].build.cu_level:
+            return NewerThanCatalogue(product, rows[-1], same_cu=False)
+        older = [row for row in rows if row.build < build]
+        return UnlistedCu(product, older[-1] if older else None)
+
+    def of_cu(self, build: Build) -> tuple[Release, ...]:
+        """The releases of a build's cumulative update, oldest first."""
+        return tuple(sorted((row for row in self.releases if row.build.cu_level == build.cu_level), key=_by_build))
+
+    def behind(self, build: Build) -> Behind | None:
+        """What is newer for the build's cumulative update; None where nothing is listed above it."""
+        newer = [
+            row
+            for row in self.of_cu(build)
+            if row.build > build and row.availability is not Availability.WITHDRAWN and not row.replaced_by
+        ]
+        if not newer:
+            return None
+        newest = newer[-1]
+        identity = self.identify(build)
+        months = _months(identity.release, newest) if isinstance(identity, Known) else None
+        return Behind(newest, len({row.build for row in newer}), months)
 
     def fixed(self, campaign: str, build: Build) -> PatchState:
         """Whether a build contains a campaign's fix.
 
-        Security updates are made per CU: the row of the build's own CU decides. A CU released after the fix contains
-        it; a CU without a row that is older than the product's newest listed CU has no fix (minimum-builds.csv).
+        Security updates are made per cumulative update: the row of the build's own one decides. One that was released
+        after the last row of its product contains the fix (Microsoft's updates are cumulative).
 
         Raises:
             KeyError: the campaign is not in the catalogue.
         """
-        rows = [fix for fix in self.fixes if fix.campaign == campaign]
-        if not rows:
-            raise KeyError(campaign)
         product = self.product_of(build)
+        rows = [fix for fix in self.tables.fixes if fix.campaign == self.campaign(campaign).name]
         if product is None:
             return Undecided(f"the catalogue of {self.as_of} knows no product with build {build}")
-        own = sorted((fix for fix in rows if fix.product == product), key=lambda fix: fix.minimum)
+        own = sorted(
+            ((row.minimum, row) for row in rows if row.product == product and row.minimum is not None),
+            key=lambda pair: pair[0],
+        )
+        first = next((row for minimum, row in own if minimum.cu_level > build.cu_level), None)
+        for minimum, row in own:
+            if minimum.cu_level == build.cu_level:
+                return Patched(row) if build >= minimum else Vulnerable(row)
+        said = next((row for row in rows if row.minimum is None and self._is_of(row, product, build)), None)
+        if said is not None:
+            return NoFixMade(said, first)
         if not own:
-            return self._without_row(product, rows)
-        for fix in own:
-            if fix.minimum.cu_level == build.cu_level:
-                return Patched(fix) if build >= fix.minimum else Vulnerable(fix)
-        if build.cu_level > own[-1].minimum.cu_level:
-            return Patched(own[-1])
-        return NeedsCu(next(fix for fix in own if fix.minimum.cu_level > build.cu_level))
+            return self._without_row(campaign, product, rows)
+        if first is not own[0][1] and isinstance(self.identify(build), UnlistedCu):
+            return Undecided(f"the catalogue of {self.as_of} does not list the cumulative update of {build}")
+        return Patched(own[-1][1]) if first is None else NoFixListed(first)
 
-    def _without_row(self, product: str, rows: Iterable[Fix]) -> PatchState:
-        """A product that a campaign does not name: newer than all that it names, or out of support by then."""
-        order = list(dict.fromkeys(release.product for release in self.releases))
-        newest = max(rows, key=lambda fix: order.index(fix.product))
-        if order.index(product) > order.index(newest.product):
+    def _is_of(self, row: Fix, product: str, build: Build) -> bool:
+        return row.product == product and any(release.cu == row.cu for release in self.of_cu(build))
+
+    def _without_row(self, campaign: str, product: str, rows: list[Fix]) -> PatchState:
+        """A product that a campaign does not name: it came after all that it names, or nothing is listed for it."""
+        if not rows:
+            return Undecided(f"the catalogue of {self.as_of} lists no build with the fix for {campaign}")
+        newest = max(rows, key=lambda fix: self.products.index(fix.product))
+        if self.products.index(product) > self.products.index(newest.product):
             return Patched(newest)
-        return NeedsCu(None)
+        return NoFixListed(None)
+
+    def support(self, product: str) -> Support | None:
+        """When support of a product ends; None where the catalogue has no row for it."""
+        return next((row for row in self.tables.support if row.product == product), None)
 
     def in_support(self, product: str, today: date) -> bool | None:
         """Whether Microsoft still supports the product on a day; None when the catalogue has no date for it."""
-        if product not in self.support_ends:
+        row = self.support(product)
+        if row is None:
             return None
-        ends = self.support_ends[product]
-        return ends is None or today <= ends
+        return row.ends is None or today <= row.ends
 
 
 def _by_build(release: Release) -> Build:
     return release.build
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("playbooks.catalogue").joinpath(name).read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+def _months(earlier: Release, later: Release) -> int:
+    (year, month), (last_year, last_month) = earlier.month, later.month
+    return max(0, 12 * (last_year - year) + last_month - month)

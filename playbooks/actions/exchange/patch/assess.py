@@ -6,11 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.actions.exchange.patch.places import Agreement, agreement, missing_entry
+from playbooks.actions.exchange.patch.places import Agreement, agreement
 from playbooks.actions.exchange.setup import PROGRAM, installed, program_build
+from playbooks.actions.exchange.standing import behind_finding, how_far, install, not_current, one_of, too_old
 from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
-from playbooks.catalogue.catalogue import Catalogue, Fix, NeedsCu, NewerThanCatalogue, Patched, Undecided, Vulnerable
+from playbooks.catalogue.catalogue import (
+    Age,
+    Catalogue,
+    Fix,
+    Kind,
+    NewerThanCatalogue,
+    NoFixListed,
+    NoFixMade,
+    Patched,
+    Undecided,
+    Vulnerable,
+)
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation
 from playbooks.values import Value
@@ -18,20 +30,30 @@ from playbooks.values import Value
 ACTION = "exchange.patch"
 FACTS = ("patched", "half_installed", "needs_cu", "open")
 ALL = "all"
+NEWEST_PRODUCT = "Exchange Server SE"
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The campaigns that were asked for, by what the catalogue says of this build."""
+    """The campaigns that were asked for, by what the catalogue says of this build.
 
-    patched: tuple[tuple[str, Fix], ...]
-    vulnerable: tuple[tuple[str, Fix], ...]
-    needs_cu: tuple[tuple[str, Fix | None], ...]
-    undecided: tuple[tuple[str, str], ...]
+    Attributes:
+        vulnerable: a fix for this very cumulative update exists.
+        no_fix: a newer cumulative update comes first.
+        refused: campaigns of Kind.SERVICE whose builds this one is below.
+    """
+
+    build: Build
+    product: str
+    patched: Mapping[str, Fix]
+    vulnerable: Mapping[str, Fix]
+    no_fix: Mapping[str, NoFixMade | NoFixListed]
+    undecided: Mapping[str, str]
+    refused: Mapping[str, Vulnerable | NoFixMade | NoFixListed]
 
     @property
     def open(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in (*self.needs_cu, *self.vulnerable))
+        return (*self.vulnerable, *self.no_fix)
 
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
@@ -59,130 +81,230 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if isinstance(build, Assessment):
         return build
     judged = _judge(campaigns, build, catalogue)
-    places = agreement(build, binaries, observed, _own(judged, build))
-    places = Agreement((*places.against, *missing_entry(build, observed, catalogue)), places.odd)
-    assessment = _assessment(judged, build, places, catalogue)
-    if assessment.verdict is Verdict.OK and observed.unread:
+    needed = [fix.minimum for fix in judged.patched.values() if fix.minimum and fix.minimum.cu_level == build.cu_level]
+    places = agreement(build, observed, catalogue, needed=max(needed, default=None))
+    assessment = _assessment(judged, places, catalogue, today, everything=asked == ALL)
+    if assessment.verdict in (Verdict.OK, Verdict.NOT_CURRENT) and observed.unread:
         entry = observed.unread[0]
         return unknown(ACTION, "every place that proves the update", f"{entry.what}: {entry.why}", FACTS)
     return assessment
 
 
 def _judge(campaigns: Sequence[str], build: Build, catalogue: Catalogue) -> _Judged:
-    patched: list[tuple[str, Fix]] = []
-    vulnerable: list[tuple[str, Fix]] = []
-    needs_cu: list[tuple[str, Fix | None]] = []
-    undecided: list[tuple[str, str]] = []
+    patched: dict[str, Fix] = {}
+    vulnerable: dict[str, Fix] = {}
+    no_fix: dict[str, NoFixMade | NoFixListed] = {}
+    undecided: dict[str, str] = {}
+    refused: dict[str, Vulnerable | NoFixMade | NoFixListed] = {}
     for campaign in campaigns:
+        service = catalogue.campaign(campaign).kind is Kind.SERVICE
         match catalogue.fixed(campaign, build):
             case Patched(by):
-                patched.append((campaign, by))
-            case Vulnerable(needs):
-                vulnerable.append((campaign, needs))
-            case NeedsCu(oldest):
-                needs_cu.append((campaign, oldest))
+                patched[campaign] = by
             case Undecided(why):
-                undecided.append((campaign, why))
-    return _Judged(tuple(patched), tuple(vulnerable), tuple(needs_cu), tuple(undecided))
+                undecided[campaign] = why
+            case state if service:
+                refused[campaign] = state
+            case Vulnerable(needs):
+                vulnerable[campaign] = needs
+            case state:
+                no_fix[campaign] = state
+    return _Judged(build, catalogue.product_of(build) or "?", patched, vulnerable, no_fix, undecided, refused)
 
 
-def _own(judged: _Judged, build: Build) -> list[Fix]:
-    return [fix for _, fix in judged.patched if fix.minimum.cu_level == build.cu_level]
-
-
-def _assessment(judged: _Judged, build: Build, places: Agreement, catalogue: Catalogue) -> Assessment:
+def _assessment(
+    judged: _Judged, places: Agreement, catalogue: Catalogue, today: date, *, everything: bool
+) -> Assessment:
+    if judged.undecided and not judged.open:
+        return unknown(
+            ACTION, f"whether {_list(judged.undecided)} is fixed", next(iter(judged.undecided.values())), FACTS
+        )
     half = bool(places.against)
-    if judged.undecided:
-        campaigns = ", ".join(name for name, _ in judged.undecided)
-        return unknown(ACTION, f"whether {campaigns} is fixed", judged.undecided[0][1], FACTS)
     facts: Facts = {
         "patched": not judged.open and not half,
         "half_installed": half,
-        "needs_cu": bool(judged.needs_cu),
+        "needs_cu": bool(judged.no_fix),
         "open": judged.open,
     }
-    findings = (
-        *_needs_cu(judged, build),
-        *_vulnerable(judged, build, catalogue),
+    behind = catalogue.behind(judged.build) if everything else None
+    findings = [
+        *_vulnerable(judged, catalogue, today),
+        *_no_fix(judged, catalogue),
         *_half_installed(places),
+        *_refused(judged, catalogue, today),
         *_odd(places),
-    )
-    if judged.needs_cu:
-        summary = f"{', '.join(judged.open)}: no fix was made for {build}; {_target(judged)} comes first"
-        return Assessment(Verdict.NEEDS_CU, summary, findings, facts)
+    ]
+    if judged.no_fix:
+        return Assessment(Verdict.NEEDS_CU, _needs_cu_summary(judged), tuple(findings), facts)
     if judged.vulnerable:
-        minimum = max(fix.minimum for _, fix in judged.vulnerable)
-        summary = f"{', '.join(judged.open)}: {build} is below {minimum}"
-        return Assessment(Verdict.VULNERABLE, summary, findings, facts)
-    asked = judged.patched[0][0] if len(judged.patched) == 1 else "every known campaign"
+        minimum = max(fix.minimum for fix in judged.vulnerable.values() if fix.minimum)
+        summary = f"{_list(judged.vulnerable)}: {judged.build} is below {minimum}"
+        return Assessment(Verdict.VULNERABLE, summary, tuple(findings), facts)
     if half:
-        return Assessment(Verdict.HALF_INSTALLED, f"{asked}: {places.against[0]}", findings, facts)
-    note = " (newer than the catalogue)" if isinstance(catalogue.identify(build), NewerThanCatalogue) else ""
-    own = [fix.minimum for fix in _own(judged, build)]
-    since = f"fixed since {max(own)}" if own else "fixed in every build of this cumulative update"
-    return Assessment(Verdict.OK, f"{asked}: {since}, this is {build}{note}", findings, facts)
+        return Assessment(
+            Verdict.HALF_INSTALLED,
+            f"{_asked(judged, catalogue, everything)}: {places.against[0]}",
+            tuple(findings),
+            facts,
+        )
+    summary = _fixed_summary(judged, catalogue, everything)
+    if behind is not None:
+        finding = behind_finding(ACTION, behind, catalogue, today, f"{PROGRAM} is {judged.build}")
+        findings.extend(() if finding is None else (finding,))
+        return Assessment(Verdict.BEHIND, f"{summary}; {how_far(behind)}", tuple(findings), facts)
+    if judged.refused:
+        return Assessment(
+            Verdict.BEHIND,
+            f"{_list(judged.refused)}: {judged.build} is below what is asked for",
+            tuple(findings),
+            facts,
+        )
+    if everything and isinstance(catalogue.identify(judged.build), NewerThanCatalogue):
+        return Assessment(Verdict.NEWER_THAN_CATALOGUE, f"{summary} and newer than it", tuple(findings), facts)
+    if catalogue.age(today) is Age.STALE:
+        findings.append(not_current(ACTION, catalogue, today))
+        return Assessment(Verdict.NOT_CURRENT, f"{summary}, {too_old(catalogue, today)}", tuple(findings), facts)
+    return Assessment(Verdict.OK, summary, tuple(findings), facts)
 
 
-def _needs_cu(judged: _Judged, build: Build) -> tuple[Finding, ...]:
-    if not judged.needs_cu:
-        return ()
+def _asked(judged: _Judged, catalogue: Catalogue, everything: bool) -> str:
     return (
-        Finding(
-            id=f"{ACTION}.needs-cu",
-            severity=Severity.CRITICAL,
-            title=f"Vulnerable to {_names(judged.needs_cu)}, and no fix exists for this cumulative update",
-            evidence=(
-                f"{PROGRAM} is {build}",
-                *(
-                    f"{name}: fixed for {fix.product} {fix.cu} and later"
-                    if fix
-                    else f"{name}: not fixed for this product"
-                    for name, fix in judged.needs_cu
-                ),
-            ),
-            next=f"Move to {_target(judged)}, then install its security update",
-        ),
+        f"every campaign of the catalogue of {catalogue.as_of}"
+        if everything
+        else _list(judged.patched or judged.refused)
     )
 
 
-def _target(judged: _Judged) -> str:
-    """The oldest cumulative update for which all that is open was fixed."""
-    fixes = [fix for _, fix in judged.needs_cu]
-    known = [fix for fix in fixes if fix is not None]
-    if len(known) < len(fixes):
-        return "a supported product"
-    furthest = max(known, key=lambda fix: fix.minimum)
-    return f"{furthest.product} {furthest.cu} or later"
+def _fixed_summary(judged: _Judged, catalogue: Catalogue, everything: bool) -> str:
+    """`every campaign of the catalogue of 2026-11-27 is fixed in 15.2.2562.56`, or for a single one since when."""
+    asked = _asked(judged, catalogue, everything)
+    own = [
+        fix.minimum for fix in judged.patched.values() if fix.minimum and fix.minimum.cu_level == judged.build.cu_level
+    ]
+    if everything or not own:
+        return f"{asked} is fixed in {judged.build}"
+    return f"{asked} is fixed since {max(own)}, this is {judged.build}"
 
 
-def _vulnerable(judged: _Judged, build: Build, catalogue: Catalogue) -> tuple[Finding, ...]:
+def _vulnerable(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Finding, ...]:
+    """The quick way: fixes that this cumulative update has now."""
     if not judged.vulnerable:
         return ()
-    cves = ", ".join(cve for _, fix in judged.vulnerable for cve in fix.cves)
-    needs = max((fix for _, fix in judged.vulnerable), key=lambda fix: fix.minimum)
-    newest = max(
-        (release for release in catalogue.releases if release.build.cu_level == build.cu_level),
-        key=lambda release: release.build,
-    )
-    then = f"Install the security update for {needs.cu}: {needs.kb}"
-    if newest.build > needs.minimum:
-        then += f", or better the newest that is known for it, {newest.update} ({newest.build})"
+    behind = catalogue.behind(judged.build)
+    needs = max(judged.vulnerable.values(), key=lambda fix: fix.minimum or judged.build)
+    then = install(behind.newest, catalogue, today) if behind else f"Install {one_of(needs.kbs)} or a later update"
+    if behind and behind.newest.build != needs.minimum:
+        then += f"; at least {needs.minimum} ({one_of(needs.kbs)})"
+    if judged.no_fix:
+        then += f". Then move to {_target(judged)}"
     return (
         Finding(
             id=f"{ACTION}.vulnerable",
             severity=Severity.CRITICAL,
-            title=f"Vulnerable to {_names(judged.vulnerable)} ({cves})",
+            title=f"Vulnerable to {_list(judged.vulnerable)}; the fix for {needs.product} {needs.cu} is not installed",
             evidence=(
-                f"{PROGRAM} is {build}",
-                *(f"{name}: the fix for {fix.cu} is {fix.minimum}" for name, fix in judged.vulnerable),
+                f"{PROGRAM} is {judged.build}",
+                *(
+                    f"{_campaign(name, catalogue)}: fixed for {fix.cu} in {fix.minimum} ({one_of(fix.kbs)})"
+                    for name, fix in judged.vulnerable.items()
+                ),
             ),
             next=then,
         ),
     )
 
 
-def _names(campaigns: Sequence[tuple[str, Fix | None]]) -> str:
-    return ", ".join(name for name, _ in campaigns)
+def _no_fix(judged: _Judged, catalogue: Catalogue) -> tuple[Finding, ...]:
+    if not judged.no_fix:
+        return ()
+    return (
+        Finding(
+            id=f"{ACTION}.needs-cu",
+            severity=Severity.CRITICAL,
+            title=f"Not fixed: {_list(judged.no_fix)}; {_target(judged)} comes first",
+            evidence=(
+                f"{PROGRAM} is {judged.build}",
+                *(
+                    f"{_campaign(name, catalogue)}: {_why_no_fix(judged, state)}"
+                    for name, state in judged.no_fix.items()
+                ),
+                *(f"{name}: {why}" for name, why in judged.undecided.items()),
+            ),
+            next=f"Move to {_target(judged)}, then install its newest update",
+        ),
+    )
+
+
+def _why_no_fix(judged: _Judged, state: NoFixMade | NoFixListed) -> str:
+    match state:
+        case NoFixMade(said, first):
+            return f"Microsoft made no fix for {said.product} {said.cu} ({said.source}){_first(first)}"
+        case NoFixListed(None):
+            return f"the catalogue lists no fix for Exchange Server {judged.product}"
+        case NoFixListed(first):
+            return f"the catalogue lists no fix for this cumulative update{_first(first)}"
+
+
+def _first(fix: Fix | None) -> str:
+    return "" if fix is None else f"; fixed for {fix.product} {fix.cu} from {fix.minimum} on"
+
+
+def _target(judged: _Judged) -> str:
+    """The oldest cumulative update for which all that is open was fixed."""
+    first = [state.first for state in judged.no_fix.values()]
+    known = [(fix.minimum, fix) for fix in first if fix is not None and fix.minimum is not None]
+    if len(known) < len(first):
+        return NEWEST_PRODUCT
+    _, furthest = max(known, key=lambda pair: pair[0])
+    return f"{furthest.product} {furthest.cu} or later"
+
+
+def _needs_cu_summary(judged: _Judged) -> str:
+    """What has a fix now, and what needs a cumulative update first: a sentence each."""
+    first = f"{_list(judged.no_fix)}: {_target(judged)} comes first"
+    if not judged.vulnerable:
+        return first
+    kbs = sorted({kb for fix in judged.vulnerable.values() for kb in fix.kbs})
+    return f"{_list(judged.vulnerable)}: {one_of(tuple(kbs))} fixes it for this CU now; {first}"
+
+
+def _refused(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Finding, ...]:
+    behind = catalogue.behind(judged.build)
+    return tuple(
+        Finding(
+            id=f"{ACTION}.refused-by-service",
+            severity=Severity.MEDIUM,
+            title=f"{catalogue.campaign(name).title}, such as {judged.build}: it is throttled, then blocked",
+            evidence=(f"{PROGRAM} is {judged.build}", _asks(name, judged, state)),
+            next=(
+                f"{install(behind.newest, catalogue, today)}, if this server sends mail to Exchange Online"
+                if behind and isinstance(state, Vulnerable)
+                else "Move to a build that is accepted, if this server sends mail to Exchange Online"
+            ),
+        )
+        for name, state in judged.refused.items()
+    )
+
+
+def _asks(name: str, judged: _Judged, state: Vulnerable | NoFixMade | NoFixListed) -> str:
+    match state:
+        case Vulnerable(needs):
+            return f"{name}: asks for {needs.minimum} with {needs.product} {needs.cu}"
+        case NoFixMade(_, None) | NoFixListed(None):
+            return f"{name}: lists no build of Exchange Server {judged.product} that is accepted"
+        case NoFixMade(_, first) | NoFixListed(first):
+            return f"{name}: lists no build of this cumulative update that is accepted{_first(first)}"
+
+
+def _campaign(name: str, catalogue: Catalogue) -> str:
+    """`proxynotshell (CVE-2022-41040, CVE-2022-41082; known to be exploited)`."""
+    campaign = catalogue.campaign(name)
+    exploited = "; known to be exploited" if campaign.exploited else ""
+    return f"{name} ({', '.join(campaign.cves)}{exploited})" if campaign.cves else name
+
+
+def _list(campaigns: Mapping[str, object]) -> str:
+    return ", ".join(campaigns)
 
 
 def _half_installed(places: Agreement) -> tuple[Finding, ...]:
@@ -204,9 +326,9 @@ def _odd(places: Agreement) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            id=f"{ACTION}.mixed-builds",
+            id=f"{ACTION}.mixed-evidence",
             severity=Severity.INFO,
-            title=f"A file is older than {PROGRAM}, and has every fix that was asked for",
+            title="One of the places that show the update differs, and none says that a fix is missing",
             evidence=places.odd,
             next="Compare with another server that has the same update",
         ),

@@ -10,12 +10,11 @@ other file at all has ExSetup.exe's build. Otherwise it is reported and judged n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from playbooks.actions.exchange.setup import PROGRAM
 from playbooks.catalogue.build import Build
-from playbooks.catalogue.catalogue import Catalogue, Fix, Known, Release
+from playbooks.catalogue.catalogue import Catalogue, Known, Release
 from playbooks.observation import Observed
 from playbooks.values import Record
 
@@ -36,14 +35,15 @@ class Agreement:
     odd: tuple[str, ...]
 
 
-def agreement(build: Build, binaries: Mapping[str, Record], observed: Observed, own: Iterable[Fix]) -> Agreement:
-    """What the binaries and setup's marks say against ExSetup.exe's build.
+def agreement(build: Build, observed: Observed, catalogue: Catalogue, *, needed: Build | None) -> Agreement:
+    """What binaries, installed updates and setup's marks say against ExSetup.exe's build.
 
     Args:
         build: that of ExSetup.exe.
-        binaries: records of Kind Binary by name.
-        own: the fixes that were asked for, of this very cumulative update.
+        needed: the highest minimum build, of this very cumulative update, of the fixes that were asked for; None
+            without any.
     """
+    binaries = {str(record.get("Name")): record for record in observed.of_kind("Binary")}
     against: list[str] = []
     older: list[tuple[Build, str]] = []
     confirmed = False
@@ -62,7 +62,6 @@ def agreement(build: Build, binaries: Mapping[str, Record], observed: Observed, 
             older.append((other, f"{name} is {other}, {PROGRAM} is {build}"))
         else:
             against.append(f"{name} is {other}, {PROGRAM} is {build}")
-    needed = max((fix.minimum for fix in own if fix.minimum <= build), default=None)
     matters = {line: not confirmed or (needed is not None and other < needed) for other, line in older}
     against.extend(line for line, decides in matters.items() if decides)
     for role in observed.of_kind("RoleState"):
@@ -71,10 +70,11 @@ def agreement(build: Build, binaries: Mapping[str, Record], observed: Observed, 
             for mark in ("Action", "Watermark")
             if role.get(mark)
         )
+    against.extend(_missing_entry(build, observed, catalogue))
     return Agreement(tuple(against), tuple(line for line, decides in matters.items() if not decides))
 
 
-def missing_entry(build: Build, observed: Observed, catalogue: Catalogue) -> tuple[str, ...]:
+def _missing_entry(build: Build, observed: Observed, catalogue: Catalogue) -> tuple[str, ...]:
     """A security update leaves an uninstall entry; its absence contradicts the files (hotfixes are not judged).
 
     The entry is that of the release's KB where the catalogue knows it, else any of the same cumulative update.
@@ -86,7 +86,7 @@ def missing_entry(build: Build, observed: Observed, catalogue: Catalogue) -> tup
         return ()
     names = [str(entry.get("DisplayName")) for entry in observed.of_kind("Update")]
     own = [name for name in names if _is_of(name, identity.release)]
-    kbs = {kb for fix in catalogue.fixes if fix.minimum == build for kb in _KB.findall(fix.kb)}
+    kbs = catalogue.kbs(build)
     if kbs and any(kbs & set(_KB.findall(name)) for name in own):
         return ()
     if not kbs and own:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from playbooks.actions.exchange.setup import installed, program_build
+from playbooks.actions.exchange.standing import UPDATE_CATALOGUE, behind_finding, how_far, not_current, too_old
 from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
+    Age,
     Between,
     Catalogue,
     Known,
     NewerThanCatalogue,
     NotInCatalogue,
-    OlderThanCatalogue,
+    UnlistedCu,
 )
-from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
+from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
 from playbooks.values import Record, Value
 
 ACTION = "exchange.version"
 LEGACY_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14\\Setup"
-FACTS = ("installed", "product", "cu", "update", "build", "edge", "supported")
+FACTS = ("installed", "product", "cu", "update", "build", "updates_behind", "edge", "supported")
 
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
@@ -97,76 +100,127 @@ def _edge(observation: Observed) -> Value | UnknownFact:
     return role.get("Present") is True
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a build is called. `cu` and `update` are None where the catalogue does not list them."""
+
+    title: str
+    product: str
+    cu: str | None
+    update: str | None
+    verdict: Verdict
+    finding: Finding | None = None
+
+
 def _of_build(build: Build, observation: Observed, catalogue: Catalogue, today: date) -> Assessment:
-    edge = _edge(observation)
-    role = ", Edge Transport" if edge is True else ""
-    findings: tuple[Finding, ...] = ()
+    identity = catalogue.identify(build)
+    if isinstance(identity, NotInCatalogue):
+        return unknown(ACTION, "a product from the build", f"no product has builds like {build}", FACTS)
     evidence = (f"ExSetup.exe is {build}", f"catalogue as of {catalogue.as_of}")
-    match catalogue.identify(build):
-        case NotInCatalogue():
-            return unknown(ACTION, "a product from the build", f"no product has builds like {build}", FACTS)
+    found = _named(identity, build, evidence)
+    edge = _edge(observation)
+    behind = catalogue.behind(build)
+    findings = [behind_finding(ACTION, behind, catalogue, today, evidence[0]), found.finding]
+    verdict, summary = found.verdict, f"{found.title}{', Edge Transport' if edge is True else ''} ({build})"
+    if behind is not None:
+        verdict, summary = Verdict.BEHIND, f"{summary}: {how_far(behind)}"
+    supported = catalogue.in_support(found.product, today)
+    if supported is False:
+        verdict, summary = Verdict.OUT_OF_SUPPORT, f"{summary}; {_ended(found.product, catalogue, today)}"
+        findings.insert(0, _out_of_support(found.product, catalogue, today, evidence))
+    elif verdict is Verdict.OK and catalogue.age(today) is Age.STALE:
+        verdict, summary = Verdict.NOT_CURRENT, f"{summary}, the newest {too_old(catalogue, today)}"
+        findings.append(not_current(ACTION, catalogue, today))
+    return Assessment(
+        verdict,
+        summary,
+        tuple(finding for finding in findings if finding is not None),
+        {
+            "installed": True,
+            "product": found.product,
+            "cu": UnknownFact("the catalogue does not list this cumulative update") if found.cu is None else found.cu,
+            "update": UnknownFact("the catalogue does not list this build") if found.update is None else found.update,
+            "build": str(build),
+            "updates_behind": _updates_behind(found, 0 if behind is None else behind.updates),
+            "edge": edge,
+            "supported": UnknownFact("no date in the catalogue") if supported is None else supported,
+        },
+    )
+
+
+def _updates_behind(found: _Named, listed: int) -> Value | UnknownFact:
+    return UnknownFact("the catalogue does not list this cumulative update") if found.cu is None else listed
+
+
+def _named(
+    identity: Known | Between | NewerThanCatalogue | UnlistedCu, build: Build, evidence: tuple[str, str]
+) -> _Named:
+    match identity:
         case Known(release):
-            title, product, cu, update = release.title, release.product, release.cu, release.update
-            verdict = Verdict.OK
-        case NewerThanCatalogue(product, newest):
-            title, cu, update = f"Exchange Server {product}, newer than the catalogue", "", ""
-            verdict = Verdict.NEWER_THAN_CATALOGUE
-            findings = (
-                Finding(
-                    id=f"{ACTION}.newer-than-catalogue",
-                    severity=Severity.LOW,
-                    title=f"Build {build} is newer than the newest that this catalogue knows",
-                    evidence=(*evidence, f"newest known is {newest.title}, {newest.build}"),
-                    next="Update exrun, or compare the build with Microsoft's table by hand",
-                ),
-            )
-        case Between(after, same_cu):
-            title = f"{after.title} or a later interim build"
-            product, cu, update = after.product, after.cu if same_cu else "", ""
-            verdict = Verdict.ATTENTION
-            findings = (
+            return _Named(release.title, release.product, release.cu, release.update, Verdict.OK)
+        case Between(after):
+            return _Named(
+                f"{after.title} or a later interim build",
+                after.product,
+                after.cu,
+                None,
+                Verdict.ATTENTION,
                 Finding(
                     id=f"{ACTION}.unlisted-build",
                     severity=Severity.LOW,
-                    title=f"Build {build} is in no public table",
+                    title=f"Build {build} of {after.product} {after.cu} is not in the catalogue",
                     evidence=(*evidence, f"the nearest below is {after.title}, {after.build}"),
-                    next="Ask what interim update was installed, and install a listed one",
+                    next="Ask what interim update was installed; the newest listed update of this CU replaces it",
                 ),
             )
-        case OlderThanCatalogue(product, oldest):
-            title, cu, update = f"Exchange Server {product}, older than {oldest.cu}", "", ""
-            verdict = Verdict.ATTENTION
-            findings = (
+        case NewerThanCatalogue(product, newest, same_cu):
+            of = f"{product} {newest.cu}" if same_cu else f"Exchange Server {product}"
+            return _Named(
+                f"Exchange Server {product}{f' {newest.cu}' if same_cu else ''}, newer than the catalogue",
+                product,
+                newest.cu if same_cu else None,
+                None,
+                Verdict.NEWER_THAN_CATALOGUE,
                 Finding(
-                    id=f"{ACTION}.older-than-catalogue",
-                    severity=Severity.HIGH,
-                    title=f"Build {build} is older than the first listed cumulative update",
-                    evidence=(*evidence, f"the oldest known is {oldest.title}, {oldest.build}"),
-                    next="Install the newest cumulative update of this product",
+                    id=f"{ACTION}.newer-than-catalogue",
+                    severity=Severity.LOW,
+                    title=f"Build {build} is newer than the newest of {of} that this catalogue knows",
+                    evidence=(*evidence, f"newest known is {newest.title}, {newest.build}"),
+                    next=UPDATE_CATALOGUE,
                 ),
             )
-    supported = catalogue.in_support(product, today)
-    facts: Facts = {
-        "installed": True,
-        "product": product,
-        "cu": cu,
-        "update": update,
-        "build": str(build),
-        "edge": edge,
-        "supported": UnknownFact("no date in the catalogue") if supported is None else supported,
-    }
-    if supported is False:
-        ended = catalogue.support_ends[product]
-        verdict = Verdict.OUT_OF_SUPPORT
-        findings = (
-            Finding(
-                id=f"{ACTION}.out-of-support",
-                severity=Severity.HIGH,
-                title=f"Exchange Server {product} is out of support since {ended}",
-                evidence=evidence,
-                next="Plan the move to Exchange Server SE; until then keep it off the internet",
-            ),
-            *findings,
-        )
-        return Assessment(verdict, f"{title}{role}: out of support since {ended}", findings, facts)
-    return Assessment(verdict, f"{title}{role} ({build})", findings, facts)
+        case UnlistedCu(product, after_release):
+            below = f"the nearest below is {after_release.title}" if after_release else "no listed release is older"
+            return _Named(
+                f"Exchange Server {product}, a release that the catalogue does not list",
+                product,
+                None,
+                None,
+                Verdict.ATTENTION,
+                Finding(
+                    id=f"{ACTION}.unlisted-cu",
+                    severity=Severity.HIGH,
+                    title=f"Build {build} is of no cumulative update that the catalogue lists",
+                    evidence=(*evidence, below),
+                    next="Compare it with Microsoft's table by hand: it may be a preview, or a release not listed here",
+                ),
+            )
+
+
+def _ended(product: str, catalogue: Catalogue, today: date) -> str:
+    support = catalogue.support(product)
+    assert support is not None
+    paid = support.esu_ends
+    if paid is None:
+        return f"out of support since {support.ends}"
+    return f"out of support since {support.ends}, paid updates {'ended' if today > paid else 'until'} {paid}"
+
+
+def _out_of_support(product: str, catalogue: Catalogue, today: date, evidence: tuple[str, str]) -> Finding:
+    return Finding(
+        id=f"{ACTION}.out-of-support",
+        severity=Severity.HIGH,
+        title=f"Exchange Server {product} is {_ended(product, catalogue, today)}",
+        evidence=evidence,
+        next="Plan the move to Exchange Server SE; until then keep it off the internet",
+    )

@@ -1,0 +1,192 @@
+"""The rows of the catalogue's tables, and how they are read. What may be concluded from them is in catalogue.py.
+
+builds.csv          Release    every build that Microsoft released
+campaigns.csv       Campaign   what is looked for
+minimum-builds.csv  Fix        the lowest build of a cumulative update that contains a campaign's fix
+support.csv         Support    when a product's support ends
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from importlib import resources
+
+from playbooks.catalogue.build import Build
+
+# What Microsoft called a cumulative update where its number says otherwise.
+_ALSO_CALLED = {("2013", "CU4"): "CU4 (SP1)"}
+_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+class Availability(StrEnum):
+    """Who can get an update."""
+
+    PUBLIC = "public"
+    ESU = "esu"  # customers of Extended Security Updates only
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One row of builds.csv.
+
+    Attributes:
+        update: empty for the cumulative update itself.
+        released: a day, or a month where no source has the day.
+        kbs: one of these is its KB; empty where it is not known.
+        replaced_by: the update that Microsoft issued in its place; empty for none.
+    """
+
+    product: str
+    cu: str
+    update: str
+    build: Build
+    released: str
+    kbs: tuple[str, ...] = ()
+    availability: Availability = Availability.PUBLIC
+    replaced_by: str = ""
+    source: str = ""
+
+    @property
+    def title(self) -> str:
+        """`Exchange Server 2016 CU23 Nov22SU`."""
+        cu = _ALSO_CALLED.get((self.product, self.cu), self.cu)
+        return " ".join(part for part in (f"Exchange Server {self.product}", cu, self.update) if part)
+
+    @property
+    def month(self) -> tuple[int, int]:
+        """Year and month of its release."""
+        return int(self.released[:4]), int(self.released[5:7])
+
+    def released_by(self, day: date) -> bool:
+        """Whether it was surely out on a day: of a month without a day, on the month's last day at the latest."""
+        if _MONTH.fullmatch(self.released):
+            return self.month < (day.year, day.month)
+        return date.fromisoformat(self.released) <= day
+
+
+class Kind(StrEnum):
+    """What a campaign is about."""
+
+    SECURITY = "security"  # a fix for known CVEs
+    SERVICE = "service"  # below these builds a service of Microsoft's refuses the server
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One row of campaigns.csv.
+
+    Attributes:
+        exploited: those of `cves` that are in CISA's Known Exploited Vulnerabilities.
+        published: day or month of fix or demand.
+    """
+
+    name: str
+    kind: Kind
+    title: str
+    cves: tuple[str, ...]
+    exploited: tuple[str, ...]
+    published: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One row of minimum-builds.csv: the lowest build of one cumulative update that contains the campaign's fix.
+
+    Attributes:
+        minimum: None: no fix was made for this cumulative update, and `source` says so.
+        kbs: one of these is its KB; empty where it came in the cumulative update, or is not known.
+    """
+
+    campaign: str
+    product: str
+    cu: str
+    minimum: Build | None
+    kbs: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """One row of support.csv: last days. `ends` None: no fixed end; `esu_ends` None: no Extended Security Updates."""
+
+    product: str
+    ends: date | None
+    esu_ends: date | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All rows, each table in the order of its file."""
+
+    releases: tuple[Release, ...]
+    campaigns: tuple[Campaign, ...]
+    fixes: tuple[Fix, ...]
+    support: tuple[Support, ...]
+
+
+def shipped() -> Tables:
+    """The tables that come with this version."""
+    return Tables(
+        releases=tuple(
+            Release(
+                row["product"],
+                row["cu"],
+                row["update"],
+                Build.parse(row["build"]),
+                row["released"],
+                tuple(row["kb"].split()),
+                Availability(row["availability"]),
+                row["replaced_by"],
+                row["source"],
+            )
+            for row in _rows("builds.csv")
+        ),
+        campaigns=tuple(
+            Campaign(
+                row["campaign"],
+                Kind(row["kind"]),
+                row["title"],
+                tuple(row["cves"].split()),
+                tuple(row["kev"].split()),
+                row["published"],
+                row["source"],
+            )
+            for row in _rows("campaigns.csv")
+        ),
+        fixes=tuple(
+            Fix(
+                row["campaign"],
+                row["product"],
+                row["cu"],
+                None if row["min_build"] == "none" else Build.parse(row["min_build"]),
+                tuple(row["kb"].split()),
+                row["source"],
+            )
+            for row in _rows("minimum-builds.csv")
+        ),
+        support=tuple(
+            Support(row["product"], _day(row["ends"]), _day(row["esu_ends"]), row["source"])
+            for row in _rows("support.csv")
+        ),
+    )
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("playbooks.catalogue").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(_without_comments(text.splitlines())))
+
+
+def _without_comments(lines: Iterable[str]) -> list[str]:
+    return [line for line in lines if not line.startswith("#")]
