@@ -21,6 +21,7 @@ from playbooks.catalogue.tables import (
     Release,
     Support,
     Tables,
+    out_by,
     shipped,
 )
 
@@ -185,12 +186,17 @@ class Catalogue:
         """
         if day >= self.as_of:
             return self
-        releases = tuple(row for row in self.releases if row.released_by(day))
+        out = [row for row in self.releases if row.released_by(day)]
+        names = {(row.product, row.cu, row.update) for row in out}
+        releases = tuple(
+            row if (row.product, row.cu, row.replaced_by) in names else _not_yet_replaced(row) for row in out
+        )
         builds = {row.build for row in releases}
         fixes = tuple(row for row in self.tables.fixes if row.minimum is None or row.minimum in builds)
         listed = {row.campaign for row in fixes if row.minimum is not None}
-        campaigns = tuple(row for row in self.tables.campaigns if row.name in listed)
-        kept = tuple(row for row in fixes if row.campaign in listed)
+        campaigns = tuple(row for row in self.tables.campaigns if row.name in listed and out_by(row.published, day))
+        known = {row.name for row in campaigns}
+        kept = tuple(row for row in fixes if row.campaign in known)
         return Catalogue(day, replace(self.tables, releases=releases, fixes=kept, campaigns=campaigns))
 
     def age(self, today: date) -> Age:
@@ -336,6 +342,13 @@ class Catalogue:
         if row is None:
             return None
         return row.ends is None or today <= row.ends
+
+
+def _not_yet_replaced(release: Release) -> Release:
+    if not release.replaced_by:
+        return release
+    withdrawn = release.availability is Availability.WITHDRAWN
+    return replace(release, replaced_by="", availability=Availability.PUBLIC if withdrawn else release.availability)
 
 
 def _by_build(release: Release) -> Build:

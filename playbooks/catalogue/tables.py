@@ -23,6 +23,13 @@ _ALSO_CALLED = {("2013", "CU4"): "CU4 (SP1)"}
 _MONTH = re.compile(r"\d{4}-\d{2}")
 
 
+def out_by(when: str, day: date) -> bool:
+    """Whether a day or month of a table was surely over on a day: a month without a day, when the next one begins."""
+    if _MONTH.fullmatch(when):
+        return (int(when[:4]), int(when[5:7])) < (day.year, day.month)
+    return date.fromisoformat(when) <= day
+
+
 class Availability(StrEnum):
     """Who can get an update."""
 
@@ -64,10 +71,8 @@ class Release:
         return int(self.released[:4]), int(self.released[5:7])
 
     def released_by(self, day: date) -> bool:
-        """Whether it was surely out on a day: of a month without a day, on the month's last day at the latest."""
-        if _MONTH.fullmatch(self.released):
-            return self.month < (day.year, day.month)
-        return date.fromisoformat(self.released) <= day
+        """Whether it was surely out on a day."""
+        return out_by(self.released, day)
 
 
 class Kind(StrEnum):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+import csv
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,20 +13,23 @@ from hypothesis import strategies as st
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
+    Age,
+    Availability,
     Between,
     Catalogue,
+    Fix,
     Known,
-    NeedsCu,
     NewerThanCatalogue,
+    NoFixListed,
+    NoFixMade,
     NotInCatalogue,
-    OlderThanCatalogue,
     Patched,
     Release,
+    Undecided,
     Vulnerable,
 )
 
 CATALOGUE = Catalogue.load()
-ROOT = Path(__file__).resolve().parent.parent.parent
 RELEASES = st.sampled_from(CATALOGUE.releases)
 CAMPAIGNS = st.sampled_from(CATALOGUE.campaigns)
 NUMBERS = st.integers(min_value=0, max_value=99_999)
@@ -66,14 +71,19 @@ def test_builds_compare_as_numbers_and_not_as_text() -> None:
     ("build", "expected"),
     [
         ("15.0.1497.2", "Exchange Server 2013 CU23"),
+        ("15.0.847.64", "Exchange Server 2013 CU4 (SP1) Mar21SU"),
         ("15.01.2176.009", "Exchange Server 2016 CU19 Mar21SU"),
         ("15.1.2507.66", "Exchange Server 2016 CU23 Feb26SU"),
+        ("15.2.221.12", "Exchange Server 2019 RTM"),
         ("15.2.1748.43", "Exchange Server 2019 CU15 Feb26SU"),
         ("15.2.2562.17", "Exchange Server SE RTM"),
         ("15.1.2507.99", "NewerThanCatalogue"),
+        ("15.2.1544.99", "NewerThanCatalogue"),
         ("15.2.2562.99", "NewerThanCatalogue"),
-        ("15.2.221.12", "OlderThanCatalogue"),
+        ("15.2.2700.1", "NewerThanCatalogue"),
         ("15.1.2176.3", "Between"),
+        ("15.2.1600.1", "UnlistedCu"),
+        ("15.2.196.0", "UnlistedCu"),
         ("14.3.123.4", "NotInCatalogue"),
         ("16.0.1.1", "NotInCatalogue"),
     ],
@@ -82,9 +92,17 @@ def test_a_build_is_named(build: str, expected: str) -> None:
     assert title(build) == expected
 
 
+def test_newer_than_the_catalogue_is_decided_within_the_cumulative_update() -> None:
+    own = CATALOGUE.identify(Build.parse("15.2.1544.99"))
+    assert isinstance(own, NewerThanCatalogue)
+    assert (own.newest.cu, own.same_cu) == ("CU14", True)
+    later = CATALOGUE.identify(Build.parse("15.2.2700.1"))
+    assert isinstance(later, NewerThanCatalogue)
+    assert (later.newest.product, later.same_cu) == ("SE", False)
+
+
 @given(RELEASES)
 def test_every_row_is_known_under_its_own_product_and_cu(row: Release) -> None:
-    assert row in CATALOGUE.releases
     identity = CATALOGUE.identify(row.build)
     assert isinstance(identity, Known)
     assert (identity.release.product, identity.release.cu) == (row.product, row.cu)
@@ -93,8 +111,17 @@ def test_every_row_is_known_under_its_own_product_and_cu(row: Release) -> None:
 @given(BUILDS)
 def test_any_build_gets_one_answer_and_never_an_exception(build: Build) -> None:
     identity = CATALOGUE.identify(build)
-    assert isinstance(identity, Known | Between | NewerThanCatalogue | OlderThanCatalogue | NotInCatalogue)
     assert (CATALOGUE.product_of(build) is None) == isinstance(identity, NotInCatalogue)
+
+
+@given(RELEASES, st.integers(min_value=0, max_value=200))
+def test_a_build_of_a_listed_cu_is_never_told_as_one_of_another(row: Release, more: int) -> None:
+    build = Build(row.build.major, row.build.minor, row.build.build, row.build.revision + more)
+    match CATALOGUE.identify(build):
+        case Known(found) | Between(found) | NewerThanCatalogue(newest=found, same_cu=True):
+            assert found.build.cu_level == row.build.cu_level
+        case other:
+            pytest.fail(f"{build} is {other}")
 
 
 @pytest.mark.parametrize(
@@ -103,18 +130,46 @@ def test_any_build_gets_one_answer_and_never_an_exception(build: Build) -> None:
         ("proxylogon", "15.1.2176.9", Patched),
         ("proxylogon", "15.1.2176.8", Vulnerable),
         ("proxylogon", "15.1.2176.14", Patched),
-        ("proxylogon", "15.1.1261.39", NeedsCu),
+        ("proxylogon", "15.1.1261.39", NoFixListed),
+        ("proxylogon", "15.0.847.64", Patched),
+        ("proxylogon", "15.0.913.22", NoFixListed),
+        ("proxylogon", "15.2.221.18", Patched),
+        ("proxylogon", "15.2.221.12", Vulnerable),
         ("proxylogon", "15.1.2242.4", Patched),
         ("proxylogon", "15.2.2562.17", Patched),
-        ("proxyshell", "15.0.1473.6", NeedsCu),
+        ("proxyshell", "15.0.1473.6", NoFixListed),
         ("proxynotshell", "15.1.2507.13", Vulnerable),
         ("proxynotshell", "15.2.1258.12", Patched),
-        ("owa-rce-2024-26198", "15.0.1497.48", NeedsCu),
+        ("owa-rce-2024-26198", "15.0.1497.48", NoFixListed),
+        ("owa-rce-2024-26198", "15.2.1600.1", Undecided),
         ("hybrid-2025-53786", "15.2.1544.14", Vulnerable),
+        ("hybrid-2025-53786", "15.2.1600.1", Undecided),
+        ("owa-xss-2026-42897", "15.2.2562.37", Vulnerable),
+        ("oct-2026", "15.2.2700.1", Patched),
+        ("exchange-online-floor-2026", "15.2.1748.36", Vulnerable),
+        ("exchange-online-floor-2026", "15.2.2562.17", Patched),
     ],
 )
 def test_the_row_of_the_builds_own_cu_decides(campaign: str, build: str, expected: type) -> None:
     assert isinstance(CATALOGUE.fixed(campaign, Build.parse(build)), expected)
+
+
+@given(CAMPAIGNS, BUILDS | RELEASES.map(lambda row: row.build))
+def test_that_no_fix_was_made_is_said_by_a_row_alone(campaign: str, build: Build) -> None:
+    state = CATALOGUE.fixed(campaign, build)
+    if isinstance(state, NoFixMade):
+        assert state.said.minimum is None
+        assert state.said in CATALOGUE.tables.fixes
+
+
+def test_a_row_can_say_that_no_fix_was_made() -> None:
+    said = Fix("proxyshell", "2016", "CU18", None, (), "KB5003435")
+    with_row = replace(CATALOGUE, tables=replace(CATALOGUE.tables, fixes=(*CATALOGUE.tables.fixes, said)))
+    build = Build.parse("15.1.2106.13")
+    assert isinstance(CATALOGUE.fixed("proxyshell", build), NoFixListed)
+    state = with_row.fixed("proxyshell", build)
+    assert isinstance(state, NoFixMade)
+    assert (state.said, state.first and state.first.cu) == (said, "CU19")
 
 
 @given(CAMPAIGNS, RELEASES, st.integers(min_value=0, max_value=200))
@@ -129,8 +184,16 @@ def test_a_higher_build_of_one_cu_is_never_less_patched(campaign: str, row: Rele
 def test_a_vulnerable_server_is_told_a_build_of_its_own_cu(campaign: str, row: Release) -> None:
     state = CATALOGUE.fixed(campaign, row.build)
     if isinstance(state, Vulnerable):
+        assert state.needs.minimum is not None
         assert state.needs.minimum > row.build
         assert state.needs.cu == row.cu
+
+
+@given(CAMPAIGNS, RELEASES)
+def test_a_fix_for_another_cu_is_always_of_a_newer_one(campaign: str, row: Release) -> None:
+    match CATALOGUE.fixed(campaign, row.build):
+        case NoFixListed(Fix(minimum=Build() as minimum)) | NoFixMade(first=Fix(minimum=Build() as minimum)):
+            assert minimum.cu_level > row.build.cu_level
 
 
 def test_an_unknown_campaign_is_an_error_and_not_a_verdict() -> None:
@@ -138,20 +201,115 @@ def test_an_unknown_campaign_is_an_error_and_not_a_verdict() -> None:
         CATALOGUE.fixed("proxylogin", Build.parse("15.1.2176.9"))
 
 
+@pytest.mark.parametrize(
+    ("build", "newest", "updates", "months"),
+    [
+        ("15.2.2562.17", "Oct26SU", 11, 15),
+        ("15.2.2562.53", "Oct26SU", 1, 0),
+        ("15.2.2562.50", "Oct26SU", 2, None),
+        ("15.1.2375.7", "Nov22SU", 8, 14),
+        ("15.2.1258.38", "Nov24SUv2", 1, 0),
+    ],
+)
+def test_what_is_newer_for_a_cumulative_update_is_counted(
+    build: str, newest: str, updates: int, months: int | None
+) -> None:
+    behind = CATALOGUE.behind(Build.parse(build))
+    assert behind is not None
+    assert (behind.newest.update, behind.updates, behind.months) == (newest, updates, months)
+
+
+@given(RELEASES)
+def test_a_release_is_behind_unless_nothing_newer_stands(row: Release) -> None:
+    newer = [
+        other
+        for other in CATALOGUE.releases
+        if other.build.cu_level == row.build.cu_level
+        and other.build > row.build
+        and other.availability is not Availability.WITHDRAWN
+        and not other.replaced_by
+    ]
+    behind = CATALOGUE.behind(row.build)
+    assert (behind is None) == (not newer)
+    assert behind is None or behind.newest.build == max(other.build for other in newer)
+
+
+def test_a_replaced_update_is_behind_the_one_that_replaces_it() -> None:
+    behind = CATALOGUE.behind(Build.parse("15.2.2562.49"))
+    assert behind is not None
+    assert behind.updates == 2
+
+
+DAYS = st.dates(min_value=date(2013, 1, 1), max_value=date(2026, 11, 27))
+
+
+@given(DAYS, DAYS, RELEASES)
+def test_a_day_shows_what_was_out_by_then_and_never_less_than_an_earlier_one(
+    one: date, other: date, row: Release
+) -> None:
+    earlier, later = sorted((one, other))
+    before, after = CATALOGUE.on(earlier), CATALOGUE.on(later)
+    assert set(before.releases) <= set(after.releases)
+    assert set(before.campaigns) <= set(after.campaigns)
+    assert all(release.released_by(earlier) for release in before.releases)
+    assert before.on(earlier) is before
+    assert before == after.on(earlier)
+    assert before.as_of == earlier
+    assert before.age(earlier) is Age.CURRENT
+
+
+def test_on_its_own_day_and_later_a_catalogue_is_itself() -> None:
+    assert CATALOGUE.on(CATALOGUE.as_of) is CATALOGUE
+    assert CATALOGUE.on(date(2030, 1, 1)) is CATALOGUE
+
+
+def test_a_month_without_a_day_is_over_before_its_update_is_counted() -> None:
+    october = Build.parse("15.2.2562.56")
+    assert not isinstance(CATALOGUE.on(date(2026, 10, 31)).identify(october), Known)
+    assert isinstance(CATALOGUE.on(date(2026, 11, 1)).identify(october), Known)
+
+
+def test_tables_age_after_35_days_and_are_stale_after_120() -> None:
+    ages = {days: CATALOGUE.age(CATALOGUE.as_of + timedelta(days=days)) for days in (-9, 0, 35, 36, 120, 121)}
+    assert ages == {-9: Age.CURRENT, 0: Age.CURRENT, 35: Age.CURRENT, 36: Age.AGED, 120: Age.AGED, 121: Age.STALE}
+
+
 def test_support_ends_on_the_last_day_and_not_before() -> None:
     assert CATALOGUE.in_support("2016", date(2025, 10, 14)) is True
     assert CATALOGUE.in_support("2016", date(2025, 10, 15)) is False
     assert CATALOGUE.in_support("SE", date(2030, 1, 1)) is True
     assert CATALOGUE.in_support("2010", date(2030, 1, 1)) is None
+    support = CATALOGUE.support("2019")
+    assert support is not None
+    assert support.esu_ends == date(2026, 10, 31)
+
+
+def test_every_fix_names_a_campaign_and_a_build_that_is_listed_for_its_cu() -> None:
+    listed = {(row.product, row.cu, row.build) for row in CATALOGUE.releases}
+    for fix in CATALOGUE.tables.fixes:
+        assert fix.campaign in CATALOGUE.campaigns
+        assert fix.minimum is None or (fix.product, fix.cu, fix.minimum) in listed, fix
 
 
 @pytest.mark.needs_shared
-@pytest.mark.parametrize("name", ["builds.csv", "minimum-builds.csv"])
-def test_the_shipped_tables_are_those_of_the_domain_facts(shared: Path, name: str) -> None:
-    shipped = (ROOT / "playbooks" / "catalogue" / name).read_text(encoding="utf-8")
-    assert shipped == (shared / "exchange" / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["builds.csv", "builds-new.csv"])
+def test_every_build_of_the_domain_facts_is_shipped(shared: Path, name: str) -> None:
+    shipped = {(row.product, row.cu, row.update, str(row.build)): row for row in CATALOGUE.releases}
+    for fact in facts(shared, name):
+        row = shipped[fact["product"], fact["cu"], fact["update"], fact["build"]]
+        assert row.released.startswith(fact["released"])
+        assert fact.get("kb", "") in (*row.kbs, "")
 
 
-def test_the_as_of_day_is_the_one_that_the_table_itself_names() -> None:
-    text = (ROOT / "playbooks" / "catalogue" / "builds.csv").read_text(encoding="utf-8")
-    assert f"as of {CATALOGUE.as_of}" in text
+@pytest.mark.needs_shared
+@pytest.mark.parametrize("name", ["minimum-builds.csv", "minimum-builds-new.csv"])
+def test_every_minimum_build_of_the_domain_facts_is_shipped(shared: Path, name: str) -> None:
+    shipped = {(fix.campaign, fix.product, fix.cu, str(fix.minimum)) for fix in CATALOGUE.tables.fixes}
+    for fact in facts(shared, name):
+        assert (fact["campaign"], fact["product"], fact["cu"], fact["min_build"]) in shipped
+        assert CATALOGUE.campaign(fact["campaign"]).cves == tuple(fact["cves"].split())
+
+
+def facts(shared: Path, name: str) -> list[dict[str, str]]:
+    lines = (shared / "exchange" / name).read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))

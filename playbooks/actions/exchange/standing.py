@@ -1,9 +1,10 @@
-"""What several Exchange actions say of a build in the same words: how far behind, what to install, how old the tables."""
+"""What several Exchange actions say of a build in the same words: how far behind, what to install, how old a table."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Availability, Behind, Catalogue, Release
 from playbooks.findings import Finding, Severity
 
@@ -27,18 +28,22 @@ def how_far(behind: Behind) -> str:
     return f"{updates}{months} behind {behind.newest.update or behind.newest.cu}"
 
 
-def install(release: Release, catalogue: Catalogue, today: date) -> str:
-    """`Install Oct26SU (...)`, and who can get it where that is not everybody."""
-    return f"Install {named(release)}{_who(release, catalogue, today)}"
+def install(release: Release, catalogue: Catalogue, today: date, *, needed: Build | None = None) -> str:
+    """`Install Oct26SU (...)`; where only paying customers could get it, also what else there is.
 
-
-def _who(release: Release, catalogue: Catalogue, today: date) -> str:
+    Args:
+        release: the newest update of a cumulative update.
+        needed: the build that has all fixes that are missing; None where none is.
+    """
     if release.availability is not Availability.ESU:
-        return ""
+        return f"Install {named(release)}"
     support = catalogue.support(release.product)
     ends = None if support is None else support.esu_ends
-    when = "" if ends is None else f", a programme that {'ended' if today > ends else 'ends'} {ends}"
-    return f"; it went to customers of Extended Security Updates only{when}: without it, move to Exchange Server SE"
+    when = "" if ends is None else f", which {'ended' if today > ends else 'end'} {ends}"
+    public = [row for row in catalogue.of_cu(release.build) if row.availability is Availability.PUBLIC]
+    enough = [row for row in public if needed is not None and row.build >= needed]
+    otherwise = f"install {named(enough[-1])}, the newest for everybody" if enough else "move to Exchange Server SE"
+    return f"With Extended Security Updates{when}, install {named(release)}; without, {otherwise}"
 
 
 def behind_finding(action: str, behind: Behind | None, catalogue: Catalogue, today: date, seen: str) -> Finding | None:

@@ -139,6 +139,7 @@ def _assessment(
     if judged.vulnerable:
         minimum = max(fix.minimum for fix in judged.vulnerable.values() if fix.minimum)
         summary = f"{_list(judged.vulnerable)}: {judged.build} is below {minimum}"
+        summary += f"; {how_far(behind)}" if behind else ""
         return Assessment(Verdict.VULNERABLE, summary, tuple(findings), facts)
     if half:
         return Assessment(
@@ -192,9 +193,11 @@ def _vulnerable(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Fin
         return ()
     behind = catalogue.behind(judged.build)
     needs = max(judged.vulnerable.values(), key=lambda fix: fix.minimum or judged.build)
-    then = install(behind.newest, catalogue, today) if behind else f"Install {one_of(needs.kbs)} or a later update"
-    if behind and behind.newest.build != needs.minimum:
-        then += f"; at least {needs.minimum} ({one_of(needs.kbs)})"
+    then = (
+        install(behind.newest, catalogue, today, needed=needs.minimum)
+        if behind
+        else f"Install {one_of(needs.kbs)} or a later update"
+    )
     if judged.no_fix:
         then += f". Then move to {_target(judged)}"
     return (
@@ -277,9 +280,9 @@ def _refused(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Findin
             title=f"{catalogue.campaign(name).title}, such as {judged.build}: it is throttled, then blocked",
             evidence=(f"{PROGRAM} is {judged.build}", _asks(name, judged, state)),
             next=(
-                f"{install(behind.newest, catalogue, today)}, if this server sends mail to Exchange Online"
+                install(behind.newest, catalogue, today, needed=state.needs.minimum)
                 if behind and isinstance(state, Vulnerable)
-                else "Move to a build that is accepted, if this server sends mail to Exchange Online"
+                else "Move to a build that is accepted, where this server sends mail to Exchange Online"
             ),
         )
         for name, state in judged.refused.items()

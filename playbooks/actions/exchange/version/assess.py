@@ -14,6 +14,7 @@ from playbooks.catalogue.catalogue import (
     Age,
     Between,
     Catalogue,
+    Identity,
     Known,
     NewerThanCatalogue,
     NotInCatalogue,
@@ -141,15 +142,17 @@ def _of_build(build: Build, observation: Observed, catalogue: Catalogue, today: 
             "cu": UnknownFact("the catalogue does not list this cumulative update") if found.cu is None else found.cu,
             "update": UnknownFact("the catalogue does not list this build") if found.update is None else found.update,
             "build": str(build),
-            "updates_behind": _updates_behind(found, 0 if behind is None else behind.updates),
+            "updates_behind": _updates_behind(identity, 0 if behind is None else behind.updates),
             "edge": edge,
             "supported": UnknownFact("no date in the catalogue") if supported is None else supported,
         },
     )
 
 
-def _updates_behind(found: _Named, listed: int) -> Value | UnknownFact:
-    return UnknownFact("the catalogue does not list this cumulative update") if found.cu is None else listed
+def _updates_behind(identity: Identity, listed: int) -> Value | UnknownFact:
+    if isinstance(identity, Known | Between):
+        return listed
+    return UnknownFact("the catalogue lists no newer build, nor this one")
 
 
 def _named(
