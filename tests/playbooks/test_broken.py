@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from playbooks.errors import DocumentError, PlaybookError
 from playbooks.loading import load_playbook
 from tests.playbooks.test_loading import COLLECT, CONTRACT, PLAYBOOK
 
-CATALOGUE = Catalogue.load()
+CATALOGUE = Catalogue.load().on(date(2026, 4, 2))
 CASES = sorted((Path(__file__).parent / "broken").glob("*.case"))
 SECTION = re.compile(r"^=== (file|in|param|error)(?: (\S+))?\n", re.MULTILINE)
 GOOD = {

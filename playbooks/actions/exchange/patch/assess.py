@@ -31,6 +31,7 @@ ACTION = "exchange.patch"
 FACTS = ("patched", "half_installed", "needs_cu", "open")
 ALL = "all"
 NEWEST_PRODUCT = "Exchange Server SE"
+SHOWN = 3  # campaigns that a row of a table names
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +136,10 @@ def _assessment(
         *_odd(places),
     ]
     if judged.no_fix:
-        return Assessment(Verdict.NEEDS_CU, _needs_cu_summary(judged), tuple(findings), facts)
+        return Assessment(Verdict.NEEDS_CU, _needs_cu_summary(judged, catalogue), tuple(findings), facts)
     if judged.vulnerable:
         minimum = max(fix.minimum for fix in judged.vulnerable.values() if fix.minimum)
-        summary = f"{_list(judged.vulnerable)}: {judged.build} is below {minimum}"
+        summary = f"{_short(judged.vulnerable, catalogue)}: {judged.build} is below {minimum}"
         summary += f"; {how_far(behind)}" if behind else ""
         return Assessment(Verdict.VULNERABLE, summary, tuple(findings), facts)
     if half:
@@ -161,7 +162,7 @@ def _assessment(
             facts,
         )
     if everything and isinstance(catalogue.identify(judged.build), NewerThanCatalogue):
-        return Assessment(Verdict.NEWER_THAN_CATALOGUE, f"{summary} and newer than it", tuple(findings), facts)
+        return Assessment(Verdict.NEWER_THAN_CATALOGUE, f"{summary}, newer than the catalogue", tuple(findings), facts)
     if catalogue.age(today) is Age.STALE:
         findings.append(not_current(ACTION, catalogue, today))
         return Assessment(Verdict.NOT_CURRENT, f"{summary}, {too_old(catalogue, today)}", tuple(findings), facts)
@@ -262,13 +263,13 @@ def _target(judged: _Judged) -> str:
     return f"{furthest.product} {furthest.cu} or later"
 
 
-def _needs_cu_summary(judged: _Judged) -> str:
+def _needs_cu_summary(judged: _Judged, catalogue: Catalogue) -> str:
     """What has a fix now, and what needs a cumulative update first: a sentence each."""
-    first = f"{_list(judged.no_fix)}: {_target(judged)} comes first"
+    first = f"{_short(judged.no_fix, catalogue)}: {_target(judged)} comes first"
     if not judged.vulnerable:
         return first
     kbs = sorted({kb for fix in judged.vulnerable.values() for kb in fix.kbs})
-    return f"{_list(judged.vulnerable)}: {one_of(tuple(kbs))} fixes it for this CU now; {first}"
+    return f"{_short(judged.vulnerable, catalogue)}: {one_of(tuple(kbs))} fixes it for this CU now; {first}"
 
 
 def _refused(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Finding, ...]:
@@ -304,6 +305,13 @@ def _campaign(name: str, catalogue: Catalogue) -> str:
     campaign = catalogue.campaign(name)
     exploited = "; known to be exploited" if campaign.exploited else ""
     return f"{name} ({', '.join(campaign.cves)}{exploited})" if campaign.cves else name
+
+
+def _short(campaigns: Mapping[str, object], catalogue: Catalogue) -> str:
+    """Four names or, of more, three and how many more there are; those that are known to be exploited stand first."""
+    ordered = sorted(campaigns, key=lambda name: not catalogue.campaign(name).exploited)
+    more = len(ordered) - SHOWN
+    return ", ".join(ordered) if more <= 1 else f"{', '.join(ordered[:SHOWN])} and {more} more"
 
 
 def _list(campaigns: Mapping[str, object]) -> str:
