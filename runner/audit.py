@@ -17,7 +17,17 @@ from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, V
 from runner.transport.failures import Cause, Failure, in_words
 
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
-_OURS = frozenset({Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT})
+# Nothing was sent to the host for these, and the host is not what kept it from being sent.
+_OURS: Mapping[Cause, Verdict] = MappingProxyType(
+    {
+        Cause.CREDENTIAL: Verdict.NO_CREDENTIAL,
+        Cause.LOCKOUT_GUARD: Verdict.NOT_ASKED,
+        Cause.INTERRUPTED: Verdict.NOT_ASKED,
+        Cause.SCRIPT_REFUSED: Verdict.NOT_ASKED,
+        Cause.DEFECT: Verdict.NOT_ASKED,
+    }
+)
+_OPEN_ENDS = frozenset({Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED})
 
 
 class Outcome(StrEnum):
@@ -27,7 +37,7 @@ class Outcome(StrEnum):
     FINDINGS = "findings"  # every step answered and something is left to do
     UNKNOWN = "unknown"  # at least one step could not be judged, however bad the others are
     UNREACHABLE = "unreachable"  # no session
-    FAILED = "failed"  # the controller did not get as far as asking: no credential, interrupted, or a fault of its own
+    FAILED = "failed"  # exrun did not get as far as asking: no credential, interrupted, or a fault of its own
 
 
 class ExitStatus(IntEnum):
@@ -155,7 +165,7 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
         outcome=_outcome(steps, verdict, findings),
         verdict=verdict,
         why="; ".join(dict.fromkeys(step.assessment.summary for step in deciding)) or "no step was run on this host",
-        next=_next(deciding) or _next(rest) or ("" if steps else "Give the playbook a step that concerns this host"),
+        next=_what_next(verdict, deciding, rest),
         product=_product(step.assessment.facts for step in steps),
         steps=tuple(steps),
         findings=findings,
@@ -166,7 +176,7 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
 
 
 def not_reached(name: str, client: str, failure: Failure, steps_due: int, requests: int, seconds: float) -> HostAudit:
-    """The row of a host with which no session came about.
+    """The row of a host to which no script was sent: unreachable, or what kept exrun from asking it.
 
     Args:
         failure: why; its message may quote the server.
@@ -178,7 +188,7 @@ def not_reached(name: str, client: str, failure: Failure, steps_due: int, reques
         name=name,
         client=client,
         outcome=Outcome.FAILED if failure.cause in _OURS else Outcome.UNREACHABLE,
-        verdict=Verdict.UNREACHABLE,
+        verdict=_OURS.get(failure.cause, Verdict.UNREACHABLE),
         why=in_words(failure),
         next=failure.next,
         product="",
@@ -238,8 +248,7 @@ def _status(outcome: Outcome) -> ExitStatus:
 
 
 def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
-    open_ends = {Verdict.UNKNOWN, Verdict.UNREACHABLE}
-    if not steps or any(step.assessment.verdict in open_ends for step in steps):
+    if not steps or any(step.assessment.verdict in _OPEN_ENDS for step in steps):
         return Outcome.UNKNOWN
     if verdict in WELL and all(found.finding.severity is Severity.INFO for found in findings):
         return Outcome.COMPLIANT
@@ -248,6 +257,16 @@ def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[Ho
 
 def _findings(steps: Iterable[StepAudit]) -> Iterable[HostFinding]:
     return (HostFinding(step.step, step.action, finding) for step in steps for finding in step.assessment.findings)
+
+
+def _what_next(verdict: Verdict, deciding: Sequence[StepAudit], rest: Sequence[StepAudit]) -> str:
+    """What the steps that decided the verdict ask for; another step's advice would be no answer to it."""
+    if not deciding and not rest:
+        return "Give the playbook a step that concerns this host"
+    if verdict in WELL:
+        return _next(deciding) or _next(rest)
+    steps = ", ".join(step.step for step in deciding)
+    return _next(deciding) or f"See what {steps} says of this server, and look by hand"
 
 
 def _next(steps: Sequence[StepAudit]) -> str:

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from inventory.model import CredentialReference, Host
 from playbooks.model import ReadyPlaybook
-from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, not_reached, summarise
+from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, summarise
 from runner.journal.errors import JournalError
 from runner.journal.record import Event, Phase, canonical
 from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
@@ -84,7 +84,10 @@ class Order:
     @property
     def steps(self) -> tuple[StepName, ...]:
         """The playbook's, in order."""
-        return tuple(StepName(ready.step.id, ready.action.id) for ready in self.playbook.steps)
+        return tuple(
+            StepName(ready.step.id, ready.action.id, Script(ready.step.id, ready.script).sha256)
+            for ready in self.playbook.steps
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,9 +370,7 @@ class _Fleet:
         """A row for a host of which not even the end could be recorded: nothing of ours may lose one, or the thread."""
         self.listener.defect(flight.host.key, error)
         why = failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
-        seconds = self.monotonic() - flight.since
-        host, steps = flight.host, len(self.order.steps)
-        self.landed.put(not_reached(host.name, host.client, why, steps, flight.requests, seconds))
+        self.landed.put(flight.log.bare_row(why, flight.requests, self.monotonic() - flight.since))
 
     def _end(self, flight: _Flight, why: Failure | None) -> None:
         """Gives a host its row, from whatever thread is first; the other finds nothing to do."""
@@ -399,7 +400,7 @@ class _Fleet:
             finally:
                 flight.transport.close()
         except TransportError as error:
-            return error.failure
+            return self._outweighed(error.failure)
         except HaltedError:
             return self._why_halted()
         except (AbandonedError, JournalError):
@@ -407,7 +408,11 @@ class _Fleet:
         except Exception as error:
             self.listener.defect(host.key, error)
             return failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
-        return result if isinstance(result, Failure) else None
+        return self._outweighed(result) if isinstance(result, Failure) else None
+
+    def _outweighed(self, why: Failure) -> Failure:
+        """A transport knows that it was cancelled, and not what for."""
+        return self._why_halted() if why.cause is Cause.INTERRUPTED and self.halted is not None else why
 
     def _why_halted(self) -> Failure:
         return failure(Cause.INTERRUPTED, "the run was halted") if self.halted is None else self.halted.why

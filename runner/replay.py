@@ -6,12 +6,13 @@ A host that a run selected and never came to has its row too, with the reason th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from playbooks.findings import Verdict
 from runner.audit import FleetAudit, HostAudit, fleet_audit
 from runner.journal.record import Json
-from runner.journal.state import HostProgress, RunPhase, RunState
+from runner.journal.state import Answered, HostProgress, RunPhase, RunState
 from runner.recording import StepName, UnreadableRunError, host_row, step_audit, unstarted_row
 from runner.transport.failures import Cause, Failure, failure
 
@@ -39,10 +40,10 @@ def started(data: Mapping[str, Json]) -> Started:
     names: list[StepName] = []
     for step in steps:
         match step:
-            case {"id": str(name), "action": str(action)}:
-                names.append(StepName(name, action))
+            case {"id": str(name), "action": str(action), "script": str(script)}:
+                names.append(StepName(name, action, script))
             case _:
-                raise UnreadableRunError("a step of the playbook has no id or no action")
+                raise UnreadableRunError("a step of the playbook has no id, no action or no script")
     try:
         return Started(tuple(names), tuple(str(host) for host in hosts), date.fromisoformat(as_of))
     except ValueError as error:
@@ -73,13 +74,15 @@ def client_rows(state: RunState) -> tuple[HostAudit, ...]:
 
 
 def why_unfinished(state: RunState) -> Failure:
-    """Why a run did not come to the hosts that it has not ended."""
+    """Why a run did not come to a host, or to the end of the work with it."""
     if state.phase is RunPhase.INTERRUPTED and state.ended is not None:
         match state.ended:
             case {"message": str(message), "next": str(then)}:
                 return Failure(Cause.INTERRUPTED, message, then)
             case _:
                 pass
+    if state.phase is RunPhase.ENDED:
+        return failure(Cause.DEFECT, "the run ended, and nothing is recorded of how the work with this server did")
     return failure(Cause.INTERRUPTED, "no end of this run is recorded: it is still running, or it was killed")
 
 
@@ -101,7 +104,12 @@ def _row(name: str, state: RunState, known: Started) -> HostAudit:
 def ended_row(host: HostProgress, client: str, steps: Sequence[StepName], ended: Mapping[str, Json]) -> HostAudit:
     """The row of a host that was worked with."""
     assessed = {step: step_audit(step, each.data) for step, each in host.assessments.items()}
+    sent = {script.script_hash: isinstance(script, Answered) for script in host.scripts.values()}
     try:
-        return host_row(host.name, client, steps, assessed, ended)
+        row = host_row(host.name, client, steps, assessed, sent, ended)
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRunError(f"the end of {host.name} is not one of an audit by this version") from error
+    if row.verdict is Verdict.NO_CREDENTIAL and ended.get("verdict") == Verdict.UNREACHABLE:
+        # Version 0.1 called a host so whose account the lock-out guard had stopped too: that it was not asked is sure.
+        return replace(row, verdict=Verdict.NOT_ASKED)
+    return row

@@ -76,6 +76,7 @@ class HostMember(_Member):
     why: str
     next: str
     started_at: datetime | None = Field(description="UTC; null where the run never came to it")
+    ended: bool = Field(description="whether the end of the work with it is recorded; if not, the next two are 0")
     requests: int
     seconds: float
     steps: list[StepMember]
@@ -179,6 +180,7 @@ def _host(row: HostAudit, state: RunState) -> HostMember:
         why=_text(row.why),
         next=_text(row.next),
         started_at=None if progress is None else progress.started_at,
+        ended=progress is not None and progress.ended is not None,
         requests=row.requests,
         seconds=row.seconds,
         steps=list(_steps(row, progress)),
@@ -272,7 +274,10 @@ def _how(part: ClientMember) -> str:
 def _host_lines(host: HostMember) -> Iterator[str]:
     product = f"  {_shown(host.product)}" if host.product else ""
     yield f"{_shown(host.name)}  {host.verdict}{product}"
-    yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
+    if host.ended:
+        yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
+    elif host.started_at is not None:
+        yield "  no end of the work with it is recorded, nor how many requests were sent"
     if not host.steps:
         yield f"  why: {_shown(host.why)}"
         yield f"  next: {_shown(host.next)}"

@@ -14,9 +14,15 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.VULNERABLE: "A fix exists for what this server runs, and it is not installed.",
         Verdict.NEEDS_CU: "No fix exists for its cumulative update: a newer one must be installed first.",
         Verdict.HALF_INSTALLED: "The places that show whether the fix is in disagree: count it as not fixed.",
-        Verdict.UNREACHABLE: "The audit could not speak with it. It may be in any state.",
-        Verdict.UNKNOWN: "It answered, but something that the judgement needs could not be read.",
+        Verdict.UNREACHABLE: "The audit tried and could not speak with it. It may be in any state.",
+        Verdict.NO_CREDENTIAL: "There was no password or ticket to log on with, so nothing was tried. "
+        "It may be in any state.",
+        Verdict.NOT_ASKED: "The audit did not ask it: the run ended before, or left it out. It may be in any state.",
+        Verdict.UNKNOWN: "It was asked, but something that the judgement needs could not be read.",
         Verdict.OUT_OF_SUPPORT: "Microsoft no longer makes security updates for it.",
+        Verdict.BEHIND: "Nothing worse was found, but a newer update than its own is out and not installed.",
+        Verdict.NOT_CURRENT: "Nothing was found, but by tables so old that updates and attacks since then are missing "
+        "from them: nobody can call it current.",
         Verdict.ATTENTION: "It works, but something wants doing.",
         Verdict.NEWER_THAN_CATALOGUE: "Newer than this audit's tables: neither good nor bad is known of it.",
         Verdict.OK: "Nothing was found by what was asked.",

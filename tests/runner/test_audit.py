@@ -164,11 +164,40 @@ def test_the_product_is_named_from_facts_and_an_unknown_fact_names_none() -> Non
 @pytest.mark.parametrize("cause", list(Cause))
 def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(cause: Cause) -> None:
     host = refused(cause)
-    ours = {Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT}
-    expected = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE
-    assert (host.verdict, host.outcome, host.next) == (Verdict.UNREACHABLE, expected, "Start WinRM")
+    ours = dict.fromkeys(
+        (Cause.LOCKOUT_GUARD, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT), Verdict.NOT_ASKED
+    )
+    ours[Cause.CREDENTIAL] = Verdict.NO_CREDENTIAL
+    outcome = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE
+    assert (host.verdict, host.outcome) == (ours.get(cause, Verdict.UNREACHABLE), outcome)
+    assert host.next == "Start WinRM"
     assert host.why == f"{cause.value}: no answer"
     assert exit_status([host]) == 3
+
+
+@settings(max_examples=100)
+@given(answered)
+def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host: HostAudit) -> None:
+    deciding = [step.assessment for step in host.steps if step.assessment.verdict is host.verdict]
+    others = {step.assessment.summary for step in host.steps if step.assessment.verdict is not host.verdict}
+    if not host.steps:
+        return
+    assert host.why == "; ".join(dict.fromkeys(each.summary for each in deciding))
+    assert deciding
+    assert deciding[0].summary not in others - {each.summary for each in deciding}
+    said = sorted((found for each in deciding for found in each.findings), key=lambda found: found.severity.rank)
+    asked = next((found.next for found in said if found.next), "")
+    if asked:
+        assert host.next == asked
+    elif host.verdict not in WELL:
+        assert host.next == f"See what {', '.join('step' for _ in deciding)} says of this server, and look by hand"
+
+
+def test_the_advice_of_another_step_is_no_answer_to_the_verdict() -> None:
+    reboot = Assessment(Verdict.ATTENTION, "a reboot is due", (Finding("w.r", Severity.MEDIUM, "t", next="Reboot"),))
+    bare = Assessment(Verdict.VULNERABLE, "a fix is missing", (Finding("e.p.v", Severity.CRITICAL, "t"),))
+    host = judged("EX1", "alpha", [StepAudit("reboot", "w.r", reboot), StepAudit("patch", "e.p", bare)], 8, 1)
+    assert host.next == "See what patch says of this server, and look by hand"
 
 
 @settings(max_examples=60)
