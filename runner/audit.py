@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
+from runner.terms import Terms
 from runner.transport.failures import Cause, Failure, in_words
 
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
@@ -126,10 +126,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class FleetAudit:
-    """One audit. `hosts` stand worst first; `catalogue_as_of` is the day of the build tables that judged them."""
+    """One audit. `hosts` stand worst first."""
 
     run: str
-    catalogue_as_of: date
+    terms: Terms
     hosts: tuple[HostAudit, ...]
     summary: Summary
 
@@ -200,15 +200,15 @@ def not_reached(name: str, client: str, failure: Failure, steps_due: int, reques
     )
 
 
-def fleet_audit(run: str, catalogue_as_of: date, hosts: Iterable[HostAudit]) -> FleetAudit:
+def fleet_audit(run: str, terms: Terms, hosts: Iterable[HostAudit]) -> FleetAudit:
     """The whole audit: rows worst first, with their totals."""
     ordered = worst_first(hosts)
-    return FleetAudit(run, catalogue_as_of, ordered, summarise(ordered))
+    return FleetAudit(run, terms, ordered, summarise(ordered))
 
 
 def of_client(audit: FleetAudit, client: str) -> FleetAudit:
     """The part of an audit that one client may see: its own hosts, and totals of these alone."""
-    return fleet_audit(audit.run, audit.catalogue_as_of, (host for host in audit.hosts if host.client == client))
+    return fleet_audit(audit.run, audit.terms, (host for host in audit.hosts if host.client == client))
 
 
 def worst_first(hosts: Iterable[HostAudit]) -> tuple[HostAudit, ...]:
@@ -227,6 +227,12 @@ def summarise(hosts: Sequence[HostAudit]) -> Summary:
         coverage=sum((host.coverage for host in hosts), CoverageCount()),
         requests=sum(host.requests for host in hosts),
     )
+
+
+def strict_status(audit: FleetAudit) -> ExitStatus:
+    """`exit_status`, and 1 at least where something is found of the run itself, such as a catalogue past its age."""
+    found = any(finding.severity is not Severity.INFO for finding in audit.terms.findings)
+    return max(exit_status(audit.hosts), ExitStatus.FINDINGS if found else ExitStatus.WELL)
 
 
 def exit_status(hosts: Iterable[HostAudit]) -> ExitStatus:

@@ -20,6 +20,7 @@ from runner.journal.record import Event, Json, Phase, UnrecordableValueError, ca
 from runner.journal.writer import Clean, JournalWriter
 from runner.observing import MAY_HAVE_RUN, NOT_RUN
 from runner.session import DEFECT, Sending
+from runner.terms import Ending, Override
 from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (
     Capped,
@@ -43,7 +44,7 @@ KEPT_TEXTS = 20  # errors and warnings of one answer
 # What a journal of an audit cannot be read back without. A password that stands in one of these is refused, since to
 # redact it would take the word out of every line.
 VOCABULARY: tuple[str, ...] = (
-    *(word.value for words in (Verdict, Severity, Coverage, Outcome, Cause) for word in words),
+    *(word.value for words in (Verdict, Severity, Coverage, Outcome, Cause, Ending) for word in words),
     *("action", "verdict", "summary", "coverage", "findings", "facts", "value", "unknown"),
     *("id", "severity", "title", "evidence", "next", "requests", "seconds", "failure", "cause", "message", "outcome"),
     *("steps", "hosts", "catalogue", "as_of", "reason", "text", "again_after", "attempt", "wait_seconds"),
@@ -268,6 +269,26 @@ def unstarted_row(name: str, client: str, steps: Sequence[StepName], why: Failur
 
 def _without_answer(step: str, action: str, cause: str, why: str) -> StepAudit:
     return StepAudit(step, action, not_observed(action, NotObserved(cause, why), ()))
+
+
+def override_data(override: Override) -> dict[str, object]:
+    """The data of override, but for the hosts that it concerns."""
+    return {"option": override.option, **({"value": override.value} if override.value else {})}
+
+
+def override_of(data: Mapping[str, Json]) -> Override:
+    """The same read back.
+
+    Raises:
+        UnreadableRunError: the data is not of an override.
+    """
+    match data:
+        case {"option": str(option), "value": str(value)}:
+            return Override(option, value)
+        case {"option": str(option)}:
+            return Override(option)
+        case _:
+            raise UnreadableRunError("an override names no option")
 
 
 def step_data(audit: StepAudit) -> dict[str, object]:

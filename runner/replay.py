@@ -13,7 +13,8 @@ from playbooks.findings import Verdict
 from runner.audit import FleetAudit, HostAudit, fleet_audit
 from runner.journal.record import Json
 from runner.journal.state import Answered, HostProgress, RunPhase, RunState
-from runner.recording import StepName, UnreadableRunError, host_row, step_audit, unstarted_row
+from runner.recording import StepName, UnreadableRunError, host_row, override_of, step_audit, unstarted_row
+from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure, failure
 
 
@@ -24,6 +25,7 @@ class Started:
     steps: tuple[StepName, ...]
     hosts: tuple[str, ...]
     catalogue_as_of: date
+    today: date
 
 
 def started(data: Mapping[str, Json]) -> Started:
@@ -33,7 +35,7 @@ def started(data: Mapping[str, Json]) -> Started:
         UnreadableRunError: it is not that of an audit by this version.
     """
     match data:
-        case {"steps": [*steps], "hosts": [*hosts], "catalogue": {"as_of": str(as_of)}}:
+        case {"steps": [*steps], "hosts": [*hosts], "catalogue": {"as_of": str(as_of)}, "today": str(today)}:
             pass
         case _:
             raise UnreadableRunError("this is not the journal of an audit by this version")
@@ -45,9 +47,10 @@ def started(data: Mapping[str, Json]) -> Started:
             case _:
                 raise UnreadableRunError("a step of the playbook has no id, no action or no script")
     try:
-        return Started(tuple(names), tuple(str(host) for host in hosts), date.fromisoformat(as_of))
+        days = date.fromisoformat(as_of), date.fromisoformat(today)
     except ValueError as error:
-        raise UnreadableRunError("the catalogue's day is no day") from error
+        raise UnreadableRunError("the catalogue's day or that of the run is no day") from error
+    return Started(tuple(names), tuple(str(host) for host in hosts), *days)
 
 
 def replay(states: Sequence[RunState]) -> FleetAudit:
@@ -60,7 +63,33 @@ def replay(states: Sequence[RunState]) -> FleetAudit:
     if len({state.run for state in states}) != 1:
         raise ValueError("the journals of one run are needed, of one run only")
     rows = [row for state in states for row in client_rows(state)]
-    return fleet_audit(states[0].run, started(states[0].started).catalogue_as_of, rows)
+    return fleet_audit(states[0].run, terms(states), rows)
+
+
+def terms(states: Sequence[RunState]) -> Terms:
+    """On what terms the rows of one run hold: the end of which least is known, and the overrides of all clients.
+
+    Raises:
+        UnreadableRunError: see `replay`.
+    """
+    known = started(states[0].started)
+    end = max((_end(state) for state in states), key=lambda end: end.how.rank)
+    overrides = dict.fromkeys(override_of(data) for state in states for data in state.overrides)
+    return Terms(known.catalogue_as_of, known.today, end, tuple(overrides))
+
+
+def _end(state: RunState) -> End:
+    match state.phase:
+        case RunPhase.ENDED:
+            return End()
+        case RunPhase.INTERRUPTED:
+            why = why_unfinished(state)
+            said = None if state.ended is None else state.ended.get("reason")
+            known = next((ending for ending in Ending if ending == said), Ending.INTERRUPTED)
+            return End(known, why.message, why.next)
+        case RunPhase.RUNNING:
+            why = why_unfinished(state)
+            return End(Ending.UNRECORDED, why.message, why.next)
 
 
 def client_rows(state: RunState) -> tuple[HostAudit, ...]:

@@ -18,7 +18,8 @@ from runner.audit import HostAudit, Outcome, worst_first
 from runner.journal.chain import Verified
 from runner.journal.record import Json
 from runner.journal.state import Answered, HostProgress, RunPhase, RunState
-from runner.replay import client_rows
+from runner.replay import client_rows, terms
+from runner.reports.json import RunFindingMember, run_finding
 from runner.reports.wording import counted
 from runner.runs import ClientRun
 from runner.terminal import visible
@@ -94,6 +95,7 @@ class ClientMember(_Member):
     started: dict[str, Any] = Field(description="data of run-started: versions, digests, steps and hosts")
     ended: dict[str, Any] | None = Field(description="data of run-ended or run-interrupted")
     overrides: list[dict[str, Any]]
+    findings: list[RunFindingMember] = Field(description="of the run itself, worst first")
     scripts: list[ScriptMember]
     hosts: list[HostMember] = Field(description="worst first")
 
@@ -156,6 +158,7 @@ def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None) -> Clien
         started=dict(state.started),
         ended=None if state.ended is None else dict(state.ended),
         overrides=[dict(override) for override in state.overrides],
+        findings=[run_finding(finding) for finding in terms([state]).findings],
         scripts=[_script(digest, data, texts) for digest, data in state.script_texts.items()],
         hosts=[_host(row, state) for row in rows],
     )
@@ -245,7 +248,9 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
     yield f"  by exrun {_shown(part.started.get('exrun', '?'))}, catalogue as of {_shown(as_of)}"
     yield f"  journal {_shown(part.journal)}{'' if part.verified else ' DOES NOT VERIFY'}"
     for override in part.overrides:
-        yield f"  override {_shown(override.get('option', '?'))}"
+        yield f"  override {_shown(override.get('option', '?'))} {_shown(override.get('value', ''))}".rstrip()
+    for found in part.findings:
+        yield f"  [{found.severity}] {_shown(found.title)}. {_shown(found.next)}"
     for host in part.hosts:
         yield ""
         yield from _host_lines(host)

@@ -26,9 +26,10 @@ from runner.audit import (
     of_client,
     worst_first,
 )
+from runner.terms import Terms
 from runner.transport.failures import Cause, Failure
 
-AS_OF = date(2026, 4, 2)
+TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 
 findings = st.builds(
     Finding, id=st.just("exchange.patch.x"), severity=st.sampled_from(Severity), title=st.text(), next=st.text()
@@ -212,7 +213,7 @@ def test_the_order_does_not_depend_on_which_host_answered_first(hosts: list[Host
 @settings(max_examples=60)
 @given(fleets)
 def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list[HostAudit]) -> None:
-    audit = fleet_audit("r1", AS_OF, hosts)
+    audit = fleet_audit("r1", TERMS, hosts)
     assert sorted(map(repr, audit.hosts)) == sorted(map(repr, hosts))
     ranks = [host.verdict.rank for host in audit.hosts]
     assert ranks == sorted(ranks)
@@ -221,7 +222,7 @@ def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list
 @settings(max_examples=60)
 @given(fleets)
 def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostAudit]) -> None:
-    summary = fleet_audit("r1", AS_OF, hosts).summary
+    summary = fleet_audit("r1", TERMS, hosts).summary
     assert summary.hosts == sum(summary.outcomes.values()) == sum(summary.verdicts.values()) == len(hosts)
     assert sum(summary.severities.values()) == sum(len(host.findings) for host in hosts)
     assert summary.coverage.steps == sum(host.coverage.steps for host in hosts)
@@ -231,7 +232,7 @@ def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostAudit]) -> No
 @settings(max_examples=60)
 @given(fleets)
 def test_the_parts_of_the_clients_make_the_whole_and_none_holds_anothers_host(hosts: list[HostAudit]) -> None:
-    audit = fleet_audit("r1", AS_OF, hosts)
+    audit = fleet_audit("r1", TERMS, hosts)
     parts = {client: of_client(audit, client) for client in ("alpha", "beta")}
     assert all(host.client == client for client, part in parts.items() for host in part.hosts)
     assert sum(part.summary.hosts for part in parts.values()) == audit.summary.hosts

@@ -23,6 +23,7 @@ from runner.lab.ledger import Statement
 from runner.lab.server import start
 from runner.replay import replay
 from runner.runs import LAST, find_run, read_run
+from runner.terms import Terms
 from runner.transport.failures import Cause, failure
 from runner.transport.gate import marker
 from runner.transport.interface import Script
@@ -106,6 +107,7 @@ def test_on_a_real_powershell_every_server_gets_the_same_verdict_and_findings(
 
 
 OK = Assessment(Verdict.OK, "well")
+TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 
 
 def row(name: str, *assessments: Assessment) -> HostAudit:
@@ -113,7 +115,7 @@ def row(name: str, *assessments: Assessment) -> HostAudit:
 
 
 def lines(*rows: HostAudit, expected: dict[str, Expected]) -> tuple[str, ...]:
-    return differences(fleet_audit("r", date(2026, 4, 2), rows), expected)
+    return differences(fleet_audit("r", TERMS, rows), expected)
 
 
 def test_an_audit_that_is_as_expected_differs_in_nothing() -> None:
