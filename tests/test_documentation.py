@@ -68,7 +68,7 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
 def test_the_rows_of_the_readme_are_those_of_the_demo() -> None:
     expected = YAML(typ="safe", pure=True).load(ROOT / "runner" / "lab" / "demo" / "expected.yml")
     rows = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(rows) == 5
+    assert len(rows) == 6
     for server, product, verdict in rows:
         assert (expected[server].get("product") or "-", expected[server]["verdict"]) == (product, verdict)
 
