@@ -236,7 +236,7 @@ def strict_status(audit: FleetAudit) -> ExitStatus:
 
 
 def exit_status(hosts: Iterable[HostAudit]) -> ExitStatus:
-    """0 where all is well, 1 for findings, 3 where a host is unreachable, unknown or failed; the highest that applies.
+    """0 where all is well, 1 for findings, 3 where a host does not answer, is unknown or was not asked; the highest.
 
     A host can be vulnerable and not wholly known: it has the verdict of the one and the exit status of the other.
     """

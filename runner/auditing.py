@@ -340,8 +340,8 @@ class _Fleet:
         for flight in self._flying():
             self._end(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
         rows |= self._landed(wait=False)
-        why = self._why_halted()
-        return [rows.get(host.key) or unstarted_row(host.name, host.client, order.steps, why) for host in order.hosts]
+        why, steps = self._why_halted(), order.steps
+        return [rows.get(host.key) or unstarted_row(host.name, host.client, steps, why) for host in order.hosts]
 
     def _start_thread(self) -> None:
         # Daemons: a thread that hangs in a host's library must not keep the process from ending.

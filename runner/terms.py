@@ -108,7 +108,7 @@ def _tables(terms: Terms) -> tuple[Finding, ...]:
             what = f"The catalogue is {days} days old: updates and attacks of the time since are not in it"
             return (Finding("run.catalogue-aged", Severity.MEDIUM, what, seen, UPDATE_CATALOGUE),)
         case Age.STALE:
-            what = f"The catalogue is {days} days old, too old to call a server ok by its build: it says not-current"
+            what = f"The catalogue is {days} days old, too old to call a build ok: what would be ok is not-current"
             return (Finding("run.catalogue-stale", Severity.HIGH, what, seen, UPDATE_CATALOGUE),)
 
 

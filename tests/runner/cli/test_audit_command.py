@@ -352,6 +352,7 @@ def test_a_day_of_judgement_other_than_today_is_recorded_and_said_in_every_repor
     assert "catalogue as of 2026-10-01" in out
     assert said in (exrun.folder / "page.html").read_text(encoding="utf-8")
     assert said in exrun("show", "last")[1]
+    assert exrun("report", "last")[1] == out
     assert "override --as-of 2026-10-01\n" in exrun("show", "last")[1]
     read = AuditDocument.model_validate_json(exrun("report", "last", "-f", "json")[1])
     assert (str(read.judged_on), str(read.catalogue.as_of)) == ("2026-10-01", "2026-10-01")
