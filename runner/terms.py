@@ -92,7 +92,8 @@ _AFTER = {
 def _end(end: End) -> tuple[Finding, ...]:
     if end.how is Ending.COMPLETE:
         return ()
-    what = f"The run did not come to its end: {end.message}"
+    unrecorded = end.how is Ending.UNRECORDED
+    what = f"{'It is not known how the run ended' if unrecorded else 'The run did not come to its end'}: {end.message}"
     return (Finding(f"run.{end.how}", Severity.HIGH, what, (), _AFTER.get(end.how, end.next)),)
 
 
