@@ -9,15 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
+from runner.terms import Terms
 from runner.transport.failures import Cause, Failure, in_words
 
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
-_OURS = frozenset({Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT})
+# Nothing was sent to the host for these, and the host is not what kept it from being sent.
+_OURS: Mapping[Cause, Verdict] = MappingProxyType(
+    {
+        Cause.CREDENTIAL: Verdict.NO_CREDENTIAL,
+        Cause.LOCKOUT_GUARD: Verdict.NOT_ASKED,
+        Cause.INTERRUPTED: Verdict.NOT_ASKED,
+        Cause.SCRIPT_REFUSED: Verdict.NOT_ASKED,
+        Cause.DEFECT: Verdict.NOT_ASKED,
+    }
+)
+_OPEN_ENDS = frozenset({Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED})
 
 
 class Outcome(StrEnum):
@@ -27,7 +37,7 @@ class Outcome(StrEnum):
     FINDINGS = "findings"  # every step answered and something is left to do
     UNKNOWN = "unknown"  # at least one step could not be judged, however bad the others are
     UNREACHABLE = "unreachable"  # no session
-    FAILED = "failed"  # the controller did not get as far as asking: no credential, interrupted, or a fault of its own
+    FAILED = "failed"  # exrun did not get as far as asking: no credential, interrupted, or a fault of its own
 
 
 class ExitStatus(IntEnum):
@@ -116,10 +126,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class FleetAudit:
-    """One audit. `hosts` stand worst first; `catalogue_as_of` is the day of the build tables that judged them."""
+    """One audit. `hosts` stand worst first."""
 
     run: str
-    catalogue_as_of: date
+    terms: Terms
     hosts: tuple[HostAudit, ...]
     summary: Summary
 
@@ -155,7 +165,7 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
         outcome=_outcome(steps, verdict, findings),
         verdict=verdict,
         why="; ".join(dict.fromkeys(step.assessment.summary for step in deciding)) or "no step was run on this host",
-        next=_next(deciding) or _next(rest) or ("" if steps else "Give the playbook a step that concerns this host"),
+        next=_what_next(verdict, deciding, rest),
         product=_product(step.assessment.facts for step in steps),
         steps=tuple(steps),
         findings=findings,
@@ -166,7 +176,7 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
 
 
 def not_reached(name: str, client: str, failure: Failure, steps_due: int, requests: int, seconds: float) -> HostAudit:
-    """The row of a host with which no session came about.
+    """The row of a host to which no script was sent: unreachable, or what kept exrun from asking it.
 
     Args:
         failure: why; its message may quote the server.
@@ -178,7 +188,7 @@ def not_reached(name: str, client: str, failure: Failure, steps_due: int, reques
         name=name,
         client=client,
         outcome=Outcome.FAILED if failure.cause in _OURS else Outcome.UNREACHABLE,
-        verdict=Verdict.UNREACHABLE,
+        verdict=_OURS.get(failure.cause, Verdict.UNREACHABLE),
         why=in_words(failure),
         next=failure.next,
         product="",
@@ -190,15 +200,15 @@ def not_reached(name: str, client: str, failure: Failure, steps_due: int, reques
     )
 
 
-def fleet_audit(run: str, catalogue_as_of: date, hosts: Iterable[HostAudit]) -> FleetAudit:
+def fleet_audit(run: str, terms: Terms, hosts: Iterable[HostAudit]) -> FleetAudit:
     """The whole audit: rows worst first, with their totals."""
     ordered = worst_first(hosts)
-    return FleetAudit(run, catalogue_as_of, ordered, summarise(ordered))
+    return FleetAudit(run, terms, ordered, summarise(ordered))
 
 
 def of_client(audit: FleetAudit, client: str) -> FleetAudit:
     """The part of an audit that one client may see: its own hosts, and totals of these alone."""
-    return fleet_audit(audit.run, audit.catalogue_as_of, (host for host in audit.hosts if host.client == client))
+    return fleet_audit(audit.run, audit.terms, (host for host in audit.hosts if host.client == client))
 
 
 def worst_first(hosts: Iterable[HostAudit]) -> tuple[HostAudit, ...]:
@@ -219,8 +229,14 @@ def summarise(hosts: Sequence[HostAudit]) -> Summary:
     )
 
 
+def strict_status(audit: FleetAudit) -> ExitStatus:
+    """`exit_status`, and 1 at least where something is found of the run itself, such as a catalogue past its age."""
+    found = any(finding.severity is not Severity.INFO for finding in audit.terms.findings)
+    return max(exit_status(audit.hosts), ExitStatus.FINDINGS if found else ExitStatus.WELL)
+
+
 def exit_status(hosts: Iterable[HostAudit]) -> ExitStatus:
-    """0 where all is well, 1 for findings, 3 where a host is unreachable, unknown or failed; the highest that applies.
+    """0 where all is well, 1 for findings, 3 where a host does not answer, is unknown or was not asked; the highest.
 
     A host can be vulnerable and not wholly known: it has the verdict of the one and the exit status of the other.
     """
@@ -238,8 +254,7 @@ def _status(outcome: Outcome) -> ExitStatus:
 
 
 def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
-    open_ends = {Verdict.UNKNOWN, Verdict.UNREACHABLE}
-    if not steps or any(step.assessment.verdict in open_ends for step in steps):
+    if not steps or any(step.assessment.verdict in _OPEN_ENDS for step in steps):
         return Outcome.UNKNOWN
     if verdict in WELL and all(found.finding.severity is Severity.INFO for found in findings):
         return Outcome.COMPLIANT
@@ -248,6 +263,16 @@ def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[Ho
 
 def _findings(steps: Iterable[StepAudit]) -> Iterable[HostFinding]:
     return (HostFinding(step.step, step.action, finding) for step in steps for finding in step.assessment.findings)
+
+
+def _what_next(verdict: Verdict, deciding: Sequence[StepAudit], rest: Sequence[StepAudit]) -> str:
+    """What the steps that decided the verdict ask for; another step's advice would be no answer to it."""
+    if not deciding and not rest:
+        return "Give the playbook a step that concerns this host"
+    if verdict in WELL:
+        return _next(deciding) or _next(rest)
+    steps = ", ".join(step.step for step in deciding)
+    return _next(deciding) or f"See what {steps} says of this server, and look by hand"
 
 
 def _next(steps: Sequence[StepAudit]) -> str:

@@ -14,21 +14,29 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
 from inventory.model import CredentialReference, Host
 from playbooks.model import ReadyPlaybook
-from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, not_reached, summarise
+from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, summarise
 from runner.journal.errors import JournalError
 from runner.journal.record import Event, Phase, canonical
 from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
-from runner.recording import VOCABULARY, AbandonedError, HaltedError, HostLog, StepName, unstarted_row
+from runner.recording import (
+    VOCABULARY,
+    AbandonedError,
+    HaltedError,
+    HostLog,
+    StepName,
+    override_data,
+    unstarted_row,
+)
 from runner.redaction import Redactor
 from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
 from runner.session import Judgement, audit_host
+from runner.terms import SKIP_UNRESOLVED, End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure, TransportError, failure
 from runner.transport.interface import Notice, Script, Transport
 
@@ -38,15 +46,6 @@ CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the 
 OVERRUN_SECONDS = 10.0  # by which a host may overrun its deadline before it is cancelled, and again before it is left
 
 Credentials = Mapping[CredentialReference, Secret | SecretUnavailableError]
-
-
-class Ending(StrEnum):
-    """How a run came to its end."""
-
-    COMPLETE = "complete"
-    INTERRUPTED = "interrupted"  # Ctrl-C
-    DEADLINE = "deadline"  # of the whole run
-    JOURNAL = "journal"  # it could not be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Order:
         run_seconds: how long all may take; None for as long as it takes.
         token: of the marker statements of this run, see runner/transport/gate.py; the journal has it, so that a reader
             can tell what every statement was that a server was sent.
-        overrides: safety defaults that were switched off, by option.
+        overrides: safety defaults that were switched off.
     """
 
     run: str
@@ -74,7 +73,7 @@ class Order:
     host_seconds: float
     token: str
     run_seconds: float | None = None
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     @property
     def clients(self) -> tuple[str, ...]:
@@ -84,7 +83,10 @@ class Order:
     @property
     def steps(self) -> tuple[StepName, ...]:
         """The playbook's, in order."""
-        return tuple(StepName(ready.step.id, ready.action.id) for ready in self.playbook.steps)
+        return tuple(
+            StepName(ready.step.id, ready.action.id, Script(ready.step.id, ready.script).sha256)
+            for ready in self.playbook.steps
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ def resolve_credentials(order: Order, secrets: SecretStore, redactors: Mapping[s
     said: dict[CredentialReference, Secret | SecretUnavailableError] = {}
     ours = [canonical(_started_data(order, client)) for client in order.clients]
     ours += [ready.script for ready in order.playbook.steps]
+    ours += [canonical(override_data(each)) for each in order.overrides]
     for host in order.hosts:
         if host.credential is None:
             continue
@@ -162,6 +165,23 @@ def resolve_credentials(order: Order, secrets: SecretStore, redactors: Mapping[s
         if isinstance(known, Secret):
             redactors[host.client].register(known.reveal())
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A credential reference that gives no password, and the servers that need it, in the order of the inventory."""
+
+    error: SecretUnavailableError
+    hosts: tuple[Host, ...]
+
+
+def unresolved(order: Order, credentials: Credentials) -> tuple[Unresolved, ...]:
+    """Every reference of an order that could not be resolved, in the order in which hosts first name them."""
+    return tuple(
+        Unresolved(said, tuple(host for host in order.hosts if host.credential == reference))
+        for reference, said in credentials.items()
+        if isinstance(said, SecretUnavailableError)
+    )
 
 
 def _resolved(
@@ -227,7 +247,7 @@ def audit_fleet(
     fleet = _Fleet(order, connect, credentials, journals, monotonic, listener)
     try:
         for client in order.clients:
-            _begin_journal(order, client, journals[client])
+            _begin_journal(order, client, journals[client], credentials)
     except JournalError as error:
         fleet.halt(Ending.JOURNAL, _unwritable(error))
     rows = fleet.work(stop)
@@ -237,12 +257,11 @@ def audit_fleet(
             _end_journal(journals[client], fleet.halted, mine)
         except JournalError as error:
             fleet.halt(Ending.JOURNAL, _unwritable(error))
-    audit = fleet_audit(order.run, order.judgement.catalogue.as_of, rows)
-    match fleet.halted:
-        case None:
-            return FleetRun(audit, Ending.COMPLETE)
-        case _Halt(ending, why):
-            return FleetRun(audit, ending, why)
+    judgement, halted = order.judgement, fleet.halted
+    end = End() if halted is None else End(halted.ending, halted.why.message, halted.why.next)
+    terms = Terms(judgement.catalogue.as_of, judgement.today, end, order.overrides)
+    audit = fleet_audit(order.run, terms, rows)
+    return FleetRun(audit, end.how, None if halted is None else halted.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,8 +340,8 @@ class _Fleet:
         for flight in self._flying():
             self._end(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
         rows |= self._landed(wait=False)
-        why = self._why_halted()
-        return [rows.get(host.key) or unstarted_row(host.name, host.client, order.steps, why) for host in order.hosts]
+        why, steps = self._why_halted(), order.steps
+        return [rows.get(host.key) or unstarted_row(host.name, host.client, steps, why) for host in order.hosts]
 
     def _start_thread(self) -> None:
         # Daemons: a thread that hangs in a host's library must not keep the process from ending.
@@ -367,9 +386,7 @@ class _Fleet:
         """A row for a host of which not even the end could be recorded: nothing of ours may lose one, or the thread."""
         self.listener.defect(flight.host.key, error)
         why = failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
-        seconds = self.monotonic() - flight.since
-        host, steps = flight.host, len(self.order.steps)
-        self.landed.put(not_reached(host.name, host.client, why, steps, flight.requests, seconds))
+        self.landed.put(flight.log.bare_row(why, flight.requests, self.monotonic() - flight.since))
 
     def _end(self, flight: _Flight, why: Failure | None) -> None:
         """Gives a host its row, from whatever thread is first; the other finds nothing to do."""
@@ -399,7 +416,7 @@ class _Fleet:
             finally:
                 flight.transport.close()
         except TransportError as error:
-            return error.failure
+            return self._outweighed(error.failure)
         except HaltedError:
             return self._why_halted()
         except (AbandonedError, JournalError):
@@ -407,7 +424,11 @@ class _Fleet:
         except Exception as error:
             self.listener.defect(host.key, error)
             return failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
-        return result if isinstance(result, Failure) else None
+        return self._outweighed(result) if isinstance(result, Failure) else None
+
+    def _outweighed(self, why: Failure) -> Failure:
+        """A transport knows that it was cancelled, and not what for."""
+        return self._why_halted() if why.cause is Cause.INTERRUPTED and self.halted is not None else why
 
     def _why_halted(self) -> Failure:
         return failure(Cause.INTERRUPTED, "the run was halted") if self.halted is None else self.halted.why
@@ -441,17 +462,23 @@ class _Fleet:
                 flight.cancel()
 
 
-def _begin_journal(order: Order, client: str, journal: JournalWriter) -> None:
+def _begin_journal(order: Order, client: str, journal: JournalWriter, credentials: Credentials) -> None:
     """Everything that a reader of this client's journal needs to understand the rest of it."""
-    mine = [host for host in order.hosts if host.client == client]
     journal.record(Phase.RUN, Event.RUN_STARTED, data=_started_data(order, client))
-    for option in order.overrides:
-        data = {"option": option, "hosts": [host.name for host in mine]}
+    for override in order.overrides:
+        mine = [host for host in order.hosts if host.client == client and _concerns(override, host, credentials)]
+        data = {**override_data(override), "hosts": [host.name for host in mine]}
         journal.record(Phase.RUN, Event.OVERRIDE, data=data)
     for script in scripts_of(order.playbook):
         steps = [ready.step.id for ready in order.playbook.steps if ready.script == script.text]
         data = {"steps": steps, "text": script.text}
         journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=script.sha256, data=data)
+
+
+def _concerns(override: Override, host: Host, credentials: Credentials) -> bool:
+    if override.option != SKIP_UNRESOLVED:
+        return True
+    return host.credential is not None and isinstance(credentials[host.credential], SecretUnavailableError)
 
 
 def _started_data(order: Order, client: str) -> dict[str, object]:
@@ -478,7 +505,10 @@ def _started_data(order: Order, client: str) -> dict[str, object]:
             }
             for ready in playbook.steps
         ],
-        "catalogue": {"as_of": order.judgement.catalogue.as_of.isoformat()},
+        "catalogue": {
+            "as_of": order.judgement.catalogue.as_of.isoformat(),
+            "age_days": (order.judgement.today - order.judgement.catalogue.as_of).days,
+        },
         "today": order.judgement.today.isoformat(),
         "marker_token": order.token,
         "parallel": order.parallel,

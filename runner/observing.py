@@ -28,6 +28,7 @@ TIMEOUT = "timeout"
 CAP = "cap"
 SCRIPT_ERROR = "script-error"
 NOT_RUN = "not-run"
+MAY_HAVE_RUN = "its script may have run"
 
 _CAPS = {
     "max_bytes": "bytes of output",
@@ -51,8 +52,10 @@ def observe(result: ScriptResult, contract: ActionContract) -> Observation:
             return NotObserved(TIMEOUT, f"the script did not end within {seconds:g} s and was stopped")
         case Capped(cap=cap, limit=limit):
             return NotObserved(CAP, f"the answer has more than {limit} {_CAPS.get(cap, quoted(cap))} and was dropped")
-        case NotRun(failure=failure):
-            return NotObserved(NOT_RUN, in_words(failure))
+        case NotRun(failure=failure, started=started):
+            return NotObserved(
+                NOT_RUN, in_words(failure) if started is False else f"{in_words(failure)}; {MAY_HAVE_RUN}"
+            )
         case _:
             assert_never(result)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from playbooks.assessing import not_observed
@@ -18,8 +18,9 @@ from playbooks.values import Value
 from runner.audit import HostAudit, Outcome, StepAudit, judged, not_reached
 from runner.journal.record import Event, Json, Phase, UnrecordableValueError, canonical
 from runner.journal.writer import Clean, JournalWriter
-from runner.observing import NOT_RUN
+from runner.observing import MAY_HAVE_RUN, NOT_RUN
 from runner.session import DEFECT, Sending
+from runner.terms import Ending, Override
 from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (
     Capped,
@@ -43,7 +44,7 @@ KEPT_TEXTS = 20  # errors and warnings of one answer
 # What a journal of an audit cannot be read back without. A password that stands in one of these is refused, since to
 # redact it would take the word out of every line.
 VOCABULARY: tuple[str, ...] = (
-    *(word.value for words in (Verdict, Severity, Coverage, Outcome, Cause) for word in words),
+    *(word.value for words in (Verdict, Severity, Coverage, Outcome, Cause, Ending) for word in words),
     *("action", "verdict", "summary", "coverage", "findings", "facts", "value", "unknown"),
     *("id", "severity", "title", "evidence", "next", "requests", "seconds", "failure", "cause", "message", "outcome"),
     *("steps", "hosts", "catalogue", "as_of", "reason", "text", "again_after", "attempt", "wait_seconds"),
@@ -64,10 +65,11 @@ class HaltedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepName:
-    """One step of the playbook: all that a row needs of it."""
+    """One step of the playbook: all that a row needs of it. `script` is the hash of what is sent for it."""
 
     id: str
     action: str
+    script: str
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class HostLog:
     on_defect: Callable[[str, Exception], None]
     row: HostAudit | None = None
     _assessed: dict[str, StepAudit] = field(default_factory=dict)
+    _sent: dict[str, bool] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def started(self, address: str, port: int) -> None:
@@ -129,6 +132,7 @@ class HostLog:
         """How the script came out, with what it said while that is not large."""
         digest = result.script.sha256
         self._record(Phase.COLLECT, Event.SCRIPT_ANSWERED, step=step, script_hash=digest, data=answer_data(result))
+        self._sent[digest] = True
 
     def assessed(self, audit: StepAudit) -> StepAudit:
         """The judgement of one step; returned as the journal has it."""
@@ -177,8 +181,13 @@ class HostLog:
                 "failure": None if failure is None else _failure_data(failure),
             }
             clean = self.journal.clean(data).members
-            self.row = host_row(self.host, self.client, self.steps, dict(self._assessed), clean)
+            self.row = host_row(self.host, self.client, self.steps, dict(self._assessed), dict(self._sent), clean)
             return clean
+
+    def bare_row(self, failure: Failure, requests: int, seconds: float) -> HostAudit:
+        """The row of a host whose own could not be made: of what was sent, and nothing that it said."""
+        data = {"requests": requests, "seconds": round(seconds, 3), "failure": canonical(_failure_data(failure))}
+        return host_row(self.host, self.client, self.steps, {}, dict(self._sent), data)
 
     def _refuse_when_halted(self) -> None:
         if self.halted():
@@ -186,6 +195,7 @@ class HostLog:
 
     def _intend(self, step: str, digest: str, data: Mapping[str, object], *, durable: bool) -> None:
         self._record(Phase.COLLECT, Event.SCRIPT_SENDING, step=step, script_hash=digest, data=data, durable=durable)
+        self._sent[digest] = False
 
     def _record(
         self,
@@ -206,22 +216,50 @@ class HostLog:
 
 
 def host_row(
-    name: str, client: str, steps: Sequence[StepName], assessed: Mapping[str, StepAudit], ended: Mapping[str, Json]
+    name: str,
+    client: str,
+    steps: Sequence[StepName],
+    assessed: Mapping[str, StepAudit],
+    sent: Mapping[str, bool],
+    ended: Mapping[str, Json],
 ) -> HostAudit:
-    """The row of a host, from its judged steps and the data of its host-ended.
+    """The row of a host with which work had begun, from what its journal says.
 
-    Where something cut the work short, the steps that were judged stand and the others are unknown.
+    Where something cut the work short, the steps that were judged stand and the others are unknown: each says whether
+    its script may have run.
+
+    Args:
+        assessed: the judged steps.
+        sent: hashes of the scripts that were about to leave, and whether an answer came.
+        ended: the data of host-ended.
     """
     requests, seconds = _integer(ended["requests"]), _number(ended["seconds"])
     failure = None if ended["failure"] is None else _failure(ended["failure"])
-    if failure is not None and not assessed:
-        return not_reached(name, client, failure, len(steps), requests, seconds)
+    if failure is not None and not assessed and not sent:
+        return not_reached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
     why = "no judgement is recorded" if failure is None else in_words(failure)
     audits = [
-        assessed[step.id] if step.id in assessed else _without_answer(step.id, step.action, NOT_RUN, why)
+        assessed[step.id]
+        if step.id in assessed
+        else _without_answer(step.id, step.action, NOT_RUN, f"{why}{_SENT[sent.get(step.script)]}")
         for step in steps
     ]
     return judged(name, client, audits, requests, seconds)
+
+
+# What became of a step's script: nothing of it was sent; it was sent; it was answered.
+_SENT: Mapping[bool | None, str] = {
+    None: "",
+    False: f"; {MAY_HAVE_RUN}",
+    True: "; its script was answered, and the answer was not judged",
+}
+
+
+def _with_nothing_sent(failure: Failure) -> Failure:
+    """Of a host that was in work when the run ended, people ask what may have run there."""
+    if failure.cause is not Cause.INTERRUPTED:
+        return failure
+    return replace(failure, message=f"{failure.message}; no script had been sent to this server")
 
 
 def unstarted_row(name: str, client: str, steps: Sequence[StepName], why: Failure) -> HostAudit:
@@ -231,6 +269,26 @@ def unstarted_row(name: str, client: str, steps: Sequence[StepName], why: Failur
 
 def _without_answer(step: str, action: str, cause: str, why: str) -> StepAudit:
     return StepAudit(step, action, not_observed(action, NotObserved(cause, why), ()))
+
+
+def override_data(override: Override) -> dict[str, object]:
+    """The data of override, but for the hosts that it concerns."""
+    return {"option": override.option, **({"value": override.value} if override.value else {})}
+
+
+def override_of(data: Mapping[str, Json]) -> Override:
+    """The same read back.
+
+    Raises:
+        UnreadableRunError: the data is not of an override.
+    """
+    match data:
+        case {"option": str(option), "value": str(value)}:
+            return Override(option, value)
+        case {"option": str(option)}:
+            return Override(option)
+        case _:
+            raise UnreadableRunError("an override names no option")
 
 
 def step_data(audit: StepAudit) -> dict[str, object]:

@@ -6,13 +6,15 @@ A host that a run selected and never came to has its row too, with the reason th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from playbooks.findings import Verdict
 from runner.audit import FleetAudit, HostAudit, fleet_audit
 from runner.journal.record import Json
-from runner.journal.state import HostProgress, RunPhase, RunState
-from runner.recording import StepName, UnreadableRunError, host_row, step_audit, unstarted_row
+from runner.journal.state import Answered, HostProgress, RunPhase, RunState
+from runner.recording import StepName, UnreadableRunError, host_row, override_of, step_audit, unstarted_row
+from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure, failure
 
 
@@ -23,6 +25,7 @@ class Started:
     steps: tuple[StepName, ...]
     hosts: tuple[str, ...]
     catalogue_as_of: date
+    today: date
 
 
 def started(data: Mapping[str, Json]) -> Started:
@@ -32,21 +35,22 @@ def started(data: Mapping[str, Json]) -> Started:
         UnreadableRunError: it is not that of an audit by this version.
     """
     match data:
-        case {"steps": [*steps], "hosts": [*hosts], "catalogue": {"as_of": str(as_of)}}:
+        case {"steps": [*steps], "hosts": [*hosts], "catalogue": {"as_of": str(as_of)}, "today": str(today)}:
             pass
         case _:
             raise UnreadableRunError("this is not the journal of an audit by this version")
     names: list[StepName] = []
     for step in steps:
         match step:
-            case {"id": str(name), "action": str(action)}:
-                names.append(StepName(name, action))
+            case {"id": str(name), "action": str(action), "script": str(script)}:
+                names.append(StepName(name, action, script))
             case _:
-                raise UnreadableRunError("a step of the playbook has no id or no action")
+                raise UnreadableRunError("a step of the playbook has no id, no action or no script")
     try:
-        return Started(tuple(names), tuple(str(host) for host in hosts), date.fromisoformat(as_of))
+        days = date.fromisoformat(as_of), date.fromisoformat(today)
     except ValueError as error:
-        raise UnreadableRunError("the catalogue's day is no day") from error
+        raise UnreadableRunError("the catalogue's day or that of the run is no day") from error
+    return Started(tuple(names), tuple(str(host) for host in hosts), *days)
 
 
 def replay(states: Sequence[RunState]) -> FleetAudit:
@@ -59,7 +63,33 @@ def replay(states: Sequence[RunState]) -> FleetAudit:
     if len({state.run for state in states}) != 1:
         raise ValueError("the journals of one run are needed, of one run only")
     rows = [row for state in states for row in client_rows(state)]
-    return fleet_audit(states[0].run, started(states[0].started).catalogue_as_of, rows)
+    return fleet_audit(states[0].run, terms(states), rows)
+
+
+def terms(states: Sequence[RunState]) -> Terms:
+    """On what terms the rows of one run hold: the end of which least is known, and the overrides of all clients.
+
+    Raises:
+        UnreadableRunError: see `replay`.
+    """
+    known = started(states[0].started)
+    end = max((_end(state) for state in states), key=lambda end: end.how.rank)
+    overrides = dict.fromkeys(override_of(data) for state in states for data in state.overrides)
+    return Terms(known.catalogue_as_of, known.today, end, tuple(overrides))
+
+
+def _end(state: RunState) -> End:
+    match state.phase:
+        case RunPhase.ENDED:
+            return End()
+        case RunPhase.INTERRUPTED:
+            why = why_unfinished(state)
+            said = None if state.ended is None else state.ended.get("reason")
+            known = next((ending for ending in Ending if ending == said), Ending.INTERRUPTED)
+            return End(known, why.message, why.next)
+        case RunPhase.RUNNING:
+            why = why_unfinished(state)
+            return End(Ending.UNRECORDED, why.message, why.next)
 
 
 def client_rows(state: RunState) -> tuple[HostAudit, ...]:
@@ -73,13 +103,15 @@ def client_rows(state: RunState) -> tuple[HostAudit, ...]:
 
 
 def why_unfinished(state: RunState) -> Failure:
-    """Why a run did not come to the hosts that it has not ended."""
+    """Why a run did not come to a host, or to the end of the work with it."""
     if state.phase is RunPhase.INTERRUPTED and state.ended is not None:
         match state.ended:
             case {"message": str(message), "next": str(then)}:
                 return Failure(Cause.INTERRUPTED, message, then)
             case _:
                 pass
+    if state.phase is RunPhase.ENDED:
+        return failure(Cause.DEFECT, "the run ended, and nothing is recorded of how the work with this server did")
     return failure(Cause.INTERRUPTED, "no end of this run is recorded: it is still running, or it was killed")
 
 
@@ -101,7 +133,12 @@ def _row(name: str, state: RunState, known: Started) -> HostAudit:
 def ended_row(host: HostProgress, client: str, steps: Sequence[StepName], ended: Mapping[str, Json]) -> HostAudit:
     """The row of a host that was worked with."""
     assessed = {step: step_audit(step, each.data) for step, each in host.assessments.items()}
+    sent = {script.script_hash: isinstance(script, Answered) for script in host.scripts.values()}
     try:
-        return host_row(host.name, client, steps, assessed, ended)
+        row = host_row(host.name, client, steps, assessed, sent, ended)
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRunError(f"the end of {host.name} is not one of an audit by this version") from error
+    if row.verdict is Verdict.NO_CREDENTIAL and ended.get("verdict") == Verdict.UNREACHABLE:
+        # Version 0.1 called a host so whose account the lock-out guard had stopped too: that it was not asked is sure.
+        return replace(row, verdict=Verdict.NOT_ASKED)
+    return row

@@ -37,7 +37,7 @@ DEFECT = "defect"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What judges: the tables, and the controller's UTC date."""
+    """What judges: the tables, and the day as on which: the controller's UTC date, unless a user names another."""
 
     catalogue: Catalogue
     today: date

@@ -10,6 +10,8 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
+from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
+from playbooks.findings import Verdict
 from runner.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +68,13 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
 def test_the_rows_of_the_readme_are_those_of_the_demo() -> None:
     expected = YAML(typ="safe", pure=True).load(ROOT / "runner" / "lab" / "demo" / "expected.yml")
     rows = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(rows) == 5
+    assert len(rows) == 6
     for server, product, verdict in rows:
         assert (expected[server].get("product") or "-", expected[server]["verdict"]) == (product, verdict)
+
+
+def test_every_verdict_has_a_row_that_says_what_it_promises_in_the_order_of_reports() -> None:
+    page = (ROOT / "docs" / "explanation" / "verdicts.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| \S.* \| .*\|$", page, re.MULTILINE)
+    assert rows == [str(verdict) for verdict in Verdict]
+    assert (f"up to {AGED_DAYS} days" in page, f"over {STALE_DAYS} days" in page) == (True, True)

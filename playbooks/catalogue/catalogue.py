@@ -49,6 +49,7 @@ __all__ = [
     "Undecided",
     "UnlistedCu",
     "Vulnerable",
+    "age_of",
 ]
 
 AS_OF = date(2026, 11, 27)
@@ -201,10 +202,7 @@ class Catalogue:
 
     def age(self, today: date) -> Age:
         """How old it is on a day."""
-        days = (today - self.as_of).days
-        if days > STALE_DAYS:
-            return Age.STALE
-        return Age.AGED if days > AGED_DAYS else Age.CURRENT
+        return age_of(self.as_of, today)
 
     @property
     def releases(self) -> tuple[Release, ...]:
@@ -349,6 +347,14 @@ def _not_yet_replaced(release: Release) -> Release:
         return release
     withdrawn = release.availability is Availability.WITHDRAWN
     return replace(release, replaced_by="", availability=Availability.PUBLIC if withdrawn else release.availability)
+
+
+def age_of(as_of: date, today: date) -> Age:
+    """How old tables of one day are on another."""
+    days = (today - as_of).days
+    if days > STALE_DAYS:
+        return Age.STALE
+    return Age.AGED if days > AGED_DAYS else Age.CURRENT
 
 
 def _by_build(release: Release) -> Build:

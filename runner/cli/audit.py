@@ -8,7 +8,7 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +20,11 @@ from inventory.model import Inventory
 from inventory.selection import check_count, parse, select
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
-from runner.audit import FleetAudit, exit_status, of_client
+from runner.audit import FleetAudit, exit_status, of_client, strict_status
 from runner.auditing import (
     CLOSE_SECONDS,
     Connect,
-    Ending,
+    Credentials,
     FleetRun,
     Order,
     Stop,
@@ -33,6 +33,7 @@ from runner.auditing import (
     resolve_credentials,
     script_seconds,
     scripts_of,
+    unresolved,
 )
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
@@ -55,15 +56,18 @@ from runner.journal.location import directory_name
 from runner.journal.writer import Clock
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
+from runner.reports.wording import counted
 from runner.runs import unused_run_id
 from runner.secrets.resolving import RedactedSecrets, system_stores
 from runner.session import Judgement
 from runner.terminal import visible
+from runner.terms import ALLOW_CLEARTEXT, AS_OF, SKIP_UNRESOLVED, Ending, Override
 from runner.transport.connecting import Connector
 from runner.transport.gate import Gate
 from runner.transport.interface import Deadlines
 
 PLAYBOOK = "exchange-audit"
+MOST_NAMED = 12  # servers in one line of an error
 
 
 def audit(
@@ -120,13 +124,40 @@ def audit(
             help="For labs: do not encrypt messages over http. Is recorded.",
         ),
     ] = False,
+    skip_unresolved: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unresolved",
+            envvar="EXRUN_SKIP_UNRESOLVED",
+            help="Leave out servers whose password cannot be had, instead of ending. Is recorded.",
+        ),
+    ] = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            envvar="EXRUN_AS_OF",
+            formats=["%Y-%m-%d"],
+            metavar="DAY",
+            help="Judge as on this day, with what the catalogue knew by then. Is recorded.",
+            show_default="today",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            envvar="EXRUN_STRICT",
+            help="Exit status 1 at least where the catalogue is past its age, or the clock before it.",
+        ),
+    ] = False,
 ) -> None:
     """Find out what state servers are in. Reads only: no other script can leave this machine.
 
     \b
     Prints a verdict for every selected server, worst first; unreachable ones are rows too. What was sent and
     answered is recorded: see exrun show and exrun report.
-    Exit status: 0 all well, 1 findings, 2 input wrong and nothing sent, 3 servers unreachable, unknown or failed,
+    Exit status: 0 all well, 1 findings, 2 input wrong and nothing sent, 3 servers unreachable, unknown or not asked,
     6 the journal cannot be written, 130 interrupted; the highest that applies.
 
     \b
@@ -140,15 +171,16 @@ def audit(
     loaded = loading.load(inventory)
     hosts = select(loaded, parse(limit))
     check_count(hosts, expect)
-    catalogue = Catalogue.load()
-    ready = load_playbook(playbook, given_params(param), catalogue, search=search or ())
+    today = _today()
+    judgement = _judgement(today, None if as_of is None else as_of.date())
+    ready = load_playbook(playbook, given_params(param), judgement.catalogue, search=search or ())
     pages = _pages(html, tuple(dict.fromkeys(host.client for host in hosts)))
     order = Order(
         run=unused_run_id(
             state, [client.name for client in loaded.clients], datetime.now(UTC), lambda: secrets.token_hex(2)
         ),
         playbook=ready,
-        judgement=Judgement(catalogue, _today()),
+        judgement=judgement,
         hosts=hosts,
         inventory_source=loaded.source,
         inventory_digest=loaded.digest,
@@ -157,7 +189,7 @@ def audit(
         host_seconds=timeout,
         token=secrets.token_hex(16),
         run_seconds=run_timeout,
-        overrides=("--allow-cleartext",) if allow_cleartext else (),
+        overrides=tuple(_overrides(today, judgement, allow_cleartext=allow_cleartext, skip_unresolved=skip_unresolved)),
     )
     connect = _connect(order, connect_timeout, allow_cleartext=allow_cleartext)
     if allow_cleartext:
@@ -168,7 +200,24 @@ def audit(
         )
     run = _run(order, connect, state)
     _print(run, form, pages)
-    raise typer.Exit(_status(run))
+    raise typer.Exit(_status(run, strict=strict))
+
+
+def _judgement(today: date, as_of: date | None) -> Judgement:
+    """What judges: the catalogue as it is today, or what it knew on an earlier day and that day."""
+    catalogue = Catalogue.load()
+    return Judgement(catalogue, today) if as_of is None else Judgement(catalogue.on(as_of), as_of)
+
+
+def _overrides(
+    today: date, judgement: Judgement, *, allow_cleartext: bool, skip_unresolved: bool
+) -> Iterator[Override]:
+    if allow_cleartext:
+        yield Override(ALLOW_CLEARTEXT)
+    if skip_unresolved:
+        yield Override(SKIP_UNRESOLVED)
+    if judgement.today != today:
+        yield Override(AS_OF, judgement.today.isoformat())
 
 
 def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
@@ -178,6 +227,7 @@ def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
     redactors = {client: Redactor() for client in order.clients}
     store = RedactedSecrets(system_stores(os.environ), Redactor())
     credentials = resolve_credentials(order, store, redactors)
+    _check_resolved(order, credentials)
     clock = Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic)
     journals = open_journals(order, state, redactors, actor=_actor(), clock=clock)
     stop = Stop()
@@ -198,6 +248,26 @@ def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
             stop=stop,
             listener=progress,
         )
+
+
+def _check_resolved(order: Order, credentials: Credentials) -> None:
+    """Ends the command, with nothing sent, where a password cannot be had: says so of all of them at once."""
+    found = unresolved(order, credentials)
+    if not found:
+        return
+    for each in found:
+        names = [host.key for host in each.hosts]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        needed = f"needed by {', '.join(names[:MOST_NAMED])}{more}"
+        told = f"{each.error.reference}: {each.error.why}; {needed}. {each.error.next}"
+        typer.echo(f"exrun: {visible(told)}", err=True)
+    if any(override.option == SKIP_UNRESOLVED for override in order.overrides):
+        return
+    hosts = sum(len(each.hosts) for each in found)
+    raise UsageError(
+        f"nothing was sent: {hosts} of {counted(len(order.hosts), 'server')} have no password to log on with",
+        "Mend these references, or leave their servers out with --skip-unresolved.",
+    )
 
 
 def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
@@ -231,14 +301,14 @@ def _left_out(audit: FleetAudit) -> bool:
     return any(not row.steps for row in audit.hosts)
 
 
-def _status(run: FleetRun) -> Status:
+def _status(run: FleetRun, *, strict: bool) -> Status:
     match run.ending:
         case Ending.INTERRUPTED:
             return Status.INTERRUPTED
         case Ending.JOURNAL:
             return Status.JOURNAL
-        case Ending.COMPLETE | Ending.DEADLINE:
-            return Status(exit_status(run.audit.hosts))
+        case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
+            return Status(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
 
 
 def _recorded(limit: str, loaded: Inventory) -> str | None:

@@ -27,6 +27,7 @@ from runner.cli.lab import engines_for, inventory_text, password_variables
 from runner.cli.output import DEBUG
 from runner.cli.status import Status
 from runner.lab.demo.expectations import FLEET, differences, expectations
+from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
 from runner.lab.server import Lab, LabError, start
@@ -91,7 +92,7 @@ def lab_demo(
         inventory.write_text(inventory_text(lab, place / "lab-ca.pem", {}), encoding="utf-8")
         _say(f"Lab: {len(lab.hosts)} simulated servers are up on 127.0.0.1; engine {engine}.")
         arguments = ["audit", "-i", str(inventory), "--state", str(state), "--html", str(report)]
-        arguments += ["--timeout", str(HOST_SECONDS), *engine.pace]
+        arguments += ["--timeout", str(HOST_SECONDS), *engine.pace, *as_of(lab.fleet)]
         _say(f"$ exrun {shlex.join(arguments)}\n")
         status = _audited(arguments, lab)
         if status not in (Status.WELL, Status.FINDINGS, Status.NOT_ALL_JUDGED):
@@ -104,6 +105,11 @@ def lab_demo(
     wrong = [*differences(audit, expectations()), *unnamed(executed, named)]
     _conclude(audit, wrong, executed, sorted(place.glob("report*.html")), time.monotonic() - began)
     raise typer.Exit(Status.FINDINGS if wrong else Status.WELL)
+
+
+def as_of(fleet: Fleet) -> tuple[str, ...]:
+    """The option of `exrun audit` that judges a fleet as on its own day; none where it has none."""
+    return () if fleet.day is None else ("--as-of", fleet.day.isoformat())
 
 
 def unnamed(executed: Iterable[Statement], named: frozenset[str]) -> tuple[str, ...]:

@@ -212,6 +212,8 @@ def _published(served: Lab, inventory_out: Path | None, ca_out: Path | None) -> 
         yield f"inventory: {inventory_out}"
     if ca_out is not None:
         yield f"CA: {ca_out}"
+    if served.fleet.day is not None:
+        yield f"to be judged as on its own day: exrun audit --as-of {served.fleet.day}"
     yield f"{len(rows)} servers are up. Ctrl-C ends them."
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
@@ -88,6 +89,7 @@ class LabHost:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All hosts, in the order of the file."""
+    """All hosts, in the order of the file. `day` is that as on which they are to be judged; None for today."""
 
     hosts: tuple[LabHost, ...]
+    day: date | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -87,6 +88,9 @@ class FleetDocument(Settings):
     """The file."""
 
     lab: Literal["fleet/1"] = Field(description="The version of this format.")
+    day: date | None = Field(
+        default=None, description="As on which it is to be judged, so that its verdicts stay: exrun audit --as-of."
+    )
     clients: dict[Name, ClientDocument] = Field(min_length=1)
 
 
@@ -116,7 +120,7 @@ def load_fleet(path: Path, *, engine: str | None = None) -> Fleet:
     hosts = list(_hosts(document, tree, state_of, engine, problems))
     if problems:
         raise DocumentError(problems)
-    return Fleet(tuple(hosts))
+    return Fleet(tuple(hosts), document.day)
 
 
 def schema_text(model: Literal["fleet", "state"]) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from playbooks.findings import Verdict
 from runner.audit import FleetAudit
-from runner.reports.wording import MEANING, headline, probed, tone, totals
+from runner.reports.wording import headline, meaning, probed, tone, totals
 from runner.terminal import visible
 
 LIMIT = 4000  # characters of one text: the report must stay readable whatever a server says; the JSON report has all
@@ -35,10 +35,10 @@ class HtmlReport:
         template = environment.from_string(rooms.joinpath("audit.html.j2").read_text(encoding="utf-8"))
         page = template.render(
             audit=audit,
-            headline=headline(audit.summary),
+            headline=headline(audit),
             totals=totals(audit.summary),
             probed=probed(audit.summary.coverage),
-            meaning=[(verdict, MEANING[verdict]) for verdict in Verdict if audit.summary.verdicts[verdict]],
+            meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],
             tone={verdict: tone(verdict) for verdict in Verdict},
             clients=sorted({host.client for host in audit.hosts}),
             style=Markup(style),  # noqa: S704 - our own file

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from playbooks.findings import Coverage, Severity, Verdict
+from playbooks.findings import Coverage, Finding, Severity, Verdict
 from runner.audit import CoverageCount, FleetAudit, HostAudit, HostFinding, Outcome, StepAudit, Summary
+from runner.terms import Ending
 
 SCHEMA: Literal["exrun.audit/1"] = "exrun.audit/1"
 Count = Annotated[int, Field(ge=0)]
@@ -24,6 +25,24 @@ class CatalogueMember(_Member):
     """The tables that judged."""
 
     as_of: date = Field(description="day of the newest source of the build tables")
+    age_days: int = Field(description="on the day of judgement; negative where that is before as_of: a wrong clock")
+
+
+class RunFindingMember(_Member):
+    """Something to know of the whole run before any row: the catalogue's age, an override, an early end."""
+
+    id: str = Field(description="stable and dotted, such as run.catalogue-stale")
+    severity: Severity
+    title: str
+    evidence: list[str]
+    next: str = Field(description="what to do now")
+
+
+class EndMember(_Member):
+    """How the run came to its end."""
+
+    how: Ending
+    message: str = Field(description="why it is not complete; empty where it is")
 
 
 class FindingMember(_Member):
@@ -92,6 +111,9 @@ class AuditDocument(_Member):
     schema_: Literal["exrun.audit/1"] = Field(alias="schema")
     run: str
     catalogue: CatalogueMember
+    judged_on: date = Field(description="day as on which was judged: that of the run, unless --as-of named another")
+    end: EndMember
+    findings: list[RunFindingMember] = Field(description="of the run itself, worst first; those of servers are theirs")
     hosts: list[HostMember] = Field(description="worst first")
     summary: SummaryMember
 
@@ -108,10 +130,14 @@ class JsonReport:
 
 def document(audit: FleetAudit) -> AuditDocument:
     """The audit as the published schema has it."""
+    terms = audit.terms
     return AuditDocument(
         schema=SCHEMA,
         run=_text(audit.run),
-        catalogue=CatalogueMember(as_of=audit.catalogue_as_of),
+        catalogue=CatalogueMember(as_of=terms.as_of, age_days=terms.days),
+        judged_on=terms.today,
+        end=EndMember(how=terms.end.how, message=_text(terms.end.message)),
+        findings=[run_finding(finding) for finding in terms.findings],
         hosts=[_host(host) for host in audit.hosts],
         summary=_summary(audit.summary),
     )
@@ -128,6 +154,17 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as docs/reference/schemas/audit.json has it."""
     return json.dumps(schema(), indent=2, sort_keys=True) + "\n"
+
+
+def run_finding(finding: Finding) -> RunFindingMember:
+    """A finding of the run itself; exrun.run/1 has the same."""
+    return RunFindingMember(
+        id=finding.id,
+        severity=finding.severity,
+        title=_text(finding.title),
+        evidence=[_text(line) for line in finding.evidence],
+        next=_text(finding.next),
+    )
 
 
 def _host(host: HostAudit) -> HostMember:

@@ -18,7 +18,8 @@ from runner.audit import HostAudit, Outcome, worst_first
 from runner.journal.chain import Verified
 from runner.journal.record import Json
 from runner.journal.state import Answered, HostProgress, RunPhase, RunState
-from runner.replay import client_rows
+from runner.replay import client_rows, terms
+from runner.reports.json import RunFindingMember, run_finding
 from runner.reports.wording import counted
 from runner.runs import ClientRun
 from runner.terminal import visible
@@ -76,6 +77,7 @@ class HostMember(_Member):
     why: str
     next: str
     started_at: datetime | None = Field(description="UTC; null where the run never came to it")
+    ended: bool = Field(description="whether the end of the work with it is recorded; if not, the next two are 0")
     requests: int
     seconds: float
     steps: list[StepMember]
@@ -93,6 +95,7 @@ class ClientMember(_Member):
     started: dict[str, Any] = Field(description="data of run-started: versions, digests, steps and hosts")
     ended: dict[str, Any] | None = Field(description="data of run-ended or run-interrupted")
     overrides: list[dict[str, Any]]
+    findings: list[RunFindingMember] = Field(description="of the run itself, worst first")
     scripts: list[ScriptMember]
     hosts: list[HostMember] = Field(description="worst first")
 
@@ -155,6 +158,7 @@ def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None) -> Clien
         started=dict(state.started),
         ended=None if state.ended is None else dict(state.ended),
         overrides=[dict(override) for override in state.overrides],
+        findings=[run_finding(finding) for finding in terms([state]).findings],
         scripts=[_script(digest, data, texts) for digest, data in state.script_texts.items()],
         hosts=[_host(row, state) for row in rows],
     )
@@ -179,6 +183,7 @@ def _host(row: HostAudit, state: RunState) -> HostMember:
         why=_text(row.why),
         next=_text(row.next),
         started_at=None if progress is None else progress.started_at,
+        ended=progress is not None and progress.ended is not None,
         requests=row.requests,
         seconds=row.seconds,
         steps=list(_steps(row, progress)),
@@ -243,7 +248,9 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
     yield f"  by exrun {_shown(part.started.get('exrun', '?'))}, catalogue as of {_shown(as_of)}"
     yield f"  journal {_shown(part.journal)}{'' if part.verified else ' DOES NOT VERIFY'}"
     for override in part.overrides:
-        yield f"  override {_shown(override.get('option', '?'))}"
+        yield f"  override {_shown(override.get('option', '?'))} {_shown(override.get('value', ''))}".rstrip()
+    for found in part.findings:
+        yield f"  [{found.severity}] {_shown(found.title)}. {_shown(found.next)}"
     for host in part.hosts:
         yield ""
         yield from _host_lines(host)
@@ -272,7 +279,10 @@ def _how(part: ClientMember) -> str:
 def _host_lines(host: HostMember) -> Iterator[str]:
     product = f"  {_shown(host.product)}" if host.product else ""
     yield f"{_shown(host.name)}  {host.verdict}{product}"
-    yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
+    if host.ended:
+        yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
+    elif host.started_at is not None:
+        yield "  no end of the work with it is recorded, nor how many requests were sent"
     if not host.steps:
         yield f"  why: {_shown(host.why)}"
         yield f"  next: {_shown(host.next)}"

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from playbooks.findings import Severity
 from runner.audit import FleetAudit
 from runner.reports.wording import probed, tone, totals
 from runner.terminal import visible
@@ -19,7 +20,7 @@ _STYLES = {"grave": "bold red", "open": "yellow", "well": "green"}
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """Server, product, verdict, why and next step, worst first; then the totals.
+    """Server, product, verdict, why and next step, worst first; then totals, and what is to be known of the run.
 
     Attributes:
         width: columns of the terminal.
@@ -48,7 +49,10 @@ class TableReport:
         if audit.hosts:
             console.print(_table(audit))
         console.print(Text(totals(audit.summary)))
-        console.print(Text(f"catalogue as of {audit.catalogue_as_of.isoformat()}; {probed(audit.summary.coverage)}"))
+        console.print(Text(f"catalogue as of {audit.terms.as_of.isoformat()}; {probed(audit.summary.coverage)}"))
+        for finding in audit.terms.findings:
+            told = f"{finding.severity}: {visible(finding.title, CELL)}. {visible(finding.next, CELL)}"
+            console.print(Text(told, style="" if finding.severity is Severity.INFO else _STYLES["open"]))
         console.print(Text(f"run {visible(audit.run, CELL)}"))
         # Cells are padded to their column: nothing of it is wanted at the end of a line.
         return "".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines())

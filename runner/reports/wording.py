@@ -7,19 +7,27 @@ from types import MappingProxyType
 from typing import Literal
 
 from playbooks.findings import Verdict
-from runner.audit import WELL, CoverageCount, Outcome, Summary
+from runner.audit import WELL, CoverageCount, FleetAudit, Outcome, Summary
+from runner.terms import Ending
 
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.VULNERABLE: "A fix exists for what this server runs, and it is not installed.",
         Verdict.NEEDS_CU: "No fix exists for its cumulative update: a newer one must be installed first.",
         Verdict.HALF_INSTALLED: "The places that show whether the fix is in disagree: count it as not fixed.",
-        Verdict.UNREACHABLE: "The audit could not speak with it. It may be in any state.",
-        Verdict.UNKNOWN: "It answered, but something that the judgement needs could not be read.",
+        Verdict.UNREACHABLE: "The audit tried and could not speak with it. It may be in any state.",
+        Verdict.NO_CREDENTIAL: "There was no password or ticket to log on with, so nothing was tried. "
+        "It may be in any state.",
+        Verdict.NOT_ASKED: "The audit did not ask it: the run ended before, or left it out. It may be in any state.",
+        Verdict.UNKNOWN: "It was asked, but something that the judgement needs could not be read.",
         Verdict.OUT_OF_SUPPORT: "Microsoft no longer makes security updates for it.",
+        Verdict.BEHIND: "Nothing worse was found, but a newer update than its own is out and not installed.",
+        Verdict.NOT_CURRENT: "Nothing was found, but by tables so old that updates and attacks since then are missing "
+        "from them: nobody can call it current.",
         Verdict.ATTENTION: "It works, but something wants doing.",
         Verdict.NEWER_THAN_CATALOGUE: "Newer than this audit's tables: neither good nor bad is known of it.",
-        Verdict.OK: "Nothing was found by what was asked.",
+        Verdict.OK: "Nothing was found by what was asked. Of attacks and updates it says no more than the catalogue "
+        "of {day} knows.",
         Verdict.NOT_EXCHANGE: "No Exchange Server is installed there.",
         Verdict.NOT_APPLICABLE: "What was asked does not concern it.",
     }
@@ -62,21 +70,31 @@ def probed(coverage: CoverageCount) -> str:
     )
 
 
-def headline(summary: Summary) -> str:
-    """The one sentence that a manager reads."""
-    judged = summary.hosts - sum(
-        summary.outcomes[outcome] for outcome in (Outcome.UNKNOWN, Outcome.UNREACHABLE, Outcome.FAILED)
-    )
-    wanting = summary.outcomes[Outcome.FINDINGS]
+def meaning(verdict: Verdict, audit: FleetAudit) -> str:
+    """What a verdict says, and with `ok` by the catalogue of which day."""
+    return MEANING[verdict].format(day=audit.terms.as_of)
+
+
+def headline(audit: FleetAudit) -> str:
+    """The few sentences that a manager reads."""
+    summary = audit.summary
     if not summary.hosts:
         return "No server was audited."
-    if judged == summary.hosts and not wanting:
-        return f"Nothing was found on {counted(summary.hosts, 'server')}."
+    hosts = counted(summary.hosts, "server")
+    unasked = summary.verdicts[Verdict.NOT_ASKED] + summary.verdicts[Verdict.NO_CREDENTIAL]
+    judged = summary.outcomes[Outcome.COMPLIANT] + summary.outcomes[Outcome.FINDINGS]
+    wanting = summary.outcomes[Outcome.FINDINGS]
     sentences = []
+    if audit.terms.end.how is not Ending.COMPLETE:
+        sentences.append("The run did not come to its end.")
     if wanting:
-        need = "needs" if wanting == 1 else "need"
-        sentences.append(f"{wanting} of {counted(summary.hosts, 'server')} {need} something done.")
-    if judged < summary.hosts:
-        missing = summary.hosts - judged
-        sentences.append(f"{missing} of {counted(summary.hosts, 'server')} could not be judged completely.")
+        sentences.append(f"{wanting} of {hosts} {'needs' if wanting == 1 else 'need'} something done.")
+    if unasked:
+        sentences.append(f"{unasked} of {hosts} {'was' if unasked == 1 else 'were'} not asked.")
+    if judged + unasked < summary.hosts:
+        sentences.append(f"{summary.hosts - judged - unasked} of {hosts} could not be judged completely.")
+    if not wanting and judged == summary.hosts:
+        sentences.append(f"Nothing was found on {hosts} by the catalogue of {audit.terms.as_of}.")
+    if any(finding.id.startswith("run.catalogue") for finding in audit.terms.findings):
+        sentences.append(f"The catalogue that judged is {audit.terms.days} days old.")
     return " ".join(sentences)

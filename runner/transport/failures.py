@@ -44,8 +44,9 @@ class Cause(StrEnum):
     ENDPOINT_MISSING = "endpoint-missing"
     LANGUAGE_MODE = "language-mode"
     PROTOCOL = "protocol"
-    CREDENTIAL = "credential"  # the reference could not be resolved, or its use was stopped by the lock-out guard
-    INTERRUPTED = "interrupted"  # Ctrl-C
+    CREDENTIAL = "credential"  # there is none to use: its reference could not be resolved, or no ticket is here
+    LOCKOUT_GUARD = "lockout-guard"  # other hosts refused the account, and it is not offered any more
+    INTERRUPTED = "interrupted"  # the run: Ctrl-C, its time limit, a journal that cannot be written
     SCRIPT_REFUSED = "script-refused"  # the gate of this run does not hold the script; a fault of ours
     DEFECT = "defect"  # exrun itself failed while it worked with this host
 
@@ -111,7 +112,8 @@ NEXT: dict[Cause, str] = {
     "use one in FullLanguage, or one generated for these actions.",
     Cause.PROTOCOL: "Check that the port is WinRM's and no proxy stands between; "
     "if it is, report this with the host's version.",
-    Cause.CREDENTIAL: "Check the credential reference in the inventory and that the account is not locked out.",
+    Cause.CREDENTIAL: "Check the credential reference in the inventory.",
+    Cause.LOCKOUT_GUARD: "Check the account's password and whether it is locked out, then run the audit again.",
     Cause.INTERRUPTED: "Run the audit again for this host.",
     Cause.SCRIPT_REFUSED: "Nothing was sent. Only scripts that were rendered and checked "
     "at the start of a run may be sent; "

@@ -164,7 +164,7 @@ class LockoutGuard:
     ) -> Callable[[float], AbstractContextManager[None]]:
         """What stands around each proof of `account` that goes to `host` (http.Permit).
 
-        Entering it raises TransportError: Cause.CREDENTIAL when the account is stopped, Cause.INTERRUPTED when
+        Entering it raises TransportError: Cause.LOCKOUT_GUARD when the account is stopped, Cause.INTERRUPTED when
         `cancelled`, Cause.TIMEOUT when other hosts do not finish with it in time. Leaving it with CredentialRejected
         counts as a refusal, leaving it without an error as a success, leaving it with any other error as neither.
         """
@@ -201,7 +201,7 @@ class LockoutGuard:
                 if len(record.refused_by) >= self._refusals:
                     raise TransportError(
                         failure(
-                            Cause.CREDENTIAL,
+                            Cause.LOCKOUT_GUARD,
                             f"{account} was refused by {', '.join(record.refused_by)} and is not used any more, "
                             "so that it is not locked out",
                         )

@@ -68,7 +68,7 @@ _IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long
 _COMMAND_ID = "{*}CommandResponse/{*}CommandId"
 _MAX_OPENING_BYTES = 1024 * 1024
 _MAX_EMPTY = 20  # Receives without a word, beyond one a second
-_REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL})
+_REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL, Cause.LOCKOUT_GUARD})
 _REPEATABLE_CAUSES = frozenset({Cause.CONNECTION_LOST, Cause.TIMEOUT})
 
 _Answer = TypeVar("_Answer")

@@ -19,7 +19,7 @@ from runner.transport.failures import Cause, Failure, TransportError, failure
 from runner.transport.interface import Completed, NotRun, Script, ScriptResult, Streams
 
 CATALOGUE = Catalogue.load()
-TODAY = date(2026, 11, 24)
+TODAY = CATALOGUE.as_of  # so that no test grows old
 JUDGEMENT = Judgement(CATALOGUE, TODAY)
 
 CONTRACT = ActionContract(

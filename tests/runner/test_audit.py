@@ -26,9 +26,10 @@ from runner.audit import (
     of_client,
     worst_first,
 )
+from runner.terms import Terms
 from runner.transport.failures import Cause, Failure
 
-AS_OF = date(2026, 4, 2)
+TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 
 findings = st.builds(
     Finding, id=st.just("exchange.patch.x"), severity=st.sampled_from(Severity), title=st.text(), next=st.text()
@@ -164,11 +165,40 @@ def test_the_product_is_named_from_facts_and_an_unknown_fact_names_none() -> Non
 @pytest.mark.parametrize("cause", list(Cause))
 def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(cause: Cause) -> None:
     host = refused(cause)
-    ours = {Cause.CREDENTIAL, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT}
-    expected = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE
-    assert (host.verdict, host.outcome, host.next) == (Verdict.UNREACHABLE, expected, "Start WinRM")
+    ours = dict.fromkeys(
+        (Cause.LOCKOUT_GUARD, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT), Verdict.NOT_ASKED
+    )
+    ours[Cause.CREDENTIAL] = Verdict.NO_CREDENTIAL
+    outcome = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE
+    assert (host.verdict, host.outcome) == (ours.get(cause, Verdict.UNREACHABLE), outcome)
+    assert host.next == "Start WinRM"
     assert host.why == f"{cause.value}: no answer"
     assert exit_status([host]) == 3
+
+
+@settings(max_examples=100)
+@given(answered)
+def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host: HostAudit) -> None:
+    deciding = [step.assessment for step in host.steps if step.assessment.verdict is host.verdict]
+    others = {step.assessment.summary for step in host.steps if step.assessment.verdict is not host.verdict}
+    if not host.steps:
+        return
+    assert host.why == "; ".join(dict.fromkeys(each.summary for each in deciding))
+    assert deciding
+    assert deciding[0].summary not in others - {each.summary for each in deciding}
+    said = sorted((found for each in deciding for found in each.findings), key=lambda found: found.severity.rank)
+    asked = next((found.next for found in said if found.next), "")
+    if asked:
+        assert host.next == asked
+    elif host.verdict not in WELL:
+        assert host.next == f"See what {', '.join('step' for _ in deciding)} says of this server, and look by hand"
+
+
+def test_the_advice_of_another_step_is_no_answer_to_the_verdict() -> None:
+    reboot = Assessment(Verdict.ATTENTION, "a reboot is due", (Finding("w.r", Severity.MEDIUM, "t", next="Reboot"),))
+    bare = Assessment(Verdict.VULNERABLE, "a fix is missing", (Finding("e.p.v", Severity.CRITICAL, "t"),))
+    host = judged("EX1", "alpha", [StepAudit("reboot", "w.r", reboot), StepAudit("patch", "e.p", bare)], 8, 1)
+    assert host.next == "See what patch says of this server, and look by hand"
 
 
 @settings(max_examples=60)
@@ -183,7 +213,7 @@ def test_the_order_does_not_depend_on_which_host_answered_first(hosts: list[Host
 @settings(max_examples=60)
 @given(fleets)
 def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list[HostAudit]) -> None:
-    audit = fleet_audit("r1", AS_OF, hosts)
+    audit = fleet_audit("r1", TERMS, hosts)
     assert sorted(map(repr, audit.hosts)) == sorted(map(repr, hosts))
     ranks = [host.verdict.rank for host in audit.hosts]
     assert ranks == sorted(ranks)
@@ -192,7 +222,7 @@ def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list
 @settings(max_examples=60)
 @given(fleets)
 def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostAudit]) -> None:
-    summary = fleet_audit("r1", AS_OF, hosts).summary
+    summary = fleet_audit("r1", TERMS, hosts).summary
     assert summary.hosts == sum(summary.outcomes.values()) == sum(summary.verdicts.values()) == len(hosts)
     assert sum(summary.severities.values()) == sum(len(host.findings) for host in hosts)
     assert summary.coverage.steps == sum(host.coverage.steps for host in hosts)
@@ -202,7 +232,7 @@ def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostAudit]) -> No
 @settings(max_examples=60)
 @given(fleets)
 def test_the_parts_of_the_clients_make_the_whole_and_none_holds_anothers_host(hosts: list[HostAudit]) -> None:
-    audit = fleet_audit("r1", AS_OF, hosts)
+    audit = fleet_audit("r1", TERMS, hosts)
     parts = {client: of_client(audit, client) for client in ("alpha", "beta")}
     assert all(host.client == client for client, part in parts.items() for host in part.hosts)
     assert sum(part.summary.hosts for part in parts.values()) == audit.summary.hosts

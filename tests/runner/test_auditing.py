@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,14 @@ from runner.auditing import (
 from runner.journal.chain import Verified
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.record import Event, Record
-from runner.journal.state import RunPhase, RunState, fold
+from runner.journal.state import HostProgress, RunPhase, RunState, fold
 from runner.journal.verification import read
 from runner.journal.writer import Clock, Disk, SystemDisk
 from runner.recording import VOCABULARY
 from runner.redaction import Redactor
 from runner.replay import replay
 from runner.secrets.interface import Secret, SecretUnavailableError
-from runner.transport.failures import Cause, Failure, failure
+from runner.transport.failures import Cause, Failure, TransportError, failure
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -328,7 +329,8 @@ def test_a_credential_that_cannot_be_had_costs_its_hosts_alone(tmp_path: Path) -
     rows = {row.name: row for row in run.audit.hosts}
     assert rows["EX1"].outcome is Outcome.COMPLIANT
     assert rows["EX3"].outcome is Outcome.COMPLIANT
-    assert (rows["EX2"].outcome, rows["EX2"].next) == (Outcome.FAILED, "Set it.")
+    assert (rows["EX2"].verdict, rows["EX2"].outcome) == (Verdict.NO_CREDENTIAL, Outcome.FAILED)
+    assert (rows["EX2"].next, rows["EX2"].requests) == ("Set it.", 0)
     assert rows["EX2"].why == "credential: env:MISSING: the variable MISSING is not set"
     assert "alpha/EX2" not in fleet.made
 
@@ -404,8 +406,13 @@ def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Pa
     rows = {row.name: row for row in run.audit.hosts}
     assert len(rows) == 6
     assert rows["EX0"].verdict is Verdict.OK
+    assert rows["EX1"].verdict is Verdict.UNKNOWN
     assert "interrupted" in rows["EX1"].why
-    assert rows["EX5"].outcome is Outcome.FAILED
+    assert "its script may have run" in rows["EX1"].why
+    assert rows["EX1"].requests > 0
+    assert (rows["EX5"].verdict, rows["EX5"].outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
+    assert rows["EX5"].why == "interrupted: the run was interrupted"
+    assert rows["EX5"].next == "Run the audit again for this host."
     assert waiting.closed == 1
     assert [why.message for why in fleet.heard.halts] == ["the run was interrupted"]
     assert fleet.records()[-1].event is Event.RUN_INTERRUPTED
@@ -436,7 +443,10 @@ def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path)
         if thread.name == "exrun-host":
             thread.join(30)
     assert run.ending is Ending.INTERRUPTED
-    assert run.audit.hosts[0].why == "interrupted: this server had not let go when the run was halted"
+    row = run.audit.hosts[0]
+    assert row.verdict is Verdict.UNKNOWN
+    assert "interrupted: this server had not let go when the run was halted; its script may have run" in row.why
+    assert [step.assessment.summary.count("may have run") for step in row.steps] == [1, 0, 1]  # b waits for a
     assert fleet.journal().read_bytes() == lines
     assert replay(fleet.states()) == run.audit
 
@@ -471,7 +481,8 @@ def test_a_host_whose_transport_misses_its_deadline_is_cancelled_then_left_and_t
     rows = {row.name: row for row in run.audit.hosts}
     assert impatient == []
     assert run.ending is Ending.COMPLETE
-    assert rows["EX1"].why.startswith("timeout: it did not end within 300 s")
+    assert rows["EX1"].verdict is Verdict.UNKNOWN
+    assert "timeout: it did not end within 300 s, nor when it was cancelled; its script may have run" in rows["EX1"].why
     assert rows["EX2"].verdict is Verdict.OK
     assert replay(fleet.states()) == run.audit
 
@@ -491,7 +502,9 @@ def test_a_host_that_was_about_to_be_opened_when_the_run_was_halted_is_not(tmp_p
 
     run = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": slowly}, stop=stop, heard=Telling()).run()
     assert (made.opened, made.closed) == (0, 1)
-    assert run.audit.hosts[0].outcome is Outcome.FAILED
+    row = run.audit.hosts[0]
+    assert (row.verdict, row.outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
+    assert row.why == "interrupted: the run was interrupted; no script had been sent to this server"
 
 
 def test_a_journal_that_fails_when_the_run_was_interrupted_outweighs_the_interruption(tmp_path: Path) -> None:
@@ -514,7 +527,7 @@ def test_a_defect_anywhere_loses_neither_the_host_nor_the_thread(tmp_path: Path)
 
     run = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1, heard=Failing()).run()
     rows = {row.name: row for row in run.audit.hosts}
-    assert rows["EX1"].why == "defect: exrun failed with ZeroDivisionError"
+    assert (rows["EX1"].verdict, rows["EX1"].why) == (Verdict.NOT_ASKED, "defect: exrun failed with ZeroDivisionError")
     assert rows["EX2"].outcome is Outcome.COMPLIANT
 
 
@@ -527,7 +540,10 @@ def test_the_run_ends_on_its_own_deadline_with_a_row_for_every_host(tmp_path: Pa
     run = fleet.run()
     rows = {row.name: row for row in run.audit.hosts}
     assert run.ending is Ending.DEADLINE
+    assert (rows["EX2"].verdict, rows["EX2"].outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
     assert rows["EX2"].why == "interrupted: the run's time limit of 60 s was reached"
+    assert rows["EX2"].next.startswith("Raise --run-timeout")
+    assert rows["EX1"].verdict is Verdict.UNKNOWN
     assert slow.closed == 1
     assert fleet.records()[-1].data["reason"] == "deadline"
     assert replay(fleet.states()) == run.audit
@@ -543,6 +559,7 @@ def test_when_the_disk_is_full_nothing_more_is_sent_and_every_host_has_a_row(roo
         fleet = Fleet(Path(state), hosts, parallel=3, disk=disk)
         run = fleet.run()
         assert len(run.audit.hosts) == len(hosts)
+        assert {row.verdict for row in run.audit.hosts} <= {Verdict.OK, Verdict.UNKNOWN, Verdict.NOT_ASKED}
         written = fleet.journal().read_bytes()
         for each in hosts:
             transport = fleet.made.get(each.key)
@@ -670,3 +687,89 @@ def test_after_a_halt_no_further_batch_leaves(tmp_path: Path) -> None:
     assert deaf.batches == [("Get-a", "Get-c")]
     assert "interrupted" in run.audit.hosts[0].why
     assert replay(fleet.states()) == run.audit
+
+
+def test_a_host_that_was_being_connected_to_when_the_run_was_halted_was_not_asked_and_says_why(tmp_path: Path) -> None:
+    stop = Stop()
+
+    class Opening(ScriptedTransport):
+        def open(self) -> None:
+            stop.requested = True
+            assert self.cancelled.wait(30)
+            raise TransportError(failure(Cause.INTERRUPTED, "interrupted"))
+
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Opening()}, stop=stop)
+    run = fleet.run()
+    row = run.audit.hosts[0]
+    assert row.verdict is Verdict.NOT_ASKED
+    assert row.why == "interrupted: the run was interrupted; no script had been sent to this server"
+    assert replay(fleet.states()) == run.audit
+
+
+def test_a_host_that_the_lockout_guard_spared_was_not_asked(tmp_path: Path) -> None:
+    why = failure(Cause.LOCKOUT_GUARD, "alpha\\ops was refused by EX1, EX2, EX3 and is not used any more")
+    fleet = Fleet(tmp_path, (host("EX4"),), {"alpha/EX4": ScriptedTransport(unopenable=why)})
+    run = fleet.run()
+    row = run.audit.hosts[0]
+    assert (row.verdict, row.outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
+    assert "refused by EX1, EX2, EX3" in row.why
+    assert exit_status(run.audit.hosts) == 3
+    assert replay(fleet.states()) == run.audit
+
+
+def test_wherever_a_killed_run_ends_no_row_hides_that_a_script_may_have_run(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1)
+    fleet.run()
+    records = fleet.records()
+    seen: set[tuple[Verdict, int]] = set()
+    for kept in (records[:length] for length in range(1, len(records))):
+        folded = fold(kept)
+        assert folded is not None
+        for row in replay([folded]).hosts:
+            mine = [each for each in kept if each.host == row.name]
+            sent = {each.step: each.script_hash for each in mine if each.event is Event.SCRIPT_SENDING}
+            judged = {each.step for each in mine if each.event is Event.STEP_ASSESSED}
+            answered = {each.script_hash for each in mine if each.event is Event.SCRIPT_ANSWERED}
+            unanswered = {step for step, script in sent.items() if script not in answered}
+            said = {step.step: step.assessment.summary for step in row.steps}
+            if not sent:
+                assert row.verdict is Verdict.NOT_ASKED
+                assert "it is still running, or it was killed" in row.why
+            else:
+                assert row.verdict is (Verdict.OK if judged == {"a", "b", "c"} else Verdict.UNKNOWN)
+                assert {step for step, summary in said.items() if "its script may have run" in summary} == unanswered
+                assert {step for step, summary in said.items() if summary == "well"} == judged
+            seen.add((row.verdict, len(unanswered)))
+    assert {(Verdict.NOT_ASKED, 0), (Verdict.UNKNOWN, 0), (Verdict.UNKNOWN, 1), (Verdict.UNKNOWN, 2)} < seen
+
+
+def test_a_row_of_the_previous_version_that_its_guard_may_have_spared_is_not_said_to_lack_a_credential() -> None:
+    state = RunState(
+        run="r",
+        client="alpha",
+        phase=RunPhase.ENDED,
+        started_at=datetime(2026, 11, 24, tzinfo=UTC),
+        started={
+            "steps": [{"id": "a", "action": "test.state", "script": "ab" * 32}],
+            "hosts": ["EX1"],
+            "catalogue": {"as_of": "2026-04-02"},
+            "today": "2026-11-24",
+        },
+        last_at=datetime(2026, 11, 24, tzinfo=UTC),
+        hosts={
+            "EX1": HostProgress(
+                "EX1",
+                datetime(2026, 11, 24, tzinfo=UTC),
+                ended={
+                    "outcome": "failed",
+                    "verdict": "unreachable",
+                    "requests": 0,
+                    "seconds": 0.0,
+                    "failure": {"cause": "credential", "message": "ops was refused by EX0", "next": "Check it."},
+                },
+            )
+        },
+        ended={"hosts": 1},
+    )
+    [row] = replay([state]).hosts
+    assert (row.verdict, row.why) == (Verdict.NOT_ASKED, "credential: ops was refused by EX0")

@@ -166,13 +166,19 @@ def test_an_error_that_did_not_end_the_script_makes_its_answer_incomplete() -> N
             NotObserved("cap", "the answer has more than 20000 objects and was dropped"),
         ),
         (
-            NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), None),
+            NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), started=False),
             NotObserved("not-run", "connection-lost: gone"),
         ),
     ],
 )
 def test_an_answer_that_did_not_come_to_its_end_is_none(result: ScriptResult, expected: NotObserved) -> None:
     assert observe(result, CONTRACT) == expected
+
+
+@pytest.mark.parametrize("started", [None, True])
+def test_of_a_script_that_gave_no_answer_it_is_said_that_it_may_have_run(started: bool | None) -> None:
+    said = observe(NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), started), CONTRACT)
+    assert said == NotObserved("not-run", "connection-lost: gone; its script may have run")
 
 
 def test_the_contract_of_a_test_is_a_contract() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from runner.cli import audit
 from runner.cli.main import main
 from runner.secrets.interface import Secret
 from runner.transport.interface import Completed, Notice, Script, ScriptResult, Streams, Transport
-from tests.runner.fleets import ScriptedTransport
+from tests.runner.fleets import CATALOGUE, ScriptedTransport
 
 INVENTORY = """\
 exrun: inventory/1
@@ -74,6 +75,7 @@ class CommandLine:
     transports: dict[str, Transport] = field(default_factory=dict)
     secrets: dict[str, Secret | None] = field(default_factory=dict)
     cleartext: list[bool] = field(default_factory=list)
+    today: date = CATALOGUE.as_of  # so that no test grows old
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Exit status, standard output, standard error."""
@@ -116,4 +118,5 @@ def exrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         path.write_text(text, encoding="utf-8")
     command = CommandLine(tmp_path, capsys)
     monkeypatch.setattr(audit, "_connect", command.connect)
+    monkeypatch.setattr(audit, "_today", lambda: command.today)
     return command

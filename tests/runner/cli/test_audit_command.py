@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import errno
+import html
 import json
 import os
 import signal
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
 from playbooks.findings import Verdict
+from runner.audit import Outcome
 from runner.cli.main import app
 from runner.cli.progress import found_text, in_work_text
 from runner.cli.status import Status
 from runner.journal.writer import SystemDisk
 from runner.reports.json import AuditDocument
+from runner.reports.record import RunDocument
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import Script, ScriptResult
 from tests.runner.cli.conftest import CommandLine, protocol
-from tests.runner.fleets import ScriptedTransport, lost
+from tests.runner.fleets import CATALOGUE, ScriptedTransport, lost
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "command-line.md"
 
@@ -90,6 +95,7 @@ def test_a_selection_limits_what_is_connected_to(exrun: CommandLine) -> None:
         (["audit", "-i", "inventory.yml", "./smb.yml", "--param", "colour=red"], "colour"),
         (["audit", "-i", "inventory.yml", "--parallel", "0"], "Invalid value for '--parallel'"),
         (["audit", "-i", "inventory.yml", "--timeout", "soon"], "Invalid value for '--timeout'"),
+        (["audit", "-i", "inventory.yml", "--as-of", "yesterday"], "Invalid value for '--as-of'"),
         (["audit", "-i", "inventory.yml", "./smb.yml", "--html", "no/where.html"], "there is no folder no"),
         (["audit", "-i", "inventory.yml", "./smb.yml", "--html", "."], "this is a folder"),
         (["show", "last"], "there are no runs in .exrun"),
@@ -195,8 +201,16 @@ def test_ctrl_c_exits_130_with_a_row_for_every_server_and_gives_the_signal_back(
     exrun.transports["alpha/EX2"] = hanging
     status, out, err = exrun.audit("--parallel", "1")
     assert status == 130
-    assert out.splitlines()[-3].startswith("3 servers:")
-    assert "alpha/EX1" in out
+    rows = {line.split()[0]: line for line in out.splitlines() if line.startswith(("alpha/", "beta/"))}
+    assert [line for line in out.splitlines() if line.startswith("3 servers:")] == [
+        "3 servers: 1 not-asked, 1 unknown, 1 ok"
+    ]
+    assert "not-asked" in rows["beta/MBX1"]
+    told = "The run did not come to its end: the run was interrupted. Run the audit again for the servers left out"
+    assert f"high: {told}" in out
+    shown = exrun("show", "last")[1]
+    assert f"[high] {told}" in shown
+    assert "its script may have run" in shown
     assert "the run was interrupted; letting go of the servers in work, at most 5 s. Once more ends at once." in err
     assert hanging.closed == 1
     assert signal.getsignal(signal.SIGINT) is before
@@ -226,7 +240,7 @@ def test_a_password_comes_from_the_environment_and_is_in_nothing_that_is_written
         "    credential: env:ALPHA_PW\n    hosts:\n      EX1:\n      EX2: {credential: 'env:MISSING'}\n"
     )
     exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True, password))
-    status, out, err = exrun.audit("--html", "audit.html")
+    status, out, err = exrun.audit("--html", "audit.html", "--skip-unresolved")
     assert status == 3
     secret = exrun.secrets["alpha/EX1"]
     assert secret is not None
@@ -234,6 +248,120 @@ def test_a_password_comes_from_the_environment_and_is_in_nothing_that_is_written
     assert "the environment variable MISSING is not set" in out
     written = [path.read_text(errors="replace") for path in exrun.folder.rglob("*") if path.is_file()]
     assert [text for text in [out, err, *written] if password in text] == []
+
+
+NEEDY = """\
+exrun: inventory/1
+clients:
+  alpha:
+    authentication: ntlm
+    user: alpha-ops
+    credential: env:ALPHA_PW
+    hosts:
+      EX1:
+      EX2: {credential: 'env:MISSING'}
+      EX3: {credential: 'keyring:no-such-service/ops'}
+      EX4: {credential: 'env:MISSING'}
+  beta:
+    authentication: ntlm
+    user: beta-ops
+    credential: env:BETA_PW
+    hosts:
+      MBX1:
+"""
+
+
+def test_passwords_that_cannot_be_had_are_said_all_at_once_before_anything_is_sent(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALPHA_PW", "C0rrect-horse#battery")
+    (exrun.folder / "inventory.yml").write_text(NEEDY)
+    status, out, err = exrun.audit()
+    assert (status, out) == (2, "")
+    assert [line.partition("; ")[2].partition(". ")[0] for line in err.splitlines()[:-1]] == [
+        "needed by alpha/EX2, alpha/EX4",
+        "needed by alpha/EX3",
+        "needed by beta/MBX1",
+    ]
+    assert err.startswith("exrun: env:MISSING: the environment variable MISSING is not set; needed by ")
+    assert err.splitlines()[-1] == (
+        "exrun: nothing was sent: 4 of 5 servers have no password to log on with. "
+        "Mend these references, or leave their servers out with --skip-unresolved."
+    )
+    assert (exrun.transports, exrun.runs) == ({}, [])
+
+
+def test_servers_without_a_password_are_left_out_when_that_is_asked_for_and_it_is_recorded(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALPHA_PW", "C0rrect-horse#battery")
+    (exrun.folder / "inventory.yml").write_text(NEEDY)
+    status, out, _ = exrun.audit("--skip-unresolved", "--format", "json")
+    read = AuditDocument.model_validate_json(out)
+    assert status == 3
+    assert {host.name: (host.verdict, host.outcome) for host in read.hosts} == {
+        "EX1": (Verdict.OK, Outcome.COMPLIANT),
+        **dict.fromkeys(("EX2", "EX3", "EX4", "MBX1"), (Verdict.NO_CREDENTIAL, Outcome.FAILED)),
+    }
+    assert all(host.next and host.requests == 0 for host in read.hosts if host.name != "EX1")
+    assert list(exrun.transports) == ["alpha/EX1"]
+    assert [(found.id, found.evidence) for found in read.findings] == [("run.override", ["--skip-unresolved"])]
+    told = RunDocument.model_validate_json(exrun("show", "last", "--format", "json")[1])
+    assert {part.client: part.overrides for part in told.clients} == {
+        "alpha": [{"option": "--skip-unresolved", "hosts": ["EX2", "EX3", "EX4"]}],
+        "beta": [{"option": "--skip-unresolved", "hosts": ["MBX1"]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("days", "finding", "strict"),
+    [
+        (0, None, 0),
+        (AGED_DAYS, None, 0),
+        (AGED_DAYS + 1, "run.catalogue-aged", 1),
+        (STALE_DAYS, "run.catalogue-aged", 1),
+        (STALE_DAYS + 1, "run.catalogue-stale", 1),
+        (-1, "run.clock", 1),
+    ],
+)
+def test_a_catalogue_past_its_age_is_found_in_every_report_and_costs_the_status_0_with_strict(
+    exrun: CommandLine, days: int, finding: str | None, strict: int
+) -> None:
+    exrun.today = CATALOGUE.as_of + timedelta(days=days)
+    assert exrun.audit("--limit", "client:alpha")[0] == 0
+    status, out, _ = exrun.audit("--limit", "client:alpha", "--strict", "--html", "page.html")
+    assert status == strict
+    run = out.split()[-1]
+    read = AuditDocument.model_validate_json(exrun("report", run, "-f", "json")[1])
+    assert [found.id for found in read.findings] == ([finding] if finding else [])
+    assert read.catalogue.age_days == days
+    page = html.unescape((exrun.folder / "page.html").read_text(encoding="utf-8"))
+    shown = exrun("show", run)[1]
+    assert exrun("report", run)[1] == out
+    for found in read.findings:
+        for written in (page, shown, " ".join(out.split())):
+            assert f"{found.title}. {found.next}" in written
+    assert ("run.c" in page) is (finding is not None)
+
+
+def test_a_day_of_judgement_other_than_today_is_recorded_and_said_in_every_report(exrun: CommandLine) -> None:
+    status, out, _ = exrun.audit("--limit", "client:alpha", "--as-of", "2026-10-01", "--html", "page.html", "--strict")
+    assert status == 0
+    said = "Judged as on 2026-10-01, by what the catalogue knew by then, not as on the day of the run"
+    assert said in " ".join(out.split())
+    assert "catalogue as of 2026-10-01" in out
+    assert said in (exrun.folder / "page.html").read_text(encoding="utf-8")
+    assert said in exrun("show", "last")[1]
+    assert exrun("report", "last")[1] == out
+    assert "override --as-of 2026-10-01\n" in exrun("show", "last")[1]
+    read = AuditDocument.model_validate_json(exrun("report", "last", "-f", "json")[1])
+    assert (str(read.judged_on), str(read.catalogue.as_of)) == ("2026-10-01", "2026-10-01")
+    assert [(found.id, found.evidence) for found in read.findings] == [("run.override", ["--as-of 2026-10-01"])]
+
+
+def test_to_judge_as_on_today_is_no_override(exrun: CommandLine) -> None:
+    _, out, _ = exrun.audit("--as-of", exrun.today.isoformat(), "--format", "json")
+    assert AuditDocument.model_validate_json(out).findings == []
 
 
 def test_options_come_from_variables_too(exrun: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from runner.cli.main import main
 
 FLEET = """\
 lab: fleet/1
+day: 2026-10-01
 clients:
   alpha:
     user: ALPHA\\auditor
@@ -66,6 +67,7 @@ def test_the_inventory_fits_the_fleet_and_the_ledger_has_what_ran(fleet: Path) -
     with lab_up(str(fleet), "--inventory-out", str(inventory), "--ledger", str(ledger)) as printed:
         hosts = {host.key: host for host in load_native(inventory).hosts}
         assert "export EXRUN_LAB_ALPHA='it'\"'\"'s lab-only'  # ALPHA\\auditor" in printed
+        assert "to be judged as on its own day: exrun audit --as-of 2026-10-01" in printed
         assert str(hosts["alpha/EX1"].credential) == "env:EXRUN_LAB_ALPHA"
         assert all(host.labels == {"site": "HQ"} for host in hosts.values())
         for host in hosts.values():

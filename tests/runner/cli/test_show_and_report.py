@@ -157,3 +157,13 @@ def test_the_journal_of_a_killed_run_still_has_a_row_for_every_server(audited: C
     assert part["phase"] == "running"
     assert sorted(host["name"] for host in part["hosts"]) == ["EX1", "EX2"]
     assert all("still running, or it was killed" in host["why"] for host in part["hosts"])
+    assert {(host["name"], host["verdict"], host["ended"]) for host in part["hosts"]} == {
+        ("EX1", "unknown", False),
+        ("EX2", "not-asked", False),
+    }
+    _, out, _ = audited("show", "last", "--client", "alpha")
+    assert "EX1  unknown\n  no end of the work with it is recorded, nor how many requests were sent\n" in out
+    assert "its script may have run" in out
+    assert "[high] It is not known how the run ended: no end of this run is recorded" in out
+    assert "unreachable" not in out
+    assert "0 requests" not in out

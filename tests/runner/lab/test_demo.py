@@ -10,19 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from runner.audit import HostAudit, StepAudit, fleet_audit, judged, not_reached
-from runner.cli.demo import EngineName, unnamed
+from runner.cli import audit
+from runner.cli.demo import EngineName, as_of, unnamed
 from runner.cli.lab import inventory_text, password_variables
 from runner.cli.main import main
 from runner.lab.demo.expectations import FLEET, Expected, differences, expectations
 from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.sim import SimEngine
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
 from runner.lab.server import start
 from runner.replay import replay
 from runner.runs import LAST, find_run, read_run
+from runner.session import Judgement
+from runner.terms import Terms
 from runner.transport.failures import Cause, failure
 from runner.transport.gate import marker
 from runner.transport.interface import Script
@@ -34,6 +39,7 @@ NEEDED = {
     Verdict.NEEDS_CU,
     Verdict.HALF_INSTALLED,
     Verdict.OUT_OF_SUPPORT,
+    Verdict.BEHIND,
     Verdict.ATTENTION,
     Verdict.NEWER_THAN_CATALOGUE,
     Verdict.NOT_EXCHANGE,
@@ -71,6 +77,8 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
     assert status == 0, said.out + said.err
     assert "All 16 verdicts are those of the servers' files." in said.out
     assert "DIFFERS" not in said.out
+    assert "catalogue as of 2026-10-01; " in said.out
+    assert "info: Judged as on 2026-10-01" in said.out
     for client in ("contoso", "fabrikam"):
         page = (tmp_path / f"report.{client}.html").read_text(encoding="utf-8")
         other = {"contoso": "MBX1", "fabrikam": "EX01"}[client]
@@ -78,6 +86,37 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
         assert other not in page
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"Lab-only-" not in written
+
+
+def test_four_months_later_the_same_catalogue_calls_nothing_current_that_it_called_ok(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_fleet(DEMO / FLEET, engine="sim")
+    assert whole.day is not None
+    judgement = Judgement(Catalogue.load().on(whole.day), date(2027, 2, 1))
+    asked = Fleet(tuple(host for host in whole.hosts if not host.faults))
+    for client, variable in password_variables(whole).items():
+        monkeypatch.setenv(variable, next(host.account.password for host in asked.hosts if host.client == client))
+    monkeypatch.setattr(audit, "_today", lambda: judgement.today)
+    monkeypatch.setattr(audit, "_judgement", lambda today, as_of: judgement)
+    with start(asked, {"sim": SimEngine()}) as lab:
+        (tmp_path / "ca.pem").write_bytes(lab.ca_pem)
+        (tmp_path / "inventory.yml").write_text(inventory_text(lab, tmp_path / "ca.pem", {}), encoding="utf-8")
+        state = tmp_path / "state"
+        assert main(["audit", "-i", str(tmp_path / "inventory.yml"), "--state", str(state)]) == 3, capfd.readouterr()
+    said = capfd.readouterr().out
+    parts = read_run(find_run(state, LAST))
+    rows = {f"{row.client}/{row.name}": row for row in replay([part.state for part in parts]).hosts}
+    before = {key: expected.verdict for key, expected in expectations().items() if key in rows}
+    # What was found stays found; only the reassurance goes.
+    after = {Verdict.OK: Verdict.NOT_CURRENT, Verdict.ATTENTION: Verdict.NOT_CURRENT}
+    assert {key: row.verdict for key, row in rows.items()} == {
+        key: after.get(verdict, verdict) for key, verdict in before.items()
+    }
+    assert rows["contoso/EX01"].verdict is Verdict.NOT_CURRENT
+    assert rows["contoso/EX01"].next.startswith("Bring exrun's catalogue up to date")
+    assert "high: The catalogue is 123 days old, too old to call a build ok" in said
+    assert Verdict.OK not in {row.verdict for row in rows.values()}
 
 
 @pytest.mark.real_powershell
@@ -96,7 +135,7 @@ def test_on_a_real_powershell_every_server_gets_the_same_verdict_and_findings(
             (tmp_path / "ca.pem").write_bytes(lab.ca_pem)
             (tmp_path / "inventory.yml").write_text(inventory_text(lab, tmp_path / "ca.pem", {}), encoding="utf-8")
             arguments = ["audit", "-i", str(tmp_path / "inventory.yml"), "--state", str(tmp_path / "state")]
-            assert main([*arguments, *EngineName.PWSH.pace]) == 3, capfd.readouterr()
+            assert main([*arguments, *EngineName.PWSH.pace, *as_of(whole)]) == 3, capfd.readouterr()
             parts = read_run(find_run(tmp_path / "state", LAST))
             named = frozenset(digest for part in parts for digest in part.state.script_texts)
             assert unnamed(lab.ledger.scripts(), named) == ()
@@ -106,6 +145,7 @@ def test_on_a_real_powershell_every_server_gets_the_same_verdict_and_findings(
 
 
 OK = Assessment(Verdict.OK, "well")
+TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 
 
 def row(name: str, *assessments: Assessment) -> HostAudit:
@@ -113,7 +153,7 @@ def row(name: str, *assessments: Assessment) -> HostAudit:
 
 
 def lines(*rows: HostAudit, expected: dict[str, Expected]) -> tuple[str, ...]:
-    return differences(fleet_audit("r", date(2026, 4, 2), rows), expected)
+    return differences(fleet_audit("r", TERMS, rows), expected)
 
 
 def test_an_audit_that_is_as_expected_differs_in_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ RENEW = "from runner.lab.fleet_file import schema_text; print(schema_text('{0}')
 
 WHOLE = """\
 lab: fleet/1
+day: 2026-10-01
 engine: sim
 limits: {max_shells_per_user: 5, idle_seconds: 60}
 faults: [{act: latency, milliseconds: 20}]
@@ -88,6 +90,13 @@ def test_what_is_nearest_to_a_host_counts_and_faults_and_labels_add_up(folder: P
     assert [host.state.name for host in (first, second, third)] == ["EX1", "EX2", "EX1"]
     assert (first.engine, third.engine, third.account.user) == ("sim", "pwsh", "beta@example")
     assert {host.engine for host in load_fleet(file, engine="sim").hosts} == {"sim"}
+
+
+def test_a_fleet_may_have_a_day_as_on_which_it_is_judged(folder: Path) -> None:
+    file = folder / "fleet.yml"
+    for text, day in ((WHOLE, date(2026, 10, 1)), (WHOLE.replace("day: 2026-10-01\n", ""), None)):
+        file.write_text(text, encoding="utf-8")
+        assert load_fleet(file).day == day
 
 
 FLEET = "lab: fleet/1\nclients:\n  a:\n    user: A\\u\n    password: p\n    hosts:\n"
@@ -165,6 +174,7 @@ FLEET = "lab: fleet/1\nclients:\n  a:\n    user: A\\u\n    password: p\n    host
         (FLEET + "      EX1: {state: ex.yml, faults: [{act: explode}]}\n", None),
         (FLEET + "      EX1: {state: ex.yml}\n      EX1: {state: ex.yml}\n", None),
         ("lab: [\n", None),
+        (FLEET.replace("clients", "day: soon\nclients") + "      EX1: {state: ex.yml}\n", None),
     ],
 )
 def test_a_wrong_fleet_file_says_where_what_and_what_to_do(folder: Path, text: str, problems: list[str] | None) -> None:

@@ -19,6 +19,7 @@ from runner.reports.html import LIMIT, HtmlReport
 from runner.reports.json import JsonReport
 from runner.reports.table import CELL, TableReport
 from runner.terminal import visible
+from runner.terms import End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure
 
 HOSTILE = [
@@ -67,7 +68,12 @@ def answering(text: str) -> FleetAudit:
     steps = [StepAudit(text, text, Assessment(Verdict.VULNERABLE, text, (finding,), {"product": text or "-"}))]
     return fleet_audit(
         text,
-        date(2026, 4, 2),
+        Terms(
+            date(2026, 4, 2),
+            date(2026, 4, 2),
+            End(Ending.INTERRUPTED, text, text),
+            (Override(text, text), Override("--as-of", text)),
+        ),
         [
             judged(text, text, steps, requests=8, seconds=1),
             not_reached("EX2", "beta", Failure(Cause.PROTOCOL, text, text), steps_due=1, requests=1, seconds=1),
@@ -152,7 +158,7 @@ def test_the_table_sends_a_terminal_only_text_and_its_own_colours(text: str, col
 @and_each_known
 def test_a_servers_words_add_no_line_of_their_own_to_a_table_that_is_wide_enough(text: str) -> None:
     lines = TableReport(20_000).render(answering(text)).splitlines()
-    assert len(lines) == 6  # heading, two hosts, three lines of totals
+    assert len(lines) == 9  # heading, two hosts, three lines of totals, three findings of the run
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if len(text) < 100])

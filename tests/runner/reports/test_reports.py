@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 from datetime import date
@@ -18,9 +19,11 @@ from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import AuditDocument, JsonReport, schema_text
 from runner.reports.table import TableReport
-from runner.reports.wording import MEANING, headline, probed, totals
+from runner.reports.wording import headline, meaning, probed, tone, totals
+from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
 
+TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "audit.json"
 
 
@@ -47,7 +50,7 @@ SILENT = not_reached(
 )
 FLEET = fleet_audit(
     "2026-r1",
-    date(2026, 4, 2),
+    TERMS,
     [host("EX2", "beta", Verdict.OK), SILENT, host("EX1", "alpha", Verdict.VULNERABLE)],
 )
 REPORTS: list[Report] = [TableReport(200), JsonReport(), HtmlReport()]
@@ -80,7 +83,7 @@ def test_the_table_names_product_and_cumulative_update() -> None:
 
 
 def test_the_table_names_clients_only_where_there_are_several() -> None:
-    alone = fleet_audit("r", date(2026, 4, 2), [host("EX1", "alpha", Verdict.OK)])
+    alone = fleet_audit("r", TERMS, [host("EX1", "alpha", Verdict.OK)])
     assert "alpha" not in TableReport(200).render(alone)
     assert "alpha/EX1" in TableReport(200).render(FLEET)
 
@@ -98,7 +101,7 @@ def test_colour_is_the_callers_choice_and_no_variable_changes_it(monkeypatch: py
 
 
 def test_an_audit_of_no_hosts_says_so_in_every_report() -> None:
-    nothing = fleet_audit("r", date(2026, 4, 2), [])
+    nothing = fleet_audit("r", TERMS, [])
     assert TableReport().render(nothing).startswith("no servers\n")
     assert json.loads(JsonReport().render(nothing))["hosts"] == []
     assert "No server was audited." in HtmlReport().render(nothing)
@@ -106,8 +109,10 @@ def test_an_audit_of_no_hosts_says_so_in_every_report() -> None:
 
 def test_the_json_object_has_the_members_that_programs_rely_on() -> None:
     read = json.loads(JsonReport().render(FLEET))
-    assert list(read) == ["schema", "run", "catalogue", "hosts", "summary"]
-    assert (read["schema"], read["run"], read["catalogue"]) == ("exrun.audit/1", "2026-r1", {"as_of": "2026-04-02"})
+    assert list(read) == ["schema", "run", "catalogue", "judged_on", "end", "findings", "hosts", "summary"]
+    assert (read["schema"], read["run"], read["judged_on"]) == ("exrun.audit/1", "2026-r1", "2026-04-02")
+    assert read["catalogue"] == {"as_of": "2026-04-02", "age_days": 0}
+    assert (read["end"], read["findings"]) == ({"how": "complete", "message": ""}, [])
     worst = read["hosts"][0]
     assert {name: worst[name] for name in ("name", "client", "outcome", "verdict", "requests", "seconds")} == {
         "name": "EX1",
@@ -173,26 +178,69 @@ def test_the_page_is_for_paper_and_for_the_dark_too() -> None:
 
 
 def test_a_manager_reads_first_how_many_servers_need_something_done() -> None:
-    assert (
-        headline(FLEET.summary) == "1 of 3 servers needs something done. 1 of 3 servers could not be judged completely."
-    )
-    well = fleet_audit("r", date(2026, 4, 2), [host("EX1", "alpha", Verdict.OK)])
-    assert headline(well.summary) == "Nothing was found on 1 server."
-    assert (
-        headline(fleet_audit("r", date(2026, 4, 2), [SILENT]).summary)
-        == "1 of 1 server could not be judged completely."
-    )
+    assert headline(FLEET) == "1 of 3 servers needs something done. 1 of 3 servers could not be judged completely."
+    well = fleet_audit("r", TERMS, [host("EX1", "alpha", Verdict.OK)])
+    assert headline(well) == "Nothing was found on 1 server by the catalogue of 2026-04-02."
+    assert headline(fleet_audit("r", TERMS, [SILENT])) == "1 of 1 server could not be judged completely."
 
 
 def test_the_page_explains_the_verdicts_that_it_uses_and_no_other() -> None:
     page = HtmlReport().render(FLEET)
     for verdict in Verdict:
         used = verdict in {Verdict.VULNERABLE, Verdict.UNREACHABLE, Verdict.OK}
-        assert (MEANING[verdict] in page) is used
+        assert (meaning(verdict, FLEET) in html.unescape(page)) is used
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:
     known = [host(f"EX{index}", "alpha", Verdict.OK) for index in range(999)]
-    audit = fleet_audit("r", date(2026, 4, 2), [*known, SILENT])
+    audit = fleet_audit("r", TERMS, [*known, SILENT])
     assert probed(audit.summary.coverage) == "999 of 1000 checks probed (99 %), 1 not knowable"
     assert totals(audit.summary) == "1000 servers: 1 unreachable, 999 ok"
+
+
+OLD = Terms(
+    date(2026, 4, 2), date(2026, 5, 20), End(Ending.DEADLINE, "the time limit was reached", "Raise --run-timeout.")
+)
+LEFT = not_reached("EX4", "beta", Failure(Cause.INTERRUPTED, "the time limit was reached", "Raise it"), 1, 0, 0.0)
+BARE = not_reached("EX5", "beta", Failure(Cause.CREDENTIAL, "env:PW: not set", "Set PW"), 1, 0, 0.0)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_what_is_found_of_the_run_is_in_every_report(report: Report) -> None:
+    written = html.unescape(report.render(fleet_audit("r", OLD, [LEFT, BARE])))
+    for said in (
+        "The run did not come to its end: the time limit was reached",
+        "Raise --run-timeout.",
+        "The catalogue is 48 days old: updates and attacks of the time since are not in it",
+        "not-asked",
+        "no-credential",
+    ):
+        assert said in written
+
+
+def test_a_manager_reads_of_an_early_end_of_servers_that_were_not_asked_and_of_old_tables() -> None:
+    rows = [host("EX1", "alpha", Verdict.BEHIND), LEFT, BARE, SILENT]
+    assert headline(fleet_audit("r", OLD, rows)) == (
+        "The run did not come to its end. 1 of 4 servers needs something done. 2 of 4 servers were not asked. "
+        "1 of 4 servers could not be judged completely. The catalogue that judged is 48 days old."
+    )
+
+
+def test_the_json_object_says_how_the_run_ended_and_how_old_its_catalogue_was() -> None:
+    read = AuditDocument.model_validate_json(JsonReport().render(fleet_audit("r", OLD, [LEFT])))
+    assert (read.end.how, read.end.message) == (Ending.DEADLINE, "the time limit was reached")
+    assert (read.catalogue.age_days, str(read.judged_on)) == (48, "2026-05-20")
+    assert [found.id for found in read.findings] == ["run.deadline", "run.catalogue-aged"]
+
+
+def test_behind_and_not_current_are_open_and_neither_grave_nor_well() -> None:
+    for verdict in (Verdict.BEHIND, Verdict.NOT_CURRENT, Verdict.NOT_ASKED, Verdict.NO_CREDENTIAL):
+        assert tone(verdict) == "open"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_a_meaning_in_sentences_and_ok_names_the_catalogues_day(verdict: Verdict) -> None:
+    said = meaning(verdict, FLEET)
+    assert said.endswith(".")
+    assert "{" not in said
+    assert ("2026-04-02" in said) is (verdict is Verdict.OK)

@@ -274,7 +274,7 @@ def test_a_wrong_password_is_offered_three_times_by_thirty_hosts_at_once(serve: 
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert sorted(causes) == [Cause.AUTHENTICATION] * 3 + [Cause.CREDENTIAL] * 27
+    assert sorted(causes) == [Cause.AUTHENTICATION] * 3 + [Cause.LOCKOUT_GUARD] * 27
     ((account, hosts),) = made.guard.stopped()
     assert (account.user, len(hosts)) == (ACCOUNT.user, 3)
 

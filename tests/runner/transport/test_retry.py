@@ -122,7 +122,7 @@ def test_three_refusals_stop_the_account_everywhere_and_say_where() -> None:
         refuse(guard, host)
     with pytest.raises(TransportError) as raised:
         accept(guard, "beta/EX10")
-    assert raised.value.failure.cause is Cause.CREDENTIAL
+    assert raised.value.failure.cause is Cause.LOCKOUT_GUARD
     assert not isinstance(raised.value, CredentialRejected)
     for host in ("alpha/EX1", "alpha/EX2", "beta/EX9", "LAB\\auditor", "env:PASSWORD"):
         assert host in raised.value.failure.message
