@@ -29,7 +29,7 @@ from runner.recording import VOCABULARY, AbandonedError, HaltedError, HostLog, S
 from runner.redaction import Redactor
 from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
 from runner.session import Judgement, audit_host
-from runner.transport.failures import Cause, Failure, TransportError, failure
+from runner.transport.failures import Cause, Failure, TransportError, defect, failure
 from runner.transport.interface import Notice, Script, Transport
 
 POLL_SECONDS = 0.05  # how often the calling thread looks at what is no event: the clock and a request to stop
@@ -366,7 +366,7 @@ class _Fleet:
     def _end_unrecorded(self, flight: _Flight, error: Exception) -> None:
         """A row for a host of which not even the end could be recorded: nothing of ours may lose one, or the thread."""
         self.listener.defect(flight.host.key, error)
-        why = failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
+        why = defect(error)
         seconds = self.monotonic() - flight.since
         host, steps = flight.host, len(self.order.steps)
         self.landed.put(not_reached(host.name, host.client, why, steps, flight.requests, seconds))
@@ -406,7 +406,7 @@ class _Fleet:
             raise
         except Exception as error:
             self.listener.defect(host.key, error)
-            return failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
+            return defect(error)
         return result if isinstance(result, Failure) else None
 
     def _why_halted(self) -> Failure:

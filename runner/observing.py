@@ -52,7 +52,7 @@ def observe(result: ScriptResult, contract: ActionContract) -> Observation:
         case Capped(cap=cap, limit=limit):
             return NotObserved(CAP, f"the answer has more than {limit} {_CAPS.get(cap, quoted(cap))} and was dropped")
         case NotRun(failure=failure):
-            return NotObserved(NOT_RUN, in_words(failure))
+            return NotObserved(NOT_RUN, in_words(failure), failure.next)
         case _:
             assert_never(result)
 

@@ -31,15 +31,14 @@ from pypsrp.exceptions import WinRMError, WinRMTransportError
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import NegotiateOptions, SpnegoError
 
+from runner.transport.classifying import classify, is_refusal_by_kdc
 from runner.transport.failures import (
     AmbiguousLoss,
     Cause,
     CredentialRejected,
     Failure,
     TransportError,
-    classify,
     failure,
-    is_refusal_by_kdc,
     quoted,
 )
 from runner.transport.wire import Dial, Wire, endpoint_binding

@@ -13,7 +13,7 @@ from playbooks.model import ActionContract
 from playbooks.observation import NotObserved, Observed, Unread
 from playbooks.values import Value
 from runner.observing import observe
-from runner.transport.failures import Cause, failure
+from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -167,7 +167,7 @@ def test_an_error_that_did_not_end_the_script_makes_its_answer_incomplete() -> N
         ),
         (
             NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), None),
-            NotObserved("not-run", "connection-lost: gone"),
+            NotObserved("not-run", "connection-lost: gone", NEXT[Cause.CONNECTION_LOST]),
         ),
     ],
 )

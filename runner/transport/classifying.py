@@ -1,0 +1,172 @@
+"""From an exception of sockets, TLS, authentication or WS-Management to the cause that a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+import h11
+from pypsrp.exceptions import (
+    AuthenticationError,
+    InvalidRunspacePoolStateError,
+    WinRMError,
+    WinRMTransportError,
+    WSManFaultError,
+)
+from spnego.exceptions import InvalidCredentialError, NativeError, NoCredentialError, SpnegoError
+
+from runner.transport.failures import (
+    SPEAKS_TLS,
+    Cause,
+    Failure,
+    TransportError,
+    defect,
+    failure,
+    quoted,
+    speaks_of_language_mode,
+)
+from runner.transport.fault_codes import Meaning, meaning
+
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
+_SEC_E_TIME_SKEW = -2146893020  # 0x80090324, winerror.h
+_KRB5KRB_AP_ERR_SKEW = 0x96C73A25  # -1765328347 as the 32 bits that GSSAPI reports
+_REFUSED_BY_KDC = frozenset(
+    {
+        0x96C73A12,  # KRB5KDC_ERR_CLIENT_REVOKED (locked out, disabled)
+        0x96C73A18,  # KRB5KDC_ERR_PREAUTH_FAILED
+        0x8009030C,  # SEC_E_LOGON_DENIED, winerror.h
+    }
+)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        if current.__cause__ is not None:
+            current = current.__cause__
+        elif not current.__suppress_context__:
+            current = current.__context__
+        else:
+            current = None
+
+
+def _is_clock_skew(error: BaseException) -> bool:
+    for link in _chain(error):
+        base = getattr(link, "base_error", None)
+        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
+        if _SEC_E_TIME_SKEW in codes or _SEC_E_TIME_SKEW % 2**32 in codes:
+            return True
+        if any(isinstance(code, int) and code % 2**32 == _KRB5KRB_AP_ERR_SKEW for code in codes):
+            return True
+        if "clock skew" in str(link).lower():
+            return True
+    return False
+
+
+def is_refusal_by_kdc(error: BaseException) -> bool:
+    """Whether a domain controller refused the account while a ticket was asked for."""
+    for link in _chain(error):
+        base = getattr(link, "base_error", None)
+        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
+        if any(isinstance(code, int) and code % 2**32 in _REFUSED_BY_KDC for code in codes):
+            return True
+    return isinstance(error, InvalidCredentialError)
+
+
+def fault_meaning(error: WSManFaultError) -> Meaning | None:
+    """What the codes in a fault stand for, its own before those of what failed beneath; None where none is known."""
+    # pypsrp keeps the outermost code; the fault itself is in the error that it was read from.
+    whole = (link.response_text for link in _chain(error) if isinstance(link, WinRMTransportError))
+    words = (str(part) for part in (error.reason, error.provider_fault, *whole) if part)
+    return meaning(error.code, words)
+
+
+def _classify_fault(error: WSManFaultError) -> Failure:
+    message = quoted(error.message)
+    said = " ".join(str(part) for part in (error.reason, error.provider_fault) if part)
+    known = fault_meaning(error)
+    if known is None and speaks_of_language_mode(said):
+        return failure(Cause.LANGUAGE_MODE, message)
+    if known is None and "session configuration" in said.lower():
+        return failure(Cause.ENDPOINT_MISSING, message)
+    if known is None:
+        return failure(Cause.PROTOCOL, message)
+    return failure(known.cause, f"{known.words}: {message}", retryable=known.retryable, then=known.next)
+
+
+_OTHER_NAME = (
+    "Give as `address` the server's own name or IP address, nothing around it; "
+    "the web server beneath WinRM takes no other name."
+)
+
+
+def _classify_status(error: WinRMTransportError) -> Failure:
+    code, said = error.code, quoted(error.response_text)
+    message = f"the host answered HTTP {code}: {said}"
+    match code:
+        case 400 if "invalid hostname" in said.lower():  # HTTP.sys
+            return failure(Cause.PROTOCOL, message, then=_OTHER_NAME)
+        case 400 if "https port" in said.lower():  # nginx, Apache: "... to an HTTPS port"
+            return failure(Cause.TLS, message, then=SPEAKS_TLS)
+        case 401:
+            return failure(Cause.AUTHENTICATION, message)
+        case 403:
+            return failure(Cause.ACCESS_DENIED, message)
+        case 404:
+            return failure(Cause.ENDPOINT_MISSING, message)
+        case 413:
+            return failure(Cause.ENVELOPE_SIZE, message)
+        case 503:
+            return failure(Cause.CONNECTION_LOST, message, retryable=True)
+        case _:
+            return failure(Cause.PROTOCOL, message)
+
+
+def classify(error: BaseException) -> Failure:
+    """The Failure that an exception stands for. Never raises; what it does not know is a defect of ours.
+
+    `retryable` says only that the same thing may go well later. Whether it may be done again is for the caller, who
+    knows if anything could have run (`AmbiguousLoss` is never retryable).
+    """
+    match error:
+        case TransportError():
+            return error.failure
+        case KeyboardInterrupt():
+            return failure(Cause.INTERRUPTED, "interrupted")
+        case socket.gaierror():
+            # EAI_AGAIN is a name server that did not answer; every other code is an answer.
+            return failure(Cause.NAME_RESOLUTION, quoted(error), retryable=error.errno == socket.EAI_AGAIN)
+        case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            if isinstance(error, TimeoutError):
+                return failure(Cause.TIMEOUT, quoted(error), retryable=True)
+            return failure(Cause.TLS, quoted(error))
+        case TimeoutError():
+            return failure(Cause.TIMEOUT, quoted(error) or "timed out", retryable=True)
+        case ConnectionRefusedError():
+            return failure(Cause.REFUSED, quoted(error), retryable=True)
+        case WSManFaultError():
+            return _classify_fault(error)
+        case WinRMTransportError():
+            return _classify_status(error)
+        case SpnegoError() | NativeError() if _is_clock_skew(error):
+            return failure(Cause.CLOCK_SKEW, quoted(error))
+        case NoCredentialError() | InvalidCredentialError():
+            return failure(Cause.CREDENTIAL, quoted(error))
+        case SpnegoError() | NativeError() | AuthenticationError():
+            return failure(Cause.AUTHENTICATION, quoted(error))
+        case InvalidRunspacePoolStateError():
+            return failure(Cause.CONNECTION_LOST, quoted(error))
+        case OSError() if error.errno in _UNREACHABLE:
+            return failure(Cause.REFUSED, f"no route to the host: {quoted(error)}", retryable=True)
+        case ConnectionError() | ssl.SSLEOFError() | ssl.SSLZeroReturnError() | EOFError():
+            return failure(Cause.CONNECTION_LOST, quoted(error) or "the connection was closed", retryable=True)
+        case WinRMError() | h11.RemoteProtocolError() | ET.ParseError():
+            return failure(Cause.PROTOCOL, f"{type(error).__name__}: {quoted(error)}")
+        case _:
+            return defect(error)
