@@ -100,6 +100,21 @@ def _classify_fault(error: WSManFaultError) -> Failure:
     return failure(known.cause, f"{known.words}: {message}", retryable=known.retryable, then=known.next)
 
 
+_NO_TLS = (
+    "What answers at this port does not speak TLS: set the port of WinRM's HTTPS listener (5986), "
+    "or `scheme: http` where it is the HTTP listener's (5985)."
+)
+_OLD_TLS = "Enable TLS 1.2 on the host (SCHANNEL), with a certificate and ciphers for it; nothing older is spoken."
+_TLS_NEXT = {  # by OpenSSL's name of the reason
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "UNKNOWN_PROTOCOL": _NO_TLS,
+    "UNSUPPORTED_PROTOCOL": _OLD_TLS,
+    "NO_PROTOCOLS_AVAILABLE": _OLD_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _OLD_TLS,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _OLD_TLS,
+    "TLSV1_ALERT_INTERNAL_ERROR": "Check the certificate of the host's HTTPS listener (winrm enumerate "
+    "winrm/config/listener): it cannot use the one that it has.",
+}
 _OTHER_NAME = (
     "Give as `address` the server's own name or IP address, nothing around it; "
     "the web server beneath WinRM takes no other name."
@@ -145,7 +160,7 @@ def classify(error: BaseException) -> Failure:
         case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             if isinstance(error, TimeoutError):
                 return failure(Cause.TIMEOUT, quoted(error), retryable=True)
-            return failure(Cause.TLS, quoted(error))
+            return failure(Cause.TLS, quoted(error), then=_TLS_NEXT.get(getattr(error, "reason", None) or "", ""))
         case TimeoutError():
             return failure(Cause.TIMEOUT, quoted(error) or "timed out", retryable=True)
         case ConnectionRefusedError():

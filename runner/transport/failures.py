@@ -25,6 +25,7 @@ class Cause(StrEnum):
     CONNECTION_LOST = "connection-lost"
     TLS = "tls"
     AUTHENTICATION = "authentication"
+    PUBLIC_ADDRESS = "public-address"  # NTLM would have proved the password to an address of the internet
     CLOCK_SKEW = "clock-skew"
     ACCESS_DENIED = "access-denied"
     NOT_ENCRYPTED = "not-encrypted"
@@ -86,6 +87,9 @@ NEXT: dict[Cause, str] = {
     "Verification cannot be turned off.",
     Cause.AUTHENTICATION: "Check the account, its password and whether it is locked out, before trying again: "
     "each attempt counts towards lock-out.",
+    Cause.PUBLIC_ADDRESS: "Check the host's address and the DNS. Name the server by a private address, "
+    "or set `authentication: kerberos` or `certificate`; only where it is meant to be reached over the internet, "
+    "add its network to `allow_public` in the inventory.",
     Cause.CLOCK_SKEW: "Bring this machine's clock within 5 minutes of the domain controller's; Kerberos refuses more.",
     Cause.ACCESS_DENIED: "Make the account a member of the host's Administrators or Remote Management Users group, "
     "or of the endpoint's role.",
