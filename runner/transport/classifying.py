@@ -16,7 +16,13 @@ from pypsrp.exceptions import (
     WinRMTransportError,
     WSManFaultError,
 )
-from spnego.exceptions import InvalidCredentialError, NativeError, NoCredentialError, SpnegoError
+from spnego.exceptions import (
+    InvalidCredentialError,
+    NativeError,
+    NoCredentialError,
+    OperationNotAvailableError,
+    SpnegoError,
+)
 
 from runner.transport.failures import (
     SPEAKS_TLS,
@@ -31,15 +37,37 @@ from runner.transport.failures import (
 from runner.transport.fault_codes import Meaning, meaning
 
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
-_SEC_E_TIME_SKEW = -2146893020  # 0x80090324, winerror.h
-_KRB5KRB_AP_ERR_SKEW = 0x96C73A25  # -1765328347 as the 32 bits that GSSAPI reports
+# This machine's own: its firewall, its addresses, its limits (errno.h).
+_NOT_FROM_HERE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL, errno.ENETRESET}
+)
+_NO_MORE_HERE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_KRB5 = 0x96C73A00  # krb5_err.et of MIT Kerberos: -1765328384 as the 32 bits that GSSAPI reports
+_CLOCK_SKEW = frozenset({_KRB5 + 37, 0x80090324})  # KRB5KRB_AP_ERR_SKEW; SEC_E_TIME_SKEW, winerror.h
 _REFUSED_BY_KDC = frozenset(
     {
-        0x96C73A12,  # KRB5KDC_ERR_CLIENT_REVOKED (locked out, disabled)
-        0x96C73A18,  # KRB5KDC_ERR_PREAUTH_FAILED
+        _KRB5 + 18,  # KRB5KDC_ERR_CLIENT_REVOKED (locked out, disabled)
+        _KRB5 + 24,  # KRB5KDC_ERR_PREAUTH_FAILED
         0x8009030C,  # SEC_E_LOGON_DENIED, winerror.h
     }
 )
+_NO_TICKET = (
+    "Set `user` and `credential` for this host, or get a ticket first (kinit); "
+    "Kerberos needs exrun[kerberos] and the server's full name as `address`."
+)
+_NO_REALM = (
+    "Check that this machine's Kerberos knows the account's realm and reaches its domain controllers (krb5.conf)."
+)
+_KERBEROS_NEXT = {
+    _KRB5 + 6: "Check the account's name, and that it is in the domain that is asked.",  # C_PRINCIPAL_UNKNOWN
+    _KRB5 + 7: "Use the server's full name as `address`, and check its service principal names "
+    "(setspn -L on the host's account).",  # S_PRINCIPAL_UNKNOWN
+    _KRB5 + 23: "Change the account's password, and store the new one where the inventory says that it is.",  # KEY_EXP
+    _KRB5 + 32: "Get a new ticket (kinit).",  # TKT_EXPIRED
+    _KRB5 + 156: _NO_REALM,  # KDC_UNREACH
+    _KRB5 + 195: _NO_TICKET,  # FCC_NOFILE
+}
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -56,27 +84,41 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             current = None
 
 
-def _is_clock_skew(error: BaseException) -> bool:
+def _codes(error: BaseException) -> Iterator[int]:
+    """The numbers of SSPI and of GSSAPI's mechanisms in an exception, as 32 bits."""
     for link in _chain(error):
-        base = getattr(link, "base_error", None)
-        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
-        if _SEC_E_TIME_SKEW in codes or _SEC_E_TIME_SKEW % 2**32 in codes:
-            return True
-        if any(isinstance(code, int) and code % 2**32 == _KRB5KRB_AP_ERR_SKEW for code in codes):
-            return True
-        if "clock skew" in str(link).lower():
-            return True
-    return False
+        for source in (link, getattr(link, "base_error", None)):
+            for name in ("winerror", "min_code"):
+                code = getattr(source, name, None)
+                if isinstance(code, int):
+                    yield code % 2**32
+
+
+def _is_clock_skew(error: BaseException) -> bool:
+    skewed = any("clock skew" in str(link).lower() for link in _chain(error))
+    return skewed or not _CLOCK_SKEW.isdisjoint(_codes(error))
 
 
 def is_refusal_by_kdc(error: BaseException) -> bool:
     """Whether a domain controller refused the account while a ticket was asked for."""
-    for link in _chain(error):
-        base = getattr(link, "base_error", None)
-        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
-        if any(isinstance(code, int) and code % 2**32 in _REFUSED_BY_KDC for code in codes):
-            return True
-    return isinstance(error, InvalidCredentialError)
+    return isinstance(error, InvalidCredentialError) or not _REFUSED_BY_KDC.isdisjoint(_codes(error))
+
+
+def _classify_authentication(error: BaseException) -> Failure:
+    message = quoted(error)
+    if _is_clock_skew(error):
+        return failure(Cause.CLOCK_SKEW, message)
+    if isinstance(error, NoCredentialError | OperationNotAvailableError):
+        return failure(Cause.CREDENTIAL, message, then=_NO_TICKET)
+    if isinstance(error, InvalidCredentialError):
+        return failure(Cause.CREDENTIAL, message)
+    for code in _codes(error):
+        if code in _KERBEROS_NEXT:
+            return failure(Cause.AUTHENTICATION, message, then=_KERBEROS_NEXT[code])
+        known = meaning(code)
+        if known is not None and known.cause is Cause.AUTHENTICATION:
+            return failure(Cause.AUTHENTICATION, f"{known.words}: {message}", then=known.next)
+    return failure(Cause.AUTHENTICATION, message)
 
 
 def fault_meaning(error: WSManFaultError) -> Meaning | None:
@@ -115,6 +157,10 @@ _TLS_NEXT = {  # by OpenSSL's name of the reason
     "TLSV1_ALERT_INTERNAL_ERROR": "Check the certificate of the host's HTTPS listener (winrm enumerate "
     "winrm/config/listener): it cannot use the one that it has.",
 }
+_HERE = (
+    "Check this machine's firewall and addresses; a link-local IPv6 address is written with its zone (`fe80::1%eth0`)."
+)
+_FEWER = "Audit fewer hosts at a time (--parallel), or raise this machine's limits on open files and memory."
 _OTHER_NAME = (
     "Give as `address` the server's own name or IP address, nothing around it; "
     "the web server beneath WinRM takes no other name."
@@ -169,16 +215,16 @@ def classify(error: BaseException) -> Failure:
             return _classify_fault(error)
         case WinRMTransportError():
             return _classify_status(error)
-        case SpnegoError() | NativeError() if _is_clock_skew(error):
-            return failure(Cause.CLOCK_SKEW, quoted(error))
-        case NoCredentialError() | InvalidCredentialError():
-            return failure(Cause.CREDENTIAL, quoted(error))
         case SpnegoError() | NativeError() | AuthenticationError():
-            return failure(Cause.AUTHENTICATION, quoted(error))
+            return _classify_authentication(error)
         case InvalidRunspacePoolStateError():
             return failure(Cause.CONNECTION_LOST, quoted(error))
         case OSError() if error.errno in _UNREACHABLE:
             return failure(Cause.REFUSED, f"no route to the host: {quoted(error)}", retryable=True)
+        case OSError() if error.errno in _NOT_FROM_HERE:
+            return failure(Cause.REFUSED, f"this machine cannot connect to it: {quoted(error)}", then=_HERE)
+        case OSError() if error.errno in _NO_MORE_HERE:
+            return failure(Cause.REFUSED, f"this machine has no more connections to give: {quoted(error)}", then=_FEWER)
         case ConnectionError() | ssl.SSLEOFError() | ssl.SSLZeroReturnError() | EOFError():
             return failure(Cause.CONNECTION_LOST, quoted(error) or "the connection was closed", retryable=True)
         case WinRMError() | h11.RemoteProtocolError() | ET.ParseError():

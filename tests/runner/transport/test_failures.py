@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypsrp.exceptions import AuthenticationError, InvalidRunspacePoolStateError, WinRMTransportError, WSManFaultError
-from spnego.exceptions import BadBindingsError, InvalidTokenError, NoCredentialError, SpnegoError
+from spnego.exceptions import (
+    BadBindingsError,
+    InvalidTokenError,
+    NoCredentialError,
+    OperationNotAvailableError,
+    SpnegoError,
+)
 
 from runner.transport.classifying import classify
 from runner.transport.failures import NEXT, AmbiguousLoss, Cause, failure, quoted
@@ -53,6 +59,11 @@ CASES = [
     (InvalidTokenError(), Cause.AUTHENTICATION, False),
     (BadBindingsError(), Cause.AUTHENTICATION, False),
     (NoCredentialError(), Cause.CREDENTIAL, False),
+    (OperationNotAvailableError(context_msg="no credential cache"), Cause.CREDENTIAL, False),
+    (OSError(errno.EINVAL, "Invalid argument"), Cause.REFUSED, False),
+    (PermissionError(errno.EPERM, "Operation not permitted"), Cause.REFUSED, False),
+    (OSError(errno.EMFILE, "Too many open files"), Cause.REFUSED, False),
+    (FileNotFoundError(errno.ENOENT, "a bug"), Cause.DEFECT, False),
     (SpnegoError(error_code=13, context_msg="Clock skew too great"), Cause.CLOCK_SKEW, False),
     (SpnegoError(base_error=GssStyleError(-1765328347)), Cause.CLOCK_SKEW, False),  # KRB5KRB_AP_ERR_SKEW
     (SpnegoError(base_error=GssStyleError(2529639053 - 2**32)), Cause.AUTHENTICATION, False),
@@ -107,6 +118,26 @@ def test_a_defect_of_ours_is_not_laid_at_the_hosts_door() -> None:
     found = classify(KeyError("shell"))
     assert found.message == "exrun failed with KeyError"
     assert "host" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (SpnegoError(base_error=GssStyleError(-1765328377)), "full name"),  # S_PRINCIPAL_UNKNOWN
+        (SpnegoError(base_error=GssStyleError(-1765328228)), "krb5.conf"),  # KDC_UNREACH
+        (SpnegoError(base_error=GssStyleError(-1765328352)), "new ticket"),  # TKT_EXPIRED
+        (SpnegoError(base_error=GssStyleError(-1765328189)), "kinit"),  # FCC_NOFILE
+        (SpnegoError(base_error=with_winerror(-2146893039)), "domain controller"),  # SEC_E_NO_AUTHENTICATING_AUTHORITY
+        (SpnegoError(base_error=with_winerror(-2146893022)), "full name"),  # SEC_E_WRONG_PRINCIPAL
+        (NoCredentialError(), "`credential`"),
+        (OSError(errno.EINVAL, "Invalid argument"), "fe80::1%eth0"),
+        (OSError(errno.EMFILE, "Too many open files"), "--parallel"),
+    ],
+)
+def test_what_keeps_this_machine_from_connecting_or_logging_on_has_its_own_next_step(
+    error: BaseException, advice: str
+) -> None:
+    assert advice in classify(error).next
 
 
 @pytest.mark.parametrize(
