@@ -65,6 +65,7 @@ class Host:
         user: the account, `DOMAIN\\name` or UPN; None for certificate and for the current Kerberos ticket.
         credential: where the password of `user` is; None as above.
         certificate, certificate_key: PEM files for Authentication.CERTIFICATE.
+        allow_public: networks, IP addresses and host names outside private ranges to which NTLM may be spoken.
         labels: own and inherited.
         groups: names of all groups that hold the host, directly or through others.
     """
@@ -81,6 +82,7 @@ class Host:
     ca_file: Path | None = None
     certificate: Path | None = None
     certificate_key: Path | None = None
+    allow_public: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     groups: frozenset[str] = frozenset()
 

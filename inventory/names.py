@@ -12,6 +12,8 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
+import idna
+
 LONGEST = 100
 
 # Drawn like a Latin letter, and not (ӏ: not as that letter) in Unicode's list.
@@ -62,18 +64,71 @@ def drawn(name: str) -> str:
     return folded(unicodedata.normalize("NFKC", name).translate(_drawn_like()))
 
 
-def is_address(text: str) -> bool:
-    """Whether it is an IP address or a host name, without scheme, port, path or user."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        pass
-    else:
-        return True
+_NO_ADDRESS = "is not a host name or an IP address; write it without scheme, port, user or path"
+_NO_DNS_NAME = (
+    "is no name that the DNS can hold (letters beyond ASCII follow IDNA 2008); correct it, "
+    "or write the server's IP address"
+)
+_ZONE = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # names and numbers of network interfaces
+_ASCII_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?|_[A-Za-z0-9_-]{1,62}")
+
+
+def why_not_an_address(text: str) -> str:
+    """Why it is neither an IP address nor a host name, as `what; what to do`; empty when it is one.
+
+    An IPv6 address may have a zone (`fe80::1%eth0`). A name may have letters of any script that IDNA 2008 knows how
+    to write; see `encoded`.
+    """
+    if "%" in text:
+        if _is_ip(text) and _ZONE.fullmatch(text.partition("%")[2]):
+            return ""
+        return "is not an IPv6 address with a zone; write it as `fe80::1%eth0`, with the interface's name or number"
+    if _is_ip(text):
+        return ""
     labels = text.removesuffix(".").split(".")
     if len(text) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        return False
-    return not all(label.isdigit() for label in labels)  # 10.0.0.300 is a mistyped address, not a name
+        return _NO_ADDRESS
+    if all(label.isdigit() for label in labels):  # 10.0.0.300 is a mistyped address, not a name
+        return _NO_ADDRESS
+    try:
+        encoded(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def is_address(text: str) -> bool:
+    """Whether `why_not_an_address` finds nothing."""
+    return not why_not_an_address(text)
+
+
+def encoded(address: str) -> str:
+    """The address as it is looked up: what a host name has beyond ASCII as punycode (IDNA 2008 with the mapping of
+    UTS #46, so that `BÜCHER.example` is `xn--bcher-kva.example`), everything else as it is.
+
+    Raises:
+        ValueError: the name cannot be written so; the text is `what; what to do`.
+    """
+    if address.isascii():
+        return address
+    try:
+        labels = [label if label.isascii() else _ascii_label(label) for label in address.split(".")]
+    except ValueError:  # idna.IDNAError and UnicodeError are ones too; their texts repeat what was written
+        raise ValueError(_NO_DNS_NAME) from None
+    found = ".".join(labels)
+    if len(found) > 253 or all(label.isdigit() for label in labels):
+        raise ValueError(_NO_DNS_NAME)
+    return found
+
+
+def called(address: str) -> str:
+    """What a server is called in everything that is sent to it: `encoded`, without the dot that ends a full name, and
+    without the zone of an IPv6 address, which means something on this machine alone (RFC 6874, 1; RFC 6066, 3).
+
+    Raises:
+        ValueError: as `encoded`.
+    """
+    return encoded(address).partition("%")[0].removesuffix(".")
 
 
 def canonical_address(address: str) -> str:
@@ -81,4 +136,23 @@ def canonical_address(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:
+        pass
+    try:
+        return encoded(address.removesuffix(".")).casefold()
+    except ValueError:
         return folded(address.removesuffix("."))
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ascii_label(label: str) -> str:
+    written = idna.encode(label, uts46=True).decode("ascii")
+    if not _ASCII_LABEL.fullmatch(written):
+        raise ValueError("it has characters that no host name has")
+    return written

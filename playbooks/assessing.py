@@ -53,7 +53,7 @@ def not_observed(action: str, observation: NotObserved, facts: tuple[str, ...]) 
     """The assessment of an action whose collect script gave no complete answer."""
     # Why there was no connection begins with a cause of its own.
     why = observation.reason if observation.cause == "not-run" else f"{observation.cause}: {observation.reason}"
-    then = _AFTER.get(observation.cause, _LOOK)
+    then = observation.next or _AFTER.get(observation.cause, _LOOK)
     return _unknown(action, "No complete answer", f"no complete answer ({why})", why, then, facts)
 
 

@@ -55,11 +55,12 @@ class NotObserved:
     """The script did not give a complete answer: it failed, hung, overran a cap or never ran.
 
     `reason` is one sentence for a person, `cause` a stable word for programs (`timeout`, `cap`, `script-error`,
-    `contract`, `not-run`, ...).
+    `contract`, `not-run`, ...). `next` is what to do, from who knows it better than the word does; empty otherwise.
     """
 
     cause: str
     reason: str
+    next: str = ""
 
 
 Observation = Observed | NotObserved

@@ -22,6 +22,7 @@ _OURS: Mapping[Cause, Verdict] = MappingProxyType(
     {
         Cause.CREDENTIAL: Verdict.NO_CREDENTIAL,
         Cause.LOCKOUT_GUARD: Verdict.NOT_ASKED,
+        Cause.PUBLIC_ADDRESS: Verdict.NOT_ASKED,
         Cause.INTERRUPTED: Verdict.NOT_ASKED,
         Cause.SCRIPT_REFUSED: Verdict.NOT_ASKED,
         Cause.DEFECT: Verdict.NOT_ASKED,

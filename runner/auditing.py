@@ -37,7 +37,7 @@ from runner.redaction import Redactor
 from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
 from runner.session import Judgement, audit_host
 from runner.terms import SKIP_UNRESOLVED, End, Ending, Override, Terms
-from runner.transport.failures import Cause, Failure, TransportError, failure
+from runner.transport.failures import Cause, Failure, TransportError, defect, failure
 from runner.transport.interface import Notice, Script, Transport
 
 POLL_SECONDS = 0.05  # how often the calling thread looks at what is no event: the clock and a request to stop
@@ -385,8 +385,7 @@ class _Fleet:
     def _end_unrecorded(self, flight: _Flight, error: Exception) -> None:
         """A row for a host of which not even the end could be recorded: nothing of ours may lose one, or the thread."""
         self.listener.defect(flight.host.key, error)
-        why = failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
-        self.landed.put(flight.log.bare_row(why, flight.requests, self.monotonic() - flight.since))
+        self.landed.put(flight.log.bare_row(defect(error), flight.requests, self.monotonic() - flight.since))
 
     def _end(self, flight: _Flight, why: Failure | None) -> None:
         """Gives a host its row, from whatever thread is first; the other finds nothing to do."""
@@ -423,7 +422,7 @@ class _Fleet:
             raise
         except Exception as error:
             self.listener.defect(host.key, error)
-            return failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
+            return defect(error)
         return self._outweighed(result) if isinstance(result, Failure) else None
 
     def _outweighed(self, why: Failure) -> Failure:

@@ -53,9 +53,8 @@ def observe(result: ScriptResult, contract: ActionContract) -> Observation:
         case Capped(cap=cap, limit=limit):
             return NotObserved(CAP, f"the answer has more than {limit} {_CAPS.get(cap, quoted(cap))} and was dropped")
         case NotRun(failure=failure, started=started):
-            return NotObserved(
-                NOT_RUN, in_words(failure) if started is False else f"{in_words(failure)}; {MAY_HAVE_RUN}"
-            )
+            why = in_words(failure) if started is False else f"{in_words(failure)}; {MAY_HAVE_RUN}"
+            return NotObserved(NOT_RUN, why, failure.next)
         case _:
             assert_never(result)
 

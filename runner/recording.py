@@ -141,7 +141,8 @@ class HostLog:
         except UnrecordableValueError as error:
             self.on_defect(audit.step, error)
             why = f"the judgement of {audit.action} gave what cannot be recorded: {error}"
-            clean = self.journal.clean(step_data(_without_answer(audit.step, audit.action, DEFECT, why)))
+            unrecordable = _without_answer(audit.step, audit.action, NotObserved(DEFECT, why))
+            clean = self.journal.clean(step_data(unrecordable))
         recorded = step_audit(audit.step, clean.members)
         self._record(Phase.ASSESS, Event.STEP_ASSESSED, step=audit.step, data=clean)
         self._assessed[audit.step] = recorded
@@ -237,11 +238,11 @@ def host_row(
     failure = None if ended["failure"] is None else _failure(ended["failure"])
     if failure is not None and not assessed and not sent:
         return not_reached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
-    why = "no judgement is recorded" if failure is None else in_words(failure)
+    why, then = ("no judgement is recorded", "") if failure is None else (in_words(failure), failure.next)
     audits = [
         assessed[step.id]
         if step.id in assessed
-        else _without_answer(step.id, step.action, NOT_RUN, f"{why}{_SENT[sent.get(step.script)]}")
+        else _without_answer(step.id, step.action, NotObserved(NOT_RUN, f"{why}{_SENT[sent.get(step.script)]}", then))
         for step in steps
     ]
     return judged(name, client, audits, requests, seconds)
@@ -267,8 +268,8 @@ def unstarted_row(name: str, client: str, steps: Sequence[StepName], why: Failur
     return not_reached(name, client, why, len(steps), 0, 0.0)
 
 
-def _without_answer(step: str, action: str, cause: str, why: str) -> StepAudit:
-    return StepAudit(step, action, not_observed(action, NotObserved(cause, why), ()))
+def _without_answer(step: str, action: str, why: NotObserved) -> StepAudit:
+    return StepAudit(step, action, not_observed(action, why, ()))
 
 
 def override_data(override: Override) -> dict[str, object]:

@@ -105,8 +105,7 @@ class _Session:
         for ready in batch:
             answer = self.answers[_script(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
-                why = in_words(answer.failure)
-                self.halted = NotObserved(NOT_RUN, why)
+                self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
             self._judge(ready, observe(answer, ready.action.contract))
 
     def _decide(self) -> list[ReadyStep]:

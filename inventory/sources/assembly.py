@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -188,6 +188,9 @@ def _host(client: str, draft: HostDraft, files: _Files, problems: list[Problem])
         ca_file=files.path(draft.settings.get("ca_file")),
         certificate=files.path(draft.settings.get("certificate")) if by_certificate else None,
         certificate_key=files.path(draft.settings.get("certificate_key")) if by_certificate else None,
+        allow_public=tuple(cast(Sequence[str], draft.settings["allow_public"].value))
+        if "allow_public" in draft.settings
+        else (),
         labels=MappingProxyType(
             {
                 key.removeprefix("labels."): cast(str, setting.value)

@@ -5,6 +5,7 @@ Scalars arrive as the text that was written. Messages of these models never repe
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from inventory.model import Authentication, CredentialKind, CredentialReference, Scheme
-from inventory.names import is_address
+from inventory.names import is_address, why_not_an_address
 
 VERSION = "inventory/1"
 SCHEMA_ID = "https://exrun.invalid/schemas/inventory/1"
@@ -68,8 +69,22 @@ def _port(value: object) -> object:
 
 
 def _address(text: str) -> str:
-    if not is_address(text):
-        raise ValueError("is not a host name or an IP address; write it without scheme, port, user or path")
+    if why := why_not_an_address(text):
+        raise ValueError(why)
+    return text
+
+
+def _public_place(text: str) -> str:
+    if "/" not in text:
+        if "%" not in text and is_address(text):
+            return text
+        raise ValueError("is not a network, an IP address or a host name; write `203.0.113.0/24` or `ex1.example.com`")
+    try:
+        whole = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not a network; write it like `203.0.113.0/24` or `2001:db8::/32`") from None
+    if ipaddress.ip_address(text.partition("/")[0]) != whole.network_address:
+        raise ValueError(f"is an address within a network; write the network, `{whole}`, or the address alone")
     return text
 
 
@@ -84,12 +99,16 @@ LabelText = Annotated[
     Text, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "title": "Label"})
 ]
 Address = Annotated[str, AfterValidator(_address)]
+PublicPlace = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_public_place)]
 Credential = Annotated[
     str,
     AfterValidator(_is_reference),
     WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_]|keyring:[^/]+/.|command:.)"}),
 ]
 Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
+
+
+ALLOW_PUBLIC = "Networks and host names outside private ranges to which NTLM may prove the password."
 
 
 class _Written(BaseModel):
@@ -111,9 +130,11 @@ class Settings(_Written):
     ca_file: Text = Field(default="", description="PEM file of the authority that signed the servers' certificates.")
     certificate: Text = Field(default="", description="PEM file to log on with; for authentication: certificate.")
     certificate_key: Text = Field(default="", description="PEM file of the certificate's key.")
+    allow_public: list[PublicPlace] = Field(default=[], description=ALLOW_PUBLIC)
     labels: dict[str, LabelText] = Field(default={}, description="site, dag, role, ring or anything; merged inwards.")
 
 
+TOP_SETTINGS = ("allow_public",)  # what may stand above the clients, for all of them
 SETTINGS = tuple(name for name in Settings.model_fields if name != "labels")
 
 
@@ -140,6 +161,7 @@ class InventoryDocument(_Written):
     """An inventory file of exrun."""
 
     exrun: Literal["inventory/1"] = Field(description="The kind and version of this file.")
+    allow_public: list[PublicPlace] = Field(default=[], description=ALLOW_PUBLIC)
     clients: dict[str, ClientDocument] = Field(description="Clients (tenants) by name.", min_length=1)
 
 
@@ -149,6 +171,7 @@ def json_schema() -> dict[str, Any]:
     for model in ("ClientDocument", "GroupDocument", "HostDocument"):
         for setting in schema["$defs"][model]["properties"].values():
             setting.pop("default", None)  # "" and 0 stand for "not set" and are not what applies
+    schema["properties"]["allow_public"].pop("default", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
 
 

@@ -19,6 +19,7 @@ from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import (
     CREDENTIAL_ADVICE,
     SETTINGS,
+    TOP_SETTINGS,
     VERSION,
     ClientDocument,
     GroupDocument,
@@ -217,7 +218,7 @@ def _client(name: str, document: ClientDocument, validated: _Validated, problems
     at = of_clients.keys[name]
     tree = of_clients.items[name]
     assert isinstance(tree, Mapping)
-    own = _settings(document, tree, None, problems)
+    own = {**_top_settings(validated), **_settings(document, tree, None, problems)}
     wrong_here = any(validated.is_wrong(step(at.path, setting)) for setting in (*SETTINGS, "labels", "groups"))
     group_trees, host_trees = _named(tree, "groups"), _named(tree, "hosts")
     groups = Groups(
@@ -248,6 +249,14 @@ def _client(name: str, document: ClientDocument, validated: _Validated, problems
         )
         hosts.append(HostDraft(host, host_at, inherited, holding, sound))
     return ClientDraft(name, at, tuple((group, group_trees.keys[group]) for group in document.groups), tuple(hosts))
+
+
+def _top_settings(validated: _Validated) -> Keyed[str, Setting]:
+    """What holds for all clients."""
+    return {
+        name: Setting(getattr(validated.document, name), validated.root.items[name].at)
+        for name in validated.document.model_fields_set.intersection(TOP_SETTINGS)
+    }
 
 
 def _named(tree: Mapping, key: str) -> Mapping:

@@ -13,7 +13,18 @@ from inventory.sources.document import VERSION
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\\/@-]*")
 # Words that YAML 1.1 takes for something else than text; other tools than exrun read these files too.
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"})
-_SETTINGS = ("port", "scheme", "authentication", "user", "credential", "ca_file", "certificate", "certificate_key")
+_SETTINGS = (
+    "port",
+    "scheme",
+    "authentication",
+    "user",
+    "credential",
+    "ca_file",
+    "certificate",
+    "certificate_key",
+    "allow_public",
+)
+_Value = str | tuple[str, ...]
 _DEFAULT_PORTS = {Scheme.HTTP: 5985, Scheme.HTTPS: 5986}
 
 
@@ -37,7 +48,7 @@ def _client(client: Client) -> Iterator[str]:
         if settings and name in settings[0] and all(each.get(name) == settings[0][name] for each in settings)
     }
     for name, text in shared.items():
-        yield f"    {name}: {_scalar(text)}"
+        yield f"    {name}: {_written(text)}"
     yield "    hosts:"
     for host, own in zip(client.hosts, settings, strict=True):
         yield f"      {_scalar(host.name)}:"
@@ -45,15 +56,15 @@ def _client(client: Client) -> Iterator[str]:
             yield f"        address: {_scalar(host.address)}"
         for name, text in own.items():
             if name not in shared:
-                yield f"        {name}: {_scalar(text)}"
+                yield f"        {name}: {_written(text)}"
         if host.labels:
             yield "        labels:"
             yield from (f"          {_scalar(label)}: {_scalar(text)}" for label, text in host.labels.items())
 
 
-def _settings(host: Host) -> Mapping[str, str]:
-    """What differs from the defaults, as text."""
-    given: dict[str, str] = {}
+def _settings(host: Host) -> Mapping[str, _Value]:
+    """What differs from the defaults."""
+    given: dict[str, _Value] = {}
     if host.port != _DEFAULT_PORTS[host.scheme]:
         given["port"] = str(host.port)
     if host.scheme is not Scheme.HTTP:
@@ -66,7 +77,13 @@ def _settings(host: Host) -> Mapping[str, str]:
         given["credential"] = str(host.credential)
     files = (("ca_file", host.ca_file), ("certificate", host.certificate), ("certificate_key", host.certificate_key))
     given.update({name: _absolute(path) for name, path in files if path is not None})
+    if host.allow_public:
+        given["allow_public"] = host.allow_public
     return given
+
+
+def _written(value: _Value) -> str:
+    return _scalar(value) if isinstance(value, str) else f"[{', '.join(map(_scalar, value))}]"
 
 
 def _absolute(path: Path) -> str:

@@ -29,6 +29,7 @@ from runner.transport.clixml import (
     value,
 )
 from runner.transport.failures import Cause, Failure, TransportError, failure, quoted, speaks_of_language_mode
+from runner.transport.fault_codes import meaning
 from runner.transport.fragments import Message, Oversize
 from runner.transport.gate import MARKER_KIND
 from runner.transport.interface import (
@@ -382,9 +383,18 @@ def check_pool_state(message: Message, limits: Limits) -> bool:
     if state in (PoolState.CLOSED, PoolState.CLOSING, PoolState.BROKEN):
         record = embedded(element, "ExceptionAsErrorRecord")
         why = "it gave no reason" if record is None else error_text(record, limits).message
-        cause = Cause.LANGUAGE_MODE if speaks_of_language_mode(why) else Cause.CONNECTION_LOST
-        raise TransportError(failure(cause, f"the host closed the runspace pool: {quoted(why)}"))
+        raise TransportError(_closed(why))
     return state == PoolState.OPENED
+
+
+def _closed(why: str) -> Failure:
+    message = f"the host closed the runspace pool: {quoted(why)}"
+    if speaks_of_language_mode(why):
+        return failure(Cause.LANGUAGE_MODE, message)
+    known = meaning(None, (why,))
+    if known is None:
+        return failure(Cause.CONNECTION_LOST, message)
+    return failure(known.cause, f"{message}: {known.words}", then=known.next)
 
 
 def _malformed(error: Malformed) -> Failure:

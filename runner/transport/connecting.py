@@ -10,7 +10,9 @@ from pathlib import Path
 from random import Random
 
 from inventory.model import Authentication, Host, Scheme
+from inventory.names import called
 from runner.secrets.interface import Secret
+from runner.transport.destinations import anywhere, ntlm_to
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, NewContext, always_permitted, client_tls, contexts
 from runner.transport.interface import Deadlines, Limits, Notice, Transport
@@ -84,13 +86,24 @@ class Connector:
             if host.credential is None
             else self.guard.permit(Account(host.user, host.credential), host.key, cancellation.is_set)
         )
+        why_not = ntlm_to(host.address, host.allow_public) if _may_speak_ntlm(host) else anywhere
         http = HttpTransport(
-            f"{host.scheme}://{_bracketed(host.address)}:{host.port}/wsman",
-            dialler(host.address, host.port, tls, self._clock, cancellation.check),
+            f"{host.scheme}://{_bracketed(called(host.address))}:{host.port}/wsman",
+            dialler(
+                host.address,
+                host.port,
+                tls,
+                self._clock,
+                cancellation.check,
+                why_not=why_not,
+                ntlm_alone=host.authentication is Authentication.NTLM,
+            ),
             _new_context(host, secret, sealing=sealed),
             sealed=sealed,
             clock=self._clock,
             permit=permit,
+            why_not_ntlm=why_not,
+            kerberos=host.authentication is Authentication.KERBEROS,
             asks_kdc=secret is not None and host.authentication is not Authentication.NTLM,
             connect_seconds=self._deadlines.connect,
         )
@@ -124,9 +137,13 @@ def _new_context(host: Host, secret: Secret | None, *, sealing: bool) -> NewCont
         str(host.authentication),
         host.user,
         None if secret is None else secret.reveal(),
-        host.address,
+        called(host.address),
         sealing=sealing,
     )(bindings)
+
+
+def _may_speak_ntlm(host: Host) -> bool:
+    return host.authentication in (Authentication.NTLM, Authentication.NEGOTIATE)
 
 
 def _bracketed(address: str) -> str:

@@ -5,26 +5,15 @@
     ├── CredentialRejected         the host refused the account after proof was sent: it counts towards lock-out
     └── AmbiguousLoss              the connection went after a request was out: it may or may not have been acted on
 
-The causes are a closed set (`Cause`); reports, doctor and the JSON output use their values. `classify` is the one
-place where exceptions of sockets, TLS, authentication and WS-Management become causes.
+The causes are a closed set (`Cause`); reports, doctor and the JSON output use their values. Where exceptions of
+sockets, TLS, authentication and WS-Management become causes is classifying.py.
 """
 
 from __future__ import annotations
 
-import errno
-import socket
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-
-from pypsrp.exceptions import (
-    AuthenticationError,
-    InvalidRunspacePoolStateError,
-    WinRMTransportError,
-    WSManFaultError,
-)
-from spnego.exceptions import InvalidCredentialError, NativeError, NoCredentialError, SpnegoError
 
 
 class Cause(StrEnum):
@@ -36,6 +25,7 @@ class Cause(StrEnum):
     CONNECTION_LOST = "connection-lost"
     TLS = "tls"
     AUTHENTICATION = "authentication"
+    PUBLIC_ADDRESS = "public-address"  # NTLM would have proved the password to an address of the internet
     CLOCK_SKEW = "clock-skew"
     ACCESS_DENIED = "access-denied"
     NOT_ENCRYPTED = "not-encrypted"
@@ -98,6 +88,9 @@ NEXT: dict[Cause, str] = {
     "Verification cannot be turned off.",
     Cause.AUTHENTICATION: "Check the account, its password and whether it is locked out, before trying again: "
     "each attempt counts towards lock-out.",
+    Cause.PUBLIC_ADDRESS: "Check the host's address and the DNS. Name the server by a private address, "
+    "or set `authentication: kerberos` or `certificate`; only where it is meant to be reached over the internet, "
+    "add its network to `allow_public` in the inventory.",
     Cause.CLOCK_SKEW: "Bring this machine's clock within 5 minutes of the domain controller's; Kerberos refuses more.",
     Cause.ACCESS_DENIED: "Make the account a member of the host's Administrators or Remote Management Users group, "
     "or of the endpoint's role.",
@@ -122,60 +115,21 @@ NEXT: dict[Cause, str] = {
 }
 
 
-def failure(cause: Cause, message: str, *, retryable: bool = False) -> Failure:
-    """A Failure with the next step that belongs to its cause."""
-    return Failure(cause, message, NEXT[cause], retryable)
+# What to do where a port speaks HTTP to who begins with TLS, and the other way round.
+SPEAKS_HTTP = "This port speaks plain HTTP: set `scheme: http`, or the port of WinRM's HTTPS listener (5986)."
+SPEAKS_TLS = "This port speaks TLS: set `scheme: https`, or the port of WinRM's HTTP listener (5985)."
 
 
-# Codes of wsmerror.h (Windows SDK) unless said otherwise.
-_ACCESS_DENIED_CODES = frozenset(
-    {
-        5,  # ERROR_ACCESS_DENIED, winerror.h
-        2150859180,  # ERROR_WSMAN_REMOTESHELLS_NOT_ALLOWED
-        2150859235,  # ERROR_WSMAN_REMOTE_CONNECTION_NOT_ALLOWED
-    }
-)
-_AUTHENTICATION_CODES = frozenset(
-    {
-        1326,  # ERROR_LOGON_FAILURE, winerror.h
-        1331,  # ERROR_ACCOUNT_DISABLED, winerror.h
-        1909,  # ERROR_ACCOUNT_LOCKED_OUT, winerror.h
-    }
-)
-_QUOTA_CODES = frozenset(
-    {
-        2150858815,  # ERROR_WSMAN_QUOTA_LIMIT
-        *range(2150859173, 2150859177),  # QUOTA_MAX_SHELLS, MAX_OPERATIONS, USER, SYSTEM
-        2150859179,  # QUOTA_MAX_SHELLUSERS
-        *range(2150859236, 2150859243),  # QUOTA_*_PPQ
-    }
-)
-_ENVELOPE_CODES = frozenset(
-    {
-        2150858823,  # ERROR_WSMAN_MAX_ENVELOPE_SIZE
-        2150858824,  # ERROR_WSMAN_MAX_ENVELOPE_SIZE_EXCEEDED
-        2150858825,  # ERROR_WSMAN_SERVER_ENVELOPE_LIMIT
-    }
-)
-_ENDPOINT_CODES = frozenset(
-    {
-        2150858811,  # ERROR_WSMAN_INVALID_RESOURCE_URI
-        2150858754,  # the same, as some code of Windows Server 2008 R2 sends it
-    }
-)
-OPERATION_TIMED_OUT = 2150858793  # ERROR_WSMAN_OPERATION_TIMEDOUT: nothing to receive yet
-SHELL_GONE = 2150858843  # ERROR_WSMAN_UNEXPECTED_SELECTORS: no shell has this id (any more)
+def failure(cause: Cause, message: str, *, retryable: bool = False, then: str = "") -> Failure:
+    """A Failure with the next step `then`, or else the one that belongs to its cause."""
+    return Failure(cause, message, then or NEXT[cause], retryable)
 
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
-_SEC_E_TIME_SKEW = -2146893020  # 0x80090324, winerror.h
-_KRB5KRB_AP_ERR_SKEW = 0x96C73A25  # -1765328347 as the 32 bits that GSSAPI reports
-_REFUSED_BY_KDC = frozenset(
-    {
-        0x96C73A12,  # KRB5KDC_ERR_CLIENT_REVOKED (locked out, disabled)
-        0x96C73A18,  # KRB5KDC_ERR_PREAUTH_FAILED
-        0x8009030C,  # SEC_E_LOGON_DENIED, winerror.h
-    }
-)
+
+def defect(error: BaseException) -> Failure:
+    """The Failure for an exception that exrun should not have let out: nobody's fault but its own."""
+    return failure(Cause.DEFECT, f"exrun failed with {type(error).__name__}")
+
+
 _MAX_QUOTED = 500
 
 
@@ -188,131 +142,7 @@ def quoted(text: object) -> str:
     return flat if len(flat) <= _MAX_QUOTED else flat[:_MAX_QUOTED] + "…"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        if current.__cause__ is not None:
-            current = current.__cause__
-        elif not current.__suppress_context__:
-            current = current.__context__
-        else:
-            current = None
-
-
-def _is_clock_skew(error: BaseException) -> bool:
-    for link in _chain(error):
-        base = getattr(link, "base_error", None)
-        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
-        if _SEC_E_TIME_SKEW in codes or _SEC_E_TIME_SKEW % 2**32 in codes:
-            return True
-        if any(isinstance(code, int) and code % 2**32 == _KRB5KRB_AP_ERR_SKEW for code in codes):
-            return True
-        if "clock skew" in str(link).lower():
-            return True
-    return False
-
-
-def is_refusal_by_kdc(error: BaseException) -> bool:
-    """Whether a domain controller refused the account while a ticket was asked for."""
-    for link in _chain(error):
-        base = getattr(link, "base_error", None)
-        codes = {getattr(source, name, None) for source in (link, base) for name in ("winerror", "min_code")}
-        if any(isinstance(code, int) and code % 2**32 in _REFUSED_BY_KDC for code in codes):
-            return True
-    return isinstance(error, InvalidCredentialError)
-
-
 def speaks_of_language_mode(text: str) -> bool:
     """Whether an error's text or id says that the endpoint's language mode stopped a script (tainted text)."""
     lowered = text.lower()
     return any(sign in lowered for sign in ("language mode", "language-mode", "scriptsnotallowed", "nolanguage"))
-
-
-def _classify_fault(error: WSManFaultError) -> Failure:
-    code = error.code
-    message = quoted(error.message)
-    said = " ".join(str(part) for part in (error.reason, error.provider_fault) if part)
-    match code:
-        case int() if code in _ACCESS_DENIED_CODES:
-            return failure(Cause.ACCESS_DENIED, message)
-        case int() if code in _AUTHENTICATION_CODES:
-            return failure(Cause.AUTHENTICATION, message)
-        case int() if code in _QUOTA_CODES:
-            return failure(Cause.QUOTA, message)
-        case int() if code in _ENVELOPE_CODES:
-            return failure(Cause.ENVELOPE_SIZE, message)
-        case int() if code in _ENDPOINT_CODES:
-            return failure(Cause.ENDPOINT_MISSING, message)
-        case int() if code == OPERATION_TIMED_OUT:
-            return failure(Cause.TIMEOUT, message, retryable=True)
-        case int() if code == SHELL_GONE:
-            return failure(Cause.CONNECTION_LOST, f"the host no longer has this shell: {message}")
-        case _ if speaks_of_language_mode(said):
-            return failure(Cause.LANGUAGE_MODE, message)
-        case _ if "session configuration" in said.lower():
-            return failure(Cause.ENDPOINT_MISSING, message)
-        case _:
-            return failure(Cause.PROTOCOL, message)
-
-
-def _classify_status(error: WinRMTransportError) -> Failure:
-    code = error.code
-    message = f"the host answered HTTP {code}: {quoted(error.response_text)}"
-    match code:
-        case 401:
-            return failure(Cause.AUTHENTICATION, message)
-        case 403:
-            return failure(Cause.ACCESS_DENIED, message)
-        case 404:
-            return failure(Cause.ENDPOINT_MISSING, message)
-        case 413:
-            return failure(Cause.ENVELOPE_SIZE, message)
-        case 503:
-            return failure(Cause.CONNECTION_LOST, message, retryable=True)
-        case _:
-            return failure(Cause.PROTOCOL, message)
-
-
-def classify(error: BaseException) -> Failure:
-    """The Failure that an exception stands for. Never raises; what it does not know is Cause.PROTOCOL.
-
-    `retryable` says only that the same thing may go well later. Whether it may be done again is for the caller, who
-    knows if anything could have run (`AmbiguousLoss` is never retryable).
-    """
-    match error:
-        case TransportError():
-            return error.failure
-        case KeyboardInterrupt():
-            return failure(Cause.INTERRUPTED, "interrupted")
-        case socket.gaierror():
-            # EAI_AGAIN is a name server that did not answer; every other code is an answer.
-            return failure(Cause.NAME_RESOLUTION, quoted(error), retryable=error.errno == socket.EAI_AGAIN)
-        case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            if isinstance(error, TimeoutError):
-                return failure(Cause.TIMEOUT, quoted(error), retryable=True)
-            return failure(Cause.TLS, quoted(error))
-        case TimeoutError():
-            return failure(Cause.TIMEOUT, quoted(error) or "timed out", retryable=True)
-        case ConnectionRefusedError():
-            return failure(Cause.REFUSED, quoted(error), retryable=True)
-        case WSManFaultError():
-            return _classify_fault(error)
-        case WinRMTransportError():
-            return _classify_status(error)
-        case SpnegoError() | NativeError() if _is_clock_skew(error):
-            return failure(Cause.CLOCK_SKEW, quoted(error))
-        case NoCredentialError() | InvalidCredentialError():
-            return failure(Cause.CREDENTIAL, quoted(error))
-        case SpnegoError() | NativeError() | AuthenticationError():
-            return failure(Cause.AUTHENTICATION, quoted(error))
-        case InvalidRunspacePoolStateError():
-            return failure(Cause.CONNECTION_LOST, quoted(error))
-        case OSError() if error.errno in _UNREACHABLE:
-            return failure(Cause.REFUSED, f"no route to the host: {quoted(error)}", retryable=True)
-        case ConnectionError() | ssl.SSLEOFError() | ssl.SSLZeroReturnError() | EOFError():
-            return failure(Cause.CONNECTION_LOST, quoted(error) or "the connection was closed", retryable=True)
-        case _:
-            return failure(Cause.PROTOCOL, f"{type(error).__name__}: {quoted(error)}")

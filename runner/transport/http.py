@@ -20,7 +20,7 @@ import ssl
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from pathlib import Path
 
@@ -31,15 +31,16 @@ from pypsrp.exceptions import WinRMError, WinRMTransportError
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import NegotiateOptions, SpnegoError
 
+from runner.transport.classifying import classify, is_refusal_by_kdc
+from runner.transport.destinations import WhyNot, anywhere
 from runner.transport.failures import (
+    SPEAKS_TLS,
     AmbiguousLoss,
     Cause,
     CredentialRejected,
     Failure,
     TransportError,
-    classify,
     failure,
-    is_refusal_by_kdc,
     quoted,
 )
 from runner.transport.wire import Dial, Wire, endpoint_binding
@@ -55,11 +56,16 @@ other error when neither is known.
 """
 
 _PLAIN = "application/soap+xml;charset=UTF-8"
-_SEALED = f'multipart/encrypted;protocol="{WinRMEncryption.SPNEGO}";boundary="Encrypted Boundary"'
+_SEALED = 'multipart/encrypted;protocol="{}";boundary="Encrypted Boundary"'
 _BOUNDARY = "Encrypted Boundary"
 _MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 _TOKEN = re.compile(r"(?:^|,)\s*(?:Negotiate|Kerberos|NTLM)[ \t]+([A-Za-z0-9+/=]+)\s*(?=,|$)", re.IGNORECASE)
-_OFFER = re.compile(r"(?:^|,)\s*(?:Negotiate|Kerberos|NTLM)\b", re.IGNORECASE)
+_SCHEMES = ("Negotiate", "Kerberos", "NTLM", "CredSSP", "Basic", "Digest", "Bearer", "Certificate")
+_OFFER = re.compile(rf"(?:^|,)\s*({'|'.join(_SCHEMES)})\b", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NTLM = b"NTLMSSP\x00"  # MS-NLMP 2.2.1: every message begins so, within SPNEGO too
+_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")  # an alert and a handshake (RFC 8446, 5.1)
+_HTTP_PORTS, _HTTPS_PORTS = frozenset({80, 5985}), frozenset({443, 5986})
 _XML_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']*)["']""")
 _STATUS_LINE = b"HTTP/1."
 _MAX_LEGS = 6  # NTLM takes 2, Kerberos 1 or 2; a server that asks for more plays with us
@@ -78,6 +84,10 @@ class Reply:
 
 class _Undecided(Exception):  # noqa: N818  # not an error
     """Leaves a permit without having learnt whether the password is right."""
+
+
+class _OtherScheme(Exception):  # noqa: N818  # an outcome
+    """The server speaks Kerberos by that name alone: to be begun anew under it."""
 
 
 class _NotSentError(Exception):
@@ -171,6 +181,9 @@ class HttpTransport:
         clock: monotonic seconds.
         permit: stands around each proof of the password.
         asks_kdc: the first step of a context may offer the password to a domain controller already (Kerberos).
+        kerberos: contexts are of Kerberos alone, so that a server may be answered that offers `Kerberos` and not
+            `Negotiate`.
+        why_not_ntlm: judges the address at the other end before anything of NTLM is said to it.
         connect_seconds: for connecting and authenticating, each time.
         read_seconds: for one request where the caller gives no timeout.
         max_reply_bytes: of one reply as it comes from the wire, headers included.
@@ -191,6 +204,8 @@ class HttpTransport:
         clock: Callable[[], float],
         permit: Permit = always_permitted,
         asks_kdc: bool = False,
+        kerberos: bool = False,
+        why_not_ntlm: WhyNot = anywhere,
         connect_seconds: float = 30.0,
         read_seconds: float = 30.0,
         max_reply_bytes: int = 8 * 1024 * 1024,
@@ -209,6 +224,10 @@ class HttpTransport:
         self._clock = clock
         self._permit = permit
         self._asks_kdc = asks_kdc
+        self._kerberos = kerberos
+        self._why_not_ntlm = why_not_ntlm
+        self._scheme = "Negotiate"
+        self._answered = False
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._max_reply_bytes = max_reply_bytes
@@ -253,9 +272,8 @@ class HttpTransport:
                 return self._incoming(connection, reply)
             if challenged or self._new_context is None:
                 self.close()
-                raise TransportError(
-                    failure(Cause.AUTHENTICATION, "the host asks for authentication again after having granted it")
-                )
+                again = failure(Cause.AUTHENTICATION, "the host asks for authentication again after having granted it")
+                raise TransportError(again if self._new_context is not None else _unmapped(reply))
             challenged = True
             connection.authenticated = False
             connection = self._ready()
@@ -285,15 +303,17 @@ class HttpTransport:
                         self._authenticate(connection, self._new_context, deadline, permits)
                 connection.authenticated = True
             return connection
+        except _OtherScheme:
+            return self._ready()  # once, for the scheme is not asked about again
         except AmbiguousLoss as error:
             self.close()
             raise TransportError(error.failure) from error  # no message was out yet, so nothing is ambiguous
         except _NotSentError as error:
             self.close()
-            raise TransportError(classify(error.lost)) from error
+            raise TransportError(self._hinted(classify(error.lost))) from error
         except (OSError, EOFError, SpnegoError) as error:
             self.close()
-            raise TransportError(classify(error)) from error
+            raise TransportError(self._hinted(classify(error))) from error
         except BaseException:
             self.close()
             raise
@@ -317,7 +337,9 @@ class HttpTransport:
         for leg in range(_MAX_LEGS):
             headers = [("Content-Length", "0")]
             if token:
-                headers.append(("Authorization", f"Negotiate {base64.b64encode(token).decode()}"))
+                if _NTLM in token and (why := self._why_not_ntlm(connection.wire.address)) is not None:
+                    raise TransportError(why)
+                headers.append(("Authorization", f"{self._scheme} {base64.b64encode(token).decode()}"))
             if not proved and (context.complete or leg > 0):
                 before = self._clock()
                 permits.enter_context(self._permit(max(self.expires - before, 0.0)))
@@ -326,16 +348,16 @@ class HttpTransport:
             reply = self._exchange(connection, headers, b"", deadline)
             challenge = _token(reply)
             if reply.status == 401 and (context.complete or challenge is None):
-                offered = reply.headers.get("www-authenticate", "")
+                offered = _offered(reply)
+                if leg == 0 and self._scheme not in offered:
+                    # A server does not look at a proof of a scheme that it does not speak.
+                    if not self._kerberos or "Kerberos" not in offered:
+                        raise TransportError(_not_offered(reply, kerberos=self._kerberos))
+                    self._scheme = "Kerberos"
+                    raise _OtherScheme
                 if proved:
                     raise CredentialRejected(failure(Cause.AUTHENTICATION, "the host refused the account or password"))
-                if _OFFER.search(offered):
-                    raise TransportError(failure(Cause.AUTHENTICATION, "the host refused to begin authentication"))
-                raise TransportError(
-                    failure(
-                        Cause.AUTHENTICATION, f"the host offers no Negotiate, Kerberos or NTLM, but: {quoted(offered)}"
-                    )
-                )
+                raise TransportError(failure(Cause.AUTHENTICATION, "the host refused to begin authentication"))
             if reply.status not in (200, 401):
                 raise TransportError(classify(WinRMTransportError("http", reply.status, _text(reply.body))))
             if challenge is not None and not context.complete:
@@ -352,6 +374,20 @@ class HttpTransport:
             if connection is not self._connection:
                 raise EOFError("the host closed the connection in the middle of authentication")
         raise TransportError(failure(Cause.AUTHENTICATION, f"authentication did not end in {_MAX_LEGS} requests"))
+
+    def _hinted(self, found: Failure) -> Failure:
+        """With advice on the scheme, where the host has never said a word and the port is commonly the other one's."""
+        scheme, _, rest = self.endpoint.partition("://")
+        port = rest.partition("/")[0].rpartition(":")[2]
+        if self._answered or found.cause is not Cause.CONNECTION_LOST or not port.isdecimal():
+            return found
+        if scheme == "http" and int(port) in _HTTPS_PORTS:
+            then = f"Port {port} is mostly for HTTPS: set `scheme: https`, or the port of the HTTP listener (5985)."
+        elif scheme == "https" and int(port) in _HTTP_PORTS:
+            then = f"Port {port} is mostly for HTTP: set `scheme: http`, or the port of the HTTPS listener (5986)."
+        else:
+            return found
+        return replace(found, next=then)
 
     def _first_step(
         self, new_context: NewContext, bindings: GssChannelBindings | None
@@ -376,8 +412,9 @@ class HttpTransport:
             if self._new_context is None:
                 headers.append(("Authorization", _MUTUAL))
             return headers, message
-        _, body = WinRMEncryption(connection.context, WinRMEncryption.SPNEGO).wrap_message(message)
-        return [("Content-Type", _SEALED), ("Content-Length", str(len(body)))], body
+        protocol = WinRMEncryption.KERBEROS if self._scheme == "Kerberos" else WinRMEncryption.SPNEGO
+        _, body = WinRMEncryption(connection.context, protocol).wrap_message(message)
+        return [("Content-Type", _SEALED.format(protocol)), ("Content-Length", str(len(body)))], body
 
     def _incoming(self, connection: _Connection, reply: Reply) -> bytes:
         """The plaintext of an answer. Drops the connection when it is not what it must be.
@@ -495,6 +532,10 @@ class HttpTransport:
             if event is h11.NEED_DATA:
                 chunk = connection.wire.recv(deadline - self._clock())
                 begun += chunk[: len(_STATUS_LINE) - len(begun)]
+                if not self._answered and begun[:2] in _TLS_RECORDS:
+                    raise AmbiguousLoss(failure(Cause.TLS, "the host answers in TLS, not in HTTP", then=SPEAKS_TLS))
+                if not self._answered and chunk and any(begun == each[:1] for each in _TLS_RECORDS):
+                    continue  # the second byte tells
                 if not _STATUS_LINE.startswith(begun):
                     raise AmbiguousLoss(failure(Cause.PROTOCOL, f"the reply is not HTTP: {quoted(_text(chunk))}"))
                 received += len(chunk)
@@ -510,6 +551,7 @@ class HttpTransport:
             elif isinstance(event, h11.Data):
                 parts.append(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage) and response is not None:
+                self._answered = True
                 return Reply(response.status_code, _joined(response), b"".join(parts))
             elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 raise EOFError("the host closed the connection without a reply")
@@ -542,6 +584,48 @@ def _token(reply: Reply) -> bytes | None:
         return base64.b64decode(found[1], validate=True) or None
     except binascii.Error:
         return None
+
+
+def _offered(reply: Reply) -> tuple[str, ...]:
+    """The schemes that a 401 offers, by their names here; others are left out."""
+    unquoted = _QUOTED.sub('""', reply.headers.get("www-authenticate", ""))
+    found = {each.lower() for each in _OFFER.findall(unquoted)}
+    return tuple(scheme for scheme in _SCHEMES if scheme.lower() in found)
+
+
+def _not_offered(reply: Reply, *, kerberos: bool) -> Failure:
+    """The failure where a server offers nothing that can be answered. Its words are quoted only where they are none
+    of the names that are known."""
+    offered = _offered(reply)
+    allow = 'On the host, allow Negotiate (winrm set winrm/config/service/auth @{Negotiate="true"}).'
+    match offered:
+        case ():
+            said = quoted(reply.headers.get("www-authenticate", ""))
+            unknown = f"the host offers no scheme that exrun knows, but: {said}"
+            message, then = unknown if said else "the host refuses access and offers no way to authenticate", allow
+        case _ if "Kerberos" in offered and not kerberos:
+            message = f"the host offers {' and '.join(offered)}, and not Negotiate"
+            then = (
+                "Set `authentication: kerberos` for this host, with its full name as `address` "
+                f"(needs exrun[kerberos] and a domain account). Or: {allow}"
+            )
+        case ("NTLM",):
+            message = "the host offers NTLM alone, and not Negotiate, under which WinRM takes it"
+            then = f"Check that WinRM itself answers at this port, and not another web server or a proxy. {allow}"
+        case _:
+            message = f"the host offers {' and '.join(offered)}, and not Negotiate or Kerberos"
+            then = f"exrun does not speak {' or '.join(offered)}, which would give the password away. {allow}"
+    return failure(Cause.AUTHENTICATION, message, then=then)
+
+
+def _unmapped(reply: Reply) -> Failure:
+    offered = " and ".join(_offered(reply)) or "nothing else"
+    return failure(
+        Cause.AUTHENTICATION,
+        f"the host does not let the client certificate log on; it offers {offered}",
+        then="On the host, allow certificates (winrm/config/service/auth, Certificate) and map this one to an account "
+        "(winrm/config/service/certmapping). Or set `authentication: negotiate`, with `user` and `credential`.",
+    )
 
 
 def _text(body: bytes) -> str:

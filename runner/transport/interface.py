@@ -162,7 +162,8 @@ Notice = Retried | Repeated | Replaced
 
 
 class Transport(Protocol):
-    """One host, one runspace pool. Every method ends on its deadline and raises only TransportError."""
+    """One host, one runspace pool. Every method ends on its deadline; whatever raises other than TransportError is a
+    defect of exrun, not the host's doing."""
 
     @property
     def requests(self) -> int:

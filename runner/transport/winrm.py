@@ -10,16 +10,18 @@ Why pypsrp's RunspacePool and PowerShell classes do not stand here: docs/decisio
 from __future__ import annotations
 
 import base64
+import contextlib
 import struct
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import TypeVar
 
 from pypsrp.complex_objects import ApartmentState, HostInfo, PSThreadOptions
-from pypsrp.exceptions import WinRMTransportError, WSManFaultError
+from pypsrp.exceptions import WinRMError, WinRMTransportError, WSManFaultError
 from pypsrp.messages import Destination, InitRunspacePool, MessageType, SessionCapability
 from pypsrp.powershell import PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION, Fragment, Fragmenter
 from pypsrp.serializer import Serializer
@@ -27,19 +29,19 @@ from pypsrp.shell import CommandState, WinRS
 from pypsrp.wsman import OptionSet, SelectorSet, WSMan
 
 from runner.transport.batch import Batch, Kind, check_pool_state
+from runner.transport.classifying import classify, fault_meaning
 from runner.transport.clixml import CapExceeded, Malformed, parsed, text
 from runner.transport.failures import (
-    OPERATION_TIMED_OUT,
-    SHELL_GONE,
     AmbiguousLoss,
     Cause,
     Failure,
     ScriptRefused,
     TransportError,
-    classify,
     failure,
+    in_words,
     quoted,
 )
+from runner.transport.fault_codes import OPERATION_TIMED_OUT, SHELL_GONE
 from runner.transport.fragments import Assembler, Garbage, Message, Oversize
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport
@@ -71,6 +73,18 @@ _MAX_EMPTY = 20  # Receives without a word, beyond one a second
 _REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL, Cause.LOCKOUT_GUARD})
 _REPEATABLE_CAUSES = frozenset({Cause.CONNECTION_LOST, Cause.TIMEOUT})
 
+# What pypsrp lets out when it reads an answer that is not what it expects.
+_MISREAD = (
+    WinRMError,
+    ET.ParseError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 _Answer = TypeVar("_Answer")
 
 
@@ -79,15 +93,26 @@ class _CannotStop(Exception):  # noqa: N818  # an outcome
 
 
 class _Channel:
-    """What stands as `WSMan.transport`: HttpTransport with the timeout that this module sets, not pypsrp's."""
+    """What stands as `WSMan.transport`: HttpTransport with the timeout that this module sets, not pypsrp's.
+
+    Attributes:
+        answered: whether pypsrp has been given something to read that the host wrote.
+    """
 
     def __init__(self, http: HttpTransport) -> None:
         self.endpoint = http.endpoint
         self.seconds = 30.0
+        self.answered = False
         self._http = http
 
     def send(self, message: bytes, *, retries_on_read_timeout: int = 0, timeout: object = None) -> bytes:
-        return self._http.send(message, timeout=self.seconds)
+        try:
+            answer = self._http.send(message, timeout=self.seconds)
+        except WinRMTransportError:
+            self.answered = True  # pypsrp reads the fault in it
+            raise
+        self.answered = True
+        return answer
 
     def close(self) -> None:
         self._http.close()
@@ -173,7 +198,7 @@ class WinRmTransport:
                 self._lost = self._lost or error.failure
                 started = dict(zip(group, map(batch.started, range(len(group))), strict=True))
                 for index in waiting:
-                    results[index] = NotRun(scripts[index], error.failure, started=started.get(index, False))
+                    results[index] = NotRun(scripts[index], self._lost, started=started.get(index, False))
                 break
             self._settle(batch, group, results)
             if batch.doubtful or all(results[index] is None for index in group):
@@ -192,10 +217,9 @@ class WinRmTransport:
         if self._refused:
             shells = []  # to close them would be one more attempt with an account that is refused
         for shell in shells:
-            try:
+            # Even from a defect of ours: what was learnt is not lost to the closing. Its idle timeout removes the pool.
+            with contextlib.suppress(Exception):
                 self._delete(shell)
-            except TransportError:
-                continue  # its idle timeout removes it
         self._http.close()
 
     # opening
@@ -399,7 +423,10 @@ class WinRmTransport:
         self._abandon(delete=False)
         try:
             self._reopen()
-        except TransportError:
+        except TransportError as again:
+            # What keeps it from coming back is what there is to be done about; the loss is how it came to that.
+            why = f"{again.failure.message} (in connecting again after {in_words(error.failure)})"
+            self._lost = replace(again.failure, message=why)
             return False
         return True
 
@@ -455,7 +482,8 @@ class WinRmTransport:
         self._call(self._deadlines.close, shell.close)
 
     def _call(self, seconds: float, operation: Callable[[], _Answer]) -> _Answer:
-        """One request that the host has `seconds` for. Whatever goes wrong is a TransportError."""
+        """One request that the host has `seconds` for. Whatever goes wrong with the host is a TransportError."""
+        self._channel.answered = False
         self._wsman.operation_timeout = round(seconds, 3)  # type: ignore[assignment]
         self._channel.seconds = seconds + self._deadlines.reply
         try:
@@ -467,11 +495,18 @@ class WinRmTransport:
                     failure(Cause.TIMEOUT, f"the deadline of {self._deadlines.host:g} s for this host has passed")
                 ) from error
             raise
-        except (WSManFaultError, WinRMTransportError) as error:
+        except WSManFaultError as error:
+            known = fault_meaning(error)
+            if known is not None and known.interrupted:
+                raise AmbiguousLoss(classify(error)) from error
             raise TransportError(classify(error)) from error
-        except Exception as error:
-            # pypsrp reads what the host wrote: on malformed XML it lets KeyError, AttributeError and others out.
-            raise AmbiguousLoss(classify(error)) from error
+        except WinRMTransportError as error:
+            raise TransportError(classify(error)) from error
+        except _MISREAD as error:
+            if not self._channel.answered:
+                raise  # nothing of the host's was read: this is a defect of ours
+            unread = f"the host's answer cannot be read: {type(error).__name__}: {quoted(error)}"
+            raise AmbiguousLoss(failure(Cause.PROTOCOL, unread)) from error
 
 
 def _is_fault(error: TransportError, code: int | None = None) -> bool:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import selectors
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
-from runner.transport.failures import Cause, TransportError, failure
+from inventory.names import called, encoded
+from runner.transport.destinations import WhyNot, anywhere
+from runner.transport.failures import SPEAKS_HTTP, Cause, TransportError, failure
 
 
 class Wire(Protocol):
     """A byte stream. Each wait ends after `seconds` with TimeoutError; other losses are OSError."""
+
+    @property
+    def address(self) -> str:
+        """The IP address at the other end."""
 
     @property
     def certificate(self) -> bytes | None:
@@ -43,6 +51,7 @@ Dial = Callable[[float], Wire]
 """Opens a new connection within so many seconds; raises OSError and its kin (socket.gaierror, ssl.SSLError)."""
 
 _CHUNK = 65536
+_STATUS = re.compile(rb"(?:HTTP/)?1\.[01] [1-5][0-9]{2}\b")
 _Target = tuple[socket.AddressFamily, tuple[Any, ...]]  # as getaddrinfo says it
 
 
@@ -89,11 +98,21 @@ _Outcome = TypeVar("_Outcome")
 
 
 class SocketWire:
-    """A Wire over a connected socket, plain or TLS. `check` is called while it waits and may raise to end the wait."""
+    """A Wire over a connected socket, plain or TLS.
 
-    def __init__(self, sock: socket.socket, check: Callable[[], None] = _unchecked) -> None:
+    Args:
+        check: is called while it waits and may raise to end the wait.
+        address: that the socket was connected to; it no longer tells once the other end has reset it.
+    """
+
+    def __init__(self, sock: socket.socket, check: Callable[[], None] = _unchecked, address: str = "") -> None:
         self._socket = sock
         self._check = check
+        self._address = address
+
+    @property
+    def address(self) -> str:
+        return self._address
 
     @property
     def certificate(self) -> bytes | None:
@@ -168,8 +187,11 @@ def _resolve(address: str, port: int, seconds: float, check: Callable[[], None])
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return [(family, sockaddr) for family, _, _, _, sockaddr in found]
-    except socket.gaierror:
-        pass
+    except socket.gaierror as error:
+        if "%" in address:  # no name has one
+            raise socket.gaierror(
+                error.errno, f"this machine has no network interface {address.partition('%')[2]!r}"
+            ) from error
     # The system's resolver knows no deadline; a thread that it holds up is left behind.
     answers: list[list[_Target]] = []
     errors: list[Exception] = []
@@ -200,32 +222,38 @@ def dialler(
     tls: ssl.SSLContext | None,
     clock: Callable[[], float],
     check: Callable[[], None] = _unchecked,
+    *,
+    why_not: WhyNot = anywhere,
+    ntlm_alone: bool = False,
 ) -> Dial:
-    """Dials `address`; every address of a name is tried in order. With `tls` the certificate must fit `address`.
+    """Dials `address`; every address of a name is tried in order. With `tls` the certificate must fit what the host is
+    called (inventory.names.called).
 
     Args:
-        address: a name or an IP address.
+        address: a name or an IP address, as an inventory has it; an IPv6 address may have a zone.
         clock: monotonic seconds.
         check: is called while something is waited for, here and in the wires; may raise to end the wait.
+        why_not: judges addresses; those with which NTLM may be spoken are tried first.
+        ntlm_alone: those with which it may not are not tried at all.
     """
 
     def dial(seconds: float) -> Wire:
         deadline = clock() + seconds
         try:
-            targets = _resolve(address, port, seconds, check)
-        except UnicodeError as error:
+            targets = _resolve(encoded(address), port, seconds, check)
+        except ValueError as error:  # UnicodeError is one too
             raise socket.gaierror(socket.EAI_NONAME, f"{address!r} is not a host name") from error
         failed: OSError | None = None
-        for family, target in targets:
+        for family, target in _admitted(targets, why_not, ntlm_alone=ntlm_alone):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 _connect(sock, target, deadline - clock(), check)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if tls is not None:
                     # Non-blocking here, so that the socket does not say "not connected" and the handshake can wait.
-                    sock = tls.wrap_socket(sock, server_hostname=address, do_handshake_on_connect=False)
-                    _sliced(sock, deadline - clock(), check, sock.do_handshake)
-                return SocketWire(sock, check)
+                    sock = tls.wrap_socket(sock, server_hostname=called(address), do_handshake_on_connect=False)
+                    _secure(sock, deadline, clock, check)
+                return SocketWire(sock, check, str(target[0]))
             except OSError as error:
                 sock.close()
                 failed = error
@@ -237,6 +265,48 @@ def dialler(
         raise failed or socket.gaierror(socket.EAI_NONAME, f"{address} has no address")
 
     return dial
+
+
+def _admitted(targets: Sequence[_Target], why_not: WhyNot, *, ntlm_alone: bool) -> Sequence[_Target]:
+    """The addresses in the order in which they are tried.
+
+    Raises:
+        TransportError: none of them may be tried.
+    """
+    judged = [(target, why_not(target[1][0])) for target in targets]
+    admitted = [target for target, why in judged if why is None]
+    refused = [(target, why) for target, why in judged if why is not None]
+    if not ntlm_alone:
+        return [*admitted, *(target for target, _ in refused)]
+    if refused and not admitted:
+        raise TransportError(refused[0][1])
+    return admitted
+
+
+def _secure(sock: ssl.SSLSocket, deadline: float, clock: Callable[[], float], check: Callable[[], None]) -> None:
+    """The TLS handshake.
+
+    Raises:
+        TransportError: the other end speaks plain HTTP.
+        OSError: what else goes wrong, ssl.SSLError among it.
+    """
+    try:
+        _sliced(sock, deadline - clock(), check, sock.do_handshake)
+    except ssl.SSLError as error:
+        if error.reason == "WRONG_VERSION_NUMBER" and _answered_http(sock):
+            raise TransportError(
+                failure(Cause.TLS, "the host answers in plain HTTP, not in TLS", then=SPEAKS_HTTP)
+            ) from error
+        raise
+
+
+def _answered_http(sock: ssl.SSLSocket) -> bool:
+    """Whether what TLS could not read is HTTP. It has taken the 5 bytes of a record's header from it: `HTTP/`."""
+    with contextlib.suppress(OSError, ValueError):
+        sock.settimeout(0.0)
+        # Beneath TLS, whose own `recv` would not give what is not sealed.
+        return _STATUS.match(socket.socket.recv(sock, 64)) is not None
+    return False
 
 
 def endpoint_binding(certificate: bytes) -> bytes:

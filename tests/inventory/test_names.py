@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import csv
+import re
 from importlib.resources import files
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from inventory.names import canonical_address, drawn, folded, is_address, why_not_a_name
+from inventory.names import (
+    called,
+    canonical_address,
+    drawn,
+    encoded,
+    folded,
+    is_address,
+    why_not_a_name,
+    why_not_an_address,
+)
 
 
 @pytest.mark.parametrize("name", ["EX1", "ex-1.alpha.example", "Müller GmbH", "日本支社", "0815", "a_b", "and"])
@@ -90,6 +102,59 @@ def test_host_names_and_addresses_are_addresses(text: str) -> None:
 )
 def test_anything_around_a_host_name_makes_it_no_address(text: str) -> None:
     assert not is_address(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "looked_up", "called_so"),
+    [
+        ("ex1.alpha.example.", "ex1.alpha.example.", "ex1.alpha.example"),
+        ("10.0.0.1", "10.0.0.1", "10.0.0.1"),
+        ("fe80::1%eth0", "fe80::1%eth0", "fe80::1"),
+        ("bücher.example", "xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("faß.de", "xn--fa-hia.de", "xn--fa-hia.de"),  # IDNA 2003 would make it fass.de, which is another's
+        ("EX_1.münchen.example", "EX_1.xn--mnchen-3ya.example", "EX_1.xn--mnchen-3ya.example"),
+        ("日本.example", "xn--wgv71a.example", "xn--wgv71a.example"),
+        ("ｅｘ１.example", "ex1.example", "ex1.example"),
+    ],
+)
+def test_an_address_is_looked_up_and_called_in_ascii_and_without_a_zone(
+    address: str, looked_up: str, called_so: str
+) -> None:
+    assert is_address(address)
+    assert (encoded(address), called(address)) == (looked_up, called_so)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["bü_x.example", "⒈example.example", "é" * 63, ".".join(["ü" * 50] * 5), "①.②", "xü--y-.example", "اa.example"],
+)
+def test_a_name_that_the_dns_cannot_hold_is_refused_with_what_to_do(address: str) -> None:
+    what, _, advice = why_not_an_address(address).partition("; ")
+    assert what
+    assert advice
+    assert address not in what + advice
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1%eth0", "fe80::1%", "fe80::1%a b", "fe80::1%a/b", "fe80::1%]", "ex1%eth0"]
+)
+def test_a_zone_stands_behind_an_ipv6_address_alone(address: str) -> None:
+    assert "fe80::1%eth0" in why_not_an_address(address)
+
+
+@given(st.text(max_size=80))
+@example("a.\u3002b")
+@example("xn--\u00fc")
+def test_whatever_passes_for_an_address_can_be_looked_up_and_said_in_a_header(text: str) -> None:
+    if is_address(text):
+        assert encoded(text).isascii()
+        assert re.fullmatch(r"[A-Za-z0-9_.:-]+", called(text))
+
+
+def test_one_server_under_two_spellings_of_a_name_is_one_address() -> None:
+    assert canonical_address("Bücher.example") == canonical_address("xn--bcher-kva.EXAMPLE.")
+    assert canonical_address("fe80::1%eth0") != canonical_address("fe80::1%eth1")
 
 
 def test_one_address_has_one_spelling() -> None:

@@ -14,6 +14,7 @@ from inventory.model import Authentication, CredentialKind, CredentialReference,
 from inventory.sources.document import holds_a_secret
 from inventory.sources.interface import Source
 from inventory.sources.native import NativeSource, load_native, read_native
+from inventory.sources.native_writing import native_text
 
 FLEET = """\
 exrun: inventory/1
@@ -200,3 +201,44 @@ def test_five_thousand_hosts_of_one_client_load() -> None:
     lines = "".join(f"      EX{number}: {{address: 10.0.{number // 250}.{number % 250}}}\n" for number in range(5000))
     inventory = load(f"exrun: inventory/1\nclients:\n  a:\n    hosts:\n{lines}")
     assert len({host.address for host in inventory.hosts}) == 5000
+
+
+ALLOWED = """\
+exrun: inventory/1
+allow_public: [203.0.113.0/24]
+clients:
+  alpha:
+    groups:
+      dmz: {allow_public: ["2001:db8::/32", 198.51.100.7]}
+    hosts:
+      EX1:
+      EX2: {groups: [dmz]}
+      EX3: {groups: [dmz], allow_public: []}
+      EX4: {allow_public: [ex4.alpha.example]}
+  beta:
+    allow_public: []
+    hosts:
+      EX5:
+"""
+
+
+def test_what_is_allowed_of_the_internet_comes_from_the_innermost_place_that_says_it() -> None:
+    assert {name: host.allow_public for name, host in by_key(load(ALLOWED)).items()} == {
+        "alpha/EX1": ("203.0.113.0/24",),
+        "alpha/EX2": ("2001:db8::/32", "198.51.100.7"),
+        "alpha/EX3": (),
+        "alpha/EX4": ("ex4.alpha.example",),
+        "beta/EX5": (),
+    }
+
+
+def test_nothing_of_the_internet_is_allowed_unasked() -> None:
+    assert {host.allow_public for host in load(FLEET).hosts} == {()}
+
+
+def test_what_is_allowed_of_the_internet_survives_being_written() -> None:
+    inventory = load(ALLOWED)
+    again = by_key(load(native_text(inventory)))
+    assert {key: host.allow_public for key, host in again.items()} == {
+        key: host.allow_public for key, host in by_key(inventory).items()
+    }

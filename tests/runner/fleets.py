@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from inventory.model import Authentication, Host, Location, Scheme
 from playbooks import conditions
+from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
+from playbooks.findings import Assessment, Finding, Severity, Verdict
 from playbooks.model import Action, ActionContract, OnFailure, Playbook, ReadyPlaybook, ReadyStep, Step, Timeouts
 from playbooks.observation import NotObserved, Observation
 from playbooks.values import Value
@@ -44,12 +45,8 @@ def assess_state(
 ) -> Assessment:
     """`good` is well, `raise` is a defect of the judgement, any other word a finding."""
     if isinstance(observation, NotObserved):
-        return Assessment(
-            Verdict.UNKNOWN,
-            f"no answer: {observation.cause}: {observation.reason}",
-            (Finding("test.state.unknown", Severity.HIGH, "No answer", (observation.reason,), "Look"),),
-            {"good": UnknownFact(observation.reason), "said": UnknownFact(observation.reason)},
-        )
+        as_actions_say = not_observed("test.state", observation, ("good", "said"))
+        return replace(as_actions_say, summary=f"no answer: {observation.cause}: {observation.reason}")
     record = observation.first("State")
     if record is None:
         return Assessment(Verdict.NOT_APPLICABLE, "nothing said", facts={"good": False, "said": "nothing"})

@@ -166,7 +166,8 @@ def test_the_product_is_named_from_facts_and_an_unknown_fact_names_none() -> Non
 def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(cause: Cause) -> None:
     host = refused(cause)
     ours = dict.fromkeys(
-        (Cause.LOCKOUT_GUARD, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT), Verdict.NOT_ASKED
+        (Cause.LOCKOUT_GUARD, Cause.PUBLIC_ADDRESS, Cause.INTERRUPTED, Cause.SCRIPT_REFUSED, Cause.DEFECT),
+        Verdict.NOT_ASKED,
     )
     ours[Cause.CREDENTIAL] = Verdict.NO_CREDENTIAL
     outcome = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE

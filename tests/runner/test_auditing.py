@@ -43,7 +43,7 @@ from runner.recording import VOCABULARY
 from runner.redaction import Redactor
 from runner.replay import replay
 from runner.secrets.interface import Secret, SecretUnavailableError
-from runner.transport.failures import Cause, Failure, TransportError, failure
+from runner.transport.failures import NEXT, Cause, Failure, TransportError, failure
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -333,6 +333,26 @@ def test_a_credential_that_cannot_be_had_costs_its_hosts_alone(tmp_path: Path) -
     assert (rows["EX2"].next, rows["EX2"].requests) == ("Set it.", 0)
     assert rows["EX2"].why == "credential: env:MISSING: the variable MISSING is not set"
     assert "alpha/EX2" not in fleet.made
+
+
+@pytest.mark.parametrize("cause", [Cause.QUOTA, Cause.ACCESS_DENIED, Cause.AUTHENTICATION, Cause.TIMEOUT])
+def test_the_row_and_the_journal_of_a_host_lost_in_the_middle_have_the_next_step_of_its_cause(
+    tmp_path: Path, cause: Cause
+) -> None:
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": ScriptedTransport(otherwise=lost(cause))})
+    (row,) = fleet.run().audit.hosts
+    assert row.next == NEXT[cause]
+
+
+def test_a_defect_in_the_transport_is_exruns_own_and_no_word_against_the_host(tmp_path: Path) -> None:
+    class Broken(ScriptedTransport):
+        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            raise UnicodeEncodeError("ascii", "ü", 0, 1, "ordinal not in range(128)")
+
+    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Broken()})
+    (row,) = fleet.run().audit.hosts
+    assert (row.outcome, row.next) == (Outcome.UNKNOWN, NEXT[Cause.DEFECT])
+    assert "defect: exrun failed with UnicodeEncodeError; its script may have run" in row.why
 
 
 @pytest.mark.parametrize("password", ["seconds", "vulnerable", "Get-a", "2026", "test.state"])

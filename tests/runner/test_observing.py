@@ -13,7 +13,7 @@ from playbooks.model import ActionContract
 from playbooks.observation import NotObserved, Observed, Unread
 from playbooks.values import Value
 from runner.observing import observe
-from runner.transport.failures import Cause, failure
+from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -167,7 +167,7 @@ def test_an_error_that_did_not_end_the_script_makes_its_answer_incomplete() -> N
         ),
         (
             NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), started=False),
-            NotObserved("not-run", "connection-lost: gone"),
+            NotObserved("not-run", "connection-lost: gone", NEXT[Cause.CONNECTION_LOST]),
         ),
     ],
 )
@@ -178,7 +178,7 @@ def test_an_answer_that_did_not_come_to_its_end_is_none(result: ScriptResult, ex
 @pytest.mark.parametrize("started", [None, True])
 def test_of_a_script_that_gave_no_answer_it_is_said_that_it_may_have_run(started: bool | None) -> None:
     said = observe(NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), started), CONTRACT)
-    assert said == NotObserved("not-run", "connection-lost: gone; its script may have run")
+    assert said == NotObserved("not-run", "connection-lost: gone; its script may have run", NEXT[Cause.CONNECTION_LOST])
 
 
 def test_the_contract_of_a_test_is_a_contract() -> None:

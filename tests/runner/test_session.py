@@ -13,7 +13,7 @@ from playbooks.findings import Assessment, Coverage, Verdict
 from playbooks.model import ReadyPlaybook
 from runner.audit import StepAudit
 from runner.session import Sending, audit_host
-from runner.transport.failures import Cause, failure
+from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -249,3 +249,19 @@ def test_every_step_ends_with_an_assessment_and_no_script_is_sent_twice(
     judged_by_answer = {Verdict.OK, Verdict.VULNERABLE}
     scripts = {each.step.id: each.script for each in ready.steps}
     assert all(scripts[name] in transport.sent for name in found if found[name].verdict in judged_by_answer)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_after_the_session_is_open_every_cause_keeps_its_own_next_step(cause: Cause) -> None:
+    transport = ScriptedTransport({"Get-a": lost(cause)})
+    assessments = audited(transport, playbook(step("a"), step("b"), step("c", when="b.good")))
+    transport = ScriptedTransport(broken=failure(cause, "the connection went", then="Do this and no other thing."))
+    broken = audited(transport, playbook(step("a")))
+    assert assessments["a"].findings[0].next == NEXT[cause]
+    assert broken["a"].findings[0].next == "Do this and no other thing."
+
+
+def test_steps_that_are_not_asked_any_more_have_the_next_step_of_what_ended_it() -> None:
+    transport = ScriptedTransport({"Get-a": lost(Cause.QUOTA)})
+    assessments = audited(transport, playbook(step("a"), step("b", when="a.good or c.good"), step("c", when="a.good")))
+    assert {name: each.findings[0].next for name, each in assessments.items()}["b"] == NEXT[Cause.QUOTA]

@@ -48,6 +48,10 @@ class Tap:
     patience: float
 
     @property
+    def address(self) -> str:
+        return self.inner.address
+
+    @property
     def certificate(self) -> bytes | None:
         return self.inner.certificate
 

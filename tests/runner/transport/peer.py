@@ -46,6 +46,7 @@ class Peer:
     latency: float = 0.0
     refuse_dial: list[OSError] = field(default_factory=list)
     certificate: bytes | None = None
+    address: str = "10.0.0.1"
     sealing: bool = True
     requests: int = 0
     dials: int = 0
@@ -71,6 +72,10 @@ class MemoryWire:
         self.closed = False
         self.body = b""
         self.request: h11.Request | None = None
+
+    @property
+    def address(self) -> str:
+        return self.peer.address
 
     @property
     def certificate(self) -> bytes | None:

@@ -1,16 +1,21 @@
 """A host's settings become the transport that they mean, and nothing is sent by making it."""
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Location, Scheme
 from runner.secrets.interface import Secret
-from runner.transport import connecting
+from runner.transport import connecting, wire
 from runner.transport.connecting import Connector
 from runner.transport.failures import Cause, TransportError
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport
+from runner.transport.retry import RetryPolicy
+from runner.transport.wire import dialler
+from tests.runner.transport.peer import Clock, Peer
 
 
 def host(scheme: Scheme, authentication: Authentication, **settings: object) -> Host:
@@ -75,6 +80,103 @@ def test_an_ipv6_address_stands_in_brackets(made: list[dict[str, object]]) -> No
     object.__setattr__(server, "address", "fe80::1")
     Connector(Gate.of([])).transport(server, Secret("x"))
     assert made[0]["endpoint"] == "http://[fe80::1]:5985/wsman"
+
+
+def called(server: Host, address: str) -> Host:
+    object.__setattr__(server, "address", address)
+    return server
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint", "name"),
+    [
+        ("fe80::1%eth0", "http://[fe80::1]:5985/wsman", "fe80::1"),
+        ("fe80::1%12", "http://[fe80::1]:5985/wsman", "fe80::1"),
+        ("bücher.example", "http://xn--bcher-kva.example:5985/wsman", "xn--bcher-kva.example"),
+        ("EX1.straße.example", "http://EX1.xn--strae-oqa.example:5985/wsman", "EX1.xn--strae-oqa.example"),
+        ("日本.example", "http://xn--wgv71a.example:5985/wsman", "xn--wgv71a.example"),
+        ("ex1.example.", "http://ex1.example:5985/wsman", "ex1.example"),
+    ],
+)
+def test_neither_a_zone_nor_a_letter_beyond_ascii_leaves_in_what_a_server_is_called(
+    made: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch, address: str, endpoint: str, name: str
+) -> None:
+    spns: list[str] = []
+
+    def contexts(protocol: str, user: str, password: str, hostname: str, *, sealing: bool) -> object:
+        spns.append(hostname)
+        return lambda bindings: None
+
+    monkeypatch.setattr(connecting, "contexts", contexts)
+    server = called(host(Scheme.HTTP, Authentication.NEGOTIATE, **PASSWORD), address)
+    Connector(Gate.of([])).transport(server, Secret("x"))
+    assert made[0]["endpoint"] == endpoint
+    made[0]["new_context"](None)  # type: ignore[operator]
+    assert spns == [name]
+
+
+@pytest.mark.parametrize("address", ["fe80::1%eth0", "bücher.example"])
+def test_the_host_header_and_the_envelope_are_ascii_and_without_a_zone(
+    monkeypatch: pytest.MonkeyPatch, ntlm_account: tuple[str, str], address: str
+) -> None:
+    peer = Peer(lambda plain: (500, b""), Clock())
+    monkeypatch.setattr(connecting, "dialler", lambda *arguments, **settings: peer.dial)
+    server = called(host(Scheme.HTTP, Authentication.NTLM, **PASSWORD), address)
+    transport = Connector(Gate.of([]), retries=RetryPolicy(attempts=1)).transport(server, Secret("not-a-secret"))
+    with pytest.raises(TransportError):
+        transport.open()
+    hosts = {headers[b"host"] for headers, _ in peer.seen}
+    assert hosts == {b"[fe80::1]:5985" if "%" in address else b"xn--bcher-kva.example:5985"}
+    assert peer.acted
+    assert all(b"%" not in message and message.isascii() for message in peer.acted)
+
+
+def test_a_zone_is_used_for_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no ::1")
+    targets: list[tuple[object, ...]] = []
+    real = wire._connect
+
+    def noting(sock: socket.socket, target: tuple[object, ...], seconds: float, check: Callable[[], None]) -> None:
+        targets.append(target)
+        real(sock, target, seconds, check)
+
+    monkeypatch.setattr(wire, "_connect", noting)
+    with server:
+        port = server.getsockname()[1]
+        dialler("::1%1", port, None, lambda: 0.0)(5.0).close()
+    assert targets == [("::1", port, 0, 1)]
+
+
+def test_a_zone_that_this_machine_does_not_have_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(socket.gaierror, match="no network interface 'none9'"):
+        dialler("fe80::1%none9", 5985, None, lambda: 0.0)(5.0)
+
+
+def test_a_name_is_looked_up_and_verified_as_punycode(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    names: list[str] = []
+
+    def resolve(address: str, port: int, seconds: float, check: object) -> list[wire._Target]:
+        asked.append(address)
+        return [(socket.AF_INET, ("127.0.0.1", port))]
+
+    class Tls:
+        def wrap_socket(self, sock: socket.socket, *, server_hostname: str, do_handshake_on_connect: bool) -> None:
+            names.append(server_hostname)
+            raise ConnectionResetError("as far as this test goes")
+
+    monkeypatch.setattr(wire, "_resolve", resolve)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(ConnectionResetError),
+    ):
+        dialler("Bücher.Example.", server.getsockname()[1], Tls(), lambda: 0.0)(5.0)  # type: ignore[arg-type]
+    assert (asked, names) == (["xn--bcher-kva.Example."], ["xn--bcher-kva.Example"])
 
 
 def test_a_ca_file_that_is_missing_fails_before_anything_is_sent(tmp_path: Path) -> None:

@@ -3,14 +3,23 @@
 import errno
 import socket
 import ssl
+import xml.etree.ElementTree as ET
 
+import h11
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypsrp.exceptions import AuthenticationError, InvalidRunspacePoolStateError, WinRMTransportError, WSManFaultError
-from spnego.exceptions import BadBindingsError, InvalidTokenError, NoCredentialError, SpnegoError
+from spnego.exceptions import (
+    BadBindingsError,
+    InvalidTokenError,
+    NoCredentialError,
+    OperationNotAvailableError,
+    SpnegoError,
+)
 
-from runner.transport.failures import NEXT, AmbiguousLoss, Cause, classify, failure, quoted
+from runner.transport.classifying import classify
+from runner.transport.failures import NEXT, AmbiguousLoss, Cause, failure, quoted
 
 
 def fault(code: object, reason: str = "said") -> WSManFaultError:
@@ -50,6 +59,11 @@ CASES = [
     (InvalidTokenError(), Cause.AUTHENTICATION, False),
     (BadBindingsError(), Cause.AUTHENTICATION, False),
     (NoCredentialError(), Cause.CREDENTIAL, False),
+    (OperationNotAvailableError(context_msg="no credential cache"), Cause.CREDENTIAL, False),
+    (OSError(errno.EINVAL, "Invalid argument"), Cause.REFUSED, False),
+    (PermissionError(errno.EPERM, "Operation not permitted"), Cause.REFUSED, False),
+    (OSError(errno.EMFILE, "Too many open files"), Cause.REFUSED, False),
+    (FileNotFoundError(errno.ENOENT, "a bug"), Cause.DEFECT, False),
     (SpnegoError(error_code=13, context_msg="Clock skew too great"), Cause.CLOCK_SKEW, False),
     (SpnegoError(base_error=GssStyleError(-1765328347)), Cause.CLOCK_SKEW, False),  # KRB5KRB_AP_ERR_SKEW
     (SpnegoError(base_error=GssStyleError(2529639053 - 2**32)), Cause.AUTHENTICATION, False),
@@ -78,7 +92,11 @@ CASES = [
     (WinRMTransportError("http", 418, ""), Cause.PROTOCOL, False),
     (InvalidRunspacePoolStateError(3, 2, "run"), Cause.CONNECTION_LOST, False),
     (KeyboardInterrupt(), Cause.INTERRUPTED, False),
-    (ValueError("no element found"), Cause.PROTOCOL, False),
+    (ET.ParseError("no element found"), Cause.PROTOCOL, False),
+    (h11.RemoteProtocolError("illegal request line"), Cause.PROTOCOL, False),
+    (ValueError("a bug"), Cause.DEFECT, False),
+    (KeyError("a bug"), Cause.DEFECT, False),
+    (UnicodeEncodeError("ascii", "b\xfccher", 1, 2, "ordinal not in range(128)"), Cause.DEFECT, False),
     (AmbiguousLoss(failure(Cause.CONNECTION_LOST, "reset after the request")), Cause.CONNECTION_LOST, False),
 ]
 
@@ -87,8 +105,50 @@ CASES = [
 def test_each_exception_has_its_cause_and_a_next_step(error: BaseException, cause: Cause, retryable: bool) -> None:
     found = classify(error)
     assert (found.cause, found.retryable) == (cause, retryable)
-    assert found.next == NEXT[cause]
+    assert found.next
     assert found.message
+
+
+def test_what_has_no_advice_of_its_own_has_that_of_its_cause() -> None:
+    assert classify(TimeoutError()).next == NEXT[Cause.TIMEOUT]
+    assert classify(fault(5)).next == NEXT[Cause.ACCESS_DENIED]
+
+
+def test_a_defect_of_ours_is_not_laid_at_the_hosts_door() -> None:
+    found = classify(KeyError("shell"))
+    assert found.message == "exrun failed with KeyError"
+    assert "host" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (SpnegoError(base_error=GssStyleError(-1765328377)), "full name"),  # S_PRINCIPAL_UNKNOWN
+        (SpnegoError(base_error=GssStyleError(-1765328228)), "krb5.conf"),  # KDC_UNREACH
+        (SpnegoError(base_error=GssStyleError(-1765328352)), "new ticket"),  # TKT_EXPIRED
+        (SpnegoError(base_error=GssStyleError(-1765328189)), "kinit"),  # FCC_NOFILE
+        (SpnegoError(base_error=with_winerror(-2146893039)), "domain controller"),  # SEC_E_NO_AUTHENTICATING_AUTHORITY
+        (SpnegoError(base_error=with_winerror(-2146893022)), "full name"),  # SEC_E_WRONG_PRINCIPAL
+        (NoCredentialError(), "`credential`"),
+        (OSError(errno.EINVAL, "Invalid argument"), "fe80::1%eth0"),
+        (OSError(errno.EMFILE, "Too many open files"), "--parallel"),
+    ],
+)
+def test_what_keeps_this_machine_from_connecting_or_logging_on_has_its_own_next_step(
+    error: BaseException, advice: str
+) -> None:
+    assert advice in classify(error).next
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Bad Request - Invalid Hostname", "`address`"),
+        ("<html>400 The plain HTTP request was sent to HTTPS port</html>", "`scheme: https`"),
+    ],
+)
+def test_an_http_400_that_says_why_has_its_own_next_step(said: str, advice: str) -> None:
+    assert advice in classify(WinRMTransportError("http", 400, said)).next
 
 
 def test_every_cause_has_a_next_step_of_its_own() -> None:

@@ -226,6 +226,10 @@ FATAL: list[tuple[Fault, Cause]] = [
     (Fault(Act.FAULT, Step.COMMAND, code=2150858824), Cause.ENVELOPE_SIZE),
     (Fault(Act.FAULT, Step.CREATE, code=2150858811), Cause.ENDPOINT_MISSING),
     (Fault(Act.FAULT, Step.RECEIVE, code=2150858843), LOST),
+    *((Fault(Act.FAULT, step, code=995), LOST) for step in STEPS),
+    *((Fault(Act.FAULT, step, code=1816), Cause.QUOTA) for step in STEPS),
+    *((Fault(Act.FAULT, step, code=2147942405), Cause.ACCESS_DENIED) for step in STEPS),
+    *((Fault(Act.FAULT, step, code=1018), Cause.ENDPOINT_MISSING) for step in (Step.CREATE, Step.COMMAND)),
 ]
 
 
@@ -244,6 +248,7 @@ TRANSIENT = [
     Fault(Act.RESET, Step.CONNECT, times=1),
     Fault(Act.RESET, Step.AUTHENTICATE, times=1),
     Fault(Act.STATUS, Step.CREATE, times=1, status=503),
+    *(Fault(Act.FAULT, step, times=1, code=code) for code in (995, 1115) for step in STEPS),
 ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from runner.transport.failures import Cause, TransportError
+from runner.transport.http import HttpTransport
 from runner.transport.interface import Completed, Deadlines, NotRun, Repeated, Retried
 from runner.transport.retry import RetryPolicy
 from runner.transport.wire import Cancellation, SocketWire, dialler
@@ -123,6 +124,117 @@ def test_a_fault_of_command_says_that_nothing_began(ntlm_account: Account) -> No
     assert [(each.failure.cause, each.started) for each in results if isinstance(each, NotRun)] == [
         (Cause.QUOTA, False)
     ] * 3
+
+
+@pytest.mark.parametrize("code", [995, 1115, 2147943515, 1726])
+@pytest.mark.parametrize("action", ["Command", "Receive"])
+def test_a_service_that_stops_in_the_middle_costs_an_audit_one_repetition(
+    ntlm_account: Account, action: str, code: int
+) -> None:
+    at = three(ntlm_account, repeatable=True)
+    at.transport.open()
+    at.host.faults[action] = code
+    assert [each.streams.output for each in at.run("a", "b", "c") if isinstance(each, Completed)] == [
+        ("a",),
+        ("b",),
+        ("c",),
+    ]
+    (notice,) = at.notices
+    assert isinstance(notice, Repeated)
+    assert notice.failure.cause is Cause.CONNECTION_LOST
+    at.host.faults["Command"] = code
+    assert {each.failure.cause for each in at.run("a", "b") if isinstance(each, NotRun)} == {Cause.CONNECTION_LOST}
+    assert len(at.notices) == 1
+
+
+@pytest.mark.parametrize("code", [995, 1115])
+def test_whether_a_service_that_stops_had_taken_the_scripts_is_not_known(ntlm_account: Account, code: int) -> None:
+    at = three(ntlm_account)
+    at.transport.open()
+    at.host.faults["Command"] = code
+    assert [each.started for each in at.run("a", "b") if isinstance(each, NotRun)] == [None, None]
+
+
+@pytest.mark.parametrize("code", [995, 1115])
+def test_a_service_that_is_only_just_starting_is_tried_again(ntlm_account: Account, code: int) -> None:
+    at = three(ntlm_account)
+    at.host.faults["Create"] = code
+    at.transport.open()
+    assert [type(each) for each in at.notices] == [Retried]
+    assert len(at.run("a")) == 1
+    at.transport.close()
+    assert at.host.shells == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "says"),
+    [
+        (5, Cause.ACCESS_DENIED, "Administrators"),
+        (2147942405, Cause.ACCESS_DENIED, "Administrators"),
+        (1816, Cause.QUOTA, "MaxMemoryPerShellMB"),
+        (2150859174, Cause.QUOTA, "MaxConcurrentOperationsPerUser"),
+        (2, Cause.ENDPOINT_MISSING, "Enable-PSRemoting"),
+        (1909, Cause.AUTHENTICATION, "unlock"),
+        (2150858824, Cause.ENVELOPE_SIZE, "MaxEnvelopeSizekb"),
+    ],
+)
+@pytest.mark.parametrize("action", ["Create", "Command", "Receive"])
+def test_a_cause_has_the_same_next_step_before_and_after_the_pool_is_open(
+    ntlm_account: Account, action: str, code: int, cause: Cause, says: str
+) -> None:
+    at = three(ntlm_account, repeatable=True)
+    if action == "Create":
+        at.host.faults[action] = code
+        with pytest.raises(TransportError) as raised:
+            at.transport.open()
+        failures = [raised.value.failure]
+    else:
+        at.transport.open()
+        at.host.faults[action] = code
+        failures = [each.failure for each in at.run("a", "b") if isinstance(each, NotRun)]
+        failures += [each.failure for each in at.run("c") if isinstance(each, NotRun)]
+        assert len(failures) == 3
+    assert {each.cause for each in failures} == {cause}
+    assert all(says in each.next for each in failures)
+
+
+def test_what_keeps_a_lost_host_from_coming_back_is_what_is_told(ntlm_account: Account) -> None:
+    at = three(ntlm_account, repeatable=True)
+    at.transport.open()
+    at.peer.faults[COMMAND] = "close"
+    at.host.faults["Create"] = QUOTA
+    results = at.run("a", "b")
+    assert {each.failure.cause for each in results if isinstance(each, NotRun)} == {Cause.QUOTA}
+    assert all("MaxShellsPerUser" in each.failure.next for each in results if isinstance(each, NotRun))
+    assert all("connection-lost" in each.failure.message for each in results if isinstance(each, NotRun))
+
+
+@pytest.mark.parametrize("error", [KeyError("Shell"), UnicodeEncodeError("ascii", "ü", 0, 1, "no"), TypeError("no")])
+@pytest.mark.parametrize("at_open", [True, False])
+def test_a_defect_of_ours_is_let_out_as_it_is_and_not_called_the_hosts(
+    ntlm_account: Account, monkeypatch: pytest.MonkeyPatch, error: Exception, at_open: bool
+) -> None:
+    at = three(ntlm_account, repeatable=True)
+
+    def breaks(*_: object, **__: object) -> bytes:
+        raise error
+
+    if not at_open:
+        at.transport.open()
+    monkeypatch.setattr(HttpTransport, "send", breaks)
+    with pytest.raises(type(error)):
+        at.transport.open() if at_open else at.run("a")
+    at.transport.close()
+    assert at.notices == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"<a", b"<a/>", b"<s:Envelope/>", b"\xff"])
+def test_an_answer_that_pypsrp_cannot_read_is_the_hosts(ntlm_account: Account, answer: bytes) -> None:
+    at = three(ntlm_account)
+    at.peer.answer = lambda plain: (200, answer)
+    with pytest.raises(TransportError) as raised:
+        at.transport.open()
+    assert raised.value.failure.cause is Cause.PROTOCOL
 
 
 def test_a_quota_that_forbids_a_pool_is_named_and_not_tried_again(ntlm_account: Account) -> None:
