@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from random import Random
@@ -144,6 +144,15 @@ class _Record:
     proven: bool = False
 
 
+def _refused_by(refusing: Sequence[str], host: str) -> str:
+    """The servers that refused an account, as `host` may hear of them: of another client's nothing but a number."""
+    client = host.rpartition("/")[0]
+    own = [each for each in refusing if each.rpartition("/")[0] == client]
+    elsewhere = len(refusing) - len(own)
+    others = [f"{elsewhere} server{'' if elsewhere == 1 else 's'} elsewhere"] if elsewhere else []
+    return ", ".join([*own, *others])
+
+
 class LockoutGuard:
     """Counts refusals of each account over all hosts and threads of a run, and stops before there are too many.
 
@@ -162,7 +171,7 @@ class LockoutGuard:
     def permit(
         self, account: Account, host: str, cancelled: Callable[[], bool] = lambda: False
     ) -> Callable[[float], AbstractContextManager[None]]:
-        """What stands around each proof of `account` that goes to `host` (http.Permit).
+        """What stands around each proof of `account` that goes to `host`, which is `client/name` (http.Permit).
 
         Entering it raises TransportError: Cause.LOCKOUT_GUARD when the account is stopped, Cause.INTERRUPTED when
         `cancelled`, Cause.TIMEOUT when other hosts do not finish with it in time. Leaving it with CredentialRejected
@@ -171,7 +180,7 @@ class LockoutGuard:
 
         @contextlib.contextmanager
         def permitted(seconds: float) -> Iterator[None]:
-            record = self._enter(account, seconds, cancelled)
+            record = self._enter(account, host, seconds, cancelled)
             accepted = refused = False
             try:
                 yield
@@ -193,7 +202,7 @@ class LockoutGuard:
                 if len(record.refused_by) >= self._refusals
             )
 
-    def _enter(self, account: Account, seconds: float, cancelled: Callable[[], bool]) -> _Record:
+    def _enter(self, account: Account, host: str, seconds: float, cancelled: Callable[[], bool]) -> _Record:
         with self._changed:
             record = self._records.setdefault(account, _Record())
             left = min(seconds, 86_400.0)
@@ -202,8 +211,8 @@ class LockoutGuard:
                     raise TransportError(
                         failure(
                             Cause.LOCKOUT_GUARD,
-                            f"{account} was refused by {', '.join(record.refused_by)} and is not used any more, "
-                            "so that it is not locked out",
+                            f"{account} was refused by {_refused_by(record.refused_by, host)} and is not used any "
+                            "more, so that it is not locked out",
                         )
                     )
                 if cancelled():

@@ -118,16 +118,28 @@ def accept(guard: LockoutGuard, host: str, account: Account = ACCOUNT) -> None:
 
 def test_three_refusals_stop_the_account_everywhere_and_say_where() -> None:
     guard = LockoutGuard()
-    for host in ("alpha/EX1", "alpha/EX2", "beta/EX9"):
+    for host in ("alpha/EX1", "alpha/EX2", "alpha/EX9"):
         refuse(guard, host)
     with pytest.raises(TransportError) as raised:
-        accept(guard, "beta/EX10")
+        accept(guard, "alpha/EX10")
     assert raised.value.failure.cause is Cause.LOCKOUT_GUARD
     assert not isinstance(raised.value, CredentialRejected)
-    for host in ("alpha/EX1", "alpha/EX2", "beta/EX9", "LAB\\auditor", "env:PASSWORD"):
+    for host in ("alpha/EX1", "alpha/EX2", "alpha/EX9", "LAB\\auditor", "env:PASSWORD"):
         assert host in raised.value.failure.message
-    accept(guard, "beta/EX10", OTHER)
-    assert guard.stopped() == ((ACCOUNT, ("alpha/EX1", "alpha/EX2", "beta/EX9")),)
+    accept(guard, "alpha/EX10", OTHER)
+    assert guard.stopped() == ((ACCOUNT, ("alpha/EX1", "alpha/EX2", "alpha/EX9")),)
+
+
+def test_of_servers_of_another_client_that_refused_an_account_only_the_number_is_told() -> None:
+    guard = LockoutGuard()
+    for host in ("alpha/EX1", "beta/MBX1", "beta/MBX2"):
+        refuse(guard, host)
+    with pytest.raises(TransportError) as stopped:
+        accept(guard, "alpha/EX2")
+    message = stopped.value.failure.message
+    assert "refused by alpha/EX1, 2 servers elsewhere" in message
+    assert "beta" not in message
+    assert "MBX" not in message
 
 
 def test_a_success_forgets_refusals_but_not_a_stop() -> None:
