@@ -256,13 +256,16 @@ def _coherent(merged: Rows, over: Rows, problems: list[Problem]) -> None:
             problems.append(
                 Problem(_at(placed, "esu_ends"), "is not after the end of support", "correct one of the two")
             )
-    _families(merged.builds, over.builds, problems)
+    of_products = tuple(placed for placed in over.builds if placed.row.product in products)
+    _families(merged.builds, of_products, problems)
     _references(merged, over, problems)
 
 
 def _meant(product: str, products: list[str]) -> str:
+    """Years are all alike, so that the nearest is a guess: of these, all are named."""
+    same = next((known for known in products if known.casefold() == product.casefold()), None)
     names = ", ".join(products)
-    return suggestion(product, products, otherwise=f"write one of {names}, or add its row to {SUPPORT.file}")
+    return f"did you mean `{same}`?" if same else f"write one of {names}, or add its row to {SUPPORT.file}"
 
 
 def _families(merged: tuple[Placed[Release], ...], over: tuple[Placed[Release], ...], problems: list[Problem]) -> None:

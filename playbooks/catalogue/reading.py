@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from playbooks.catalogue.columns import CellError, Row, Table
-from playbooks.errors import Location, Problem, suggestion
+from playbooks.errors import Location, Problem, nearest, suggestion
 
 __all__ = ["MOST_BYTES", "Placed", "read_table"]
 
@@ -110,6 +110,7 @@ def _columns(table: Table[Row], header: _Line, file: str, problems: list[Problem
     known = [column.name for column in table.columns]
     places: dict[str, int] = {}
     before = len(problems)
+    meant: set[str] = set()
     for index, cell in enumerate(header.cells):
         name = cell.casefold()
         at = Location(file, header.number, path=cell[:40])
@@ -120,10 +121,11 @@ def _columns(table: Table[Row], header: _Line, file: str, problems: list[Problem
         elif name in known:
             places[name] = index
         else:
+            meant.add(nearest(cell, known))
             advice = suggestion(cell, known, otherwise=f"{table.file} may have {', '.join(known)}")
             problems.append(Problem(at, f"{table.file} has no such column", advice))
     for column in table.columns:
-        if column.required and column.name not in places:
+        if column.required and column.name not in places and column.name not in meant:
             what = f"there is no column `{column.name}`"
             problems.append(Problem(Location(file, header.number), what, f"begin it with {_form(table)}"))
     return None if len(problems) > before else places
