@@ -31,6 +31,7 @@ __all__ = [
     "packed_manifest",
     "read_set",
     "set_files",
+    "shipped_files",
     "shipped_set",
     "with_own_rows",
 ]
@@ -68,9 +69,13 @@ def shipped_set() -> CatalogueSet:
     Raises:
         CatalogueError: somebody has changed it.
     """
+    return read_set(shipped_files(), SHIPPED, otherwise="install exrun again; in a checkout: make catalogue")
+
+
+def shipped_files() -> dict[str, bytes]:
+    """The files of that set, by name; nothing of them is verified."""
     folder = resources.files("playbooks.catalogue")
-    files = {name: folder.joinpath(name).read_bytes() for name in set_files()}
-    return read_set(files, SHIPPED, otherwise="install exrun again; in a checkout: make catalogue")
+    return {name: folder.joinpath(name).read_bytes() for name in set_files()}
 
 
 def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str) -> CatalogueSet:
@@ -182,7 +187,7 @@ def folder_files(folder: Path, *, also: Collection[str] = (), without: Collectio
         problems.append(Problem(Location(str(folder / name)), "is no file of a set", advice))
     for name in wanted:
         if name not in there and name not in without:
-            advice = "make a set with `exrun catalogue pack`"
+            advice = "make the set with `exrun catalogue pack --sign`"
             problems.append(Problem(Location(str(folder / name)), "is not there", advice))
     files = {}
     for name in wanted:
