@@ -196,7 +196,7 @@ def _installed(state: Path) -> Installed | None:
     path = _room(state) / _CURRENT
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # nothing is installed there
         return None
     except OSError as error:
         reason = error.strerror or type(error).__name__
