@@ -92,6 +92,7 @@ def catalogue_reset(state: StateOption = STATE) -> None:
     \b
     Examples:
       exrun catalogue reset
+      exrun catalogue reset --state /srv/exrun
     """
     from runner.catalogues.store import reset
 

@@ -225,9 +225,9 @@ def flipped(path: Path, data: st.DataObject) -> Iterator[None]:
 @settings(max_examples=150)
 def test_a_set_with_any_byte_of_any_file_changed_is_refused(tampered: Path, data: st.DataObject) -> None:
     state = tampered / "never"
-    with flipped(tampered / "set" / data.draw(st.sampled_from(FILES)), data):
-        with pytest.raises((CatalogueError, SignatureError)):
-            install(tampered / "set", state, TRUSTED, now=NOW)
+    name = data.draw(st.sampled_from(FILES))
+    with flipped(tampered / "set" / name, data), pytest.raises((CatalogueError, SignatureError)):
+        install(tampered / "set", state, TRUSTED, now=NOW)
     assert not state.exists()
 
 
