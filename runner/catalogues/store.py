@@ -24,7 +24,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.catalogue.manifest import MANIFEST
@@ -108,6 +108,9 @@ def in_use(state: Path, own: Path | None = None) -> InUse:
         return InUse(Catalogue.of(shipped, SetKind.SHIPPED, own=own), shipped, shipped.as_of, None, None)
     folder = _sets(state) / installed.sha256
     tables = _verified(installed, folder)
+    if tables.as_of != installed.as_of:
+        at = Location(str(_room(state) / _CURRENT), path="as_of")
+        raise CatalogueError([Problem(at, "is not the day of the set", _AGAIN)])
     if not _counts(installed, shipped.as_of):
         return InUse(Catalogue.of(shipped, SetKind.SHIPPED, own=own), shipped, shipped.as_of, installed, None)
     catalogue = Catalogue.of(tables, SetKind.INSTALLED, signed=installed.signed, own=own)
@@ -204,8 +207,10 @@ def _installed(state: Path) -> Installed | None:
             [Problem(Location(str(path)), f"cannot be read: {reason}", "correct its rights")]
         ) from None
     try:
-        return Installed.model_validate_json(data)
-    except ValidationError:
+        installed = Installed.model_validate_json(data)
+        base64.b64decode(installed.key, validate=True)
+        return installed
+    except ValueError:  # pydantic's ValidationError is one
         raise CatalogueError([Problem(Location(str(path)), "is not what exrun wrote there", _AGAIN)]) from None
 
 

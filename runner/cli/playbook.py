@@ -21,7 +21,6 @@ from playbooks.model import Action, ParamSpec, ReadyPlaybook
 from playbooks.parameters import choices
 from playbooks.schemas import SchemaName, schema_text
 from playbooks.values import Value
-from runner.catalogues.store import load as load_catalogue
 from runner.cli.options import (
     STATE,
     CatalogueOption,
@@ -30,6 +29,7 @@ from runner.cli.options import (
     ParamOption,
     SearchOption,
     StateOption,
+    catalogue_of,
     given_params,
 )
 from runner.cli.status import Status
@@ -88,7 +88,7 @@ def playbook_show(
       exrun playbook show exchange.patch
       exrun playbook show ./audit.yml --format json
     """
-    tables = load_catalogue(state, catalogue)
+    tables = catalogue_of(state, catalogue)
     found = shelf(search or ()).action(name)
     if found:
         if len(found) > 1:
@@ -146,7 +146,7 @@ def playbook_lint(
       exrun playbook lint . --format json
       exrun playbook lint audit.yml --catalogue our-rows
     """
-    tables = load_catalogue(state, catalogue)
+    tables = catalogue_of(state, catalogue)
     problems = [problem for path in paths for problem in check(path, tables, search=search or (), styled=styled)]
     problems = list(dict.fromkeys(problems))
     if form is Format.JSON:

@@ -242,6 +242,24 @@ def test_an_installed_set_with_any_byte_changed_is_an_error_and_never_the_shippe
     assert "`exrun catalogue reset`" in str(raised.value)
 
 
+@given(data=st.data())
+@settings(max_examples=100)
+def test_a_changed_record_of_what_is_installed_never_makes_another_set_judge(
+    tampered: Path, data: st.DataObject
+) -> None:
+    record = tampered / "state" / "catalogue" / "current.json"
+    with flipped(record, data), contextlib.suppress(CatalogueError):
+        assert load(tampered / "state").as_of == LATER
+
+
+def test_a_record_with_another_day_is_an_error_and_not_a_way_back_to_the_shipped_set(newer: Path, state: Path) -> None:
+    install(newer, state, TRUSTED, now=NOW)
+    record = state / "catalogue" / "current.json"
+    record.write_text(record.read_text().replace(str(LATER), "2016-01-01"))
+    with pytest.raises(CatalogueError, match=r"current\.json:1:1: as_of: is not the day of the set"):
+        load(state)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_an_installed_set_that_lacks_a_file_is_an_error(newer: Path, state: Path, name: str) -> None:
     installed = install(newer, state, TRUSTED, now=NOW)
