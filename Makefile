@@ -67,6 +67,10 @@ lock: $(READY)  ## renew requirements/*.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements/peers.in -o requirements/peers.lock
 
+.PHONY: catalogue
+catalogue: $(READY)  ## renew the manifest of the shipped tables, after a change of these (AS_OF=2026-12-14: their new day)
+	@$(BIN)/python scripts/catalogue_manifest.py $(AS_OF)
+
 .PHONY: package
 package: $(READY)  ## build the wheel and the sdist
 	@$(BIN)/python -m hatchling build

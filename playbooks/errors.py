@@ -2,6 +2,7 @@
 
 PlaybookError
   DocumentError       a playbook, an action or its script is wrong; carries every problem that was found
+    CatalogueError    a table of the catalogue is wrong, or is not as its manifest says
   ParameterError      a parameter from the command line is wrong
   RenderingError      a template, or a value for it, cannot become a script
   ConditionError      a `when` or `compliant_when` is not in the language, or names what does not exist
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 __all__ = [
+    "CatalogueError",
     "ConditionError",
     "DocumentError",
     "Location",
@@ -88,6 +90,10 @@ class DocumentError(PlaybookError):
         if len(self.problems) > SHOWN:
             lines.append(f"and {len(self.problems) - SHOWN} more")
         return "\n".join(lines)
+
+
+class CatalogueError(DocumentError):
+    """Raised by reading tables: shipped, installed, or a user's own."""
 
 
 class ParameterError(PlaybookError):

@@ -56,7 +56,7 @@ class ParamSpec(_Written):
     default: Given = Field(default=None, description="Its value where none is given. Without one it must be given.")
     choices: list[str] | None = Field(default=None, description="The only texts that it may be.")
     choices_from: Literal["catalogue.campaigns"] | None = Field(
-        default=None, description="More texts that it may be: those that the catalogue of this version knows."
+        default=None, description="More texts that it may be: those that the catalogue knows, own rows included."
     )
 
     @property

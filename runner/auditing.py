@@ -259,7 +259,8 @@ def audit_fleet(
             fleet.halt(Ending.JOURNAL, _unwritable(error))
     judgement, halted = order.judgement, fleet.halted
     end = End() if halted is None else End(halted.ending, halted.why.message, halted.why.next)
-    terms = Terms(judgement.catalogue.as_of, judgement.today, end, order.overrides)
+    tables = judgement.catalogue
+    terms = Terms(tables.as_of, judgement.today, end, order.overrides, tables.origin.own)
     audit = fleet_audit(order.run, terms, rows)
     return FleetRun(audit, end.how, None if halted is None else halted.why)
 
@@ -504,15 +505,27 @@ def _started_data(order: Order, client: str) -> dict[str, object]:
             }
             for ready in playbook.steps
         ],
-        "catalogue": {
-            "as_of": order.judgement.catalogue.as_of.isoformat(),
-            "age_days": (order.judgement.today - order.judgement.catalogue.as_of).days,
-        },
+        "catalogue": _judged_by(order.judgement),
         "today": order.judgement.today.isoformat(),
         "marker_token": order.token,
         "parallel": order.parallel,
         "host_seconds": order.host_seconds,
         "run_seconds": order.run_seconds,
+    }
+
+
+def _judged_by(judgement: Judgement) -> dict[str, object]:
+    """Which rows judge: their day and their digest, from which set, who vouches for it, and how many are the user's."""
+    catalogue, origin = judgement.catalogue, judgement.catalogue.origin
+    signed, own = origin.signed, origin.own
+    return {
+        "as_of": catalogue.as_of.isoformat(),
+        "age_days": (judgement.today - catalogue.as_of).days,
+        "sha256": catalogue.digest,
+        "set": origin.kind.value,
+        "manifest": origin.manifest,
+        "signed": None if signed is None else {"by": signed.by, "key": signed.key, "taken": signed.taken.isoformat()},
+        "own": None if own is None else {"folder": own.folder, "rows": dict(own.rows)},
     }
 
 

@@ -48,6 +48,7 @@ VOCABULARY: tuple[str, ...] = (
     *("action", "verdict", "summary", "coverage", "findings", "facts", "value", "unknown"),
     *("id", "severity", "title", "evidence", "next", "requests", "seconds", "failure", "cause", "message", "outcome"),
     *("steps", "hosts", "catalogue", "as_of", "reason", "text", "again_after", "attempt", "wait_seconds"),
+    *("own", "folder", "rows", "builds", "campaigns", "minimum-builds", "support"),
 )
 
 

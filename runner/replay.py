@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from playbooks.catalogue.origin import OwnRows
 from playbooks.findings import Verdict
 from runner.audit import FleetAudit, HostAudit, fleet_audit
 from runner.journal.record import Json
@@ -26,6 +27,7 @@ class Started:
     hosts: tuple[str, ...]
     catalogue_as_of: date
     today: date
+    own_rows: OwnRows | None
 
 
 def started(data: Mapping[str, Json]) -> Started:
@@ -35,7 +37,7 @@ def started(data: Mapping[str, Json]) -> Started:
         UnreadableRunError: it is not that of an audit by this version.
     """
     match data:
-        case {"steps": [*steps], "hosts": [*hosts], "catalogue": {"as_of": str(as_of)}, "today": str(today)}:
+        case {"steps": [*steps], "hosts": [*hosts], "catalogue": {"as_of": str(as_of), **tables}, "today": str(today)}:
             pass
         case _:
             raise UnreadableRunError("this is not the journal of an audit by this version")
@@ -50,7 +52,15 @@ def started(data: Mapping[str, Json]) -> Started:
         days = date.fromisoformat(as_of), date.fromisoformat(today)
     except ValueError as error:
         raise UnreadableRunError("the catalogue's day or that of the run is no day") from error
-    return Started(tuple(names), tuple(str(host) for host in hosts), *days)
+    return Started(tuple(names), tuple(str(host) for host in hosts), *days, _own_rows(tables.get("own")))
+
+
+def _own_rows(data: object) -> OwnRows | None:
+    match data:
+        case {"folder": str(folder), "rows": Mapping() as rows}:
+            return OwnRows(folder, {table: count for table, count in rows.items() if isinstance(count, int)})
+        case _:  # none, or a journal of a version that knew no own rows
+            return None
 
 
 def replay(states: Sequence[RunState]) -> FleetAudit:
@@ -75,7 +85,7 @@ def terms(states: Sequence[RunState]) -> Terms:
     known = started(states[0].started)
     end = max((_end(state) for state in states), key=lambda end: end.how.rank)
     overrides = dict.fromkeys(override_of(data) for state in states for data in state.overrides)
-    return Terms(known.catalogue_as_of, known.today, end, tuple(overrides))
+    return Terms(known.catalogue_as_of, known.today, end, tuple(overrides), known.own_rows)
 
 
 def _end(state: RunState) -> End:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from playbooks.actions.exchange.standing import UPDATE_CATALOGUE
 from playbooks.catalogue.catalogue import Age, age_of
+from playbooks.catalogue.origin import OwnRows
 from playbooks.findings import Finding, Severity
 
 AS_OF = "--as-of"
@@ -62,12 +63,14 @@ class Terms:
     Attributes:
         as_of: the day of the tables that judged.
         today: the day as on which was judged: the controller's UTC date when the run started, unless told another.
+        own_rows: the user's own rows that judged too; None for none.
     """
 
     as_of: date
     today: date
     end: End = End()
     overrides: tuple[Override, ...] = ()
+    own_rows: OwnRows | None = None
 
     @property
     def days(self) -> int:

@@ -42,10 +42,11 @@ def shared() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says once more, last and loud, what a missing PowerShell or Ansible left untested."""
+    """Says once more, last and loud, what a missing PowerShell, Ansible or OpenSSH left untested."""
     for mark, needed in {
         "NO REAL POWERSHELL": "a real PowerShell and were skipped (set EXRUN_PWSH)",
         "NO PEERS": "Ansible and were skipped (make peers)",
+        "NO SSH-KEYGEN": "OpenSSH's ssh-keygen and were skipped",
     }.items():
         skipped = [report for report in terminalreporter.stats.get("skipped", []) if mark in str(report.longrepr)]
         if skipped:

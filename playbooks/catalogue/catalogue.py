@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 
 from playbooks.catalogue.build import Build
+from playbooks.catalogue.origin import Origin, SetKind, Signed
+from playbooks.catalogue.sets import CatalogueSet, shipped_set, with_own_rows
 from playbooks.catalogue.tables import (
     Availability,
     Campaign,
@@ -22,7 +25,6 @@ from playbooks.catalogue.tables import (
     Support,
     Tables,
     out_by,
-    shipped,
 )
 
 __all__ = [
@@ -52,7 +54,6 @@ __all__ = [
     "age_of",
 ]
 
-AS_OF = date(2026, 11, 27)
 # Microsoft publishes security updates on the second Tuesday of a month: after 35 days one has been missed for certain.
 AGED_DAYS = 35
 # Four months: whatever these tables say of a server is no longer worth the word `ok`.
@@ -170,15 +171,42 @@ class Behind:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Releases, campaigns, fixes and ends of support, with the day on which they were true."""
+    """Releases, campaigns, fixes and ends of support, with the day on which they were true, and where they are from."""
 
     as_of: date
     tables: Tables
+    origin: Origin
 
     @classmethod
-    def load(cls) -> Catalogue:
-        """The catalogue that ships with this version."""
-        return cls(AS_OF, shipped())
+    def load(cls, own: Path | None = None) -> Catalogue:
+        """The catalogue that ships with this version, with the own rows of a folder beside it.
+
+        Raises:
+            CatalogueError: the shipped set was changed, or the own rows are wrong.
+        """
+        return cls.of(shipped_set(), SetKind.SHIPPED, own=own)
+
+    @classmethod
+    def of(
+        cls, tables: CatalogueSet, kind: SetKind, *, signed: Signed | None = None, own: Path | None = None
+    ) -> Catalogue:
+        """The catalogue of a set. Own rows may add to it; they do not make its day later.
+
+        Args:
+            own: a folder of a user's own rows.
+
+        Raises:
+            CatalogueError: the own rows are wrong.
+        """
+        if own is None:
+            return cls(tables.as_of, tables.tables, Origin(kind, tables.sha256, signed))
+        merged, given = with_own_rows(tables, own)
+        return cls(tables.as_of, merged, Origin(kind, tables.sha256, signed, given))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all rows, own ones included."""
+        return self.tables.digest
 
     def on(self, day: date) -> Catalogue:
         """What this catalogue knew on an earlier day, without what was not out by then: so a lab's verdicts stay.
@@ -195,10 +223,15 @@ class Catalogue:
         builds = {row.build for row in releases}
         fixes = tuple(row for row in self.tables.fixes if row.minimum is None or row.minimum in builds)
         listed = {row.campaign for row in fixes if row.minimum is not None}
-        campaigns = tuple(row for row in self.tables.campaigns if row.name in listed and out_by(row.published, day))
+        campaigns = tuple(
+            row
+            for row in self.tables.campaigns
+            if row.name in listed and (not row.published or out_by(row.published, day))
+        )
         known = {row.name for row in campaigns}
         kept = tuple(row for row in fixes if row.campaign in known)
-        return Catalogue(day, replace(self.tables, releases=releases, fixes=kept, campaigns=campaigns))
+        tables = replace(self.tables, releases=releases, fixes=kept, campaigns=campaigns)
+        return replace(self, as_of=day, tables=tables)
 
     def age(self, today: date) -> Age:
         """How old it is on a day."""

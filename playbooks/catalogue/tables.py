@@ -1,4 +1,4 @@
-"""The rows of the catalogue's tables, and how they are read. What may be concluded from them is in catalogue.py.
+"""The rows of the catalogue's tables. How they are read is in reading.py, what may be concluded in catalogue.py.
 
 builds.csv          Release    every build that Microsoft released
 campaigns.csv       Campaign   what is looked for
@@ -8,13 +8,12 @@ support.csv         Support    when a product's support ends
 
 from __future__ import annotations
 
-import csv
+import hashlib
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from enum import StrEnum
-from importlib import resources
 
 from playbooks.catalogue.build import Build
 
@@ -88,7 +87,7 @@ class Campaign:
 
     Attributes:
         exploited: those of `cves` that are in CISA's Known Exploited Vulnerabilities.
-        published: day or month of fix or demand.
+        published: day or month of fix or demand; empty for not known.
     """
 
     name: str
@@ -136,62 +135,10 @@ class Tables:
     fixes: tuple[Fix, ...]
     support: tuple[Support, ...]
 
-
-def shipped() -> Tables:
-    """The tables that come with this version."""
-    return Tables(
-        releases=tuple(
-            Release(
-                row["product"],
-                row["cu"],
-                row["update"],
-                Build.parse(row["build"]),
-                row["released"],
-                tuple(row["kb"].split()),
-                Availability(row["availability"]),
-                row["replaced_by"],
-                row["source"],
-            )
-            for row in _rows("builds.csv")
-        ),
-        campaigns=tuple(
-            Campaign(
-                row["campaign"],
-                Kind(row["kind"]),
-                row["title"],
-                tuple(row["cves"].split()),
-                tuple(row["kev"].split()),
-                row["published"],
-                row["source"],
-            )
-            for row in _rows("campaigns.csv")
-        ),
-        fixes=tuple(
-            Fix(
-                row["campaign"],
-                row["product"],
-                row["cu"],
-                None if row["min_build"] == "none" else Build.parse(row["min_build"]),
-                tuple(row["kb"].split()),
-                row["source"],
-            )
-            for row in _rows("minimum-builds.csv")
-        ),
-        support=tuple(
-            Support(row["product"], _day(row["ends"]), _day(row["esu_ends"]), row["source"])
-            for row in _rows("support.csv")
-        ),
-    )
-
-
-def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("playbooks.catalogue").joinpath(name).read_text(encoding="utf-8")
-    return list(csv.DictReader(_without_comments(text.splitlines())))
-
-
-def _without_comments(lines: Iterable[str]) -> list[str]:
-    return [line for line in lines if not line.startswith("#")]
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every row: of equal tables it is equal, wherever these were read from."""
+        members = [
+            [astuple(row) for row in table] for table in (self.releases, self.campaigns, self.fixes, self.support)
+        ]
+        return hashlib.sha256(json.dumps(members, default=str, separators=(",", ":")).encode()).hexdigest()

@@ -40,6 +40,7 @@ from runner.cli.interruption import interruptible
 from runner.cli.options import (
     ALL_HOSTS,
     STATE,
+    CatalogueOption,
     ExpectOption,
     Format,
     FormatOption,
@@ -47,6 +48,7 @@ from runner.cli.options import (
     ParamOption,
     SearchOption,
     StateOption,
+    catalogue_of,
     given_params,
 )
 from runner.cli.output import UsageError, debugging, print_report, write_file
@@ -116,6 +118,7 @@ def audit(
         typer.Option("--html", envvar="EXRUN_HTML", help="Also write a report to this file; one a client."),
     ] = None,
     state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
     allow_cleartext: Annotated[
         bool,
         typer.Option(
@@ -167,12 +170,13 @@ def audit(
       exrun audit -i inventory.yml exchange-audit --param campaign=proxylogon
       exrun audit -i inventory.yml --format json > audit.json
       exrun audit -i inventory.yml --html audit.html --parallel 8
+      exrun audit -i inventory.yml --catalogue our-rows
     """
     loaded = loading.load(inventory)
     hosts = select(loaded, parse(limit))
     check_count(hosts, expect)
     today = _today()
-    judgement = _judgement(today, None if as_of is None else as_of.date())
+    judgement = _judgement(catalogue_of(state, catalogue), today, None if as_of is None else as_of.date())
     ready = load_playbook(playbook, given_params(param), judgement.catalogue, search=search or ())
     pages = _pages(html, tuple(dict.fromkeys(host.client for host in hosts)))
     order = Order(
@@ -203,9 +207,8 @@ def audit(
     raise typer.Exit(_status(run, strict=strict))
 
 
-def _judgement(today: date, as_of: date | None) -> Judgement:
+def _judgement(catalogue: Catalogue, today: date, as_of: date | None) -> Judgement:
     """What judges: the catalogue as it is today, or what it knew on an earlier day and that day."""
-    catalogue = Catalogue.load()
     return Judgement(catalogue, today) if as_of is None else Judgement(catalogue.on(as_of), as_of)
 
 

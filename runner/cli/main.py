@@ -13,7 +13,7 @@ import typer
 
 from inventory.errors import InventoryError
 from playbooks.errors import PlaybookError
-from runner.cli import audit, demo, inventory, journal, lab, playbook, report, show
+from runner.cli import audit, catalogue, demo, inventory, journal, lab, playbook, report, show
 from runner.cli.output import DEBUG, UsageError
 from runner.cli.status import Status
 from runner.journal.errors import JournalError, JournalUnwritable
@@ -34,6 +34,7 @@ app.command("show")(show.show)
 app.command("report")(report.report)
 app.add_typer(inventory.group, name="inventory")
 app.add_typer(playbook.group, name="playbook")
+app.add_typer(catalogue.group, name="catalogue")
 app.add_typer(journal.group, name="journal")
 lab.group.command("demo")(demo.lab_demo)
 app.add_typer(lab.group, name="lab")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from playbooks.catalogue.catalogue import Catalogue
 from playbooks.errors import ParameterError
 
 
@@ -42,7 +43,15 @@ ExpectOption = Annotated[
     typer.Option("--expect", envvar="EXRUN_EXPECT", min=1, help="Fail unless exactly so many servers are selected."),
 ]
 StateOption = Annotated[
-    Path, typer.Option("--state", envvar="EXRUN_STATE", help="Directory in which runs are recorded.")
+    Path, typer.Option("--state", envvar="EXRUN_STATE", help="Directory of runs, and of an installed catalogue.")
+]
+CatalogueOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalogue",
+        envvar="EXRUN_CATALOGUE",
+        help="A folder of your own rows beside the catalogue's: builds.csv, ...",
+    ),
 ]
 ClientOption = Annotated[
     str | None, typer.Option("--client", envvar="EXRUN_CLIENT", help="Only this client of the run.")
@@ -51,6 +60,17 @@ RunArgument = Annotated[str, typer.Argument(envvar="EXRUN_RUN", help="A run's id
 
 ALL_HOSTS = "*"
 STATE = Path(".exrun")
+
+
+def catalogue_of(state: Path, own: Path | None) -> Catalogue:
+    """The catalogue that `--state` and `--catalogue` mean.
+
+    Raises:
+        CatalogueError: the installed set does not verify, or the own rows are wrong.
+    """
+    from runner.catalogues.store import load  # no command that judges nothing is to wait for it
+
+    return load(state, own)
 
 
 def given_params(written: Sequence[str] | None) -> dict[str, str]:

@@ -21,7 +21,17 @@ from playbooks.model import Action, ParamSpec, ReadyPlaybook
 from playbooks.parameters import choices
 from playbooks.schemas import SchemaName, schema_text
 from playbooks.values import Value
-from runner.cli.options import Format, FormatOption, ParamOption, SearchOption, given_params
+from runner.cli.options import (
+    STATE,
+    CatalogueOption,
+    Format,
+    FormatOption,
+    ParamOption,
+    SearchOption,
+    StateOption,
+    catalogue_of,
+    given_params,
+)
 from runner.cli.status import Status
 from runner.terminal import visible
 
@@ -62,6 +72,8 @@ def playbook_show(
     param: ParamOption = None,
     scripts: ScriptsOption = False,
     form: FormatOption = Format.TEXT,
+    state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
 ) -> None:
     """Show what a playbook would run on a server, or what an action reads and says.
 
@@ -76,7 +88,7 @@ def playbook_show(
       exrun playbook show exchange.patch
       exrun playbook show ./audit.yml --format json
     """
-    catalogue = Catalogue.load()
+    tables = catalogue_of(state, catalogue)
     found = shelf(search or ()).action(name)
     if found:
         if len(found) > 1:
@@ -84,12 +96,12 @@ def playbook_show(
             raise PlaybookError(f"stands in {places}; rename or remove one of them", source=name)
         if param:
             raise PlaybookError("is an action; --param is for playbooks", source=name)
-        action = load_action(found[0], catalogue)
-        document = action_document(action, catalogue, scripts=scripts)
+        action = load_action(found[0], tables)
+        document = action_document(action, tables, scripts=scripts)
         lines = action_text(document)
     else:
-        ready = load_playbook(name, given_params(param), catalogue, search=search or ())
-        document = playbook_document(ready, catalogue, scripts=scripts)
+        ready = load_playbook(name, given_params(param), tables, search=search or ())
+        document = playbook_document(ready, tables, scripts=scripts)
         lines = playbook_text(document)
     if form is Format.JSON:
         _json(document)
@@ -117,6 +129,8 @@ def playbook_lint(
     ] = False,
     search: SearchOption = None,
     form: FormatOption = Format.TEXT,
+    state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
 ) -> None:
     """Say what is wrong with playbooks, actions and scripts: file:line:column: rule: why; what to write instead.
 
@@ -130,9 +144,10 @@ def playbook_lint(
       exrun playbook lint actions/mail/queues check.ps1
       exrun playbook lint actions --style
       exrun playbook lint . --format json
+      exrun playbook lint audit.yml --catalogue our-rows
     """
-    catalogue = Catalogue.load()
-    problems = [problem for path in paths for problem in check(path, catalogue, search=search or (), styled=styled)]
+    tables = catalogue_of(state, catalogue)
+    problems = [problem for path in paths for problem in check(path, tables, search=search or (), styled=styled)]
     problems = list(dict.fromkeys(problems))
     if form is Format.JSON:
         _json({"schema": "exrun.lint/1", "problems": [problem_document(problem) for problem in problems]})

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from playbooks.findings import Verdict
 from runner.audit import FleetAudit
-from runner.reports.wording import headline, meaning, probed, tone, totals
+from runner.reports.wording import headline, meaning, probed, tables, tone, totals
 from runner.terminal import visible
 
 LIMIT = 4000  # characters of one text: the report must stay readable whatever a server says; the JSON report has all
@@ -38,6 +38,7 @@ class HtmlReport:
             headline=headline(audit),
             totals=totals(audit.summary),
             probed=probed(audit.summary.coverage),
+            tables=tables(audit.terms),
             meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],
             tone={verdict: tone(verdict) for verdict in Verdict},
             clients=sorted({host.client for host in audit.hosts}),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Finding, Severity, Verdict
 from runner.audit import CoverageCount, FleetAudit, HostAudit, HostFinding, Outcome, StepAudit, Summary
-from runner.terms import Ending
+from runner.terms import Ending, Terms
 
 SCHEMA: Literal["exrun.audit/1"] = "exrun.audit/1"
 Count = Annotated[int, Field(ge=0)]
@@ -21,10 +21,18 @@ class _Member(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class OwnRowsMember(_Member):
+    """The user's own rows beside the catalogue's."""
+
+    folder: str
+    rows: Count
+
+
 class CatalogueMember(_Member):
     """The tables that judged."""
 
-    as_of: date = Field(description="day of the newest source of the build tables")
+    as_of: date = Field(description="day up to which the build tables know what happened")
+    own: OwnRowsMember | None = Field(description="null where the catalogue's rows alone judged")
     age_days: int = Field(description="on the day of judgement; negative where that is before as_of: a wrong clock")
 
 
@@ -134,7 +142,7 @@ def document(audit: FleetAudit) -> AuditDocument:
     return AuditDocument(
         schema=SCHEMA,
         run=_text(audit.run),
-        catalogue=CatalogueMember(as_of=terms.as_of, age_days=terms.days),
+        catalogue=CatalogueMember(as_of=terms.as_of, age_days=terms.days, own=_own_rows(terms)),
         judged_on=terms.today,
         end=EndMember(how=terms.end.how, message=_text(terms.end.message)),
         findings=[run_finding(finding) for finding in terms.findings],
@@ -165,6 +173,11 @@ def run_finding(finding: Finding) -> RunFindingMember:
         evidence=[_text(line) for line in finding.evidence],
         next=_text(finding.next),
     )
+
+
+def _own_rows(terms: Terms) -> OwnRowsMember | None:
+    own = terms.own_rows
+    return None if own is None else OwnRowsMember(folder=_text(own.folder), rows=own.count)
 
 
 def _host(host: HostAudit) -> HostMember:

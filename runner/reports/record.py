@@ -242,10 +242,9 @@ def _text(tainted: str) -> str:
 def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
     playbook, catalogue = part.started.get("playbook"), part.started.get("catalogue")
     name = playbook.get("name", "?") if isinstance(playbook, dict) else "?"
-    as_of = catalogue.get("as_of", "?") if isinstance(catalogue, dict) else "?"
     yield f"run {_shown(run)}, client {_shown(part.client)}: {_shown(name)} on {counted(len(part.hosts), 'server')}"
     yield f"  {_how(part)}"
-    yield f"  by exrun {_shown(part.started.get('exrun', '?'))}, catalogue as of {_shown(as_of)}"
+    yield f"  by exrun {_shown(part.started.get('exrun', '?'))}, catalogue {_tables(catalogue)}"
     yield f"  journal {_shown(part.journal)}{'' if part.verified else ' DOES NOT VERIFY'}"
     for override in part.overrides:
         yield f"  override {_shown(override.get('option', '?'))} {_shown(override.get('value', ''))}".rstrip()
@@ -262,6 +261,20 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
             if script.text is not None:
                 yield from (f"    | {_shown(line, None)}" for line in script.text.splitlines())
                 yield ""
+
+
+def _tables(catalogue: Json) -> str:
+    if not isinstance(catalogue, dict):
+        return "?"
+    text = f"as of {_shown(catalogue.get('as_of', '?'))}"
+    match catalogue.get("signed"):
+        case {"by": by, "key": key}:
+            text += f", signed by {_shown(by)} ({_shown(key)})"
+    match catalogue.get("own"):
+        case {"folder": folder, "rows": {**rows}}:
+            count = sum(number for number in rows.values() if isinstance(number, int))
+            text += f", with {counted(count, 'own row')} of {_shown(folder)}"
+    return text
 
 
 def _how(part: ClientMember) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from playbooks.findings import Severity
 from runner.audit import FleetAudit
-from runner.reports.wording import probed, tone, totals
+from runner.reports.wording import probed, tables, tone, totals
 from runner.terminal import visible
 
 CELL = 300  # characters of one cell: a server's words must not push the other rows off the screen
@@ -49,7 +49,7 @@ class TableReport:
         if audit.hosts:
             console.print(_table(audit))
         console.print(Text(totals(audit.summary)))
-        console.print(Text(f"catalogue as of {audit.terms.as_of.isoformat()}; {probed(audit.summary.coverage)}"))
+        console.print(Text(f"catalogue {tables(audit.terms)}; {probed(audit.summary.coverage)}"))
         for finding in audit.terms.findings:
             told = f"{finding.severity}: {visible(finding.title, CELL)}. {visible(finding.next, CELL)}"
             console.print(Text(told, style="" if finding.severity is Severity.INFO else _STYLES["open"]))

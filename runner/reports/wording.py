@@ -8,7 +8,8 @@ from typing import Literal
 
 from playbooks.findings import Verdict
 from runner.audit import WELL, CoverageCount, FleetAudit, Outcome, Summary
-from runner.terms import Ending
+from runner.terminal import visible
+from runner.terms import Ending, Terms
 
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
@@ -53,6 +54,13 @@ def totals(summary: Summary) -> str:
     """`12 servers: 3 vulnerable, 1 unreachable, 8 ok`, worst first; verdicts that no server has are left out."""
     found = ", ".join(f"{count} {verdict}" for verdict, count in summary.verdicts.items() if count)
     return f"{counted(summary.hosts, 'server')}: {found}" if found else "no servers"
+
+
+def tables(terms: Terms) -> str:
+    """Which tables judged: `as of 2026-11-27`, and with how many rows of the user's own."""
+    own = terms.own_rows
+    beside = "" if own is None else f", with {counted(own.count, 'own row')} of {visible(own.folder, 80)}"
+    return f"as of {terms.as_of.isoformat()}{beside}"
 
 
 def probed(coverage: CoverageCount) -> str:

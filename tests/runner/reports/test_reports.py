@@ -111,7 +111,7 @@ def test_the_json_object_has_the_members_that_programs_rely_on() -> None:
     read = json.loads(JsonReport().render(FLEET))
     assert list(read) == ["schema", "run", "catalogue", "judged_on", "end", "findings", "hosts", "summary"]
     assert (read["schema"], read["run"], read["judged_on"]) == ("exrun.audit/1", "2026-r1", "2026-04-02")
-    assert read["catalogue"] == {"as_of": "2026-04-02", "age_days": 0}
+    assert read["catalogue"] == {"as_of": "2026-04-02", "age_days": 0, "own": None}
     assert (read["end"], read["findings"]) == ({"how": "complete", "message": ""}, [])
     worst = read["hosts"][0]
     assert {name: worst[name] for name in ("name", "client", "outcome", "verdict", "requests", "seconds")} == {

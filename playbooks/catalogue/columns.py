@@ -1,0 +1,273 @@
+"""What may stand in each column of the catalogue's tables.
+
+A table has required columns, those in which such tables are published; every other may be left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic, TypeVar
+
+from playbooks.catalogue.build import Build
+from playbooks.catalogue.tables import Availability, Campaign, Fix, Kind, Release, Support
+from playbooks.errors import suggestion
+
+__all__ = ["BUILDS", "CAMPAIGNS", "MINIMUM_BUILDS", "NO_FIX", "SUPPORT", "TABLES", "CellError", "Column", "Table"]
+
+Row = TypeVar("Row", Release, Campaign, Fix, Support)
+
+NO_FIX = "none"
+# What parameters of playbooks mean by these words is not a campaign.
+_RESERVED = {"all", NO_FIX}
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_UPDATE = re.compile(rf"(?:{_MONTHS})\d\d(?:SU|HU)(?:v[2-9])?", re.ASCII)
+_CU = re.compile(r"RTM|CU[1-9]\d?", re.ASCII)
+_PRODUCT = re.compile(r"[A-Za-z0-9]{1,12}", re.ASCII)
+_CAMPAIGN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_CVE = re.compile(r"CVE-\d{4}-\d{4,7}", re.ASCII)
+_KB = re.compile(r"KB\d{6,8}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
+
+
+class CellError(ValueError):
+    """Raised for a cell that does not fit its column."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        read: the cell's value; of an empty cell what its absence means. Raises CellError.
+        required: the table must have it.
+        filled: no cell of it may be empty.
+    """
+
+    name: str
+    read: Callable[[str], object]
+    required: bool = False
+    filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[Row]):
+    """One table: `name` in the manifest, its file, and how a row is made of its cells."""
+
+    name: str
+    file: str
+    columns: tuple[Column, ...]
+    make: Callable[[Mapping[str, Any]], Row]
+
+    def column(self, name: str) -> Column:
+        """The column of this name, or KeyError."""
+        return {column.name: column for column in self.columns}[name]
+
+
+def _text(cell: str) -> str:
+    return cell
+
+
+def _formed(pattern: re.Pattern[str], what: str, advice: str) -> Callable[[str], str]:
+    def read(cell: str) -> str:
+        if cell and not pattern.fullmatch(cell):
+            raise CellError(what, advice)
+        return cell
+
+    return read
+
+
+def _cu(cell: str) -> str:
+    if _CU.fullmatch(cell):
+        return cell
+    if _CU.fullmatch(cell.upper().replace(" ", "")):
+        raise CellError("is not a cumulative update", f"did you mean `{cell.upper().replace(' ', '')}`?")
+    raise CellError("is not a cumulative update", "write RTM or CU and a number, such as CU23; SP1 of 2013 is CU4")
+
+
+def _update(cell: str) -> str:
+    if not cell or _UPDATE.fullmatch(cell):
+        return cell
+    raise CellError(
+        "is not the name of an update",
+        "write it as Nov22SU, May25HU or Aug23SUv2; empty for the cumulative update itself",
+    )
+
+
+def _build(cell: str) -> Build:
+    try:
+        return Build.parse(cell)
+    except ValueError:
+        raise CellError("is not a build of four numbers", "write it as 15.1.2507.66") from None
+
+
+def _minimum(cell: str) -> Build | None:
+    if cell == NO_FIX:
+        return None
+    try:
+        return Build.parse(cell)
+    except ValueError:
+        raise CellError(
+            f"is neither a build of four numbers nor `{NO_FIX}`",
+            f"write it as 15.1.2507.66, or `{NO_FIX}` where Microsoft made no fix for this cumulative update",
+        ) from None
+
+
+def _released(cell: str) -> str:
+    if not cell:
+        return cell
+    try:
+        if _MONTH.fullmatch(cell):
+            date.fromisoformat(f"{cell}-01")
+            return cell
+        if _DAY.fullmatch(cell):
+            date.fromisoformat(cell)
+            return cell
+    except ValueError:
+        pass
+    raise CellError(
+        "is neither a day nor a month",
+        "write a day as 2026-11-10, a month as 2026-11 (in Excel: give the column the format Text first)",
+    )
+
+
+def _day(cell: str) -> date | None:
+    if not cell:
+        return None
+    try:
+        if _DAY.fullmatch(cell):
+            return date.fromisoformat(cell)
+    except ValueError:
+        pass
+    raise CellError("is not a day", "write it as 2026-10-31 (in Excel: give the column the format Text first)")
+
+
+def _kbs(cell: str) -> tuple[str, ...]:
+    return _words(cell, _KB, "a KB", "KB5074992")
+
+
+def _cves(cell: str) -> tuple[str, ...]:
+    return _words(cell, _CVE, "a CVE", "CVE-2026-42897")
+
+
+def _words(cell: str, pattern: re.Pattern[str], what: str, example: str) -> tuple[str, ...]:
+    words = tuple(cell.split())
+    for word in words:
+        if not pattern.fullmatch(word):
+            raise CellError(f"`{word[:40]}` is not {what}", f"write it as {example}; several with a space between")
+    if len(set(words)) != len(words):
+        raise CellError(f"names {what} twice", "remove one")
+    return words
+
+
+def _availability(cell: str) -> Availability:
+    if not cell:
+        return Availability.PUBLIC
+    return Availability(_one_of(cell, tuple(Availability)))
+
+
+def _kind(cell: str) -> Kind:
+    return Kind(_one_of(cell, tuple(Kind))) if cell else Kind.SECURITY
+
+
+def _one_of(cell: str, known: tuple[str, ...]) -> str:
+    if cell in known:
+        return cell
+    names = ", ".join(str(name) for name in known)
+    raise CellError(f"is none of {names}", suggestion(cell, known, otherwise="write one of these"))
+
+
+def _campaign(cell: str) -> str:
+    if cell in _RESERVED:
+        raise CellError(f"`{cell}` is a word of exrun's own", "give the campaign another name")
+    if _CAMPAIGN.fullmatch(cell):
+        return cell
+    raise CellError("is not the name of a campaign", "write small letters, digits and `-`, such as owa-xss-2026-42897")
+
+
+_product = _formed(_PRODUCT, "is not the name of a product", "write it as the other tables do: 2016, 2019 or SE")
+
+BUILDS: Table[Release] = Table(
+    "builds",
+    "builds.csv",
+    (
+        Column("product", _product, required=True, filled=True),
+        Column("cu", _cu, required=True, filled=True),
+        Column("update", _update, required=True),
+        Column("build", _build, required=True, filled=True),
+        Column("released", _released, required=True, filled=True),
+        Column("kb", _kbs),
+        Column("availability", _availability),
+        Column("replaced_by", _update),
+        Column("source", _text),
+    ),
+    lambda cells: Release(
+        cells["product"],
+        cells["cu"],
+        cells["update"],
+        cells["build"],
+        cells["released"],
+        cells["kb"],
+        cells["availability"],
+        cells["replaced_by"],
+        cells["source"],
+    ),
+)
+CAMPAIGNS: Table[Campaign] = Table(
+    "campaigns",
+    "campaigns.csv",
+    (
+        Column("campaign", _campaign, required=True, filled=True),
+        Column("kind", _kind),
+        Column("title", _text),
+        Column("cves", _cves),
+        Column("kev", _cves),
+        Column("published", _released),
+        Column("source", _text),
+    ),
+    lambda cells: Campaign(
+        cells["campaign"],
+        cells["kind"],
+        cells["title"] or cells["campaign"],
+        cells["cves"],
+        cells["kev"],
+        cells["published"],
+        cells["source"],
+    ),
+)
+MINIMUM_BUILDS: Table[Fix] = Table(
+    "minimum-builds",
+    "minimum-builds.csv",
+    (
+        Column("campaign", _campaign, required=True, filled=True),
+        Column("product", _product, required=True, filled=True),
+        Column("cu", _cu, required=True, filled=True),
+        Column("min_build", _minimum, required=True, filled=True),
+        Column("kb", _kbs),
+        Column("cves", _cves),
+        Column("source", _text),
+    ),
+    lambda cells: Fix(
+        cells["campaign"], cells["product"], cells["cu"], cells["min_build"], cells["kb"], cells["source"]
+    ),
+)
+SUPPORT: Table[Support] = Table(
+    "support",
+    "support.csv",
+    (
+        Column("product", _product, required=True, filled=True),
+        Column("ends", _day, required=True),
+        Column("esu_ends", _day),
+        Column("source", _text),
+    ),
+    lambda cells: Support(cells["product"], cells["ends"], cells["esu_ends"], cells["source"]),
+)
+TABLES: tuple[Table[Any], ...] = (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT)

@@ -1,0 +1,295 @@
+"""A set of tables: four CSV files and the manifest that vouches for them, in the package or in a folder.
+
+Every load holds every file against the manifest: a set that does not verify is an error, never half a catalogue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, TABLES, Row, Table
+from playbooks.catalogue.layers import NO_ROWS, Rows, laid
+from playbooks.catalogue.manifest import MANIFEST, Manifest, manifest_of, read_manifest
+from playbooks.catalogue.origin import OwnRows
+from playbooks.catalogue.reading import MOST_BYTES, Placed, read_table
+from playbooks.catalogue.tables import Tables
+from playbooks.errors import CatalogueError, Location, Problem, suggestion
+
+__all__ = [
+    "SHIPPED",
+    "CatalogueSet",
+    "folder_files",
+    "own_files",
+    "packed_manifest",
+    "read_set",
+    "set_files",
+    "shipped_files",
+    "shipped_set",
+    "with_own_rows",
+]
+
+SHIPPED = "shipped"  # what messages call the folder of the shipped set
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSet:
+    """A set whose every file is as its manifest says and whose every row is sound. `sha256` is the manifest's."""
+
+    manifest: Manifest
+    sha256: str
+    rows: Rows
+
+    @property
+    def as_of(self) -> date:
+        """The day up to which it knows what happened."""
+        return self.manifest.as_of
+
+    @property
+    def tables(self) -> Tables:
+        """Its rows without their places."""
+        return self.rows.tables
+
+
+def set_files() -> tuple[str, ...]:
+    """What a set consists of, manifest first."""
+    return (MANIFEST, *(table.file for table in TABLES))
+
+
+def shipped_set() -> CatalogueSet:
+    """The set that comes with this version.
+
+    Raises:
+        CatalogueError: somebody has changed it.
+    """
+    return read_set(shipped_files(), SHIPPED, otherwise="install exrun again; in a checkout: make catalogue")
+
+
+def shipped_files() -> dict[str, bytes]:
+    """The files of that set, by name; nothing of them is verified."""
+    folder = resources.files("playbooks.catalogue")
+    return {name: folder.joinpath(name).read_bytes() for name in set_files()}
+
+
+def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str) -> CatalogueSet:
+    """A set from the bytes of its files.
+
+    Args:
+        files: by name, those of `set_files`.
+        where: what its folder is called in messages.
+        otherwise: what to do where a file is not as the manifest says.
+
+    Raises:
+        CatalogueError: with all problems.
+    """
+    problems: list[Problem] = []
+    manifest = read_manifest(files[MANIFEST], f"{where}/{MANIFEST}", problems)
+    if manifest is None:
+        raise CatalogueError(problems)
+    for table in TABLES:
+        if hashlib.sha256(files[table.file]).hexdigest() != manifest.tables[table.name].sha256:
+            what = f"is not what {MANIFEST} names: it was changed afterwards"
+            problems.append(Problem(Location(f"{where}/{table.file}"), what, otherwise))
+    if problems:
+        raise CatalogueError(problems)
+    read, rows = _sound(files, where, manifest.as_of, problems)
+    if problems:
+        raise CatalogueError(problems)
+    for table in TABLES:
+        entry, count = manifest.tables[table.name], _counts(read)[table.name]
+        if entry.rows != count:
+            what = f"says {entry.rows} rows, and {table.file} has {count}"
+            at = Location(f"{where}/{MANIFEST}", path=f"tables.{table.name}.rows")
+            problems.append(Problem(at, what, otherwise))
+    if problems:
+        raise CatalogueError(problems)
+    return CatalogueSet(manifest, hashlib.sha256(files[MANIFEST]).hexdigest(), rows)
+
+
+def packed_manifest(files: Mapping[str, bytes], where: str, as_of: date) -> Manifest:
+    """The manifest for four tables that have none yet, or another.
+
+    Raises:
+        CatalogueError: a table is not sound, or knows of what came after `as_of`.
+    """
+    problems: list[Problem] = []
+    read, _ = _sound(files, where, as_of, problems)
+    if problems:
+        raise CatalogueError(problems)
+    counts, tables = _counts(read), read.tables
+    sources = {
+        BUILDS.name: tuple(row.source for row in tables.releases),
+        CAMPAIGNS.name: tuple(row.source for row in tables.campaigns),
+        MINIMUM_BUILDS.name: tuple(row.source for row in tables.fixes),
+        SUPPORT.name: tuple(row.source for row in tables.support),
+    }
+    return manifest_of(
+        as_of, {table.name: (files[table.file], counts[table.name], sources[table.name]) for table in TABLES}
+    )
+
+
+def _sound(files: Mapping[str, bytes], where: str, as_of: date, problems: list[Problem]) -> tuple[Rows, Rows]:
+    """The rows as they stand in the files, and as they are when each table knows of the others."""
+    read = _read(files, where, problems)
+    if problems:  # else what is only missing for a mistake elsewhere would be told too
+        return read, read
+    rows = laid(NO_ROWS, read, problems)
+    for placed in rows.builds:
+        released = placed.row.released
+        if released > as_of.isoformat()[: len(released)]:
+            at = Location(placed.place.file, placed.place.line, path="released")
+            problems.append(Problem(at, f"is after {as_of}, the day of this set", "give the set a later day"))
+    return read, rows
+
+
+def _read(files: Mapping[str, bytes], where: str, problems: list[Problem]) -> Rows:
+    def read(table: Table[Row]) -> tuple[Placed[Row], ...]:
+        if table.file not in files:
+            return ()
+        return read_table(table, files[table.file], f"{where}/{table.file}", problems)
+
+    return Rows(read(BUILDS), read(CAMPAIGNS), read(MINIMUM_BUILDS), read(SUPPORT))
+
+
+def _counts(rows: Rows) -> dict[str, int]:
+    return {
+        BUILDS.name: len(rows.builds),
+        CAMPAIGNS.name: len(rows.campaigns),
+        MINIMUM_BUILDS.name: len(rows.fixes),
+        SUPPORT.name: len(rows.support),
+    }
+
+
+def folder_files(folder: Path, *, also: Collection[str] = (), without: Collection[str] = ()) -> dict[str, bytes]:
+    """The files of a set's folder, which holds these and nothing else.
+
+    Args:
+        also: further files that must be there, such as a signature.
+        without: files of a set that may be missing.
+
+    Raises:
+        CatalogueError: a file is missing, too many, no plain file or too large.
+    """
+    problems: list[Problem] = []
+    wanted = (*set_files(), *also)
+    there = _names(folder)
+    for name in sorted(there - set(wanted)):
+        advice = suggestion(
+            name, wanted, otherwise="remove it: a set is these files alone, and nothing vouches for others"
+        )
+        problems.append(Problem(Location(str(folder / name)), "is no file of a set", advice))
+    for name in wanted:
+        if name not in there and name not in without:
+            advice = "make the set with `exrun catalogue pack --sign`"
+            problems.append(Problem(Location(str(folder / name)), "is not there", advice))
+    files = {}
+    for name in wanted:
+        if name in there:
+            data = _plain_file(folder / name, problems)
+            if data is not None:
+                files[name] = data
+    if problems:
+        raise CatalogueError(problems)
+    return files
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {entry.name for entry in os.scandir(folder)}
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CatalogueError(
+            [Problem(Location(str(folder)), f"cannot be read as a folder: {reason}", "check the path")]
+        ) from None
+
+
+def _plain_file(path: Path, problems: list[Problem]) -> bytes | None:
+    """What a file holds that is a file itself, no link to one, no pipe that never ends."""
+    at = Location(str(path))
+    try:
+        # Without O_NONBLOCK, opening a pipe would wait for somebody who writes to it.
+        descriptor = os.open(path, os.O_RDONLY | _flag("O_NOFOLLOW") | _flag("O_NONBLOCK") | _flag("O_BINARY"))
+    except OSError as error:
+        what = "is a link" if path.is_symlink() else f"cannot be read: {error.strerror or type(error).__name__}"
+        problems.append(Problem(at, what, "put the file itself there"))
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if path.is_symlink() or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            problems.append(Problem(at, "is not a plain file", "put the file itself there"))
+            return None
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        problems.append(Problem(at, f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?"))
+        return None
+    return data
+
+
+def _flag(name: str) -> int:
+    return int(getattr(os, name, 0))  # O_NOFOLLOW, O_NONBLOCK: not on Windows; O_BINARY: only there
+
+
+# A user's own rows
+
+
+def own_files(folder: Path) -> dict[str, bytes]:
+    """The tables in a folder of own rows: any of the four, and no other CSV file.
+
+    Raises:
+        CatalogueError: the folder cannot be read, has no table, or one that is called otherwise.
+    """
+    problems: list[Problem] = []
+    names, tables = _names(folder), [table.file for table in TABLES]
+    if MANIFEST in names:
+        what = "this is a whole set of tables, not own rows beside one"
+        raise CatalogueError([Problem(Location(str(folder / MANIFEST)), what, "take it with `exrun catalogue update`")])
+    for name in sorted(names - set(tables)):
+        if name.casefold().endswith(".csv"):
+            advice = suggestion(name, tables, otherwise=f"the tables are {', '.join(tables)}")
+            problems.append(Problem(Location(str(folder / name)), "is no table of the catalogue", advice))
+        elif name.casefold().endswith((".xlsx", ".xls", ".ods")) and not name.startswith(("~", ".")):
+            at = Location(str(folder / name))
+            problems.append(Problem(at, "is a workbook", "save its sheet as CSV UTF-8, under the name of a table"))
+    if not problems and not names & set(tables):
+        problems.append(Problem(Location(str(folder)), "has no table", f"put any of {', '.join(tables)} there"))
+    files = {}
+    for table in tables:
+        if table in names:
+            data = _own_file(folder / table, problems)
+            if data is not None:
+                files[table] = data
+    if problems:
+        raise CatalogueError(problems)
+    return files
+
+
+def _own_file(path: Path, problems: list[Problem]) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        problems.append(Problem(Location(str(path)), f"cannot be read: {reason}", "check the file"))
+        return None
+
+
+def with_own_rows(beneath: CatalogueSet, folder: Path) -> tuple[Tables, OwnRows]:
+    """The tables of a set with a user's own rows beside them, and how many these are.
+
+    Raises:
+        CatalogueError: with all problems of the folder's tables.
+    """
+    problems: list[Problem] = []
+    own = _read(own_files(folder), str(folder), problems)
+    if problems:
+        raise CatalogueError(problems)
+    rows = laid(beneath.rows, own, problems)
+    if problems:
+        raise CatalogueError(problems)
+    return rows.tables, OwnRows(folder.resolve().name, MappingProxyType(_counts(own)))

@@ -1,0 +1,189 @@
+"""`exrun catalogue`: the tables that judge, their age and where they are from; taking a newer set, and making one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import STATE, CatalogueOption, Format, FormatOption, StateOption
+from runner.cli.output import UsageError, emit
+from runner.terminal import visible
+
+# What these commands work with is imported by them: no other command is to wait for it.
+
+group = typer.Typer(help="The tables that judge: how old they are, where they are from, a newer set.")
+
+
+@group.command("info")
+def catalogue_info(
+    state: StateOption = STATE, catalogue: CatalogueOption = None, form: FormatOption = Format.TEXT
+) -> None:
+    """Say how old the catalogue is, where its rows are from, and what they know.
+
+    \b
+    Newest builds, campaigns with their CVEs, and ends of support. The newer of the set that this version ships and
+    the one that exrun catalogue update took is in use.
+    Exit status: 0; 2 where a table is wrong or the installed set does not verify.
+
+    \b
+    Examples:
+      exrun catalogue info
+      exrun catalogue info --catalogue our-rows
+      exrun catalogue info --format json
+    """
+    from runner.catalogues import info
+    from runner.catalogues.store import in_use
+
+    found = info.document(in_use(state, catalogue), _now().date())
+    if form is Format.JSON:
+        emit(info.json_text(found))
+    else:
+        emit("".join(f"{visible(line)}\n" for line in info.lines(found)))
+
+
+@group.command("update")
+def catalogue_update(
+    folder: Annotated[Path, typer.Argument(envvar="EXRUN_SET", help="A set that exrun catalogue pack made.")],
+    signers: Annotated[
+        Path, typer.Option("--signers", envvar="EXRUN_SIGNERS", help="Whom you trust: OpenSSH's allowed_signers.")
+    ],
+    signer: Annotated[
+        str | None, typer.Option("--signer", envvar="EXRUN_SIGNER", help="Whose signature it must be, of these.")
+    ] = None,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", envvar="EXRUN_ALLOW_OLDER", help="Take a set that is not newer, too.")
+    ] = False,
+    state: StateOption = STATE,
+) -> None:
+    """Take a newer set of tables from a folder, for machines without internet.
+
+    \b
+    It is taken only whole, sound, newer than the one in use, and signed by somebody of --signers. Every later
+    command verifies it again. exrun catalogue reset goes back.
+    Exit status: 0 it is in use, 2 it was not taken.
+
+    \b
+    Examples:
+      exrun catalogue update /media/usb/exrun-2026-12-14 --signers allowed_signers
+      exrun catalogue update exrun-2026-12-14 --signers allowed_signers --signer ops@alpha.example
+    """
+    from runner.catalogues.store import install
+    from runner.signatures.allowed_signers import read_allowed_signers
+
+    with _explained(str(folder)):
+        known = read_allowed_signers(_text_of(signers), str(signers), local=_local)
+        taken = install(folder, state, known, now=_now(), principal=signer, allow_older=allow_older)
+    signed = taken.signed
+    typer.echo(f"catalogue as of {taken.as_of} is in use, signed by {visible(signed.by)} ({signed.key})")
+
+
+@group.command("reset")
+def catalogue_reset(state: StateOption = STATE) -> None:
+    """Go back to the set of tables that this version ships.
+
+    \b
+    Exit status: 0; 2 where the state directory cannot be written.
+
+    \b
+    Examples:
+      exrun catalogue reset
+      exrun catalogue reset --state /srv/exrun
+    """
+    from runner.catalogues.store import reset
+
+    with _explained(str(state)):
+        was = reset(state)
+    typer.echo("the shipped catalogue is in use" if was else "the shipped catalogue was in use already")
+
+
+@group.command("pack")
+def catalogue_pack(
+    out: Annotated[Path, typer.Argument(envvar="EXRUN_OUT", help="The folder to make.")],
+    as_of: Annotated[
+        datetime,
+        typer.Option(
+            "--as-of", envvar="EXRUN_AS_OF", formats=["%Y-%m-%d"], help="The day up to which the tables were kept."
+        ),
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", envvar="EXRUN_FROM", help="A folder with all four tables.", show_default="the set in use"
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--sign", envvar="EXRUN_SIGN", help="Sign it with this SSH key; a public one: with the agent."),
+    ] = None,
+    state: StateOption = STATE,
+) -> None:
+    """Make a set of tables that others take with exrun catalogue update.
+
+    \b
+    The tables are checked row by row, and named in a manifest by their SHA-256. ssh-keygen signs it, with keys in
+    files, agents or FIDO tokens.
+    Exit status: 0 it is made, 2 it is not.
+
+    \b
+    Examples:
+      exrun catalogue pack exrun-2026-12-14 --from tables --as-of 2026-12-14 --sign ~/.ssh/id_ed25519
+    """
+    from playbooks.catalogue.manifest import MANIFEST
+    from playbooks.catalogue.sets import SHIPPED, folder_files, shipped_files
+    from runner.catalogues.packing import pack
+    from runner.catalogues.store import NAMESPACE, SIGNATURE, in_use
+
+    if source is not None:
+        tables, where = folder_files(source, also=(SIGNATURE,), without=(MANIFEST, SIGNATURE)), str(source)
+    elif (used := in_use(state).folder) is not None:
+        tables, where = folder_files(used, also=(SIGNATURE,)), str(used)
+    else:
+        tables, where = shipped_files(), SHIPPED
+    tables = {name: data for name, data in tables.items() if name not in (MANIFEST, SIGNATURE)}
+    with _explained(str(out)):
+        manifest, signer = pack(tables, where, out, as_of=as_of.date(), today=_now().date(), key=key)
+    rows = sum(entry.rows for entry in manifest.tables.values())
+    typer.echo(f"{visible(str(out))}: {rows} rows as of {manifest.as_of}")
+    if signer is not None:
+        typer.echo(f"signed with {signer.fingerprint}")
+    else:
+        typer.echo(f"not signed: ssh-keygen -Y sign -n {NAMESPACE} -f KEY {visible(str(out / MANIFEST))}")
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Signatures and refusals as the command line tells them."""
+    from runner.catalogues.store import RefusedError
+    from runner.signatures.errors import AllowedSignersError, SignatureError, SigningError
+
+    try:
+        yield
+    except RefusedError as error:
+        raise UsageError(error.what, error.next) from error
+    except (AllowedSignersError, SigningError) as error:
+        raise UsageError(error.what, error.next) from error
+    except SignatureError as error:
+        raise UsageError(f"{what}: its signature is refused: {error.what}", error.next) from error
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8"
+        raise UsageError(
+            f"{path}: cannot be read: {reason}", "Name a list in OpenSSH's form of allowed_signers."
+        ) from None
+
+
+def _local(naive: datetime) -> datetime:
+    return naive.astimezone(UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
