@@ -1,4 +1,4 @@
-"""Values come out as they went in by an independent serialiser; hostile text comes to a cap or a refusal, in few steps."""
+"""Values come out as they went in by an independent serialiser; hostile text comes to a cap, in few steps."""
 
 import base64
 import contextlib
