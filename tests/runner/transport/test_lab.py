@@ -299,7 +299,7 @@ def test_a_cancelled_host_ends_at_once_and_its_pool_is_closed_over_a_new_connect
             seen.append(error.failure.cause)
         transport.close()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert happens(lambda: served.counts.steps[step] > 0)
     transport.cancel()
