@@ -34,6 +34,10 @@ demo: $(READY)  ## audit a simulated fleet over WinRM, and compare every verdict
 test: lint types $(READY)  ## lint, types and all tests: what CI runs
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+.PHONY: test-busy
+test-busy: $(READY)  ## make test COUNT=5 times beside stress-ng, which takes every core twice (Linux; not part of CI)
+	@$(BIN)/python scripts/test_busy.py $(or $(COUNT),5) $(MAKE) test WORKERS=$(WORKERS)
+
 $(PEERS)/.ready: requirements/peers.lock
 	@echo "Setting up $(PEERS) from requirements/peers.lock ..."
 	@$(PYTHON) -m venv $(PEERS)

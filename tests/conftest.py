@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# A slow moment of a shared machine is not a failure; tests that bound time do it themselves.
-settings.register_profile("exrun", deadline=None)
+# A slow moment of a shared machine is not a failure.
+settings.register_profile("exrun", deadline=None, print_blob=True)
 settings.load_profile("exrun")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +42,17 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is not here: what it says is not compared")
     return SHARED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A random test that fails says the one command that draws the same values again."""
+    report = yield
+    seed = getattr(getattr(item, "function", None), "_hypothesis_internal_use_generated_seed", None)
+    if report.when == "call" and report.failed and seed is not None:
+        command = [sys.executable, "-m", "pytest", "-n", "0", item.nodeid, f"--hypothesis-seed={seed}"]
+        report.sections.append(("The same values once more", shlex.join(command)))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

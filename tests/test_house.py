@@ -1,8 +1,12 @@
-"""The house stays one-way: inventory and playbooks import neither runner nor each other."""
+"""The house stays one-way: inventory and playbooks import neither runner nor each other. And tests look at no clock."""
 
 from __future__ import annotations
 
 import ast
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +63,79 @@ def test_no_module_bears_a_name_that_says_nothing() -> None:
         if path.stem in VAGUE_NAMES
     ]
     assert vague == []
+
+
+CLOCKS = {"sleep", "time", "time_ns", "monotonic", "perf_counter", "process_time", "thread_time"}
+MAY_LOOK_AT_A_CLOCK = {"tests/waiting.py", "tests/playbooks/lint/soundness/soak.py"}  # a soak is no test of `make test`
+
+
+def looks_at_a_clock(source: str) -> list[int]:
+    """Lines that read the time, sleep, or wait for an event that nobody sets. `time.monotonic` handed on is none."""
+    tree = ast.parse(source)
+    own = {
+        name.asname or name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "time"
+        for name in node.names
+    }
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name("time"), attr=clock)) if clock in CLOCKS:
+                found.append(node.lineno)
+            case ast.Call(func=ast.Name(clock)) if clock in own:
+                found.append(node.lineno)
+            case ast.Call(func=ast.Attribute(value=ast.Name("asyncio"), attr="sleep"), args=[ast.Constant(seconds)]):
+                found += [node.lineno] if seconds else []
+            case ast.Call(func=ast.Attribute(value=ast.Call(func=made), attr="wait")) if "Event" in ast.unparse(made):
+                found.append(node.lineno)
+            case _:
+                pass
+    return found
+
+
+def test_no_test_sleeps_or_measures_how_long_something_took() -> None:
+    """On a busy machine it would fail: count steps, hand in a clock, or wait with tests/waiting.py."""
+    offenders = [
+        f"{path.relative_to(ROOT).as_posix()}:{line}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if path.relative_to(ROOT).as_posix() not in MAY_LOOK_AT_A_CLOCK
+        for line in looks_at_a_clock(path.read_text(encoding="utf-8"))
+    ]
+    assert offenders == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("began = time.monotonic()", [1]),
+        ("x = 1\ntime.sleep(0.1)", [2]),
+        ("from time import process_time as cpu\nassert cpu() < 2", [2]),
+        ("async def f():\n    await asyncio.sleep(0.1)\n    await asyncio.sleep(0)", [2]),
+        ("threading.Event().wait(0.02)", [1]),
+        ("run(clock=time.monotonic)\nevent.wait(HANG_SECONDS)\nclock.sleep(3)", []),
+    ],
+)
+def test_a_look_at_a_clock_is_found_and_a_clock_that_is_handed_on_is_not(source: str, found: list[int]) -> None:
+    assert looks_at_a_clock(source) == found
+
+
+def test_a_random_test_that_fails_says_the_command_that_draws_its_values_again(tmp_path: Path) -> None:
+    drawn, command = re.compile(r"drew=(\d+)"), re.compile(r"^.* -n 0 .* --hypothesis-seed=\d+$", re.MULTILINE)
+    (tmp_path / "test_it.py").write_text(
+        "from hypothesis import Phase, given, settings, strategies\n"
+        "@settings(phases=[Phase.generate], database=None, max_examples=20)\n"
+        "@given(strategies.integers(0, 2**64))\n"
+        "def test_it(number):\n"
+        "    assert number < 1000, f'drew={number}'\n"
+    )
+    options = ["-p", "tests.conftest", "--rootdir", str(tmp_path), "-c", str(ROOT / "pyproject.toml")]
+
+    def run(arguments: list[str]) -> str:
+        ended = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ended.returncode == 1, ended.stdout + ended.stderr
+        return ended.stdout
+
+    first = run([sys.executable, "-m", "pytest", "-n", "0", "test_it.py", *options])
+    [line] = command.findall(first)
+    assert drawn.findall(run([*shlex.split(line), *options])) == drawn.findall(first) != []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import string
 import subprocess
@@ -33,6 +32,7 @@ from runner.journal.state import RunPhase, fold
 from runner.journal.verification import read, verify
 from runner.journal.writer import GROUP_LINES, GROUP_SECONDS, Clock, JournalWriter
 from runner.redaction import Redactor
+from tests.waiting import HANG_SECONDS, ends, happens
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 
@@ -222,7 +222,7 @@ def test_threads_that_wait_for_the_disk_share_one_flush(tmp_path: Path) -> None:
             if self.slow:
                 self.slow = False
                 self.first.set()
-                assert self.go.wait(10)
+                assert self.go.wait(HANG_SECONDS)
             super().fsync(descriptor)
 
     disk = SlowDisk()
@@ -234,15 +234,14 @@ def test_threads_that_wait_for_the_disk_share_one_flush(tmp_path: Path) -> None:
 
     threads = [threading.Thread(target=send, args=(0,))]
     threads[0].start()
-    assert disk.first.wait(10)
+    assert disk.first.wait(HANG_SECONDS)
     threads += [threading.Thread(target=send, args=(number,)) for number in range(1, 9)]
     for thread in threads[1:]:
         thread.start()
-    while journal.head.sequence < 9:
-        os.sched_yield() if hasattr(os, "sched_yield") else None
+    assert happens(lambda: journal.head.sequence >= 9)
     disk.go.set()
     for thread in threads:
-        thread.join(10)
+        assert ends(thread)
     assert disk.fsyncs == before + 4  # the first, and one for the eight that came meanwhile
     journal.close()
     assert isinstance(verify(journal.path), Verified)

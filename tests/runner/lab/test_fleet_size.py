@@ -1,10 +1,10 @@
-"""A large fleet is up soon, in one process."""
+"""A large fleet is up in one process and one thread."""
 
 from __future__ import annotations
 
 import errno
 import socket
-import time
+import threading
 
 from runner.lab.engines.sim import SimEngine
 from runner.lab.faults import Act, Fault, Step
@@ -15,15 +15,15 @@ from tests.runner.lab.conftest import lab_host
 from tests.runner.lab.walking import Walker
 
 
-def test_five_hundred_hosts_start_within_ten_seconds_and_answer() -> None:
+def test_five_hundred_hosts_start_in_one_thread_and_answer() -> None:
     state, account = HostState(name="EX"), Account("LAB\\auditor", "not-a-secret")
     hosts = tuple(
         LabHost("alpha", f"EX{number}", state, account, address=f"127.3.{number // 250}.{number % 250 + 1}")
         for number in range(500)
     )
-    began = time.monotonic()
+    before = threading.active_count()
     with start(Fleet(hosts), {"sim": SimEngine()}) as lab:
-        assert time.monotonic() - began < 10
+        assert threading.active_count() <= before + 1
         assert len({(one.host.address, one.port) for one in lab.hosts.values()}) == 500
         for name in ("EX0", "EX250", "EX499"):
             with Walker(lab.host(f"alpha/{name}")).wsman() as wsman:

@@ -37,15 +37,16 @@ ORDER = (
     Step.DELETE,
 )
 """The steps of `Walker.walk`, in the order in which each comes first."""
+_SLICE = 0.2  # seconds between two looks at whether the host is silent
 
 
 @dataclass
 class Tap:
-    """A Wire that remembers what came, and gives up where a test says that nothing will."""
+    """A Wire that remembers what came, and gives up once the host has come to where it says nothing more."""
 
     inner: SocketWire
     heard: list[bytes]
-    patience: float
+    silent: Callable[[], bool]
 
     @property
     def address(self) -> str:
@@ -59,9 +60,16 @@ class Tap:
         return self.inner.send(data, seconds)
 
     def recv(self, seconds: float) -> bytes:
-        data = self.inner.recv(min(seconds, self.patience))
-        self.heard.append(data)
-        return data
+        while True:
+            seconds -= _SLICE
+            try:
+                data = self.inner.recv(min(seconds, 0.0) + _SLICE)
+            except TimeoutError:
+                if seconds <= 0 or self.silent():
+                    raise
+            else:
+                self.heard.append(data)
+                return data
 
     def stale(self) -> bool:
         return self.inner.stale()
@@ -75,13 +83,14 @@ class Walker:
     """A client of one host.
 
     Attributes:
+        silence: the step at which the host will not answer: only there it is not waited for.
         heard: what came over the wire, receive by receive.
         envelopes: the answers, opened.
         output: what scripts gave.
     """
 
     served: Served
-    patience: float = 30.0
+    silence: Step | None = None
     heard: list[bytes] = field(default_factory=list)
     envelopes: list[bytes] = field(default_factory=list)
     output: list[object] = field(default_factory=list)
@@ -94,7 +103,9 @@ class Walker:
         def tapped(seconds: float) -> Wire:
             wire = dial(seconds)
             assert isinstance(wire, SocketWire)
-            return Tap(wire, self.heard, self.patience)
+            return Tap(
+                wire, self.heard, lambda: self.silence is not None and self.served.counts.steps[self.silence] > 0
+            )
 
         new_context = contexts("negotiate", ACCOUNT.user, ACCOUNT.password, host.address, sealing=True)
         transport = HttpTransport(self.served.url, tapped, new_context, sealed=True, clock=time.monotonic)

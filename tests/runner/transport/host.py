@@ -172,8 +172,10 @@ class Host:
     def drain(self) -> None:
         """What psrpcore has to say, into the buffer."""
         pool = next(reversed(self.shells.values()))
+        said = [self.buffer]
         while (payload := pool.data_to_send(self.piece)) is not None:
-            self.buffer += payload.data
+            said.append(payload.data)
+        self.buffer = b"".join(said)
 
     def _create(self, body: ET.Element, timeout: float, shell: str) -> str | int:
         pool = ServerRunspacePool()

@@ -85,7 +85,7 @@ def _endings(writer: Writer, ending: str) -> Iterator[float]:
         case "garbles":
             writer.message(OUTPUT, "<S>never closed")
         case "swells":
-            writer.output("x" * 50_000)
+            writer.output("x" * (LIMITS.max_xml_bytes + 1))
         case "deep":
             writer.message(OUTPUT, '<Obj RefId="%d"><LST>' * 9 % tuple(range(9)) + "</LST></Obj>" * 9)
         case _:

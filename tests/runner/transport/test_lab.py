@@ -1,11 +1,11 @@
-"""Against the lab, over real sockets: every fault ends in its cause and on time, and what is legal costs nothing."""
+"""Against the lab, over real sockets: every fault ends in its cause, by itself, and what is legal costs nothing."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from runner.transport.failures import Cause, TransportError
 from runner.transport.gate import Gate, marked
 from runner.transport.interface import Completed, Deadlines, NotRun, Script, ScriptResult, Terminated, TimedOut
 from runner.transport.retry import LockoutGuard, RetryPolicy
+from tests.waiting import ends, happens
 
 ACCOUNT = Account("LAB\\auditor", "not-a-secret")
 TOKEN = "fedcba9876543210"
@@ -38,8 +39,8 @@ ANSWERS = [
 ]
 SCRIPTS = [Script(answer.script[2:], answer.script) for answer in ANSWERS]
 EIGHT = SCRIPTS[:8]
-PATIENT = Deadlines(host=30.0, connect=10.0, script=10.0, reply=5.0)
-HASTY = Deadlines(host=8.0, connect=0.6, script=0.8, reply=0.4, close=0.8)
+PATIENT = Deadlines(host=1200.0, connect=600.0, script=600.0, reply=600.0, close=600.0)  # more than any test waits
+HASTY = Deadlines(host=1200.0, connect=0.6, script=0.8, reply=0.4, close=0.8)  # for hosts that never answer
 ONCE = RetryPolicy(attempts=1)
 
 Serve = Callable[..., Served]
@@ -78,26 +79,30 @@ def connector(deadlines: Deadlines = PATIENT, **settings: Any) -> Connector:
 
 
 def work(served: Served, scripts: list[Script], made: Connector, password: str = ACCOUNT.password) -> Worked:
-    """Opens, runs and closes, as an audit does."""
+    """Opens, runs and closes, as an audit does; fails when one of them does not end by itself."""
     transport = made.transport(inventory_host(served), Secret(password))
-    began = time.monotonic()
-    try:
-        transport.open()
-        results = transport.run(scripts)
-        failed = None
-    except TransportError as error:
-        results, failed = (), error.failure.cause
-    done = time.monotonic() - began
-    transport.close()
-    return Worked(results, failed, transport.requests, done, time.monotonic() - began)
+    worked = Worked()
+
+    def session() -> None:
+        try:
+            transport.open()
+            worked.results = transport.run(scripts)
+        except TransportError as error:
+            worked.failed = error.failure.cause
+        transport.close()
+        worked.requests = transport.requests
+
+    thread = threading.Thread(target=session, daemon=True)
+    thread.start()
+    assert ends(thread)
+    return worked
 
 
+@dataclass
 class Worked:
-    def __init__(
-        self, results: tuple[ScriptResult, ...], failed: Cause | None, requests: int, seconds: float, closed: float
-    ) -> None:
-        self.results, self.failed, self.requests = results, failed, requests
-        self.seconds, self.closed = seconds, closed
+    results: tuple[ScriptResult, ...] = ()
+    failed: Cause | None = None
+    requests: int = 0
 
     @property
     def causes(self) -> set[Cause]:
@@ -140,20 +145,18 @@ def test_streams_errors_large_values_and_slow_scripts_come_whole(serve: Serve) -
     assert isinstance(large, Completed)
     assert large.streams.output == ({"Kind": "Large", "Text": "é😀" * 100_000},) * 3
     assert isinstance(slow, Completed)
-    assert slow.seconds >= 1.0
+    assert slow.seconds >= 1.0  # of its 1.2: the clock is read when the first word of it comes
 
 
 def test_a_hanging_script_costs_itself_and_its_deadline(serve: Serve) -> None:
     served = serve()
     scripts = [EIGHT[0], SCRIPTS[9], EIGHT[1]]
-    deadlines = Deadlines(per_script={"hangs": 0.7})
-    worked = work(served, scripts, connector(deadlines))
+    worked = work(served, scripts, connector(replace(PATIENT, per_script={"hangs": 1.5})))
     a, hung, b = worked.results
     assert isinstance(a, Completed)
-    assert hung == TimedOut(SCRIPTS[9], 0.7, hung.streams)  # type: ignore[union-attr]
+    assert hung == TimedOut(SCRIPTS[9], 1.5, hung.streams)  # type: ignore[union-attr]
     assert hung.streams.output == ("before",)  # type: ignore[union-attr]
     assert isinstance(b, Completed)
-    assert 0.7 <= worked.seconds < 3.0
     assert served.service.shells == 0
 
 
@@ -187,11 +190,11 @@ def test_what_is_legal_but_unusual_is_worked_with_in_one_shell(serve: Serve, fau
 
 
 def test_a_connection_that_idles_out_between_two_batches_goes_on_in_the_same_shell(serve: Serve) -> None:
-    served = serve(keep_alive_seconds=0.1)
+    served = serve(keep_alive_seconds=0.5)
     transport = connector().transport(inventory_host(served), Secret(ACCOUNT.password))
     transport.open()
     first = transport.run(EIGHT[:4])
-    time.sleep(0.4)
+    assert happens(lambda: not served.connections)
     second = transport.run(EIGHT[4:])
     transport.close()
     assert all(isinstance(each, Completed) for each in first + second)
@@ -234,13 +237,12 @@ FATAL: list[tuple[Fault, Cause]] = [
 
 
 @pytest.mark.parametrize(("fault", "cause"), FATAL, ids=[f"{each.act} at {each.at}" for each, _ in FATAL])
-def test_every_fault_ends_in_its_cause_and_on_time(serve: Serve, fault: Fault, cause: Cause) -> None:
+def test_every_fault_ends_in_its_cause(serve: Serve, fault: Fault, cause: Cause) -> None:
+    """A host that never answers costs the deadline of what it was asked for and that of closing, not the host's own."""
     served = serve(fault)
-    worked = work(served, EIGHT, connector(HASTY, retries=ONCE))
+    worked = work(served, EIGHT, connector(HASTY if cause is Cause.TIMEOUT else PATIENT, retries=ONCE))
     assert worked.causes == {cause}
     assert worked.results == () or len(worked.results) == 8
-    assert worked.seconds < HASTY.connect + HASTY.script + HASTY.reply + 1.0
-    assert worked.closed - worked.seconds < HASTY.close + 0.5
 
 
 TRANSIENT = [
@@ -277,8 +279,7 @@ def test_a_wrong_password_is_offered_three_times_by_thirty_hosts_at_once(serve: 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(30)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(30)
+    assert all(ends(thread) for thread in threads)
     assert sorted(causes) == [Cause.AUTHENTICATION] * 3 + [Cause.LOCKOUT_GUARD] * 27
     ((account, hosts),) = made.guard.stopped()
     assert (account.user, len(hosts)) == (ACCOUNT.user, 3)
@@ -298,16 +299,12 @@ def test_a_cancelled_host_ends_at_once_and_its_pool_is_closed_over_a_new_connect
             seen.append(error.failure.cause)
         transport.close()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
-    while not served.counts.steps[step] and time.monotonic() < deadline:
-        time.sleep(0.01)
-    began = time.monotonic()
+    assert happens(lambda: served.counts.steps[step] > 0)
     transport.cancel()
-    thread.join(10)
+    assert ends(thread)  # its deadlines are longer
     assert seen == [Cause.INTERRUPTED]
-    assert time.monotonic() - began < 8.0  # its deadlines are 10
     assert served.service.shells == 0
 
 
@@ -323,7 +320,7 @@ def test_a_quota_of_shells_is_named(serve: Serve) -> None:
 
 def test_cleartext_is_only_sent_when_it_is_allowed_and_only_taken_where_the_host_allows_it(serve: Serve) -> None:
     strict, lax = serve(), serve(allow_unencrypted=True)
-    allowing = connector(HASTY, allow_cleartext=True, retries=ONCE)
+    allowing = connector(allow_cleartext=True, retries=ONCE)
     assert allowing.is_cleartext(inventory_host(lax))
     assert not connector().is_cleartext(inventory_host(lax))
     assert work(lax, EIGHT, allowing).all_said()

@@ -13,6 +13,7 @@ from runner.transport.failures import AmbiguousLoss, Cause, CredentialRejected, 
 from runner.transport.interface import Retried
 from runner.transport.retry import Account, LockoutGuard, RetryBudget, RetryPolicy
 from tests.runner.transport.peer import Clock
+from tests.waiting import HANG_SECONDS, ends
 
 ACCOUNT = Account("LAB\\auditor", CredentialReference(CredentialKind.ENV, "PASSWORD"))
 OTHER = Account("LAB\\other", CredentialReference(CredentialKind.ENV, "PASSWORD"))
@@ -168,18 +169,22 @@ def test_thirty_two_hosts_at_once_offer_an_unproven_password_at_most_three_at_a_
     guard = LockoutGuard()
     lock = threading.Lock()
     start = threading.Barrier(32)
-    offered, at_once, most, failures = 0, 0, 0, list[TransportError]()
-    proven = threading.Event()
+    asked, offered, at_once, most, failures = 0, 0, 0, 0, list[TransportError]()
+    proven, all_asked = threading.Event(), threading.Event()
 
     def host(number: int) -> None:
-        nonlocal offered, at_once, most
-        start.wait(10)
+        nonlocal asked, offered, at_once, most
+        start.wait(HANG_SECONDS)
+        with lock:
+            asked += 1
+        if asked == 32:
+            all_asked.set()
         try:
-            with guard.permit(ACCOUNT, f"EX{number}")(10.0):
+            with guard.permit(ACCOUNT, f"EX{number}")(600.0):
                 with lock:
                     offered, at_once = offered + 1, at_once + 1
                     most = most if proven.is_set() else max(most, at_once)
-                threading.Event().wait(0.02)
+                assert all_asked.wait(HANG_SECONDS)
                 with lock:
                     at_once -= 1
                 if not right:
@@ -203,8 +208,7 @@ def run_all(work: Callable[[int], None], count: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
+        assert ends(thread)
 
 
 def test_waiting_for_others_ends_with_the_deadline_and_with_a_cancellation() -> None:

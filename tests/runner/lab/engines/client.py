@@ -32,9 +32,7 @@ from psrpcore.types import (
 
 from runner.lab.engines.interface import Engine, Output, PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.state import HostState
-
-# Generous: an engine that starts a process needs a second or two, a hung one must not hang the tests.
-WAIT_SECONDS = 60.0
+from tests.waiting import HANG_SECONDS
 
 
 @dataclass
@@ -152,7 +150,7 @@ class Client:
     def until(self, reached: Callable[[], bool]) -> None:
         """Takes events until the condition holds."""
         while not reached():
-            self._take(self.events.get(timeout=WAIT_SECONDS))
+            self._take(self.events.get(timeout=HANG_SECONDS))
 
     def _take(self, event: ShellEvent) -> None:
         match event:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +14,9 @@ from runner.lab.engines.interface import ShellEnded, ShellEvent, Signal
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.state import FileState, HostState, RegistryKey
 from tests.runner.lab.engines.client import Client
+from tests.waiting import HANG_SECONDS, happens
 
 pytestmark = pytest.mark.real_powershell
-SOON = 20.0
 
 
 def is_there(pid: int) -> bool:
@@ -28,14 +26,6 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def within(seconds: float, reached: Callable[[], bool]) -> bool:
-    """Waits until the condition holds."""
-    end = time.monotonic() + seconds
-    while not reached() and time.monotonic() < end:
-        time.sleep(0.01)
-    return reached()
 
 
 def creation() -> bytes:
@@ -52,7 +42,7 @@ def test_a_closed_shell_leaves_no_process_and_a_closed_engine_no_directory(power
     with Client(engine, HostState(name="A")) as client:
         pid = client.shell.pid  # type: ignore[attr-defined]
         assert is_there(pid)
-    assert within(SOON, lambda: not is_there(pid))
+    assert happens(lambda: not is_there(pid))
     assert client.events.empty()
     engine.close()
     assert not engine.root.exists()
@@ -84,16 +74,16 @@ def test_a_killed_process_is_a_shell_that_ended_and_later_requests_say_so(powers
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
         shell = engine.shell(HostState(name="A"), uuid.uuid4(), events.put)
         shell.open(creation())
-        events.get(timeout=SOON)
+        events.get(timeout=HANG_SECONDS)
         assert shell.pid is not None
         os.kill(shell.pid, 9)
-        while not isinstance(event := events.get(timeout=SOON), ShellEnded):
+        while not isinstance(event := events.get(timeout=HANG_SECONDS), ShellEnded):
             pass
         assert event.reason == "PowerShell ended with status -9"
-        assert within(SOON, lambda: not is_there(shell.pid or 0))
+        assert happens(lambda: not is_there(shell.pid or 0))
         shell.signal(uuid.uuid4(), Signal.STOP)
         shell.command(uuid.uuid4(), b"")
-        assert events.get(timeout=SOON) == ShellEnded("the shell is gone")
+        assert events.get(timeout=HANG_SECONDS) == ShellEnded("the shell is gone")
     finally:
         engine.close()
 
@@ -111,8 +101,8 @@ def test_a_script_that_will_not_stop_and_what_it_started_are_killed(powershell: 
         child = int(client.so_far(pipeline).output[0])
         pid = client.shell.pid  # type: ignore[attr-defined]
         client.shell.close()
-        assert within(SOON, lambda: not is_there(pid))
-        assert within(SOON, lambda: not is_there(child) or _is_zombie(child))
+        assert happens(lambda: not is_there(pid))
+        assert happens(lambda: not is_there(child) or _is_zombie(child))
     finally:
         engine.close()
 
@@ -147,7 +137,7 @@ def test_a_shell_beyond_the_cap_opens_when_another_has_ended(powershell: Path) -
         assert (second.pid, events.empty()) == (None, True)
         assert first.run("1").output == [1]
         first.shell.close()
-        assert not isinstance(events.get(timeout=SOON), ShellEnded)
+        assert not isinstance(events.get(timeout=HANG_SECONDS), ShellEnded)
         assert second.pid is not None
     finally:
         engine.close()
@@ -178,7 +168,7 @@ def test_a_state_that_no_windows_can_have_ends_the_shell_and_starts_nothing(
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
         shell = engine.shell(state, uuid.uuid4(), events.put)
         shell.open(creation())
-        assert events.get(timeout=SOON) == ShellEnded(reason)
+        assert events.get(timeout=HANG_SECONDS) == ShellEnded(reason)
         assert shell.pid is None
     finally:
         engine.close()
@@ -192,7 +182,7 @@ def test_a_program_that_is_missing_or_is_no_powershell_ends_the_shell(tmp_path: 
         engine = PwshEngine(program)
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
         engine.shell(HostState(name="A"), uuid.uuid4(), events.put).open(creation())
-        event = events.get(timeout=SOON)
+        event = events.get(timeout=HANG_SECONDS)
         assert isinstance(event, ShellEnded)
         assert said in event.reason
         engine.close()
