@@ -21,7 +21,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine, directory
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import built_in_templates
-from runner.lab.state import HostState
+from runner.lab.state import FileState, HostState
 from runner.observing import observe
 from runner.transport.interface import Completed, Script, Streams
 from tests.runner.lab.engines.client import Client, Said
@@ -75,13 +75,13 @@ class Sim:
 class OnePowerShell:
     """One PowerShell process that stands before one state after the other: to start one for each would take minutes.
 
-    Its registry, files, services and WMI are those of the state; the environment stays that of the first.
+    Its registry, files, services and WMI are those of the state; the environment and the drives, C: and E:, stay.
     """
 
     def __init__(self, powershell: Path) -> None:
         self._engine = PwshEngine(powershell)
         self._folder = tempfile.TemporaryDirectory(prefix="exrun-states-")
-        self._client = Client(self._engine, HostState(name="FIRST"))
+        self._client = Client(self._engine, HostState(name="FIRST", files={"E:\\a": FileState()}))
         self._numbers = itertools.count()
 
     def __enter__(self) -> OnePowerShell:
