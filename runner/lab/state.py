@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 
 class Strict(BaseModel):
@@ -14,25 +14,52 @@ class Strict(BaseModel):
 
 
 class FileState(Strict):
-    """A file: its version resource (`FileVersion` as Windows prints it) and size in bytes."""
+    """A file: its version resource (`FileVersion` as Windows prints it) and size in bytes; or a folder of that name."""
 
     version: str | None = None
     size: int = 0
     denied: bool = False
+    folder: bool = False
 
 
 class ServiceState(Strict):
     """A Windows service as Win32_Service shows it."""
 
     display_name: str = ""
-    state: Literal["Running", "Stopped", "Paused"] = "Running"
+    state: Literal[
+        "Running", "Stopped", "Paused", "Start Pending", "Stop Pending", "Continue Pending", "Pause Pending"
+    ] = "Running"
     start_mode: Literal["Auto", "Manual", "Disabled"] = "Auto"
 
 
-class RegistryKey(Strict):
-    """A registry key's values; `denied` makes every read of it fail with access denied."""
+class BinaryValue(Strict):
+    """A value of type REG_BINARY, as hexadecimal digits: `{binary: 01 00 00 00}`."""
 
-    values: dict[str, str | int | list[str]] = Field(default_factory=dict)
+    binary: str
+
+    @field_validator("binary")
+    @classmethod
+    def _of_bytes(cls, text: str) -> str:
+        bytes.fromhex(text)
+        return text
+
+
+class QwordValue(Strict):
+    """A value of type REG_QWORD, whatever its size: `{qword: 1}`."""
+
+    qword: int = Field(ge=-(2**63), lt=2**63)
+
+
+RegistryValue = str | int | list[str] | BinaryValue | QwordValue
+
+
+class RegistryKey(Strict):
+    """A registry key's values; `denied` makes every read of it fail with access denied.
+
+    Text is REG_SZ, a list REG_MULTI_SZ, a whole number REG_DWORD, or REG_QWORD where it is too large for that.
+    """
+
+    values: dict[str, RegistryValue] = Field(default_factory=dict)
     denied: bool = False
 
 
@@ -67,4 +94,7 @@ class HostState(Strict):
     files: dict[str, FileState] = Field(default_factory=dict)
     services: dict[str, ServiceState] = Field(default_factory=dict)
     services_denied: bool = False
+    wmi: Literal["answers", "denied", "without-class", "empty"] = Field(
+        default="answers", description="How WMI answers for Win32_Service; Get-Service is not concerned."
+    )
     answers: list[ScriptedAnswer] = Field(default_factory=list)

@@ -20,7 +20,8 @@ ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions
 SCRIPTS = sorted(ACTIONS.glob("*/*/collect.ps1.j2"))
 
 # For each file: errors of the parser; what PowerShell 7 parses and Windows PowerShell 5.1 does not
-# (../shared/windows/README.md, "Syntax that parses in 7 and not in 5.1"); each command with the parameters it is given.
+# (../shared/windows/README.md, "Syntax that parses in 7 and not in 5.1"); each command, but the script's own functions,
+# with the parameters it is given.
 LOOK = r"""
 using namespace System.Management.Automation.Language
 $found = foreach ($path in [System.IO.File]::ReadAllText($args[0]) | ConvertFrom-Json) {
@@ -56,11 +57,12 @@ $found = foreach ($path in [System.IO.File]::ReadAllText($args[0]) | ConvertFrom
             Parameters = @($given | ForEach-Object { $_.ParameterName })
         }
     }
+    $own = @($tree.FindAll({ param($node) $node -is [FunctionDefinitionAst] }, $true) | ForEach-Object { $_.Name })
     [pscustomobject]@{
         Path = $path
         Errors = @($errors | ForEach-Object { $_.Message })
         Newer = @($newer)
-        Commands = @($commands)
+        Commands = @($commands | Where-Object { $_.Name -notin $own })
     }
 }
 ConvertTo-Json -InputObject @($found) -Depth 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from playbooks.actions.exchange.patch.places import Agreement, agreement
-from playbooks.actions.exchange.setup import PROGRAM, installed, program_build
+from playbooks.actions.exchange.setup import PROGRAM, Installation, installed, program_build
 from playbooks.actions.exchange.standing import behind_finding, how_far, install, not_current, one_of, too_old
 from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
@@ -73,9 +73,9 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     found = installed(ACTION, observation, FACTS)
     if isinstance(found, Assessment):
         return found
-    observed, present = found
-    if not present:
-        reason = UnknownFact("no Exchange Server 2013 or later is installed")
+    observed, installation = found
+    if installation is not Installation.SERVER:
+        reason = UnknownFact(installation.value)
         return Assessment(Verdict.NOT_APPLICABLE, reason.reason, facts=dict.fromkeys(FACTS, reason))
     binaries = {str(record.get("Name")): record for record in observed.of_kind("Binary")}
     build = program_build(ACTION, observed, binaries.get(PROGRAM), FACTS)
@@ -85,9 +85,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     needed = [fix.minimum for fix in judged.patched.values() if fix.minimum and fix.minimum.cu_level == build.cu_level]
     places = agreement(build, observed, catalogue, needed=max(needed, default=None))
     assessment = _assessment(judged, places, catalogue, today, everything=asked == ALL)
-    if assessment.verdict in (Verdict.OK, Verdict.NOT_CURRENT) and observed.unread:
-        entry = observed.unread[0]
-        return unknown(ACTION, "every place that proves the update", f"{entry.what}: {entry.why}", FACTS)
+    if assessment.verdict in (Verdict.OK, Verdict.NOT_CURRENT) and places.unread:
+        return unknown(ACTION, "every place that proves the update", places.unread[0], FACTS)
     return assessment
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.actions.exchange.services.required import MITIGATION, Product, Role, required
-from playbooks.actions.exchange.setup import installed
+from playbooks.actions.exchange.services.required import MAY_STAND_STILL, MITIGATION, ON_DEMAND, Product, Role, required
+from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed
 from playbooks.assessing import unknown
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
@@ -22,7 +22,6 @@ from playbooks.values import Record, Value
 
 ACTION = "exchange.services"
 FACTS = ("healthy", "disabled", "stopped", "missing")
-ROLE_KEYS = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\"
 SERVICES = "Win32_Service"
 ROLES = {
     "MailboxRole": Role.MAILBOX,
@@ -51,9 +50,9 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     found = installed(ACTION, observation, FACTS)
     if isinstance(found, Assessment):
         return found
-    observed, present = found
-    if not present:
-        return _not_applicable("no Exchange Server 2013 or later is installed")
+    observed, installation = found
+    if installation is Installation.NONE:
+        return _not_applicable(installation.value)
     if why := observed.why_unread(ROLE_KEYS):
         return unknown(ACTION, "which roles this server has", why, FACTS)
     roles = frozenset(
@@ -64,7 +63,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if not roles:
         if observed.first("ExchangeRole") is None:
             return unknown(ACTION, "which roles this server has", "the answer has no record of them", FACTS)
-        return _not_applicable("no role of Exchange is installed, only its management tools")
+        return _not_applicable(Installation.TOOLS.value)
     if why := observed.why_unread(SERVICES):
         return unknown(ACTION, "the services", why, FACTS)
     return _judge(_compare(roles, _product(observed), observed), roles, observed)
@@ -97,10 +96,9 @@ def _compare(roles: frozenset[Role], product: Product | None, observed: Observed
         mode, running = mode.casefold(), now.casefold().replace(" ", "") in COMING_OR_RUNNING
         if mode == "disabled":
             state.disabled[needed.name] = line
-        elif not running:
+        elif not running and needed.name not in MAY_STAND_STILL:
             state.stopped[needed.name] = line
-        elif mode == "manual" and needed.name not in ("WAS", "Winmgmt"):
-            # The HTTP stack starts WAS on demand, and Winmgmt starts at the first question; both may be manual.
+        elif mode == "manual" and needed.name not in ON_DEMAND:
             state.manual[needed.name] = line
         if not mode:
             no_start_mode.append(needed.name)

@@ -2,15 +2,16 @@
 
 From Microsoft's pages "Overview of Exchange services on Exchange servers" (2016, 2019;
 https://learn.microsoft.com/exchange/plan-and-deploy/deployment-ref/services-overview) and "Overview of Exchange 2013
-services" (technet library ee423542): the services marked *Required*, whose default is Automatic. Those marked
-*Optional* are an administrator's choice and are not judged: POP3 and IMAP4, EdgeSync, anti-spam update, transport log
-search, both of Unified Messaging, Windows Server Backup's. Lenient beyond the pages:
+services" (technet library ee423542): the services marked *Required*, whose default is Automatic; and those that
+CSS-Exchange's HealthChecker calls critical (Get-ExchangeDependentServices.ps1), the search host controller of every
+version among them. Windows' own are judged because setup's ServiceControl.ps1 stops and disables them together with
+Exchange's while an update runs, and because Exchange does not start without them. Lenient beyond the pages:
 
+- Those marked *Optional* are an administrator's choice and are not judged: POP3 and IMAP4, EdgeSync, anti-spam update,
+  transport log search, both of Unified Messaging, Windows Server Backup's.
+- `ON_DEMAND` may be Manual, and `MAY_STAND_STILL` stopped too: something starts them when it needs them.
 - Notifications Broker stops by itself on servers without subscriptions, so it is not judged.
 - Emergency Mitigation (EEMS) is switched off on purpose where servers may not reach the internet: a finding of its own.
-- The search host controller is judged for 2013 and 2016 only; search of 2019 does without it.
-- W3SVC, WAS, IISADMIN and Winmgmt are Windows' own, judged because setup's ServiceControl.ps1 stops and disables them
-  together with Exchange's while an update runs (its lists `Common`, `Mailbox`, `ClientAccess`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ class Product(Enum):
 MITIGATION = "MSExchangeMitigation"
 ALL = frozenset(Product)
 LATER = frozenset({Product.V2016, Product.V2019})
-EARLIER = frozenset({Product.V2013, Product.V2016})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ REQUIRED = (
     Required("MSExchangeRPC", _MAILBOX),
     Required("MSExchangeFastSearch", _MAILBOX),
     Required("MSExchangeThrottling", _MAILBOX),
-    Required("HostControllerService", _INSIDE, EARLIER),
+    Required("HostControllerService", _MAILBOX),
     Required("MSExchangeCompliance", _MAILBOX, LATER),
     Required("MSComplianceAudit", _MAILBOX, LATER),
     Required("FMS", _MAILBOX),
@@ -86,7 +86,14 @@ REQUIRED = (
     Required("IISADMIN", _INSIDE),
     Required("WAS", _INSIDE),
     Required("Winmgmt", _EVERY),
+    Required("MpsSvc", _EVERY),
+    Required("RpcEptMapper", _EVERY),
+    Required("EventLog", _EVERY),
+    Required("pla", _INSIDE),
 )
+# The HTTP stack starts WAS, Winmgmt starts at the first question, and pla when data is to be collected.
+MAY_STAND_STILL = frozenset({"pla"})
+ON_DEMAND = frozenset({"WAS", "Winmgmt"}) | MAY_STAND_STILL
 
 
 def required(roles: frozenset[Role], product: Product | None) -> dict[str, Required]:

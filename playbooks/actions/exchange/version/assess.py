@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.actions.exchange.setup import installed, program_build
+from playbooks.actions.exchange.setup import SETUP_KEY, Installation, installed, program_build
 from playbooks.actions.exchange.standing import UPDATE_CATALOGUE, behind_finding, how_far, not_current, too_old
 from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
@@ -22,7 +22,7 @@ from playbooks.catalogue.catalogue import (
 )
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
-from playbooks.values import Record, Value
+from playbooks.values import Value
 
 ACTION = "exchange.version"
 LEGACY_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14\\Setup"
@@ -34,16 +34,16 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     found = installed(ACTION, observation, FACTS)
     if isinstance(found, Assessment):
         return found
-    observed, present = found
-    if not present:
-        return _without_exchange_2013(observed)
+    observed, installation = found
+    if installation is not Installation.SERVER:
+        return _without_exchange_2013(observed, installation, catalogue)
     build = program_build(ACTION, observed, observed.first("ExSetup"), FACTS)
     if isinstance(build, Assessment):
         return build
     return _of_build(build, observed, catalogue, today)
 
 
-def _without_exchange_2013(observation: Observed) -> Assessment:
+def _without_exchange_2013(observation: Observed, installation: Installation, catalogue: Catalogue) -> Assessment:
     if why := observation.why_unread(LEGACY_KEY):
         return unknown(ACTION, "whether Exchange Server 2010 is installed", why, FACTS)
     legacy = observation.first("Exchange2010") or {}
@@ -62,29 +62,49 @@ def _without_exchange_2013(observation: Observed) -> Assessment:
             ),
             facts={**_nothing("Exchange Server 2010 is not covered"), "installed": True, "supported": False},
         )
+    if installation is Installation.TOOLS:
+        return _tools_only(observation, catalogue)
+    setup, program = observation.first("ExchangeSetup") or {}, observation.first("ExSetup") or {}
+    left = [
+        _left_behind(name, key, path)
+        for name, key, present, path in (
+            ("Exchange Server 2013 or later", SETUP_KEY, setup.get("Present"), program.get("Path")),
+            ("Exchange Server 2010", LEGACY_KEY, legacy.get("Present"), legacy.get("Program")),
+        )
+        if present is True
+    ]
     return Assessment(
         verdict=Verdict.NOT_EXCHANGE,
         summary="no Exchange Server is installed here",
-        findings=_left_behind(legacy),
+        findings=tuple(left),
         facts={**_nothing("no Exchange Server is installed"), "installed": False},
     )
 
 
-def _left_behind(legacy: Record) -> tuple[Finding, ...]:
-    if legacy.get("Present") is not True:
-        return ()
-    program = legacy.get("Program")
-    return (
-        Finding(
-            id=f"{ACTION}.left-behind-key",
-            severity=Severity.INFO,
-            title="A key of Exchange Server 2010 is left, without its program",
-            evidence=(
-                f"{LEGACY_KEY} exists",
-                f"{program!s} does not exist" if program else "it names no install folder (MsiInstallPath)",
-            ),
-            next="Nothing, unless an Exchange Server 2010 is expected here",
+def _tools_only(observation: Observed, catalogue: Catalogue) -> Assessment:
+    """No server, whatever its build: it takes no mail and answers nobody."""
+    build = program_build(ACTION, observation, observation.first("ExSetup"), FACTS)
+    if isinstance(build, Assessment):
+        return build
+    identity = catalogue.identify(build)
+    title = "" if isinstance(identity, NotInCatalogue) else f" of {_named(identity, build, ('', '')).title}"
+    return Assessment(
+        verdict=Verdict.NOT_EXCHANGE,
+        summary=f"only the management tools{title} ({build}) are installed here, and no role",
+        facts={**_nothing("only the management tools of Exchange are installed"), "installed": False},
+    )
+
+
+def _left_behind(product: str, key: str, program: Value) -> Finding:
+    return Finding(
+        id=f"{ACTION}.left-behind-key",
+        severity=Severity.INFO,
+        title=f"A key of {product} is left, without its program",
+        evidence=(
+            f"{key} exists",
+            f"{program!s} does not exist" if program else "it names no install folder (MsiInstallPath)",
         ),
+        next=f"Nothing, unless an {product} is expected here",
     )
 
 

@@ -49,6 +49,7 @@ def build(state: HostState, root: Path) -> Path:
             "files": files,
             "services": {name: service.model_dump() for name, service in state.services.items()},
             "services_denied": state.services_denied,
+            "wmi": state.wmi,
         },
     )
     for entry in SHIM.iterdir():
@@ -90,7 +91,7 @@ def _registry(state: HostState, hive: Path) -> None:
             folder = _child(folder, _encoded(name))
         folder.mkdir(parents=True, exist_ok=True)
         if key.values:
-            _write_json(folder / "%values.json", key.values)
+            _write_json(folder / "%values.json", key.model_dump()["values"])
         if key.denied:
             (folder / "%denied").touch()
 
@@ -103,11 +104,14 @@ def _files(state: HostState, root: Path) -> dict[str, dict[str, object]]:
     extra: dict[str, dict[str, object]] = {}
     for path, file in state.files.items():
         real = _real(root / "drives", path)
-        real.parent.mkdir(parents=True, exist_ok=True)
-        with real.open("wb") as stream:
-            stream.truncate(file.size)
+        if file.folder:
+            real.mkdir(parents=True, exist_ok=True)
+        else:
+            real.parent.mkdir(parents=True, exist_ok=True)
+            with real.open("wb") as stream:
+                stream.truncate(file.size)
         extra[str(PureWindowsPath(path)).lower()] = {"version": file.version, "denied": file.denied}
-        if not file.denied:
+        if not file.denied and not file.folder:
             _link(root / "links", path, real)
     return extra
 

@@ -6,15 +6,16 @@ providers; the Windows shim of the `pwsh` engine gives the same ones, and tests 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from runner.lab.engines.sim.streams import Plain
-from runner.lab.state import FileState, HostState, RegistryKey
+from runner.lab.engines.sim.clixml import INT32
+from runner.lab.state import BinaryValue, FileState, HostState, QwordValue, RegistryKey, RegistryValue
 
-# HRESULT 0x80070005 and 0x80070422 as CIM words them; the blanks are Windows's.
+# HRESULT 0x80070005, 0x80041010 and 0x80070422 as CIM words them; the blanks are Windows's.
 _WMI_DENIED = "Access denied "
+_WMI_WITHOUT_CLASS = "Invalid class "
 _WMI_DISABLED = (
     "The service cannot be started, either because it is disabled or because it has no enabled devices "
     "associated with it. "
@@ -36,34 +37,40 @@ class UnreadableError(Exception):
     """What `$_.Exception.Message` says in a script's `catch`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Qword:
+    """A value of type REG_QWORD, which a script sees as another type than a REG_DWORD."""
+
+    number: int
+
+
+# A value of the registry as .NET gives it. A tuple is a REG_MULTI_SZ.
+Held = None | str | int | Qword | bytes | tuple[str, ...]
+
+
 class Properties:
-    """What `Get-ItemProperty KEY | Select-Object -Property NAMES` leaves in a variable.
+    """What `Get-KeyValue KEY | Select-Object -First 1 -Property NAMES` gives: whatever is absent is null."""
 
-    An absent value is null. A key without any value gives nothing at all, and to take a property of nothing is an error
-    under `Set-StrictMode -Version 2.0`.
-    """
+    def __init__(self, values: Mapping[str, RegistryValue]) -> None:
+        self._values = {_folded(name): _held(value) for name, value in values.items()}
 
-    def __init__(self, values: Mapping[str, str | int | list[str]]) -> None:
-        self._values = {_folded(name): _shown(value) for name, value in values.items()}
-
-    def __bool__(self) -> bool:
-        return bool(self._values)
-
-    def __getitem__(self, name: str) -> Plain:
-        if not self._values:
-            raise UnreadableError(
-                f"The property '{name}' cannot be found on this object. Verify that the property exists."
-            )
+    def __getitem__(self, name: str) -> Held:
         return self._values.get(_folded(name))
 
 
-def _shown(value: str | int | list[str]) -> Plain:
-    """A registry value as .NET gives it: a REG_DWORD from 2^31 on as the negative number of the same bits."""
+def _held(value: RegistryValue) -> Held:
     match value:
-        case int() if 2**31 <= value < 2**32:
-            return value - 2**32
+        case BinaryValue():
+            return bytes.fromhex(value.binary)
+        case QwordValue():
+            return Qword(value.qword)
         case list():
             return tuple(value)
+        case int() if 2**31 <= value < 2**32:
+            # .NET shows a REG_DWORD from 2^31 on as the negative number of the same bits.
+            return value - 2**32
+        case int() if value not in INT32:
+            return Qword(value)
         case _:
             return value
 
@@ -86,12 +93,19 @@ class Machine:
         return keys
 
     @cached_property
-    def _files(self) -> Mapping[str, FileState]:
-        return {"\\".join(_names(path)): file for path, file in self._state.files.items()}
+    def _below(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of the keys right below each, as the state spells them first, by name."""
+        below: dict[str, dict[str, str]] = {}
+        for path in self._state.registry:
+            spelt = [name for name in path.replace("/", "\\").split("\\") if name]
+            names = _names(path)
+            for depth in range(1, len(names)):
+                below.setdefault("\\".join(names[:depth]), {}).setdefault(names[depth], spelt[depth])
+        return {key: tuple(named[each] for each in sorted(named)) for key, named in below.items()}
 
     @cached_property
-    def _drives(self) -> frozenset[str]:
-        return frozenset({"C:", "HKLM:"} | {path.partition("\\")[0] for path in self._files})
+    def _files(self) -> Mapping[str, FileState]:
+        return {"\\".join(_names(path)): file for path, file in self._state.files.items()}
 
     def _open(self, path: str) -> tuple[bool, RegistryKey | None]:
         """Whether a key is there, and what the state says of it.
@@ -104,12 +118,6 @@ class Machine:
             raise UnreadableError("Requested registry access is not allowed.")
         return folded in self._keys, key
 
-    def _present(self, path: str) -> RegistryKey | None:
-        present, key = self._open(path)
-        if not present:
-            raise UnreadableError(f"Cannot find path '{path}' because it does not exist.")
-        return key
-
     def key_exists(self, path: str) -> bool:
         """`Test-Path` of a key.
 
@@ -119,29 +127,25 @@ class Machine:
         return self._open(path)[0]
 
     def values(self, path: str) -> Properties:
-        """`Get-ItemProperty` of a key.
+        """`Get-KeyValue` of a key, as the collect scripts define it.
 
         Raises:
-            UnreadableError: nobody may open it, or it is not there.
+            UnreadableError: nobody may open it.
         """
-        key = self._present(path)
+        _, key = self._open(path)
         return Properties({} if key is None else key.values)
 
-    def values_below(self, path: str) -> Iterator[Properties]:
-        """`Get-ChildItem KEY | Get-ItemProperty`: those of the keys right below that have any value, by name.
+    def names_below(self, path: str) -> tuple[str, ...]:
+        """`Get-ChildItem KEY -Name` where there is such a key.
 
         Raises:
-            UnreadableError: nobody may open the key or one right below it, or it is not there.
+            UnreadableError: nobody may open it.
         """
-        # Of a path that is not there, Get-ChildItem tells the provider's form.
-        self._present(path.replace("HKLM:", "HKEY_LOCAL_MACHINE"))
-        above = "\\".join(_names(path)) + "\\"
-        for child in sorted(key for key in self._keys if key.startswith(above) and "\\" not in key[len(above) :]):
-            if properties := self.values(child):
-                yield properties
+        present, _ = self._open(path)
+        return self._below.get("\\".join(_names(path)), ()) if present else ()
 
     def file_exists(self, path: str) -> bool:
-        """`Test-Path` of a file.
+        """`Test-Path -PathType Leaf`: a folder of that name is no such file.
 
         Raises:
             UnreadableError: nobody may open it.
@@ -149,36 +153,28 @@ class Machine:
         file = self._files.get("\\".join(_names(path)))
         if file is not None and file.denied:
             raise UnreadableError("Access is denied")
-        return file is not None
+        return file is not None and not file.folder
 
     def file_version(self, path: str) -> str | None:
         """`(Get-Item FILE).VersionInfo.FileVersion` of a file that exists and may be opened."""
         return self._files["\\".join(_names(path))].version
 
-    def join(self, path: str, child: str) -> str:
-        """`Join-Path` of a full path.
-
-        Raises:
-            UnreadableError: no such drive.
-        """
-        drive, colon, _ = path.partition(":")
-        if colon and _folded(drive + colon) not in self._drives:
-            raise UnreadableError(f"Cannot find drive. A drive with the name '{drive}' does not exist.")
-        return f"{path.rstrip(chr(92))}\\{child}"
-
     def services_of_wmi(self) -> list[Service]:
         """`Get-CimInstance -ClassName Win32_Service`, by name.
 
         Raises:
-            UnreadableError: access is denied, or the service of WMI itself is disabled and not running.
+            UnreadableError: access is denied, the class is not there, or the service of WMI itself is disabled and not
+                running.
         """
-        if self._state.services_denied:
+        if self._state.services_denied or self._state.wmi == "denied":
             raise UnreadableError(_WMI_DENIED)
         services = self._services()
         wmi = next((each for each in services if _folded(each.name) == "WINMGMT"), None)
         if wmi is not None and wmi.start_mode == "Disabled" and wmi.state != "Running":
             raise UnreadableError(_WMI_DISABLED)
-        return services
+        if self._state.wmi == "without-class":
+            raise UnreadableError(_WMI_WITHOUT_CLASS)
+        return [] if self._state.wmi == "empty" else services
 
     def services(self) -> list[Service]:
         """`Get-Service`, by name; it asks the service control manager and needs no WMI.

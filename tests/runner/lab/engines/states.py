@@ -200,11 +200,3 @@ STATES: Mapping[str, HostState] = {
         services_denied=True,
     ),
 }
-
-# Servers whose registry holds values of types that no setup writes: what is said of them need not fit a contract.
-MISTYPED = {
-    "an Edge server, uninstall entries of every form",
-    "binaries that are missing, marks of other types",
-    "a setup key without values, marks that are lists",
-    "a setup key with values of other types, binaries without a version, texts of every alphabet",
-}

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from playbooks.declared import fits
-from playbooks.documents import read_contract
-from playbooks.model import ActionContract
-from playbooks.values import Value
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
-from runner.lab.engines.sim.engine import built_in_templates
 from tests.runner.lab.engines.client import Client
-from tests.runner.lab.engines.states import MISTYPED, STATES
+from tests.runner.lab.engines.judging import CONTRACTS, SCRIPTS, as_value
+from tests.runner.lab.engines.states import STATES
 from tests.runner.lab.engines.timers import Timers
-
-SCRIPTS = built_in_templates()
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +21,10 @@ def sim() -> SimEngine:
     return SimEngine(Timers().call_later)
 
 
-def contract(action: str) -> ActionContract:
-    """An action's contract."""
-    place = resources.files("playbooks.actions").joinpath(*action.split("."), "action.yml")
-    return read_contract(place.read_bytes(), action).model
-
-
-def as_value(value: object) -> Value:
-    """What the transport makes of a property."""
-    match value:
-        case list():
-            return tuple(as_value(each) for each in value)
-        case None | bool() | float():
-            return value
-        case int():
-            return int(value)
-        case _:
-            return str(value)
-
-
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("action", SCRIPTS)
 def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: str) -> None:
-    outputs = {**contract(action).outputs, "Unread": {"What": "text", "Why": "text"}}
+    outputs = {**CONTRACTS[action].outputs, "Unread": {"What": "text", "Why": "text"}}
     with Client(sim, STATES[name]) as client:
         said = client.run(SCRIPTS[action])
     assert said.output
@@ -57,10 +32,9 @@ def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: 
         properties = {each.name: each.get_value(record) for each in record.PSObject.extended_properties}
         declared = outputs[properties.pop("Kind")]
         assert list(properties) == list(declared)
-        if name not in MISTYPED:
-            assert {each: fits(as_value(properties[each]), declared[each]) for each in declared} == dict.fromkeys(
-                declared, True
-            )
+        assert {each: fits(as_value(properties[each]), declared[each]) for each in declared} == dict.fromkeys(
+            declared, True
+        )
 
 
 @pytest.fixture(scope="module")

@@ -32,12 +32,16 @@ class LabCim {
     }
 
     hidden static [object[]] Services() {
-        if ([LabHost]::State.GetProperty('services_denied').GetBoolean()) {
+        if ([LabHost]::State.GetProperty('services_denied').GetBoolean() -or [LabHost]::Text('wmi') -eq 'denied') {
             throw [System.UnauthorizedAccessException]::new('Access denied ')
         }
+        if ([LabHost]::Text('wmi') -eq 'without-class') { return $null }
+        if ([LabHost]::Text('wmi') -eq 'empty') { return @() }
         $system = [LabHost]::Text('name').ToUpperInvariant()
         $instances = foreach ($service in [LabServices]::All()) {
             $start = if ($service.StartType -eq 'Automatic') { 'Auto' } else { [string] $service.StartType }
+            # WMI parts the words: Start Pending.
+            $state = ([string] $service.Status) -creplace '(?<=.)(?=Pending)', ' '
             [LabCim]::Instance('Win32_Service', [ordered] @{
                 Name        = $service.Name
                 Status      = 'OK'
@@ -46,7 +50,7 @@ class LabCim {
                 Caption     = $service.DisplayName
                 Started     = $service.Status -ne 'Stopped'
                 StartMode   = $start
-                State       = [string] $service.Status
+                State       = $state
                 SystemName  = $system
             })
         }

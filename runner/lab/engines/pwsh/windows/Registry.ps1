@@ -44,6 +44,7 @@ class LabRegistryKey {
             'Int32' { return 'DWord' }
             'Int64' { return 'QWord' }
             'String[]' { return 'MultiString' }
+            'Byte[]' { return 'Binary' }
         }
         return 'String'
     }
@@ -109,7 +110,8 @@ class LabRegistry {
         return $names
     }
 
-    # Name to value, in the order of the state: text (REG_SZ), whole numbers (REG_DWORD, REG_QWORD), lists (REG_MULTI_SZ).
+    # Name to value, in the order of the state: text (REG_SZ), whole numbers (REG_DWORD, REG_QWORD), lists (REG_MULTI_SZ),
+    # and objects that say their type (REG_BINARY, REG_QWORD).
     static [System.Collections.IDictionary] Values([string] $folder) {
         $values = [System.Collections.Specialized.OrderedDictionary]::new([System.StringComparer]::OrdinalIgnoreCase)
         $file = "$folder/%values.json"
@@ -131,6 +133,13 @@ class LabRegistry {
         if ($element.ValueKind -eq 'String') { return $element.GetString() }
         if ($element.ValueKind -eq 'Array') {
             return [string[]] @(foreach ($item in $element.EnumerateArray()) { $item.GetString() })
+        }
+        if ($element.ValueKind -eq 'Object') {
+            $bytes = [System.Text.Json.JsonElement]::new()
+            if ($element.TryGetProperty('binary', [ref] $bytes)) {
+                return [System.Convert]::FromHexString($bytes.GetString().Replace(' ', ''))
+            }
+            return $element.GetProperty('qword').GetInt64()
         }
         $number = $element.GetInt64()
         if ($number -ge [int]::MinValue -and $number -le [int]::MaxValue) { return [int] $number }

@@ -1,7 +1,11 @@
 # Get-Service over the state's services, as System.ServiceProcess shows them on Windows.
 enum ServiceControllerStatus {
     Stopped = 1
+    StartPending = 2
+    StopPending = 3
     Running = 4
+    ContinuePending = 5
+    PausePending = 6
     Paused = 7
 }
 
@@ -20,7 +24,7 @@ class LabServices {
         }
         $all = [System.Collections.Generic.SortedDictionary[string, object]]::new([System.StringComparer]::OrdinalIgnoreCase)
         foreach ($entry in [LabHost]::State.GetProperty('services').EnumerateObject()) {
-            $state = [ServiceControllerStatus] $entry.Value.GetProperty('state').GetString()
+            $state = [ServiceControllerStatus] $entry.Value.GetProperty('state').GetString().Replace(' ', '')
             $start = switch ($entry.Value.GetProperty('start_mode').GetString()) {
                 'Auto' { [ServiceStartMode]::Automatic }
                 'Manual' { [ServiceStartMode]::Manual }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, record, roles_present, unread
+from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, number, record, roles_present, unread
 from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items
 
@@ -22,6 +22,10 @@ _OTHERS = frozenset(
         "W3SVC",
         "WAS",
         "Winmgmt",
+        "pla",
+        "MpsSvc",
+        "RpcEptMapper",
+        "EventLog",
         "RemoteRegistry",
     )
 )
@@ -33,12 +37,12 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     """The script's objects."""
     try:
         present = machine.key_exists(SETUP_KEY)
-        setup = machine.values(SETUP_KEY) if present else None
+        setup = machine.values(SETUP_KEY)
         yield record(
             "ExchangeSetup",
             Present=present,
-            MsiProductMajor=None if setup is None else setup["MsiProductMajor"],
-            MsiProductMinor=None if setup is None else setup["MsiProductMinor"],
+            MsiProductMajor=number(setup["MsiProductMajor"]),
+            MsiProductMinor=number(setup["MsiProductMinor"]),
         )
     except UnreadableError as error:
         yield unread(SETUP_KEY, error)
@@ -51,6 +55,8 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
 def _services(machine: Machine) -> Items:
     try:
         services = machine.services_of_wmi()
+        if not services:
+            raise UnreadableError("WMI lists no service")
         from_wmi = True
         yield record("ServiceSource", Name="Win32_Service", Why=None)
     except UnreadableError as without_wmi:
@@ -68,6 +74,6 @@ def _services(machine: Machine) -> Items:
                 "Service",
                 Name=service.name,
                 DisplayName=service.display_name,
-                State=service.state,
+                State=service.state if from_wmi else service.state.replace(" ", ""),
                 StartMode=service.start_mode if from_wmi else _START_TYPES[service.start_mode],
             )

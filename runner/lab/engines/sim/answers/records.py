@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from runner.lab.engines.sim.machine import Machine, UnreadableError
-from runner.lab.engines.sim.streams import Failed, Output, Plain, Problem
+from runner.lab.engines.sim.machine import Held, Machine, Qword, UnreadableError
+from runner.lab.engines.sim.streams import Output, Plain
 
 SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 PRODUCT_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
@@ -41,58 +41,42 @@ def roles_present(machine: Machine, roles: Iterable[str]) -> Iterator[Output]:
             yield unread(key, error)
 
 
-def no_drive(error: UnreadableError) -> Failed:
-    """`Join-Path` on a drive that is not there, outside every `try`."""
-    return Failed(
-        Problem(
-            str(error),
-            "DriveNotFound,Microsoft.PowerShell.Commands.JoinPathCommand",
-            "ObjectNotFound",
-            "System.Management.Automation.DriveNotFoundException",
-            activity="Join-Path",
-        )
-    )
+def text(value: Held) -> str | None:
+    """`Get-Text`, as the collect scripts define it."""
+    return None if value is None else shown(value)
 
 
-def truth(value: Plain) -> bool:
-    """PowerShell's truth of a value: an array of one is its element, a longer one is true."""
-    match value:
-        case tuple() | list():
-            return truth(value[0]) if len(value) == 1 else len(value) > 1
-        case _:
-            return bool(value)
+def number(value: Held) -> int | None:
+    """`Get-Number`, as the collect scripts define it: a REG_DWORD alone is one."""
+    return value if isinstance(value, int) else None
 
 
-def like(value: Plain, prefix: str) -> bool:
-    """`$value -like 'PREFIX*'` as a condition."""
-    match value:
-        case None:
-            return False
-        case tuple() | list():
-            return any(like(each, prefix) for each in value)
-        case _:
-            return shown(value).casefold().startswith(prefix.casefold())
+def folder(value: Held) -> str:
+    """`([string]$value).TrimEnd('\\')`."""
+    return shown(value).rstrip("\\")
 
 
-def on_a_drive(value: Plain) -> bool:
-    """`[string]$value -like '[A-Z]:\\*'`."""
-    return re.match(r"[A-Z]:\\", shown(value), re.IGNORECASE) is not None
+def on_a_drive(path: str) -> bool:
+    """`$path -like '[A-Z]:\\*'`."""
+    return re.match(r"[A-Z]:\\", path, re.IGNORECASE) is not None
 
 
-def elsewhere(value: Plain) -> Iterator[Output]:
+def elsewhere(path: str) -> Iterator[Output]:
     """The record of an install folder that is not on a drive of the server, if it is one at all."""
-    if folder := shown(value):
-        yield record(
-            "Unread", What=f"{folder}\\Bin\\ExSetup.exe", Why="MsiInstallPath is not on a drive of this server"
-        )
+    if path:
+        yield record("Unread", What=f"{path}\\Bin\\ExSetup.exe", Why="MsiInstallPath is not on a drive of this server")
 
 
-def shown(value: Plain) -> str:
-    """A value inside double quotes."""
+def shown(value: Held) -> str:
+    """`[string]$value`."""
     match value:
         case None:
             return ""
-        case tuple() | list():
-            return " ".join(shown(each) for each in value)
+        case tuple():
+            return " ".join(value)
+        case bytes():
+            return " ".join(str(byte) for byte in value)
+        case Qword(held):
+            return str(held)
         case _:
             return str(value)

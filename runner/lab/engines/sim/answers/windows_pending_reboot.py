@@ -1,59 +1,70 @@
-"""windows.pending_reboot: the four places in which Windows and its installers note that a restart is due."""
+"""windows.pending_reboot: the places in which Windows and its installers note that a restart is due."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.answers.records import record, shown, truth, unread
-from runner.lab.engines.sim.machine import Machine, UnreadableError
-from runner.lab.engines.sim.streams import Items, Plain
+from runner.lab.engines.sim.answers.records import record, shown, unread
+from runner.lab.engines.sim.machine import Held, Machine, Properties, UnreadableError
+from runner.lab.engines.sim.streams import Items, Output, Plain
 
-_MARKS = (
-    (
-        "ComponentBasedServicing",
-        "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending",
-    ),
-    (
-        "WindowsUpdate",
-        "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired",
-    ),
-)
+_SERVICING_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
+_SERVICING_MARKS = ("RebootPending", "RebootInProgress", "PackagesPending")
+_UPDATE_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired"
 _SESSION_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
+_SESSION_VALUES = ("PendingFileRenameOperations", "PendingFileRenameOperations2")
 _INSTALLER_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
+_VOLATILE_KEY = f"{_INSTALLER_KEY}\\UpdateExeVolatile"
 _SHOWN_FILES = 20
 
 
 def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     """The script's objects."""
-    for place, key in _MARKS:
+    for mark in _SERVICING_MARKS:
+        key = f"{_SERVICING_KEY}\\{mark}"
         try:
-            yield record("RebootMark", Place=place, Pending=machine.key_exists(key), Detail=[])
+            pending = machine.key_exists(key)
+            yield _mark("ComponentBasedServicing", pending, [mark] if pending else [])
         except UnreadableError as error:
             yield unread(key, error)
 
     try:
-        files = [each for each in _each(machine.values(_SESSION_KEY)["PendingFileRenameOperations"]) if truth(each)]
-        yield record(
-            "RebootMark",
-            Place="PendingFileRenameOperations",
-            Pending=bool(files),
-            Detail=files[:_SHOWN_FILES],
-        )
+        yield _mark("WindowsUpdate", machine.key_exists(_UPDATE_KEY), [])
+    except UnreadableError as error:
+        yield unread(_UPDATE_KEY, error)
+
+    try:
+        files = _files(machine.values(_SESSION_KEY))
+        yield _mark("PendingFileRenameOperations", bool(files), files[:_SHOWN_FILES])
     except UnreadableError as error:
         yield unread(_SESSION_KEY, error)
 
-    volatile: Plain = None
-    try:
-        if machine.key_exists(_INSTALLER_KEY):
-            volatile = machine.values(_INSTALLER_KEY)["UpdateExeVolatile"]
-        due = truth(volatile)
-        detail: list[Plain] = [f"UpdateExeVolatile = {shown(volatile)}"] if due else []
-        yield record("RebootMark", Place="UpdateExeVolatile", Pending=due, Detail=detail)
-    except UnreadableError as error:
-        yield unread(_INSTALLER_KEY, error)
+    for key, value, form in (
+        (_VOLATILE_KEY, "Flags", "UpdateExeVolatile, Flags"),
+        (_INSTALLER_KEY, "UpdateExeVolatile", "UpdateExeVolatile"),
+    ):
+        try:
+            flags = shown(machine.values(key)[value])
+            pending = bool(flags.strip("0 "))
+            yield _mark("UpdateExeVolatile", pending, [f"{form} = {flags}"] if pending else [])
+        except UnreadableError as error:
+            yield unread(key, error)
 
 
-def _each(value: Plain) -> list[Plain]:
+def _mark(place: str, pending: bool, detail: list[Plain]) -> Output:
+    return record("RebootMark", Place=place, Pending=pending, Detail=detail)
+
+
+def _files(session: Properties) -> list[Plain]:
+    return [shown(each) for name in _SESSION_VALUES for each in _each(session[name]) if _true(each)]
+
+
+def _each(value: Held) -> list[Held]:
     """A value as a pipeline takes it: an array is its elements."""
-    return list(value) if isinstance(value, tuple | list) else [value]
+    return list(value) if isinstance(value, tuple | bytes) else [value]
+
+
+def _true(value: Held) -> bool:
+    """PowerShell's truth of one element."""
+    return shown(value) not in ("", "0") or value == "0"
