@@ -25,8 +25,8 @@ from pathlib import Path
 from playbooks import compliant, parameters
 from playbooks.assessing import Assess
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.conditions import Condition, parse
-from playbooks.declared import accepts, in_words
+from playbooks.conditions import ANYTHING, Condition, parse
+from playbooks.declared import Domain, accepts, in_words
 from playbooks.documents import Document, read_contract, read_playbook
 from playbooks.errors import (
     ConditionError,
@@ -201,7 +201,7 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     problems = list(_wrong_defaults(document, document.model.params, catalogue))
     if not collect.is_file():
         problems.append(Problem(Location(f"{found.source}/{COLLECT}"), "is missing", "an action collects: add it"))
-    condition = _condition(found, document, problems)
+    condition = _condition(found, document, catalogue, problems)
     if problems:
         raise DocumentError(problems)
     text = text_of(contents(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
@@ -212,7 +212,9 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition))
 
 
-def _condition(found: Found, document: Document[ActionContract], problems: list[Problem]) -> Condition | None:
+def _condition(
+    found: Found, document: Document[ActionContract], catalogue: Catalogue, problems: list[Problem]
+) -> Condition | None:
     """The parsed `compliant_when`; None where assess.py judges, or where there is a problem."""
     assess = found.place.joinpath(ASSESS)
     if document.model.compliant_when is None:
@@ -233,7 +235,7 @@ def _condition(found: Found, document: Document[ActionContract], problems: list[
     if document.model.compliant_when is None:
         return None
     try:
-        return compliant.condition_of(document.model, "")
+        return compliant.condition_of(document.model, "", catalogue)
     except ConditionError as error:
         what, _, advice = error.what.partition("; ")
         problems.append(Problem(document.at("compliant_when"), what, advice))
@@ -258,13 +260,17 @@ class _Loader:
     def steps(self, values: Mapping[str, Value]) -> tuple[ReadyStep, ...]:
         """The steps; fewer than there are where there are problems."""
         ready: list[ReadyStep] = []
-        facts: dict[str, Mapping[str, str]] = {}
+        facts: dict[str, Mapping[str, Domain]] = {}
+        own = self.document.model.params
+        known = {name: value for name, value in values.items() if not (self.sampled and own[name].required)}
         for number, step in enumerate(self.document.model.steps):
             action = self._action(number, step)
             params = self._params(number, step, action, values) if action else None
-            condition = self._condition(number, step, facts)
+            condition = self._condition(number, step, facts, known)
             # A later `when` over the facts of an action that could not be loaded would be one problem more and no news.
-            facts[step.id] = action.contract.facts if action else _Anything()
+            facts[step.id] = parameters.domains(action.contract.facts, self.catalogue) if action else _Anything()
+            if action and params is not None:
+                self._check_judgement(number, step, action, params)
             script = scripted(action, params, self.problems) if action and params is not None else None
             if action and params is not None and script is not None:
                 ready.append(ReadyStep(step, action, params, condition, script))
@@ -295,15 +301,35 @@ class _Loader:
         self._loaded[step.action] = action
         return action
 
-    def _condition(self, number: int, step: Step, facts: Mapping[str, Mapping[str, str]]) -> Condition | None:
+    def _condition(
+        self, number: int, step: Step, facts: Mapping[str, Mapping[str, Domain]], given: Mapping[str, Value]
+    ) -> Condition | None:
         if step.when is None:
             return None
+        params = parameters.domains(self.document.model.params, self.catalogue)
         try:
-            return parse(step.when, facts)
+            return parse(step.when, facts, params=params, given=given)
         except ConditionError as error:
             what, _, advice = error.what.partition("; ")
             self._report(number, ("when",), what, advice)
             return None
+
+    def _check_judgement(self, number: int, step: Step, action: Action, params: Mapping[str, Value]) -> None:
+        """Whether what this step gives can be compared with what `compliant_when` compares it with."""
+        if action.contract.compliant_when is None:
+            return
+        given = {name: value for name, value in params.items() if not self._is_sample(step, name)}
+        try:
+            compliant.condition_of(action.contract, "", self.catalogue, given)
+        except ConditionError as error:
+            what, _, advice = error.what.partition("; ")
+            self._report(number, ("action",), f"compliant_when of {action.id}: {what}", advice)
+
+    def _is_sample(self, step: Step, name: str) -> bool:
+        """Whether what a step gives as a parameter is a sample, which nobody wrote."""
+        passed = parameters.passed_on(step.with_.get(name))
+        own = self.document.model.params
+        return self.sampled and passed in own and own[passed].required
 
     def _params(
         self, number: int, step: Step, action: Action, values: Mapping[str, Value]
@@ -386,14 +412,14 @@ def linted(script: str, source: str, *, styled: bool = False) -> list[Problem]:
     return [Problem(Location(each.source, each.line, each.column), each.why, each.instead, each.rule) for each in found]
 
 
-class _Anything(dict[str, str]):
-    """The facts of an action that could not be loaded: every name, as true or false."""
+class _Anything(dict[str, Domain]):
+    """The facts of an action that could not be loaded: every name, and whatever it is compared with."""
 
     def __contains__(self, name: object) -> bool:
         return True
 
-    def __missing__(self, name: str) -> str:
-        return "boolean"
+    def __missing__(self, name: str) -> Domain:
+        return ANYTHING
 
 
 def _wrong_defaults(

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from playbooks.declared import fits
-from playbooks.model import ActionContract
+from playbooks.model import ActionContract, PropertySpec
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
 from playbooks.values import Record, Value
 from runner.transport.failures import in_words, quoted
@@ -75,7 +75,7 @@ def _records(output: tuple[Value, ...], contract: ActionContract) -> Observation
     return Observed(tuple(records), tuple(unread))
 
 
-_UNREAD = {"What": "text", "Why": "text"}
+_UNREAD = {"What": PropertySpec(type="text"), "Why": PropertySpec(type="text")}
 
 
 def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
@@ -94,8 +94,10 @@ def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
     if surplus:
         return f"{kind} has the property {quoted(surplus[0])!r}, which is not declared"
     for name, declared in properties.items():
-        if not fits(value[name], declared):
-            return f"{kind}.{name} is {_described(value[name])}, not {declared}"
+        if not fits(value[name], declared.type):
+            return f"{kind}.{name} is {_described(value[name])}, not {declared.type}"
+        if not declared.domain.has(value[name]):
+            return f"{kind}.{name} is {quoted(str(value[name]))!r}, which is not among its values"
     return None
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.declared import fits
 from playbooks.documents import read_contract
-from playbooks.model import ActionContract
+from playbooks.model import ActionContract, PropertySpec
 from playbooks.values import Value
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
@@ -49,7 +48,8 @@ def as_value(value: object) -> Value:
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("action", SCRIPTS)
 def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: str) -> None:
-    outputs = {**contract(action).outputs, "Unread": {"What": "text", "Why": "text"}}
+    text = PropertySpec(type="text")
+    outputs = {**contract(action).outputs, "Unread": {"What": text, "Why": text}}
     with Client(sim, STATES[name]) as client:
         said = client.run(SCRIPTS[action])
     assert said.output
@@ -58,7 +58,7 @@ def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: 
         declared = outputs[properties.pop("Kind")]
         assert list(properties) == list(declared)
         if name not in MISTYPED:
-            assert {each: fits(as_value(properties[each]), declared[each]) for each in declared} == dict.fromkeys(
+            assert {each: declared[each].domain.has(as_value(properties[each])) for each in declared} == dict.fromkeys(
                 declared, True
             )
 
