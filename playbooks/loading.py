@@ -40,6 +40,7 @@ from playbooks.errors import (
 from playbooks.lint import lint, style
 from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
 from playbooks.parameters import bind
+from playbooks.promised import broken
 from playbooks.rendering import render
 from playbooks.values import Value
 
@@ -48,6 +49,8 @@ __all__ = ["Found", "Shelf", "load_action", "load_playbook", "shelf"]
 CONTRACT = "action.yml"
 COLLECT = "collect.ps1.j2"
 ASSESS = "assess.py"
+# The rule under which a script's records are held to its contract.
+RECORD = "record"
 BUILT_IN = "exrun:"
 _MOST_BYTES = 1024 * 1024
 
@@ -205,11 +208,12 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     if problems:
         raise DocumentError(problems)
     text = text_of(contents(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
+    at = {kind: document.at("outputs", kind, key=True) for kind in document.model.outputs}
     if condition is None:
         assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
-        return Action(found.name, found.source, document.model, text, assess)
+        return Action(found.name, found.source, document.model, text, assess, at)
     contract = document.model.model_copy(update={"facts": dict(compliant.FACTS)})
-    return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition))
+    return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition), at)
 
 
 def _condition(
@@ -395,9 +399,25 @@ def scripted(
     except RenderingError as error:
         problems.append(rendering_problem(error, source))
         return None
-    refused = linted(script, source, styled=styled)
+    refused = linted(script, source, styled=styled) or _promised(action, script, source)
     problems.extend(refused)
     return None if refused else script
+
+
+def _promised(action: Action, script: str, source: str) -> list[Problem]:
+    """Where a script that is proven read-only emits something else than its contract declares."""
+    contract = Location(f"{action.source}/{CONTRACT}")
+    return [
+        Problem(action.declared_at.get(each.kind, contract), each.what, each.advice, RECORD)
+        if each.kind
+        else Problem(
+            Location(source, script.count("\n", 0, each.at) + 1, each.at - script.rfind("\n", 0, each.at)),
+            each.what,
+            each.advice,
+            RECORD,
+        )
+        for each in broken(script, action.collect, action.contract)
+    ]
 
 
 def rendering_problem(error: RenderingError, source: str) -> Problem:

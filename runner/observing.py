@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from playbooks.declared import fits
-from playbooks.model import ActionContract, PropertySpec
+from playbooks.model import ActionContract
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
+from playbooks.promised import unread_properties
 from playbooks.values import Record, Value
 from runner.transport.failures import in_words, quoted
 from runner.transport.interface import Capped, Completed, ErrorText, NotRun, ScriptResult, Terminated, TimedOut
@@ -75,7 +76,7 @@ def _records(output: tuple[Value, ...], contract: ActionContract) -> Observation
     return Observed(tuple(records), tuple(unread))
 
 
-_UNREAD = {"What": PropertySpec(type="text"), "Why": PropertySpec(type="text")}
+_UNREAD = unread_properties()
 
 
 def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
