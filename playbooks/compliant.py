@@ -1,8 +1,9 @@
 """`compliant_when`: how an action without an assess.py is judged.
 
-    compliant_when: Protocol.Enabled == false and Protocol.Name != 'SMB1'
+    compliant_when: Protocol.Enabled == false and Protocol.Name != params.name
 
-The same language as `when`, over `Kind.Property` of the records that the action's own collect script emitted:
+The same language as `when`, over `Kind.Property` of the records that the action's own collect script emitted, and over
+the action's parameters:
 
 - Where the script emitted several records of a Kind, the condition must hold for each of them. Two Kinds with several
   records each cannot be named together: emit one of them as a single record.
@@ -20,26 +21,49 @@ from datetime import date
 
 from playbooks.assessing import Assess, not_observed, unknown
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.conditions import Condition, Words, evaluate, names, parse
+from playbooks.conditions import PARAMS, Condition, Words, evaluate, names, parse
+from playbooks.errors import ConditionError
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
-from playbooks.model import ActionContract
+from playbooks.model import ActionContract, FactSpec
 from playbooks.observation import Observation, Observed
+from playbooks.parameters import domains
 from playbooks.values import Record, Value
 
 FACT = "compliant"
-FACTS = {FACT: "boolean"}
-_WORDS = Words("declared Kind", "property", "Kind.Property")
+FACTS = {FACT: FactSpec(type="boolean")}
+_WORDS = Words(
+    "declared Kind",
+    "property",
+    "Kind.Property",
+    "the action",
+    "name the values that are meant with `in [...]`, or compare in the script, as [version] or as numbers, and emit "
+    "true or false",
+)
 _MOST_EVIDENCE = 20
 _LONGEST = 200
 
 
-def condition_of(contract: ActionContract, source: str) -> Condition:
+def condition_of(
+    contract: ActionContract, source: str, catalogue: Catalogue, given: Mapping[str, Value] | None = None
+) -> Condition:
     """The parsed `compliant_when` of a contract that has one.
 
+    Args:
+        catalogue: has choices of parameters.
+        given: values of the parameters, where a step has given them.
+
     Raises:
-        ConditionError: not in the language, or of a Kind or property that `outputs` does not declare.
+        ConditionError: not in the language, of a Kind, property or parameter that the contract does not declare, or
+            about nothing that the script reads.
     """
-    return parse(contract.compliant_when or "", contract.outputs, source=source, words=_WORDS)
+    outputs = {
+        kind: {name: spec.domain for name, spec in properties.items()} for kind, properties in contract.outputs.items()
+    }
+    params = domains(contract.params, catalogue)
+    condition = parse(contract.compliant_when or "", outputs, params=params, given=given, source=source, words=_WORDS)
+    if all(owner == PARAMS for owner, _ in names(condition)):
+        raise ConditionError("names nothing that the script reads; write Kind.Property", source=source)
+    return condition
 
 
 def judge_by(action: str, contract: ActionContract, condition: Condition) -> Assess:
@@ -51,17 +75,24 @@ def judge_by(action: str, contract: ActionContract, condition: Condition) -> Ass
     """
 
     def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
-        return _assess(action, contract, condition, observation)
+        return _assess(action, contract, condition, observation, params)
 
     return assess
 
 
-def _assess(action: str, contract: ActionContract, condition: Condition, observation: Observation) -> Assessment:
+def _assess(
+    action: str,
+    contract: ActionContract,
+    condition: Condition,
+    observation: Observation,
+    params: Mapping[str, Value],
+) -> Assessment:
     if not isinstance(observation, Observed):
         return not_observed(action, observation, (FACT,))
     rows = _rows(condition, observation)
     if isinstance(rows, UnknownFact):
         return unknown(action, "what compliant_when asks for", rows.reason, (FACT,))
+    rows = [row | {PARAMS: params} for row in rows]
     results = [(row, evaluate(condition, row)) for row in rows]
     failing = [row for row, result in results if result is False]
     if failing:
@@ -77,7 +108,7 @@ def _assess(action: str, contract: ActionContract, condition: Condition, observa
 
 def _rows(condition: Condition, observation: Observed) -> list[dict[str, Facts]] | UnknownFact:
     """The facts for each evaluation: one record of every Kind that the condition names."""
-    kinds = tuple(dict.fromkeys(kind for kind, _ in names(condition)))
+    kinds = tuple(dict.fromkeys(kind for kind, _ in names(condition) if kind != PARAMS))
     records: dict[str, list[Record]] = {kind: list(observation.of_kind(kind)) for kind in kinds}
     for kind, found in records.items():
         if not found:

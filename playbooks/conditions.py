@@ -1,63 +1,93 @@
-"""`when`: an expression in Jinja's syntax over the facts of earlier steps, with three values.
+"""`when`: an expression in Jinja's syntax over the facts of earlier steps and the parameters, with three values.
 
     version.installed and not patch.patched
-    version.cu in ['CU23', 'CU22']
+    version.cu in ['CU22', 'CU23'] and params.campaign == 'all'
 
 A fact that could not be established makes what depends on it unknown, never false (Kleene's strong logic): `false and
 unknown` is false, `true or unknown` is true, `not unknown` is unknown. There are no calls, filters or attributes;
-`step.fact` is the only look-up. Texts are compared exactly, case included.
+`step.fact` and `params.name` are the only look-ups. Texts are compared exactly, case included.
+
+A comparison that could only ever come out one way is a mistake, and refused when it is read: with a value of another
+type, or with one that is not among the values that the contract lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from playbooks.errors import ConditionError, suggestion
+from playbooks.declared import Domain, in_words
+from playbooks.errors import ConditionError, nearest, suggestion
 from playbooks.findings import Facts, UnknownFact
 from playbooks.values import Value
 
-__all__ = ["Condition", "Words", "evaluate", "names", "parse"]
+__all__ = ["ANYTHING", "PARAMS", "Condition", "Words", "evaluate", "names", "parse"]
 
+PARAMS = "params"
+# What nothing is known of: the facts of an action that could not be loaded.
+ANYTHING = Domain("")
 _OPERATORS = ("eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin")
+_MOST_VALUES = 40
+_FEW_VALUES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A `when` that was parsed and whose names exist."""
+    """A `when` that was parsed and whose names exist. `given` are the values of the parameters, where known."""
 
     text: str
     tree: nodes.Expr
+    given: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the two parts of a look-up are called in errors."""
+    """What the parts of a look-up are called in errors, and what to write where texts are put in order."""
 
     owner: str
     member: str
     look_up: str
+    params: str
+    instead_of_order: str
 
 
-STEP_FACT = Words("earlier step", "fact", "step.fact")
+STEP_FACT = Words(
+    "earlier step",
+    "fact",
+    "step.fact",
+    "the playbook",
+    "name the values that are meant with `in [...]`, or use a fact that an action has judged: exchange.patch compares "
+    "builds number by number and says patched",
+)
 
 
 def parse(
-    text: str, facts: Mapping[str, Mapping[str, str]], *, source: str = "when", words: Words = STEP_FACT
+    text: str,
+    facts: Mapping[str, Mapping[str, Domain]],
+    *,
+    params: Mapping[str, Domain] | None = None,
+    given: Mapping[str, Value] | None = None,
+    source: str = "when",
+    words: Words = STEP_FACT,
 ) -> Condition:
     """Parses a `when`.
 
     Args:
-        facts: ids of the earlier steps, and the names and types (`boolean`, `text?`, ...) of the facts of each.
+        facts: ids of the earlier steps, and what each fact of each can be.
+        params: what each parameter can be.
+        given: values of the parameters, as far as they are known. They are held to the values of what they are compared
+            with, as literals are; messages do not repeat them.
         source: where the text is from, for errors.
         words: how errors speak of them.
 
     Raises:
-        ConditionError: not in the language, a step or fact that does not exist, or not true-or-false.
+        ConditionError: not in the language, a name that does not exist, a comparison that can only come out one way, or
+            not true-or-false.
     """
     if "{{" in text:
         raise ConditionError("an expression stands in braces; write it without {{ }}", source=source)
@@ -71,15 +101,42 @@ def parse(
         raise ConditionError(f"{error.message}; correct the expression", source=source) from None
     except RecursionError:
         raise ConditionError("nested too deep; split it over several steps", source=source) from None
-    _check_logic(tree, _Scope(facts, source, words))
-    return Condition(text, tree)
+    known = dict(given or {})
+    _check_logic(tree, _Scope(facts, params or {}, known, source, words))
+    return Condition(text, tree, known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    facts: Mapping[str, Mapping[str, str]]
+    facts: Mapping[str, Mapping[str, Domain]]
+    params: Mapping[str, Domain]
+    given: Mapping[str, Value]
     source: str
     words: Words
+
+    def wrong(self, what: str, advice: str) -> ConditionError:
+        return ConditionError(f"{what}; {advice}", source=self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of a comparison: how to call it, what it can be, and what it is where that is known."""
+
+    shown: str
+    domain: Domain
+    look_up: bool = False
+    constant: bool = False
+    value: Value = None
+
+    @property
+    def base(self) -> str:
+        """The type without `?` and `[]`; whole numbers are numbers here, null has none."""
+        bare = self.domain.type.removesuffix("?").removesuffix("[]")
+        return "number" if bare == "integer" else bare
+
+    @property
+    def listed(self) -> bool:
+        return self.domain.type.removesuffix("?").endswith("[]")
 
 
 def _check_logic(node: nodes.Expr, scope: _Scope) -> None:
@@ -90,23 +147,22 @@ def _check_logic(node: nodes.Expr, scope: _Scope) -> None:
         case nodes.Not():
             _check_logic(node.node, scope)
         case nodes.Compare():
-            _check_value(node.expr, scope)
+            left = node.expr
+            _check_value(left, scope)
             for operand in node.ops:
                 if operand.op not in _OPERATORS:
-                    raise ConditionError(f"the operator {operand.op} is not in the language", source=scope.source)
-                if operand.op in ("in", "notin") and not isinstance(operand.expr, nodes.List | nodes.Tuple):
-                    raise ConditionError("after `in` stands a list, such as ['CU22', 'CU23']", source=scope.source)
+                    raise scope.wrong(f"the operator {operand.op} is not in the language", "use ==, !=, <, > or in")
                 _check_value(operand.expr, scope)
+                _check_pair(operand.op, left, operand.expr, scope)
+                left = operand.expr
         case nodes.Const(value=bool()):
             pass
         case nodes.Getattr():
-            if _check_fact(node, scope).rstrip("?") != "boolean":
-                raise ConditionError(
-                    f"{_name(node)} is not true or false; compare it with something", source=scope.source
-                )
+            if _check_look_up(node, scope).type.rstrip("?") not in ("boolean", ""):
+                raise scope.wrong(f"{_name(node)} is not true or false", "compare it with something")
         case _:
             _check_value(node, scope)
-            raise ConditionError("not true or false; compare the value with something", source=scope.source)
+            raise scope.wrong("not true or false", "compare the value with something")
 
 
 def _check_value(node: nodes.Expr, scope: _Scope) -> None:
@@ -119,39 +175,204 @@ def _check_value(node: nodes.Expr, scope: _Scope) -> None:
             for item in node.items:
                 _check_value(item, scope)
         case nodes.Getattr():
-            _check_fact(node, scope)
+            _check_look_up(node, scope)
         case nodes.Name():
-            raise ConditionError(
-                f"{node.name!r} is not a {scope.words.member}; write {scope.words.look_up}", source=scope.source
-            )
+            written = f"params.{node.name}" if node.name in scope.params else scope.words.look_up
+            raise scope.wrong(f"{node.name!r} is not a {scope.words.member}", f"write {written}")
         case _:
-            raise ConditionError(
-                f"{type(node).__name__} is not in the language; "
-                f"use {scope.words.look_up}, literals, comparisons, and, or, not",
-                source=scope.source,
+            raise scope.wrong(
+                f"{type(node).__name__} is not in the language",
+                f"use {scope.words.look_up}, params.name, literals, comparisons, and, or, not",
             )
 
 
-def _check_fact(node: nodes.Getattr, scope: _Scope) -> str:
+def _check_look_up(node: nodes.Getattr, scope: _Scope) -> Domain:
     if not isinstance(node.node, nodes.Name):
-        raise ConditionError(f"a look-up in a look-up; write {scope.words.look_up}", source=scope.source)
+        raise scope.wrong("a look-up in a look-up", f"write {scope.words.look_up}")
     owner, member = node.node.name, node.attr
+    if owner == PARAMS:
+        if member not in scope.params:
+            what = f"{scope.words.params} has no parameter {member!r}"
+            raise scope.wrong(what, _choices(member, scope.params, none="declare it in params"))
+        return scope.params[member]
     if owner not in scope.facts:
-        what = f"there is no {scope.words.owner} {owner!r}; {_choices(owner, scope.facts)}"
-        raise ConditionError(what, source=scope.source)
+        near = suggestion(owner, [*scope.facts, *([PARAMS] if scope.params else [])])
+        raise scope.wrong(f"there is no {scope.words.owner} {owner!r}", near or _choices(owner, scope.facts))
     if member not in scope.facts[owner]:
-        what = f"{owner!r} has no {scope.words.member} {member!r}; {_choices(member, scope.facts[owner])}"
-        raise ConditionError(what, source=scope.source)
+        what = f"{owner!r} has no {scope.words.member} {member!r}"
+        raise scope.wrong(what, _choices(member, scope.facts[owner]))
     return scope.facts[owner][member]
 
 
-def _choices(written: str, names: Mapping[str, object]) -> str:
-    there = f"there are: {', '.join(sorted(names))}" if names else "there are none"
-    return suggestion(written, names, otherwise=there)
+def _check_pair(op: str, left: nodes.Expr, right: nodes.Expr, scope: _Scope) -> None:
+    """Refuses a comparison that has no order, or that could only come out one way."""
+    one = _side(left, scope)
+    if op in ("in", "notin"):
+        if isinstance(right, nodes.List | nodes.Tuple):
+            if not right.items:
+                raise scope.wrong("the list after `in` is empty", "write what it may be, such as ['CU22', 'CU23']")
+            for item in right.items:
+                _check_equal(one, _side(item, scope), scope)
+            return
+        other = _side(right, scope)
+        if not (other.look_up and other.listed) and other.domain is not ANYTHING:
+            raise scope.wrong("what stands after `in` is no list", "write one, such as ['CU22', 'CU23']")
+        for member in _members_of(other):
+            _check_equal(one, member, scope)
+        return
+    other = _side(right, scope)
+    if op in ("eq", "ne"):
+        _check_equal(one, other, scope)
+    else:
+        _check_order(one, other, scope)
+
+
+def _check_order(one: _Side, other: _Side, scope: _Scope) -> None:
+    for side in sorted((one, other), key=lambda side: not side.look_up):
+        if side.domain is ANYTHING or (side.base == "number" and not side.listed):
+            continue
+        if side.base == "text" and not side.listed:
+            what = f"{side.shown} is text, and texts have no order here ('15.2.986.5' would come after '15.2.1748.10')"
+            raise scope.wrong(what, scope.words.instead_of_order)
+        raise scope.wrong(f"{side.shown} has no order, only numbers have", "compare it with ==, != or in")
+
+
+def _check_equal(one: _Side, other: _Side, scope: _Scope) -> None:
+    if not (one.look_up or other.look_up) or ANYTHING in (one.domain, other.domain):
+        return
+    for side, against in ((one, other), (other, one)):
+        if against.constant and against.value is None:
+            if side.look_up and not side.domain.type.endswith("?"):
+                advice = "leave it out: what could not be read is unknown, not null"
+                raise scope.wrong(f"{side.shown} is never {_gives(against, against.shown)}", advice)
+            return
+    side, against = (one, other) if one.look_up else (other, one)
+    if side.listed and not against.listed:
+        raise scope.wrong(f"{side.shown} is {in_words(side.domain.type)}", f"write {against.shown} in {side.shown}")
+    if against.listed and not side.listed:
+        raise scope.wrong(f"{side.shown} is not a list", f"write {side.shown} in {against.shown}")
+    if side.base != against.base:
+        what = f"{side.shown} is {in_words(side.domain.type)}, and {against.shown} is {in_words(against.domain.type)}"
+        raise scope.wrong(what, _of_its_type(side, against))
+    for named, by in ((side, against), (against, side)):
+        if named.domain.values is not None:
+            _check_values(named, by, named.domain.values, scope)
+
+
+def _check_values(side: _Side, against: _Side, known: tuple[str | int | float, ...], scope: _Scope) -> None:
+    """Refuses what `side`, which can only be one of `known`, never is."""
+    if against.constant:
+        for member in against.value if isinstance(against.value, tuple) else (against.value,):
+            if member is not None and member not in known:
+                written = against.shown if against.look_up else _literal(member)
+                raise scope.wrong(f"{side.shown} is never {_gives(against, written)}", _meant(member, known))
+    elif against.domain.values is not None and not set(known) & set(against.domain.values):
+        what = f"{side.shown} and {against.shown} have no value in common"
+        raise scope.wrong(what, f"{side.shown} is {_one_of(known)}")
+
+
+def _gives(side: _Side, written: str) -> str:
+    return f"what {written} was given" if side.look_up else written
+
+
+def _of_its_type(side: _Side, against: _Side) -> str:
+    if against.look_up or not against.constant or against.listed:
+        return "compare it with something of the same type"
+    match side.base:
+        case "text":
+            known = side.domain.values
+            plain = _literal(against.value).strip("'")
+            return _meant(plain, known) if known is not None else f"write '{plain}'"
+        case "boolean":
+            return f"write {side.shown} or not {side.shown}"
+        case _:
+            return "write a number, without quotes"
+
+
+def _meant(written: object, known: Iterable[str | int | float]) -> str:
+    """`did you mean ...?` for the value that was meant: `Exchange Server SE` is SE, 23 is CU23, cu23 is CU23."""
+    text = str(written)
+    texts = [str(value) for value in known]
+    words = [value for value in texts if value and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE)]
+    digits = "".join(re.findall("[0-9]", text))
+    same = [value for value in texts if digits and "".join(re.findall("[0-9]", value)) == digits]
+    near = max(words, key=len, default="") or (same[0] if len(same) == 1 else "") or nearest(text, texts)
+    if not near:
+        return f"there are: {_one_of(known)}"
+    return f"did you mean `{near}`?" + (f" There are: {_one_of(known)}" if len(texts) <= _FEW_VALUES else "")
+
+
+def _one_of(known: Iterable[str | int | float]) -> str:
+    shown = [_literal(value) for value in known]
+    more = [f"and {len(shown) - _MOST_VALUES} more"] if len(shown) > _MOST_VALUES else []
+    return ", ".join((*shown[:_MOST_VALUES], *more))
+
+
+def _side(node: nodes.Expr, scope: _Scope) -> _Side:
+    match node:
+        case nodes.Getattr():
+            domain, name = _check_look_up(node, scope), _name(node)
+            if cast(nodes.Name, node.node).name == PARAMS and node.attr in scope.given:
+                return _Side(name, domain, True, True, scope.given[node.attr])
+            return _Side(name, domain, True)
+        case nodes.List() | nodes.Tuple():
+            sides = [_side(item, scope) for item in node.items]
+            kinds = {side.base for side in sides}
+            shown = f"[{', '.join(side.shown for side in sides)}]"
+            domain = Domain(f"{kinds.pop()}[]") if len(kinds) == 1 else ANYTHING
+            if all(side.constant for side in sides):
+                return _Side(shown, domain, constant=True, value=tuple(side.value for side in sides))
+            return _Side(shown, domain)
+        case _:
+            value = _value(node, {})
+            assert not isinstance(value, UnknownFact)
+            return _Side(_literal(value), Domain(_type_of(value)), constant=True, value=value)
+
+
+def _members_of(side: _Side) -> list[_Side]:
+    """The members of a list, where they are known; else one that stands for any."""
+    if side.domain is ANYTHING:
+        return [side]
+    domain = Domain(side.domain.type.removesuffix("?").removesuffix("[]"), side.domain.values)
+    if isinstance(side.value, tuple):
+        return [_Side(side.shown, domain, True, True, member) for member in side.value]
+    return [_Side(f"a member of {side.shown}", domain, look_up=True)]
+
+
+def _type_of(value: Value) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case _:
+            return "text"
+
+
+def _literal(value: object) -> str:
+    """A value as a condition has it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"'{value}'"
+        case _:
+            return str(value)
+
+
+def _choices(written: str, names: Iterable[str], none: str = "there are none") -> str:
+    known = sorted(names)
+    return suggestion(written, known, otherwise=f"there are: {', '.join(known)}" if known else none)
 
 
 def names(condition: Condition) -> tuple[tuple[str, str], ...]:
-    """Every look-up of a condition, each once, in the order of the text."""
+    """Every look-up of a condition, each once, in the order of the text; the owner of parameters is `params`."""
     tree = condition.tree
     found = [node for node in (tree, *tree.find_all(nodes.Getattr)) if isinstance(node, nodes.Getattr)]
     return tuple(dict.fromkeys((cast(nodes.Name, node.node).name, node.attr) for node in found))
@@ -164,9 +385,10 @@ def _name(node: nodes.Getattr) -> str:
 def evaluate(condition: Condition, facts: Mapping[str, Facts]) -> bool | UnknownFact:
     """What a condition comes to, given the facts of the steps that ran. Raises nothing.
 
-    A step or a fact that is not in `facts` is unknown: its step did not run, or said nothing of it.
+    A step or a fact that is not in `facts` is unknown: its step did not run, or said nothing of it. So a condition that
+    its parameters alone decide is decided without any fact. Under `params`, `facts` may have the parameters' values.
     """
-    return _logic(condition.tree, facts)
+    return _logic(condition.tree, {PARAMS: condition.given, **facts})
 
 
 def _logic(node: nodes.Expr, facts: Mapping[str, Facts]) -> bool | UnknownFact:
@@ -205,10 +427,12 @@ def _chain(node: nodes.Compare, facts: Mapping[str, Facts]) -> bool | UnknownFac
 
 def _compare(op: str, left: nodes.Expr, right: nodes.Expr, facts: Mapping[str, Facts]) -> bool | UnknownFact:
     if op in ("in", "notin"):
-        members = cast("nodes.List | nodes.Tuple", right).items
+        members = _members(right, facts)
+        if isinstance(members, UnknownFact):
+            return members
         absent: bool | UnknownFact = True
         for member in members:
-            absent = _and(absent, _not(_equal(_value(left, facts), _value(member, facts))))
+            absent = _and(absent, _not(_equal(_value(left, facts), member)))
         return absent if op == "notin" else _not(absent)
     one, other = _value(left, facts), _value(right, facts)
     if op == "eq":
@@ -216,6 +440,16 @@ def _compare(op: str, left: nodes.Expr, right: nodes.Expr, facts: Mapping[str, F
     if op == "ne":
         return _not(_equal(one, other))
     return _order(op, one, other)
+
+
+def _members(node: nodes.Expr, facts: Mapping[str, Facts]) -> tuple[Value | UnknownFact, ...] | UnknownFact:
+    """The members of what stands after `in`; one of a literal list may be unknown by itself."""
+    if isinstance(node, nodes.List | nodes.Tuple):
+        return tuple(_value(item, facts) for item in node.items)
+    value = _value(node, facts)
+    if isinstance(value, tuple | UnknownFact):
+        return value
+    return UnknownFact("what stands after `in` is no list")
 
 
 def _equal(one: Value | UnknownFact, other: Value | UnknownFact) -> bool | UnknownFact:
@@ -234,11 +468,10 @@ def _order(op: str, one: Value | UnknownFact, other: Value | UnknownFact) -> boo
             return other
         case (bool(), _) | (_, bool()):
             return UnknownFact("true and false have no order")
-        case (int() | float(), int() | float()) | (str(), str()):
-            below, above = one < other, one > other  # type: ignore[operator]  # both numbers or both text, as matched
-            return {"lt": below, "gt": above, "lteq": below or one == other, "gteq": above or one == other}[op]
+        case (int() | float(), int() | float()):
+            return {"lt": one < other, "gt": one > other, "lteq": one <= other, "gteq": one >= other}[op]
         case _:
-            return UnknownFact("the two sides of a comparison have different types")
+            return UnknownFact("only numbers have an order")
 
 
 def _value(node: nodes.Expr, facts: Mapping[str, Facts]) -> Value | UnknownFact:

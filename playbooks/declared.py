@@ -1,11 +1,30 @@
-"""Types as contracts and playbooks write them: `text`, `integer?`, `boolean[]`, `number[]?`."""
+"""Types as contracts and playbooks write them: `text`, `integer?`, `boolean[]`, `number[]?`; and the values of one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from playbooks.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What a fact, property or parameter can be: its type and, where somebody listed them, the only values.
+
+    Of a list these are the values of its members. Null is a value where the type says so, listed or not.
+    """
+
+    type: str
+    values: tuple[str | int | float, ...] | None = None
+
+    def has(self, value: Value) -> bool:
+        """Whether a value is of the type and among the values."""
+        if not fits(value, self.type):
+            return False
+        members = value if isinstance(value, tuple) else () if value is None else (value,)
+        return self.values is None or all(member in self.values for member in members)
 
 
 def fits(value: Value, declared: str) -> bool:

@@ -16,9 +16,11 @@ from playbooks.model import (
     PLAYBOOK,
     TYPE,
     ActionContract,
+    FactSpec,
     MisplacedError,
     ParamSpec,
     Playbook,
+    PropertySpec,
     Step,
     Strategy,
     Timeouts,
@@ -117,6 +119,10 @@ def _problem(details: ErrorDetails, tree: Mapping, model: type[BaseModel]) -> Pr
         what = "is not a value that a parameter can have"
         at, _ = locate(tree, loc[:4] if loc[2] == "with" else loc[:3], key=False)
         return Problem(at, what, "write text, a number, true, false, null, or a list of these")
+    if loc[-3:-2] == ("values",):  # the last are members of a union
+        return Problem(
+            locate(tree, loc[:-1], key=False)[0], "is not a value that it can have", "write text or a number"
+        )
     if loc and loc[-1] == "[key]":
         return Problem(locate(tree, loc[:-1], key=True)[0], *_pattern(details))
     if details["type"] == "extra_forbidden":
@@ -182,6 +188,10 @@ def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseMo
     match loc:
         case ("params", _):
             return ParamSpec
+        case ("facts", _):
+            return FactSpec
+        case ("outputs", _, _):
+            return PropertySpec
         case ("strategy",):
             return Strategy
         case ("timeouts",):

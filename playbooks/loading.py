@@ -25,8 +25,8 @@ from pathlib import Path
 from playbooks import compliant, parameters
 from playbooks.assessing import Assess
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.conditions import Condition, parse
-from playbooks.declared import accepts, in_words
+from playbooks.conditions import ANYTHING, Condition, parse
+from playbooks.declared import Domain, accepts, in_words
 from playbooks.documents import Document, read_contract, read_playbook
 from playbooks.errors import (
     ConditionError,
@@ -40,6 +40,7 @@ from playbooks.errors import (
 from playbooks.lint import lint, style
 from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
 from playbooks.parameters import bind
+from playbooks.promised import broken
 from playbooks.rendering import render
 from playbooks.values import Value
 
@@ -48,6 +49,8 @@ __all__ = ["Found", "Shelf", "load_action", "load_playbook", "shelf"]
 CONTRACT = "action.yml"
 COLLECT = "collect.ps1.j2"
 ASSESS = "assess.py"
+# The rule under which a script's records are held to its contract.
+RECORD = "record"
 BUILT_IN = "exrun:"
 _MOST_BYTES = 1024 * 1024
 
@@ -201,18 +204,21 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     problems = list(_wrong_defaults(document, document.model.params, catalogue))
     if not collect.is_file():
         problems.append(Problem(Location(f"{found.source}/{COLLECT}"), "is missing", "an action collects: add it"))
-    condition = _condition(found, document, problems)
+    condition = _condition(found, document, catalogue, problems)
     if problems:
         raise DocumentError(problems)
     text = text_of(contents(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
+    at = {kind: document.at("outputs", kind, key=True) for kind in document.model.outputs}
     if condition is None:
         assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
-        return Action(found.name, found.source, document.model, text, assess)
+        return Action(found.name, found.source, document.model, text, assess, at)
     contract = document.model.model_copy(update={"facts": dict(compliant.FACTS)})
-    return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition))
+    return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition), at)
 
 
-def _condition(found: Found, document: Document[ActionContract], problems: list[Problem]) -> Condition | None:
+def _condition(
+    found: Found, document: Document[ActionContract], catalogue: Catalogue, problems: list[Problem]
+) -> Condition | None:
     """The parsed `compliant_when`; None where assess.py judges, or where there is a problem."""
     assess = found.place.joinpath(ASSESS)
     if document.model.compliant_when is None:
@@ -233,7 +239,7 @@ def _condition(found: Found, document: Document[ActionContract], problems: list[
     if document.model.compliant_when is None:
         return None
     try:
-        return compliant.condition_of(document.model, "")
+        return compliant.condition_of(document.model, "", catalogue)
     except ConditionError as error:
         what, _, advice = error.what.partition("; ")
         problems.append(Problem(document.at("compliant_when"), what, advice))
@@ -258,13 +264,17 @@ class _Loader:
     def steps(self, values: Mapping[str, Value]) -> tuple[ReadyStep, ...]:
         """The steps; fewer than there are where there are problems."""
         ready: list[ReadyStep] = []
-        facts: dict[str, Mapping[str, str]] = {}
+        facts: dict[str, Mapping[str, Domain]] = {}
+        own = self.document.model.params
+        known = {name: value for name, value in values.items() if not (self.sampled and own[name].required)}
         for number, step in enumerate(self.document.model.steps):
             action = self._action(number, step)
             params = self._params(number, step, action, values) if action else None
-            condition = self._condition(number, step, facts)
+            condition = self._condition(number, step, facts, known)
             # A later `when` over the facts of an action that could not be loaded would be one problem more and no news.
-            facts[step.id] = action.contract.facts if action else _Anything()
+            facts[step.id] = parameters.domains(action.contract.facts, self.catalogue) if action else _Anything()
+            if action and params is not None:
+                self._check_judgement(number, step, action, params)
             script = scripted(action, params, self.problems) if action and params is not None else None
             if action and params is not None and script is not None:
                 ready.append(ReadyStep(step, action, params, condition, script))
@@ -295,15 +305,35 @@ class _Loader:
         self._loaded[step.action] = action
         return action
 
-    def _condition(self, number: int, step: Step, facts: Mapping[str, Mapping[str, str]]) -> Condition | None:
+    def _condition(
+        self, number: int, step: Step, facts: Mapping[str, Mapping[str, Domain]], given: Mapping[str, Value]
+    ) -> Condition | None:
         if step.when is None:
             return None
+        params = parameters.domains(self.document.model.params, self.catalogue)
         try:
-            return parse(step.when, facts)
+            return parse(step.when, facts, params=params, given=given)
         except ConditionError as error:
             what, _, advice = error.what.partition("; ")
             self._report(number, ("when",), what, advice)
             return None
+
+    def _check_judgement(self, number: int, step: Step, action: Action, params: Mapping[str, Value]) -> None:
+        """Whether what this step gives can be compared with what `compliant_when` compares it with."""
+        if action.contract.compliant_when is None:
+            return
+        given = {name: value for name, value in params.items() if not self._is_sample(step, name)}
+        try:
+            compliant.condition_of(action.contract, "", self.catalogue, given)
+        except ConditionError as error:
+            what, _, advice = error.what.partition("; ")
+            self._report(number, ("action",), f"compliant_when of {action.id}: {what}", advice)
+
+    def _is_sample(self, step: Step, name: str) -> bool:
+        """Whether what a step gives as a parameter is a sample, which nobody wrote."""
+        passed = parameters.passed_on(step.with_.get(name))
+        own = self.document.model.params
+        return self.sampled and passed in own and own[passed].required
 
     def _params(
         self, number: int, step: Step, action: Action, values: Mapping[str, Value]
@@ -369,9 +399,25 @@ def scripted(
     except RenderingError as error:
         problems.append(rendering_problem(error, source))
         return None
-    refused = linted(script, source, styled=styled)
+    refused = linted(script, source, styled=styled) or _promised(action, script, source)
     problems.extend(refused)
     return None if refused else script
+
+
+def _promised(action: Action, script: str, source: str) -> list[Problem]:
+    """Where a script that is proven read-only emits something else than its contract declares."""
+    contract = Location(f"{action.source}/{CONTRACT}")
+    return [
+        Problem(action.declared_at.get(each.kind, contract), each.what, each.advice, RECORD)
+        if each.kind
+        else Problem(
+            Location(source, script.count("\n", 0, each.at) + 1, each.at - script.rfind("\n", 0, each.at)),
+            each.what,
+            each.advice,
+            RECORD,
+        )
+        for each in broken(script, action.collect, action.contract)
+    ]
 
 
 def rendering_problem(error: RenderingError, source: str) -> Problem:
@@ -386,14 +432,14 @@ def linted(script: str, source: str, *, styled: bool = False) -> list[Problem]:
     return [Problem(Location(each.source, each.line, each.column), each.why, each.instead, each.rule) for each in found]
 
 
-class _Anything(dict[str, str]):
-    """The facts of an action that could not be loaded: every name, as true or false."""
+class _Anything(dict[str, Domain]):
+    """The facts of an action that could not be loaded: every name, and whatever it is compared with."""
 
     def __contains__(self, name: object) -> bool:
         return True
 
-    def __missing__(self, name: str) -> str:
-        return "boolean"
+    def __missing__(self, name: str) -> Domain:
+        return ANYTHING
 
 
 def _wrong_defaults(

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from playbooks.assessing import Assess
-from playbooks.conditions import Condition
+from playbooks.conditions import PARAMS, Condition
+from playbooks.declared import Domain, fits, in_words
+from playbooks.errors import Location
 from playbooks.findings import Severity
 from playbooks.values import Value
 
@@ -30,6 +42,10 @@ TYPE = r"^(text|integer|number|boolean)(\[\])?\??$"
 Type = Annotated[str, StringConstraints(pattern=TYPE)]
 CVE = r"^CVE-\d{4}-\d{4,}$"
 PLAYBOOK = r"^[a-z][a-z0-9-]*$"
+# What the catalogue lists.
+FromCatalogue = Literal[
+    "catalogue.campaigns", "catalogue.products", "catalogue.cumulative_updates", "catalogue.updates"
+]
 # A value as YAML has it; whether it fits the declared type is loading's business.
 Given = str | int | float | bool | list[str | int | float | bool] | None
 
@@ -55,7 +71,7 @@ class ParamSpec(_Written):
     description: Sentence = Field(description="What it is for, for who gives it.")
     default: Given = Field(default=None, description="Its value where none is given. Without one it must be given.")
     choices: list[str] | None = Field(default=None, description="The only texts that it may be.")
-    choices_from: Literal["catalogue.campaigns"] | None = Field(
+    choices_from: FromCatalogue | None = Field(
         default=None, description="More texts that it may be: those that the catalogue knows, own rows included."
     )
 
@@ -63,6 +79,64 @@ class ParamSpec(_Written):
     def required(self) -> bool:
         """Whether a step must give it; `default: null` is a default too."""
         return "default" not in self.model_fields_set
+
+
+class PropertySpec(_Written):
+    """What a property of a record can be. Its short form is the type alone."""
+
+    type: Type = Field(description="text, integer, number or boolean; [] makes it a list, ? lets it be null.")
+    values: Annotated[list[str | int | float | bool], Field(min_length=1)] | None = Field(
+        default=None, description="The only values that it, or each member of the list, can have; texts in quotes."
+    )
+
+    @model_validator(mode="after")
+    def _values_are_of_the_type(self) -> PropertySpec:
+        bare = self.type.removesuffix("?").removesuffix("[]")
+        if self.values is not None and bare == "boolean":
+            raise MisplacedError("go with text and numbers only; remove them, true and false are known", "values")
+        for number, value in enumerate(self.values or ()):
+            if not fits(value, bare):
+                advice = "quote it" if bare == "text" else "write it as the type asks"
+                raise MisplacedError(f"must be {in_words(bare)}; {advice}", "values", number)
+        return self
+
+    @model_serializer(mode="plain")
+    def _as_written(self) -> str | dict[str, object]:
+        listed = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        return listed if len(listed) > 1 else self.type
+
+    @property
+    def domain(self) -> Domain:
+        """Its type and values as conditions and answers are held to them."""
+        return Domain(self.type, None if self.values is None else tuple(self.values))
+
+
+class FactSpec(PropertySpec):
+    """What a fact can be. Its short form is the type alone."""
+
+    values_from: FromCatalogue | None = Field(
+        default=None, description="More texts that it can be: those that the catalogue knows, own rows included."
+    )
+
+    @model_validator(mode="after")
+    def _only_texts_are_in_the_catalogue(self) -> FactSpec:
+        if self.values_from is not None and self.type.removesuffix("?").removesuffix("[]") != "text":
+            raise MisplacedError("goes with text only; remove it, or make the type text", "values_from")
+        return self
+
+
+class _ShortForm:
+    """Lets the type stand for the whole of a PropertySpec or FactSpec."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_written_out, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": TYPE}, handler(schema)]}
+
+
+def _written_out(written: object) -> object:
+    return written if isinstance(written, dict | PropertySpec) else {"type": written}
 
 
 class Timeouts(_Written):
@@ -77,11 +151,11 @@ class ActionContract(_Written):
     title: Sentence = Field(description="What it looks at, in a few words.")
     description: Sentence = Field(description="What it finds out and why that matters, for an administrator.")
     params: dict[Name, ParamSpec] = Field(default_factory=dict, description="What a step may or must give it.")
-    outputs: dict[str, dict[str, Type]] = Field(
-        description="Each Kind that the collect script emits, with all its properties and their types."
+    outputs: dict[str, dict[str, Annotated[PropertySpec, _ShortForm()]]] = Field(
+        description="Each Kind that the collect script emits, with all its properties, their types and values."
     )
-    facts: dict[Name, Type] = Field(
-        default_factory=dict, description="The names that `when` of later steps may use, with their types."
+    facts: dict[Name, Annotated[FactSpec, _ShortForm()]] = Field(
+        default_factory=dict, description="The names that `when` of later steps may use, with their types and values."
     )
     reads: list[Sentence] = Field(description="Every place on the host that it reads.")
     writes: list[Sentence] = Field(description="Every place on the host that it changes; empty where none.")
@@ -98,7 +172,7 @@ class ActionContract(_Written):
     )
     compliant_when: Sentence | None = Field(
         default=None,
-        description="Judges an action that is not built in: true where all is well, over `Kind.Property`.",
+        description="Judges an action that is not built in: true where all is well, by Kind.Property and params.name.",
     )
     severity: Annotated[Severity, Field(strict=False)] | None = Field(
         default=None, description="With compliant_when: how much it matters where that is false; medium by default."
@@ -154,7 +228,8 @@ class Step(_Written):
         description="The action's parameters; \"{{ params.name }}\" passes one of the playbook's.",
     )
     when: Sentence | None = Field(
-        default=None, description="Runs the step only where this is true of the facts of earlier steps: step.fact."
+        default=None,
+        description="Runs the step only where this is true: over step.fact of earlier steps and params.name.",
     )
     on_failure: Annotated[OnFailure, Field(strict=False)] = Field(
         default=OnFailure.CONTINUE, description="Whether the steps after it are still run when it fails on a host."
@@ -182,6 +257,10 @@ class Playbook(_Written):
     def _ids_are_unique(self) -> Playbook:
         seen: set[str] = set()
         for number, step in enumerate(self.steps):
+            if step.id == PARAMS:
+                raise MisplacedError(
+                    "is what `when` calls the parameters; name the step otherwise", "steps", number, "id"
+                )
             if step.id in seen:
                 raise MisplacedError("is the id of an earlier step too; rename one", "steps", number, "id")
             seen.add(step.id)
@@ -194,6 +273,7 @@ class Action:
 
     Attributes:
         source: where it is from, for people: a folder, or `exrun:` and the id of a built-in.
+        declared_at: where its contract declares each Kind, for messages.
         assess: the function of a built-in's assess.py, or the judgement that `compliant_when` makes.
     """
 
@@ -202,6 +282,7 @@ class Action:
     contract: ActionContract
     collect: str
     assess: Assess
+    declared_at: Mapping[str, Location] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

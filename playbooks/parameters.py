@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import assert_never
 
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.declared import fits, in_words
+from playbooks.declared import Domain, fits, in_words
 from playbooks.errors import ParameterError, suggestion
-from playbooks.model import Given, ParamSpec
+from playbooks.model import FactSpec, FromCatalogue, Given, ParamSpec
 from playbooks.values import Value
 
-__all__ = ["bind", "choices", "passed_on", "samples", "value_of", "why_not"]
+__all__ = ["bind", "choices", "domains", "passed_on", "samples", "value_of", "why_not"]
 
 _PASSED_ON = re.compile(r"\s*\{\{\s*params\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*", re.ASCII)
 
@@ -39,7 +40,38 @@ def choices(spec: ParamSpec, catalogue: Catalogue) -> tuple[str, ...] | None:
     """The texts that a parameter may be, None where it may be any."""
     if spec.choices is None and spec.choices_from is None:
         return None
-    return (*(spec.choices or ()), *(catalogue.campaigns if spec.choices_from else ()))
+    return (*(spec.choices or ()), *_listed(spec.choices_from, catalogue))
+
+
+def domains(specs: Mapping[str, ParamSpec] | Mapping[str, FactSpec], catalogue: Catalogue) -> dict[str, Domain]:
+    """What each parameter or fact can be."""
+    return {name: _domain(spec, catalogue) for name, spec in specs.items()}
+
+
+def _domain(spec: ParamSpec | FactSpec, catalogue: Catalogue) -> Domain:
+    if isinstance(spec, ParamSpec):
+        return Domain(spec.type, choices(spec, catalogue))
+    if spec.values_from is None:
+        return spec.domain
+    return Domain(spec.type, (*(spec.values or ()), *_listed(spec.values_from, catalogue)))
+
+
+def _listed(table: FromCatalogue | None, catalogue: Catalogue) -> tuple[str, ...]:
+    """The texts that the catalogue lists, each once, in its order."""
+    match table:
+        case None:
+            return ()
+        case "catalogue.campaigns":
+            return catalogue.campaigns
+        case "catalogue.products":
+            found = [row.product for row in catalogue.releases]
+        case "catalogue.cumulative_updates":
+            found = [row.cu for row in catalogue.releases]
+        case "catalogue.updates":
+            found = [row.update for row in catalogue.releases if row.update]
+        case _:
+            assert_never(table)
+    return tuple(dict.fromkeys(found))
 
 
 def why_not(value: Value, spec: ParamSpec, catalogue: Catalogue) -> tuple[str, str] | None:

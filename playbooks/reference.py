@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import in_words
 from playbooks.loading import load_action, shelf
-from playbooks.model import Action, ParamSpec
+from playbooks.model import Action, FactSpec, ParamSpec, PropertySpec
 from playbooks.parameters import choices
 
 HEAD = """\
@@ -31,9 +31,7 @@ def _section(action: Action, catalogue: Catalogue) -> str:
     if contract.params:
         rows = [_param(name, spec, catalogue) for name, spec in contract.params.items()]
         parts.append(_table(("parameter", "type", "default", ""), rows))
-    parts.append(
-        _table(("fact", "type"), [(f"`{name}`", in_words(declared)) for name, declared in contract.facts.items()])
-    )
+    parts.append(_table(("fact", "type", "values"), [_fact(name, spec) for name, spec in contract.facts.items()]))
     parts.append("Reads:\n\n" + "\n".join(f"- {entry}" for entry in map(_escaped, contract.reads)))
     parts.append(_nature(action))
     if contract.campaigns or contract.cves:
@@ -58,8 +56,30 @@ def _param(name: str, spec: ParamSpec, catalogue: Catalogue) -> tuple[str, ...]:
     return (f"`{name}`", in_words(spec.type), default, spec.description + of)
 
 
-def _record(kind: str, properties: Mapping[str, str]) -> tuple[str, str]:
-    return f"`{kind}`", ", ".join(f"`{name}` ({in_words(declared)})" for name, declared in properties.items())
+_LISTS = {
+    "catalogue.campaigns": "the campaigns of the catalogue",
+    "catalogue.products": "the products of the catalogue",
+    "catalogue.cumulative_updates": "the cumulative updates of the catalogue",
+    "catalogue.updates": "the updates of the catalogue",
+}
+
+
+def _fact(name: str, spec: FactSpec) -> tuple[str, ...]:
+    listed = [f"`{value}`" if value != "" else "`''`" for value in spec.values or ()]
+    return (
+        f"`{name}`",
+        in_words(spec.type),
+        ", ".join((*listed, *([_LISTS[spec.values_from]] if spec.values_from else []))),
+    )
+
+
+def _property(name: str, spec: PropertySpec) -> str:
+    values = f": {', '.join(f'`{value}`' for value in spec.values)}" if spec.values else ""
+    return f"`{name}` ({in_words(spec.type)}{values})"
+
+
+def _record(kind: str, properties: Mapping[str, PropertySpec]) -> tuple[str, str]:
+    return f"`{kind}`", ", ".join(_property(name, spec) for name, spec in properties.items())
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

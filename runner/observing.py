@@ -19,6 +19,7 @@ from typing import assert_never
 from playbooks.declared import fits
 from playbooks.model import ActionContract
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
+from playbooks.promised import unread_properties
 from playbooks.values import Record, Value
 from runner.transport.failures import in_words, quoted
 from runner.transport.interface import Capped, Completed, ErrorText, NotRun, ScriptResult, Terminated, TimedOut
@@ -74,7 +75,7 @@ def _records(output: tuple[Value, ...], contract: ActionContract) -> Observation
     return Observed(tuple(records), tuple(unread))
 
 
-_UNREAD = {"What": "text", "Why": "text"}
+_UNREAD = unread_properties()
 
 
 def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
@@ -93,8 +94,10 @@ def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
     if surplus:
         return f"{kind} has the property {quoted(surplus[0])!r}, which is not declared"
     for name, declared in properties.items():
-        if not fits(value[name], declared):
-            return f"{kind}.{name} is {_described(value[name])}, not {declared}"
+        if not fits(value[name], declared.type):
+            return f"{kind}.{name} is {_described(value[name])}, not {declared.type}"
+        if not declared.domain.has(value[name]):
+            return f"{kind}.{name} is {quoted(str(value[name]))!r}, which is not among its values"
     return None
 
 

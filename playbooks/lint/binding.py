@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
+from .abbreviations import meant
 from .commands import COMMON, SHORT, KnownCommand, lacking
 from .lexer import Refusal
 from .tree import Argument, Command, Node, Text
@@ -72,11 +74,44 @@ def bind(node: Command, known: KnownCommand) -> Binding:
 
 def _unknown(argument: Argument, known: KnownCommand) -> Refusal:
     name = (argument.name or "").lower()
-    full = [written for key, (written, _) in known.parameters.items() if key.startswith(name)]
-    special = lacking().get((known.name.lower(), name)) or lacking().get(("*", name))
-    return Refusal(
-        "parameter",
-        argument.at,
-        f"{known.name} -{argument.name} is not a read-only parameter that a server has",
-        special or (f"write -{full[0]}" if full else "leave it out; docs/reference/lint.md lists what is allowed"),
-    )
+    why = f"{known.name} -{argument.name} is not a read-only parameter that a server has"
+    if special := lacking().get((known.name.lower(), name)) or lacking().get(("*", name)):
+        return Refusal("parameter", argument.at, why, special)
+    found = meant(name, known)
+    if not found.fits:
+        (near, *_) = (*get_close_matches(name, known.parameters, n=1), "")
+        instead = f"did you mean -{known.parameters[near][0]}?" if near else _LEAVE
+    elif found.whole and found.taken is not None and found.taken.lower() == name:
+        instead = _LEAVE
+    elif found.whole:
+        why = f"{known.name} -{argument.name} is another name of -{found.taken}"
+        instead = _written(found.taken or "", known)
+    else:
+        fits = _in_a_row(tuple(f"-{each}" for each in found.fits), "and")
+        why = f"{known.name} -{argument.name} is a beginning of {fits}"
+        if found.taken is None:
+            allowed = tuple(f"-{each}" for each in found.fits if _is_allowed(each, known))
+            why += ", and PowerShell refuses it"
+            instead = f"write {_in_a_row(allowed, 'or')}" if allowed else _LEAVE
+        else:
+            why += f", and PowerShell takes -{found.taken}" if len(found.fits) > 1 else ""
+            instead = _written(found.taken, known)
+    return Refusal("parameter", argument.at, why, instead)
+
+
+_LEAVE = "leave it out; docs/reference/lint.md lists what is allowed"
+
+
+def _is_allowed(name: str, known: KnownCommand) -> bool:
+    return name.lower() in known.parameters or name.lower() in COMMON
+
+
+def _written(name: str, known: KnownCommand) -> str:
+    if _is_allowed(name, known):
+        return f"write -{name}"
+    special = lacking().get((known.name.lower(), name.lower())) or lacking().get(("*", name.lower()))
+    return special or f"leave it out: -{name} is not allowed in a collect script"
+
+
+def _in_a_row(names: tuple[str, ...], word: str) -> str:
+    return f"{', '.join(names[:-1])} {word} {names[-1]}" if len(names) > 1 else "".join(names)

@@ -70,10 +70,9 @@ _REDIRECTION = re.compile(r"[0-9*]?>")
 _AFTER_KEYWORD = r"(?=[ \t\r\n(){};]|$)"
 _KEYWORD = re.compile(r"[A-Za-z]+" + _AFTER_KEYWORD)
 _PHASE = re.compile(r"(?:begin|process|end)(?=[ \t\r\n{])", re.IGNORECASE)
-_DECLARES = re.compile(
-    r"(?:\[(?:CmdletBinding|OutputType)\([^()\[\]]*(?:\[[A-Za-z.]+\])?[^()\[\]]*\)\][ \t\r\n]*)*param[ \t\r\n]*\(",
-    re.IGNORECASE,
-)
+_PARAM = re.compile(r"param(?=[ \t\r\n]*\()", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"\[([A-Za-z][A-Za-z0-9.]*)\(")
+_CONSTRAINT = re.compile(r"\[[^\n]*\)\][ \t]*\$")
 _SHORTHAND = re.compile(r"[%?](?=[ \t{])")
 _DOUBLE = re.compile(r'"(?:[^"`]|""|`.)*"', re.DOTALL)
 _LABEL = re.compile(r":([A-Za-z][A-Za-z0-9]*)(?=[ \t\r\n])")
@@ -107,24 +106,15 @@ _BLOCKED = frozenset(
         "param",
     ]
 )
-_ATTRIBUTES = frozenset(
-    [
-        "parameter",
-        "cmdletbinding",
-        "validatenotnullorempty",
-        "validatenotnull",
-        "validateset",
-        "validaterange",
-        "validatelength",
-        "validatepattern",
-        "validatecount",
-        "allownull",
-        "allowemptystring",
-        "allowemptycollection",
-        "outputtype",
-        "alias",
-    ]
-)
+# Attributes that say something of a script or function, and those that say or check something of a parameter. With
+# constant arguments none of them runs anything. [Alias()] of a function is not here: it may take a command's name.
+_OF_A_BLOCK = frozenset({"cmdletbinding", "outputtype", "suppressmessage", "excludefromcodecoverage", "obsolete"})
+_OF_A_PARAMETER = frozenset(
+    {"parameter", "alias", "supportswildcards", "psdefaultvalue", "suppressmessage", "obsolete", "allownull",
+     "allowemptystring", "allowemptycollection", "validatenotnullorempty", "validatenotnull", "validateset",
+     "validaterange", "validatelength", "validatepattern", "validatecount"}
+)  # fmt: skip
+_SPACES = ("system.", "diagnostics.codeanalysis.", "management.automation.")
 _MAXIMUM_DEPTH = 60
 
 
@@ -164,6 +154,14 @@ def refusals(text: str, first: Refusal) -> list[Refusal]:
 def _same(one: Text, other: Text) -> bool:
     """Whether two keys of a table are the same to PowerShell."""
     return one.value.lower() == other.value.lower()
+
+
+def _attribute(written: str) -> str:
+    """An attribute's name as the lists here have it."""
+    name = written.lower()
+    for space in _SPACES:
+        name = name.removeprefix(space)
+    return name.removesuffix("attribute")
 
 
 class _Parser:
@@ -210,13 +208,16 @@ class _Parser:
         start = self.lexer.at
         self.lexer.space()
         parameters: tuple[Parameter, ...] = ()
-        if _DECLARES.match(self.lexer.text, self.lexer.at):
-            while self.lexer.char == "[":
-                self.attribute()
-                self.lexer.space()
-            self.lexer.at += 5
+        attributed = self.lexer.at
+        while not _CONSTRAINT.match(self.lexer.text, attributed) and self.attribute(
+            _OF_A_BLOCK, "a script or function"
+        ):
+            self.lexer.space()
+        if self.lexer.match(_PARAM):
             self.lexer.space()
             parameters = self.parameters()
+        elif self.lexer.at != attributed:
+            self.refuse("attribute", "an attribute stands before no param", "write param() after it", attributed)
         self.lexer.space()
         body: tuple[Node, ...] = ()
         if phases and _PHASE.match(self.lexer.text, self.lexer.at):
@@ -239,7 +240,7 @@ class _Parser:
             types: list[TypeName] = []
             start = self.lexer.at
             while self.lexer.char == "[":
-                if not self.attribute():
+                if not self.attribute(_OF_A_PARAMETER, "a parameter"):
                     types.append(self.type())
                 self.lexer.space()
             name = self.lexer.variable()
@@ -254,29 +255,37 @@ class _Parser:
             found.append(Parameter(start, name, tuple(types), default))
         return tuple(found)
 
-    def attribute(self) -> bool:
-        """Passes an attribute with literal arguments; False when a type stands here."""
+    def attribute(self, allowed: frozenset[str], of: str) -> bool:
+        """Passes an attribute with constant arguments; False when none stands here."""
         start = self.lexer.at
-        found = re.compile(r"\[([A-Za-z]+)\(").match(self.lexer.text, self.lexer.at)
+        found = _ATTRIBUTE.match(self.lexer.text, self.lexer.at)
         if found is None:
             return False
-        if found[1].lower() not in _ATTRIBUTES:
-            self.refuse("attribute", f"the attribute {found[1]} may run code", "check the value in the script", start)
+        name = _attribute(found[1])
+        if name not in allowed:
+            self.refuse(
+                "attribute",
+                f"the attribute {found[1]} may run code, or means something else for {of}",
+                "leave it out; check a value in the script",
+                start,
+            )
         self.lexer.at = found.end()
         self.lexer.space()
         while not self.lexer.take(")"):
-            named = re.compile(r"[A-Za-z]+(\s*=\s*)?(?=[\s,)$'\"0-9])").match(self.lexer.text, self.lexer.at)
+            named = re.compile(r"[A-Za-z]+(?:(\s*=\s*)|(?=[\s,)]))").match(self.lexer.text, self.lexer.at)
             if named:
                 self.lexer.at = named.end()
             if not named or named[1]:
                 value = self.expression(commas=False)
                 if not (
                     isinstance(value, Text | Number)
-                    or (isinstance(value, TypeName) and found[1].lower() == "outputtype")
+                    or (isinstance(value, TypeName) and name == "outputtype")
                     or (isinstance(value, Unary) and isinstance(value.value, Number))
                     or (isinstance(value, Variable) and value.name in ("true", "false"))
                 ):
-                    self.refuse("attribute", "an attribute's argument is not a literal", "write a literal", value.at)
+                    self.refuse(
+                        "attribute", f"an argument of {found[1]} is not a constant", "write it as a literal", value.at
+                    )
             self.lexer.space()
             if not self.lexer.peek(")"):
                 self.expect(",")
@@ -676,6 +685,9 @@ class _Parser:
             self.expect("}")
             return Block(start, block.parameters, block.body)
         if char == "[":
+            if attribute := _ATTRIBUTE.match(lexer.text, lexer.at):
+                what = f"the attribute {attribute[1]} stands where a value does"
+                self.refuse("syntax", what, "leave it out; it belongs before param or a parameter")
             found = self.type()
             if lexer.peek("::"):
                 return found

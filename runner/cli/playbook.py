@@ -289,7 +289,7 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
         ("Reads", document["reads"]),
         ("Writes", document["writes"] or ["nothing"]),
         ("Needs", document["needs"]),
-        ("Facts", [f"{name}: {in_words(declared)}" for name, declared in document["facts"].items()] or ["none"]),
+        ("Facts", [f"{name}: {_fact_text(written)}" for name, written in document["facts"].items()] or ["none"]),
     ):
         lines += ["", heading, *(f"  {entry}" for entry in entries)]
     lines += ["", f"Interruption: {document['interruption']}; at most {document['timeouts']['collect']} s"]
@@ -297,6 +297,14 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
         lines += ["", f"Well where {document['compliant_when']}"]
     template = document.get("template", "")
     return lines + (["", *(f"| {line}" for line in template.splitlines())] if template else [])
+
+
+def _fact_text(written: str | Mapping[str, Any]) -> str:
+    """A fact as its contract has it: a type, or a type with its values."""
+    if isinstance(written, str):
+        return in_words(written)
+    of = [*map(json.dumps, written.get("values", ())), *([written["values_from"]] if "values_from" in written else [])]
+    return f"{in_words(written['type'])}; one of {', '.join(of)}"
 
 
 def _params_text(params: Sequence[Mapping[str, Any]]) -> list[str]:

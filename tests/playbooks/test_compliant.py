@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.compliant import condition_of, judge_by
+from playbooks.errors import ConditionError
 from playbooks.findings import Assessment, Coverage, Severity, UnknownFact, Verdict
 from playbooks.model import ActionContract
 from playbooks.observation import NotObserved, Observation, Observed, Unread
@@ -43,10 +44,10 @@ def contract(condition: str, **changes: Any) -> ActionContract:
     )
 
 
-def assess(condition: str, observation: Observation, **changes: Any) -> Assessment:
+def assess(condition: str, observation: Observation, given: dict[str, Any] | None = None, **changes: Any) -> Assessment:
     written = contract(condition, **changes)
-    judge = judge_by("net.smb", written, condition_of(written, "action.yml"))
-    return judge(observation, {}, CATALOGUE, date(2026, 11, 24))
+    judge = judge_by("net.smb", written, condition_of(written, "action.yml", CATALOGUE))
+    return judge(observation, given or {}, CATALOGUE, date(2026, 11, 24))
 
 
 def protocol(name: str, enabled: bool | None) -> dict[str, Any]:
@@ -151,3 +152,26 @@ def test_it_is_compliant_exactly_when_every_record_is_and_all_was_read(flags: li
         assert verdict is Verdict.UNKNOWN
     else:
         assert verdict is Verdict.OK
+
+
+LIMIT = {"limit": {"type": "integer", "description": "At least."}, "names": {"type": "text[]", "description": "Which."}}
+
+
+def test_a_condition_compares_with_what_the_step_gave() -> None:
+    server = Observed(({"Kind": "Server", "Signing": True, "Limit": 3},))
+    assert assess("Server.Limit >= params.limit", server, {"limit": 3}, params=LIMIT).verdict is Verdict.OK
+    found = assess("Server.Limit >= params.limit", server, {"limit": 4}, params=LIMIT)
+    assert found.verdict is Verdict.ATTENTION
+    assert found.findings[0].evidence[1:] == ("Server.Limit = 3, params.limit = 4",)
+
+
+def test_a_list_that_the_step_gave_stands_after_in() -> None:
+    for names, verdict in ((("SMB1", "SMB2"), Verdict.OK), (("SMB2",), Verdict.ATTENTION), ((), Verdict.ATTENTION)):
+        answer = Observed((protocol("SMB1", True),))
+        assert assess("Protocol.Name in params.names", answer, {"names": names}, params=LIMIT).verdict is verdict
+
+
+@pytest.mark.parametrize("condition", ["true", "params.limit > 3", "1 == 1 or params.limit == 2"])
+def test_a_condition_that_looks_at_nothing_is_refused(condition: str) -> None:
+    with pytest.raises(ConditionError, match=r"names nothing that the script reads; write Kind\.Property"):
+        condition_of(contract(condition, params=LIMIT), "action.yml", CATALOGUE)

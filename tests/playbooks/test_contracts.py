@@ -11,15 +11,16 @@ import pytest
 from ruamel.yaml import YAML
 
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.declared import fits
 from playbooks.findings import UnknownFact
+from playbooks.lint.emission import Record, emitted
 from playbooks.loading import load_action, shelf
 from playbooks.model import Action
 from playbooks.observation import UNREAD_KIND
+from playbooks.parameters import domains, samples
+from playbooks.rendering import render
 from tests.playbooks.test_assess_cases import CATALOGUE, assess_of, entries, observation
 
 ACTIONS = {found.name: load_action(found, Catalogue.load()) for found in shelf([]).actions}
-PROPERTY = re.compile(r"^\s+([A-Z][A-Za-z0-9]*)\s+= ", re.MULTILINE)
 
 
 def values(record: dict[str, Any]) -> dict[str, Any]:
@@ -32,13 +33,15 @@ def cases() -> Iterator[Any]:
         yield pytest.param(entry, id=f"{entry['action']}: {entry['case']}")
 
 
-def emitted(action: Action) -> dict[str, set[str]]:
-    """The Kinds in a collect script's text and the properties written beside each."""
+def written(action: Action) -> dict[str, set[str]]:
+    """The Kinds that a collect script emits and the properties of each."""
     found: dict[str, set[str]] = {}
-    for body in re.findall(r"\[pscustomobject\]@\{(.*?)\}(?=\s)", action.collect, re.DOTALL):
-        pairs = dict(re.findall(r"([A-Z][A-Za-z0-9]*)\s*= ('[A-Za-z0-9]+'|)", body))
-        found.setdefault(pairs["Kind"].strip("'"), set()).update(pairs)
-    return {kind: names - {"Kind"} for kind, names in found.items()}
+    for each in emitted(render(action.collect, samples(action.contract.params, CATALOGUE))):
+        assert isinstance(each, Record)
+        assert each.certain == set(each.names)
+        for kind in each.kinds or ():
+            assert found.setdefault(kind, set(each.names)) == set(each.names)
+    return found
 
 
 def test_the_four_first_actions_are_there() -> None:
@@ -48,7 +51,7 @@ def test_the_four_first_actions_are_there() -> None:
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
 def test_a_contract_declares_exactly_what_its_script_writes(action: Action) -> None:
     declared = {kind: set(properties) for kind, properties in action.contract.outputs.items()}
-    assert emitted(action) == declared | {UNREAD_KIND: {"What", "Why"}}
+    assert written(action) == declared | {UNREAD_KIND: {"What", "Why"}}
 
 
 @pytest.mark.parametrize("entry", list(cases()))
@@ -59,17 +62,17 @@ def test_a_case_says_nothing_that_the_contract_does_not_declare(entry: dict[str,
             continue
         declared = outputs[record["Kind"]]
         for name, value in values(record).items():
-            assert name == "Kind" or fits(value, declared[name]), f"{record['Kind']}.{name}"
+            assert name == "Kind" or declared[name].domain.has(value), f"{record['Kind']}.{name}"
 
 
 @pytest.mark.parametrize("entry", list(cases()))
-def test_the_facts_of_a_judgement_are_those_of_the_contract(entry: dict[str, Any]) -> None:
+def test_the_facts_of_a_judgement_are_those_of_the_contract_with_one_of_its_values(entry: dict[str, Any]) -> None:
     today = date.fromisoformat(str(entry["today"]))
     assessment = assess_of(entry["action"])(observation(entry), entry.get("params", {}), CATALOGUE, today)
-    declared = ACTIONS[entry["action"]].contract.facts
+    declared = domains(ACTIONS[entry["action"]].contract.facts, CATALOGUE)
     assert set(assessment.facts) == set(declared)
     for name, value in assessment.facts.items():
-        assert isinstance(value, UnknownFact) or fits(value, declared[name]), name
+        assert isinstance(value, UnknownFact) or declared[name].has(value), (name, value)
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from playbooks.catalogue.catalogue import Catalogue
+from playbooks.checking import check
+from playbooks.compliant import FACTS
+from playbooks.conditions import evaluate
 from playbooks.errors import DocumentError, ParameterError, PlaybookError
 from playbooks.lint import lint
 from playbooks.loading import load_playbook, shelf
@@ -96,7 +99,7 @@ def test_every_playbook_of_this_version_loads_with_its_defaults() -> None:
 def test_an_action_beside_the_playbook_is_found_and_judged_by_its_condition(mine: Path) -> None:
     ready = load_playbook(str(mine), {}, CATALOGUE)
     assert ready.steps[1].action.source == str(mine.parent / "actions" / "my" / "smb")
-    assert ready.steps[1].action.contract.facts == {"compliant": "boolean"}
+    assert ready.steps[1].action.contract.facts == FACTS
     assert ready.steps[1].condition is not None
 
 
@@ -285,3 +288,28 @@ def test_a_folder_that_may_not_be_looked_into_is_an_error_and_no_defect(
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(PlaybookError, match="cannot be looked into: Permission denied; check its rights"):
         load_playbook(str(mine), {}, CATALOGUE)
+
+
+def test_a_when_over_parameters_alone_is_decided_before_anything_is_sent(mine: Path) -> None:
+    mine.write_text(PLAYBOOK.replace("when: version.installed", "when: params.protocol == 'SMB1'"), encoding="utf-8")
+    for given, expected in (({}, True), ({"protocol": "SMB2"}, False)):
+        condition = load_playbook(str(mine), given, CATALOGUE).steps[1].condition
+        assert condition is not None
+        assert evaluate(condition, {}) is expected
+
+
+def test_lint_takes_a_sample_for_no_value_that_somebody_gave(mine: Path) -> None:
+    """A parameter without default that is compared with a fact, or passed on to be, is checked when it is given."""
+    asks = PLAYBOOK.replace(", default: SMB1", "").replace(
+        "when: version.installed", "when: version.product == params.protocol"
+    )
+    mine.write_text(asks, encoding="utf-8")
+    action = mine.parent / "actions" / "my" / "smb" / "action.yml"
+    judged = CONTRACT.replace("Name: text", "Name: {type: text, values: ['2019', SE]}")
+    action.write_text(judged.replace("not Protocol.Enabled", "Protocol.Name == params.name"), encoding="utf-8")
+    action.write_text(action.read_text(encoding="utf-8").replace(", default: SMB1", ""), encoding="utf-8")
+    assert check(mine, CATALOGUE) == ()
+    load_playbook(str(mine), {"protocol": "SE"}, CATALOGUE)
+    with pytest.raises(DocumentError, match=r"version\.product is never what params\.protocol was given") as caught:
+        load_playbook(str(mine), {"protocol": "Exchange SE"}, CATALOGUE)
+    assert "compliant_when of my.smb: Protocol.Name is never what params.name was given" in str(caught.value)

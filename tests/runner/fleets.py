@@ -11,9 +11,11 @@ from inventory.model import Authentication, Host, Location, Scheme
 from playbooks import conditions
 from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
+from playbooks.declared import Domain
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from playbooks.model import Action, ActionContract, OnFailure, Playbook, ReadyPlaybook, ReadyStep, Step, Timeouts
 from playbooks.observation import NotObserved, Observation
+from playbooks.parameters import domains
 from playbooks.values import Value
 from runner.session import Judgement
 from runner.transport.failures import Cause, Failure, TransportError, failure
@@ -80,12 +82,12 @@ def step(
     )
 
 
-class _AnyStep(dict[str, Mapping[str, str]]):
+class _AnyStep(dict[str, Mapping[str, Domain]]):
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __missing__(self, key: str) -> Mapping[str, str]:
-        return CONTRACT.facts
+    def __missing__(self, key: str) -> Mapping[str, Domain]:
+        return domains(CONTRACT.facts, CATALOGUE)
 
 
 def playbook(*steps: ReadyStep, parallel: int = 8) -> ReadyPlaybook:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playbooks.declared import fits
-from playbooks.model import ActionContract
+from playbooks.model import ActionContract, PropertySpec
 from playbooks.observation import NotObserved, Observed, Unread
 from playbooks.values import Value
 from runner.observing import observe
@@ -31,8 +30,14 @@ SCRIPT = Script("state", "Get-State")
 WIDE = CONTRACT.model_copy(
     update={
         "outputs": {
-            "State": {"Value": "text"},
-            "Many": {"Number": "number", "Count": "integer?", "Yes": "boolean", "Names": "text[]", "Free": "text[]?"},
+            "State": {"Value": PropertySpec(type="text")},
+            "Many": {
+                "Number": PropertySpec(type="number"),
+                "Count": PropertySpec(type="integer?", values=[0, 7]),
+                "Yes": PropertySpec(type="boolean"),
+                "Names": PropertySpec(type="text[]", values=["a", "b"]),
+                "Free": PropertySpec(type="text[]?"),
+            },
         }
     }
 )
@@ -94,7 +99,7 @@ def test_no_answer_however_hostile_raises_and_what_counts_is_as_declared(result:
             for record in records:
                 declared = WIDE.outputs[str(record["Kind"])]
                 assert set(record) == {"Kind", *declared}
-                assert all(fits(record[name], kind) for name, kind in declared.items())
+                assert all(spec.domain.has(record[name]) for name, spec in declared.items())
 
 
 def test_records_stay_in_order_and_unread_ones_are_kept_apart() -> None:
@@ -136,6 +141,19 @@ def test_one_object_that_is_not_as_declared_costs_the_whole_answer(output: Value
     assert isinstance(observation, NotObserved)
     assert observation.cause == "contract"
     assert observation.reason == f"object 2 of the answer is not what the action declares: {said}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"Count": 8}, "Many.Count is '8', which is not among its values"),
+        ({"Names": ("a", "A")}, "Many.Names is \"('a', 'A')\", which is not among its values"),
+    ],
+)
+def test_a_value_that_the_contract_does_not_list_costs_the_whole_answer(changed: dict[str, Value], said: str) -> None:
+    observation = observe(completed(GOOD | changed), WIDE)
+    assert isinstance(observation, NotObserved)
+    assert said in observation.reason
 
 
 def test_a_declared_answer_of_every_type_is_observed() -> None:

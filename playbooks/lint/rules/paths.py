@@ -97,9 +97,7 @@ _LOCAL = "begin the path with a drive: 'C:\\...', 'HKLM:\\...' or \"$env:SystemR
 
 def _instead(origin: Origin, value: Node | None) -> str:
     if origin & Origin.READ or isinstance(value, Variable):
-        name = f"${value.name}" if isinstance(value, Variable) and value.name != "_" else "$path"
-        return (
-            f"check it first: {name} = [string]{name if value is not None else '$_.Path'}; "
-            f"if ({name} -like '[A-Z]:\\*') {{ ... }}"
-        )
+        name = f"${value.name}" if isinstance(value, Variable) and value.name != "_" else "$_.Path"
+        # Another name than its own: what a variable held before the cast counts for all of the script.
+        return f"check it first: $local = [string]{name}; if ($local -like '[A-Z]:\\*') {{ ... }}, and use $local"
     return _LOCAL + ", or put it below one: Join-Path -Path 'C:\\...' -ChildPath $name"

@@ -74,12 +74,14 @@ def test_show_keeps_scripts_to_itself_unless_asked(capsys: pytest.CaptureFixture
 def test_show_of_an_action_says_what_it_reads_and_which_facts_it_gives(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = answer(capsys, "show", "windows.pending_reboot")
     assert status == 0
-    assert "  pending: true or false\n  places: a list of texts" in out
+    places = ["ComponentBasedServicing", "WindowsUpdate", "PendingFileRenameOperations", "UpdateExeVolatile"]
+    assert "  pending: true or false\n  places: a list of texts; one of " in out
+    assert all(f'"{place}"' in out for place in places)
     _, read = document(capsys, "show", "windows.pending_reboot")
     assert (read["schema"], read["writes"], read["facts"]) == (
         "exrun.action/1",
         [],
-        {"pending": "boolean", "places": "text[]"},
+        {"pending": "boolean", "places": {"type": "text[]", "values": places}},
     )
 
 

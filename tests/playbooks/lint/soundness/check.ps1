@@ -131,7 +131,7 @@ function Get-Harm($tree) {
             'ForEachStatementAst' { if ("$($node.Flags)" -match 'Parallel') { 'foreach -parallel' } }
             'PipelineAst' { if ($node.Background) { "background $text" } }
             'AttributeAst' {
-                if ($node.TypeName.Name -notmatch '^(parameter|cmdletbinding|validate(notnull(orempty)?|set|range|length|pattern|count)|allow(null|emptystring|emptycollection)|outputtype|alias)$') { "attribute $text" }
+                if ($node.TypeName.Name -notmatch '^(System\.)?(Management\.Automation\.)?(parameter|cmdletbinding|validate(notnull(orempty)?|set|range|length|pattern|count)|allow(null|emptystring|emptycollection)|outputtype|alias|obsolete|supportswildcards|psdefaultvalue|(Diagnostics\.CodeAnalysis\.)?(suppressmessage|excludefromcodecoverage))(attribute)?$') { "attribute $text" }
                 foreach ($argument in @($node.PositionalArguments) + @($node.NamedArguments.Argument)) {
                     if ($argument -and $argument.GetType().Name -in 'ScriptBlockExpressionAst', 'SubExpressionAst') { "attribute $text" }
                 }

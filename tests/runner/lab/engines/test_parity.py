@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.declared import fits
+from playbooks.model import PropertySpec
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from tests.runner.lab.engines.client import Client
@@ -24,7 +24,8 @@ def sim() -> SimEngine:
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("action", SCRIPTS)
 def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: str) -> None:
-    outputs = {**CONTRACTS[action].outputs, "Unread": {"What": "text", "Why": "text"}}
+    text = PropertySpec(type="text")
+    outputs = {**CONTRACTS[action].outputs, "Unread": {"What": text, "Why": text}}
     with Client(sim, STATES[name]) as client:
         said = client.run(SCRIPTS[action])
     assert said.output
@@ -32,7 +33,7 @@ def test_sim_says_what_the_contract_declares(sim: SimEngine, action: str, name: 
         properties = {each.name: each.get_value(record) for each in record.PSObject.extended_properties}
         declared = outputs[properties.pop("Kind")]
         assert list(properties) == list(declared)
-        assert {each: fits(as_value(properties[each]), declared[each]) for each in declared} == dict.fromkeys(
+        assert {each: declared[each].domain.has(as_value(properties[each])) for each in declared} == dict.fromkeys(
             declared, True
         )
 
