@@ -28,8 +28,7 @@ SPOKEN_OF = frozenset(
      "sends", "ships", "should", "signed", "signs", "takes", "that", "to", "uses", "was", "will", "works", "writes",
      "wrote"}
 )  # fmt: skip
-# A command of another program, in backticks.
-FOREIGN = re.compile(r"`(?!exrun |-)[^`]*(?:`|$)")
+QUOTED = re.compile(r"`([^`]*)(?:`|$)")
 NAMED = re.compile(r"(?<![\w./:-])exrun ([^\n`\"·;]*)")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+|(?<=\s)-[a-z](?=\s))(?:[ =]([\w.]+))?")
 EXAMPLE = re.compile(r"^ *(exrun [^\n]+)$", re.MULTILINE)
@@ -105,7 +104,12 @@ def wrong(text: str) -> list[str]:
         sentence = re.split(r"[.:] ", named)[0]
         if command is not TREE:
             found += wrong_options(f" {sentence} ", all_options(command) | {"--help": [], "-h": []})
-    return found + wrong_options(FOREIGN.sub("", text), OPTIONS, long_only=True)
+    return found + wrong_options(QUOTED.sub(ours, text), OPTIONS, long_only=True)
+
+
+def ours(quoted: re.Match[str]) -> str:
+    """What stands in backticks, unless it is a command of another program."""
+    return f" {quoted[1]} " if quoted[1].startswith(("exrun ", "-")) else ""
 
 
 def wrong_options(text: str, options: dict[str, list[object]], *, long_only: bool = False) -> list[str]:
@@ -150,6 +154,8 @@ def test_messages_are_found_where_they_stand() -> None:
             "have Ansible write it (`ansible-inventory --list --yaml`), then give --params",
             "there is no option --params",
         ),
+        ("the catalogue that `--state` and `--search` mean", None),
+        ("the catalogue that `--state` and `--serach` mean", "there is no option --serach"),
         ("have Ansible write it (`ansible-inventory --list --yaml`), then `exrun inventory import X`", None),
     ],
 )
