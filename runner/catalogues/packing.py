@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Mapping
 from datetime import date
@@ -39,12 +40,12 @@ def pack(
     manifest = packed_manifest(tables, where, as_of)
     if out.exists():
         raise RefusedError(f"{out} is there already", "Remove it, or name another folder.")
-    staging = out.with_name(f".{out.name}.new")
+    staging = out.with_name(f".{out.name}.{secrets.token_hex(4)}.new")  # one that was cut off is in nobody's way
     try:
         staging.mkdir()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise RefusedError(f"{staging} cannot be made: {reason}", "Name a folder in one that is there.") from None
+        raise RefusedError(f"{out} cannot be made: {reason}", "Name a folder in one that is there.") from None
     try:
         written = manifest_text(manifest).encode()
         for name, data in ((MANIFEST, written), *((name, data) for name, data in tables.items() if name != MANIFEST)):

@@ -187,6 +187,19 @@ def test_own_rows_add_an_update_and_a_campaign_with_it(tmp_path: Path) -> None:
     assert (catalogue.origin.own.folder, catalogue.origin.own.count) == (tmp_path.name, 2)
 
 
+@given(day=st.dates(min_value=date(2013, 1, 1), max_value=date(2026, 11, 26)))
+@settings(max_examples=40)
+def test_own_rows_are_known_on_a_day_as_soon_as_their_builds_were_out(
+    tmp_path_factory: pytest.TempPathFactory, day: date
+) -> None:
+    folder = tmp_path_factory.mktemp("own")
+    rows = f"{FIX_COLUMNS},cves\nours,2016,CU23,15.1.2507.6,CVE-2022-99001\n"
+    catalogue = Catalogue.load(own(folder, minimum_builds=rows)).on(day)
+    out = any(row.build == Build.parse("15.1.2507.6") for row in catalogue.releases)
+    assert ("ours" in catalogue.campaigns) == out
+    assert catalogue.origin.own is not None
+
+
 def test_an_own_row_can_say_that_no_fix_was_made(tmp_path: Path) -> None:
     folder = own(tmp_path, minimum_builds=f"{FIX_COLUMNS},source\nproxyshell,2016,CU18,none,KB5003435\n")
     state = Catalogue.load(folder).fixed("proxyshell", Build.parse("15.1.2106.13"))

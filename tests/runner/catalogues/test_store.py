@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playbooks.catalogue import sets
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue, Known
 from playbooks.catalogue.origin import SetKind
@@ -172,6 +173,16 @@ def test_a_link_in_place_of_a_file_is_refused(newer: Path, state: Path, tmp_path
     shutil.move(newer / "builds.csv", tmp_path / "builds.csv")
     (newer / "builds.csv").symlink_to(tmp_path / "builds.csv")
     with pytest.raises(CatalogueError, match=r"builds\.csv:1:1: is a link"):
+        install(newer, state, TRUSTED, now=NOW)
+
+
+def test_a_link_is_seen_where_the_system_cannot_refuse_to_follow_one(
+    newer: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "_flag", lambda name: 0)  # as on Windows
+    shutil.move(newer / "builds.csv", tmp_path / "builds.csv")
+    (newer / "builds.csv").symlink_to(tmp_path / "builds.csv")
+    with pytest.raises(CatalogueError, match=r"builds\.csv:1:1: is not a plain file"):
         install(newer, state, TRUSTED, now=NOW)
 
 

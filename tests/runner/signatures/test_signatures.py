@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 import subprocess
@@ -130,6 +131,37 @@ def test_any_bytes_are_no_signature_and_no_crash(data: bytes) -> None:
         read(data)
     with pytest.raises(NotASignatureError):
         read(b"-----BEGIN SSH SIGNATURE-----\n" + data + b"\n-----END SSH SIGNATURE-----\n")
+
+
+def enarmored(blob: bytes) -> bytes:
+    return b"-----BEGIN SSH SIGNATURE-----\n" + base64.b64encode(blob) + b"\n-----END SSH SIGNATURE-----\n"
+
+
+def parts(
+    reserved: bytes = b"", after: bytes = b"", key: bytes = b"", value: bytes = b"", name: str = NAMESPACE
+) -> bytes:
+    """A signature of MESSAGE with something more in one of its places."""
+    signed = KEY.value(signed_data(MESSAGE, name, "sha512"))
+    fields = (KEY.public.blob + key, name.encode(), reserved, b"sha512", signed + value)
+    return b"SSHSIG\x00\x00\x00\x01" + b"".join(string(field) for field in fields) + after
+
+
+def test_of_one_signature_there_is_one_form() -> None:
+    assert key_of(MESSAGE, enarmored(parts()), NAMESPACE) == KEY.public
+    for more in ({"reserved": b"x"}, {"after": b"x"}, {"key": b"x"}, {"value": b"x"}):
+        with pytest.raises(NotASignatureError):
+            key_of(MESSAGE, enarmored(parts(**more)), NAMESPACE)
+
+
+def test_bits_of_the_last_character_that_mean_nothing_must_be_as_they_are_written() -> None:
+    name = next(name for name in ("a", "aa", "aaa") if len(parts(name=name)) % 3 == 1)
+    good = enarmored(parts(name=name))
+    assert key_of(MESSAGE, good, name) == KEY.public
+    last = good.index(b"==") - 1
+    other = good[:last] + bytes([good[last] + 1]) + good[last + 1 :]
+    assert base64.b64decode(good.split(b"\n")[1]) == base64.b64decode(other.split(b"\n")[1])
+    with pytest.raises(NotASignatureError):
+        key_of(MESSAGE, other, name)
 
 
 def test_a_signature_file_with_the_line_ends_of_windows_is_taken() -> None:
