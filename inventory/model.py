@@ -57,6 +57,23 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+LabelValues = tuple[str, ...]
+
+
+def label_values(text: str) -> LabelValues:
+    """The values that stand in one text, divided by commas as Exchange writes `Mailbox, ClientAccess`.
+
+    A text of nothing but commas is one value.
+    """
+    values = tuple(value for part in text.split(",") if (value := part.strip()))
+    return values or (text,)
+
+
+def label_text(values: LabelValues) -> str:
+    """The values as one text: `Mailbox, ClientAccess`."""
+    return ", ".join(values)
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One server of one client.
@@ -66,7 +83,7 @@ class Host:
         credential: where the password of `user` is; None as above.
         certificate, certificate_key: PEM files for Authentication.CERTIFICATE.
         allow_public: networks, IP addresses and host names outside private ranges to which NTLM may be spoken.
-        labels: own and inherited.
+        labels: own and inherited; the values of each, most often one.
         groups: names of all groups that hold the host, directly or through others.
     """
 
@@ -83,7 +100,7 @@ class Host:
     certificate: Path | None = None
     certificate_key: Path | None = None
     allow_public: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, LabelValues] = field(default_factory=lambda: MappingProxyType({}))
     groups: frozenset[str] = frozenset()
 
     @property

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from inventory.errors import Problem
-from inventory.model import Authentication, Client, Host, Inventory, Location, Scheme
+from inventory.model import Authentication, Client, Host, Inventory, LabelValues, Location, Scheme
 from inventory.names import canonical_address, drawn, folded, is_address, why_not_a_name
 from inventory.sources.document import CREDENTIAL_ADVICE, credential_reference
 from inventory.sources.inheritance import Setting, Settings, shown
@@ -193,7 +193,7 @@ def _host(client: str, draft: HostDraft, files: _Files, problems: list[Problem])
         else (),
         labels=MappingProxyType(
             {
-                key.removeprefix("labels."): cast(str, setting.value)
+                key.removeprefix("labels."): cast(LabelValues, setting.value)
                 for key, setting in draft.settings.items()
                 if key.startswith("labels.")
             }

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 
 from inventory.errors import Problem, SourceError, suggestion
-from inventory.model import Inventory, Location
+from inventory.model import Inventory, Location, label_values
 from inventory.names import folded, is_address, why_not_a_name
 from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import SETTINGS, Settings
@@ -241,7 +241,7 @@ def _hosts(
             for key, value in settings
             if key in settings.model_fields_set and key in SETTINGS
         }
-        labels = {f"labels.{label}": Setting(text, at) for label, text in settings.labels.items()}
+        labels = {f"labels.{label}": Setting(values, at) for label, values in settings.labels.items()}
         for column, label in LABELS.items():
             if column not in columns:
                 continue
@@ -252,7 +252,7 @@ def _hosts(
             if not text.isprintable():
                 problems.append(Problem(_place(start, cell, column), "has control characters", "remove them"))
             elif text:
-                labels[f"labels.{label}"] = Setting(text, _place(start, cell, column))
+                labels[f"labels.{label}"] = Setting(label_values(text), _place(start, cell, column))
         address = {"address": Setting(fqdn, fqdn_at)}
         yield HostDraft(name, at, {**given, **address, **labels}, frozenset(), usable and is_address(fqdn))
 

@@ -274,7 +274,7 @@ def _settings(document: Settings | None, tree: Node, group: str | None, problems
         found[name] = Setting(value.value if isinstance(value, Enum) else value, tree.items[name].at, group)
     labels = tree.items.get("labels")
     if isinstance(labels, Mapping):
-        for label, text in document.labels.items():
+        for label, values in document.labels.items():
             at = labels.keys[label]
             if holds_a_secret(label):
                 problems.append(
@@ -293,7 +293,7 @@ def _settings(document: Settings | None, tree: Node, group: str | None, problems
                     )
                 )
             else:
-                found[f"labels.{label}"] = Setting(text, labels.items[label].at, group)
+                found[f"labels.{label}"] = Setting(values, labels.items[label].at, group)
     return found
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from inventory.model import Authentication, Client, Host, Inventory, Scheme
+from inventory.model import Authentication, Client, Host, Inventory, LabelValues, Scheme, label_text, label_values
 from inventory.sources.document import VERSION
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\\/@-]*")
@@ -59,7 +59,9 @@ def _client(client: Client) -> Iterator[str]:
                 yield f"        {name}: {_written(text)}"
         if host.labels:
             yield "        labels:"
-            yield from (f"          {_scalar(label)}: {_scalar(text)}" for label, text in host.labels.items())
+            yield from (
+                f"          {_scalar(label)}: {label_as_written(values)}" for label, values in host.labels.items()
+            )
 
 
 def _settings(host: Host) -> Mapping[str, _Value]:
@@ -84,6 +86,14 @@ def _settings(host: Host) -> Mapping[str, _Value]:
 
 def _written(value: _Value) -> str:
     return _scalar(value) if isinstance(value, str) else f"[{', '.join(map(_scalar, value))}]"
+
+
+def label_as_written(values: LabelValues) -> str:
+    """The values as YAML that is read as the same: one text where commas divide it into them, else a list."""
+    text = label_text(values)
+    if label_values(text) == values:
+        return _scalar(text)
+    return json.dumps(list(values), ensure_ascii=False)
 
 
 def _absolute(path: Path) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from inventory import loading
 from inventory.errors import Problem, SourceError
-from inventory.model import Host
+from inventory.model import Host, LabelValues, label_text
 from inventory.selection import check_count, parse, select
 from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.document import Settings
@@ -184,7 +184,8 @@ def _host(host: Host) -> dict[str, object]:
         "user": host.user,
         "credential": None if host.credential is None else str(host.credential),
         **{name: None if path is None else str(path) for name, path in files.items()},
-        "labels": dict(host.labels),
+        "labels": {label: label_text(values) for label, values in host.labels.items()},
+        "label_values": {label: list(values) for label, values in host.labels.items()},
         "groups": sorted(host.groups),
         "origin": {"file": host.origin.file, "line": host.origin.line, "column": host.origin.column},
     }
@@ -200,7 +201,7 @@ def _print_table(hosts: tuple[Host, ...]) -> None:
             f"{host.address}:{host.port}",
             f"{host.scheme}, {host.authentication}",
             " ".join(part for part in (host.user, f"({host.credential})" if host.credential else None) if part) or "-",
-            ", ".join(f"{label}={text}" for label, text in host.labels.items()) or "-",
+            ", ".join(f"{label}={_in_table(values)}" for label, values in host.labels.items()) or "-",
             ", ".join(sorted(host.groups)) or "-",
             f"{Path(host.origin.file).name}:{host.origin.line}",
         )
@@ -208,6 +209,11 @@ def _print_table(hosts: tuple[Host, ...]) -> None:
     written = io.StringIO()
     Console(file=written, width=width(), no_color=True, markup=False, emoji=False, highlight=False).print(table)
     emit("".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines()))
+
+
+def _in_table(values: LabelValues) -> str:
+    """As a selection takes it: several values in quotes."""
+    return label_text(values) if len(values) == 1 else f'"{label_text(values)}"'
 
 
 def _json(members: dict[str, object]) -> None:

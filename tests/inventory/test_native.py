@@ -47,14 +47,14 @@ def by_key(inventory: Inventory) -> dict[str, Host]:
 def test_a_host_has_its_own_settings_over_those_of_inner_and_outer_groups_and_of_the_client() -> None:
     host = by_key(load(FLEET))["alpha/EX1"]
     assert (host.address, host.port, host.scheme) == ("10.0.0.1", 5986, Scheme.HTTPS)
-    assert host.labels == {"country": "NO", "site": "HQ", "dag": "DAG1", "ring": "1"}
+    assert host.labels == {"country": ("NO",), "site": ("HQ",), "dag": ("DAG1",), "ring": ("1",)}
     assert (host.user, host.credential) == ("ALPHA\\svc", CredentialReference(CredentialKind.ENV, "ALPHA_PASSWORD"))
     assert by_key(load(FLEET))["alpha/EX2"].port == 5999
 
 
 def test_an_inner_group_wins_over_its_outer_one_in_whichever_order_a_host_lists_them() -> None:
     other_way = FLEET.replace("[dag1, datacentre]", "[datacentre, dag1]").replace(", labels: {ring: 010}", "")
-    assert by_key(load(other_way))["alpha/EX2"].labels["ring"] == "1"
+    assert by_key(load(other_way))["alpha/EX2"].labels["ring"] == ("1",)
 
 
 def test_a_host_is_in_the_groups_that_its_groups_are_in() -> None:
@@ -63,7 +63,24 @@ def test_a_host_is_in_the_groups_that_its_groups_are_in() -> None:
 
 
 def test_a_label_stays_the_text_that_was_written() -> None:
-    assert by_key(load(FLEET))["alpha/EX2"].labels["ring"] == "010"
+    assert by_key(load(FLEET))["alpha/EX2"].labels["ring"] == ("010",)
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ("Mailbox", ("Mailbox",)),
+        ("'Mailbox, ClientAccess'", ("Mailbox", "ClientAccess")),
+        ("Mailbox,ClientAccess", ("Mailbox", "ClientAccess")),
+        ("[Mailbox, ClientAccess]", ("Mailbox", "ClientAccess")),
+        ("['Oslo, Norway', 7]", ("Oslo, Norway", "7")),
+        ("','", (",",)),
+    ],
+)
+def test_a_label_has_one_value_or_several_in_a_text_or_a_list(written: str, values: tuple[str, ...]) -> None:
+    start = "exrun: inventory/1\nclients:\n  a:\n    hosts:\n      EX1:\n"
+    host = load(f"{start}        labels:\n          role: {written}\n").hosts[0]
+    assert host.labels["role"] == values
 
 
 def test_a_host_that_says_nothing_is_reached_by_its_name_over_http_with_negotiate() -> None:

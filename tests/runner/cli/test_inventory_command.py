@@ -59,7 +59,7 @@ def test_import_writes_an_inventory_that_loads_and_overwrites_nothing_unasked(ex
     assert (host.key, host.address, host.port, str(host.credential)) == (
         "gamma/EX1", "ex1.alpha.example", 5986, "env:GAMMA_PW",
     )  # fmt: skip
-    assert host.labels == {"site": "HQ", "role": "Mailbox"}
+    assert host.labels == {"site": ("HQ",), "role": ("Mailbox",)}
     before = (exrun.folder / "inventory.yml").read_bytes()
     status, _, err = exrun(*arguments, "-o", "inventory.yml")
     assert (status, "inventory.yml is there already" in err) == (2, True)
