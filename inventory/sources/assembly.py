@@ -12,6 +12,7 @@ from typing import cast
 from inventory.errors import Problem
 from inventory.model import Authentication, Client, Host, Inventory, LabelValues, Location, Scheme
 from inventory.names import canonical_address, drawn, folded, is_address, why_not_a_name
+from inventory.sources.accounts import domain_advice, is_bare
 from inventory.sources.document import CREDENTIAL_ADVICE, credential_reference
 from inventory.sources.inheritance import Setting, Settings, shown
 
@@ -221,6 +222,12 @@ def _logon_problems(draft: HostDraft, scheme: Scheme, authentication: Authentica
         yield Problem(settings["credential"].at, "has a credential and no user", "set `user`")
     if authentication is Authentication.NTLM and "user" not in settings and "credential" not in settings:
         yield Problem(at, "logs on with ntlm and has no user and no credential", "set `user` and `credential`")
+    if authentication is Authentication.NTLM and "user" in settings and is_bare(cast(str, settings["user"].value)):
+        yield Problem(
+            settings["user"].at,
+            "is a bare name, and ntlm must know whose account it is",
+            domain_advice(cast(str, settings["user"].value)),
+        )
     if authentication is Authentication.KERBEROS and _is_ip(draft):
         yield Problem(
             settings["address"].at if "address" in settings else draft.at,

@@ -25,6 +25,7 @@ from pydantic import (
 
 from inventory.model import Authentication, CredentialKind, CredentialReference, LabelValues, Scheme, label_values
 from inventory.names import is_address, why_not_an_address
+from inventory.sources.accounts import mended_reference, misspelt_user, wrong_kind
 
 VERSION = "inventory/1"
 LONGEST_TEXT = 1000
@@ -62,7 +63,19 @@ def credential_reference(text: str) -> CredentialReference:
         known = CredentialKind(kind)
         if _CREDENTIAL_TARGETS[known].fullmatch(target):
             return CredentialReference(known, target)
+    mended = mended_reference(text)
+    if mended is not None:
+        raise ValueError(f"is not how a reference to a credential is written; write `{mended}`")
+    if colon and kind in {kind.value for kind in CredentialKind}:
         raise ValueError(f"`{kind}:` is not followed by what it needs; {CREDENTIAL_ADVICE} (the text is not shown)")
+    meant = wrong_kind(text)
+    if meant:
+        raise ValueError(f"does not begin with `{meant}:`; write it so, in small letters (the text is not shown)")
+    if text.isidentifier():
+        raise ValueError(
+            "is not a reference to a credential; if it is the name of a variable, put `env:` before it; "
+            f"else {CREDENTIAL_ADVICE} (the text is not shown)"
+        )
     raise ValueError(f"is not a reference to a credential; {CREDENTIAL_ADVICE} (the text is not shown)")
 
 
@@ -132,6 +145,16 @@ Label = Annotated[
 ]
 Address = Annotated[str, AfterValidator(_address)]
 PublicPlace = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_public_place)]
+
+
+def _user(text: str) -> str:
+    wrong = misspelt_user(text)
+    if wrong is not None:
+        raise ValueError("; ".join(wrong))
+    return text
+
+
+User = Annotated[Text, AfterValidator(_user)]
 Credential = Annotated[
     str,
     AfterValidator(_is_reference),
@@ -154,7 +177,7 @@ class Settings(_Written):
     port: Port = Field(default=0, description="WinRM's port; 5985 for http, 5986 for https.")
     scheme: Scheme = Field(default=Scheme.HTTP, description="http with message encryption, or https with verification.")
     authentication: Authentication = Field(default=Authentication.NEGOTIATE, description="How to log on.")
-    user: Text = Field(default="", description="DOMAIN\\name or name@domain.")
+    user: User = Field(default="", description="DOMAIN\\name or name@domain.")
     credential: Credential = Field(
         default="",
         description="Where the password is: env:NAME, keyring:SERVICE/USER or command:... Never the password.",

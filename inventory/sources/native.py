@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from inventory.errors import Problem, SourceError, suggestion
 from inventory.model import Authentication, Inventory, Location, Scheme
+from inventory.sources.accounts import ESCAPE, SHOWN_IN_QUOTES, in_single_quotes, mangled
 from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import (
     CREDENTIAL_ADVICE,
@@ -107,6 +108,7 @@ class _Validated:
         self.wrong = set()
         for path in self._reported:
             self._mark(path)
+        self._check_accounts()
         data = plain(self.root)
         try:
             self.document = InventoryDocument.model_validate(data)
@@ -118,6 +120,17 @@ class _Validated:
                 self.document = InventoryDocument.model_validate(data)
             except ValidationError:
                 raise SourceError(self.problems) from None
+
+    def _check_accounts(self) -> None:
+        """Accounts whose backslash YAML took for the beginning of an escape, which is not always an error of YAML."""
+        clients = self.root.items.get("clients")
+        for client in _inner(clients):
+            for holder in (client, *_inner(client.items.get("groups")), *_inner(client.items.get("hosts"))):
+                user = holder.items.get("user")
+                if isinstance(user, Scalar) and mangled(user.written):
+                    self.problems.append(Problem(user.at, ESCAPE, in_single_quotes("user", user.written)))
+                    self._reported.add(user.at.path)
+                    self._mark(user.at.path)
 
     def is_wrong(self, path: str) -> bool:
         """Whether anything at or below `path` was reported."""
@@ -138,6 +151,10 @@ class _Validated:
             return  # an alias or a tag stands here and is reported
         what, advice = _unknown_key(loc) if unknown else _explain(details, node)
         self.problems.append(Problem(at, what, advice))
+
+
+def _inner(node: Node | None) -> list[Mapping]:
+    return [value for value in node.items.values() if isinstance(value, Mapping)] if isinstance(node, Mapping) else []
 
 
 def _locate(root: Mapping, loc: tuple[int | str, ...], *, key: bool) -> tuple[Location, Node | None]:
@@ -190,6 +207,8 @@ def _explain(details: ErrorDetails, node: Node | None) -> tuple[str, str]:
     field_name = str(details["loc"][-1])
     if isinstance(node, Scalar) and node.text is None:
         return "is empty", "give it a value, or remove the key"
+    if field_name in SHOWN_IN_QUOTES and isinstance(node, Scalar) and mangled(node.written):
+        return ESCAPE, in_single_quotes(field_name, node.written)
     match details["type"]:
         case "missing":
             return "is missing", "add it"

@@ -30,6 +30,7 @@ from yaml.events import (
 
 from inventory.errors import Problem, SourceError
 from inventory.model import Location
+from inventory.sources.accounts import ESCAPE, advice_on_line
 
 MOST_BYTES = 32 * 1024 * 1024
 DEEPEST = 32
@@ -44,10 +45,11 @@ Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 
 @dataclass(slots=True)
 class Scalar:
-    """Text as written; None for an unquoted nothing."""
+    """Text as read; None for an unquoted nothing. `written` is what stands between double quotes, escapes and all."""
 
     at: Location
     text: str | None
+    written: str = ""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | 
         where = Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise SourceError([Problem(where, "a control character", "remove it; YAML allows printable characters only")])
     root: list[Node] = []
-    builder = _Builder(file, problems, root)
+    builder = _Builder(file, text, problems, root)
     documents = 0
     try:
         for event in yaml.parse(text, Loader=loader or fastest_loader()):
@@ -170,7 +172,13 @@ def _at(file: str, event: Any, path: str = "") -> Location:
 def _syntax_problem(error: MarkedYAMLError, file: str, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     where = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
-    stopped_at = text[mark.index : mark.index + 1] if mark else ""
+    stopped_at = text[mark.index : mark.index + 1] if mark is not None else ""
+    known = advice_on_line(_line(text, where.line), where.column - 1)
+    if known is not None:
+        column, what, advice = known
+        return Problem(Location(file, where.line, column + 1), f"is not YAML: {what}", advice)
+    if "unknown escape" in (error.problem or ""):
+        return Problem(where, f"is not YAML: {ESCAPE}", "write the text in single quotes, or the backslash twice")
     if stopped_at == "\t":
         return Problem(where, "is not YAML: a tab where only spaces may stand", "indent with spaces")
     if stopped_at in ("@", "`", "%") and "cannot start any token" in (error.problem or ""):
@@ -182,11 +190,18 @@ def _syntax_problem(error: MarkedYAMLError, file: str, text: str) -> Problem:
     )
 
 
+def _line(text: str, number: int) -> str:
+    """A line, from 1; those of the document, not of Unicode."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[number - 1] if number <= len(lines) else ""  # where the text ends, libyaml counts one more
+
+
 class _Builder:
     """Takes events one at a time and keeps the open collections on a stack of its own."""
 
-    def __init__(self, file: str, problems: list[Problem], root: list[Node]) -> None:
+    def __init__(self, file: str, text: str, problems: list[Problem], root: list[Node]) -> None:
         self._file = file
+        self._text = text
         self._problems = problems
         self._root = root
         self._open: list[tuple[Sequence | Mapping, str]] = []
@@ -210,11 +225,14 @@ class _Builder:
         match event:
             case ScalarEvent():
                 bare = event.style in (None, "") and event.value in _NULLS
-                self._place(Scalar(at, None if bare else event.value), event)
+                self._place(Scalar(at, None if bare else event.value, self._written(event)), event)
             case MappingStartEvent():
                 self._enter(Mapping(at), event)
             case SequenceStartEvent():
                 self._enter(Sequence(at), event)
+
+    def _written(self, event: Any) -> str:
+        return self._text[event.start_mark.index + 1 : event.end_mark.index - 1] if event.style == '"' else ""
 
     def _enter(self, node: Sequence | Mapping, event: Any) -> None:
         if len(self._open) >= DEEPEST:

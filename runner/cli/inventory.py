@@ -156,7 +156,7 @@ def _settings(given: dict[str, str]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")
-        what = first["msg"].removeprefix("Value error, ")
+        what = first["msg"].removeprefix("Value error, ").replace("`user: ", "`--user ")
         raise UsageError(f"{option}: {what}", "Correct it and run it again.") from None
 
 
