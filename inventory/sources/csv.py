@@ -1,7 +1,8 @@
 """CSV as `Get-ExchangeServer | Export-Csv` writes it.
 
 Windows PowerShell 5.1 puts a `#TYPE` line first unless told not to, and writes ASCII, UTF-8 with a BOM or UTF-16 as
-its `-Encoding` says; PowerShell 7 writes UTF-8; `-UseCulture` divides with `;` in much of Europe. All are read.
+its `-Encoding` says; PowerShell 7 writes UTF-8; `-UseCulture` divides with `;` in much of Europe. Excel may save it
+again: in Windows' code page (1252 in western Europe), after a line `sep=;`, with rows of nothing but `;`. All are read.
 
 A file has the servers of one client and says nothing about how to log on: both are given to the source.
 Columns become labels: Site -> `site` (its last part), ServerRole -> `role`, Edition -> `edition`,
@@ -12,6 +13,7 @@ is for selecting only, never for judging.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,8 +24,8 @@ from inventory.model import Inventory, Location, label_values
 from inventory.names import folded, is_address, why_not_a_name
 from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import SETTINGS, Settings
+from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, shown
-from inventory.sources.yaml_tree import MOST_BYTES
 
 REQUIRED = ("Name", "Fqdn")
 LABELS = {
@@ -32,7 +34,9 @@ LABELS = {
     "Edition": "edition",
     "AdminDisplayVersion": "admin_display_version",
 }
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+ANSI = "cp1252"
+_EXPORT_AGAIN = "export again with `-Encoding UTF8`"
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>.)"?[;,\t]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Set
         SourceError: as `load_csv`.
     """
     start = Location(file, 1, 1)
-    text = _decode(data, start)
+    text = _text(data, start)
     rows = _rows(text, start)
     header = next(rows, None)
     if header is None:
@@ -94,34 +98,31 @@ def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Set
     return inventory
 
 
-def _decode(data: bytes, start: Location) -> str:
-    if len(data) > MOST_BYTES:
-        raise SourceError([Problem(start, f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")])
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        what = "is not UTF-8" if encoding.startswith("utf-8") else "is not UTF-16 although it begins like it"
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SourceError(
-            [Problem(Location(start.file, line, 1), what, "export again with `-Encoding UTF8`")]
-        ) from None
+def _text(data: bytes, start: Location) -> str:
+    text = decode(data, start.file, ansi=ANSI, advice=_EXPORT_AGAIN)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError(
-            [Problem(Location(start.file, line, 1), "has a NUL character", "export again with `-Encoding UTF8`")]
-        )
+        raise SourceError([Problem(Location(start.file, line, 1), "has a NUL character", _EXPORT_AGAIN)])
     return text
 
 
 def _rows(text: str, start: Location) -> Iterator[list[_Cell]]:
-    """RFC 4180 with the place of every cell; line breaks may stand inside quotes, blank lines are skipped."""
+    """RFC 4180 with the place of every cell; line breaks may stand inside quotes. Rows with nothing in them are
+    skipped, as Excel writes them (`;;`), and so are the lines that Export-Csv and Excel put first."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     position, line = 0, 1
-    if text.startswith("#TYPE"):
-        position, line = (text.find("\n") + 1 or len(text)), 2
-    first = text[position:].partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = ""
+    while position < len(text):
+        first = text[position:].partition("\n")[0]
+        separator = _SEPARATOR_LINE.fullmatch(first.strip(" "))
+        if separator:
+            delimiter = separator["delimiter"]
+        elif not first.startswith(("#TYPE", '"#TYPE')) and first.strip(" ,;\t\xa0"):
+            break
+        position, line = position + len(first) + 1, line + 1
+    if not delimiter:
+        header = re.sub(r'"[^"]*"', "", text[position:].partition("\n")[0])
+        delimiter = max(",;\t", key=header.count)
     beginning = position
     row: list[_Cell] = []
     while position < len(text) or row:  # after a delimiter there is a cell even at the end of the text
@@ -147,7 +148,7 @@ def _rows(text: str, start: Location) -> Iterator[list[_Cell]]:
         position = after + 1
         if text.startswith(delimiter, after):
             continue
-        if len(row) > 1 or row[0].text:
+        if any(cell.text.strip() for cell in row):
             yield row
         row = []
         line, beginning = line + 1, position
@@ -212,6 +213,8 @@ def _hosts(
 ) -> Iterator[HostDraft]:
     seen: dict[str, int] = {}
     for row in rows:
+        while len(row) > width and not row[-1].text.strip():  # cells beyond the table that Excel counts as used
+            row.pop()
         if len(row) != width:
             problems.append(
                 Problem(

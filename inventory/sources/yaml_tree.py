@@ -31,8 +31,8 @@ from yaml.events import (
 from inventory.errors import Problem, SourceError
 from inventory.model import Location
 from inventory.sources.accounts import ESCAPE, advice_on_line
+from inventory.sources.encoding import decode
 
-MOST_BYTES = 32 * 1024 * 1024
 DEEPEST = 32
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -108,9 +108,9 @@ def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | 
     raises. `loader` is whose events are read; the fastest when None.
 
     Raises:
-        SourceError: not UTF-8, too large, too deep, or not YAML.
+        SourceError: neither UTF-8 nor UTF-16, too large, too deep, or not YAML.
     """
-    text = _decode(data, file)
+    text = decode(data, file)
     strange = _NOT_TEXT.search(text)
     if strange:
         before = text[: strange.start()]
@@ -150,19 +150,6 @@ def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | 
         case _:
             problems.append(Problem(Location(file, 1, 1), "is empty", "begin with `exrun: inventory/1` and `clients:`"))
     return None
-
-
-def _decode(data: bytes, file: str) -> str:
-    if len(data) > MOST_BYTES:
-        raise SourceError(
-            [Problem(Location(file, 1, 1), f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")]
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise SourceError([Problem(Location(file, line, column), "is not UTF-8", "save the file as UTF-8")]) from None
 
 
 def _at(file: str, event: Any, path: str = "") -> Location:

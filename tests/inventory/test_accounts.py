@@ -51,7 +51,7 @@ def said(user: str, credential: str = "env:ALPHA_PW", *, flow: bool = False) -> 
             "{d}\\ {n}",
             '"{d}\\\\\\\\{n}"',
             '"{d}/{n}"',
-        )  # fmt: skip
+        )
     ),
     st.booleans(),
 )
@@ -98,7 +98,8 @@ FORMS = (
     "$env:{}", "$ENV:{}", "${{env:{}}}", "%{}%", "${}", "${{{}}}", "{}", "“env:{}”", "‘env:{}’", "env: {}", "ENV:{}",
     "Env: {}", "env:${}", "env:${{{}}}", "env:%{}%", "env:'{}'", "'env: {}'", "env.{}", "env={}", "env {}", "env :{}",
     "environ:{}", "os.environ['{}']", 'os.environ.get("{}")', "os.getenv('{}')", "$({})",
-    "{{{{ lookup('env', '{}') }}}}", "\"{{{{ lookup('env', '{}') }}}}\"", "[Environment]::GetEnvironmentVariable('{}')", "$env:{}  # a comment",
+    "{{{{ lookup('env', '{}') }}}}", "\"{{{{ lookup('env', '{}') }}}}\"", "[Environment]::GetEnvironmentVariable('{}')",
+    "$env:{}  # a comment",
 )  # fmt: skip
 
 

@@ -169,6 +169,25 @@ def test_an_inventory_knows_its_source_digest_and_where_each_host_stands(tmp_pat
     assert (origin.line, origin.column, origin.path) == (13, 7, 'clients.alpha.hosts."ex3.alpha.example"')
 
 
+@pytest.mark.parametrize(
+    ("mark", "codec"),
+    [
+        (b"\xef\xbb\xbf", "utf-8"),
+        (b"\xff\xfe", "utf-16-le"),
+        (b"\xfe\xff", "utf-16-be"),
+        (b"", "utf-16-le"),
+        (b"", "utf-16-be"),
+        (b"\xff\xfe\0\0", "utf-32-le"),
+        (b"", "utf-32-be"),
+    ],
+)
+def test_an_inventory_in_an_encoding_of_yaml_loads_to_the_same_hosts(mark: bytes, codec: str) -> None:
+    text = FLEET.replace("country: NO", "country: [Größe 7, 日本]")
+    read = read_native(mark + text.encode(codec), file="inventory.yml", folder=Path("/nonexistent"))
+    assert read.clients == load(text).clients
+    assert read.hosts[0].labels["country"] == ("Größe 7", "日本")
+
+
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing() -> None:
     windows = read_native(
         b"\xef\xbb\xbf" + FLEET.replace("\n", "\r\n").encode(), file="inventory.yml", folder=Path("/nonexistent")
