@@ -1,30 +1,49 @@
-"""Any inventory file, read by the source that knows its format."""
+"""Any inventory files, each read by the source that knows its format, as one inventory."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from inventory.model import Inventory
+from inventory.errors import Problem, SourceError
+from inventory.model import Inventory, Location
 from inventory.names import why_not_a_name
 from inventory.sources.csv import REQUIRED, ExchangeCsvSource
 from inventory.sources.interface import Source
+from inventory.sources.joining import joined
 from inventory.sources.native import NativeSource
+from inventory.sources.reading import Reading
 
 _NATIVE = frozenset({".yml", ".yaml"})
 _BEGINNING = 64 * 1024  # bytes in which the header of a CSV file ends
 _NAMELESS = "servers"
 
 
-def load(path: Path) -> Inventory:
-    """Reads an inventory.
+def load(*paths: Path) -> Inventory:
+    """Reads an inventory from one file or several, each by the source that knows its format.
 
     A CSV file says nothing of clients: its servers belong to one that is called like the file. It says nothing of
     accounts either; `exrun inventory import` makes a native file of it, in which both can be written.
 
     Raises:
-        SourceError: with all problems that were found.
+        SourceError: with all problems of all files that were found.
     """
-    return source_of(path).load(path)
+    readings: list[Reading] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for path in paths:
+        if (real := os.path.realpath(path)) in seen:
+            problems.append(Problem(Location(str(path), 1, 1), "is named twice", "name it once"))
+            continue
+        seen.add(real)
+        try:
+            readings.append(source_of(path).read(path))
+            problems.extend(readings[-1].problems)
+        except SourceError as error:
+            problems.extend(error.problems)
+    if len(readings) < len(paths):
+        raise SourceError(problems)
+    return joined(readings)
 
 
 def source_of(path: Path) -> Source:

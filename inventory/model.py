@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -119,12 +120,33 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that was read: its path as it was named, the SHA-256 of its bytes, and the clients that it speaks of."""
+
+    path: str
+    sha256: str
+    clients: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """Everything that was loaded. `digest` is the SHA-256 of the source's bytes, for the journal."""
+    """Everything that was loaded, from one file or several."""
 
     clients: tuple[Client, ...]
-    source: str
-    digest: str
+    files: tuple[SourceFile, ...]
+
+    @property
+    def source(self) -> str:
+        """The paths of all files, in the order in which they were named."""
+        return ", ".join(file.path for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """Of one file the SHA-256 of its bytes; of several that of their SHA-256s in hexadecimal, each with a line
+        feed, in the order in which they were named. For the journal."""
+        if len(self.files) == 1:
+            return self.files[0].sha256
+        return hashlib.sha256("".join(f"{file.sha256}\n" for file in self.files).encode()).hexdigest()
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -22,10 +22,11 @@ from pathlib import Path
 from inventory.errors import Problem, SourceError, suggestion
 from inventory.model import Inventory, Location, label_values
 from inventory.names import folded, is_address, why_not_a_name
-from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import SETTINGS, Settings
 from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, shown
+from inventory.sources.joining import joined
+from inventory.sources.reading import ClientPart, HostPart, Reading, bytes_of
 
 REQUIRED = ("Name", "Fqdn")
 LABELS = {
@@ -46,6 +47,10 @@ class ExchangeCsvSource:
     client: str
     settings: Settings = field(default_factory=Settings)
 
+    def read(self, path: Path) -> Reading:
+        """See `Source`."""
+        return _reading(bytes_of(path), file=str(path), folder=path.parent, client=self.client, settings=self.settings)
+
     def load(self, path: Path) -> Inventory:
         """See `load_csv`."""
         return load_csv(path, client=self.client, settings=self.settings)
@@ -64,11 +69,7 @@ def load_csv(path: Path, *, client: str, settings: Settings | None = None) -> In
     Raises:
         SourceError: with all problems that were found, each with line, column and name of the CSV's column.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SourceError([Problem(Location(str(path), 1, 1), f"cannot be read: {reason}", "check the path")]) from None
+    data = bytes_of(path)
     return read_csv(data, file=str(path), folder=path.parent, client=client, settings=settings or Settings())
 
 
@@ -78,6 +79,10 @@ def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Set
     Raises:
         SourceError: as `load_csv`.
     """
+    return joined([_reading(data, file=file, folder=folder, client=client, settings=settings)])
+
+
+def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Settings) -> Reading:
     start = Location(file, 1, 1)
     text = _text(data, start)
     rows = _rows(text, start)
@@ -89,13 +94,8 @@ def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Set
     hosts = list(_hosts(rows, len(header), columns, start, settings, problems))
     if not hosts and not problems:
         problems.append(Problem(start, "has no servers", "write it with `Get-ExchangeServer | Export-Csv`"))
-    draft = ClientDraft(client, start, (), tuple(hosts))
-    inventory = assemble(
-        [draft], source=file, digest=hashlib.sha256(data).hexdigest(), folder=folder, problems=problems
-    )
-    if problems:
-        raise SourceError(problems)
-    return inventory
+    part = ClientPart(client, start, {}, (), tuple(hosts))
+    return Reading(file, hashlib.sha256(data).hexdigest(), folder, (part,), tuple(problems))
 
 
 def _text(data: bytes, start: Location) -> str:
@@ -210,7 +210,7 @@ def _hosts(
     start: Location,
     settings: Settings,
     problems: list[Problem],
-) -> Iterator[HostDraft]:
+) -> Iterator[HostPart]:
     seen: dict[str, int] = {}
     for row in rows:
         while len(row) > width and not row[-1].text.strip():  # cells beyond the table that Excel counts as used
@@ -257,7 +257,7 @@ def _hosts(
             elif text:
                 labels[f"labels.{label}"] = Setting(label_values(text), _place(start, cell, column))
         address = {"address": Setting(fqdn, fqdn_at)}
-        yield HostDraft(name, at, {**given, **address, **labels}, frozenset(), usable and is_address(fqdn))
+        yield HostPart(name, at, {**given, **address, **labels}, sound=usable and is_address(fqdn))
 
 
 def _place(start: Location, cell: _Cell, column: str) -> Location:

@@ -16,7 +16,6 @@ from pydantic_core import ErrorDetails
 from inventory.errors import Problem, SourceError, suggestion
 from inventory.model import Authentication, Inventory, Location, Scheme
 from inventory.sources.accounts import ESCAPE, SHOWN_IN_QUOTES, in_single_quotes, mangled
-from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import (
     CREDENTIAL_ADVICE,
     SETTINGS,
@@ -29,7 +28,9 @@ from inventory.sources.document import (
     Settings,
     holds_a_secret,
 )
-from inventory.sources.inheritance import GroupDraft, Groups, Setting
+from inventory.sources.inheritance import GroupDraft, Setting
+from inventory.sources.joining import joined
+from inventory.sources.reading import ClientPart, HostPart, Reading, bytes_of
 from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence, plain, read_tree, step
 
 _LABEL = re.compile(r"[^\W\d_][\w.-]*")
@@ -40,6 +41,10 @@ _CHOICES = {"scheme": Scheme, "authentication": Authentication}
 @dataclass(frozen=True, slots=True)
 class NativeSource:
     """`exrun: inventory/1`."""
+
+    def read(self, path: Path) -> Reading:
+        """See `Source`."""
+        return _reading(bytes_of(path), file=str(path), folder=path.parent)
 
     def load(self, path: Path) -> Inventory:
         """See `load_native`."""
@@ -52,11 +57,7 @@ def load_native(path: Path) -> Inventory:
     Raises:
         SourceError: with all problems that were found, each with line, column and path in the document.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SourceError([Problem(Location(str(path), 1, 1), f"cannot be read: {reason}", "check the path")]) from None
+    data = bytes_of(path)
     return read_native(data, file=str(path), folder=path.parent)
 
 
@@ -66,6 +67,10 @@ def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
     Raises:
         SourceError: as `load_native`.
     """
+    return joined([_reading(data, file=file, folder=folder)])
+
+
+def _reading(data: bytes, *, file: str, folder: Path) -> Reading:
     problems: list[Problem] = []
     root = read_tree(data, file, problems)
     if root is None:
@@ -73,12 +78,7 @@ def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
     _check_version(root, problems)
     validated = _Validated(root, problems)
     clients = [_client(name, client, validated, problems) for name, client in validated.document.clients.items()]
-    inventory = assemble(
-        clients, source=file, digest=hashlib.sha256(data).hexdigest(), folder=folder, problems=problems
-    )
-    if problems:
-        raise SourceError(problems)
-    return inventory
+    return Reading(file, hashlib.sha256(data).hexdigest(), folder, tuple(clients), tuple(problems))
 
 
 def _check_version(root: Mapping, problems: list[Problem]) -> None:
@@ -231,7 +231,7 @@ def _explain(details: ErrorDetails, node: Node | None) -> tuple[str, str]:
             return "must be a single text", "write one value, not a list or a mapping"
 
 
-def _client(name: str, document: ClientDocument, validated: _Validated, problems: list[Problem]) -> ClientDraft:
+def _client(name: str, document: ClientDocument, validated: _Validated, problems: list[Problem]) -> ClientPart:
     of_clients = validated.root.items["clients"]
     assert isinstance(of_clients, Mapping)
     at = of_clients.keys[name]
@@ -240,34 +240,23 @@ def _client(name: str, document: ClientDocument, validated: _Validated, problems
     own = {**_top_settings(validated), **_settings(document, tree, None, problems)}
     wrong_here = any(validated.is_wrong(step(at.path, setting)) for setting in (*SETTINGS, "labels", "groups"))
     group_trees, host_trees = _named(tree, "groups"), _named(tree, "hosts")
-    groups = Groups(
-        (
-            GroupDraft(
-                group,
-                group_trees.keys[group],
-                _settings(written, group_trees.items[group], group, problems),
-                _references(written, group_trees.items[group]),
-            )
-            for group, written in document.groups.items()
-        ),
-        problems,
+    groups = tuple(
+        GroupDraft(
+            group,
+            group_trees.keys[group],
+            _settings(written, group_trees.items[group], group, problems),
+            _references(written, group_trees.items[group]),
+        )
+        for group, written in document.groups.items()
     )
     hosts = []
     for host, written in document.hosts.items():
         host_at, host_tree = host_trees.keys[host], host_trees.items[host]
         before = len(problems)
         settings = _settings(written, host_tree, None, problems)
-        inside = groups.known(_references(written, host_tree))
-        inherited = {**own, **groups.inherited(inside, settings, host_at)}
-        holding = groups.holding(inside)
-        sound = (
-            len(problems) == before
-            and not wrong_here
-            and not holding & groups.broken
-            and not validated.is_wrong(host_at.path)
-        )
-        hosts.append(HostDraft(host, host_at, inherited, holding, sound))
-    return ClientDraft(name, at, tuple((group, group_trees.keys[group]) for group in document.groups), tuple(hosts))
+        sound = len(problems) == before and not validated.is_wrong(host_at.path)
+        hosts.append(HostPart(host, host_at, settings, _references(written, host_tree), sound))
+    return ClientPart(name, at, own, groups, tuple(hosts), not wrong_here)
 
 
 def _top_settings(validated: _Validated) -> Keyed[str, Setting]:

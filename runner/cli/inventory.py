@@ -16,21 +16,23 @@ from rich.text import Text
 from inventory import loading
 from inventory.errors import Problem, SourceError
 from inventory.model import Host, LabelValues, label_text
-from inventory.selection import check_count, parse, select
+from inventory.selection import check_count, select
 from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.document import Settings
 from inventory.sources.native_writing import native_text
-from runner.cli.options import ALL_HOSTS, ExpectOption, Format, FormatOption, InventoryOption
+from runner.cli.commands import Commands
+from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
 from runner.cli.output import UsageError, emit, width, write_file
+from runner.cli.selecting import inventory_files, names_of, selected
 from runner.cli.status import Status
 from runner.reports.wording import counted
 from runner.terminal import visible
 
-group = typer.Typer(help="Check, list and import the servers to work with. Connects to nothing.")
+group = Commands(help="Check, list and import the servers to work with. Connects to nothing.")
 
 
 @group.command("check")
-def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT) -> None:
+def inventory_check(inventory: InventoryOption = None, form: FormatOption = Format.TEXT) -> None:
     """Say everything that is wrong with an inventory: file:line:column, where in the document, what to write.
 
     \b
@@ -41,8 +43,9 @@ def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT
       exrun inventory check -i inventory.yml
       exrun inventory check -i inventory.yml --format json
     """
+    files = inventory_files(inventory)
     try:
-        loaded = loading.load(inventory)
+        loaded = loading.load(*files)
     except SourceError as error:
         if form is not Format.JSON:
             raise
@@ -54,15 +57,15 @@ def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT
         _json({"schema": "exrun.inventory-check/1", "valid": True, "clients": clients, "hosts": hosts, "problems": []})
     else:
         total = f"{counted(clients, 'client')}, {counted(hosts, 'server')}"
-        typer.echo(f"{visible(str(inventory))}: {total}; nothing is wrong")
+        typer.echo(f"{names_of(files)}: {total}; nothing is wrong")
 
 
 @group.command("list")
 def inventory_list(
-    inventory: InventoryOption,
-    selection: Annotated[
-        str, typer.Argument(envvar="EXRUN_LIMIT", help="Which servers, such as group:dag1 and not site=HQ.")
-    ] = ALL_HOSTS,
+    context: typer.Context,
+    selection: SelectionArgument = None,
+    inventory: InventoryOption = None,
+    limit: LimitOption = None,
     expect: ExpectOption = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -78,7 +81,7 @@ def inventory_list(
       exrun inventory list -i inventory.yml "client:alpha and not role=edge" --expect 4
       exrun inventory list -i inventory.yml "group:dag*" --format json
     """
-    hosts = select(loading.load(inventory), parse(selection))
+    hosts = select(loading.load(*inventory_files(inventory)), selected(context, selection, limit)[0])
     check_count(hosts, expect)
     if form is Format.JSON:
         _json({"schema": "exrun.inventory-list/1", "hosts": [_host(host) for host in hosts]})
