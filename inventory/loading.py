@@ -8,14 +8,13 @@ from pathlib import Path
 from inventory.errors import Problem, SourceError
 from inventory.model import Inventory, Location
 from inventory.names import why_not_a_name
-from inventory.sources.csv import REQUIRED, ExchangeCsvSource
+from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.interface import Source
 from inventory.sources.joining import joined
 from inventory.sources.native import NativeSource
-from inventory.sources.reading import Reading
+from inventory.sources.reading import Reading, bytes_of
+from inventory.sources.recognition import Form, form_of, not_loaded
 
-_NATIVE = frozenset({".yml", ".yaml"})
-_BEGINNING = 64 * 1024  # bytes in which the header of a CSV file ends
 _NAMELESS = "servers"
 
 
@@ -37,7 +36,8 @@ def load(*paths: Path) -> Inventory:
             continue
         seen.add(real)
         try:
-            readings.append(source_of(path).read(path))
+            data = bytes_of(path)
+            readings.append(source_of(path, data).read(data, path))
             problems.extend(readings[-1].problems)
         except SourceError as error:
             problems.extend(error.problems)
@@ -46,25 +46,16 @@ def load(*paths: Path) -> Inventory:
     return joined(readings)
 
 
-def source_of(path: Path) -> Source:
-    """By the file's suffix; where that says nothing, by how the file begins. What cannot be read is native's to say."""
-    suffix = path.suffix.casefold()
-    if suffix in _NATIVE:
-        return NativeSource()
-    if suffix == ".csv" or _begins_like_csv(path):
-        return ExchangeCsvSource(path.stem if not why_not_a_name(path.stem) else _NAMELESS)
-    return NativeSource()
+def source_of(path: Path, data: bytes) -> Source:
+    """The source that reads a file with these bytes.
 
-
-def _begins_like_csv(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(_BEGINNING)
-    except OSError:
-        return False
-    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):  # Windows PowerShell's Unicode; YAML in it is unheard of
-        return True
-    lines = beginning.removeprefix(b"\xef\xbb\xbf").splitlines()
-    header = lines[1:2] if lines and lines[0].startswith(b"#TYPE") else lines[:1]
-    cells = {cell.strip(b' "').lower() for line in header for cell in line.replace(b";", b",").split(b",")}
-    return {name.lower().encode() for name in REQUIRED} <= cells
+    Raises:
+        SourceError: it is of a format that is not loaded; says what it is and how to make an inventory of it.
+    """
+    match form_of(data, str(path)):
+        case Form.NATIVE:
+            return NativeSource()
+        case Form.CSV:
+            return ExchangeCsvSource(path.stem if not why_not_a_name(path.stem) else _NAMELESS)
+        case form:
+            raise SourceError([not_loaded(form, str(path))])

@@ -47,9 +47,9 @@ class ExchangeCsvSource:
     client: str
     settings: Settings = field(default_factory=Settings)
 
-    def read(self, path: Path) -> Reading:
+    def read(self, data: bytes, path: Path) -> Reading:
         """See `Source`."""
-        return _reading(bytes_of(path), file=str(path), folder=path.parent, client=self.client, settings=self.settings)
+        return _reading(data, file=str(path), folder=path.parent, client=self.client, settings=self.settings)
 
     def load(self, path: Path) -> Inventory:
         """See `load_csv`."""
@@ -91,10 +91,16 @@ def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Set
         raise SourceError([Problem(start, "is empty", "write it with `Get-ExchangeServer | Export-Csv`")])
     problems: list[Problem] = []
     columns = _columns(header, start, problems)
-    hosts = list(_hosts(rows, len(header), columns, start, settings, problems))
+    hosts = list(_hosts(rows, len(header), columns, start, problems))
     if not hosts and not problems:
         problems.append(Problem(start, "has no servers", "write it with `Get-ExchangeServer | Export-Csv`"))
-    part = ClientPart(client, start, {}, (), tuple(hosts))
+    given = {
+        key: Setting(value.value if isinstance(value, Enum) else value, start)
+        for key, value in settings
+        if key in settings.model_fields_set and key in SETTINGS
+    }
+    labels = {f"labels.{label}": Setting(values, start) for label, values in settings.labels.items()}
+    part = ClientPart(client, start, {**given, **labels}, (), tuple(hosts))
     return Reading(file, hashlib.sha256(data).hexdigest(), folder, (part,), tuple(problems))
 
 
@@ -208,7 +214,6 @@ def _hosts(
     width: int,
     columns: dict[str, int],
     start: Location,
-    settings: Settings,
     problems: list[Problem],
 ) -> Iterator[HostPart]:
     seen: dict[str, int] = {}
@@ -239,12 +244,7 @@ def _hosts(
         seen.setdefault(folded(name), at.line)
         if not is_address(fqdn):
             problems.append(Problem(fqdn_at, "is not a host name or an IP address", "write the server's full name"))
-        given = {
-            key: Setting(value.value if isinstance(value, Enum) else value, at)
-            for key, value in settings
-            if key in settings.model_fields_set and key in SETTINGS
-        }
-        labels = {f"labels.{label}": Setting(values, at) for label, values in settings.labels.items()}
+        labels: dict[str, Setting] = {}
         for column, label in LABELS.items():
             if column not in columns:
                 continue
@@ -257,7 +257,7 @@ def _hosts(
             elif text:
                 labels[f"labels.{label}"] = Setting(label_values(text), _place(start, cell, column))
         address = {"address": Setting(fqdn, fqdn_at)}
-        yield HostPart(name, at, {**given, **address, **labels}, sound=usable and is_address(fqdn))
+        yield HostPart(name, at, {**address, **labels}, sound=usable and is_address(fqdn))
 
 
 def _place(start: Location, cell: _Cell, column: str) -> Location:

@@ -63,3 +63,12 @@ def decode(data: bytes, file: str, *, ansi: str | None = None, advice: str = "sa
         line = (before if unit > 1 else data[: error.start].decode("latin-1")).count("\n") + 1
         column = error.start - data.rfind(b"\n", 0, error.start) if unit == 1 else 1
         raise SourceError([Problem(Location(file, line, column), what, advice)]) from None
+
+
+def encoded(text: str, like: bytes) -> bytes:
+    """The text in the encoding of a file, with its byte order mark where it has one."""
+    mark = next((mark for mark in _MARKS if like.startswith(mark)), b"")
+    codec = encoding_of(like)
+    if mark and codec != "utf-8-sig":
+        codec += "-le" if mark[0] == 0xFF else "-be"
+    return mark + text.encode(codec.removesuffix("-sig"))

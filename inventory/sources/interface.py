@@ -12,8 +12,8 @@ from inventory.sources.reading import Reading
 class Source(Protocol):
     """One file format."""
 
-    def read(self, path: Path) -> Reading:
-        """What the file says, to be joined with what others say.
+    def read(self, data: bytes, path: Path) -> Reading:
+        """What a file with these bytes says, to be joined with what others say.
 
         Raises:
             SourceError: nothing of it can be read.

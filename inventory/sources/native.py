@@ -42,9 +42,9 @@ _CHOICES = {"scheme": Scheme, "authentication": Authentication}
 class NativeSource:
     """`exrun: inventory/1`."""
 
-    def read(self, path: Path) -> Reading:
+    def read(self, data: bytes, path: Path) -> Reading:
         """See `Source`."""
-        return _reading(bytes_of(path), file=str(path), folder=path.parent)
+        return _reading(data, file=str(path), folder=path.parent)
 
     def load(self, path: Path) -> Inventory:
         """See `load_native`."""

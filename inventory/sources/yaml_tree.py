@@ -45,11 +45,15 @@ Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 
 @dataclass(slots=True)
 class Scalar:
-    """Text as read; None for an unquoted nothing. `written` is what stands between double quotes, escapes and all."""
+    """Text as read; None for an unquoted nothing. `written` is what stands between double quotes, escapes and all.
+    `start` and `end` are characters of the document, here and in the next two. `tag` is only of other tools' files."""
 
     at: Location
     text: str | None
     written: str = ""
+    start: int = 0
+    end: int = 0
+    tag: str | None = None
 
 
 @dataclass(slots=True)
@@ -58,17 +62,24 @@ class Sequence:
 
     at: Location
     items: list[Node] = field(default_factory=list)
+    start: int = 0
+    end: int = 0
+    flow: bool = False
 
 
 @dataclass(slots=True)
 class Mapping:
-    """A mapping whose keys are text; `keys` says where each key stands."""
+    """A mapping whose keys are text; `keys` says where each key stands, `key_ends` at which character it ends."""
 
     at: Location
     items: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, Location] = field(default_factory=dict)
-    pending: tuple[str, Location] | None = None
+    pending: tuple[str, Location, int] | None = None
     ignored_value: bool = False
+    key_ends: dict[str, int] = field(default_factory=dict)
+    start: int = 0
+    end: int = 0
+    flow: bool = False
 
 
 Node = Scalar | Sequence | Mapping
@@ -101,11 +112,15 @@ def fastest_loader() -> Loader:
     return yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
-def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | None = None) -> Mapping | None:
+def read_tree(
+    data: bytes, file: str, problems: list[Problem], loader: Loader | None = None, *, foreign: bool = False
+) -> Mapping | None:
     """The document's mapping; None when it is not one.
 
     Duplicate keys, tags, anchors and aliases are added to `problems` and reading goes on; what stops the parser
-    raises. `loader` is whose events are read; the fastest when None.
+    raises. `loader` is whose events are read; the fastest when None. In `foreign` files, which are another tool's,
+    tags, anchors, aliases and keys that are no text are no problems; a mapping that is merged (`<<`) gives what the
+    other lacks.
 
     Raises:
         SourceError: neither UTF-8 nor UTF-16, too large, too deep, or not YAML.
@@ -117,7 +132,7 @@ def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | 
         where = Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise SourceError([Problem(where, "a control character", "remove it; YAML allows printable characters only")])
     root: list[Node] = []
-    builder = _Builder(file, text, problems, root)
+    builder = _Builder(file, text, problems, root, foreign=foreign)
     documents = 0
     try:
         for event in yaml.parse(text, Loader=loader or fastest_loader()):
@@ -183,10 +198,17 @@ def _line(text: str, number: int) -> str:
     return lines[number - 1] if number <= len(lines) else ""  # where the text ends, libyaml counts one more
 
 
+def _span(event: Any) -> tuple[int, int]:
+    return event.start_mark.index, event.end_mark.index
+
+
 class _Builder:
     """Takes events one at a time and keeps the open collections on a stack of its own."""
 
-    def __init__(self, file: str, text: str, problems: list[Problem], root: list[Node]) -> None:
+    def __init__(self, file: str, text: str, problems: list[Problem], root: list[Node], *, foreign: bool) -> None:
+        self._foreign = foreign
+        self._anchors: dict[str, Node] = {}
+        self._anchored: dict[int, str] = {}
         self._file = file
         self._text = text
         self._problems = problems
@@ -196,7 +218,10 @@ class _Builder:
     def feed(self, event: Any) -> None:
         match event:
             case MappingEndEvent() | SequenceEndEvent():
-                self._open.pop()
+                self._leave(event)
+                return
+            case AliasEvent() if self._foreign and event.anchor in self._anchors:
+                self._place(self._anchors[event.anchor], event)
                 return
             case AliasEvent():
                 self._refuse(event, "an alias (`*`)", "repeat the text, or use a group for what hosts share")
@@ -212,11 +237,31 @@ class _Builder:
         match event:
             case ScalarEvent():
                 bare = event.style in (None, "") and event.value in _NULLS
-                self._place(Scalar(at, None if bare else event.value, self._written(event)), event)
+                start, end = _span(event)
+                scalar = Scalar(at, None if bare else event.value, self._written(event), start, end, event.tag)
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = scalar
+                self._place(scalar, event)
             case MappingStartEvent():
-                self._enter(Mapping(at), event)
+                self._enter(Mapping(at, start=_span(event)[0], flow=bool(event.flow_style)), event)
             case SequenceStartEvent():
-                self._enter(Sequence(at), event)
+                self._enter(Sequence(at, start=_span(event)[0], flow=bool(event.flow_style)), event)
+
+    def _leave(self, event: Any) -> None:
+        node, _ = self._open.pop()
+        node.end = event.end_mark.index
+        if not self._foreign:
+            return
+        anchor = self._anchored.pop(id(node), None)
+        if anchor is not None:  # only now, so that none holds itself
+            self._anchors[anchor] = node
+        if isinstance(node, Mapping) and "<<" in node.items:
+            merged = node.items.pop("<<")
+            for other in merged.items if isinstance(merged, Sequence) else [merged]:
+                if isinstance(other, Mapping):
+                    for key, value in other.items.items():
+                        node.items.setdefault(key, value)
+                        node.keys.setdefault(key, other.keys[key])
 
     def _written(self, event: Any) -> str:
         return self._text[event.start_mark.index + 1 : event.end_mark.index - 1] if event.style == '"' else ""
@@ -227,6 +272,8 @@ class _Builder:
                 [*self._problems, Problem(_at(self._file, event), f"is nested deeper than {DEEPEST} levels")]
             )
         path = node.at.path
+        if event.anchor is not None:
+            self._anchored[id(node)] = event.anchor
         self._place(node, event)
         self._open.append((node, path))
 
@@ -244,6 +291,8 @@ class _Builder:
         return _at(self._file, event, self._path())
 
     def _refuse(self, event: Any, what: str, advice: str) -> None:
+        if self._foreign and not isinstance(event, AliasEvent):
+            return
         self._problems.append(Problem(self._where(event), f"{what} is not allowed in an inventory", advice))
 
     def _place(self, node: Node, event: Any) -> None:
@@ -258,13 +307,17 @@ class _Builder:
         elif parent.pending is None:
             parent.ignored_value = False
         else:
-            key, key_at = parent.pending
+            key, key_at, key_end = parent.pending
             parent.pending = None
             parent.items[key] = node
             parent.keys[key] = key_at
+            parent.key_ends[key] = key_end
 
     def _key(self, parent: Mapping, path: str, node: Node, event: Any) -> None:
         if not isinstance(node, Scalar) or node.text is None:
+            if self._foreign:
+                parent.ignored_value = True
+                return
             self._problems.append(Problem(_at(self._file, event, path), "a key must be text", "quote it, or remove it"))
             parent.ignored_value = True
             return
@@ -276,4 +329,4 @@ class _Builder:
             )
             parent.ignored_value = True
             return
-        parent.pending = (node.text, at)
+        parent.pending = (node.text, at, node.end)
