@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -139,7 +140,7 @@ def inventory_import(
     \b
     Examples:
       exrun inventory import servers.csv --client alpha
-      exrun inventory import servers.csv --client alpha --user 'ALPHA\\ops' --credential env:ALPHA_PW -o inventory.yml
+      exrun inventory import servers.csv --client alpha --user "ALPHA\\ops" --credential env:ALPHA_PW -o inventory.yml
       exrun inventory import hosts.ini --client beta -o inventory.yml
     """
     given = {
@@ -199,7 +200,8 @@ def _settings(given: dict[str, str]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")
-        what = first["msg"].removeprefix("Value error, ").replace("`user: ", "`--user ")
+        what = first["msg"].removeprefix("Value error, ")
+        what = re.sub(r"`user: '?([^`']+)'?`", r'`--user "\1"`', what)  # double quotes, which every shell takes
         raise UsageError(f"{option}: {what}", "Correct it and run it again.") from None
 
 

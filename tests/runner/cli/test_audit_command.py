@@ -114,6 +114,8 @@ def test_a_selection_limits_what_is_connected_to(exrun: CommandLine) -> None:
         (["inventory", "import", "nowhere.csv", "--client", "alpha"], "nowhere.csv:1:1: cannot be read"),
         (["inventory", "import", "x.csv", "--client", "a", "--credential", "hunter2"], "--credential: is not a ref"),
         (["inventory", "import", "x.csv", "--client", "a", "--port", "99999"], "--port: is not a port"),
+        (["inventory", "import", "x.csv", "--client", "a", "--user", "A/svc"], 'write `--user "A\\svc"`'),
+        (["inventory", "import", "x.csv", "--client", "a", "--credential", "$env:A_PW"], "write `env:A_PW`"),
     ],
 )
 def test_wrong_input_exits_2_says_what_and_where_and_sends_nothing(
@@ -334,7 +336,7 @@ exrun: inventory/1
 clients:
   alpha:
     authentication: ntlm
-    user: alpha-ops
+    user: ops@alpha.example
     credential: env:ALPHA_PW
     hosts:
       EX1:
@@ -343,7 +345,7 @@ clients:
       EX4: {credential: 'env:MISSING'}
   beta:
     authentication: ntlm
-    user: beta-ops
+    user: ops@beta.example
     credential: env:BETA_PW
     hosts:
       MBX1:
