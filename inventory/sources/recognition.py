@@ -11,7 +11,8 @@ from pathlib import PurePath
 from inventory.errors import Problem, SourceError
 from inventory.model import Location
 from inventory.names import is_address
-from inventory.sources.ansible.ini import address_in_brackets, is_ini
+from inventory.sources.ansible.ini import is_ini
+from inventory.sources.ansible.patterns import address_in_brackets
 from inventory.sources.ansible.yml import is_ansible
 from inventory.sources.csv import ANSI, REQUIRED
 from inventory.sources.encoding import MOST_BYTES, decode

@@ -12,7 +12,7 @@ from inventory.errors import SourceError
 from inventory.importing import Imported, read_foreign
 from inventory.loading import load
 from inventory.model import Host
-from inventory.sources.ansible.model import RangeError, expanded
+from inventory.sources.ansible.patterns import RangeError, expanded
 from inventory.sources.document import Settings
 from inventory.sources.native_writing import native_text
 from inventory.sources.recognition import Form, form_of

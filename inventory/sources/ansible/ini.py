@@ -7,20 +7,13 @@ It is not the INI of configparser: a section is a list of hosts, of `key=value` 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 
 from inventory.errors import Problem
 from inventory.model import Location
-from inventory.sources.ansible.model import (
-    MOST_HOSTS,
-    UNGROUPED,
-    AnsibleInventory,
-    RangeError,
-    Variable,
-    expanded,
-)
+from inventory.sources.ansible.model import UNGROUPED, AnsibleInventory, Variable
+from inventory.sources.ansible.patterns import RangeError, address_in_brackets, names_of
 
 SECTION = re.compile(r"\[(?P<name>[^:\]]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*")
@@ -99,15 +92,9 @@ def _hosts(found: AnsibleInventory, group: str, line: str, at: Location, problem
             )
             return
         variables[key] = _text(_with_backslash(line, key, value), at)
-    pattern, port = _port_apart(words[0])
-    if port:
-        variables.setdefault("ansible_port", Variable(port, at))
     try:
-        for name in [pattern] if _is_ipv6(pattern) else expanded(pattern):
-            if len(found.hosts) >= MOST_HOSTS:
-                raise RangeError(f"there are more than {MOST_HOSTS} hosts")
-            found.host(name, at).variables.update(variables)
-            found.group(group, at).hosts[name] = None
+        for name, port in names_of(words[0], len(found.hosts)):
+            found.place(name, group, at, port, variables)
     except RangeError as error:
         problems.append(Problem(at, str(error), "correct it"))
 
@@ -124,31 +111,6 @@ def _text(text: str, at: Location) -> Variable:
     if "{{" in text or "{%" in text:
         return Variable(None, at, "is a template")
     return Variable(text, at)
-
-
-def _port_apart(word: str) -> tuple[str, str]:
-    bracketed = address_in_brackets(word)
-    if bracketed is not None:
-        return bracketed
-    name, colon, port = word.rpartition(":")
-    if colon and port.isdecimal() and "]" not in port and not _is_ipv6(word) and name.count("[") == name.count("]"):
-        return name, port
-    return word, ""
-
-
-def address_in_brackets(word: str) -> tuple[str, str] | None:
-    """The IPv6 address and the port, or nothing, of `[2001:db8::1]:5986`; None where it is none."""
-    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+(?:%\w+)?)\](?::(\d+))?", word.split()[0])
-    if found is None or not _is_ipv6(found[1]):
-        return None
-    return found[1], found[2] or ""
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
 
 
 def _shown(name: str) -> str:

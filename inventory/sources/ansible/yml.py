@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from inventory.errors import Problem
 from inventory.model import Location
-from inventory.sources.ansible.model import MOST_HOSTS, AnsibleInventory, RangeError, Variable, expanded
+from inventory.sources.ansible.model import AnsibleInventory, Variable
+from inventory.sources.ansible.patterns import RangeError, names_of
 from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence
 
 _PARTS = frozenset({"hosts", "vars", "children"})
@@ -22,38 +23,56 @@ def is_ansible(root: Mapping) -> bool:
 
 
 def read_yml(root: Mapping, problems: list[Problem]) -> AnsibleInventory:
-    """The inventory; what is wrong is added to `problems`."""
+    """The inventory; what is wrong is added to `problems`.
+
+    Read in the order in which it is written, children with all below them, on which depends what holds for a host that
+    is written twice.
+    """
     found = AnsibleInventory()
-    waiting: list[tuple[str, Location, Node]] = [(name, root.keys[name], node) for name, node in root.items.items()]
+    stack: list[tuple[str, Location, Node, bool]] = [
+        (name, root.keys[name], node, False) for name, node in reversed(root.items.items())
+    ]
     seen = 0
-    while waiting:
-        name, at, node = waiting.pop(0)
+    while stack:
+        name, at, node, is_hosts = stack.pop()
+        if is_hosts:
+            assert isinstance(node, Mapping)
+            _hosts(found, name, node, problems)
+            continue
         seen += 1
         if seen > _MOST_GROUPS:
             problems.append(Problem(at, f"there are more than {_MOST_GROUPS} groups", "is this the right file?"))
             break
         group = found.group(name, at)
-        if isinstance(node, Scalar) and node.text is None:
-            continue
-        if not isinstance(node, Mapping):
-            problems.append(Problem(node.at, "must be a mapping", "write `hosts`, `vars` and `children` below it"))
-            continue
-        for part, below in node.items.items():
-            if part not in _PARTS:
-                problems.append(Problem(node.keys[part], "unknown key", "known here: hosts, vars, children"))
-            elif isinstance(below, Scalar) and below.text is None:
-                continue
-            elif not isinstance(below, Mapping):
-                problems.append(Problem(below.at, "must be a mapping", "write names, each with a colon, below it"))
-            elif part == "vars":
-                group.variables.update(_variables(below))
-            elif part == "children":
-                for child, inner in below.items.items():
-                    group.children[child] = below.keys[child]
-                    waiting.append((child, below.keys[child], inner))
+        below: list[tuple[str, Location, Node, bool]] = []
+        for part, inner in _parts(node, problems).items():
+            if part == "vars":
+                group.variables.update(_variables(inner))
+            elif part == "hosts":
+                below.append((name, at, inner, True))
             else:
-                _hosts(found, name, below, problems)
+                below += [(child, inner.keys[child], value, False) for child, value in inner.items.items()]
+                group.children.update((child, inner.keys[child]) for child in inner.items)
+        stack += reversed(below)
     return found
+
+
+def _parts(node: Node, problems: list[Problem]) -> dict[str, Mapping]:
+    """`vars`, `children` and `hosts` of a group, those that it has."""
+    if isinstance(node, Scalar) and node.text is None:
+        return {}
+    if not isinstance(node, Mapping):
+        problems.append(Problem(node.at, "must be a mapping", "write `hosts`, `vars` and `children` below it"))
+        return {}
+    parts: dict[str, Mapping] = {}
+    for part, below in node.items.items():
+        if part not in _PARTS:
+            problems.append(Problem(node.keys[part], "unknown key", "known here: hosts, vars, children"))
+        elif isinstance(below, Mapping):
+            parts[part] = below
+        elif not (isinstance(below, Scalar) and below.text is None):
+            problems.append(Problem(below.at, "must be a mapping", "write names, each with a colon, below it"))
+    return parts
 
 
 def _hosts(found: AnsibleInventory, group: str, hosts: Mapping, problems: list[Problem]) -> None:
@@ -61,11 +80,8 @@ def _hosts(found: AnsibleInventory, group: str, hosts: Mapping, problems: list[P
         at = hosts.keys[pattern]
         variables = _variables(node) if isinstance(node, Mapping) else {}
         try:
-            for name in expanded(pattern):
-                if len(found.hosts) >= MOST_HOSTS:
-                    raise RangeError(f"there are more than {MOST_HOSTS} hosts")
-                found.host(name, at).variables.update(variables)
-                found.groups[group].hosts[name] = None
+            for name, port in names_of(pattern, len(found.hosts)):
+                found.place(name, group, at, port, variables)
         except RangeError as error:
             problems.append(Problem(at, str(error), "correct it"))
 
