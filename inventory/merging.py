@@ -82,6 +82,7 @@ def merge(data: bytes, part: ClientPart, *, file: str, folder: Path, imported_fr
     after = _loaded(text, file, folder)
     _nothing_else_changed(before, after, client.name, frozenset(names.values()), file)
     old = {host.name: host for host in client.hosts}
+    imported = frozenset(names.values())
     new = {host.name: host for host in _client_of(after, client.name)}
     for draft in wanted.hosts:
         host = new[names[draft.name]]
@@ -94,7 +95,7 @@ def merge(data: bytes, part: ClientPart, *, file: str, folder: Path, imported_fr
         tuple(name for name in names.values() if name not in old),
         {name: changes for name, changes in changed.items() if changes},
         tuple(name for name, changes in changed.items() if not changes),
-        tuple(name for name in old if name not in names.values()),
+        tuple(name for name in old if name not in imported),
     )
 
 
@@ -130,6 +131,7 @@ def _same_hosts(hosts: Iterable[Host], wanted: ClientDraft) -> dict[str, str]:
     by_name = {folded(host.name): host.name for host in hosts}
     by_address = {(canonical_address(host.address), host.port): host.name for host in hosts}
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for draft in wanted.hosts:
         name = by_name.get(folded(draft.name))
         if name is None:
@@ -139,9 +141,8 @@ def _same_hosts(hosts: Iterable[Host], wanted: ClientDraft) -> dict[str, str]:
             default = 5986 if scheme is not None and scheme.value == "https" else 5985
             key = (canonical_address(address), int(str(port.value)) if port else default)
             name = by_address.get(key)
-        if name in names.values():
-            name = None
-        names[draft.name] = name or draft.name
+        names[draft.name] = draft.name if name is None or name in taken else name
+        taken.add(names[draft.name])
     return names
 
 
@@ -173,7 +174,7 @@ def _with_new(
         for host in part.hosts
         if names[host.name] not in old
     }
-    if all(name in names.values() for name in old):  # what holds for all hosts can stand once
+    if old.keys() <= set(names.values()):  # what holds for all hosts can stand once
         for key, value in settings_tree(part.settings, imported_from).items():
             told = {key: part.settings[key]} if key in part.settings else {}
             missing = not old or any(_differences(told, host, imported_from) for host in old.values())

@@ -109,7 +109,7 @@ def not_loaded(form: Form, path: str) -> Problem:
         case Form.VAULT:
             advice = (
                 f"write it open with `ansible-vault view {file} > {yml}`, then `{imported.format(yml)}`; "
-                "passwords in it are not imported"
+                "passwords in it are not imported, so delete that file after"
             )
         case Form.ANSIBLE_PLAYBOOK:
             advice = "name the inventory that it is run with"

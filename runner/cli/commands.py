@@ -35,7 +35,7 @@ class Command(TyperCommand):
         for param in self.params:
             if of_environment(ctx, param.name) and _holds_texts(param):
                 text = os.environ[str(param.envvar)]
-                ctx.params[param.name] = [line.strip() for line in text.splitlines() if line.strip()]
+                ctx.params[param.name] = [line.strip() for line in text.splitlines() if line.strip()] or [text]
         return rest
 
 

@@ -159,6 +159,9 @@ def test_a_variable_holds_one_selection_a_line_and_gives_way_to_what_is_typed(
     exrun.transports.clear()
     exrun.audit("EX1")
     assert sorted(exrun.transports) == ["alpha/EX1"]
+    monkeypatch.setenv("EXRUN_LIMIT", " ")
+    status, _, err = exrun.audit()
+    assert (status, "selection, column 1: is empty; write `*` for all hosts" in err) == (2, True)
 
 
 def test_without_a_file_the_inventory_of_the_folder_is_read_and_named(exrun: CommandLine) -> None:
