@@ -29,7 +29,7 @@ _VARIABLES = tuple(
         rf"\$\{{\s*{_NAME}\s*\}}",  # sh, and many programs
         rf"\$[({{]+\s*(?:env[:.])?{_NAME}\s*[)}}]+",
         rf"%(?:env:)?\{{?{_NAME}\}}?%",
-        rf"(?:process\.)?env(?:iron(?:ment)?)?(?:var)?[:=.,/\s]+{_ANY_QUOTES}[$%{{(]*(?:env:)?{_NAME}[%}})]*{_ANY_QUOTES}",
+        rf"(?:process\.)?env(?:iron(?:ment)?)?(?:var)?[:：=.,/\s]+{_ANY_QUOTES}[$%{{(]*(?:env:)?{_NAME}[%}})]*{_ANY_QUOTES}",
         rf"(?:os\.)?(?:getenv|environ(?:\.get)?)\s*[(\[]\s*{_ANY_QUOTES}{_NAME}{_ANY_QUOTES}\s*[)\]]",
         rf"(?:\[(?:system\.)?environment\]::)?getenvironmentvariable\(\s*{_ANY_QUOTES}{_NAME}{_ANY_QUOTES}.*\)",
         # Ansible
@@ -143,7 +143,9 @@ def in_single_quotes(key: str, written: str) -> str:
 
 ESCAPE = "a `\\` in double quotes begins an escape"
 SHOWN_IN_QUOTES = frozenset({"user", "ca_file", "certificate", "certificate_key"})
-_SETTING = re.compile(r"""(?:^|[\s{,])["']?(?P<key>user|credential|ca_file|certificate|certificate_key)["']?:\s+""")
+_SETTING = re.compile(
+    r"""(?:^|[\s{,])["']?(?P<key>user|credential|ca_file|certificate|certificate_key)(?:["']:\s*|:\s+)"""
+)
 
 
 def advice_on_line(line: str, column: int) -> tuple[int, str, str] | None:

@@ -99,7 +99,7 @@ FORMS = (
     "Env: {}", "env:${}", "env:${{{}}}", "env:%{}%", "env:'{}'", "'env: {}'", "env.{}", "env={}", "env {}", "env :{}",
     "environ:{}", "os.environ['{}']", 'os.environ.get("{}")', "os.getenv('{}')", "$({})",
     "{{{{ lookup('env', '{}') }}}}", "\"{{{{ lookup('env', '{}') }}}}\"", "[Environment]::GetEnvironmentVariable('{}')",
-    "$env:{}  # a comment",
+    "$env:{}  # a comment", "env：{}",
 )  # fmt: skip
 
 
@@ -152,3 +152,12 @@ def test_any_text_is_judged_without_a_fault_and_what_is_advised_is_right(text: s
     mended = mended_reference(text)
     if mended is not None:
         assert str(credential_reference(mended)) == mended
+
+
+def test_json_is_told_the_same() -> None:
+    text = '{"exrun": "inventory/1", "clients": {"a": {"user":"A\\svc", "credential": "env:X", "hosts": {}}}}'
+    with pytest.raises(SourceError) as caught:
+        read_native(text.encode(), file="i", folder=Path("/nonexistent"))
+    assert str(caught.value).startswith(
+        "i:1:51: is not YAML: a `\\` in double quotes begins an escape; write `user: 'A"
+    )
