@@ -26,7 +26,7 @@ def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int 
         f"    address: 127.0.0.1\n    authentication: ntlm\n    hosts:\n{hosts}",
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", str(inventory), str(playbook)]
+    command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", str(inventory), "--playbook", str(playbook)]
     command += ["--format", "json", "--state", str(folder / "state")]
     if parallel is not None:
         command += ["--parallel", str(parallel)]

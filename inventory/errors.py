@@ -51,13 +51,20 @@ class InventoryError(ValueError):
 
 
 class SourceError(InventoryError):
-    """Raised by a source. `problems` are all that were found, each once, in the order of the file."""
+    """Raised by a source. `problems` are all that were found, each once, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
+        problems = tuple(problems)
+        files = list(dict.fromkeys(problem.location.file for problem in problems))
         self.problems: Sequence[Problem] = tuple(
             sorted(
                 dict.fromkeys(problems),
-                key=lambda problem: (problem.location.line, problem.location.column, problem.what),
+                key=lambda problem: (
+                    files.index(problem.location.file),
+                    problem.location.line,
+                    problem.location.column,
+                    problem.what,
+                ),
             )
         )
         super().__init__(len(self.problems))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -57,6 +58,23 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+LabelValues = tuple[str, ...]
+
+
+def label_values(text: str) -> LabelValues:
+    """The values that stand in one text, divided by commas as Exchange writes `Mailbox, ClientAccess`.
+
+    A text of nothing but commas is one value.
+    """
+    values = tuple(value for part in text.split(",") if (value := part.strip()))
+    return values or (text,)
+
+
+def label_text(values: LabelValues) -> str:
+    """The values as one text: `Mailbox, ClientAccess`."""
+    return ", ".join(values)
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One server of one client.
@@ -66,7 +84,7 @@ class Host:
         credential: where the password of `user` is; None as above.
         certificate, certificate_key: PEM files for Authentication.CERTIFICATE.
         allow_public: networks, IP addresses and host names outside private ranges to which NTLM may be spoken.
-        labels: own and inherited.
+        labels: own and inherited; the values of each, most often one.
         groups: names of all groups that hold the host, directly or through others.
     """
 
@@ -83,7 +101,7 @@ class Host:
     certificate: Path | None = None
     certificate_key: Path | None = None
     allow_public: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, LabelValues] = field(default_factory=lambda: MappingProxyType({}))
     groups: frozenset[str] = frozenset()
 
     @property
@@ -102,12 +120,33 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that was read: its path as it was named, the SHA-256 of its bytes, and the clients that it speaks of."""
+
+    path: str
+    sha256: str
+    clients: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """Everything that was loaded. `digest` is the SHA-256 of the source's bytes, for the journal."""
+    """Everything that was loaded, from one file or several."""
 
     clients: tuple[Client, ...]
-    source: str
-    digest: str
+    files: tuple[SourceFile, ...]
+
+    @property
+    def source(self) -> str:
+        """The paths of all files, in the order in which they were named."""
+        return ", ".join(file.path for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """Of one file the SHA-256 of its bytes; of several that of their SHA-256s in hexadecimal, each with a line
+        feed, in the order in which they were named. For the journal."""
+        if len(self.files) == 1:
+            return self.files[0].sha256
+        return hashlib.sha256("".join(f"{file.sha256}\n" for file in self.files).encode()).hexdigest()
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -4,7 +4,7 @@
     EX*  ?                  globs: any characters, one character
     group:dag1              hosts in a group, directly or through others
     client:alpha            hosts of a client
-    site=HQ                 hosts with a label
+    site=HQ                 hosts with a label; of several values (Mailbox, ClientAccess) one is enough
     and  or  not  ( )       `not` binds tighter than `and`, `and` tighter than `or`
     "EX* and more"          in quotes nothing is a glob or an operator; \\" and \\\\ stand for themselves
 
@@ -31,7 +31,7 @@ from inventory.errors import (
     UnknownNameError,
     suggestion,
 )
-from inventory.model import Host, Inventory
+from inventory.model import Host, Inventory, LabelValues, label_text, label_values
 from inventory.names import folded
 
 __all__ = ["And", "Named", "Not", "Or", "Selection", "Term", "check_count", "parse", "select"]
@@ -248,7 +248,10 @@ def _term_predicate(term: Term) -> Predicate:
     fits = cache(lambda name: term.name.pattern().fullmatch(folded(name)) is not None)
     if term.label is not None:
         key = folded(term.label.text)
-        return lambda host: any(folded(label) == key and fits(text) for label, text in host.labels.items())
+        whole = cache(_whole_predicate(term.name))
+        return lambda host: any(
+            folded(label) == key and (whole(values) or any(map(fits, values))) for label, values in host.labels.items()
+        )
     match term.kind:
         case "group":
             return lambda host: any(fits(group) for group in host.groups)
@@ -259,6 +262,18 @@ def _term_predicate(term: Term) -> Predicate:
             return lambda host: fits(host.key if "/" in term.name.text else host.name)
 
 
+def _whole_predicate(name: Named) -> Callable[[LabelValues], bool]:
+    """Whether all values of a label, as one text, are what is named: `role="Mailbox, ClientAccess"`."""
+    pattern = name.pattern()
+    wanted = folded(label_text(label_values(name.text)))
+
+    def fits(values: LabelValues) -> bool:
+        text = folded(label_text(values))
+        return text == wanted or pattern.fullmatch(text) is not None
+
+    return fits
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What the inventory has, for telling a name that fits no host from one that does not exist."""
@@ -267,33 +282,36 @@ class _Known:
     keys: frozenset[str]
     groups: frozenset[str]
     clients: frozenset[str]
-    labels: dict[str, frozenset[str]]
+    labels: dict[str, frozenset[LabelValues]]
 
     @classmethod
     def of(cls, inventory: Inventory) -> _Known:
-        labels: dict[str, set[str]] = {}
+        labels: dict[str, set[LabelValues]] = {}
         for host in inventory.hosts:
-            for label, text in host.labels.items():
-                labels.setdefault(label, set()).add(text)
+            for label, values in host.labels.items():
+                labels.setdefault(label, set()).add(values)
         return cls(
             hosts=frozenset(host.name for host in inventory.hosts),
             keys=frozenset(host.key for host in inventory.hosts),
             groups=frozenset(group for client in inventory.clients for group in client.groups),
             clients=frozenset(client.name for client in inventory.clients),
-            labels={label: frozenset(texts) for label, texts in labels.items()},
+            labels={label: frozenset(each) for label, each in labels.items()},
         )
 
     def check(self, term: Term) -> None:
         if term.label is not None:
             wanted = folded(term.label.text)
-            texts = [texts for label, texts in self.labels.items() if folded(label) == wanted]
-            if not texts:
+            found = [each for label, each in self.labels.items() if folded(label) == wanted]
+            if not found:
                 raise UnknownNameError(
                     f"no host has the label `{term.label.text}`",
                     column=term.column,
                     advice=suggestion(term.label.text, self.labels, otherwise=_listed("labels", self.labels)),
                 )
-            self._find(f"value of the label `{term.label.text}`", "values", term, texts[0])
+            if any(map(_whole_predicate(term.name), found[0])):
+                return
+            single = frozenset(value for values in found[0] for value in values)
+            self._find(f"value of the label `{term.label.text}`", "values", term, single)
         elif term.kind == "group":
             self._find("group", "groups", term, self.groups)
         elif term.kind == "client":

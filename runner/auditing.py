@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-from inventory.model import CredentialReference, Host
+from inventory.model import CredentialReference, Host, SourceFile
 from playbooks.model import ReadyPlaybook
 from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, summarise
 from runner.journal.errors import JournalError
@@ -60,6 +60,7 @@ class Order:
         token: of the marker statements of this run, see runner/transport/gate.py; the journal has it, so that a reader
             can tell what every statement was that a server was sent.
         overrides: safety defaults that were switched off.
+        inventory_files: those that were read, in the order in which they were named.
     """
 
     run: str
@@ -74,6 +75,7 @@ class Order:
     token: str
     run_seconds: float | None = None
     overrides: tuple[Override, ...] = ()
+    inventory_files: tuple[SourceFile, ...] = ()
 
     @property
     def clients(self) -> tuple[str, ...]:
@@ -481,12 +483,25 @@ def _concerns(override: Override, host: Host, credentials: Credentials) -> bool:
     return host.credential is not None and isinstance(credentials[host.credential], SecretUnavailableError)
 
 
+def _inventory_data(order: Order, client: str) -> dict[str, object]:
+    """The digest of all files, and the names of those that speak of this client: others may be called like others."""
+    if len(order.inventory_files) < 2:
+        return {"source": Path(order.inventory_source).name, "sha256": order.inventory_digest}
+    mine = [file for file in order.inventory_files if client in file.clients]
+    return {
+        "source": ", ".join(Path(file.path).name for file in mine),
+        "sha256": order.inventory_digest,
+        "files": [{"source": Path(file.path).name, "sha256": file.sha256} for file in mine],
+        "read": len(order.inventory_files),
+    }
+
+
 def _started_data(order: Order, client: str) -> dict[str, object]:
     """The data of run-started: versions and digests of all that decides, and the hosts of this client alone."""
     playbook = order.playbook
     return {
         "exrun": version("exrun"),
-        "inventory": {"source": Path(order.inventory_source).name, "sha256": order.inventory_digest},
+        "inventory": _inventory_data(order, client),
         "selection": order.selection,
         "hosts": [host.name for host in order.hosts if host.client == client],
         "playbook": {

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
 from inventory.errors import Problem
-from inventory.model import Authentication, Client, Host, Inventory, Location, Scheme
+from inventory.model import Authentication, Client, Host, Inventory, LabelValues, Location, Scheme, SourceFile
 from inventory.names import canonical_address, drawn, folded, is_address, why_not_a_name
+from inventory.sources.accounts import domain_advice, is_bare
 from inventory.sources.document import CREDENTIAL_ADVICE, credential_reference
 from inventory.sources.inheritance import Setting, Settings, shown
 
@@ -40,24 +41,33 @@ class ClientDraft:
 
 
 def assemble(
-    clients: Iterable[ClientDraft], *, source: str, digest: str, folder: Path, problems: list[Problem]
+    clients: Iterable[ClientDraft],
+    *,
+    files: tuple[SourceFile, ...],
+    folders: Mapping[str, Path],
+    problems: list[Problem],
 ) -> Inventory:
     """The inventory. Adds to `problems`; when there are any, what comes back is not to be used.
 
-    `folder` is where relative paths of certificate files begin.
+    `folders` says of each file where the relative paths of certificate files that it names begin.
     """
     drafts = tuple(clients)
     _check_names(drafts, problems)
-    files = _Files(folder, problems)
+    certificates = _Files(folders, problems)
     built = tuple(
         Client(
             name=client.name,
-            hosts=_hosts(client, files, problems),
+            hosts=_hosts(client, certificates, problems),
             groups=frozenset(name for name, _ in client.groups),
         )
         for client in drafts
     )
-    return Inventory(clients=built, source=source, digest=digest)
+    return Inventory(clients=built, files=files)
+
+
+def elsewhere(at: Location, seen_from: Location) -> str:
+    """Where something stands, as told at another place: `in line 4`, with the file where that is another."""
+    return f"in line {at.line}" + (f" of {at.file}" if at.file != seen_from.file else "")
 
 
 def _within(inner: Location, outer: Location) -> bool:
@@ -107,7 +117,7 @@ class _LookAlikes:
                 self._problems.append(
                     Problem(
                         at,
-                        f"looks like the {self._kind} {shown(first)} in line {first_at.line} and differs {only}",
+                        f"looks like the {self._kind} {shown(first)} {elsewhere(first_at, at)} and differs {only}",
                         "write both the same way if they are the same, or rename one",
                     )
                 )
@@ -122,23 +132,24 @@ def _letters(first: str, name: str) -> str:
 class _Files:
     """Paths of certificate files, each looked for once."""
 
-    def __init__(self, folder: Path, problems: list[Problem]) -> None:
-        self._folder = folder
+    def __init__(self, folders: Mapping[str, Path], problems: list[Problem]) -> None:
+        self._folders = folders
         self._problems = problems
-        self._found: dict[str, Path] = {}
+        self._found: dict[tuple[str, str], Path] = {}
 
     def path(self, setting: Setting | None) -> Path | None:
         if setting is None:
             return None
         text = cast(str, setting.value)
-        if text not in self._found:
+        key = (setting.at.file, text)
+        if key not in self._found:
             written = Path(text)
-            self._found[text] = written if written.is_absolute() else self._folder / written
-            if not self._found[text].is_file():
+            self._found[key] = written if written.is_absolute() else self._folders[setting.at.file] / written
+            if not self._found[key].is_file():
                 self._problems.append(
                     Problem(setting.at, "there is no such file", "write a path from the inventory's folder")
                 )
-        return self._found[text]
+        return self._found[key]
 
 
 def _hosts(client: ClientDraft, files: _Files, problems: list[Problem]) -> tuple[Host, ...]:
@@ -158,7 +169,7 @@ def _hosts(client: ClientDraft, files: _Files, problems: list[Problem]) -> tuple
             problems.append(
                 Problem(
                     address_at if address_at.line == draft.at.line or _within(address_at, draft.at) else draft.at,
-                    f"has the address and port of {shown(first.name)} in line {first.origin.line}",
+                    f"has the address and port of {shown(first.name)} {elsewhere(first.origin, draft.at)}",
                     "remove one of them, or correct its address or port",
                 )
             )
@@ -193,7 +204,7 @@ def _host(client: str, draft: HostDraft, files: _Files, problems: list[Problem])
         else (),
         labels=MappingProxyType(
             {
-                key.removeprefix("labels."): cast(str, setting.value)
+                key.removeprefix("labels."): cast(LabelValues, setting.value)
                 for key, setting in draft.settings.items()
                 if key.startswith("labels.")
             }
@@ -221,6 +232,12 @@ def _logon_problems(draft: HostDraft, scheme: Scheme, authentication: Authentica
         yield Problem(settings["credential"].at, "has a credential and no user", "set `user`")
     if authentication is Authentication.NTLM and "user" not in settings and "credential" not in settings:
         yield Problem(at, "logs on with ntlm and has no user and no credential", "set `user` and `credential`")
+    if authentication is Authentication.NTLM and "user" in settings and is_bare(cast(str, settings["user"].value)):
+        yield Problem(
+            settings["user"].at,
+            "is a bare name, and ntlm must know whose account it is",
+            domain_advice(cast(str, settings["user"].value)),
+        )
     if authentication is Authentication.KERBEROS and _is_ip(draft):
         yield Problem(
             settings["address"].at if "address" in settings else draft.at,

@@ -1,7 +1,8 @@
 """CSV as `Get-ExchangeServer | Export-Csv` writes it.
 
 Windows PowerShell 5.1 puts a `#TYPE` line first unless told not to, and writes ASCII, UTF-8 with a BOM or UTF-16 as
-its `-Encoding` says; PowerShell 7 writes UTF-8; `-UseCulture` divides with `;` in much of Europe. All are read.
+its `-Encoding` says; PowerShell 7 writes UTF-8; `-UseCulture` divides with `;` in much of Europe. Excel may save it
+again: in Windows' code page (1252 in western Europe), after a line `sep=;`, with rows of nothing but `;`. All are read.
 
 A file has the servers of one client and says nothing about how to log on: both are given to the source.
 Columns become labels: Site -> `site` (its last part), ServerRole -> `role`, Edition -> `edition`,
@@ -12,18 +13,20 @@ is for selecting only, never for judging.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from inventory.errors import Problem, SourceError, suggestion
-from inventory.model import Inventory, Location
+from inventory.model import Inventory, Location, label_values
 from inventory.names import folded, is_address, why_not_a_name
-from inventory.sources.assembly import ClientDraft, HostDraft, assemble
 from inventory.sources.document import SETTINGS, Settings
+from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, shown
-from inventory.sources.yaml_tree import MOST_BYTES
+from inventory.sources.joining import joined
+from inventory.sources.reading import ClientPart, HostPart, Reading, bytes_of
 
 REQUIRED = ("Name", "Fqdn")
 LABELS = {
@@ -32,7 +35,9 @@ LABELS = {
     "Edition": "edition",
     "AdminDisplayVersion": "admin_display_version",
 }
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+ANSI = "cp1252"
+_EXPORT_AGAIN = "export again with `-Encoding UTF8`"
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>.)"?[;,\t]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,10 @@ class ExchangeCsvSource:
 
     client: str
     settings: Settings = field(default_factory=Settings)
+
+    def read(self, data: bytes, path: Path) -> Reading:
+        """See `Source`."""
+        return _reading(data, file=str(path), folder=path.parent, client=self.client, settings=self.settings)
 
     def load(self, path: Path) -> Inventory:
         """See `load_csv`."""
@@ -60,11 +69,7 @@ def load_csv(path: Path, *, client: str, settings: Settings | None = None) -> In
     Raises:
         SourceError: with all problems that were found, each with line, column and name of the CSV's column.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SourceError([Problem(Location(str(path), 1, 1), f"cannot be read: {reason}", "check the path")]) from None
+    data = bytes_of(path)
     return read_csv(data, file=str(path), folder=path.parent, client=client, settings=settings or Settings())
 
 
@@ -74,54 +79,56 @@ def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Set
     Raises:
         SourceError: as `load_csv`.
     """
+    return joined([_reading(data, file=file, folder=folder, client=client, settings=settings)])
+
+
+def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Settings) -> Reading:
     start = Location(file, 1, 1)
-    text = _decode(data, start)
+    text = _text(data, start)
     rows = _rows(text, start)
     header = next(rows, None)
     if header is None:
         raise SourceError([Problem(start, "is empty", "write it with `Get-ExchangeServer | Export-Csv`")])
     problems: list[Problem] = []
     columns = _columns(header, start, problems)
-    hosts = list(_hosts(rows, len(header), columns, start, settings, problems))
+    hosts = list(_hosts(rows, len(header), columns, start, problems))
     if not hosts and not problems:
         problems.append(Problem(start, "has no servers", "write it with `Get-ExchangeServer | Export-Csv`"))
-    draft = ClientDraft(client, start, (), tuple(hosts))
-    inventory = assemble(
-        [draft], source=file, digest=hashlib.sha256(data).hexdigest(), folder=folder, problems=problems
-    )
-    if problems:
-        raise SourceError(problems)
-    return inventory
+    given = {
+        key: Setting(value.value if isinstance(value, Enum) else value, start)
+        for key, value in settings
+        if key in settings.model_fields_set and key in SETTINGS
+    }
+    labels = {f"labels.{label}": Setting(values, start) for label, values in settings.labels.items()}
+    part = ClientPart(client, start, {**given, **labels}, (), tuple(hosts))
+    return Reading(file, hashlib.sha256(data).hexdigest(), folder, (part,), tuple(problems))
 
 
-def _decode(data: bytes, start: Location) -> str:
-    if len(data) > MOST_BYTES:
-        raise SourceError([Problem(start, f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")])
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        what = "is not UTF-8" if encoding.startswith("utf-8") else "is not UTF-16 although it begins like it"
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SourceError(
-            [Problem(Location(start.file, line, 1), what, "export again with `-Encoding UTF8`")]
-        ) from None
+def _text(data: bytes, start: Location) -> str:
+    text = decode(data, start.file, ansi=ANSI, advice=_EXPORT_AGAIN)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError(
-            [Problem(Location(start.file, line, 1), "has a NUL character", "export again with `-Encoding UTF8`")]
-        )
+        raise SourceError([Problem(Location(start.file, line, 1), "has a NUL character", _EXPORT_AGAIN)])
     return text
 
 
 def _rows(text: str, start: Location) -> Iterator[list[_Cell]]:
-    """RFC 4180 with the place of every cell; line breaks may stand inside quotes, blank lines are skipped."""
+    """RFC 4180 with the place of every cell; line breaks may stand inside quotes. Rows with nothing in them are
+    skipped, as Excel writes them (`;;`), and so are the lines that Export-Csv and Excel put first."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     position, line = 0, 1
-    if text.startswith("#TYPE"):
-        position, line = (text.find("\n") + 1 or len(text)), 2
-    first = text[position:].partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = ""
+    while position < len(text):
+        first = text[position:].partition("\n")[0]
+        separator = _SEPARATOR_LINE.fullmatch(first.strip(" "))
+        if separator:
+            delimiter = separator["delimiter"]
+        elif not first.startswith(("#TYPE", '"#TYPE')) and first.strip(" ,;\t\xa0"):
+            break
+        position, line = position + len(first) + 1, line + 1
+    if not delimiter:
+        header = re.sub(r'"[^"]*"', "", text[position:].partition("\n")[0])
+        delimiter = max(",;\t", key=header.count)
     beginning = position
     row: list[_Cell] = []
     while position < len(text) or row:  # after a delimiter there is a cell even at the end of the text
@@ -147,7 +154,7 @@ def _rows(text: str, start: Location) -> Iterator[list[_Cell]]:
         position = after + 1
         if text.startswith(delimiter, after):
             continue
-        if len(row) > 1 or row[0].text:
+        if any(cell.text.strip() for cell in row):
             yield row
         row = []
         line, beginning = line + 1, position
@@ -207,11 +214,12 @@ def _hosts(
     width: int,
     columns: dict[str, int],
     start: Location,
-    settings: Settings,
     problems: list[Problem],
-) -> Iterator[HostDraft]:
+) -> Iterator[HostPart]:
     seen: dict[str, int] = {}
     for row in rows:
+        while len(row) > width and not row[-1].text.strip():  # cells beyond the table that Excel counts as used
+            row.pop()
         if len(row) != width:
             problems.append(
                 Problem(
@@ -236,12 +244,7 @@ def _hosts(
         seen.setdefault(folded(name), at.line)
         if not is_address(fqdn):
             problems.append(Problem(fqdn_at, "is not a host name or an IP address", "write the server's full name"))
-        given = {
-            key: Setting(value.value if isinstance(value, Enum) else value, at)
-            for key, value in settings
-            if key in settings.model_fields_set and key in SETTINGS
-        }
-        labels = {f"labels.{label}": Setting(text, at) for label, text in settings.labels.items()}
+        labels: dict[str, Setting] = {}
         for column, label in LABELS.items():
             if column not in columns:
                 continue
@@ -252,9 +255,9 @@ def _hosts(
             if not text.isprintable():
                 problems.append(Problem(_place(start, cell, column), "has control characters", "remove them"))
             elif text:
-                labels[f"labels.{label}"] = Setting(text, _place(start, cell, column))
+                labels[f"labels.{label}"] = Setting(label_values(text), _place(start, cell, column))
         address = {"address": Setting(fqdn, fqdn_at)}
-        yield HostDraft(name, at, {**given, **address, **labels}, frozenset(), usable and is_address(fqdn))
+        yield HostPart(name, at, {**address, **labels}, sound=usable and is_address(fqdn))
 
 
 def _place(start: Location, cell: _Cell, column: str) -> Location:

@@ -12,12 +12,23 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-from inventory.model import Authentication, CredentialKind, CredentialReference, Scheme
+from inventory.model import Authentication, CredentialKind, CredentialReference, LabelValues, Scheme, label_values
 from inventory.names import is_address, why_not_an_address
+from inventory.sources.accounts import mended_reference, misspelt_user, wrong_kind
 
 VERSION = "inventory/1"
+LONGEST_TEXT = 1000
 SCHEMA_ID = "https://exrun.invalid/schemas/inventory/1"
 
 CREDENTIAL_ADVICE = "write `env:NAME`, `keyring:SERVICE/USER` or `command:...`, which say where the password is"
@@ -52,7 +63,19 @@ def credential_reference(text: str) -> CredentialReference:
         known = CredentialKind(kind)
         if _CREDENTIAL_TARGETS[known].fullmatch(target):
             return CredentialReference(known, target)
+    mended = mended_reference(text)
+    if mended is not None:
+        raise ValueError(f"is not how a reference to a credential is written; write `{mended}`")
+    if colon and kind in {kind.value for kind in CredentialKind}:
         raise ValueError(f"`{kind}:` is not followed by what it needs; {CREDENTIAL_ADVICE} (the text is not shown)")
+    meant = wrong_kind(text)
+    if meant:
+        raise ValueError(f"does not begin with `{meant}:`; write it so, in small letters (the text is not shown)")
+    if text.isidentifier():
+        raise ValueError(
+            "is not a reference to a credential; if it is the name of a variable, put `env:` before it; "
+            f"else {CREDENTIAL_ADVICE} (the text is not shown)"
+        )
     raise ValueError(f"is not a reference to a credential; {CREDENTIAL_ADVICE} (the text is not shown)")
 
 
@@ -94,12 +117,44 @@ def _printable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_printable)]
-LabelText = Annotated[
-    Text, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "title": "Label"})
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_printable)]
+
+
+def _label(value: object) -> LabelValues:
+    """`Mailbox, ClientAccess` and `[Mailbox, ClientAccess]` are two values each; a comma within a list's is its own."""
+    written = value if isinstance(value, list | tuple) else [value]
+    texts = [text for text in written if isinstance(text, str)]
+    if len(texts) != len(written) or not texts:
+        raise ValueError("must be a text or a list of texts; write `Mailbox` or `[Mailbox, ClientAccess]`")
+    if any(len(text) > LONGEST_TEXT for text in texts):
+        raise ValueError(f"is longer than {LONGEST_TEXT} characters; shorten it")
+    values = tuple(map(_printable, texts))
+    return values if isinstance(value, list | tuple) else label_values(values[0])
+
+
+_LABEL_SCALAR: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+Label = Annotated[
+    LabelValues,
+    PlainValidator(_label),
+    WithJsonSchema(
+        {
+            "anyOf": [*_LABEL_SCALAR["anyOf"], {"type": "array", "items": _LABEL_SCALAR, "minItems": 1}],
+            "title": "Label",
+        }
+    ),
 ]
 Address = Annotated[str, AfterValidator(_address)]
 PublicPlace = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_public_place)]
+
+
+def _user(text: str) -> str:
+    wrong = misspelt_user(text)
+    if wrong is not None:
+        raise ValueError("; ".join(wrong))
+    return text
+
+
+User = Annotated[Text, AfterValidator(_user)]
 Credential = Annotated[
     str,
     AfterValidator(_is_reference),
@@ -122,7 +177,7 @@ class Settings(_Written):
     port: Port = Field(default=0, description="WinRM's port; 5985 for http, 5986 for https.")
     scheme: Scheme = Field(default=Scheme.HTTP, description="http with message encryption, or https with verification.")
     authentication: Authentication = Field(default=Authentication.NEGOTIATE, description="How to log on.")
-    user: Text = Field(default="", description="DOMAIN\\name or name@domain.")
+    user: User = Field(default="", description="DOMAIN\\name or name@domain.")
     credential: Credential = Field(
         default="",
         description="Where the password is: env:NAME, keyring:SERVICE/USER or command:... Never the password.",
@@ -131,7 +186,9 @@ class Settings(_Written):
     certificate: Text = Field(default="", description="PEM file to log on with; for authentication: certificate.")
     certificate_key: Text = Field(default="", description="PEM file of the certificate's key.")
     allow_public: list[PublicPlace] = Field(default=[], description=ALLOW_PUBLIC)
-    labels: dict[str, LabelText] = Field(default={}, description="site, dag, role, ring or anything; merged inwards.")
+    labels: dict[str, Label] = Field(
+        default={}, description="site, dag, role, ring or anything; a text, or several in a list. Merged inwards."
+    )
 
 
 TOP_SETTINGS = ("allow_public",)  # what may stand above the clients, for all of them

@@ -1,4 +1,4 @@
-"""What every source of an inventory is: it reads one file and either gives all of it or says all that is wrong."""
+"""What every source of an inventory is: it reads one file and gives all that it says, and all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Protocol
 
 from inventory.model import Inventory
+from inventory.sources.reading import Reading
 
 
 class Source(Protocol):
     """One file format."""
+
+    def read(self, data: bytes, path: Path) -> Reading:
+        """What a file with these bytes says, to be joined with what others say.
+
+        Raises:
+            SourceError: nothing of it can be read.
+        """
+        ...
 
     def load(self, path: Path) -> Inventory:
         """The whole inventory.

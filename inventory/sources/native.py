@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from inventory.errors import Problem, SourceError, suggestion
 from inventory.model import Authentication, Inventory, Location, Scheme
-from inventory.sources.assembly import ClientDraft, HostDraft, assemble
+from inventory.sources.accounts import ESCAPE, SHOWN_IN_QUOTES, in_single_quotes, mangled
 from inventory.sources.document import (
     CREDENTIAL_ADVICE,
     SETTINGS,
@@ -28,7 +28,9 @@ from inventory.sources.document import (
     Settings,
     holds_a_secret,
 )
-from inventory.sources.inheritance import GroupDraft, Groups, Setting
+from inventory.sources.inheritance import GroupDraft, Setting
+from inventory.sources.joining import joined
+from inventory.sources.reading import ClientPart, HostPart, Reading, bytes_of
 from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence, plain, read_tree, step
 
 _LABEL = re.compile(r"[^\W\d_][\w.-]*")
@@ -39,6 +41,10 @@ _CHOICES = {"scheme": Scheme, "authentication": Authentication}
 @dataclass(frozen=True, slots=True)
 class NativeSource:
     """`exrun: inventory/1`."""
+
+    def read(self, data: bytes, path: Path) -> Reading:
+        """See `Source`."""
+        return _reading(data, file=str(path), folder=path.parent)
 
     def load(self, path: Path) -> Inventory:
         """See `load_native`."""
@@ -51,11 +57,7 @@ def load_native(path: Path) -> Inventory:
     Raises:
         SourceError: with all problems that were found, each with line, column and path in the document.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SourceError([Problem(Location(str(path), 1, 1), f"cannot be read: {reason}", "check the path")]) from None
+    data = bytes_of(path)
     return read_native(data, file=str(path), folder=path.parent)
 
 
@@ -65,6 +67,10 @@ def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
     Raises:
         SourceError: as `load_native`.
     """
+    return joined([_reading(data, file=file, folder=folder)])
+
+
+def _reading(data: bytes, *, file: str, folder: Path) -> Reading:
     problems: list[Problem] = []
     root = read_tree(data, file, problems)
     if root is None:
@@ -72,12 +78,7 @@ def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
     _check_version(root, problems)
     validated = _Validated(root, problems)
     clients = [_client(name, client, validated, problems) for name, client in validated.document.clients.items()]
-    inventory = assemble(
-        clients, source=file, digest=hashlib.sha256(data).hexdigest(), folder=folder, problems=problems
-    )
-    if problems:
-        raise SourceError(problems)
-    return inventory
+    return Reading(file, hashlib.sha256(data).hexdigest(), folder, tuple(clients), tuple(problems))
 
 
 def _check_version(root: Mapping, problems: list[Problem]) -> None:
@@ -107,6 +108,7 @@ class _Validated:
         self.wrong = set()
         for path in self._reported:
             self._mark(path)
+        self._check_accounts()
         data = plain(self.root)
         try:
             self.document = InventoryDocument.model_validate(data)
@@ -118,6 +120,17 @@ class _Validated:
                 self.document = InventoryDocument.model_validate(data)
             except ValidationError:
                 raise SourceError(self.problems) from None
+
+    def _check_accounts(self) -> None:
+        """Accounts whose backslash YAML took for the beginning of an escape, which is not always an error of YAML."""
+        clients = self.root.items.get("clients")
+        for client in _inner(clients):
+            for holder in (client, *_inner(client.items.get("groups")), *_inner(client.items.get("hosts"))):
+                user = holder.items.get("user")
+                if isinstance(user, Scalar) and mangled(user.written):
+                    self.problems.append(Problem(user.at, ESCAPE, in_single_quotes("user", user.written)))
+                    self._reported.add(user.at.path)
+                    self._mark(user.at.path)
 
     def is_wrong(self, path: str) -> bool:
         """Whether anything at or below `path` was reported."""
@@ -138,6 +151,10 @@ class _Validated:
             return  # an alias or a tag stands here and is reported
         what, advice = _unknown_key(loc) if unknown else _explain(details, node)
         self.problems.append(Problem(at, what, advice))
+
+
+def _inner(node: Node | None) -> list[Mapping]:
+    return [value for value in node.items.values() if isinstance(value, Mapping)] if isinstance(node, Mapping) else []
 
 
 def _locate(root: Mapping, loc: tuple[int | str, ...], *, key: bool) -> tuple[Location, Node | None]:
@@ -190,6 +207,8 @@ def _explain(details: ErrorDetails, node: Node | None) -> tuple[str, str]:
     field_name = str(details["loc"][-1])
     if isinstance(node, Scalar) and node.text is None:
         return "is empty", "give it a value, or remove the key"
+    if field_name in SHOWN_IN_QUOTES and isinstance(node, Scalar) and mangled(node.written):
+        return ESCAPE, in_single_quotes(field_name, node.written)
     match details["type"]:
         case "missing":
             return "is missing", "add it"
@@ -212,7 +231,7 @@ def _explain(details: ErrorDetails, node: Node | None) -> tuple[str, str]:
             return "must be a single text", "write one value, not a list or a mapping"
 
 
-def _client(name: str, document: ClientDocument, validated: _Validated, problems: list[Problem]) -> ClientDraft:
+def _client(name: str, document: ClientDocument, validated: _Validated, problems: list[Problem]) -> ClientPart:
     of_clients = validated.root.items["clients"]
     assert isinstance(of_clients, Mapping)
     at = of_clients.keys[name]
@@ -221,34 +240,23 @@ def _client(name: str, document: ClientDocument, validated: _Validated, problems
     own = {**_top_settings(validated), **_settings(document, tree, None, problems)}
     wrong_here = any(validated.is_wrong(step(at.path, setting)) for setting in (*SETTINGS, "labels", "groups"))
     group_trees, host_trees = _named(tree, "groups"), _named(tree, "hosts")
-    groups = Groups(
-        (
-            GroupDraft(
-                group,
-                group_trees.keys[group],
-                _settings(written, group_trees.items[group], group, problems),
-                _references(written, group_trees.items[group]),
-            )
-            for group, written in document.groups.items()
-        ),
-        problems,
+    groups = tuple(
+        GroupDraft(
+            group,
+            group_trees.keys[group],
+            _settings(written, group_trees.items[group], group, problems),
+            _references(written, group_trees.items[group]),
+        )
+        for group, written in document.groups.items()
     )
     hosts = []
     for host, written in document.hosts.items():
         host_at, host_tree = host_trees.keys[host], host_trees.items[host]
         before = len(problems)
         settings = _settings(written, host_tree, None, problems)
-        inside = groups.known(_references(written, host_tree))
-        inherited = {**own, **groups.inherited(inside, settings, host_at)}
-        holding = groups.holding(inside)
-        sound = (
-            len(problems) == before
-            and not wrong_here
-            and not holding & groups.broken
-            and not validated.is_wrong(host_at.path)
-        )
-        hosts.append(HostDraft(host, host_at, inherited, holding, sound))
-    return ClientDraft(name, at, tuple((group, group_trees.keys[group]) for group in document.groups), tuple(hosts))
+        sound = len(problems) == before and not validated.is_wrong(host_at.path)
+        hosts.append(HostPart(host, host_at, settings, _references(written, host_tree), sound))
+    return ClientPart(name, at, own, groups, tuple(hosts), not wrong_here)
 
 
 def _top_settings(validated: _Validated) -> Keyed[str, Setting]:
@@ -274,7 +282,7 @@ def _settings(document: Settings | None, tree: Node, group: str | None, problems
         found[name] = Setting(value.value if isinstance(value, Enum) else value, tree.items[name].at, group)
     labels = tree.items.get("labels")
     if isinstance(labels, Mapping):
-        for label, text in document.labels.items():
+        for label, values in document.labels.items():
             at = labels.keys[label]
             if holds_a_secret(label):
                 problems.append(
@@ -293,7 +301,7 @@ def _settings(document: Settings | None, tree: Node, group: str | None, problems
                     )
                 )
             else:
-                found[f"labels.{label}"] = Setting(text, labels.items[label].at, group)
+                found[f"labels.{label}"] = Setting(values, labels.items[label].at, group)
     return found
 
 

@@ -6,92 +6,98 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
-from inventory.model import Authentication, Client, Host, Inventory, Scheme
-from inventory.sources.document import VERSION
+from inventory.model import LabelValues, label_text, label_values
+from inventory.sources.document import SETTINGS, VERSION
+from inventory.sources.inheritance import Settings
+from inventory.sources.reading import ClientPart, HostPart
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\\/@-]*")
 # Words that YAML 1.1 takes for something else than text; other tools than exrun read these files too.
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"})
-_SETTINGS = (
-    "port",
-    "scheme",
-    "authentication",
-    "user",
-    "credential",
-    "ca_file",
-    "certificate",
-    "certificate_key",
-    "allow_public",
-)
-_Value = str | tuple[str, ...]
-_DEFAULT_PORTS = {Scheme.HTTP: 5985, Scheme.HTTPS: 5986}
+_FILES = frozenset({"ca_file", "certificate", "certificate_key"})
+
+Tree = Mapping[str, "Tree"] | tuple[str, ...] | str
+STEP = 2  # spaces of one level
 
 
-def native_text(inventory: Inventory) -> str:
-    """A native file that loads to the same clients and hosts. Groups are not written: what they gave is on the hosts.
-
-    Settings that all hosts of a client share stand once, with the client.
-    """
-    lines = [f"exrun: {VERSION}", "clients:"]
-    for client in inventory.clients:
-        lines.append(f"  {_scalar(client.name)}:")
-        lines.extend(_client(client))
+def native_text(part: ClientPart, folder: Path) -> str:
+    """A native file of this client, that loads to what it says. `folder` is where its relative paths begin."""
+    lines = [f"exrun: {VERSION}", "clients:", *block_lines({part.name: client_tree(part, folder)}, STEP)]
     return "\n".join(lines) + "\n"
 
 
-def _client(client: Client) -> Iterator[str]:
-    settings = [_settings(host) for host in client.hosts]
-    shared = {
-        name: settings[0][name]
-        for name in _SETTINGS
-        if settings and name in settings[0] and all(each.get(name) == settings[0][name] for each in settings)
+def client_tree(part: ClientPart, folder: Path) -> Tree:
+    """A client with its settings, groups and hosts."""
+    groups = {
+        group.name: {**parents_tree(tuple(name for name, _ in group.parents)), **settings_tree(group.settings, folder)}
+        for group in part.groups
     }
-    for name, text in shared.items():
-        yield f"    {name}: {_written(text)}"
-    yield "    hosts:"
-    for host, own in zip(client.hosts, settings, strict=True):
-        yield f"      {_scalar(host.name)}:"
-        if host.address != host.name:
-            yield f"        address: {_scalar(host.address)}"
-        for name, text in own.items():
-            if name not in shared:
-                yield f"        {name}: {_written(text)}"
-        if host.labels:
-            yield "        labels:"
-            yield from (f"          {_scalar(label)}: {_scalar(text)}" for label, text in host.labels.items())
+    hosts = {host.name: host_tree(host, folder) for host in part.hosts}
+    return {**settings_tree(part.settings, folder), **({"groups": groups} if groups else {}), "hosts": hosts}
 
 
-def _settings(host: Host) -> Mapping[str, _Value]:
-    """What differs from the defaults."""
-    given: dict[str, _Value] = {}
-    if host.port != _DEFAULT_PORTS[host.scheme]:
-        given["port"] = str(host.port)
-    if host.scheme is not Scheme.HTTP:
-        given["scheme"] = host.scheme.value
-    if host.authentication is not Authentication.NEGOTIATE:
-        given["authentication"] = host.authentication.value
-    if host.user is not None:
-        given["user"] = host.user
-    if host.credential is not None:
-        given["credential"] = str(host.credential)
-    files = (("ca_file", host.ca_file), ("certificate", host.certificate), ("certificate_key", host.certificate_key))
-    given.update({name: _absolute(path) for name, path in files if path is not None})
-    if host.allow_public:
-        given["allow_public"] = host.allow_public
-    return given
+def host_tree(host: HostPart, folder: Path) -> Mapping[str, Tree]:
+    """A host with its own settings; its address is left out where it is its name."""
+    settings = {
+        key: setting for key, setting in host.settings.items() if key != "address" or setting.value != host.name
+    }
+    return {**parents_tree(tuple(name for name, _ in host.groups)), **settings_tree(settings, folder)}
 
 
-def _written(value: _Value) -> str:
-    return _scalar(value) if isinstance(value, str) else f"[{', '.join(map(_scalar, value))}]"
+def parents_tree(names: tuple[str, ...]) -> Mapping[str, Tree]:
+    """`groups`, where there are any."""
+    return {"groups": names} if names else {}
 
 
-def _absolute(path: Path) -> str:
-    # Paths in a native file are looked for beside it, and nobody knows yet where this one will lie.
-    return str(path.resolve())
+def settings_tree(settings: Settings, folder: Path) -> Mapping[str, Tree]:
+    """Settings by their keys, labels below `labels`. Paths are made absolute: a file may come to lie elsewhere."""
+    tree = {name: _tree(name, settings[name].value, folder) for name in SETTINGS if name in settings}
+    labels: dict[str, Tree] = {
+        key.removeprefix("labels."): label_tree(cast(LabelValues, setting.value))
+        for key, setting in settings.items()
+        if key.startswith("labels.")
+    }
+    return {**tree, **({"labels": labels} if labels else {})}
 
 
-def _scalar(text: str) -> str:
+def _tree(name: str, value: object, folder: Path) -> Tree:
+    if isinstance(value, list | tuple):
+        return tuple(map(str, value))
+    return str((folder / str(value)).resolve()) if name in _FILES else str(value)
+
+
+def label_tree(values: LabelValues) -> Tree:
+    """One text where commas divide it into these values, else a list."""
+    text = label_text(values)
+    return text if label_values(text) == values else values
+
+
+def block_lines(tree: Mapping[str, Tree], indent: int, step: int = STEP) -> Iterator[str]:
+    """A mapping as lines, one key a line."""
+    for key, value in tree.items():
+        start = f"{' ' * indent}{scalar(key)}:"
+        if isinstance(value, Mapping):
+            yield start
+            yield from block_lines(value, indent + step, step)
+        else:
+            yield f"{start} {flow_text(value)}"
+
+
+def flow_text(tree: Tree) -> str:
+    """A value on one line."""
+    match tree:
+        case str():
+            return scalar(tree)
+        case tuple():
+            return "[" + ", ".join(map(scalar, tree)) + "]"
+        case _:
+            return "{" + ", ".join(f"{scalar(key)}: {flow_text(value)}" for key, value in tree.items()) + "}"
+
+
+def scalar(text: str) -> str:
+    """A text that is read as it is, quoted where it must be."""
     if text.isdecimal() and text.isascii() and not text.startswith("0"):
         return text
     if _PLAIN.fullmatch(text) and text.casefold() not in _NOT_TEXT:

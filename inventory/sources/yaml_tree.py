@@ -30,8 +30,9 @@ from yaml.events import (
 
 from inventory.errors import Problem, SourceError
 from inventory.model import Location
+from inventory.sources.accounts import ESCAPE, advice_on_line
+from inventory.sources.encoding import decode
 
-MOST_BYTES = 32 * 1024 * 1024
 DEEPEST = 32
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -44,10 +45,15 @@ Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 
 @dataclass(slots=True)
 class Scalar:
-    """Text as written; None for an unquoted nothing."""
+    """Text as read; None for an unquoted nothing. `written` is what stands between double quotes, escapes and all.
+    `start` and `end` are characters of the document, here and in the next two. `tag` is only of other tools' files."""
 
     at: Location
     text: str | None
+    written: str = ""
+    start: int = 0
+    end: int = 0
+    tag: str | None = None
 
 
 @dataclass(slots=True)
@@ -56,17 +62,24 @@ class Sequence:
 
     at: Location
     items: list[Node] = field(default_factory=list)
+    start: int = 0
+    end: int = 0
+    flow: bool = False
 
 
 @dataclass(slots=True)
 class Mapping:
-    """A mapping whose keys are text; `keys` says where each key stands."""
+    """A mapping whose keys are text; `keys` says where each key stands, `key_ends` at which character it ends."""
 
     at: Location
     items: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, Location] = field(default_factory=dict)
-    pending: tuple[str, Location] | None = None
+    pending: tuple[str, Location, int] | None = None
     ignored_value: bool = False
+    key_ends: dict[str, int] = field(default_factory=dict)
+    start: int = 0
+    end: int = 0
+    flow: bool = False
 
 
 Node = Scalar | Sequence | Mapping
@@ -99,23 +112,27 @@ def fastest_loader() -> Loader:
     return yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
-def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | None = None) -> Mapping | None:
+def read_tree(
+    data: bytes, file: str, problems: list[Problem], loader: Loader | None = None, *, foreign: bool = False
+) -> Mapping | None:
     """The document's mapping; None when it is not one.
 
     Duplicate keys, tags, anchors and aliases are added to `problems` and reading goes on; what stops the parser
-    raises. `loader` is whose events are read; the fastest when None.
+    raises. `loader` is whose events are read; the fastest when None. In `foreign` files, which are another tool's,
+    tags, anchors, aliases and keys that are no text are no problems; a mapping that is merged (`<<`) gives what the
+    other lacks.
 
     Raises:
-        SourceError: not UTF-8, too large, too deep, or not YAML.
+        SourceError: neither UTF-8 nor UTF-16, too large, too deep, or not YAML.
     """
-    text = _decode(data, file)
+    text = decode(data, file)
     strange = _NOT_TEXT.search(text)
     if strange:
         before = text[: strange.start()]
         where = Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise SourceError([Problem(where, "a control character", "remove it; YAML allows printable characters only")])
     root: list[Node] = []
-    builder = _Builder(file, problems, root)
+    builder = _Builder(file, text, problems, root, foreign=foreign)
     documents = 0
     try:
         for event in yaml.parse(text, Loader=loader or fastest_loader()):
@@ -150,19 +167,6 @@ def read_tree(data: bytes, file: str, problems: list[Problem], loader: Loader | 
     return None
 
 
-def _decode(data: bytes, file: str) -> str:
-    if len(data) > MOST_BYTES:
-        raise SourceError(
-            [Problem(Location(file, 1, 1), f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")]
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise SourceError([Problem(Location(file, line, column), "is not UTF-8", "save the file as UTF-8")]) from None
-
-
 def _at(file: str, event: Any, path: str = "") -> Location:
     return Location(file, event.start_mark.line + 1, event.start_mark.column + 1, path)
 
@@ -170,7 +174,13 @@ def _at(file: str, event: Any, path: str = "") -> Location:
 def _syntax_problem(error: MarkedYAMLError, file: str, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     where = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
-    stopped_at = text[mark.index : mark.index + 1] if mark else ""
+    stopped_at = text[mark.index : mark.index + 1] if mark is not None else ""
+    known = advice_on_line(_line(text, where.line), where.column - 1)
+    if known is not None:
+        column, what, advice = known
+        return Problem(Location(file, where.line, column + 1), f"is not YAML: {what}", advice)
+    if "unknown escape" in (error.problem or ""):
+        return Problem(where, f"is not YAML: {ESCAPE}", "write the text in single quotes, or the backslash twice")
     if stopped_at == "\t":
         return Problem(where, "is not YAML: a tab where only spaces may stand", "indent with spaces")
     if stopped_at in ("@", "`", "%") and "cannot start any token" in (error.problem or ""):
@@ -182,11 +192,25 @@ def _syntax_problem(error: MarkedYAMLError, file: str, text: str) -> Problem:
     )
 
 
+def _line(text: str, number: int) -> str:
+    """A line, from 1; those of the document, not of Unicode."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[number - 1] if number <= len(lines) else ""  # where the text ends, libyaml counts one more
+
+
+def _span(event: Any) -> tuple[int, int]:
+    return event.start_mark.index, event.end_mark.index
+
+
 class _Builder:
     """Takes events one at a time and keeps the open collections on a stack of its own."""
 
-    def __init__(self, file: str, problems: list[Problem], root: list[Node]) -> None:
+    def __init__(self, file: str, text: str, problems: list[Problem], root: list[Node], *, foreign: bool) -> None:
+        self._foreign = foreign
+        self._anchors: dict[str, Node] = {}
+        self._anchored: dict[int, str] = {}
         self._file = file
+        self._text = text
         self._problems = problems
         self._root = root
         self._open: list[tuple[Sequence | Mapping, str]] = []
@@ -194,7 +218,10 @@ class _Builder:
     def feed(self, event: Any) -> None:
         match event:
             case MappingEndEvent() | SequenceEndEvent():
-                self._open.pop()
+                self._leave(event)
+                return
+            case AliasEvent() if self._foreign and event.anchor in self._anchors:
+                self._place(self._anchors[event.anchor], event)
                 return
             case AliasEvent():
                 self._refuse(event, "an alias (`*`)", "repeat the text, or use a group for what hosts share")
@@ -210,11 +237,34 @@ class _Builder:
         match event:
             case ScalarEvent():
                 bare = event.style in (None, "") and event.value in _NULLS
-                self._place(Scalar(at, None if bare else event.value), event)
+                start, end = _span(event)
+                scalar = Scalar(at, None if bare else event.value, self._written(event), start, end, event.tag)
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = scalar
+                self._place(scalar, event)
             case MappingStartEvent():
-                self._enter(Mapping(at), event)
+                self._enter(Mapping(at, start=_span(event)[0], flow=bool(event.flow_style)), event)
             case SequenceStartEvent():
-                self._enter(Sequence(at), event)
+                self._enter(Sequence(at, start=_span(event)[0], flow=bool(event.flow_style)), event)
+
+    def _leave(self, event: Any) -> None:
+        node, _ = self._open.pop()
+        node.end = event.end_mark.index
+        if not self._foreign:
+            return
+        anchor = self._anchored.pop(id(node), None)
+        if anchor is not None:  # only now, so that none holds itself
+            self._anchors[anchor] = node
+        if isinstance(node, Mapping) and "<<" in node.items:
+            merged = node.items.pop("<<")
+            for other in merged.items if isinstance(merged, Sequence) else [merged]:
+                if isinstance(other, Mapping):
+                    for key, value in other.items.items():
+                        node.items.setdefault(key, value)
+                        node.keys.setdefault(key, other.keys[key])
+
+    def _written(self, event: Any) -> str:
+        return self._text[event.start_mark.index + 1 : event.end_mark.index - 1] if event.style == '"' else ""
 
     def _enter(self, node: Sequence | Mapping, event: Any) -> None:
         if len(self._open) >= DEEPEST:
@@ -222,6 +272,8 @@ class _Builder:
                 [*self._problems, Problem(_at(self._file, event), f"is nested deeper than {DEEPEST} levels")]
             )
         path = node.at.path
+        if event.anchor is not None:
+            self._anchored[id(node)] = event.anchor
         self._place(node, event)
         self._open.append((node, path))
 
@@ -239,6 +291,8 @@ class _Builder:
         return _at(self._file, event, self._path())
 
     def _refuse(self, event: Any, what: str, advice: str) -> None:
+        if self._foreign and not isinstance(event, AliasEvent):
+            return
         self._problems.append(Problem(self._where(event), f"{what} is not allowed in an inventory", advice))
 
     def _place(self, node: Node, event: Any) -> None:
@@ -253,13 +307,17 @@ class _Builder:
         elif parent.pending is None:
             parent.ignored_value = False
         else:
-            key, key_at = parent.pending
+            key, key_at, key_end = parent.pending
             parent.pending = None
             parent.items[key] = node
             parent.keys[key] = key_at
+            parent.key_ends[key] = key_end
 
     def _key(self, parent: Mapping, path: str, node: Node, event: Any) -> None:
         if not isinstance(node, Scalar) or node.text is None:
+            if self._foreign:
+                parent.ignored_value = True
+                return
             self._problems.append(Problem(_at(self._file, event, path), "a key must be text", "quote it, or remove it"))
             parent.ignored_value = True
             return
@@ -271,4 +329,4 @@ class _Builder:
             )
             parent.ignored_value = True
             return
-        parent.pending = (node.text, at)
+        parent.pending = (node.text, at, node.end)

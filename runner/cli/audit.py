@@ -8,7 +8,7 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +16,11 @@ from typing import Annotated
 import typer
 
 from inventory import loading
-from inventory.model import Inventory
-from inventory.selection import check_count, parse, select
+from inventory.errors import InventoryError
+from inventory.model import Host, Inventory
+from inventory.selection import check_count, select
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.loading import load_playbook
+from playbooks.loading import load_playbook, shelf
 from runner.audit import FleetAudit, exit_status, of_client, strict_status
 from runner.auditing import (
     CLOSE_SECONDS,
@@ -38,21 +39,23 @@ from runner.auditing import (
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import (
-    ALL_HOSTS,
     STATE,
     CatalogueOption,
     ExpectOption,
     Format,
     FormatOption,
     InventoryOption,
+    LimitOption,
     ParamOption,
     SearchOption,
+    SelectionArgument,
     StateOption,
     catalogue_of,
     given_params,
 )
 from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import opening, shown
+from runner.cli.selecting import inventory_files, not_a_selection, selected
 from runner.cli.status import Status
 from runner.journal.location import directory_name
 from runner.journal.writer import Clock
@@ -73,14 +76,13 @@ MOST_NAMED = 12  # servers in one line of an error
 
 
 def audit(
-    inventory: InventoryOption,
+    context: typer.Context,
+    selection: SelectionArgument = None,
+    inventory: InventoryOption = None,
     playbook: Annotated[
-        str, typer.Argument(envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.", show_default=True)
+        str, typer.Option("-p", "--playbook", envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.")
     ] = PLAYBOOK,
-    limit: Annotated[
-        str,
-        typer.Option("-l", "--limit", envvar="EXRUN_LIMIT", help="Which servers: a selection, such as site=HQ."),
-    ] = ALL_HOSTS,
+    limit: LimitOption = None,
     expect: ExpectOption = None,
     param: ParamOption = None,
     search: SearchOption = None,
@@ -166,14 +168,15 @@ def audit(
     \b
     Examples:
       exrun audit -i inventory.yml
-      exrun audit -i inventory.yml --limit "client:alpha and not group:lab" --expect 12
-      exrun audit -i inventory.yml exchange-audit --param campaign=proxylogon
+      exrun audit EX1 EX2
+      exrun audit "client:alpha and not group:lab" -i alpha.yml -i beta.yml --expect 12
+      exrun audit -i inventory.yml --playbook exchange-audit --param campaign=proxylogon
       exrun audit -i inventory.yml --format json > audit.json
       exrun audit -i inventory.yml --html audit.html --parallel 8
       exrun audit -i inventory.yml --catalogue our-rows
     """
-    loaded = loading.load(inventory)
-    hosts = select(loaded, parse(limit))
+    loaded = loading.load(*inventory_files(inventory))
+    hosts, chosen = _selected(context, loaded, selection, limit)
     check_count(hosts, expect)
     today = _today()
     judgement = _judgement(catalogue_of(state, catalogue), today, None if as_of is None else as_of.date())
@@ -188,7 +191,8 @@ def audit(
         hosts=hosts,
         inventory_source=loaded.source,
         inventory_digest=loaded.digest,
-        selection=_recorded(limit, loaded),
+        inventory_files=loaded.files,
+        selection=_recorded(chosen, loaded),
         parallel=parallel or ready.playbook.strategy.parallel,
         host_seconds=timeout,
         token=secrets.token_hex(16),
@@ -312,6 +316,22 @@ def _status(run: FleetRun, *, strict: bool) -> Status:
             return Status.JOURNAL
         case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
             return Status(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
+
+
+def _selected(
+    context: typer.Context, loaded: Inventory, words: Sequence[str] | None, limits: Sequence[str] | None
+) -> tuple[tuple[Host, ...], str]:
+    """The servers, and the selection as text. An argument that selects nothing may have been meant as a playbook."""
+    try:
+        selection, text = selected(context, words, limits)
+        return select(loaded, selection), text
+    except InventoryError:
+        playbooks = {found.name for found in shelf(context.params["search"] or ()).playbooks}
+        for word in words or ():
+            meant = not_a_selection(word, playbooks)
+            if meant is not None:
+                raise meant from None
+        raise
 
 
 def _recorded(limit: str, loaded: Inventory) -> str | None:

@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.commands import Commands
 from runner.cli.options import STATE, CatalogueOption, Format, FormatOption, StateOption
 from runner.cli.output import UsageError, emit
 from runner.terminal import visible
 
 # What these commands work with is imported by them: no other command is to wait for it.
 
-group = typer.Typer(help="The tables that judge: how old they are, where they are from, a newer set.")
+group = Commands(help="The tables that judge: how old they are, where they are from, a newer set.")
 
 
 @group.command("info")

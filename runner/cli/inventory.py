@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,23 +15,28 @@ from rich.table import Table
 from rich.text import Text
 
 from inventory import loading
-from inventory.errors import Problem, SourceError
-from inventory.model import Host
-from inventory.selection import check_count, parse, select
-from inventory.sources.csv import ExchangeCsvSource
+from inventory.errors import SHOWN, Problem, SourceError
+from inventory.importing import Imported, read_foreign
+from inventory.merging import merge
+from inventory.model import Host, LabelValues, label_text
+from inventory.selection import check_count, select
 from inventory.sources.document import Settings
+from inventory.sources.encoding import encoded
 from inventory.sources.native_writing import native_text
-from runner.cli.options import ALL_HOSTS, ExpectOption, Format, FormatOption, InventoryOption
+from inventory.sources.reading import bytes_of
+from runner.cli.commands import Commands
+from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
 from runner.cli.output import UsageError, emit, width, write_file
+from runner.cli.selecting import inventory_files, names_of, selected
 from runner.cli.status import Status
 from runner.reports.wording import counted
 from runner.terminal import visible
 
-group = typer.Typer(help="Check, list and import the servers to work with. Connects to nothing.")
+group = Commands(help="Check, list and import the servers to work with. Connects to nothing.")
 
 
 @group.command("check")
-def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT) -> None:
+def inventory_check(inventory: InventoryOption = None, form: FormatOption = Format.TEXT) -> None:
     """Say everything that is wrong with an inventory: file:line:column, where in the document, what to write.
 
     \b
@@ -41,8 +47,9 @@ def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT
       exrun inventory check -i inventory.yml
       exrun inventory check -i inventory.yml --format json
     """
+    files = inventory_files(inventory)
     try:
-        loaded = loading.load(inventory)
+        loaded = loading.load(*files)
     except SourceError as error:
         if form is not Format.JSON:
             raise
@@ -54,15 +61,15 @@ def inventory_check(inventory: InventoryOption, form: FormatOption = Format.TEXT
         _json({"schema": "exrun.inventory-check/1", "valid": True, "clients": clients, "hosts": hosts, "problems": []})
     else:
         total = f"{counted(clients, 'client')}, {counted(hosts, 'server')}"
-        typer.echo(f"{visible(str(inventory))}: {total}; nothing is wrong")
+        typer.echo(f"{names_of(files)}: {total}; nothing is wrong")
 
 
 @group.command("list")
 def inventory_list(
-    inventory: InventoryOption,
-    selection: Annotated[
-        str, typer.Argument(envvar="EXRUN_LIMIT", help="Which servers, such as group:dag1 and not site=HQ.")
-    ] = ALL_HOSTS,
+    context: typer.Context,
+    selection: SelectionArgument = None,
+    inventory: InventoryOption = None,
+    limit: LimitOption = None,
     expect: ExpectOption = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -78,7 +85,7 @@ def inventory_list(
       exrun inventory list -i inventory.yml "client:alpha and not role=edge" --expect 4
       exrun inventory list -i inventory.yml "group:dag*" --format json
     """
-    hosts = select(loading.load(inventory), parse(selection))
+    hosts = select(loading.load(*inventory_files(inventory)), selected(context, selection, limit)[0])
     check_count(hosts, expect)
     if form is Format.JSON:
         _json({"schema": "exrun.inventory-list/1", "hosts": [_host(host) for host in hosts]})
@@ -90,15 +97,16 @@ def inventory_list(
 @group.command("import")
 def inventory_import(
     file: Annotated[
-        Path, typer.Argument(envvar="EXRUN_IMPORT", help="CSV, as Get-ExchangeServer | Export-Csv writes it.")
+        Path, typer.Argument(envvar="EXRUN_IMPORT", help="CSV of Get-ExchangeServer, Ansible's INI or YAML, a list.")
     ],
     client: Annotated[str, typer.Option("--client", envvar="EXRUN_CLIENT", help="Whose servers these are.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="File to write; standard output.")
+        Path | None,
+        typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="File to write, or to merge into; standard output."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", envvar="EXRUN_FORCE", help="Replace the file if it is there.")] = (
-        False
-    ),
+    force: Annotated[
+        bool, typer.Option("--force", envvar="EXRUN_FORCE", help="Replace the file, rather than merge into it.")
+    ] = (False),
     user: Annotated[
         str | None, typer.Option("--user", envvar="EXRUN_USER", help="DOMAIN\\name or name@domain.")
     ] = None,
@@ -120,16 +128,20 @@ def inventory_import(
         str | None, typer.Option("--ca-file", envvar="EXRUN_CA_FILE", help="PEM file of the issuing authority.")
     ] = None,
 ) -> None:
-    """Make a native inventory of the servers in a CSV file. A file that is there is not overwritten without --force.
+    """Make an inventory of another list of servers, or merge them into one that is there.
 
     \b
-    On an Exchange server: Get-ExchangeServer | Export-Csv -NoTypeInformation servers.csv
+    FILE is a CSV file (on an Exchange server: Get-ExchangeServer | Export-Csv -NoTypeInformation servers.csv), an
+    Ansible inventory in INI or YAML, or a list with one host a line. What is left out, such as every password, is
+    said. Into a file that is there hosts are merged: new ones are added, settings that differ are set at their
+    hosts, and all else stays as it is written, comments too.
     Exit status: 0; 2 where something is wrong, and then nothing is written.
 
     \b
     Examples:
       exrun inventory import servers.csv --client alpha
       exrun inventory import servers.csv --client alpha --user "ALPHA\\ops" --credential env:ALPHA_PW -o inventory.yml
+      exrun inventory import hosts.ini --client beta -o inventory.yml
     """
     given = {
         "user": user,
@@ -140,14 +152,46 @@ def inventory_import(
         "ca_file": ca_file,
     }
     settings = _settings({name: text for name, text in given.items() if text is not None})
-    text = native_text(ExchangeCsvSource(client, settings).load(file))
+    imported = read_foreign(file, client=client, settings=settings)
+    for line in [str(problem) for problem in imported.left_out[:SHOWN]]:
+        typer.echo(f"exrun: {visible(line)}", err=True)
+    if len(imported.left_out) > SHOWN:
+        typer.echo(f"exrun: and {len(imported.left_out) - SHOWN} more", err=True)
+    if output is not None and not force and output.exists() and (there := bytes_of(output)).strip():
+        _merge(output, there, imported, file.parent)
+        return
+    text = native_text(imported.client, file.parent)
     if output is None:
         typer.echo(text, nl=False)
         return
-    if output.exists() and not force:
-        raise UsageError(f"{output} is there already", "Name another file, or give --force to replace it.")
     write_file(output, text)
     typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
+
+
+def _merge(output: Path, there: bytes, imported: Imported, imported_from: Path) -> None:
+    """Puts what was imported into a file, and says what that changed."""
+    merged = merge(there, imported.client, file=str(output), folder=output.parent, imported_from=imported_from)
+    shown = visible(str(output))
+    for name in merged.added:
+        typer.echo(f"added       {visible(f'{merged.client}/{name}')}")
+    for name, changes in merged.changed.items():
+        said = "; ".join(f"{each.key}: {each.before or 'nothing'} -> {each.after or 'nothing'}" for each in changes)
+        typer.echo(f"changed     {visible(f'{merged.client}/{name}: {said}')}")
+    for kind, names in (("unchanged", merged.unchanged), ("left alone", merged.left_alone)):
+        for name in names:
+            typer.echo(f"{kind:<11} {visible(f'{merged.client}/{name}')}")
+    typer.echo(
+        f"{shown}: {len(merged.added)} added, {len(merged.changed)} changed, {len(merged.unchanged)} unchanged, "
+        f"{len(merged.left_alone)} left alone"
+    )
+    data = encoded(merged.text, there)
+    if data == there:
+        typer.echo(f"exrun: {shown} is as it was", err=True)
+        return
+    if bytes_of(output) != there:
+        raise UsageError(f"{output} was changed by somebody else meanwhile", "Run it again.")
+    write_file(output, data)
+    typer.echo(f"exrun: wrote {shown}", err=True)
 
 
 def _settings(given: dict[str, str]) -> Settings:
@@ -157,6 +201,7 @@ def _settings(given: dict[str, str]) -> Settings:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")
         what = first["msg"].removeprefix("Value error, ")
+        what = re.sub(r"`user: '?([^`']+)'?`", r'`--user "\1"`', what)  # double quotes, which every shell takes
         raise UsageError(f"{option}: {what}", "Correct it and run it again.") from None
 
 
@@ -184,7 +229,8 @@ def _host(host: Host) -> dict[str, object]:
         "user": host.user,
         "credential": None if host.credential is None else str(host.credential),
         **{name: None if path is None else str(path) for name, path in files.items()},
-        "labels": dict(host.labels),
+        "labels": {label: label_text(values) for label, values in host.labels.items()},
+        "label_values": {label: list(values) for label, values in host.labels.items()},
         "groups": sorted(host.groups),
         "origin": {"file": host.origin.file, "line": host.origin.line, "column": host.origin.column},
     }
@@ -200,7 +246,7 @@ def _print_table(hosts: tuple[Host, ...]) -> None:
             f"{host.address}:{host.port}",
             f"{host.scheme}, {host.authentication}",
             " ".join(part for part in (host.user, f"({host.credential})" if host.credential else None) if part) or "-",
-            ", ".join(f"{label}={text}" for label, text in host.labels.items()) or "-",
+            ", ".join(f"{label}={_in_table(values)}" for label, values in host.labels.items()) or "-",
             ", ".join(sorted(host.groups)) or "-",
             f"{Path(host.origin.file).name}:{host.origin.line}",
         )
@@ -208,6 +254,11 @@ def _print_table(hosts: tuple[Host, ...]) -> None:
     written = io.StringIO()
     Console(file=written, width=width(), no_color=True, markup=False, emoji=False, highlight=False).print(table)
     emit("".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines()))
+
+
+def _in_table(values: LabelValues) -> str:
+    """As a selection takes it: several values in quotes."""
+    return label_text(values) if len(values) == 1 else f'"{label_text(values)}"'
 
 
 def _json(members: dict[str, object]) -> None:

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.commands import Commands
 from runner.cli.options import Format, FormatOption
 from runner.cli.status import Status
 from runner.journal.chain import Broken, Verified
 from runner.journal.verification import verify
 from runner.terminal import visible
 
-group = typer.Typer(help="Read what runs recorded.")
+group = Commands(help="Read what runs recorded.")
 
 
 @group.command("verify")

@@ -19,6 +19,7 @@ from typing import Annotated, TextIO
 import typer
 
 from playbooks.errors import DocumentError, Location, PlaybookError, Problem
+from runner.cli.commands import Commands
 from runner.cli.status import Status
 from runner.lab.certificates import Authority
 from runner.lab.engines.interface import Engine
@@ -30,7 +31,7 @@ from runner.lab.ledger import Ledger
 from runner.lab.server import Lab, LabError
 from runner.terminal import visible
 
-group = typer.Typer(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
+group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
 
 
 @group.callback()

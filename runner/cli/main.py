@@ -14,6 +14,7 @@ import typer
 from inventory.errors import InventoryError
 from playbooks.errors import PlaybookError
 from runner.cli import audit, catalogue, demo, inventory, journal, lab, playbook, report, show
+from runner.cli.commands import Commands
 from runner.cli.output import DEBUG, UsageError
 from runner.cli.status import Status
 from runner.journal.errors import JournalError, JournalUnwritable
@@ -22,7 +23,7 @@ from runner.recording import UnreadableRunError
 from runner.runs import RunNotFoundError
 from runner.terminal import visible
 
-app = typer.Typer(
+app = Commands(
     name="exrun",
     add_completion=False,
     pretty_exceptions_enable=False,

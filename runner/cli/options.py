@@ -35,8 +35,29 @@ ParamOption = Annotated[
     typer.Option("--param", envvar="EXRUN_PARAM", metavar="NAME=VALUE", help="A playbook's parameter. Repeatable."),
 ]
 InventoryOption = Annotated[
-    Path,
-    typer.Option("-i", "--inventory", envvar="EXRUN_INVENTORY", help="Inventory file: native YAML, or CSV."),
+    list[Path] | None,
+    typer.Option(
+        "-i",
+        "--inventory",
+        envvar="EXRUN_INVENTORY",
+        metavar="FILE",
+        help="Inventory file: native YAML, or CSV. Repeatable: files are joined.",
+        show_default="inventory.yml of this folder",
+    ),
+]
+SelectionArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SELECTION",
+        help="Which servers, such as EX1, or group:dag1 and not site=HQ; several add up.",
+        show_default="all",
+    ),
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-l", "--limit", envvar="EXRUN_LIMIT", metavar="SELECTION", help="The same as an option. Repeatable: adds up."
+    ),
 ]
 ExpectOption = Annotated[
     int | None,

@@ -66,16 +66,22 @@ def emit(text: str) -> None:
         os.close(nowhere)
 
 
-def write_file(path: Path, text: str) -> None:
-    """A file of ours, whole or not at all, replacing what stood there.
+def write_file(path: Path, content: str | bytes) -> None:
+    """A file of ours, whole or not at all, replacing what stood there; with its permissions, and where a link leads.
 
     Raises:
         UsageError: it cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.new")
+    target = Path(os.path.realpath(path))
+    fresh = target.with_name(f".{target.name}.new")
     try:
-        fresh.write_text(text, encoding="utf-8", newline="\n")
-        fresh.replace(path)
+        with fresh.open("wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, fresh)
+        fresh.replace(target)
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise UsageError(

@@ -21,6 +21,7 @@ from playbooks.model import Action, ParamSpec, ReadyPlaybook
 from playbooks.parameters import choices
 from playbooks.schemas import SchemaName, schema_text
 from playbooks.values import Value
+from runner.cli.commands import Commands
 from runner.cli.options import (
     STATE,
     CatalogueOption,
@@ -35,7 +36,7 @@ from runner.cli.options import (
 from runner.cli.status import Status
 from runner.terminal import visible
 
-group = typer.Typer(help="What there is to run, what it would run, and what is wrong with it. Connects to nothing.")
+group = Commands(help="What there is to run, what it would run, and what is wrong with it. Connects to nothing.")
 
 ScriptsOption = Annotated[bool, typer.Option("--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")]
 

@@ -70,7 +70,10 @@ def test_without_libyaml_the_same_tree_and_problems_come_out(case: Path) -> None
     ("data", "expected"),
     [
         (b"exrun: inventory/1\n# M\xfcnchen\n", "inventory.yml:2:4: is not UTF-8; save the file as UTF-8"),
-        ("exrun: inventory/1\n".encode("utf-16"), "inventory.yml:1:1: is not UTF-8; save the file as UTF-8"),
+        (
+            b"\xff\xfe" + "exrun: inventory/1\n# x".encode("utf-16-le") + b"y",
+            "inventory.yml:2:1: is not UTF-16 although it begins like it; save the file as UTF-8",
+        ),
         (
             b"exrun: inventory/1\nclients: \x07\n",
             "inventory.yml:2:10: a control character; remove it; YAML allows printable characters only",
@@ -81,7 +84,7 @@ def test_without_libyaml_the_same_tree_and_problems_come_out(case: Path) -> None
         ),
         (b"#" * (32 * 1024 * 1024 + 1), "inventory.yml:1:1: is larger than 32 MiB; is this the right file?"),
     ],
-    ids=["latin-1", "utf-16", "bell", "line-separator", "too-large"],
+    ids=["latin-1", "utf-16-cut-off", "bell", "line-separator", "too-large"],
 )
 def test_bytes_that_are_no_text_for_yaml_are_refused_with_their_place(data: bytes, expected: str) -> None:
     assert errors_of(data) == expected

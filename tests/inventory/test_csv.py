@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.errors import SourceError
-from inventory.model import CredentialKind, CredentialReference, Inventory, Scheme
+from inventory.model import CredentialKind, CredentialReference, Inventory, Scheme, label_values
 from inventory.selection import parse, select
 from inventory.sources.csv import ExchangeCsvSource, load_csv, read_csv
 from inventory.sources.document import Settings
@@ -47,12 +47,12 @@ def test_each_row_becomes_a_host_of_the_client_with_its_columns_as_labels() -> N
     first, second, edge = load(EXPORT).hosts
     assert (first.key, first.address, first.port) == ("alpha/EX1", "ex1.alpha.example", 5985)
     assert first.labels == {
-        "site": "HQ",
-        "role": "Mailbox",
-        "edition": "Enterprise",
-        "admin_display_version": "Version 15.2 (Build 1118.7)",
+        "site": ("HQ",),
+        "role": ("Mailbox",),
+        "edition": ("Enterprise",),
+        "admin_display_version": ("Version 15.2 (Build 1118.7)",),
     }
-    assert second.labels["role"] == "Mailbox, ClientAccess"
+    assert second.labels["role"] == ("Mailbox", "ClientAccess")
     assert "site" not in edge.labels
     assert (second.origin.line, second.origin.column) == (4, 1)
 
@@ -86,8 +86,40 @@ def test_how_to_log_on_comes_from_the_settings_of_the_source(tmp_path: Path) -> 
     host = source.load(path).hosts[0]
     assert (host.scheme, host.port, host.user) == (Scheme.HTTPS, 5986, "ALPHA\\svc")
     assert host.credential == CredentialReference(CredentialKind.ENV, "ALPHA_PASSWORD")
-    assert (host.labels["ring"], host.labels["site"]) == ("1", "HQ")
+    assert (host.labels["ring"], host.labels["site"]) == (("1",), ("HQ",))
     assert load_csv(path, client="alpha").source == str(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Name;Fqdn;Site\r\n;;\r\nEX1;ex1.alpha.example;M\xfcnchen\r\n;;\r\n",  # German Excel
+        b"sep=;\r\nName;Fqdn;Site\r\nEX1;ex1.alpha.example;M\xfcnchen\r\n",
+        b"SEP=,\nName,Fqdn,Site\n,,\n,,,,\n  , ,\nEX1,ex1.alpha.example,M\xc3\xbcnchen\n,,",
+        "sep=\t\nName\tFqdn\tSite\n\t\t\nEX1\tex1.alpha.example\tMünchen".encode("utf-16"),
+        "Name\tFqdn\tSite\nEX1\tex1.alpha.example\tMünchen".encode("utf-16-le"),
+        '"sep=;"\n"Name";"Fqdn";"Site"\n"";"";""\nEX1;ex1.alpha.example;"München";;\n'.encode("utf-8-sig"),
+        '#TYPE Selected.X\nsep=;\nName;Fqdn;Site;"a,b,c,d"\nEX1;ex1.alpha.example;München;"x\ny"\n'.encode(),
+        "#TYPE X\r\n\r\n;;;\r\nName;Fqdn;Site;\r\nEX1;ex1.alpha.example;München;\r\n".encode(),
+        "sep=|\nName|Fqdn|Site\n||\nEX1|ex1.alpha.example|München\n".encode(),
+    ],
+)
+def test_what_excel_makes_of_an_export_is_read(text: bytes) -> None:
+    [host] = load(text).hosts
+    assert (host.name, host.address, host.labels["site"]) == ("EX1", "ex1.alpha.example", ("München",))
+
+
+@pytest.mark.parametrize(
+    "text", ["Name;Fqdn\r\n;\r\nEX1;ex1.alpha.example\r\n;\r\n", "sep=;\r\nName;Fqdn\r\nEX1;ex1.alpha.example\r\n"]
+)
+def test_rows_of_nothing_and_the_line_that_names_the_delimiter_are_no_servers(text: str) -> None:
+    assert [(host.name, host.address) for host in load(text).hosts] == [("EX1", "ex1.alpha.example")]
+
+
+def test_a_role_among_several_selects() -> None:
+    rows = 'EX1,ex1.alpha.example,Mailbox\r\nEX2,ex2.alpha.example,"Mailbox, ClientAccess"\r\n'
+    inventory = load(f"Name,Fqdn,ServerRole\r\n{rows}")
+    assert [host.name for host in select(inventory, parse("role=Mailbox"))] == ["EX1", "EX2"]
 
 
 def test_what_was_read_can_be_selected_by_its_labels() -> None:
@@ -104,7 +136,9 @@ def test_what_was_read_can_be_selected_by_its_labels() -> None:
         ("Name,FQND\nEX1,ex1\n", "1:1: there is no column `Fqdn`; did you mean `FQND`?"),
         ("Name,Fqdn,Name\nEX1,ex1,EX1\n", "1:11: Name: this column stands here twice; remove one"),
         ("Name,Fqdn\nEX1\n", "2:1: has 1 cells, and the header has 2; is a quote or a comma missing?"),
-        ("Name,Fqdn\nEX1,ex1,\n", "2:1: has 3 cells, and the header has 2; is a quote or a comma missing?"),
+        ("Name,Fqdn\nEX1,ex1,x\n", "2:1: has 3 cells, and the header has 2; is a quote or a comma missing?"),
+        (";;\n;;\n", "1:1: is empty; write it with `Get-ExchangeServer | Export-Csv`"),
+        ("sep=;\nName;Fqdn\n;\nEX1;\n", "4:5: Fqdn: is not a host name or an IP address; write the server's full name"),
         ('Name,Fqdn\n"EX1,ex1\n', '2:1: a quote is opened and never closed; close it with `"`'),
         (
             'Name,Fqdn\n"EX1"x,ex1\n',
@@ -125,7 +159,7 @@ def test_what_was_read_can_be_selected_by_its_labels() -> None:
             "2:7: Edition: has control characters; remove them",
         ),
         ("Name,Fqdn\nEX1,a\0\n", "2:1: has a NUL character; export again with `-Encoding UTF8`"),
-        (b"Name,Fqdn\nM\xfcnchen,a\n", "2:1: is not UTF-8; export again with `-Encoding UTF8`"),
+        (b"Name,Fqdn\nM\xc3\xbcnchen,a\nOsn\xfc\n", "3:4: is not UTF-8; export again with `-Encoding UTF8`"),
         (b"\xff\xfeN", "1:1: is not UTF-16 although it begins like it; export again with `-Encoding UTF8`"),
     ],
 )
@@ -162,7 +196,8 @@ def test_cells_are_read_as_the_standard_library_writes_them(notes: list[str]) ->
         with pytest.raises(SourceError, match="has control characters"):
             load(written.getvalue())
     else:
-        assert [host.labels.get("edition", "") for host in load(written.getvalue()).hosts] == expected
+        values = [label_values(text) if text else () for text in expected]
+        assert [host.labels.get("edition", ()) for host in load(written.getvalue()).hosts] == values
 
 
 @settings(max_examples=200, deadline=None)

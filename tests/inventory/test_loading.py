@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from inventory.errors import SourceError
 from inventory.loading import load, source_of
 from inventory.model import Host, Inventory
-from inventory.sources.csv import ExchangeCsvSource, read_csv
+from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.document import Settings
+from inventory.sources.joining import joined
 from inventory.sources.native import NativeSource
 from inventory.sources.native_writing import native_text
 
@@ -40,8 +41,7 @@ NATIVE = b"exrun: inventory/1\nclients:\n  alpha:\n    hosts:\n      EX1:\n"
 def test_a_file_is_read_by_the_source_of_its_suffix_or_its_beginning(
     tmp_path: Path, name: str, content: bytes, source: type[object]
 ) -> None:
-    (tmp_path / name).write_bytes(content)
-    assert isinstance(source_of(tmp_path / name), source)
+    assert isinstance(source_of(tmp_path / name, content), source)
 
 
 def test_the_servers_of_a_csv_file_belong_to_a_client_called_like_it(tmp_path: Path) -> None:
@@ -87,14 +87,9 @@ def test_what_is_imported_loads_to_the_same_hosts(
     body = "".join(f'"{name}","ex{number}.example","{site}"\n' for number, (name, site) in enumerate(rows.items()))
     data = ('"Name","Fqdn","Edition"\n' + body).encode()
     account = {"user": "ALPHA\\ops", "credential": "command:pass show 'exchange: alpha'"}
-    imported = read_csv(
-        data,
-        file="servers.csv",
-        folder=Path("."),
-        client=client,
-        settings=Settings.model_validate({**account, **written}),
-    )
+    source = ExchangeCsvSource(client, Settings.model_validate({**account, **written}))
+    reading = source.read(data, Path("servers.csv"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inventory.yml"
-        path.write_text(native_text(imported), encoding="utf-8")
-        assert essence(load(path)) == essence(imported)
+        path.write_text(native_text(reading.clients[0], Path(".")), encoding="utf-8")
+        assert essence(load(path)) == essence(joined([reading]))

@@ -47,14 +47,14 @@ def by_key(inventory: Inventory) -> dict[str, Host]:
 def test_a_host_has_its_own_settings_over_those_of_inner_and_outer_groups_and_of_the_client() -> None:
     host = by_key(load(FLEET))["alpha/EX1"]
     assert (host.address, host.port, host.scheme) == ("10.0.0.1", 5986, Scheme.HTTPS)
-    assert host.labels == {"country": "NO", "site": "HQ", "dag": "DAG1", "ring": "1"}
+    assert host.labels == {"country": ("NO",), "site": ("HQ",), "dag": ("DAG1",), "ring": ("1",)}
     assert (host.user, host.credential) == ("ALPHA\\svc", CredentialReference(CredentialKind.ENV, "ALPHA_PASSWORD"))
     assert by_key(load(FLEET))["alpha/EX2"].port == 5999
 
 
 def test_an_inner_group_wins_over_its_outer_one_in_whichever_order_a_host_lists_them() -> None:
     other_way = FLEET.replace("[dag1, datacentre]", "[datacentre, dag1]").replace(", labels: {ring: 010}", "")
-    assert by_key(load(other_way))["alpha/EX2"].labels["ring"] == "1"
+    assert by_key(load(other_way))["alpha/EX2"].labels["ring"] == ("1",)
 
 
 def test_a_host_is_in_the_groups_that_its_groups_are_in() -> None:
@@ -63,7 +63,24 @@ def test_a_host_is_in_the_groups_that_its_groups_are_in() -> None:
 
 
 def test_a_label_stays_the_text_that_was_written() -> None:
-    assert by_key(load(FLEET))["alpha/EX2"].labels["ring"] == "010"
+    assert by_key(load(FLEET))["alpha/EX2"].labels["ring"] == ("010",)
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ("Mailbox", ("Mailbox",)),
+        ("'Mailbox, ClientAccess'", ("Mailbox", "ClientAccess")),
+        ("Mailbox,ClientAccess", ("Mailbox", "ClientAccess")),
+        ("[Mailbox, ClientAccess]", ("Mailbox", "ClientAccess")),
+        ("['Oslo, Norway', 7]", ("Oslo, Norway", "7")),
+        ("','", (",",)),
+    ],
+)
+def test_a_label_has_one_value_or_several_in_a_text_or_a_list(written: str, values: tuple[str, ...]) -> None:
+    start = "exrun: inventory/1\nclients:\n  a:\n    hosts:\n      EX1:\n"
+    host = load(f"{start}        labels:\n          role: {written}\n").hosts[0]
+    assert host.labels["role"] == values
 
 
 def test_a_host_that_says_nothing_is_reached_by_its_name_over_http_with_negotiate() -> None:
@@ -152,6 +169,25 @@ def test_an_inventory_knows_its_source_digest_and_where_each_host_stands(tmp_pat
     assert (origin.line, origin.column, origin.path) == (13, 7, 'clients.alpha.hosts."ex3.alpha.example"')
 
 
+@pytest.mark.parametrize(
+    ("mark", "codec"),
+    [
+        (b"\xef\xbb\xbf", "utf-8"),
+        (b"\xff\xfe", "utf-16-le"),
+        (b"\xfe\xff", "utf-16-be"),
+        (b"", "utf-16-le"),
+        (b"", "utf-16-be"),
+        (b"\xff\xfe\0\0", "utf-32-le"),
+        (b"", "utf-32-be"),
+    ],
+)
+def test_an_inventory_in_an_encoding_of_yaml_loads_to_the_same_hosts(mark: bytes, codec: str) -> None:
+    text = FLEET.replace("country: NO", "country: [Größe 7, 日本]")
+    read = read_native(mark + text.encode(codec), file="inventory.yml", folder=Path("/nonexistent"))
+    assert read.clients == load(text).clients
+    assert read.hosts[0].labels["country"] == ("Größe 7", "日本")
+
+
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing() -> None:
     windows = read_native(
         b"\xef\xbb\xbf" + FLEET.replace("\n", "\r\n").encode(), file="inventory.yml", folder=Path("/nonexistent")
@@ -237,8 +273,9 @@ def test_nothing_of_the_internet_is_allowed_unasked() -> None:
 
 
 def test_what_is_allowed_of_the_internet_survives_being_written() -> None:
-    inventory = load(ALLOWED)
-    again = by_key(load(native_text(inventory)))
+    folder = Path("/nonexistent")
+    parts = NativeSource().read(ALLOWED.encode(), folder / "inventory.yml").clients
+    again = {key: host for part in parts for key, host in by_key(load(native_text(part, folder))).items()}
     assert {key: host.allow_public for key, host in again.items()} == {
-        key: host.allow_public for key, host in by_key(inventory).items()
+        key: host.allow_public for key, host in by_key(load(ALLOWED)).items()
     }

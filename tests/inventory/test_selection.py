@@ -78,6 +78,50 @@ def test_a_selection_selects_in_the_order_of_the_inventory(text: str, expected: 
     assert selected(text) == expected
 
 
+ROLES = read_native(
+    b"""\
+exrun: inventory/1
+clients:
+  alpha:
+    hosts:
+      EX1: {labels: {role: Mailbox}}
+      EX2: {labels: {role: 'Mailbox, ClientAccess'}}
+      EX3: {labels: {role: [ClientAccess]}}
+      EX4: {labels: {role: ['Mailbox, old']}}
+      EX5: {}
+""",
+    file="inventory.yml",
+    folder=Path("/nonexistent"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("role=Mailbox", "EX1 EX2"),
+        ("role=mailbox", "EX1 EX2"),
+        ("role=Mail*", "EX1 EX2 EX4"),
+        ("role=ClientAccess", "EX2 EX3"),
+        ("role=Mailbox and role=ClientAccess", "EX2"),
+        ("not role=Mailbox", "EX3 EX4 EX5"),
+        ("role=Mailbox and not role=ClientAccess", "EX1"),
+        ('role="Mailbox, ClientAccess"', "EX2"),
+        ('role="Mailbox,clientaccess"', "EX2"),
+        ('role="Mailbox, old"', "EX4"),
+        ('not role="Mailbox, ClientAccess"', "EX1 EX3 EX4 EX5"),
+        ("role=*", "EX1 EX2 EX3 EX4"),
+    ],
+)
+def test_of_a_label_with_several_values_one_is_enough_and_all_as_one_text_fit_too(text: str, expected: str) -> None:
+    assert selected(text, ROLES) == [f"alpha/{name}" for name in expected.split()]
+
+
+@pytest.mark.parametrize("text", ["role=Edge", "role=old", 'role="ClientAccess, Mailbox"'])
+def test_a_value_that_no_label_has_is_unknown_though_others_have_several(text: str) -> None:
+    with pytest.raises(UnknownNameError, match="no value of the label `role` is called"):
+        selected(text, ROLES)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

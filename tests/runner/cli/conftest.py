@@ -84,7 +84,7 @@ class CommandLine:
         return status, written.out, written.err
 
     def audit(self, *arguments: str) -> tuple[int, str, str]:
-        return self("audit", "-i", "inventory.yml", "./smb.yml", *arguments)
+        return self("audit", "-i", "inventory.yml", "--playbook", "./smb.yml", *arguments)
 
     def connect(self, order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
         self.cleartext.append(allow_cleartext)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import html
 import json
 import os
@@ -85,25 +86,36 @@ def test_a_selection_limits_what_is_connected_to(exrun: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["audit", "./smb.yml"], "Missing option '-i'"),
         (["audit", "-i", "nowhere.yml"], "nowhere.yml:1:1: cannot be read"),
         (["audit", "-i", "inventory.yml", "--limit", "EX9 or client:nobody"], "no host is called `EX9`"),
         (["audit", "-i", "inventory.yml", "--limit", "EX9 or client:nobody"], "no client is called `nobody`"),
         (["audit", "-i", "inventory.yml", "--limit", "(EX1"], "selection, column 5: a `(` has no `)`"),
         (["audit", "-i", "inventory.yml", "--expect", "12"], "3 hosts are selected, but --expect says 12"),
-        (["audit", "-i", "inventory.yml", "nope"], "nope: there is no such playbook"),
-        (["audit", "-i", "inventory.yml", "./smb.yml", "--param", "colour=red"], "colour"),
+        (["audit", "-i", "inventory.yml", "nope"], "no host is called `nope`"),
+        (["audit", "-i", "inventory.yml", "exchange-audit"], "it is a playbook. Write --playbook exchange-audit"),
+        (["audit", "-i", "inventory.yml", "EX1", "./smb.yml"], "it is a playbook. Write --playbook ./smb.yml"),
+        (["audit", "-i", "inventory.yml", "EX1", "inventory.yml"], "it is an inventory. Write -i inventory.yml"),
+        (["audit", "-i", "inventory.yml", "--playbook", "nope"], "nope: there is no such playbook"),
+        (["audit", "-i", "inventory.yml", "EX1", "--limit", "site=HQ"], 'such as "(EX1) and (site=HQ)"'),
+        (["audit", "-i", "inventory.yml", "-i", "./inventory.yml"], "inventory.yml:1:1: is named twice"),
+        (["audit", "-i", "actions"], "actions:1:1: is a folder; name the file in it"),
+        (["audit", "-i", "inventory.yml", "--playbook", "./smb.yml", "--param", "colour=red"], "colour"),
         (["audit", "-i", "inventory.yml", "--parallel", "0"], "Invalid value for '--parallel'"),
         (["audit", "-i", "inventory.yml", "--timeout", "soon"], "Invalid value for '--timeout'"),
         (["audit", "-i", "inventory.yml", "--as-of", "yesterday"], "Invalid value for '--as-of'"),
-        (["audit", "-i", "inventory.yml", "./smb.yml", "--html", "no/where.html"], "there is no folder no"),
-        (["audit", "-i", "inventory.yml", "./smb.yml", "--html", "."], "this is a folder"),
+        (
+            ["audit", "-i", "inventory.yml", "--playbook", "./smb.yml", "--html", "no/where.html"],
+            "there is no folder no",
+        ),
+        (["audit", "-i", "inventory.yml", "--playbook", "./smb.yml", "--html", "."], "this is a folder"),
         (["show", "last"], "there are no runs in .exrun"),
         (["report", "last"], "there are no runs in .exrun"),
         (["inventory", "list", "-i", "inventory.yml", "nope"], "no host is called `nope`"),
         (["inventory", "import", "nowhere.csv", "--client", "alpha"], "nowhere.csv:1:1: cannot be read"),
         (["inventory", "import", "x.csv", "--client", "a", "--credential", "hunter2"], "--credential: is not a ref"),
         (["inventory", "import", "x.csv", "--client", "a", "--port", "99999"], "--port: is not a port"),
+        (["inventory", "import", "x.csv", "--client", "a", "--user", "A/svc"], 'write `--user "A\\svc"`'),
+        (["inventory", "import", "x.csv", "--client", "a", "--credential", "$env:A_PW"], "write `env:A_PW`"),
     ],
 )
 def test_wrong_input_exits_2_says_what_and_where_and_sends_nothing(
@@ -116,6 +128,78 @@ def test_wrong_input_exits_2_says_what_and_where_and_sends_nothing(
     assert "hunter2" not in err
     assert exrun.transports == {}
     assert exrun.runs == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["EX1"], ["alpha/EX1"]),
+        (["EX1", "MBX1"], ["alpha/EX1", "beta/MBX1"]),
+        (["client:alpha", "and", "not", "EX1"], ["alpha/EX2"]),
+        (["client:alpha and not EX1"], ["alpha/EX2"]),
+        (["--limit", "EX1", "--limit", "client:beta"], ["alpha/EX1", "beta/MBX1"]),
+        (["-l", "EX1 or EX2", "-l", "not client:alpha"], ["alpha/EX1", "alpha/EX2", "beta/MBX1"]),
+    ],
+)
+def test_arguments_and_limits_select_as_in_the_list_and_each_further_one_adds(
+    exrun: CommandLine, arguments: list[str], expected: list[str]
+) -> None:
+    assert exrun.audit(*arguments)[0] == 0
+    assert sorted(exrun.transports) == expected
+    _, out, _ = exrun("inventory", "list", *arguments, "--format", "json")
+    assert [f"{host['client']}/{host['name']}" for host in json.loads(out)["hosts"]] == expected
+
+
+def test_a_variable_holds_one_selection_a_line_and_gives_way_to_what_is_typed(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXRUN_LIMIT", "client:alpha and not EX1\nMBX1\n")
+    exrun.audit()
+    assert sorted(exrun.transports) == ["alpha/EX2", "beta/MBX1"]
+    exrun.transports.clear()
+    exrun.audit("EX1")
+    assert sorted(exrun.transports) == ["alpha/EX1"]
+    monkeypatch.setenv("EXRUN_LIMIT", " ")
+    status, _, err = exrun.audit()
+    assert (status, "selection, column 1: is empty; write `*` for all hosts" in err) == (2, True)
+
+
+def test_without_a_file_the_inventory_of_the_folder_is_read_and_named(exrun: CommandLine) -> None:
+    for arguments in (["audit", "--playbook", "./smb.yml"], ["inventory", "list"], ["inventory", "check"]):
+        status, _, err = exrun(*arguments)
+        assert (status, err.splitlines()[0]) == (0, "exrun: inventory: inventory.yml of this folder; -i names another")
+    (exrun.folder / "inventory.yml").rename(exrun.folder / "hosts.yml")
+    status, out, err = exrun("audit")
+    assert (status, out) == (2, "")
+    assert err == (
+        "exrun: no inventory is named, and there is no inventory.yml in this folder. Name it: -i hosts.yml.\n"
+    )
+    (exrun.folder / "hosts.yml").unlink()
+    _, _, err = exrun("audit")
+    assert "exrun inventory import servers.csv --client NAME -o inventory.yml" in err
+
+
+def test_several_files_are_one_inventory_and_each_journal_names_only_those_of_its_client(exrun: CommandLine) -> None:
+    for name, text in (
+        ("a.yml", "{alpha: {hosts: {EX1: }}}"),
+        ("bravo.yml", "{beta: {hosts: {MBX1: }}}"),
+        ("more.yml", "{alpha: {labels: {ring: 1}, hosts: {EX2: }}}"),
+    ):
+        (exrun.folder / name).write_text(f"exrun: inventory/1\nclients: {text}\n")
+    files = ["-i", "a.yml", "-i", "bravo.yml", "-i", "more.yml"]
+    status, _, _ = exrun("audit", *files, "--playbook", "./smb.yml", "--expect", "3")
+    assert status == 0
+    digests = {name: hashlib.sha256((exrun.folder / name).read_bytes()).hexdigest() for name in files[1::2]}
+    together = hashlib.sha256("".join(f"{digest}\n" for digest in digests.values()).encode()).hexdigest()
+    for client, mine in (("alpha", ["a.yml", "more.yml"]), ("beta", ["bravo.yml"])):
+        lines = next(exrun.folder.glob(f".exrun/{client}/runs/*/journal.jsonl")).read_text().splitlines()
+        assert json.loads(lines[0])["data"]["inventory"] == {
+            "source": ", ".join(mine),
+            "sha256": together,
+            "files": [{"source": name, "sha256": digests[name]} for name in mine],
+            "read": 3,
+        }
+    assert "bravo" not in next(exrun.folder.glob(".exrun/alpha/runs/*/journal.jsonl")).read_text()
 
 
 def test_every_problem_of_an_inventory_is_said_at_once(exrun: CommandLine) -> None:
@@ -255,7 +339,7 @@ exrun: inventory/1
 clients:
   alpha:
     authentication: ntlm
-    user: alpha-ops
+    user: ops@alpha.example
     credential: env:ALPHA_PW
     hosts:
       EX1:
@@ -264,7 +348,7 @@ clients:
       EX4: {credential: 'env:MISSING'}
   beta:
     authentication: ntlm
-    user: beta-ops
+    user: ops@beta.example
     credential: env:BETA_PW
     hosts:
       MBX1:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from runner.cli import entry
 from runner.cli import journal as command
 from runner.cli.journal import verification_text
-from runner.cli.main import main
+from runner.cli.main import app, main
 from runner.cli.status import Status
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.location import HEAD
@@ -176,3 +178,36 @@ def test_ctrl_c_before_the_command_is_loaded_ends_with_130_and_no_traceback(monk
 
     monkeypatch.setattr("builtins.__import__", pressed)
     assert entry.main() == entry.INTERRUPTED == Status.INTERRUPTED
+
+
+def leaves(command: TyperCommand | TyperGroup, path: str = "") -> Iterator[tuple[str, TyperCommand]]:
+    if isinstance(command, TyperGroup):
+        for name, inner in command.commands.items():
+            assert isinstance(inner, TyperCommand | TyperGroup)
+            yield from leaves(inner, f"{path} {name}".strip())
+    else:
+        yield path, command
+
+
+LEAVES = dict(leaves(typer.main.get_command(app)))  # type: ignore[arg-type]
+SINGLE = [
+    (path, option)
+    for path, command in LEAVES.items()
+    for option in command.params
+    if isinstance(option, TyperOption) and not option.multiple and not option.is_flag
+]
+
+
+def test_every_command_is_found_with_its_options() -> None:
+    assert {"audit", "inventory import", "lab up", "playbook lint"} <= LEAVES.keys()
+    assert len(SINGLE) > 30
+
+
+@pytest.mark.parametrize(("path", "option"), SINGLE, ids=lambda each: each if isinstance(each, str) else each.name)
+def test_no_option_that_holds_one_value_is_silently_the_last_one(
+    capsys: pytest.CaptureFixture[str], path: str, option: TyperOption
+) -> None:
+    for spelling in option.opts:
+        status, out, err = answer(capsys, [*path.split(), spelling, "1", option.opts[0], "2"])
+        assert (status, out) == (2, "")
+        assert f"'{option.opts[-1]}': is given more than once and holds one value; give it once" in err

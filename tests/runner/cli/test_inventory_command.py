@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+
+import pytest
 
 from inventory.loading import load
 from tests.runner.cli.conftest import CommandLine
@@ -47,7 +50,7 @@ def test_list_fails_when_the_count_differs(exrun: CommandLine) -> None:
     assert exrun("inventory", "list", "-i", "inventory.yml", "EX*", "--expect", "3")[0] == 2
 
 
-def test_import_writes_an_inventory_that_loads_and_overwrites_nothing_unasked(exrun: CommandLine) -> None:
+def test_import_writes_an_inventory_that_loads_and_replaces_one_when_asked(exrun: CommandLine) -> None:
     (exrun.folder / "servers.csv").write_text(CSV)
     arguments = ["inventory", "import", "servers.csv", "--client", "gamma", "--user", "G\\ops"]
     arguments += ["--credential", "env:GAMMA_PW", "--scheme", "https", "--authentication", "ntlm"]
@@ -59,10 +62,88 @@ def test_import_writes_an_inventory_that_loads_and_overwrites_nothing_unasked(ex
     assert (host.key, host.address, host.port, str(host.credential)) == (
         "gamma/EX1", "ex1.alpha.example", 5986, "env:GAMMA_PW",
     )  # fmt: skip
-    assert host.labels == {"site": "HQ", "role": "Mailbox"}
-    before = (exrun.folder / "inventory.yml").read_bytes()
-    status, _, err = exrun(*arguments, "-o", "inventory.yml")
-    assert (status, "inventory.yml is there already" in err) == (2, True)
-    assert (exrun.folder / "inventory.yml").read_bytes() == before
+    assert host.labels == {"site": ("HQ",), "role": ("Mailbox",)}
     assert exrun(*arguments, "-o", "inventory.yml", "--force")[0] == 0
     assert (exrun.folder / "inventory.yml").read_text() == out
+
+
+def test_import_merges_into_a_file_that_is_there_and_says_what_it_changed(exrun: CommandLine) -> None:
+    (exrun.folder / "servers.csv").write_text(CSV + '"EX7","ex7.alpha.example","",""\n')
+    path = exrun.folder / "inventory.yml"
+    path.write_text("# ours\n" + path.read_text().replace("EX2: {", "EX2:   { "))
+    path.chmod(0o640)
+    before = path.read_text()
+    status, out, err = exrun("inventory", "import", "servers.csv", "--client", "alpha", "-o", "inventory.yml")
+    assert (status, err) == (0, "exrun: wrote inventory.yml\n")
+    assert out.splitlines() == [
+        "added       alpha/EX7",
+        "changed     alpha/EX1: labels.role: nothing -> Mailbox",
+        "left alone  alpha/EX2",
+        "inventory.yml: 1 added, 1 changed, 0 unchanged, 1 left alone",
+    ]
+    after = path.read_text()
+    assert [line for line in after.splitlines() if line not in before.splitlines()] == [
+        "      EX1: {address: ex1.alpha.example, labels: {site: HQ, role: Mailbox}}",
+        "      EX7:",
+        "        address: ex7.alpha.example",
+    ]
+    assert path.stat().st_mode & 0o777 == 0o640
+    status, out, err = exrun("inventory", "import", "servers.csv", "--client", "alpha", "-o", "inventory.yml")
+    assert (status, err, path.read_text()) == (0, "exrun: inventory.yml is as it was\n", after)
+    assert out.splitlines()[-1] == "inventory.yml: 0 added, 0 changed, 2 unchanged, 1 left alone"
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("exrun: inventory/1\nclients: {a: {prot: 1}}\n", "unknown key"),
+        ("something else\n", "is a single text"),
+        ("exrun: inventory/2\n", "is not a kind of file that this version reads"),
+    ],
+)
+def test_import_leaves_a_file_that_is_no_inventory_as_it_is(exrun: CommandLine, there: str, said: str) -> None:
+    (exrun.folder / "servers.csv").write_text(CSV)
+    (exrun.folder / "there.yml").write_text(there)
+    status, out, err = exrun("inventory", "import", "servers.csv", "--client", "a", "-o", "there.yml")
+    assert (status, out) == (2, "")
+    assert said in err
+    assert (exrun.folder / "there.yml").read_text() == there
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_import_writes_where_a_link_leads(exrun: CommandLine) -> None:
+    (exrun.folder / "servers.csv").write_text(CSV)
+    (exrun.folder / "link.yml").symlink_to("inventory.yml")
+    assert exrun("inventory", "import", "servers.csv", "--client", "delta", "-o", "link.yml")[0] == 0
+    assert (exrun.folder / "link.yml").is_symlink()
+    assert [client.name for client in load(exrun.folder / "inventory.yml").clients] == ["alpha", "beta", "delta"]
+
+
+def test_import_of_an_ansible_inventory_says_what_it_left_out_and_never_a_password(exrun: CommandLine) -> None:
+    (exrun.folder / "hosts.ini").write_text(
+        "[mail]\nex[01:02].alpha.example ansible_user='ALPHA\\svc' ansible_password=Winter2021! rack=7\n"
+        "[mail:vars]\nansible_connection=psrp\n"
+    )
+    (exrun.folder / "group_vars").mkdir()
+    status, out, err = exrun("inventory", "import", "hosts.ini", "--client", "alpha", "-o", "new.yml")
+    assert (status, out) == (0, "")
+    assert "Winter2021" not in err + (exrun.folder / "new.yml").read_text()
+    assert "exrun: hosts.ini:2:1: `ansible_password` was left out: holds a password, which is never imported\n" in err
+    assert "exrun: hosts.ini:2:1: `rack` was left out: it says nothing of the connection\n" in err
+    assert "exrun: group_vars:1:1: was not read; connection variables in it are missing here\n" in err
+    hosts = load(exrun.folder / "new.yml").hosts
+    assert [(host.name, host.user, host.port, set(host.groups)) for host in hosts] == [
+        (f"ex0{number}.alpha.example", "ALPHA\\svc", 5986, {"mail"}) for number in (1, 2)
+    ]
+
+
+def test_a_label_of_several_values_is_listed_as_text_and_as_values(exrun: CommandLine) -> None:
+    (exrun.folder / "i.yml").write_text(
+        "exrun: inventory/1\nclients: {a: {hosts: {EX1: {labels: {role: [Mailbox, ClientAccess]}}}}}\n"
+    )
+    _, out, _ = exrun("inventory", "list", "role=Mailbox", "-i", "i.yml", "--format", "json")
+    [host] = json.loads(out)["hosts"]
+    assert host["labels"] == {"role": "Mailbox, ClientAccess"}
+    assert host["label_values"] == {"role": ["Mailbox", "ClientAccess"]}
+    _, out, _ = exrun("inventory", "list", 'role="Mailbox, ClientAccess"', "-i", "i.yml")
+    assert 'role="Mailbox, ClientAccess"' in out

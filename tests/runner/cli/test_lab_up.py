@@ -69,7 +69,7 @@ def test_the_inventory_fits_the_fleet_and_the_ledger_has_what_ran(fleet: Path) -
         assert "export EXRUN_LAB_ALPHA='it'\"'\"'s lab-only'  # ALPHA\\auditor" in printed
         assert "to be judged as on its own day: exrun audit --as-of 2026-10-01" in printed
         assert str(hosts["alpha/EX1"].credential) == "env:EXRUN_LAB_ALPHA"
-        assert all(host.labels == {"site": "HQ"} for host in hosts.values())
+        assert all(host.labels == {"site": ("HQ",)} for host in hosts.values())
         for host in hosts.values():
             certificate = host.certificate is not None
             settings = {

@@ -1,0 +1,94 @@
+"""Which inventory and which of its servers a command line is about."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import typer
+
+from inventory.selection import Or, Selection, parse
+from runner.cli.commands import of_environment
+from runner.cli.options import ALL_HOSTS
+from runner.cli.output import UsageError
+from runner.terminal import visible
+
+FOUND = Path("inventory.yml")
+_ALSO_CALLED_SO = ("inventory.yaml", "inventory.csv", "servers.csv", "inventory.ini", "hosts.ini", "hosts.yml", "hosts")
+_OPERATORS = frozenset({"and", "or", "not"})
+
+
+def inventory_files(named: Sequence[Path] | None) -> tuple[Path, ...]:
+    """The files of `-i`; without it `inventory.yml` of this folder, which is said on standard error.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if named:
+        return tuple(named)
+    if FOUND.is_file():
+        typer.echo(f"exrun: inventory: {FOUND} of this folder; -i names another", err=True)
+        return (FOUND,)
+    near = next((name for name in _ALSO_CALLED_SO if Path(name).is_file()), None)
+    raise UsageError(
+        f"no inventory is named, and there is no {FOUND} in this folder",
+        f"Name it: -i {near}."
+        if near
+        else f"Name one with -i FILE, or make one: exrun inventory import servers.csv --client NAME -o {FOUND}",
+    )
+
+
+def selected(
+    context: typer.Context, words: Sequence[str] | None, limits: Sequence[str] | None
+) -> tuple[Selection, str]:
+    """What the arguments or the `--limit`s select together, and the text of it: each further one adds servers.
+
+    EXRUN_LIMIT counts where neither is typed. Arguments with an operator among them are one selection whose quotes
+    were forgotten.
+
+    Raises:
+        UsageError: both were given.
+        SelectionSyntaxError: one is not in the selection language.
+    """
+    if words and of_environment(context, "limit"):
+        limits = None
+    if words and limits:
+        both = f"({' '.join(words)}) and ({' '.join(limits)})"
+        raise UsageError(
+            "servers are selected twice, by an argument and by --limit",
+            f'Write one selection, such as "{both}" for the servers that both select.',
+        )
+    texts = list(limits or words or (ALL_HOSTS,))
+    if words and any(word.casefold() in _OPERATORS or word[:1] == "(" for word in words):
+        texts = [" ".join(words)]
+    parsed = [parse(text) for text in texts]
+    if len(parsed) == 1:
+        return parsed[0], texts[0]
+    together = Selection(Or(tuple(each.expression for each in parsed)))
+    return together, str(together)
+
+
+def not_a_selection(word: str, playbooks: Collection[str]) -> UsageError | None:
+    """What to write for an argument that selects no server and is the name of a playbook or a file; else None."""
+    path = Path(word)
+    written = shlex.quote(word)
+    if path.is_file() and (path.suffix.casefold() == ".csv" or re.search(rb"(?m)^exrun: *inventory/", _start(path))):
+        return UsageError(f"`{word}` selects no server; it is an inventory", f"Write -i {written}")
+    if word in playbooks or path.suffix in (".yml", ".yaml") or path.is_file():
+        return UsageError(f"`{word}` selects no server; it is a playbook", f"Write --playbook {written}")
+    return None
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4096)
+    except OSError:
+        return b""
+
+
+def names_of(files: Sequence[Path]) -> str:
+    """Files in a message."""
+    return visible(", ".join(map(str, files)))
