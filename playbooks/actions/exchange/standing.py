@@ -37,13 +37,18 @@ def install(release: Release, catalogue: Catalogue, today: date, *, needed: Buil
     """
     if release.availability is not Availability.ESU:
         return f"Install {named(release)}"
-    support = catalogue.support(release.product)
-    ends = None if support is None else support.esu_ends
-    when = "" if ends is None else f", which {'ended' if today > ends else 'end'} {ends}"
     public = [row for row in catalogue.of_cu(release.build) if row.availability is Availability.PUBLIC]
     enough = [row for row in public if needed is not None and row.build >= needed]
     otherwise = f"install {named(enough[-1])}, the newest for everybody" if enough else "move to Exchange Server SE"
-    return f"With Extended Security Updates{when}, install {named(release)}; without, {otherwise}"
+    return f"{esu(release, catalogue, today)}, install {named(release)}; without, {otherwise}"
+
+
+def esu(release: Release, catalogue: Catalogue, today: date) -> str:
+    """`With Extended Security Updates, which ended 2026-10-31`."""
+    support = catalogue.support(release.product)
+    ends = None if support is None else support.esu_ends
+    when = "" if ends is None else f", which {'ended' if today > ends else 'end'} {ends}"
+    return f"With Extended Security Updates{when}"
 
 
 def behind_finding(action: str, behind: Behind | None, catalogue: Catalogue, today: date, seen: str) -> Finding | None:

@@ -8,11 +8,12 @@ from datetime import date
 
 from playbooks.actions.exchange.patch.places import Agreement, agreement
 from playbooks.actions.exchange.setup import PROGRAM, Installation, installed, program_build
-from playbooks.actions.exchange.standing import behind_finding, how_far, install, not_current, one_of, too_old
+from playbooks.actions.exchange.standing import behind_finding, esu, how_far, install, not_current, one_of, too_old
 from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
     Age,
+    Availability,
     Catalogue,
     Fix,
     Kind,
@@ -129,7 +130,7 @@ def _assessment(
     behind = catalogue.behind(judged.build) if everything else None
     findings = [
         *_vulnerable(judged, catalogue, today),
-        *_no_fix(judged, catalogue),
+        *_no_fix(judged, catalogue, today),
         *_half_installed(places),
         *_refused(judged, catalogue, today),
         *_odd(places),
@@ -217,7 +218,7 @@ def _vulnerable(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Fin
     )
 
 
-def _no_fix(judged: _Judged, catalogue: Catalogue) -> tuple[Finding, ...]:
+def _no_fix(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Finding, ...]:
     if not judged.no_fix:
         return ()
     return (
@@ -233,7 +234,7 @@ def _no_fix(judged: _Judged, catalogue: Catalogue) -> tuple[Finding, ...]:
                 ),
                 *(f"{name}: {why}" for name, why in judged.undecided.items()),
             ),
-            next=f"Move to {_target(judged)}, then install its newest update",
+            next=_move(judged, catalogue, today),
         ),
     )
 
@@ -254,12 +255,26 @@ def _first(fix: Fix | None) -> str:
 
 def _target(judged: _Judged) -> str:
     """The oldest cumulative update for which all that is open was fixed."""
+    furthest = _furthest(judged)
+    return NEWEST_PRODUCT if furthest is None else f"{furthest.product} {furthest.cu} or later"
+
+
+def _furthest(judged: _Judged) -> Fix | None:
     first = [state.first for state in judged.no_fix.values()]
     known = [(fix.minimum, fix) for fix in first if fix is not None and fix.minimum is not None]
-    if len(known) < len(first):
-        return NEWEST_PRODUCT
-    _, furthest = max(known, key=lambda pair: pair[0])
-    return f"{furthest.product} {furthest.cu} or later"
+    return None if len(known) < len(first) else max(known, key=lambda pair: pair[0])[1]
+
+
+def _move(judged: _Judged, catalogue: Catalogue, today: date) -> str:
+    """Where to, and what else there is where only paying customers could get the update that comes after."""
+    target = _furthest(judged)
+    to = f"{_target(judged)}, then install its newest update"
+    if target is None or target.minimum is None:
+        return f"Move to {to}"
+    enough = [row for row in catalogue.of_cu(target.minimum) if row.build >= target.minimum]
+    if not enough or any(row.availability is Availability.PUBLIC for row in enough):
+        return f"Move to {to}"
+    return f"{esu(enough[-1], catalogue, today)}, move to {to}; without, move to {NEWEST_PRODUCT}"
 
 
 def _needs_cu_summary(judged: _Judged, catalogue: Catalogue) -> str:
@@ -290,13 +305,12 @@ def _refused(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Findin
 
 
 def _asks(name: str, judged: _Judged, state: Vulnerable | NoFixMade | NoFixListed) -> str:
-    match state:
-        case Vulnerable(needs):
-            return f"{name}: asks for {needs.minimum} with {needs.product} {needs.cu}"
-        case NoFixMade(_, None) | NoFixListed(None):
-            return f"{name}: lists no build of Exchange Server {judged.product} that is accepted"
-        case NoFixMade(_, first) | NoFixListed(first):
-            return f"{name}: lists no build of this cumulative update that is accepted{_first(first)}"
+    if isinstance(state, Vulnerable):
+        return f"{name}: asks for {state.needs.minimum} with {state.needs.product} {state.needs.cu}"
+    first = state.first
+    if first is None:
+        return f"{name}: lists no build of Exchange Server {judged.product} that is accepted"
+    return f"{name}: accepts {first.product} {first.cu} from {first.minimum} on, and this is {judged.build}"
 
 
 def _campaign(name: str, catalogue: Catalogue) -> str:
