@@ -98,7 +98,7 @@ def test_four_months_later_the_same_catalogue_calls_nothing_current_that_it_call
     for client, variable in password_variables(whole).items():
         monkeypatch.setenv(variable, next(host.account.password for host in asked.hosts if host.client == client))
     monkeypatch.setattr(audit, "_today", lambda: judgement.today)
-    monkeypatch.setattr(audit, "_judgement", lambda today, as_of: judgement)
+    monkeypatch.setattr(audit, "_judgement", lambda *given: judgement)
     with start(asked, {"sim": SimEngine()}) as lab:
         (tmp_path / "ca.pem").write_bytes(lab.ca_pem)
         (tmp_path / "inventory.yml").write_text(inventory_text(lab, tmp_path / "ca.pem", {}), encoding="utf-8")

@@ -32,6 +32,8 @@ ACTION = "exchange.patch"
 FACTS = ("patched", "half_installed", "needs_cu", "open")
 ALL = "all"
 NEWEST_PRODUCT = "Exchange Server SE"
+# Verdicts that say that every fix is in: each needs every place that could contradict it.
+CLAIMS_FIXED = frozenset({Verdict.OK, Verdict.NOT_CURRENT, Verdict.BEHIND, Verdict.NEWER_THAN_CATALOGUE})
 SHOWN = 3  # campaigns that a row of a table names
 
 
@@ -86,7 +88,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     needed = [fix.minimum for fix in judged.patched.values() if fix.minimum and fix.minimum.cu_level == build.cu_level]
     places = agreement(build, observed, catalogue, needed=max(needed, default=None))
     assessment = _assessment(judged, places, catalogue, today, everything=asked == ALL)
-    if assessment.verdict in (Verdict.OK, Verdict.NOT_CURRENT) and places.unread:
+    if assessment.verdict in CLAIMS_FIXED and places.unread:
         return unknown(ACTION, "every place that proves the update", places.unread[0], FACTS)
     return assessment
 
@@ -145,7 +147,7 @@ def _assessment(
     if half:
         return Assessment(
             Verdict.HALF_INSTALLED,
-            f"{_asked(judged, catalogue, everything)}: {places.against[0]}",
+            f"the update is not complete: {places.against[0]}",
             tuple(findings),
             facts,
         )
@@ -153,7 +155,7 @@ def _assessment(
     if behind is not None:
         finding = behind_finding(ACTION, behind, catalogue, today, f"{PROGRAM} is {judged.build}")
         findings.extend(() if finding is None else (finding,))
-        return Assessment(Verdict.BEHIND, f"{summary}; {how_far(behind)}", tuple(findings), facts)
+        return Assessment(Verdict.BEHIND, f"{summary}, and a newer update is listed", tuple(findings), facts)
     if judged.refused:
         return Assessment(
             Verdict.BEHIND,
