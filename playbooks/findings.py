@@ -33,8 +33,8 @@ class Verdict(StrEnum):
     docs/explanation/verdicts.md says what each promises.
     """
 
-    VULNERABLE = "vulnerable"  # a fix exists for this CU and is not in
-    NEEDS_CU = "needs-cu"  # no fix exists for this CU: a newer CU comes first
+    VULNERABLE = "vulnerable"  # a fix is listed for this CU and is not in
+    NEEDS_CU = "needs-cu"  # no fix is listed for this CU: a newer CU comes first
     HALF_INSTALLED = "half-installed"  # the places that must agree about a fix do not
     UNREACHABLE = "unreachable"  # no session: the row says which step failed
     NO_CREDENTIAL = "no-credential"  # its reference gave no password, so nothing was tried

@@ -14,7 +14,7 @@ from runner.terms import Ending, Terms
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.VULNERABLE: "A fix exists for what this server runs, and it is not installed.",
-        Verdict.NEEDS_CU: "No fix exists for its cumulative update: a newer one must be installed first.",
+        Verdict.NEEDS_CU: "The catalogue lists no fix for its cumulative update: a newer one must be installed first.",
         Verdict.HALF_INSTALLED: "The places that show whether the fix is in disagree: count it as not fixed.",
         Verdict.UNREACHABLE: "The audit tried and could not speak with it. It may be in any state.",
         Verdict.NO_CREDENTIAL: "There was no password or ticket to log on with, so nothing was tried. "
