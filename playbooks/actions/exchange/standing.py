@@ -8,7 +8,7 @@ from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Availability, Behind, Catalogue, Release
 from playbooks.findings import Finding, Severity
 
-UPDATE_CATALOGUE = "Bring exrun's catalogue up to date (`exrun catalogue info` says how old it is), and audit again"
+UPDATE_CATALOGUE = "Install a newer exrun, or newer tables with `exrun catalogue update`, and audit again"
 
 
 def one_of(kbs: tuple[str, ...]) -> str:

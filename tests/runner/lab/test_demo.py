@@ -114,7 +114,7 @@ def test_four_months_later_the_same_catalogue_calls_nothing_current_that_it_call
         key: after.get(verdict, verdict) for key, verdict in before.items()
     }
     assert rows["contoso/EX01"].verdict is Verdict.NOT_CURRENT
-    assert rows["contoso/EX01"].next.startswith("Bring exrun's catalogue up to date")
+    assert rows["contoso/EX01"].next.startswith("Install a newer exrun, or newer tables")
     assert "high: The catalogue is 123 days old, too old to call a build ok" in said
     assert Verdict.OK not in {row.verdict for row in rows.values()}
 
