@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("stress-ng is not on PATH. Install it: apt-get install stress-ng\n")
         return 2
     busy = 2 * (os.cpu_count() or 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without ending stress-ng
     load = subprocess.Popen([stress, "--cpu", str(busy), "--quiet"])
     ended: list[str] = []
     failed = 0
