@@ -49,7 +49,6 @@ CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
-OTHER_ROLES = ("UnifiedMessagingRole", "EdgeTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
 SERVICING_MARKS = tuple(f"{SERVICING}\\{mark}" for mark in ("RebootPending", "RebootInProgress", "PackagesPending"))
 ENTRY = f"{UNINSTALL}\\Microsoft Exchange v15.KB5074992"
