@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from ruamel.yaml import YAML
 
-from inventory.sources.native import load_native
+from inventory.loading import load
 
 HOSTS = 5000
 PER_CLIENT = 500
@@ -71,9 +71,9 @@ def main() -> int:
         small, large = Path(folder, "small.yml"), Path(folder, "large.yml")
         small.write_text(inventory_text(HOSTS // 10), encoding="utf-8")
         large.write_text(inventory_text(HOSTS), encoding="utf-8")
-        assert len(load_native(large).hosts) == HOSTS
-        ours = best_seconds(lambda: load_native(large))
-        ours_small = best_seconds(lambda: load_native(small))
+        assert len(load(large).hosts) == HOSTS
+        ours = best_seconds(lambda: load(large))
+        ours_small = best_seconds(lambda: load(small))
         text = large.read_text(encoding="utf-8")
         peers = {
             "yaml.CSafeLoader (libyaml, values only)": best_seconds(lambda: yaml.load(text, Loader=yaml.CSafeLoader)),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from inventory.errors import Problem, SourceError
@@ -15,7 +13,7 @@ from inventory.sources.ansible.ini import read_ini
 from inventory.sources.ansible.model import AnsibleInventory
 from inventory.sources.ansible.yml import read_yml
 from inventory.sources.csv import ANSI, ExchangeCsvSource
-from inventory.sources.document import SETTINGS, Settings
+from inventory.sources.document import Settings, given_settings
 from inventory.sources.encoding import decode, encoding_of
 from inventory.sources.joining import joined
 from inventory.sources.reading import ClientPart, Reading, bytes_of
@@ -71,15 +69,6 @@ def read_foreign(path: Path, *, client: str, settings: Settings) -> Imported:
         left_out.append(Problem(Location(file, 1, 1), f"is not UTF-8 and was read as {ANSI}", "check its umlauts"))
     order = {problem: (problem.location.line, problem.location.column) for problem in left_out}
     return Imported(form, part, tuple(sorted(order, key=order.__getitem__)))
-
-
-def given_settings(settings: Settings) -> Mapping[str, object]:
-    """What was set, by name, without labels."""
-    return {
-        key: value.value if isinstance(value, Enum) else value
-        for key, value in settings
-        if key in settings.model_fields_set and key in SETTINGS
-    }
 
 
 def _ansible(form: Form, data: bytes, file: str, problems: list[Problem]) -> AnsibleInventory:

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inventory.errors import Problem, SourceError
-from inventory.model import Authentication, Host, Inventory, Location
+from inventory.model import Authentication, Host, Inventory, Location, Scheme
 from inventory.names import canonical_address, folded
-from inventory.sources.assembly import ClientDraft
+from inventory.sources.assembly import PORTS, ClientDraft
+from inventory.sources.document import FILES
 from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, Settings
 from inventory.sources.joining import resolved
 from inventory.sources.native import read_native
 from inventory.sources.native_editing import Edits
 from inventory.sources.native_writing import Tree, client_tree, host_tree, parents_tree, settings_tree
-from inventory.sources.reading import ClientPart, HostPart
+from inventory.sources.reading import ClientPart
 from inventory.sources.yaml_tree import Mapping as MappingNode
 from inventory.sources.yaml_tree import read_tree
 
-_FILES = ("ca_file", "certificate", "certificate_key")
 _ACCOUNT = ("user", "credential")
 
 
@@ -78,7 +78,7 @@ def merge(data: bytes, part: ClientPart, *, file: str, folder: Path, imported_fr
     names = _same_hosts(client.hosts, wanted)
     text = _with_new(text, file, part, names, {host.name: host for host in client.hosts}, imported_from)
     now = {host.name: host for host in _client_of(_loaded(text, file, folder), client.name)}
-    text = _with_differences(text, file, part, wanted, names, now, folder, imported_from)
+    text = _with_differences(text, file, part, wanted, names, now, imported_from)
     after = _loaded(text, file, folder)
     _nothing_else_changed(before, after, client.name, frozenset(names.values()), file)
     old = {host.name: host for host in client.hosts}
@@ -137,9 +137,8 @@ def _same_hosts(hosts: Iterable[Host], wanted: ClientDraft) -> dict[str, str]:
         if name is None:
             address = str(draft.settings["address"].value) if "address" in draft.settings else draft.name
             port = draft.settings.get("port")
-            scheme = draft.settings.get("scheme")
-            default = 5986 if scheme is not None and scheme.value == "https" else 5985
-            key = (canonical_address(address), int(str(port.value)) if port else default)
+            scheme = Scheme(str(draft.settings["scheme"].value)) if "scheme" in draft.settings else Scheme.HTTP
+            key = (canonical_address(address), int(str(port.value)) if port else PORTS[scheme])
             name = by_address.get(key)
         names[draft.name] = draft.name if name is None or name in taken else name
         taken.add(names[draft.name])
@@ -208,7 +207,6 @@ def _with_differences(
     wanted: ClientDraft,
     names: Mapping[str, str],
     now: Mapping[str, Host],
-    folder: Path,
     imported_from: Path,
 ) -> str:
     edits = Edits(text)
@@ -217,9 +215,8 @@ def _with_differences(
     for draft in wanted.hosts:
         host = now[names[draft.name]]
         different = _differences(draft.settings, host, imported_from)
-        part_of_host = HostPart(host.name, draft.at, different)
         if different:
-            tree = settings_tree(part_of_host.settings, imported_from)
+            tree = settings_tree(different, imported_from)
             node = of_hosts.items[host.name]
             if isinstance(node, MappingNode) and node.items:
                 edits.put(node, tree)
@@ -236,7 +233,7 @@ def _differences(settings: Settings, host: Host, imported_from: Path) -> dict[st
         if (certificate and key in _ACCOUNT) or (not certificate and key in ("certificate", "certificate_key")):
             continue
         value: object = tuple(setting.value) if isinstance(setting.value, list) else setting.value
-        if key in _FILES:
+        if key in FILES:
             value = str((imported_from / str(value)).resolve())
         if value != _value(host, key):
             different[key] = setting
@@ -247,7 +244,7 @@ def _value(host: Host, key: str) -> object:
     if key.startswith("labels."):
         return host.labels.get(key.removeprefix("labels."))
     value = getattr(host, key)
-    if key in _FILES:
+    if key in FILES:
         return None if value is None else str(Path(value).resolve())
     if key == "credential":
         return None if value is None else str(value)
@@ -255,7 +252,7 @@ def _value(host: Host, key: str) -> object:
 
 
 def _changes(old: Host, new: Host) -> tuple[Change, ...]:
-    keys = ["address", "port", "scheme", "authentication", "user", "credential", *_FILES, "allow_public"]
+    keys = ["address", "port", "scheme", "authentication", "user", "credential", *FILES, "allow_public"]
     keys += [f"labels.{label}" for label in sorted(old.labels.keys() | new.labels.keys())]
     changes = [
         Change(key, _shown(_value(old, key)), _shown(_value(new, key)))

@@ -65,6 +65,18 @@ def test_no_module_bears_a_name_that_says_nothing() -> None:
     assert vague == []
 
 
+def test_every_place_that_the_page_on_the_house_names_is_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w/])(?:\w+/)*\w+(?:\.py|/)(?!\w)", page))
+    there = {
+        f"/{path.relative_to(ROOT).as_posix()}{'/' if path.is_dir() else ''}"
+        for package in ("inventory", "playbooks", "runner")
+        for path in (ROOT / package, *(ROOT / package).rglob("*"))
+    }
+    assert len(named) > 40
+    assert [place for place in sorted(named) if not any(path.endswith(f"/{place}") for path in there)] == []
+
+
 CLOCKS = {"sleep", "time", "time_ns", "monotonic", "perf_counter", "process_time", "thread_time"}
 MAY_LOOK_AT_A_CLOCK = {"tests/waiting.py", "tests/playbooks/lint/soundness/soak.py"}  # a soak is no test of `make test`
 

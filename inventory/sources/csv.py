@@ -16,17 +16,15 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
 from inventory.errors import Problem, SourceError, suggestion
-from inventory.model import Inventory, Location, label_values
+from inventory.model import Location, label_values
 from inventory.names import folded, is_address, why_not_a_name
-from inventory.sources.document import SETTINGS, Settings
+from inventory.sources.document import Settings, given_settings
 from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, shown
-from inventory.sources.joining import joined
-from inventory.sources.reading import ClientPart, HostPart, Reading, bytes_of
+from inventory.sources.reading import ClientPart, HostPart, Reading
 
 REQUIRED = ("Name", "Fqdn")
 LABELS = {
@@ -51,35 +49,12 @@ class ExchangeCsvSource:
         """See `Source`."""
         return _reading(data, file=str(path), folder=path.parent, client=self.client, settings=self.settings)
 
-    def load(self, path: Path) -> Inventory:
-        """See `load_csv`."""
-        return load_csv(path, client=self.client, settings=self.settings)
-
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
     text: str
     line: int
     column: int
-
-
-def load_csv(path: Path, *, client: str, settings: Settings | None = None) -> Inventory:
-    """Reads the servers of one client.
-
-    Raises:
-        SourceError: with all problems that were found, each with line, column and name of the CSV's column.
-    """
-    data = bytes_of(path)
-    return read_csv(data, file=str(path), folder=path.parent, client=client, settings=settings or Settings())
-
-
-def read_csv(data: bytes, *, file: str, folder: Path, client: str, settings: Settings) -> Inventory:
-    """`load_csv` of bytes that are at hand; `file` stands in messages.
-
-    Raises:
-        SourceError: as `load_csv`.
-    """
-    return joined([_reading(data, file=file, folder=folder, client=client, settings=settings)])
 
 
 def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Settings) -> Reading:
@@ -94,11 +69,7 @@ def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Set
     hosts = list(_hosts(rows, len(header), columns, start, problems))
     if not hosts and not problems:
         problems.append(Problem(start, "has no servers", "write it with `Get-ExchangeServer | Export-Csv`"))
-    given = {
-        key: Setting(value.value if isinstance(value, Enum) else value, start)
-        for key, value in settings
-        if key in settings.model_fields_set and key in SETTINGS
-    }
+    given = {key: Setting(value, start) for key, value in given_settings(settings).items()}
     labels = {f"labels.{label}": Setting(values, start) for label, values in settings.labels.items()}
     part = ClientPart(client, start, {**given, **labels}, (), tuple(hosts))
     return Reading(file, hashlib.sha256(data).hexdigest(), folder, (part,), tuple(problems))

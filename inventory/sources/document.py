@@ -9,6 +9,7 @@ import ipaddress
 import json
 import re
 from difflib import get_close_matches
+from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -192,7 +193,17 @@ class Settings(_Written):
 
 
 TOP_SETTINGS = ("allow_public",)  # what may stand above the clients, for all of them
+FILES = ("ca_file", "certificate", "certificate_key")  # those that are paths
 SETTINGS = tuple(name for name in Settings.model_fields if name != "labels")
+
+
+def given_settings(settings: Settings) -> dict[str, object]:
+    """What was set, by name, without defaults and labels; words of a closed set as their text."""
+    return {
+        name: value.value if isinstance(value, Enum) else value
+        for name, value in settings
+        if name in settings.model_fields_set and name in SETTINGS
+    }
 
 
 class GroupDocument(Settings):

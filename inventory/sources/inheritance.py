@@ -50,11 +50,6 @@ class Groups:
         self.broken: set[str] = set()
         self._resolve()
 
-    @property
-    def names(self) -> frozenset[str]:
-        """All groups, also those that hold no host."""
-        return frozenset(self._drafts)
-
     def holding(self, names: Iterable[str]) -> frozenset[str]:
         """The known ones of `names`, and all groups that these are in."""
         known = [name for name in names if name in self._drafts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from inventory.model import Inventory
 from inventory.sources.reading import Reading
 
 
@@ -17,13 +16,5 @@ class Source(Protocol):
 
         Raises:
             SourceError: nothing of it can be read.
-        """
-        ...
-
-    def load(self, path: Path) -> Inventory:
-        """The whole inventory.
-
-        Raises:
-            SourceError: with every problem that was found; an inventory is never loaded in part.
         """
         ...

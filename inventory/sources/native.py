@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping as Keyed
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,12 @@ from inventory.sources.document import (
     HostDocument,
     InventoryDocument,
     Settings,
+    given_settings,
     holds_a_secret,
 )
 from inventory.sources.inheritance import GroupDraft, Setting
 from inventory.sources.joining import joined
-from inventory.sources.reading import ClientPart, HostPart, Reading, bytes_of
+from inventory.sources.reading import ClientPart, HostPart, Reading
 from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence, plain, read_tree, step
 
 _LABEL = re.compile(r"[^\W\d_][\w.-]*")
@@ -46,26 +46,16 @@ class NativeSource:
         """See `Source`."""
         return _reading(data, file=str(path), folder=path.parent)
 
-    def load(self, path: Path) -> Inventory:
-        """See `load_native`."""
-        return load_native(path)
 
+def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
+    """The inventory in the bytes of one native file.
 
-def load_native(path: Path) -> Inventory:
-    """Reads a native inventory; files it names are looked for beside it.
+    Args:
+        file: what it is called in messages.
+        folder: where the files that it names are looked for.
 
     Raises:
         SourceError: with all problems that were found, each with line, column and path in the document.
-    """
-    data = bytes_of(path)
-    return read_native(data, file=str(path), folder=path.parent)
-
-
-def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
-    """`load_native` of bytes that are at hand; `file` stands in messages.
-
-    Raises:
-        SourceError: as `load_native`.
     """
     return joined([_reading(data, file=file, folder=folder)])
 
@@ -277,9 +267,8 @@ def _settings(document: Settings | None, tree: Node, group: str | None, problems
     if document is None or not isinstance(tree, Mapping):
         return {}
     found: dict[str, Setting] = {}
-    for name in document.model_fields_set.intersection(SETTINGS):
-        value = getattr(document, name)
-        found[name] = Setting(value.value if isinstance(value, Enum) else value, tree.items[name].at, group)
+    for name, value in given_settings(document).items():
+        found[name] = Setting(value, tree.items[name].at, group)
     labels = tree.items.get("labels")
     if isinstance(labels, Mapping):
         for label, values in document.labels.items():

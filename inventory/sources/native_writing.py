@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import cast
 
 from inventory.model import LabelValues, label_text, label_values
-from inventory.sources.document import SETTINGS, VERSION
+from inventory.sources.document import FILES, SETTINGS, VERSION
 from inventory.sources.inheritance import Settings
 from inventory.sources.reading import ClientPart, HostPart
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\\/@-]*")
 # Words that YAML 1.1 takes for something else than text; other tools than exrun read these files too.
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"})
-_FILES = frozenset({"ca_file", "certificate", "certificate_key"})
 
 Tree = Mapping[str, "Tree"] | tuple[str, ...] | str
 STEP = 2  # spaces of one level
@@ -65,7 +64,7 @@ def settings_tree(settings: Settings, folder: Path) -> Mapping[str, Tree]:
 def _tree(name: str, value: object, folder: Path) -> Tree:
     if isinstance(value, list | tuple):
         return tuple(map(str, value))
-    return str((folder / str(value)).resolve()) if name in _FILES else str(value)
+    return str((folder / str(value)).resolve()) if name in FILES else str(value)
 
 
 def label_tree(values: LabelValues) -> Tree:

@@ -67,9 +67,10 @@ class Table(Generic[Row]):
     columns: tuple[Column, ...]
     make: Callable[[Mapping[str, Any]], Row]
 
-    def column(self, name: str) -> Column:
-        """The column of this name, or KeyError."""
-        return {column.name: column for column in self.columns}[name]
+    @property
+    def beginning(self) -> str:
+        """The line of names that such a file may begin with: its required columns."""
+        return ",".join(column.name for column in self.columns if column.required)
 
 
 def _text(cell: str) -> str:

@@ -57,11 +57,11 @@ class Manifest(_Member):
     )
 
 
-def manifest_of(as_of: date, tables: Mapping[str, tuple[bytes, int, tuple[str, ...]]]) -> Manifest:
+def manifest_of(as_of: date, tables: Mapping[str, tuple[bytes, int, list[str]]]) -> Manifest:
     """The manifest of a set.
 
     Args:
-        tables: by name: the file's bytes, how many rows it has, and what each of them rests on.
+        tables: by name: the file's bytes, how many rows it has, and what they rest on, each once, sorted.
     """
     return Manifest.model_validate(
         {
@@ -72,7 +72,7 @@ def manifest_of(as_of: date, tables: Mapping[str, tuple[bytes, int, tuple[str, .
                     "file": table.file,
                     "sha256": hashlib.sha256(tables[table.name][0]).hexdigest(),
                     "rows": tables[table.name][1],
-                    "sources": sorted({source for source in tables[table.name][2] if source}),
+                    "sources": tables[table.name][2],
                 }
                 for table in TABLES
             },

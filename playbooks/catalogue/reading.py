@@ -49,8 +49,8 @@ def read_table(table: Table[Row], data: bytes, file: str, problems: list[Problem
     lines = _lines(text, file, problems)
     header = next(lines, None)
     if header is None:
-        names = ",".join(column.name for column in table.columns if column.required)
-        problems.append(Problem(Location(file), "has no line with the names of columns", f"begin it with {names}"))
+        what = "has no line with the names of columns"
+        problems.append(Problem(Location(file), what, f"begin it with {table.beginning}"))
         return ()
     places = _columns(table, header, file, problems)
     if places is None:
@@ -127,12 +127,8 @@ def _columns(table: Table[Row], header: _Line, file: str, problems: list[Problem
     for column in table.columns:
         if column.required and column.name not in places and column.name not in meant:
             what = f"there is no column `{column.name}`"
-            problems.append(Problem(Location(file, header.number), what, f"begin it with {_form(table)}"))
+            problems.append(Problem(Location(file, header.number), what, f"begin it with {table.beginning}"))
     return None if len(problems) > before else places
-
-
-def _form(table: Table[Row]) -> str:
-    return ",".join(column.name for column in table.columns if column.required)
 
 
 def _row(

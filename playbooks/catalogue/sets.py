@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -20,12 +20,13 @@ from playbooks.catalogue.layers import NO_ROWS, Rows, laid
 from playbooks.catalogue.manifest import MANIFEST, Manifest, manifest_of, read_manifest
 from playbooks.catalogue.origin import OwnRows
 from playbooks.catalogue.reading import MOST_BYTES, Placed, read_table
-from playbooks.catalogue.tables import Tables
+from playbooks.catalogue.tables import Campaign, Fix, Release, Support, Tables
 from playbooks.errors import CatalogueError, Location, Problem, suggestion
 
 __all__ = [
     "SHIPPED",
     "CatalogueSet",
+    "counts_of",
     "folder_files",
     "own_files",
     "packed_manifest",
@@ -33,6 +34,7 @@ __all__ = [
     "set_files",
     "shipped_files",
     "shipped_set",
+    "sources_of",
     "with_own_rows",
 ]
 
@@ -102,8 +104,9 @@ def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str) -> Catal
     read, rows = _sound(files, where, manifest.as_of, problems)
     if problems:
         raise CatalogueError(problems)
+    counts = counts_of(read.tables)
     for table in TABLES:
-        entry, count = manifest.tables[table.name], _counts(read)[table.name]
+        entry, count = manifest.tables[table.name], counts[table.name]
         if entry.rows != count:
             what = f"says {entry.rows} rows, and {table.file} has {count}"
             at = Location(f"{where}/{MANIFEST}", path=f"tables.{table.name}.rows")
@@ -123,16 +126,29 @@ def packed_manifest(files: Mapping[str, bytes], where: str, as_of: date) -> Mani
     read, _ = _sound(files, where, as_of, problems)
     if problems:
         raise CatalogueError(problems)
-    counts, tables = _counts(read), read.tables
-    sources = {
-        BUILDS.name: tuple(row.source for row in tables.releases),
-        CAMPAIGNS.name: tuple(row.source for row in tables.campaigns),
-        MINIMUM_BUILDS.name: tuple(row.source for row in tables.fixes),
-        SUPPORT.name: tuple(row.source for row in tables.support),
-    }
+    counts, sources = counts_of(read.tables), sources_of(read.tables)
     return manifest_of(
         as_of, {table.name: (files[table.file], counts[table.name], sources[table.name]) for table in TABLES}
     )
+
+
+def counts_of(tables: Tables) -> dict[str, int]:
+    """How many rows each table has, by the table's name."""
+    return {name: len(rows) for name, rows in _by_name(tables).items()}
+
+
+def sources_of(tables: Tables) -> dict[str, list[str]]:
+    """What the rows of each table rest on, by the table's name: each source once, sorted."""
+    return {name: sorted({row.source for row in rows if row.source}) for name, rows in _by_name(tables).items()}
+
+
+def _by_name(tables: Tables) -> dict[str, Sequence[Release | Campaign | Fix | Support]]:
+    return {
+        BUILDS.name: tables.releases,
+        CAMPAIGNS.name: tables.campaigns,
+        MINIMUM_BUILDS.name: tables.fixes,
+        SUPPORT.name: tables.support,
+    }
 
 
 def _sound(files: Mapping[str, bytes], where: str, as_of: date, problems: list[Problem]) -> tuple[Rows, Rows]:
@@ -156,15 +172,6 @@ def _read(files: Mapping[str, bytes], where: str, problems: list[Problem]) -> Ro
         return read_table(table, files[table.file], f"{where}/{table.file}", problems)
 
     return Rows(read(BUILDS), read(CAMPAIGNS), read(MINIMUM_BUILDS), read(SUPPORT))
-
-
-def _counts(rows: Rows) -> dict[str, int]:
-    return {
-        BUILDS.name: len(rows.builds),
-        CAMPAIGNS.name: len(rows.campaigns),
-        MINIMUM_BUILDS.name: len(rows.fixes),
-        SUPPORT.name: len(rows.support),
-    }
 
 
 def folder_files(folder: Path, *, also: Collection[str] = (), without: Collection[str] = ()) -> dict[str, bytes]:
@@ -292,4 +299,4 @@ def with_own_rows(beneath: CatalogueSet, folder: Path) -> tuple[Tables, OwnRows]
     rows = laid(beneath.rows, own, problems)
     if problems:
         raise CatalogueError(problems)
-    return rows.tables, OwnRows(folder.resolve().name, MappingProxyType(_counts(own)))
+    return rows.tables, OwnRows(folder.resolve().name, MappingProxyType(counts_of(own.tables)))

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS, Age, Catalogue
-from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, TABLES
+from playbooks.catalogue.columns import TABLES
 from playbooks.catalogue.origin import SetKind
+from playbooks.catalogue.sets import counts_of, sources_of
 from playbooks.catalogue.tables import Availability, Kind, Release
 from runner.catalogues.store import InUse
 
@@ -127,12 +128,7 @@ def document(found: InUse, today: date) -> InfoDocument:
     """What the published schema has. `today` is the controller's day, UTC."""
     catalogue, origin = found.catalogue, found.catalogue.origin
     own = origin.own
-    sources = {
-        BUILDS.name: [row.source for row in catalogue.tables.releases],
-        CAMPAIGNS.name: [row.source for row in catalogue.tables.campaigns],
-        MINIMUM_BUILDS.name: [row.source for row in catalogue.tables.fixes],
-        SUPPORT.name: [row.source for row in catalogue.tables.support],
-    }
+    rows, sources = counts_of(catalogue.tables), sources_of(catalogue.tables)
     return InfoDocument(
         schema=SCHEMA,
         as_of=catalogue.as_of,
@@ -157,9 +153,9 @@ def document(found: InUse, today: date) -> InfoDocument:
         tables=[
             TableMember(
                 name=table.name,
-                rows=len(sources[table.name]),
+                rows=rows[table.name],
                 own=0 if own is None else own.rows[table.name],
-                sources=sorted({source for source in sources[table.name] if source}),
+                sources=sources[table.name],
             )
             for table in TABLES
         ],

@@ -106,7 +106,7 @@ def inventory_import(
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", envvar="EXRUN_FORCE", help="Replace the file, rather than merge into it.")
-    ] = (False),
+    ] = False,
     user: Annotated[
         str | None, typer.Option("--user", envvar="EXRUN_USER", help="DOMAIN\\name or name@domain.")
     ] = None,

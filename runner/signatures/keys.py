@@ -33,9 +33,9 @@ _LEAST_RSA_BITS = 2048
 _TOUCHED = 0x01  # the flag that a FIDO token sets once its user has touched it
 _OTHER = "Sign with an Ed25519 key: ssh-keygen -t ed25519."
 
-# Raises InvalidSignature, or NotASignatureError, unless the signature is that of the message.
 Data = TypeVar("Data")
 Key = TypeVar("Key")
+# Takes a signature and a message; raises InvalidSignature, or NotASignatureError, unless the one is of the other.
 _Check = Callable[[bytes, bytes], None]
 
 

@@ -39,12 +39,6 @@ _PRIVATE = tuple(
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-def is_private(address: str) -> bool:
-    """Whether an IP address, with or without a zone, belongs to a private network, this link or this machine."""
-    ip = _parsed(address)
-    return ip is not None and _is_private(ip)
-
-
 def ntlm_to(host_address: str, allowed: Iterable[str]) -> WhyNot:
     """Judges the addresses of one host.
 
@@ -80,6 +74,7 @@ def anywhere(address: str) -> Failure | None:
 
 
 def _is_private(ip: _Ip) -> bool:
+    """Whether an address belongs to a private network, this link or this machine."""
     return any(ip in network for network in _PRIVATE)
 
 

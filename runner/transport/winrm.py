@@ -374,9 +374,7 @@ class WinRmTransport:
         try:
             command = self._call(
                 self._deadlines.connect,
-                lambda: shell.command("", arguments=[first], command_id=name).findtext(
-                    "{*}CommandResponse/{*}CommandId"
-                ),
+                lambda: shell.command("", arguments=[first], command_id=name).findtext(_COMMAND_ID),
             )
         except TransportError as error:
             batch.sent = isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED

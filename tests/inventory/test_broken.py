@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inventory.errors import Problem, SourceError
-from inventory.sources.native import load_native, read_native
+from inventory.loading import load
+from inventory.sources.native import read_native
 from inventory.sources.yaml_tree import Loader, Mapping, Scalar, plain, read_tree
 
 CASES = sorted((Path(__file__).parent / "broken").glob("*.case"))
@@ -92,7 +93,7 @@ def test_bytes_that_are_no_text_for_yaml_are_refused_with_their_place(data: byte
 
 def test_a_file_that_is_not_there_is_an_error_and_no_traceback(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file or directory; check the path"):
-        load_native(tmp_path / "absent.yml")
+        load(tmp_path / "absent.yml")
 
 
 def test_a_long_list_of_problems_is_cut_in_the_message_and_kept_whole_in_the_error() -> None:

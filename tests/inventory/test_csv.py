@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from inventory.errors import SourceError
 from inventory.model import CredentialKind, CredentialReference, Inventory, Scheme, label_values
 from inventory.selection import parse, select
-from inventory.sources.csv import ExchangeCsvSource, load_csv, read_csv
+from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.document import Settings
 from inventory.sources.interface import Source
+from inventory.sources.joining import joined
 
-NOWHERE = Path("/nonexistent")
 HEADER = '"Name","Fqdn","Site","ServerRole","Edition","AdminDisplayVersion"\n'
 EXPORT = (
     "#TYPE Microsoft.Exchange.Data.Directory.Management.ExchangeServer\n"
@@ -40,7 +40,8 @@ BAD_NAME = (
 
 def load(text: str | bytes, settings: Settings | None = None) -> Inventory:
     data = text if isinstance(text, bytes) else text.encode()
-    return read_csv(data, file="servers.csv", folder=NOWHERE, client="alpha", settings=settings or Settings())
+    source: Source = ExchangeCsvSource("alpha", settings or Settings())
+    return joined([source.read(data, Path("servers.csv"))])
 
 
 def test_each_row_becomes_a_host_of_the_client_with_its_columns_as_labels() -> None:
@@ -76,18 +77,16 @@ def test_columns_may_be_in_any_order_and_case_among_others() -> None:
     assert [(host.name, host.address) for host in hosts] == [("EX1", "ex1.alpha.example")]
 
 
-def test_how_to_log_on_comes_from_the_settings_of_the_source(tmp_path: Path) -> None:
-    path = tmp_path / "servers.csv"
-    path.write_text(EXPORT, encoding="utf-8")
+def test_how_to_log_on_comes_from_the_settings_of_the_source() -> None:
     given_settings = Settings.model_validate(
         {"scheme": "https", "user": "ALPHA\\svc", "credential": "env:ALPHA_PASSWORD", "labels": {"ring": "1"}}
     )
-    source: Source = ExchangeCsvSource("alpha", given_settings)
-    host = source.load(path).hosts[0]
+    inventory = load(EXPORT, given_settings)
+    host = inventory.hosts[0]
     assert (host.scheme, host.port, host.user) == (Scheme.HTTPS, 5986, "ALPHA\\svc")
     assert host.credential == CredentialReference(CredentialKind.ENV, "ALPHA_PASSWORD")
     assert (host.labels["ring"], host.labels["site"]) == (("1",), ("HQ",))
-    assert load_csv(path, client="alpha").source == str(path)
+    assert inventory.source == "servers.csv"
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,6 @@ def test_an_import_that_would_not_load_says_so_and_nothing_is_made_of_it() -> No
 
 NAMES = st.sampled_from(["EX1", "EX2", "EX3", "EX4", "no"])
 VALUES = st.sampled_from(["HQ", "Oslo", "on", "7", "a: b", "x, y", "'", "[z]"])
-LABELS = st.dictionaries(st.sampled_from(["site", "role", "ring"]), VALUES, max_size=3)
 
 
 @st.composite

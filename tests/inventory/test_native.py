@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from inventory import loading
 from inventory.errors import SourceError
 from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Inventory, Scheme
 from inventory.sources.document import holds_a_secret
 from inventory.sources.interface import Source
-from inventory.sources.native import NativeSource, load_native, read_native
+from inventory.sources.joining import joined
+from inventory.sources.native import NativeSource, read_native
 from inventory.sources.native_writing import native_text
 
 FLEET = """\
@@ -161,8 +163,8 @@ def test_an_inventory_knows_its_source_digest_and_where_each_host_stands(tmp_pat
     path = tmp_path / "inventory.yml"
     path.write_text(FLEET, encoding="utf-8")
     source: Source = NativeSource()
-    inventory = source.load(path)
-    assert inventory == load_native(path)
+    inventory = joined([source.read(path.read_bytes(), path)])
+    assert inventory == loading.load(path)
     assert inventory.source == str(path)
     assert inventory.digest == hashlib.sha256(path.read_bytes()).hexdigest()
     origin = by_key(inventory)["alpha/ex3.alpha.example"].origin

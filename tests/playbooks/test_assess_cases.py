@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib import import_module
@@ -20,6 +20,7 @@ from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observe
 
 ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions"
 CATALOGUE = Catalogue.load()
+EXPECTED = {"verdict", "findings", "severities", "summary", "evidence", "next", "facts", "unknown"}
 
 
 @cache
@@ -36,11 +37,19 @@ def _entries() -> Iterator[dict[str, Any]]:
             if "not_observed" in entry:
                 yield entry
                 continue
-            records = {record_key(record): record for record in document.get("bases", {}).get(entry.get("base"), [])}
-            for key in [key for key in records if key[1] in entry.get("without", [])]:
+            base = document["bases"][entry["base"]] if "base" in entry else []
+            records = {record_key(record): record for record in base}
+            for key in [key for name in entry.get("without", ()) for key in named(records, name)]:
                 del records[key]
             records.update({record_key(record): record for record in entry.get("observed", [])})
             yield entry | {"observed": list(records.values())}
+
+
+def named(records: Mapping[tuple[str, str], object], name: str) -> list[tuple[str, str]]:
+    """The records of a base that bear a name; there is at least one."""
+    found = [key for key in records if key[1] == name]
+    assert found, f"the base has no {name}"
+    return found
 
 
 def record_key(record: dict[str, Any]) -> tuple[str, str]:
@@ -95,6 +104,7 @@ def test_no_two_cases_say_the_same_sentence() -> None:
 def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     assessment = judged(entry)
     expected = entry["expect"]
+    assert set(expected) <= EXPECTED, "nothing would look at it"
     assert assessment.verdict == Verdict(expected["verdict"])
     assert [finding.id for finding in assessment.findings] == expected["findings"]
     assert [finding.severity for finding in assessment.findings] == expected.get(

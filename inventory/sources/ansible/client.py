@@ -19,8 +19,8 @@ from inventory.model import Location
 from inventory.names import is_address, why_not_a_name
 from inventory.sources.accounts import is_bare, misspelt_user
 from inventory.sources.ansible.model import OUTERMOST, UNGROUPED, AnsibleGroup, AnsibleInventory, Variable
+from inventory.sources.document import FILES, holds_a_secret
 from inventory.sources.document import Settings as Written
-from inventory.sources.document import holds_a_secret
 from inventory.sources.inheritance import GroupDraft, Setting, shown
 from inventory.sources.reading import ClientPart, HostPart
 
@@ -91,7 +91,7 @@ class _Reader:
         text: str | None = variable.text
         if name == "authentication":
             text = self._log_on(key, variable)
-        elif name in ("ca_file", "certificate", "certificate_key"):
+        elif name in FILES:
             text = self._file(key, variable)
         elif name == "user":
             wrong = misspelt_user(variable.text)

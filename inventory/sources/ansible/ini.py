@@ -12,8 +12,9 @@ import shlex
 
 from inventory.errors import Problem
 from inventory.model import Location
-from inventory.sources.ansible.model import UNGROUPED, AnsibleInventory, Variable
+from inventory.sources.ansible.model import UNGROUPED, AnsibleInventory, Variable, variable
 from inventory.sources.ansible.patterns import RangeError, address_in_brackets, names_of
+from inventory.sources.inheritance import shown
 
 SECTION = re.compile(r"\[(?P<name>[^:\]]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*")
@@ -57,7 +58,7 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> AnsibleInventory:
             _hosts(found, group, line, at, problems)
     for name, at in referred.items():
         if name not in defined:
-            problems.append(Problem(at, f"there is no section `[{_shown(name)}]`", "add it, or remove this"))
+            problems.append(Problem(at, f"there is no section {shown(f'[{name}]')}", "add it, or remove this"))
     return found
 
 
@@ -106,12 +107,4 @@ def _with_backslash(line: str, key: str, value: str) -> str:
 
 
 def _text(text: str, at: Location) -> Variable:
-    if "$ANSIBLE_VAULT" in text or text.startswith("!vault"):
-        return Variable(None, at, "is encrypted with Ansible Vault")
-    if "{{" in text or "{%" in text:
-        return Variable(None, at, "is a template")
-    return Variable(text, at)
-
-
-def _shown(name: str) -> str:
-    return "".join(character if character.isprintable() else f"U+{ord(character):04X}" for character in name[:100])
+    return variable(text, at, vault=text.startswith("!vault"))

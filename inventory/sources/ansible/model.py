@@ -19,6 +19,15 @@ class Variable:
     why_not: str = ""
 
 
+def variable(text: str, at: Location, *, vault: bool) -> Variable:
+    """A variable as it is written; `vault` says that its form marks it as encrypted, whatever its text."""
+    if vault or "$ANSIBLE_VAULT" in text:
+        return Variable(None, at, "is encrypted with Ansible Vault")
+    if "{{" in text or "{%" in text:
+        return Variable(None, at, "is a template")
+    return Variable(text, at)
+
+
 @dataclass(slots=True)
 class AnsibleGroup:
     """A group, with its variables, the names of its hosts and those of its children with their places."""

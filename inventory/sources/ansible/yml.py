@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from inventory.errors import Problem
 from inventory.model import Location
-from inventory.sources.ansible.model import AnsibleInventory, Variable
+from inventory.sources.ansible.model import AnsibleInventory, Variable, variable
 from inventory.sources.ansible.patterns import RangeError, names_of
 from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence
 
@@ -93,11 +93,8 @@ def _variables(node: Mapping) -> dict[str, Variable]:
 def _variable(node: Node) -> Variable:
     match node:
         case Scalar(tag=tag, text=text, at=at):
-            if (tag is not None and "vault" in tag) or "$ANSIBLE_VAULT" in (text or ""):
-                return Variable(None, at, "is encrypted with Ansible Vault")
-            if "{{" in (text or "") or "{%" in (text or ""):
-                return Variable(None, at, "is a template")
-            return Variable(text, at, "" if text else "is empty")
+            found = variable(text or "", at, vault=tag is not None and "vault" in tag)
+            return found if text or found.why_not else Variable(text, at, "is empty")
         case Sequence(items=items, at=at):
             texts = [item.text for item in items if isinstance(item, Scalar) and item.text]
             return Variable(",".join(texts), at) if len(texts) == len(items) else Variable(None, at, "is a list")

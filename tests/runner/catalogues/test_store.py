@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -162,7 +162,9 @@ def test_a_set_of_a_day_that_has_not_come_is_refused(newer: Path, state: Path) -
     ],
     ids=["extra", "missing", "unsigned", "oversized", "folder"],
 )
-def test_a_folder_that_is_not_exactly_a_set_is_refused(newer: Path, state: Path, harm, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_that_is_not_exactly_a_set_is_refused(
+    newer: Path, state: Path, harm: Callable[[Path], object], said: str
+) -> None:
     harm(newer)
     with pytest.raises(CatalogueError, match=said.replace(".", r"\.")):
         install(newer, state, TRUSTED, now=NOW)
@@ -331,7 +333,7 @@ def test_an_update_that_is_cut_off_anywhere_leaves_one_whole_set(
             install(newer, state, TRUSTED, now=NOW)
         calls = iter(range(1000))
 
-        def cut(*arguments: object, at: int = reached, calls=calls) -> None:  # type: ignore[no-untyped-def]
+        def cut(*arguments: object, at: int = reached, calls: Iterator[int] = calls) -> None:
             if next(calls) == at:
                 raise Killed
             real(*arguments)

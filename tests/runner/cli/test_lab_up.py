@@ -15,7 +15,7 @@ import pytest
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
-from inventory.sources.native import load_native
+from inventory.loading import load
 from runner.cli.main import main
 
 FLEET = """\
@@ -65,7 +65,7 @@ def lab_up(*arguments: str) -> Iterator[list[str]]:
 def test_the_inventory_fits_the_fleet_and_the_ledger_has_what_ran(fleet: Path) -> None:
     inventory, ledger = fleet.with_name("inventory.yml"), fleet.with_name("ledger.jsonl")
     with lab_up(str(fleet), "--inventory-out", str(inventory), "--ledger", str(ledger)) as printed:
-        hosts = {host.key: host for host in load_native(inventory).hosts}
+        hosts = {host.key: host for host in load(inventory).hosts}
         assert "export EXRUN_LAB_ALPHA='it'\"'\"'s lab-only'  # ALPHA\\auditor" in printed
         assert "to be judged as on its own day: exrun audit --as-of 2026-10-01" in printed
         assert str(hosts["alpha/EX1"].credential) == "env:EXRUN_LAB_ALPHA"

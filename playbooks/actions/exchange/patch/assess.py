@@ -59,6 +59,14 @@ class _Judged:
     def open(self) -> tuple[str, ...]:
         return (*self.vulnerable, *self.no_fix)
 
+    @property
+    def needed(self) -> Build | None:
+        """The highest minimum build of this very cumulative update among the fixes that are in; None without any."""
+        own = (
+            fix.minimum for fix in self.patched.values() if fix.minimum and fix.minimum.cu_level == self.build.cu_level
+        )
+        return max(own, default=None)
+
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
     """Compares ExSetup.exe with the minimum build of each campaign, and the other places with ExSetup.exe.
@@ -85,8 +93,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if isinstance(build, Assessment):
         return build
     judged = _judge(campaigns, build, catalogue)
-    needed = [fix.minimum for fix in judged.patched.values() if fix.minimum and fix.minimum.cu_level == build.cu_level]
-    places = agreement(build, observed, catalogue, needed=max(needed, default=None))
+    places = agreement(build, observed, catalogue, needed=judged.needed)
     assessment = _assessment(judged, places, catalogue, today, everything=asked == ALL)
     if assessment.verdict in CLAIMS_FIXED and places.unread:
         return unknown(ACTION, "every place that proves the update", places.unread[0], FACTS)
@@ -171,23 +178,14 @@ def _assessment(
     return Assessment(Verdict.OK, summary, tuple(findings), facts)
 
 
-def _asked(judged: _Judged, catalogue: Catalogue, everything: bool) -> str:
-    return (
-        f"every campaign of the catalogue of {catalogue.as_of}"
-        if everything
-        else _list(judged.patched or judged.refused)
-    )
-
-
 def _fixed_summary(judged: _Judged, catalogue: Catalogue, everything: bool) -> str:
     """`every campaign of the catalogue of 2026-11-27 is fixed in 15.2.2562.56`, or for a single one since when."""
-    asked = _asked(judged, catalogue, everything)
-    own = [
-        fix.minimum for fix in judged.patched.values() if fix.minimum and fix.minimum.cu_level == judged.build.cu_level
-    ]
-    if everything or not own:
+    if everything:
+        return f"every campaign of the catalogue of {catalogue.as_of} is fixed in {judged.build}"
+    asked = _list(judged.patched or judged.refused)
+    if judged.needed is None:
         return f"{asked} is fixed in {judged.build}"
-    return f"{asked} is fixed since {max(own)}, this is {judged.build}"
+    return f"{asked} is fixed since {judged.needed}, this is {judged.build}"
 
 
 def _vulnerable(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Finding, ...]:

@@ -17,7 +17,7 @@ from enum import Enum
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue, Release
 from playbooks.observation import Observed, Unread
-from playbooks.values import Record
+from playbooks.values import Record, text_of
 
 UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 UPDATES_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
@@ -74,7 +74,7 @@ def is_entry(unread: Unread) -> bool:
 
 def _uninstall(observed: Observed, release: Release, catalogue: Catalogue) -> Iterator[Entry]:
     for record in observed.of_kind("Update"):
-        key, name = _text(record, "Key"), _plain(_text(record, "DisplayName"))
+        key, name = text_of(record, "Key"), _plain(text_of(record, "DisplayName"))
         kbs = kbs_in(name) | kbs_in(key)
         known = any(catalogue.releases_with(kb) for kb in kbs)
         if kbs and (known or _KEY.match(key) or (_EXCHANGE.search(name) and _is_microsofts(record))):
@@ -84,7 +84,7 @@ def _uninstall(observed: Observed, release: Release, catalogue: Catalogue) -> It
 
 def _update_keys(observed: Observed, release: Release, catalogue: Catalogue) -> Iterator[Entry]:
     for record in observed.of_kind("UpdateKey"):
-        name, product = _text(record, "Name"), _text(record, "Product")
+        name, product = text_of(record, "Name"), text_of(record, "Product")
         kbs = kbs_in(name)
         if kbs:
             fits = product == _PRODUCT_KEYS.get(release.build.minor)
@@ -138,13 +138,8 @@ def _fits(name: str, release: Release) -> bool:
 
 def _is_microsofts(record: Record) -> bool:
     """Other makers' products have Exchange in their names too. The publisher is in Latin letters in every language."""
-    publisher = _plain(_text(record, "Publisher"))
+    publisher = _plain(text_of(record, "Publisher"))
     return not publisher or publisher.casefold().startswith("microsoft")
-
-
-def _text(record: Record, name: str) -> str:
-    value = record.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _plain(text: str) -> str:

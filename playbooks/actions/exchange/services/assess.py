@@ -18,7 +18,7 @@ from playbooks.assessing import unknown
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
-from playbooks.values import Record, Value
+from playbooks.values import Value, text_of
 
 ACTION = "exchange.services"
 FACTS = ("healthy", "disabled", "stopped", "missing")
@@ -29,8 +29,7 @@ ROLES = {
     "FrontendTransportRole": Role.CLIENT_ACCESS,
     "EdgeTransportRole": Role.EDGE,
 }
-# Win32_Service says Auto and "Start Pending", Get-Service says Automatic and StartPending.
-AUTOMATIC = ("auto", "automatic")
+# Win32_Service says "Start Pending", Get-Service says StartPending.
 COMING_OR_RUNNING = ("running", "startpending", "continuepending")
 
 
@@ -81,7 +80,7 @@ def _product(observed: Observed) -> Product | None:
 
 
 def _compare(roles: frozenset[Role], product: Product | None, observed: Observed) -> _State:
-    services = {_text(service, "Name").casefold(): service for service in observed.of_kind("Service")}
+    services = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
     state = _State({}, {}, {}, {}, ())
     no_start_mode: list[str] = []
     for key, needed in sorted(required(roles, product).items()):
@@ -90,8 +89,8 @@ def _compare(roles: frozenset[Role], product: Product | None, observed: Observed
             if needed.always:
                 state.missing[needed.name] = f"{needed.name} is not there"
             continue
-        mode, now = _text(service, "StartMode"), _text(service, "State") or "state not read"
-        display = f" ({_text(service, 'DisplayName')})" if _text(service, "DisplayName") else ""
+        mode, now = text_of(service, "StartMode"), text_of(service, "State") or "state not read"
+        display = f" ({text_of(service, 'DisplayName')})" if text_of(service, "DisplayName") else ""
         line = f"{needed.name}{display}: {mode or 'start type not read'}, {now}"
         mode, running = mode.casefold(), now.casefold().replace(" ", "") in COMING_OR_RUNNING
         if mode == "disabled":
@@ -103,11 +102,6 @@ def _compare(roles: frozenset[Role], product: Product | None, observed: Observed
         if not mode:
             no_start_mode.append(needed.name)
     return _State(state.disabled, state.stopped, state.manual, state.missing, tuple(no_start_mode))
-
-
-def _text(record: Record, name: str) -> str:
-    value = record.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessment:
@@ -178,14 +172,16 @@ def _finding(name: str, severity: Severity, title: str, lines: Mapping[str, str]
 
 
 def _mitigation(observed: Observed) -> Finding | None:
-    service = next((each for each in observed.of_kind("Service") if _text(each, "Name") == MITIGATION), None)
-    if service is None or _text(service, "State").casefold().replace(" ", "") in COMING_OR_RUNNING:
+    service = next((each for each in observed.of_kind("Service") if text_of(each, "Name") == MITIGATION), None)
+    if service is None or text_of(service, "State").casefold().replace(" ", "") in COMING_OR_RUNNING:
         return None
     return Finding(
         id=f"{ACTION}.mitigation",
         severity=Severity.LOW,
         title="Exchange Emergency Mitigation does not run: Microsoft's urgent mitigations do not arrive here",
-        evidence=(f"{MITIGATION}: {_text(service, 'StartMode') or 'start type not read'}, {_text(service, 'State')}",),
+        evidence=(
+            f"{MITIGATION}: {text_of(service, 'StartMode') or 'start type not read'}, {text_of(service, 'State')}",
+        ),
         next=f"Set {MITIGATION} to Automatic and start it, unless somebody decided otherwise",
     )
 

@@ -8,6 +8,7 @@ where a server with roles has no ExSetup.exe that bears a version, so that no on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -49,7 +50,6 @@ CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
-OTHER_ROLES = ("UnifiedMessagingRole", "EdgeTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
 SERVICING_MARKS = tuple(f"{SERVICING}\\{mark}" for mark in ("RebootPending", "RebootInProgress", "PackagesPending"))
 ENTRY = f"{UNINSTALL}\\Microsoft Exchange v15.KB5074992"
@@ -388,9 +388,24 @@ SIM = Sim()
 PARTS = 4  # so that several workers share the real engine's
 
 
-def test_the_table_has_every_thing_that_a_contract_says_is_read() -> None:
+def test_no_case_stands_twice_and_none_was_lost() -> None:
     assert len(CASES) > 200
     assert len({case.name for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("action", SCRIPTS)
+def test_every_key_value_and_file_that_a_script_names_stands_in_the_table(action: str) -> None:
+    script = SCRIPTS[action]
+    # Of a key that is joined with names the beginning stands there.
+    keys = set(re.findall(r"'(HKLM:\\[^']+)'", script))
+    assert keys
+    assert {each for each in keys if not any(f"{path}\\".startswith(f"{each}\\") for path in KEYS)} == set()
+    selected = re.findall(r"Get-KeyValue [^|]+\|\s+Select-Object -First 1 -Property ([\w, ]+)", script)
+    assert len(selected) == script.count("Get-KeyValue -Key")
+    known = {name for path, names in VALUES.items() for name in names if action in readers(path)}
+    assert {name for names in selected for name in re.split(r",\s*", names.strip())} <= known
+    files = {path.rpartition("\\")[2] for path in FILE_VERDICTS}
+    assert set(re.findall(r"Microsoft\.Exchange\.[\w.]+\.(?:dll|exe)|ExSetup\.exe", script)) <= files
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -13,7 +13,6 @@ A server of servers.yml has
     registry          path below HKLM:\\SOFTWARE\\Microsoft -> values; null takes a key away, `closed` closes it
     services          name -> {state, start_mode}, or null where there is none
     more_services     so many of other products
-    wmi               as in a state
     day               on which it is judged; the file's own without it
     expect            action -> verdict; whatever is not named is `ok`
     findings          all of them, where it matters
@@ -46,6 +45,10 @@ FILES = {
     "Owa2": "ClientAccess\\Owa\\bin\\Microsoft.Exchange.Clients.Owa2.Server.dll",
 }
 WITHOUT_WEB = ("ExSetup", "Data")
+SAID = frozenset(
+    {"name", "what", "of", "build", "path", "files", "entries", "updates", "registry", "services", "more_services",
+     "day", "expect", "findings"}
+)  # fmt: skip
 ROLE_OF = {
     "MailboxRole": Role.MAILBOX,
     "CafeRole": Role.CLIENT_ACCESS,
@@ -90,6 +93,7 @@ def servers() -> Iterator[Server]:
     """Every server of servers.yml."""
     document = YAML(typ="safe", pure=True).load(HERE / "servers.yml")
     for spec in document["servers"]:
+        assert set(spec) <= SAID, set(spec) - SAID  # a key that nobody reads would change nothing
         base = document["bases"][spec["of"]]
         yield Server(
             name=spec["name"],
@@ -116,7 +120,6 @@ def _state(spec: Mapping[str, Any]) -> HostState:
             "registry": registry,
             "files": dict(_files(spec, roles)),
             "services": dict(_services(spec, roles)),
-            "wmi": spec.get("wmi", "answers"),
         }
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.records import (
@@ -16,8 +17,8 @@ from runner.lab.engines.sim.answers.records import (
     text,
     unread,
 )
-from runner.lab.engines.sim.machine import Machine, UnreadableError
-from runner.lab.engines.sim.streams import Items
+from runner.lab.engines.sim.machine import Machine, Properties, UnreadableError
+from runner.lab.engines.sim.streams import Items, Output
 
 _PROGRAMS = {
     "ExSetup.exe": "Bin",
@@ -42,9 +43,9 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         yield unread(SETUP_KEY, error)
 
     yield from _binaries(machine, folder(install_path))
-    yield from _entries(machine)
+    yield from _below(machine, _UNINSTALL_KEY, _entry)
     for product in _PRODUCTS:
-        yield from _update_keys(machine, product)
+        yield from _below(machine, f"{_UPDATES_KEY}\\{product}", partial(_update_key, product))
 
     for role in (*ROLES, "AdminTools"):
         key = f"{PRODUCT_KEY}\\{role}"
@@ -76,32 +77,8 @@ def _binaries(machine: Machine, installed: str) -> Items:
             yield unread(path, error)
 
 
-def _entries(machine: Machine) -> Items:
-    try:
-        names = machine.names_below(_UNINSTALL_KEY)
-    except UnreadableError as error:
-        yield unread(_UNINSTALL_KEY, error)
-        return
-    for name in names:
-        key = f"{_UNINSTALL_KEY}\\{name}"
-        try:
-            entry = machine.values(key)
-        except UnreadableError as error:
-            yield unread(key, error)
-            continue
-        shown = text(entry["DisplayName"])
-        if "kb" in name.casefold() or "kb" in (shown or "").casefold():
-            yield record(
-                "Update",
-                Key=name,
-                DisplayName=shown,
-                DisplayVersion=text(entry["DisplayVersion"]),
-                Publisher=text(entry["Publisher"]),
-            )
-
-
-def _update_keys(machine: Machine, product: str) -> Items:
-    above = f"{_UPDATES_KEY}\\{product}"
+def _below(machine: Machine, above: str, made: Callable[[str, Properties], Output | None]) -> Items:
+    """What is made of each key right below another, by its name and values."""
     try:
         names = machine.names_below(above)
     except UnreadableError as error:
@@ -110,14 +87,33 @@ def _update_keys(machine: Machine, product: str) -> Items:
     for name in names:
         key = f"{above}\\{name}"
         try:
-            update = machine.values(key)
+            values = machine.values(key)
         except UnreadableError as error:
             yield unread(key, error)
             continue
-        yield record(
-            "UpdateKey",
-            Name=name,
-            Product=product,
-            PackageName=text(update["PackageName"]),
-            InstalledDate=text(update["InstalledDate"]),
-        )
+        found = made(name, values)
+        if found is not None:
+            yield found
+
+
+def _entry(name: str, values: Properties) -> Output | None:
+    shown = text(values["DisplayName"])
+    if "kb" not in name.casefold() and "kb" not in (shown or "").casefold():
+        return None
+    return record(
+        "Update",
+        Key=name,
+        DisplayName=shown,
+        DisplayVersion=text(values["DisplayVersion"]),
+        Publisher=text(values["Publisher"]),
+    )
+
+
+def _update_key(product: str, name: str, values: Properties) -> Output:
+    return record(
+        "UpdateKey",
+        Name=name,
+        Product=product,
+        PackageName=text(values["PackageName"]),
+        InstalledDate=text(values["InstalledDate"]),
+    )
