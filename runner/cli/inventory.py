@@ -229,6 +229,7 @@ def _host(host: Host) -> dict[str, object]:
         "user": host.user,
         "credential": None if host.credential is None else str(host.credential),
         **{name: None if path is None else str(path) for name, path in files.items()},
+        "allow_public": list(host.allow_public),
         "labels": {label: label_text(values) for label, values in host.labels.items()},
         "label_values": {label: list(values) for label, values in host.labels.items()},
         "groups": sorted(host.groups),

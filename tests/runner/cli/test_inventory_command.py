@@ -145,5 +145,6 @@ def test_a_label_of_several_values_is_listed_as_text_and_as_values(exrun: Comman
     [host] = json.loads(out)["hosts"]
     assert host["labels"] == {"role": "Mailbox, ClientAccess"}
     assert host["label_values"] == {"role": ["Mailbox", "ClientAccess"]}
+    assert host["allow_public"] == []
     _, out, _ = exrun("inventory", "list", 'role="Mailbox, ClientAccess"', "-i", "i.yml")
     assert 'role="Mailbox, ClientAccess"' in out

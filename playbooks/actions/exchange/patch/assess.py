@@ -158,18 +158,14 @@ def _assessment(
             tuple(findings),
             facts,
         )
+    if judged.refused:
+        summary = f"{_list(judged.refused)}: {judged.build} is below what is asked for"
+        return Assessment(Verdict.BEHIND, summary, tuple(findings), facts)
     summary = _fixed_summary(judged, catalogue, everything)
     if behind is not None:
         finding = behind_finding(ACTION, behind, catalogue, today, f"{PROGRAM} is {judged.build}")
         findings.extend(() if finding is None else (finding,))
         return Assessment(Verdict.BEHIND, f"{summary}, and a newer update is listed", tuple(findings), facts)
-    if judged.refused:
-        return Assessment(
-            Verdict.BEHIND,
-            f"{_list(judged.refused)}: {judged.build} is below what is asked for",
-            tuple(findings),
-            facts,
-        )
     if everything and isinstance(catalogue.identify(judged.build), NewerThanCatalogue):
         return Assessment(Verdict.NEWER_THAN_CATALOGUE, f"{summary}, newer than the catalogue", tuple(findings), facts)
     if catalogue.age(today) is Age.STALE:
@@ -182,7 +178,9 @@ def _fixed_summary(judged: _Judged, catalogue: Catalogue, everything: bool) -> s
     """`every campaign of the catalogue of 2026-11-27 is fixed in 15.2.2562.56`, or for a single one since when."""
     if everything:
         return f"every campaign of the catalogue of {catalogue.as_of} is fixed in {judged.build}"
-    asked = _list(judged.patched or judged.refused)
+    asked = _list(judged.patched)
+    if all(catalogue.campaign(name).kind is Kind.SERVICE for name in judged.patched):
+        return f"{asked} accepts {judged.build}"
     if judged.needed is None:
         return f"{asked} is fixed in {judged.build}"
     return f"{asked} is fixed since {judged.needed}, this is {judged.build}"
