@@ -49,6 +49,16 @@ def unknown(action: str, what: str, why: str, facts: tuple[str, ...]) -> Assessm
     return _unknown(action, f"Could not read {what}", f"could not read {what}", f"{what}: {why}", _LOOK, facts)
 
 
+def undecided(action: str, what: str, why: str, facts: tuple[str, ...], then: str) -> Assessment:
+    """The assessment of an action that read all it needs, and whose tables do not say what it means.
+
+    Args:
+        why: what the tables lack.
+        then: what to do about it; the others as of `unknown`.
+    """
+    return _unknown(action, f"Could not tell {what}", f"could not tell {what}", why, then, facts)
+
+
 def not_observed(action: str, observation: NotObserved, facts: tuple[str, ...]) -> Assessment:
     """The assessment of an action whose collect script gave no complete answer."""
     # Why there was no connection begins with a cause of its own.

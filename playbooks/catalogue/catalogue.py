@@ -308,11 +308,18 @@ class Catalogue:
         return tuple(sorted((row for row in self.releases if row.build.cu_level == build.cu_level), key=_by_build))
 
     def behind(self, build: Build) -> Behind | None:
-        """What is newer for the build's cumulative update; None where nothing is listed above it."""
+        """What is newer for the build's cumulative update; None where nothing is listed above it.
+
+        An update for which sources give two builds is not behind itself.
+        """
+        own = {row.update for row in self.of_cu(build) if row.build == build}
         newer = [
             row
             for row in self.of_cu(build)
-            if row.build > build and row.availability is not Availability.WITHDRAWN and not row.replaced_by
+            if row.build > build
+            and row.update not in own
+            and row.availability is not Availability.WITHDRAWN
+            and not row.replaced_by
         ]
         if not newer:
             return None
@@ -324,8 +331,8 @@ class Catalogue:
     def fixed(self, campaign: str, build: Build) -> PatchState:
         """Whether a build contains a campaign's fix.
 
-        Security updates are made per cumulative update: the row of the build's own one decides. One that was released
-        after the last row of its product contains the fix (Microsoft's updates are cumulative).
+        Security updates are made per cumulative update: the row of the build's own one decides. One above the
+        last row of its product contains the fix if it came out later (Microsoft's updates are cumulative).
 
         Raises:
             KeyError: the campaign is not in the catalogue.
@@ -346,22 +353,41 @@ class Catalogue:
         if said is not None:
             return NoFixMade(said, first)
         if not own:
-            return self._without_row(campaign, product, rows)
+            return self._without_row(campaign, product, build, rows)
         if first is not own[0][1] and isinstance(self.identify(build), UnlistedCu):
             return Undecided(f"the catalogue of {self.as_of} does not list the cumulative update of {build}")
-        return Patched(own[-1][1]) if first is None else NoFixListed(first)
+        return self._after(own[-1][1], build) if first is None else NoFixListed(first)
 
     def _is_of(self, row: Fix, product: str, build: Build) -> bool:
         return row.product == product and any(release.cu == row.cu for release in self.of_cu(build))
 
-    def _without_row(self, campaign: str, product: str, rows: list[Fix]) -> PatchState:
+    def _without_row(self, campaign: str, product: str, build: Build, rows: list[Fix]) -> PatchState:
         """A product that a campaign does not name: it came after all that it names, or nothing is listed for it."""
-        if not rows:
+        made = [(self.products.index(row.product), row.minimum, row) for row in rows if row.minimum is not None]
+        if not made:
             return Undecided(f"the catalogue of {self.as_of} lists no build with the fix for {campaign}")
-        newest = max(rows, key=lambda fix: self.products.index(fix.product))
-        if self.products.index(product) > self.products.index(newest.product):
-            return Patched(newest)
+        of, _, newest = max(made, key=lambda each: each[:2])
+        if self.products.index(product) > of:
+            return self._after(newest, build)
         return NoFixListed(None)
+
+    def _after(self, fix: Fix, build: Build) -> PatchState:
+        """A build of a newer cumulative update than that of a fix, which may have come out before the fix was made.
+
+        What a service accepts is not a matter of time.
+        """
+        own = self.of_cu(build)
+        made = next((row for row in self.releases if row.build == fix.minimum), None)
+        if made is None or not own or self.campaign(fix.campaign).kind is Kind.SERVICE:
+            return Patched(fix)
+        out = next((row for row in reversed(own) if row.build <= build), own[0])
+        exact = min(len(out.released), len(made.released))
+        if out.released[:exact] >= made.released[:exact]:
+            return Patched(fix)
+        return Undecided(
+            f"the catalogue of {self.as_of} lists no fix for {out.product} {out.cu}, "
+            f"and {out.title} is older than {made.title}, which has it"
+        )
 
     def support(self, product: str) -> Support | None:
         """When support of a product ends; None where the catalogue has no row for it."""

@@ -16,8 +16,10 @@ from playbooks.catalogue.catalogue import (
     Age,
     Availability,
     Between,
+    Campaign,
     Catalogue,
     Fix,
+    Kind,
     Known,
     NewerThanCatalogue,
     NoFixListed,
@@ -196,6 +198,33 @@ def test_a_fix_for_another_cu_is_always_of_a_newer_one(campaign: str, row: Relea
             assert minimum.cu_level > row.build.cu_level
 
 
+@pytest.mark.parametrize(
+    ("build", "cu", "minimum", "expected"),
+    [
+        # Older than the fix for another cumulative update or product, and no row of their own: nothing is known.
+        ("15.2.1748.39", "CU14", "15.2.1544.50", Undecided),
+        ("15.2.2562.17", "CU15", "15.2.1748.55", Undecided),
+        # As new as the fix, or newer.
+        ("15.2.1748.55", "CU14", "15.2.1544.50", Patched),
+        ("15.2.1748.10", "CU13", "15.2.1258.32", Patched),
+        ("15.2.2900.5", "CU15", "15.2.1748.55", Patched),
+    ],
+)
+def test_a_later_cumulative_update_has_a_fix_only_if_it_came_out_later(
+    build: str, cu: str, minimum: str, expected: type
+) -> None:
+    campaign = Campaign("of-one-cu", Kind.SECURITY, "", ("CVE-2026-99999",), (), "", "")
+    fix = Fix("of-one-cu", "2019", cu, Build.parse(minimum), (), "")
+    tables = CATALOGUE.tables
+    of_one_cu = replace(tables, campaigns=(*tables.campaigns, campaign), fixes=(*tables.fixes, fix))
+    assert isinstance(replace(CATALOGUE, tables=of_one_cu).fixed("of-one-cu", Build.parse(build)), expected)
+
+
+def test_an_update_of_two_builds_is_not_behind_itself() -> None:
+    assert CATALOGUE.behind(Build.parse("15.1.1415.8")) is None
+    assert CATALOGUE.behind(Build.parse("15.1.1415.7")) is not None
+
+
 def test_an_unknown_campaign_is_an_error_and_not_a_verdict() -> None:
     with pytest.raises(KeyError):
         CATALOGUE.fixed("proxylogin", Build.parse("15.1.2176.9"))
@@ -228,6 +257,7 @@ def test_a_release_is_behind_unless_nothing_newer_stands(row: Release) -> None:
         and other.build > row.build
         and other.availability is not Availability.WITHDRAWN
         and not other.replaced_by
+        and other.update != row.update
     ]
     behind = CATALOGUE.behind(row.build)
     assert (behind is None) == (not newer)

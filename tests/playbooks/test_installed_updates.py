@@ -16,7 +16,7 @@ from playbooks.observation import Observed
 from playbooks.values import Record
 
 CATALOGUE = Catalogue.load()
-BLANKS = ("", " ", "\u00a0", "\u202f", "\u3000", "-")
+BLANKS = ("", " ", "\u00a0", "\u202f", "\u3000", "-", "\u2011", "\u200e", "\u200b")
 FULL_WIDTH = str.maketrans("KB0123456789", "\uff2b\uff22" + "".join(chr(0xFF10 + digit) for digit in range(10)))
 
 
@@ -40,9 +40,9 @@ def entry(name: str, *, key: str = "{1}", publisher: str | None = "Microsoft Cor
     return {"Kind": "Update", "Key": key, "DisplayName": name, "DisplayVersion": None, "Publisher": publisher}
 
 
-def update_key(name: str, product: str = "Exchange 2019") -> Record:
+def update_key(name: str, product: str = "Exchange 2019", package: str | None = None) -> Record:
     """The record of setup's own key."""
-    return {"Kind": "UpdateKey", "Name": name, "Product": product, "PackageName": None, "InstalledDate": None}
+    return {"Kind": "UpdateKey", "Name": name, "Product": product, "PackageName": package, "InstalledDate": None}
 
 
 def words(text: str) -> bool:
@@ -126,3 +126,51 @@ def test_entries_of_others_are_no_entries_of_exchange(record: Record) -> None:
 )
 def test_an_unknown_kb_of_another_product_or_cumulative_update_is_history(record: Record) -> None:
     assert said(record) == [Says.HISTORY]
+
+
+SE_AUG25, CU14_AUG25 = release("15.2.2562.20"), release("15.2.1544.33")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        entry("\u9002\u7528\u4e8eExchange Server Subscription Edition\u7684\u5b89\u5168\u66f4\u65b0 (KB5063224)"),
+        entry("Exchange Server\u7528\u30bb\u30ad\u30e5\u30ea\u30c6\u30a3\u66f4\u65b0 (KB5063224)"),
+        entry("Aktualizacja zabezpiecze\u0144 Exchange\u00a0Server SE (KB\u20115063224)"),
+        entry("\u05e2\u05d3\u05db\u05d5\u05df Exchange Server \u200e(KB\u200e5063224)"),
+        entry(
+            "Exchange Server SE (KB5063224)",
+            publisher="\u041a\u043e\u0440\u043f\u043e\u0440\u0430\u0446\u0438\u044f "
+            "\u041c\u0430\u0439\u043a\u0440\u043e\u0441\u043e\u0444\u0442",
+        ),
+        update_key("{6B}", package="Security Update for Exchange Server SE (KB5063224)"),
+    ],
+)
+def test_an_unknown_kb_may_be_it_in_every_language(record: Record) -> None:
+    assert said(record, of=SE_AUG25) == [Says.MAY_BE]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Sicherheitsupdate f\u00fcr Exchange Server 2019 Kumulatives Update 13",
+        "Mise \u00e0 jour de s\u00e9curit\u00e9 pour la mise \u00e0 jour cumulative\u00a013 d'Exchange Server 2019",
+        "Exchange Server 2019 \u306e\u7d2f\u7a4d\u66f4\u65b0\u30d7\u30ed\u30b0\u30e9\u30e013\u306e\u66f4\u65b0",
+        "\u9002\u7528\u4e8eExchange Server 2016\u7684\u5b89\u5168\u66f4\u65b0",
+    ],
+)
+def test_another_cumulative_update_is_told_in_every_language(words: str) -> None:
+    assert said(entry(f"{words} (KB5063222)"), of=CU14_AUG25) == [Says.HISTORY]
+    assert said(update_key("KB5063222", package=words), of=CU14_AUG25) == [Says.HISTORY]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Kumulatives Update 14 f\u00fcr Exchange Server 2019, 64-Bit, 1.2, 11/8/2022",
+        "Update 2 for Exchange Server 2019 CU14",
+        "Exchange Server 2019 Service Pack 1",
+    ],
+)
+def test_numbers_of_other_things_are_no_other_cumulative_update(words: str) -> None:
+    assert said(entry(f"{words} (KB5063222)"), of=CU14_AUG25) == [Says.MAY_BE]

@@ -8,8 +8,17 @@ from datetime import date
 
 from playbooks.actions.exchange.patch.places import Agreement, agreement
 from playbooks.actions.exchange.setup import PROGRAM, Installation, installed, program_build
-from playbooks.actions.exchange.standing import behind_finding, esu, how_far, install, not_current, one_of, too_old
-from playbooks.assessing import unknown
+from playbooks.actions.exchange.standing import (
+    UPDATE_CATALOGUE,
+    behind_finding,
+    esu,
+    how_far,
+    install,
+    not_current,
+    one_of,
+    too_old,
+)
+from playbooks.assessing import undecided, unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
     Age,
@@ -126,9 +135,8 @@ def _assessment(
     judged: _Judged, places: Agreement, catalogue: Catalogue, today: date, *, everything: bool
 ) -> Assessment:
     if judged.undecided and not judged.open:
-        return unknown(
-            ACTION, f"whether {_list(judged.undecided)} is fixed", next(iter(judged.undecided.values())), FACTS
-        )
+        why = next(iter(judged.undecided.values()))
+        return undecided(ACTION, f"whether {_list(judged.undecided)} is fixed", why, FACTS, UPDATE_CATALOGUE)
     half = bool(places.against)
     facts: Facts = {
         "patched": not judged.open and not half,
@@ -142,7 +150,7 @@ def _assessment(
         *_no_fix(judged, catalogue, today),
         *_half_installed(places),
         *_refused(judged, catalogue, today),
-        *_odd(places),
+        *_odd(places, judged),
     ]
     if judged.no_fix:
         return Assessment(Verdict.NEEDS_CU, _needs_cu_summary(judged, catalogue), tuple(findings), facts)
@@ -343,14 +351,15 @@ def _half_installed(places: Agreement) -> tuple[Finding, ...]:
     )
 
 
-def _odd(places: Agreement) -> tuple[Finding, ...]:
+def _odd(places: Agreement, judged: _Judged) -> tuple[Finding, ...]:
     if places.against or not places.odd:
         return ()
     return (
         Finding(
             id=f"{ACTION}.mixed-evidence",
             severity=Severity.INFO,
-            title="One of the places that show the update differs, and none says that a fix is missing",
+            title="One of the places that show the update differs"
+            + ("" if judged.open else ", and none says that a fix is missing"),
             evidence=places.odd,
             next="Compare with another server that has the same update",
         ),

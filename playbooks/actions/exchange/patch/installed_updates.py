@@ -21,14 +21,20 @@ from playbooks.values import Record, text_of
 
 UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 UPDATES_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
-# KB5063221, KB 5063221, kb-5063221; after compatibility normalisation, which makes plain blanks of U+00A0 and U+202F,
-# and ASCII of full-width letters, digits and parentheses.
-_KB = re.compile(r"(?<![A-Z])KB[ :#-]{0,2}(\d{6,8})(?!\d)", re.ASCII | re.IGNORECASE)
+# All of these are looked for in the plain form of a text. ASCII throughout: Chinese and Japanese put no blank between
+# their words and `Exchange Server 2019`, so that only ASCII letters and digits may bound a word.
+_IN_ANY_LANGUAGE = re.ASCII | re.IGNORECASE
+# KB5063221, KB 5063221, kb-5063221.
+_KB = re.compile(r"(?<![A-Z])KB[ :#\u2010-\u2015-]{0,2}(\d{6,8})(?!\d)", _IN_ANY_LANGUAGE)
 # The product's name is in Latin letters in every language. The key of the product begins `Microsoft Exchange v15`.
-_EXCHANGE = re.compile(r"\bExchange Server\b", re.IGNORECASE)
-_KEY = re.compile(r"Microsoft Exchange v15\b", re.IGNORECASE)
-_YEAR = re.compile(r"Exchange Server (20\d\d)\b", re.IGNORECASE)
-_CU = re.compile(r"\b(?:Cumulative Update |CU ?)(\d{1,2})\b", re.IGNORECASE)
+_EXCHANGE = re.compile(r"\bExchange Server\b", _IN_ANY_LANGUAGE)
+_KEY = re.compile(r"Microsoft Exchange v15\b", _IN_ANY_LANGUAGE)
+_YEAR = re.compile(r"Exchange Server (20\d\d)\b", _IN_ANY_LANGUAGE)
+# `CU14`, or a number of one or two digits by itself, whatever the words for cumulative update are: but not that of a
+# service pack, nor a part of `1.2` or `64-bit`.
+_CU = re.compile(r"(?:\bCU ?|(?<![\w./-])(?<!SP )(?<!Service Pack ))(\d{1,2})(?![\w/-]|\.\d)", _IN_ANY_LANGUAGE)
+# How Microsoft writes its name as the publisher of localised packages.
+_MICROSOFT = ("microsoft", "майкрософт", "微软", "微軟", "マイクロソフト")
 # KBs of one month's updates differ by less.
 ONE_MONTH = 100
 # The key that setup uses below Microsoft\Updates, by the second number of a build.
@@ -85,9 +91,11 @@ def _uninstall(observed: Observed, release: Release, catalogue: Catalogue) -> It
 def _update_keys(observed: Observed, release: Release, catalogue: Catalogue) -> Iterator[Entry]:
     for record in observed.of_kind("UpdateKey"):
         name, product = text_of(record, "Name"), text_of(record, "Product")
-        kbs = kbs_in(name)
+        # PackageName is the name for people, which other tools show.
+        package = _plain(text_of(record, "PackageName"))
+        kbs = kbs_in(name) | kbs_in(package)
         if kbs:
-            fits = product == _PRODUCT_KEYS.get(release.build.minor)
+            fits = product == _PRODUCT_KEYS.get(release.build.minor) and _fits(package, release)
             yield Entry(f"{UPDATES_KEY}\\{product}\\{name}", kbs, _says(kbs, release, catalogue, fits=fits))
 
 
@@ -132,18 +140,20 @@ def _number(kb: str) -> int:
 
 def _fits(name: str, release: Release) -> bool:
     """Whether a display name is not of another product or cumulative update; what it leaves out counts for it."""
-    year, cu = _YEAR.search(name), _CU.search(name)
-    return (year is None or year[1] == release.product) and (cu is None or f"CU{int(cu[1])}" == release.cu)
+    year, cus = _YEAR.search(name), {f"CU{int(number)}" for number in _CU.findall(name)}
+    return (year is None or year[1] == release.product) and (not cus or release.cu in cus)
 
 
 def _is_microsofts(record: Record) -> bool:
-    """Other makers' products have Exchange in their names too. The publisher is in Latin letters in every language."""
-    publisher = _plain(text_of(record, "Publisher"))
-    return not publisher or publisher.casefold().startswith("microsoft")
+    """Other makers' products have Exchange in their names too."""
+    publisher = _plain(text_of(record, "Publisher")).casefold()
+    return not publisher or any(name in publisher for name in _MICROSOFT)
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
+    """Without marks of direction and width, which nobody sees; blanks and full-width forms as in ASCII."""
+    seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFKC", seen)
 
 
 def is_update(build: Build, release: Release) -> bool:

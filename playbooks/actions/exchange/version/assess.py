@@ -12,6 +12,7 @@ from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
     Age,
+    Availability,
     Between,
     Catalogue,
     Identity,
@@ -179,6 +180,23 @@ def _named(
     identity: Known | Between | NewerThanCatalogue | UnlistedCu, build: Build, evidence: tuple[str, str]
 ) -> _Named:
     match identity:
+        case Known(release) if release.availability is Availability.WITHDRAWN:
+            return _Named(
+                f"{release.title}, which Microsoft withdrew",
+                release.product,
+                release.cu,
+                release.update,
+                Verdict.ATTENTION,
+                Finding(
+                    id=f"{ACTION}.withdrawn",
+                    severity=Severity.MEDIUM,
+                    title=f"Microsoft withdrew {release.title}, which is installed here",
+                    evidence=(*evidence, *((release.source,) if release.source else ())),
+                    next=f"Install {release.replaced_by}"
+                    if release.replaced_by
+                    else "Read why, and what to do instead",
+                ),
+            )
         case Known(release):
             return _Named(release.title, release.product, release.cu, release.update, Verdict.OK)
         case Between(after):

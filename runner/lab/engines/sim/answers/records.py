@@ -52,8 +52,8 @@ def number(value: Held) -> int | None:
 
 
 def folder(value: Held) -> str:
-    """`([string]$value).TrimEnd('\\')`."""
-    return shown(value).rstrip("\\")
+    """`[string]([string]$value).Replace('/', '\\').Trim(' "').TrimEnd('\\')`."""
+    return shown(value).replace("/", "\\").strip(' "').rstrip("\\")
 
 
 def on_a_drive(path: str) -> bool:
