@@ -9,7 +9,7 @@ condition does not indicate that the update is not installed correctly" (KB45231
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from playbooks.actions.exchange.services.required import MAY_STAND_STILL, MITIGATION, ON_DEMAND, Product, Role, required
@@ -29,18 +29,24 @@ ROLES = {
     "FrontendTransportRole": Role.CLIENT_ACCESS,
     "EdgeTransportRole": Role.EDGE,
 }
+SHOWN = 3  # services that a row of a table names
 # Win32_Service says "Start Pending", Get-Service says StartPending.
 COMING_OR_RUNNING = ("running", "startpending", "continuepending")
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What is wrong with the services that are needed: names, and one line of evidence for each."""
+    """What is wrong with the services that are needed: names, and one line of evidence for each.
+
+    Attributes:
+        absent: not there, and not known to be there with every build.
+    """
 
     disabled: dict[str, str]
     stopped: dict[str, str]
     manual: dict[str, str]
     missing: dict[str, str]
+    absent: tuple[str, ...]
     no_start_mode: tuple[str, ...]
 
 
@@ -81,13 +87,16 @@ def _product(observed: Observed) -> Product | None:
 
 def _compare(roles: frozenset[Role], product: Product | None, observed: Observed) -> _State:
     services = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
-    state = _State({}, {}, {}, {}, ())
+    state = _State({}, {}, {}, {}, (), ())
+    absent: list[str] = []
     no_start_mode: list[str] = []
     for key, needed in sorted(required(roles, product).items()):
         service = services.get(key)
         if service is None:
             if needed.always:
                 state.missing[needed.name] = f"{needed.name} is not there"
+            else:
+                absent.append(needed.name)
             continue
         mode, now = text_of(service, "StartMode"), text_of(service, "State") or "state not read"
         display = f" ({text_of(service, 'DisplayName')})" if text_of(service, "DisplayName") else ""
@@ -101,7 +110,7 @@ def _compare(roles: frozenset[Role], product: Product | None, observed: Observed
             state.manual[needed.name] = line
         if not mode:
             no_start_mode.append(needed.name)
-    return _State(state.disabled, state.stopped, state.manual, state.missing, tuple(no_start_mode))
+    return replace(state, absent=tuple(absent), no_start_mode=tuple(no_start_mode))
 
 
 def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessment:
@@ -112,7 +121,7 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
     names = " and ".join(role.value for role in Role if role in roles)
     return Assessment(
         Verdict.ATTENTION if findings else Verdict.OK,
-        _summary(state, findings) if findings else f"every service that {names} needs runs",
+        _summary(state, findings) if findings else _all_run(state, names),
         findings,
         {
             "healthy": not (state.disabled or state.stopped or state.missing),
@@ -121,6 +130,15 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
             "missing": tuple(state.missing),
         },
     )
+
+
+def _all_run(state: _State, roles: str) -> str:
+    """Not said of what is not there."""
+    if not state.absent:
+        return f"every service that {roles} needs runs"
+    more = len(state.absent) - SHOWN
+    names = f"{', '.join(state.absent[:SHOWN])}{f' and {more} more' if more > 0 else ''}"
+    return f"every service that {roles} needs and that is there runs; not there: {names}"
 
 
 def _summary(state: _State, findings: tuple[Finding, ...]) -> str:
