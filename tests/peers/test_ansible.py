@@ -98,6 +98,7 @@ def play(ansible: Path, lab: Lab, folder: Path, *tasks: dict[str, object]) -> su
 def test_raw_gives_the_output_and_errors_of_scripts_and_the_ledger_has_them(
     ansible: Path, lab: Lab, tmp_path: Path
 ) -> None:
+    # Ansible splits the text of raw as a shell would, and refuses a script with an odd apostrophe, as in a comment.
     scripts = ["Get-Thing -Name 'größe ☃ 😀'", "Get-Large", built_in_templates()["windows.pending_reboot"]]
     done = play(
         ansible,
