@@ -10,10 +10,17 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-# A slow moment of a shared machine is not a failure.
-settings.register_profile("exrun", deadline=None, print_blob=True)
+# A slow moment of a shared machine is not a failure. CI draws the same values each time, so that what lands does not
+# hang on luck; elsewhere each run draws new ones. Said in full: Hypothesis has defaults of its own where CI is set.
+settings.register_profile(
+    "exrun",
+    deadline=None,
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("exrun")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,9 +55,12 @@ def shared() -> Path:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A random test that fails says the one command that draws the same values again."""
     report = yield
-    seed = getattr(getattr(item, "function", None), "_hypothesis_internal_use_generated_seed", None)
-    if report.when == "call" and report.failed and seed is not None:
-        command = [sys.executable, "-m", "pytest", "-n", "0", item.nodeid, f"--hypothesis-seed={seed}"]
+    function = getattr(item, "function", None)
+    if report.when == "call" and report.failed and function is not None and is_hypothesis_test(function):
+        seed = getattr(function, "_hypothesis_internal_use_generated_seed", None)
+        command = [sys.executable, "-m", "pytest", "-n", "0", item.nodeid]
+        # No seed: the values follow from the test alone, as they do where CI is set.
+        command = ["env", "CI=true", *command] if seed is None else [*command, f"--hypothesis-seed={seed}"]
         report.sections.append(("The same values once more", shlex.join(command)))
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 import subprocess
@@ -132,8 +133,10 @@ def test_a_look_at_a_clock_is_found_and_a_clock_that_is_handed_on_is_not(source:
     assert looks_at_a_clock(source) == found
 
 
-def test_a_random_test_that_fails_says_the_command_that_draws_its_values_again(tmp_path: Path) -> None:
-    drawn, command = re.compile(r"drew=(\d+)"), re.compile(r"^.* -n 0 .* --hypothesis-seed=\d+$", re.MULTILINE)
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_a_random_test_that_fails_says_the_command_that_draws_its_values_again(ci: str, tmp_path: Path) -> None:
+    command = re.compile(r"^.* -m pytest -n 0 test_it.py::test_it.*$", re.MULTILINE)
+    drawn = re.compile(r"drew=(\d+)")
     (tmp_path / "test_it.py").write_text(
         "from hypothesis import Phase, given, settings, strategies\n"
         "@settings(phases=[Phase.generate], database=None, max_examples=20)\n"
@@ -143,11 +146,12 @@ def test_a_random_test_that_fails_says_the_command_that_draws_its_values_again(t
     )
     options = ["-p", "tests.conftest", "--rootdir", str(tmp_path), "-c", str(ROOT / "pyproject.toml")]
 
-    def run(arguments: list[str]) -> str:
-        ended = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+    def run(arguments: list[str], **variables: str) -> str:
+        environment = {**os.environ, "CI": "", **variables}
+        ended = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
         assert ended.returncode == 1, ended.stdout + ended.stderr
         return ended.stdout
 
-    first = run([sys.executable, "-m", "pytest", "-n", "0", "test_it.py", *options])
+    first = run([sys.executable, "-m", "pytest", "-n", "0", "test_it.py", *options], CI=ci)
     [line] = command.findall(first)
     assert drawn.findall(run([*shlex.split(line), *options])) == drawn.findall(first) != []
