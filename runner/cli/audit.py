@@ -22,20 +22,6 @@ from inventory.selection import check_count, select
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook, shelf
 from runner.audit import FleetAudit, exit_status, of_client, strict_status
-from runner.auditing import (
-    CLOSE_SECONDS,
-    Connect,
-    Credentials,
-    FleetRun,
-    Order,
-    Stop,
-    audit_fleet,
-    open_journals,
-    resolve_credentials,
-    script_seconds,
-    scripts_of,
-    unresolved,
-)
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import (
@@ -57,8 +43,12 @@ from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import opening, shown
 from runner.cli.selecting import inventory_files, not_a_selection, selected
 from runner.cli.status import Status
+from runner.credentials import Credentials, resolve_credentials, unresolved
+from runner.fleet import CLOSE_SECONDS, Connect, FleetRun, Stop, audit_fleet
 from runner.journal.location import directory_name
 from runner.journal.writer import Clock
+from runner.opening import open_journals
+from runner.order import Order, script_seconds, scripts_of
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.reports.wording import counted

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from runner.auditing import Stop
 from runner.cli.status import Status
+from runner.fleet import Stop
 
 _SHOW_CURSOR = b"\x1b[?25h"  # a live display has hidden it
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))

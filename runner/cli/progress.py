@@ -27,7 +27,7 @@ from rich.text import Text
 from inventory.model import Host
 from playbooks.findings import Verdict
 from runner.audit import WELL, HostAudit
-from runner.auditing import Listener
+from runner.fleet import Listener
 from runner.reports.wording import counted
 from runner.terminal import visible
 from runner.transport.failures import Failure

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from inventory.model import Host
-from runner.auditing import Connect, Order
 from runner.cli import audit
 from runner.cli.main import main
+from runner.fleet import Connect
+from runner.order import Order
 from runner.secrets.interface import Secret
 from runner.transport.interface import Completed, Notice, Script, ScriptResult, Streams, Transport
 from tests.runner.fleets import CATALOGUE, ScriptedTransport

@@ -20,29 +20,21 @@ from inventory.model import CredentialKind, CredentialReference, Host
 from playbooks.findings import Verdict
 from playbooks.model import ReadyPlaybook
 from runner.audit import HostAudit, Outcome, exit_status
-from runner.auditing import (
-    HALT_SECONDS,
-    OVERRUN_SECONDS,
-    Ending,
-    FleetRun,
-    Order,
-    Stop,
-    audit_fleet,
-    open_journals,
-    resolve_credentials,
-    script_seconds,
-    scripts_of,
-)
+from runner.credentials import resolve_credentials
+from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, FleetRun, Stop, audit_fleet
 from runner.journal.chain import Verified
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.record import Event, Record
 from runner.journal.state import HostProgress, RunPhase, RunState, fold
 from runner.journal.verification import read
 from runner.journal.writer import Clock, Disk, SystemDisk
+from runner.opening import open_journals
+from runner.order import Order, script_seconds, scripts_of
 from runner.recording import VOCABULARY
 from runner.redaction import Redactor
 from runner.replay import replay
 from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.terms import Ending
 from runner.transport.failures import NEXT, Cause, Failure, TransportError, failure
 from runner.transport.interface import (
     Capped,

@@ -12,83 +12,33 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from pathlib import Path
 from typing import Protocol
 
-from inventory.model import CredentialReference, Host, SourceFile
-from playbooks.model import ReadyPlaybook
-from runner.audit import FleetAudit, HostAudit, exit_status, fleet_audit, summarise
+from inventory.model import Host
+from runner import runlog
+from runner.audit import FleetAudit, HostAudit, fleet_audit
+from runner.credentials import Credentials
 from runner.journal.errors import JournalError
-from runner.journal.record import Event, Phase, canonical
-from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
+from runner.journal.writer import JournalWriter
+from runner.order import Order
 from runner.recording import (
-    VOCABULARY,
     AbandonedError,
     HaltedError,
     HostLog,
-    StepName,
-    override_data,
     unstarted_row,
 )
-from runner.redaction import Redactor
-from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
-from runner.session import Judgement, audit_host
-from runner.terms import SKIP_UNRESOLVED, End, Ending, Override, Terms
+from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.session import audit_host
+from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure, TransportError, defect, failure
-from runner.transport.interface import Notice, Script, Transport
+from runner.transport.interface import Notice, Transport
 
 POLL_SECONDS = 0.05  # how often the calling thread looks at what is no event: the clock and a request to stop
 HALT_SECONDS = 3.8  # for hosts to let go once the run is halted; the rest of Ctrl-C's 5 s is for journals and report
 CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
 OVERRUN_SECONDS = 10.0  # by which a host may overrun its deadline before it is cancelled, and again before it is left
-
-Credentials = Mapping[CredentialReference, Secret | SecretUnavailableError]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to audit, settled before anything is sent.
-
-    Attributes:
-        run: its id.
-        selection: as it was written; None where it may name what belongs to another client than a journal's own.
-        host_seconds: how long one host may take before it is cancelled; its transport has the same deadline.
-        run_seconds: how long all may take; None for as long as it takes.
-        token: of the marker statements of this run, see runner/transport/gate.py; the journal has it, so that a reader
-            can tell what every statement was that a server was sent.
-        overrides: safety defaults that were switched off.
-        inventory_files: those that were read, in the order in which they were named.
-    """
-
-    run: str
-    playbook: ReadyPlaybook
-    judgement: Judgement
-    hosts: tuple[Host, ...]
-    inventory_source: str
-    inventory_digest: str
-    selection: str | None
-    parallel: int
-    host_seconds: float
-    token: str
-    run_seconds: float | None = None
-    overrides: tuple[Override, ...] = ()
-    inventory_files: tuple[SourceFile, ...] = ()
-
-    @property
-    def clients(self) -> tuple[str, ...]:
-        """Those that have a host in this run, in the order of the inventory."""
-        return tuple(dict.fromkeys(host.client for host in self.hosts))
-
-    @property
-    def steps(self) -> tuple[StepName, ...]:
-        """The playbook's, in order."""
-        return tuple(
-            StepName(ready.step.id, ready.action.id, Script(ready.step.id, ready.script).sha256)
-            for ready in self.playbook.steps
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,104 +81,6 @@ class Stop:
     requested: bool = False
 
 
-def scripts_of(playbook: ReadyPlaybook) -> tuple[Script, ...]:
-    """All that a run of this playbook may send: for the gate. Named after the first step that each belongs to."""
-    first: dict[str, Script] = {}
-    for ready in playbook.steps:
-        script = Script(ready.step.id, ready.script)
-        first.setdefault(script.sha256, script)
-    return tuple(first.values())
-
-
-def script_seconds(playbook: ReadyPlaybook) -> dict[str, float]:
-    """The time limit of each script in seconds, by step; steps that share a script share the longest."""
-    longest: dict[str, float] = {}
-    for ready in playbook.steps:
-        longest[ready.script] = max(longest.get(ready.script, 0.0), float(ready.action.contract.timeouts.collect))
-    return {ready.step.id: longest[ready.script] for ready in playbook.steps}
-
-
-def resolve_credentials(order: Order, secrets: SecretStore, redactors: Mapping[str, Redactor]) -> Credentials:
-    """Each credential of the hosts, asked for once and before anything is sent.
-
-    A secret goes to the redactor of every client that uses it. One that cannot be had is in the answer as its error:
-    it costs the hosts that need it and no others.
-    """
-    said: dict[CredentialReference, Secret | SecretUnavailableError] = {}
-    ours = [canonical(_started_data(order, client)) for client in order.clients]
-    ours += [ready.script for ready in order.playbook.steps]
-    ours += [canonical(override_data(each)) for each in order.overrides]
-    for host in order.hosts:
-        if host.credential is None:
-            continue
-        if host.credential not in said:
-            said[host.credential] = _resolved(host.credential, secrets, ours)
-        known = said[host.credential]
-        if isinstance(known, Secret):
-            redactors[host.client].register(known.reveal())
-    return said
-
-
-@dataclass(frozen=True, slots=True)
-class Unresolved:
-    """A credential reference that gives no password, and the servers that need it, in the order of the inventory."""
-
-    error: SecretUnavailableError
-    hosts: tuple[Host, ...]
-
-
-def unresolved(order: Order, credentials: Credentials) -> tuple[Unresolved, ...]:
-    """Every reference of an order that could not be resolved, in the order in which hosts first name them."""
-    return tuple(
-        Unresolved(said, tuple(host for host in order.hosts if host.credential == reference))
-        for reference, said in credentials.items()
-        if isinstance(said, SecretUnavailableError)
-    )
-
-
-def _resolved(
-    reference: CredentialReference, secrets: SecretStore, ours: Sequence[object]
-) -> Secret | SecretUnavailableError:
-    try:
-        secret = secrets.resolve(reference)
-    except SecretUnavailableError as error:
-        return error
-    alone = Redactor()
-    alone.register(secret.reveal())
-    if any(alone.redact(each) != each for each in (*ours, VOCABULARY)):
-        # Redacting it would take words out of the journal without which it cannot be read back.
-        why = "the password is so ordinary a text that it cannot be kept out of the journal"
-        return SecretUnavailableError(reference, why, "Use a longer password, of several kinds of characters.")
-    return secret
-
-
-def open_journals(
-    order: Order,
-    state: Path,
-    redactors: Mapping[str, Redactor],
-    *,
-    actor: str,
-    clock: Clock,
-    disk: Disk | None = None,
-) -> dict[str, JournalWriter]:
-    """The journals of all clients of an order, or none.
-
-    Raises:
-        JournalError: one of them cannot be written.
-    """
-    opened: dict[str, JournalWriter] = {}
-    try:
-        for client in order.clients:
-            opened[client] = open_journal(
-                state, run=order.run, client=client, actor=actor, redactor=redactors[client], clock=clock, disk=disk
-            )
-    except JournalError:
-        for journal in opened.values():
-            journal.close()
-        raise
-    return opened
-
-
 def audit_fleet(
     order: Order,
     *,
@@ -246,17 +98,22 @@ def audit_fleet(
         journals: one for each client, just opened.
         stop: from outside; looked at many times a second.
     """
+    unresolved = {
+        host.key
+        for host in order.hosts
+        if host.credential is not None and isinstance(credentials[host.credential], SecretUnavailableError)
+    }
     fleet = _Fleet(order, connect, credentials, journals, monotonic, listener)
     try:
         for client in order.clients:
-            _begin_journal(order, client, journals[client], credentials)
+            runlog.begin(order, client, journals[client], unresolved)
     except JournalError as error:
         fleet.halt(Ending.JOURNAL, _unwritable(error))
     rows = fleet.work(stop)
     for client in order.clients:
         mine = [row for row in rows if row.client == client]
         try:
-            _end_journal(journals[client], fleet.halted, mine)
+            runlog.end(journals[client], *fleet.ending, mine)
         except JournalError as error:
             fleet.halt(Ending.JOURNAL, _unwritable(error))
     judgement, halted = order.judgement, fleet.halted
@@ -314,6 +171,12 @@ class _Fleet:
         with self.lock:
             if self.halted is None or (ending is Ending.JOURNAL and self.halted.ending is not Ending.JOURNAL):
                 self.halted = _Halt(ending, why)
+
+    @property
+    def ending(self) -> tuple[Ending, Failure | None]:
+        """How the run ended, as far as it is known, and why it did not go on."""
+        halted = self.halted
+        return (Ending.COMPLETE, None) if halted is None else (halted.ending, halted.why)
 
     def work(self, stop: Stop) -> list[HostAudit]:
         """One row for each host, in the order of the order."""
@@ -462,103 +325,6 @@ class _Fleet:
                 self._start_thread()  # in place of the one that hangs
             elif over >= OVERRUN_SECONDS and not flight.cancelled:
                 flight.cancel()
-
-
-def _begin_journal(order: Order, client: str, journal: JournalWriter, credentials: Credentials) -> None:
-    """Everything that a reader of this client's journal needs to understand the rest of it."""
-    journal.record(Phase.RUN, Event.RUN_STARTED, data=_started_data(order, client))
-    for override in order.overrides:
-        mine = [host for host in order.hosts if host.client == client and _concerns(override, host, credentials)]
-        data = {**override_data(override), "hosts": [host.name for host in mine]}
-        journal.record(Phase.RUN, Event.OVERRIDE, data=data)
-    for script in scripts_of(order.playbook):
-        steps = [ready.step.id for ready in order.playbook.steps if ready.script == script.text]
-        data = {"steps": steps, "text": script.text}
-        journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=script.sha256, data=data)
-
-
-def _concerns(override: Override, host: Host, credentials: Credentials) -> bool:
-    if override.option != SKIP_UNRESOLVED:
-        return True
-    return host.credential is not None and isinstance(credentials[host.credential], SecretUnavailableError)
-
-
-def _inventory_data(order: Order, client: str) -> dict[str, object]:
-    """The digest of all files, and the names of those that speak of this client: others may be called like others."""
-    if len(order.inventory_files) < 2:
-        return {"source": Path(order.inventory_source).name, "sha256": order.inventory_digest}
-    mine = [file for file in order.inventory_files if client in file.clients]
-    return {
-        "source": ", ".join(Path(file.path).name for file in mine),
-        "sha256": order.inventory_digest,
-        "files": [{"source": Path(file.path).name, "sha256": file.sha256} for file in mine],
-        "read": len(order.inventory_files),
-    }
-
-
-def _started_data(order: Order, client: str) -> dict[str, object]:
-    """The data of run-started: versions and digests of all that decides, and the hosts of this client alone."""
-    playbook = order.playbook
-    return {
-        "exrun": version("exrun"),
-        "inventory": _inventory_data(order, client),
-        "selection": order.selection,
-        "hosts": [host.name for host in order.hosts if host.client == client],
-        "playbook": {
-            "name": playbook.playbook.name,
-            "title": playbook.playbook.title,
-            "source": Path(playbook.source).name,
-            "sha256": playbook.digest,
-        },
-        "steps": [
-            {
-                "id": ready.step.id,
-                "action": ready.action.id,
-                "when": None if ready.condition is None else ready.condition.text,
-                "params": ready.params,
-                "script": Script(ready.step.id, ready.script).sha256,
-            }
-            for ready in playbook.steps
-        ],
-        "catalogue": _judged_by(order.judgement),
-        "today": order.judgement.today.isoformat(),
-        "marker_token": order.token,
-        "parallel": order.parallel,
-        "host_seconds": order.host_seconds,
-        "run_seconds": order.run_seconds,
-    }
-
-
-def _judged_by(judgement: Judgement) -> dict[str, object]:
-    """Which rows judge: their day and their digest, from which set, who vouches for it, and how many are the user's."""
-    catalogue, origin = judgement.catalogue, judgement.catalogue.origin
-    signed, own = origin.signed, origin.own
-    return {
-        "as_of": catalogue.as_of.isoformat(),
-        "age_days": (judgement.today - catalogue.as_of).days,
-        "sha256": catalogue.digest,
-        "set": origin.kind.value,
-        "manifest": origin.manifest,
-        "signed": None if signed is None else {"by": signed.by, "key": signed.key, "taken": signed.taken.isoformat()},
-        "own": None if own is None else {"folder": own.folder, "rows": dict(own.rows)},
-    }
-
-
-def _end_journal(journal: JournalWriter, halted: _Halt | None, rows: Sequence[HostAudit]) -> None:
-    """The last line, with what this client's hosts come to and nothing of others; then the file is closed."""
-    try:
-        totals = {
-            "hosts": len(rows),
-            "outcomes": {outcome.value: count for outcome, count in summarise(rows).outcomes.items()},
-            "status": int(exit_status(rows)),
-        }
-        if halted is None:
-            journal.record(Phase.RUN, Event.RUN_ENDED, data=totals, durable=True)
-        else:
-            said = {"reason": halted.ending.value, "message": halted.why.message, "next": halted.why.next}
-            journal.record(Phase.RUN, Event.RUN_INTERRUPTED, data={**said, **totals}, durable=True)
-    finally:
-        journal.close()
 
 
 def _unwritable(error: JournalError) -> Failure:

@@ -1,0 +1,72 @@
+"""What a run is to do, settled before anything is sent. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inventory.model import Host, SourceFile
+from playbooks.model import ReadyPlaybook
+from runner.recording import StepName
+from runner.session import Judgement
+from runner.terms import Override
+from runner.transport.interface import Script
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to audit, settled before anything is sent.
+
+    Attributes:
+        run: its id.
+        selection: as it was written; None where it may name what belongs to another client than a journal's own.
+        host_seconds: how long one host may take before it is cancelled; its transport has the same deadline.
+        run_seconds: how long all may take; None for as long as it takes.
+        token: of the marker statements of this run, see runner/transport/gate.py; the journal has it, so that a reader
+            can tell what every statement was that a server was sent.
+        overrides: safety defaults that were switched off.
+        inventory_files: those that were read, in the order in which they were named.
+    """
+
+    run: str
+    playbook: ReadyPlaybook
+    judgement: Judgement
+    hosts: tuple[Host, ...]
+    inventory_source: str
+    inventory_digest: str
+    selection: str | None
+    parallel: int
+    host_seconds: float
+    token: str
+    run_seconds: float | None = None
+    overrides: tuple[Override, ...] = ()
+    inventory_files: tuple[SourceFile, ...] = ()
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """Those that have a host in this run, in the order of the inventory."""
+        return tuple(dict.fromkeys(host.client for host in self.hosts))
+
+    @property
+    def steps(self) -> tuple[StepName, ...]:
+        """The playbook's, in order."""
+        return tuple(
+            StepName(ready.step.id, ready.action.id, Script(ready.step.id, ready.script).sha256)
+            for ready in self.playbook.steps
+        )
+
+
+def scripts_of(playbook: ReadyPlaybook) -> tuple[Script, ...]:
+    """All that a run of this playbook may send: for the gate. Named after the first step that each belongs to."""
+    first: dict[str, Script] = {}
+    for ready in playbook.steps:
+        script = Script(ready.step.id, ready.script)
+        first.setdefault(script.sha256, script)
+    return tuple(first.values())
+
+
+def script_seconds(playbook: ReadyPlaybook) -> dict[str, float]:
+    """The time limit of each script in seconds, by step; steps that share a script share the longest."""
+    longest: dict[str, float] = {}
+    for ready in playbook.steps:
+        longest[ready.script] = max(longest.get(ready.script, 0.0), float(ready.action.contract.timeouts.collect))
+    return {ready.step.id: longest[ready.script] for ready in playbook.steps}
