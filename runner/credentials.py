@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inventory.model import CredentialReference, Host
-from runner.journal.record import canonical
+from runner.journal.lines import canonical
 from runner.order import Order
 from runner.recording import VOCABULARY, override_data
 from runner.redaction import Redactor

@@ -16,7 +16,8 @@ from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownF
 from playbooks.observation import NotObserved
 from playbooks.values import Value
 from runner.audit import HostAudit, Outcome, StepAudit, judged, not_reached
-from runner.journal.record import Event, Json, Phase, UnrecordableValueError, canonical
+from runner.events import Event, Phase
+from runner.journal.lines import Json, UnrecordableValueError, canonical
 from runner.journal.writer import Clean, JournalWriter
 from runner.observing import MAY_HAVE_RUN, NOT_RUN
 from runner.session import DEFECT, Sending

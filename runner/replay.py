@@ -12,9 +12,9 @@ from datetime import date
 from playbooks.catalogue.origin import OwnRows
 from playbooks.findings import Verdict
 from runner.audit import FleetAudit, HostAudit, fleet_audit
-from runner.journal.record import Json
-from runner.journal.state import Answered, HostProgress, RunPhase, RunState
+from runner.journal.lines import Json
 from runner.recording import StepName, UnreadableRunError, host_row, override_of, step_audit, unstarted_row
+from runner.state import Answered, HostProgress, RunPhase, RunState
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure, failure
 

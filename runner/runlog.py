@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inventory.model import Host
 from runner.audit import HostAudit, exit_status, summarise
-from runner.journal.record import Event, Phase
+from runner.events import Event, Phase
 from runner.journal.writer import JournalWriter
 from runner.order import Order, scripts_of
 from runner.recording import override_data

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from runner.journal.chain import Broken, Verified
 from runner.journal.location import JOURNAL, run_directory
-from runner.journal.state import RunState, fold
 from runner.journal.verification import read
+from runner.state import RunState, fold
 
 LAST = "last"
 

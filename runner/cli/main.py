@@ -18,9 +18,9 @@ from runner.cli.commands import Commands
 from runner.cli.output import DEBUG, UsageError
 from runner.cli.status import Status
 from runner.journal.errors import JournalError, JournalUnwritable
-from runner.journal.state import ContradictionError
 from runner.recording import UnreadableRunError
 from runner.runs import RunNotFoundError
+from runner.state import ContradictionError
 from runner.terminal import visible
 
 app = Commands(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from runner.journal.record import MalformedRecordError, Record, from_line, is_sha256, line_hash
+from runner.journal.lines import Line, MalformedLineError, from_line, is_sha256, line_hash
 
 GENESIS = "0" * 64
 
@@ -94,7 +94,7 @@ def head_from_bytes(content: bytes) -> Head:
     return head
 
 
-def link(record: Record, head: Head) -> tuple[Record, bytes, Head]:
+def link(record: Line, head: Head) -> tuple[Line, bytes, Head]:
     """A record put after `head`: the record with its place in the chain, its line, and the new head.
 
     `sequence` and `previous` of the record that comes in are of no account.
@@ -104,13 +104,13 @@ def link(record: Record, head: Head) -> tuple[Record, bytes, Head]:
     return linked, line, Head(linked.sequence, line_hash(line))
 
 
-def intact(lines: Iterable[bytes]) -> Iterator[Record]:
+def intact(lines: Iterable[bytes]) -> Iterator[Line]:
     """The records up to the first line that is broken, and none after it."""
     at = EMPTY
     for line in lines:
         try:
             record = from_line(line)
-        except MalformedRecordError:
+        except MalformedLineError:
             return
         if record.sequence != at.sequence + 1 or record.previous != at.sha256:
             return
@@ -119,7 +119,7 @@ def intact(lines: Iterable[bytes]) -> Iterator[Record]:
 
 
 def verify(
-    lines: Iterable[bytes], head: Head | None = None, take: Callable[[Record], None] | None = None
+    lines: Iterable[bytes], head: Head | None = None, take: Callable[[Line], None] | None = None
 ) -> Verified | Broken:
     """Whether lines (each with its newline) are a whole chain, and one that holds the line that `head` names.
 
@@ -137,7 +137,7 @@ def verify(
             return Broken(number, Fault.TRUNCATED, _why_truncated(number, head), at.sequence)
         try:
             record = from_line(line)
-        except MalformedRecordError as error:
+        except MalformedLineError as error:
             return Broken(number, Fault.ALTERED, f"altered: {error}", at.sequence)
         broken = _misplaced(record, at, remaining)
         if broken is not None:
@@ -160,7 +160,7 @@ def verify(
     return Verified(replace(at, closed=head.closed), at.sequence, at.sequence - head.sequence)
 
 
-def _misplaced(record: Record, at: Head, later: Iterator[bytes]) -> Broken | None:
+def _misplaced(record: Line, at: Head, later: Iterator[bytes]) -> Broken | None:
     """What is wrong with a well-formed record after `at`. Reads `later` only when something is."""
     expected = at.sequence + 1
     if record.sequence <= at.sequence:
@@ -181,7 +181,7 @@ def _misplaced(record: Record, at: Head, later: Iterator[bytes]) -> Broken | Non
 def _sequence_of(line: bytes) -> int | None:
     try:
         return from_line(line).sequence
-    except MalformedRecordError:
+    except MalformedLineError:
         return None
 
 

@@ -10,8 +10,8 @@ from typing import BinaryIO
 from runner.journal import chain
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.errors import JournalUnreadable
+from runner.journal.lines import Line
 from runner.journal.location import HEAD
-from runner.journal.record import Record
 
 _MAX_HEAD_BYTES = 4096
 
@@ -31,7 +31,7 @@ def stored_head(path: Path) -> Head | None:
     return chain.head_from_bytes(content)
 
 
-def verify(path: Path, head: Head | None = None, take: Callable[[Record], None] | None = None) -> Verified | Broken:
+def verify(path: Path, head: Head | None = None, take: Callable[[Line], None] | None = None) -> Verified | Broken:
     """Whether the journal at `path` is whole.
 
     Arguments:
@@ -54,13 +54,13 @@ def verify(path: Path, head: Head | None = None, take: Callable[[Record], None] 
         return chain.verify(lines, known, take)
 
 
-def read(path: Path) -> tuple[tuple[Record, ...], Verified | Broken]:
+def read(path: Path) -> tuple[tuple[Line, ...], Verified | Broken]:
     """The records before anything that is wrong, and whether anything is: of one reading, so that they agree.
 
     Raises:
         JournalUnreadable: as for `verify`.
     """
-    records: list[Record] = []
+    records: list[Line] = []
     found = verify(path, take=records.append)
     return tuple(records), found
 

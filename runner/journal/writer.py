@@ -28,9 +28,9 @@ import structlog
 
 from runner.journal.chain import Broken, Head, Verified, intact, link, verify
 from runner.journal.errors import JournalBroken, JournalError, JournalLocked, JournalUnwritable
+from runner.journal.lines import JOURNAL_PHASE, TAIL_DROPPED, Json, Line, UnrecordableValueError, canonical, is_sha256
 from runner.journal.location import HEAD, JOURNAL, LOCK, run_directory
 from runner.journal.locking import try_lock
-from runner.journal.record import Event, Json, Phase, Record, UnrecordableValueError, canonical, is_sha256
 from runner.journal.verification import stored_head
 from runner.redaction import Redactor
 
@@ -157,8 +157,8 @@ class JournalWriter:
 
     def record(
         self,
-        phase: Phase,
-        event: Event,
+        phase: str,
+        event: str,
         *,
         host: str | None = None,
         step: str | None = None,
@@ -239,15 +239,15 @@ class JournalWriter:
         return event
 
     def _chain(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        record = Record(
+        record = Line(
             sequence=0,
             time=self._clock.now(),
             run=self._run,
             client=self._client,
             host=event["host"],
             step=event["step"],
-            phase=event["phase"],
-            event=event["event"],
+            phase=str(event["phase"]),
+            event=str(event["event"]),
             script_hash=event["script_hash"],
             actor=self._actor,
             data=event["data"],
@@ -350,7 +350,7 @@ def open_journal(
         writer = JournalWriter(directory, run, client, actor, redactor, clock, disk, lock, descriptor, head, torn)
         if torn is not None:
             data = {"bytes": torn.size, "sha256": torn.sha256}
-            writer.record(Phase.JOURNAL, Event.TAIL_DROPPED, data=data, durable=True)
+            writer.record(JOURNAL_PHASE, TAIL_DROPPED, data=data, durable=True)
     except OSError as error:
         _close_all(opened)
         raise _unwritable(path, error) from error

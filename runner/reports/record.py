@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from playbooks.findings import Coverage, Severity, Verdict
 from runner.audit import HostAudit, Outcome, worst_first
 from runner.journal.chain import Verified
-from runner.journal.record import Json
-from runner.journal.state import Answered, HostProgress, RunPhase, RunState
+from runner.journal.lines import Json
 from runner.replay import client_rows, terms
 from runner.reports.json import RunFindingMember, run_finding
 from runner.reports.wording import counted
 from runner.runs import ClientRun
+from runner.state import Answered, HostProgress, RunPhase, RunState
 from runner.terminal import visible
 
 SCHEMA: Literal["exrun.run/1"] = "exrun.run/1"

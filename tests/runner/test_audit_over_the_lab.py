@@ -18,8 +18,9 @@ import pytest
 from runner.audit import WELL
 from runner.cli.main import main
 from runner.cli.status import Status
+from runner.events import Event
 from runner.journal.chain import Verified
-from runner.journal.record import Event, Record
+from runner.journal.lines import Line
 from runner.journal.verification import read, verify
 from runner.lab.engines.sim import SimEngine
 from runner.lab.faults import Act, Fault, Step
@@ -104,7 +105,7 @@ class Audited:
         [row] = [host for host in self.document.hosts if f"{host.client}/{host.name}" == key]
         return row
 
-    def records(self, client: str) -> tuple[Record, ...]:
+    def records(self, client: str) -> tuple[Line, ...]:
         [journal] = self.state.glob(f"{client}/runs/*/journal.jsonl")
         assert isinstance(verify(journal), Verified)
         return read(journal)[0]
@@ -163,8 +164,8 @@ def test_what_servers_were_sent_is_byte_for_byte_what_the_journal_names(audited:
     for client in ("alpha", "beta"):
         records = audited.records(client)
         token = str(records[0].data["marker_token"])
-        texts = {each.script_hash: str(each.data["text"]) for each in records if each.event is Event.SCRIPT_NAMED}
-        intended = {(each.host, each.script_hash) for each in records if each.event is Event.SCRIPT_SENDING}
+        texts = {each.script_hash: str(each.data["text"]) for each in records if each.event == Event.SCRIPT_NAMED}
+        intended = {(each.host, each.script_hash) for each in records if each.event == Event.SCRIPT_SENDING}
         for key, served in audited.lab.hosts.items():
             if served.host.client != client:
                 continue
@@ -297,7 +298,7 @@ def test_a_second_ctrl_c_ends_the_process_at_once(tmp_path: Path, monkeypatch: p
         assert process.returncode == 130
     [journal] = tmp_path.glob(".exrun/alpha/runs/*/journal.jsonl")
     assert isinstance(verify(journal), Verified)  # what stands in it stands whole
-    assert read(journal)[0][-1].event is not Event.RUN_INTERRUPTED  # with which it would have ended, had it waited
+    assert read(journal)[0][-1].event != Event.RUN_INTERRUPTED  # with which it would have ended, had it waited
 
 
 def test_a_console_that_lacks_a_letter_costs_no_result(tmp_path: Path) -> None:

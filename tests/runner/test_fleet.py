@@ -21,11 +21,11 @@ from playbooks.findings import Verdict
 from playbooks.model import ReadyPlaybook
 from runner.audit import HostAudit, Outcome, exit_status
 from runner.credentials import resolve_credentials
+from runner.events import Event
 from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, FleetRun, Stop, audit_fleet
 from runner.journal.chain import Verified
+from runner.journal.lines import Line
 from runner.journal.location import JOURNAL, run_directory
-from runner.journal.record import Event, Record
-from runner.journal.state import HostProgress, RunPhase, RunState, fold
 from runner.journal.verification import read
 from runner.journal.writer import Clock, Disk, SystemDisk
 from runner.opening import open_journals
@@ -34,6 +34,7 @@ from runner.recording import VOCABULARY
 from runner.redaction import Redactor
 from runner.replay import replay
 from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.state import HostProgress, RunPhase, RunState, fold
 from runner.terms import Ending
 from runner.transport.failures import NEXT, Cause, Failure, TransportError, failure
 from runner.transport.interface import (
@@ -157,7 +158,7 @@ class Fleet:
     def journal(self, client: str = "alpha") -> Path:
         return run_directory(self.state, client, self.order().run) / JOURNAL
 
-    def records(self, client: str = "alpha") -> tuple[Record, ...]:
+    def records(self, client: str = "alpha") -> tuple[Line, ...]:
         records, found = read(self.journal(client))
         assert isinstance(found, Verified)
         return records
@@ -167,10 +168,10 @@ class Fleet:
         return [state for state in states if state is not None]
 
 
-def sent_according_to(records: Sequence[Record], name: str) -> list[str]:
-    texts = {each.script_hash: each.data["text"] for each in records if each.event is Event.SCRIPT_NAMED}
+def sent_according_to(records: Sequence[Line], name: str) -> list[str]:
+    texts = {each.script_hash: each.data["text"] for each in records if each.event == Event.SCRIPT_NAMED}
     return [
-        str(texts[each.script_hash]) for each in records if each.event is Event.SCRIPT_SENDING and each.host == name
+        str(texts[each.script_hash]) for each in records if each.event == Event.SCRIPT_SENDING and each.host == name
     ]
 
 
@@ -260,7 +261,7 @@ def test_every_host_has_a_row_and_the_journals_alone_give_the_same_audit(
         structure: set[str] = set()
         for client in audited.order().clients:
             records = audited.records(client)
-            assert records[-1].event is Event.RUN_ENDED
+            assert records[-1].event == Event.RUN_ENDED
             for each in records:
                 if each.event in (Event.STEP_ASSESSED, Event.HOST_ENDED):
                     structure |= keys_of({**each.data, "facts": {}})
@@ -427,7 +428,7 @@ def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Pa
     assert rows["EX5"].next == "Run the audit again for this host."
     assert waiting.closed == 1
     assert [why.message for why in fleet.heard.halts] == ["the run was interrupted"]
-    assert fleet.records()[-1].event is Event.RUN_INTERRUPTED
+    assert fleet.records()[-1].event == Event.RUN_INTERRUPTED
     assert fleet.records()[-1].data["reason"] == "interrupted"
     assert replay(fleet.states()) == run.audit
     assert fleet.states()[0].phase is RunPhase.INTERRUPTED
@@ -671,7 +672,7 @@ def test_a_script_that_is_sent_again_is_intent_again_and_on_the_disk(tmp_path: P
 
     fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": again}, ready=playbook(step("a")), disk=Counting())
     fleet.run()
-    sent = [each for each in fleet.records() if each.event is Event.SCRIPT_SENDING]
+    sent = [each for each in fleet.records() if each.event == Event.SCRIPT_SENDING]
     assert [("again_after" in each.data) for each in sent] == [False, True]
     assert {each.script_hash for each in sent} == {Script("a", "Get-a").sha256}
     assert flushed[0] > 0
@@ -739,9 +740,9 @@ def test_wherever_a_killed_run_ends_no_row_hides_that_a_script_may_have_run(tmp_
         assert folded is not None
         for row in replay([folded]).hosts:
             mine = [each for each in kept if each.host == row.name]
-            sent = {each.step: each.script_hash for each in mine if each.event is Event.SCRIPT_SENDING}
-            judged = {each.step for each in mine if each.event is Event.STEP_ASSESSED}
-            answered = {each.script_hash for each in mine if each.event is Event.SCRIPT_ANSWERED}
+            sent = {each.step: each.script_hash for each in mine if each.event == Event.SCRIPT_SENDING}
+            judged = {each.step for each in mine if each.event == Event.STEP_ASSESSED}
+            answered = {each.script_hash for each in mine if each.event == Event.SCRIPT_ANSWERED}
             unanswered = {step for step, script in sent.items() if script not in answered}
             said = {step.step: step.assessment.summary for step in row.steps}
             if not sent:

@@ -16,9 +16,9 @@ from runner.cli import journal as command
 from runner.cli.journal import verification_text
 from runner.cli.main import app, main
 from runner.cli.status import Status
+from runner.events import Event, Phase
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.location import HEAD
-from runner.journal.record import Event, Phase
 from runner.journal.writer import Clock, open_journal
 from runner.redaction import Redactor
 

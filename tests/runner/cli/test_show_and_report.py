@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.events import Event
 from runner.journal.chain import Head, link
-from runner.journal.record import Event, from_line, line_hash
+from runner.journal.lines import from_line, line_hash
 from runner.reports.json import AuditDocument
 from runner.reports.record import RunDocument, schema_text
 from runner.transport.failures import Cause, failure

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from runner.journal.record import Event, Phase
+from runner.events import Event, Phase
 from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
 from runner.redaction import Redactor
 

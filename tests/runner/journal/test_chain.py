@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.events import Event, Phase
 from runner.journal.chain import EMPTY, Broken, Fault, Head, Verified, head_from_bytes, intact, link, verify
-from runner.journal.record import (
-    Event,
-    MalformedRecordError,
-    Phase,
-    Record,
-    UnrecordableValueError,
-    canonical,
-    from_line,
-)
+from runner.journal.lines import Line, MalformedLineError, UnrecordableValueError, canonical, from_line
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
@@ -25,7 +18,7 @@ json_values = st.recursive(
     max_leaves=6,
 )
 records = st.builds(
-    Record,
+    Line,
     sequence=st.just(0),
     time=st.datetimes(timezones=st.just(UTC)),
     run=st.just("r1"),
@@ -41,7 +34,7 @@ records = st.builds(
 )
 
 
-def chained(bodies: list[Record]) -> tuple[list[bytes], Head]:
+def chained(bodies: list[Line]) -> tuple[list[bytes], Head]:
     head, lines = EMPTY, []
     for body in bodies:
         _, line, head = link(body, head)
@@ -49,10 +42,10 @@ def chained(bodies: list[Record]) -> tuple[list[bytes], Head]:
     return lines, head
 
 
-def plain(number: int) -> Record:
+def plain(number: int) -> Line:
     moment = datetime(2026, 11, 24, 2, 40, number, tzinfo=UTC)
     data = {"n": number}
-    return Record(0, moment, "r1", "alpha", "EX1", None, Phase.RUN, Event.OVERRIDE, None, "ops@desk", data, "")
+    return Line(0, moment, "r1", "alpha", "EX1", None, Phase.RUN, Event.OVERRIDE, None, "ops@desk", data, "")
 
 
 def split(content: bytes) -> list[bytes]:
@@ -66,7 +59,7 @@ CONTENT = b"".join(LINES)
 
 @given(st.lists(records, max_size=5))
 @settings(max_examples=60, deadline=None)
-def test_what_was_linked_verifies_and_reads_back(bodies: list[Record]) -> None:
+def test_what_was_linked_verifies_and_reads_back(bodies: list[Line]) -> None:
     lines, head = chained(bodies)
     assert verify(lines) == Verified(head, len(bodies))
     assert verify(lines, head) == Verified(head, len(bodies), after_head=0)
@@ -97,7 +90,7 @@ def test_every_insertion_is_found_without_the_head(position: int, inserted: byte
 
 @given(st.data(), st.lists(records, min_size=2, max_size=6))
 @settings(max_examples=60, deadline=None)
-def test_a_changed_byte_in_any_journal_is_found(data: st.DataObject, bodies: list[Record]) -> None:
+def test_a_changed_byte_in_any_journal_is_found(data: st.DataObject, bodies: list[Line]) -> None:
     content = bytearray(b"".join(chained(bodies)[0]))
     position = data.draw(st.integers(0, len(content) - 1))
     content[position] ^= data.draw(st.integers(1, 255))
@@ -187,15 +180,13 @@ def test_a_head_reads_back_and_every_changed_byte_of_it_is_refused_or_seen() -> 
 
 def test_a_line_in_another_spelling_of_the_same_json_is_refused() -> None:
     spaced = LINES[0].replace(b'":', b'": ', 1)
-    with pytest.raises(MalformedRecordError, match="differs"):
+    with pytest.raises(MalformedLineError, match="differs"):
         from_line(spaced)
 
 
 def test_what_a_server_said_stands_in_the_file_without_control_or_non_ascii_bytes() -> None:
     body = plain(1)
-    hostile = Record(
-        **{name: getattr(body, name) for name in Record.__slots__} | {"data": {"x": "\x1b[2J\u202eé\ud800"}}
-    )
+    hostile = Line(**{name: getattr(body, name) for name in Line.__slots__} | {"data": {"x": "\x1b[2J\u202eé\ud800"}})
     line = link(hostile, EMPTY)[1]
     assert all(0x20 <= byte < 0x7F for byte in line[:-1])
     assert from_line(line).data == hostile.data

@@ -24,14 +24,15 @@ from journals import (
     write_audit,
 )
 
+from runner.events import Event, Phase
 from runner.journal.chain import Verified, head_from_bytes
 from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritable
+from runner.journal.lines import UnrecordableValueError
 from runner.journal.location import directory_name
-from runner.journal.record import Event, Phase, UnrecordableValueError
-from runner.journal.state import RunPhase, fold
 from runner.journal.verification import read, verify
 from runner.journal.writer import GROUP_LINES, GROUP_SECONDS, Clock, JournalWriter
 from runner.redaction import Redactor
+from runner.state import RunPhase, fold
 from tests.waiting import HANG_SECONDS, ends, happens
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
@@ -376,7 +377,7 @@ def test_half_a_line_left_by_a_crash_is_cut_off_reported_and_recorded(tmp_path: 
     assert isinstance(verify(journal.path), Verified)
     dropped, resumed = read(journal.path)[0][-2:]
     assert (dropped.event, dropped.data["bytes"]) == (Event.TAIL_DROPPED, again.torn.size)
-    assert resumed.event is Event.RUN_RESUMED
+    assert resumed.event == Event.RUN_RESUMED
 
 
 @pytest.mark.parametrize("harm", ["altered", "cut", "foreign", "head", "after-close"])

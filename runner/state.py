@@ -12,7 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
-from runner.journal.record import Event, Json, Record
+from runner.events import Event
+from runner.journal.lines import Json, Line
 
 Item = TypeVar("Item")
 
@@ -20,7 +21,7 @@ Item = TypeVar("Item")
 class ContradictionError(ValueError):
     """Raised for records that one writer cannot have written in this order; names the sequence."""
 
-    def __init__(self, record: Record, why: str) -> None:
+    def __init__(self, record: Line, why: str) -> None:
         super().__init__(f"line {record.sequence} ({record.event}): {why}")
         self.sequence = record.sequence
 
@@ -103,7 +104,7 @@ class RunState:
         )
 
 
-def fold(records: Iterable[Record]) -> RunState | None:
+def fold(records: Iterable[Line]) -> RunState | None:
     """The state after these records; None before run-started. The same as `advance` over all of them.
 
     Raises:
@@ -121,13 +122,13 @@ def fold(records: Iterable[Record]) -> RunState | None:
     return state if state is None else replace(state, hosts=MappingProxyType(hosts))
 
 
-def advance(state: RunState | None, record: Record) -> RunState | None:
+def advance(state: RunState | None, record: Line) -> RunState | None:
     """The state after one more record; see `fold`."""
     if state is None:
         return _begin(record)
-    if record.event is Event.RUN_RESUMED:
+    if record.event == Event.RUN_RESUMED:
         return replace(_of_this_run(state, record), phase=RunPhase.RUNNING, ended=None, resumed=state.resumed + 1)
-    if record.event is Event.TAIL_DROPPED:
+    if record.event == Event.TAIL_DROPPED:
         return _of_this_run(state, record)
     state = _running(state, record)
     match record.event:
@@ -147,20 +148,20 @@ def advance(state: RunState | None, record: Record) -> RunState | None:
             return replace(state, hosts=_with(state.hosts, name, host))
 
 
-def _of_this_run(state: RunState, record: Record) -> RunState:
+def _of_this_run(state: RunState, record: Line) -> RunState:
     if (record.run, record.client) != (state.run, state.client):
         raise ContradictionError(record, "it is of another run or client")
     return replace(state, last_at=record.time)
 
 
-def _running(state: RunState, record: Record) -> RunState:
+def _running(state: RunState, record: Line) -> RunState:
     state = _of_this_run(state, record)
     if state.phase is not RunPhase.RUNNING:
         raise ContradictionError(record, f"the run had {state.phase} and was not resumed")
     return state
 
 
-def _begin(record: Record) -> RunState | None:
+def _begin(record: Line) -> RunState | None:
     match record.event:
         case Event.TAIL_DROPPED:
             return None
@@ -183,11 +184,11 @@ _OF_A_HOST = frozenset(
 )
 
 
-def _host_after(host: HostProgress | None, record: Record, *, resumed: bool) -> tuple[str, HostProgress]:
+def _host_after(host: HostProgress | None, record: Line, *, resumed: bool) -> tuple[str, HostProgress]:
     """The host that a record is about, and how far it is after it."""
     if record.host is None:
         raise ContradictionError(record, "it names no host")
-    if record.event is Event.HOST_STARTED:
+    if record.event == Event.HOST_STARTED:
         if host is not None and host.ended is None and not resumed:
             raise ContradictionError(record, f"{record.host} had started before")
         # What a resumed run had learnt of the host stays: an intent without an answer above all.
@@ -199,8 +200,8 @@ def _host_after(host: HostProgress | None, record: Record, *, resumed: bool) -> 
     return record.host, _next(host, record)
 
 
-def _next(host: HostProgress, record: Record) -> HostProgress:
-    if record.event is Event.HOST_ENDED:
+def _next(host: HostProgress, record: Line) -> HostProgress:
+    if record.event == Event.HOST_ENDED:
         return replace(host, ended=record.data)
     if record.event in (Event.CONNECTION_RETRIED, Event.POOL_REPLACED):
         return host
@@ -221,7 +222,7 @@ def _next(host: HostProgress, record: Record) -> HostProgress:
             raise ContradictionError(record, "this event does not concern a step")
 
 
-def _script(record: Record) -> str:
+def _script(record: Line) -> str:
     if record.script_hash is None:
         raise ContradictionError(record, "it names no script hash")
     return record.script_hash

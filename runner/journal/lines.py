@@ -27,37 +27,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-class Phase(StrEnum):
-    """Which part of a run a record belongs to."""
-
-    RUN = "run"
-    CONNECT = "connect"
-    COLLECT = "collect"
-    ASSESS = "assess"
-    REPORT = "report"
-    JOURNAL = "journal"  # what the journal says about itself
+# What the journal says about itself; all other words belong to who writes it.
+JOURNAL_PHASE = "journal"
+TAIL_DROPPED = "tail-dropped"  # a crash had left half a line, which was cut off
 
 
-class Event(StrEnum):
-    """What happened. docs/reference/journal.md says which members each has in `data`."""
-
-    RUN_STARTED = "run-started"
-    RUN_RESUMED = "run-resumed"
-    RUN_INTERRUPTED = "run-interrupted"
-    RUN_ENDED = "run-ended"
-    OVERRIDE = "override"  # a safety default was switched off
-    SCRIPT_NAMED = "script-named"  # the text behind a script hash
-    HOST_STARTED = "host-started"
-    HOST_ENDED = "host-ended"
-    SCRIPT_SENDING = "script-sending"  # intent: durable before the first byte leaves
-    SCRIPT_ANSWERED = "script-answered"
-    STEP_ASSESSED = "step-assessed"
-    CONNECTION_RETRIED = "connection-retried"  # nothing had been run; another attempt follows
-    POOL_REPLACED = "pool-replaced"  # a script could not be stopped, so the rest runs in a new pool
-    TAIL_DROPPED = "tail-dropped"  # a crash had left half a line, which was cut off
-
-
-class MalformedRecordError(ValueError):
+class MalformedLineError(ValueError):
     """Raised for bytes that are not one canonical line; the message says what is wrong with them."""
 
 
@@ -66,7 +41,7 @@ class UnrecordableValueError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Line:
     """One thing that happened.
 
     Attributes:
@@ -76,6 +51,7 @@ class Record:
         host, step: None where the record concerns the whole run or host.
         script_hash: lower-case SHA-256 of the script that the record is about.
         actor: who did it, `user@machine` of the controller.
+        phase, event: words of who writes the journal, such as runner/events.py; any text is intact.
         data: what the event adds; already redacted.
         previous: SHA-256 of the line before, 64 zeros in the first.
     """
@@ -86,8 +62,8 @@ class Record:
     client: str
     host: str | None
     step: str | None
-    phase: Phase
-    event: Event
+    phase: str
+    event: str
     script_hash: str | None
     actor: str
     data: Mapping[str, Json]
@@ -108,10 +84,10 @@ class Record:
             "actor": self.actor,
             "client": self.client,
             "data": canonical(self.data),
-            "event": self.event.value,
+            "event": self.event,
             "format": FORMAT,
             "host": self.host,
-            "phase": self.phase.value,
+            "phase": self.phase,
             "previous": self.previous,
             "run": self.run,
             "script_hash": self.script_hash,
@@ -121,31 +97,31 @@ class Record:
         }
 
 
-def from_line(line: bytes) -> Record:
+def from_line(line: bytes) -> Line:
     """The record that a canonical line says.
 
     Raises:
-        MalformedRecordError: the line is not JSON, lacks a member, is not canonical, or its `sha256` disagrees.
+        MalformedLineError: the line is not JSON, lacks a member, is not canonical, or its `sha256` disagrees.
     """
     if not line.endswith(b"\n"):
-        raise MalformedRecordError("the line has no end")
+        raise MalformedLineError("the line has no end")
     try:
         members = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise MalformedRecordError("the line is not JSON") from error
+        raise MalformedLineError("the line is not JSON") from error
     if not isinstance(members, dict):
-        raise MalformedRecordError("the line is not a JSON object")
+        raise MalformedLineError("the line is not a JSON object")
     record = _from_members(members)
     try:
         same = record.to_line() == line
     except UnrecordableValueError as error:
-        raise MalformedRecordError(str(error)) from error
+        raise MalformedLineError(str(error)) from error
     if not same:
-        raise MalformedRecordError("the line differs from what its own sha256 was made of")
+        raise MalformedLineError("the line differs from what its own sha256 was made of")
     return record
 
 
-def _from_members(members: Mapping[str, object]) -> Record:
+def _from_members(members: Mapping[str, object]) -> Line:
     match members:
         case {
             "actor": str(actor),
@@ -164,27 +140,27 @@ def _from_members(members: Mapping[str, object]) -> Record:
         }:
             pass
         case _:
-            raise MalformedRecordError("a member is missing or of the wrong type")
+            raise MalformedLineError("a member is missing or of the wrong type")
     if version != FORMAT:
-        raise MalformedRecordError(f"the line is of format {version}; this version reads format {FORMAT}")
+        raise MalformedLineError(f"the line is of format {version}; this version reads format {FORMAT}")
     try:
         when = datetime.strptime(time, _TIME).replace(tzinfo=UTC)
-        return Record(
+        return Line(
             sequence=sequence,
             time=when,
             run=run,
             client=client,
             host=host,
             step=step,
-            phase=Phase(phase),
-            event=Event(event),
+            phase=phase,
+            event=event,
             script_hash=script_hash,
             actor=actor,
             data=data,
             previous=previous,
         )
     except ValueError as error:
-        raise MalformedRecordError("the time, the phase or the event is none that this version knows") from error
+        raise MalformedLineError("the time is none that this version knows") from error
 
 
 def line_hash(line: bytes) -> str:

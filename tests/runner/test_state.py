@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import SCRIPT, CountingDisk, opened, write_audit
 
-from runner.journal.record import Event, Phase, Record
-from runner.journal.state import Answered, ContradictionError, RunPhase, RunState, Sent, advance, fold
+from runner.events import Event, Phase
+from runner.journal.lines import Line
 from runner.journal.verification import read
+from runner.state import Answered, ContradictionError, RunPhase, RunState, Sent, advance, fold
 
 
-def records(state: Path, *entries: tuple[Event, str | None, str | None, str | None]) -> tuple[Record, ...]:
+def records(state: Path, *entries: tuple[Event, str | None, str | None, str | None]) -> tuple[Line, ...]:
     """A written journal of these events with host, step and script hash."""
     with opened(state, disk=CountingDisk()) as journal:
         for event, host, step, script in entries:
@@ -127,7 +128,7 @@ def test_folding_all_records_is_advancing_over_each(
     at = datetime(2026, 11, 24, tzinfo=UTC)
     some = [START, HOST, SEND, *found] if begun else found
     journal = [
-        Record(number, at, "r1", "alpha", host, step, Phase.RUN, event, script, "ops@desk", {"n": number}, "0" * 64)
+        Line(number, at, "r1", "alpha", host, step, Phase.RUN, event, script, "ops@desk", {"n": number}, "0" * 64)
         for number, (event, host, step, script) in enumerate(some, start=1)
     ]
 
