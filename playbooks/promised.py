@@ -1,6 +1,6 @@
 """What a collect script emits, held against what its action's contract declares: before it runs, not on a server.
 
-An answer that is not as the contract says is unknown as a whole (runner.observing), on every server. So a script whose
+An answer that is not as the contract says is unknown as a whole (runner.answers), on every server. So a script whose
 records differ is wrong, and one of which it cannot be told is refused with how to write it.
 """
 

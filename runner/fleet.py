@@ -1,8 +1,12 @@
-"""An audit of a fleet: many hosts side by side, one journal per client, an end on time whatever happens.
+"""Many hosts side by side: threads, clocks, and an end on time whatever happens. Knows nothing of what is done on one.
 
 Each host is worked with by one thread of a bounded number, so that a dead host delays no other. The calling thread
-sends nothing: it collects rows and watches the clock, for a request to stop, and for a journal that cannot be written.
-From the moment that one of these halts the run no script leaves any more; what was learnt until then is the result.
+sends nothing: it asks runner/rollout.py what comes next, collects rows, and watches the clock, for a request to stop,
+and for a brake that a host's work has pulled.
+
+Two ways to end early, and they are two things. To *drain* is to begin no further host and to wait for those in work.
+To *abort* is to cancel these too: from that moment on no script leaves any more, and a host that has not let go within
+HALT_SECONDS is left behind with a row of what is known of it.
 
 Of a host nothing is kept but its row.
 """
@@ -11,64 +15,50 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar, assert_never
 
 from inventory.model import Host
-from runner import runlog
-from runner.audit import FleetAudit, HostAudit, fleet_audit
-from runner.credentials import Credentials
-from runner.journal.errors import JournalError
-from runner.journal.writer import JournalWriter
-from runner.order import Order
-from runner.recording import (
-    AbandonedError,
-    HaltedError,
-    HostLog,
-    unstarted_row,
-)
-from runner.secrets.interface import Secret, SecretUnavailableError
-from runner.session import audit_host
-from runner.terms import End, Ending, Terms
-from runner.transport.failures import Cause, Failure, TransportError, defect, failure
-from runner.transport.interface import Notice, Transport
+from runner.rollout import Begin, Done, Halt, Letting, Rules, Wait, decide
+from runner.terms import Ending
+from runner.transport.failures import Cause, Failure, defect, failure
 
 POLL_SECONDS = 0.05  # how often the calling thread looks at what is no event: the clock and a request to stop
-HALT_SECONDS = 3.8  # for hosts to let go once the run is halted; the rest of Ctrl-C's 5 s is for journals and report
-CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
+HALT_SECONDS = 3.8  # for hosts to let go once the run is aborted; the rest of Ctrl-C's 5 s is for journals and report
 OVERRUN_SECONDS = 10.0  # by which a host may overrun its deadline before it is cancelled, and again before it is left
 
-
-@dataclass(frozen=True, slots=True)
-class FleetRun:
-    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE."""
-
-    audit: FleetAudit
-    ending: Ending
-    why: Failure | None = None
+Row = TypeVar("Row")
+Given = TypeVar("Given", covariant=True)
+Shown = TypeVar("Shown", contravariant=True)
 
 
-class Connect(Protocol):
-    """Makes the transport of a host; sends nothing. See runner/transport/connecting.py."""
+class HostWork(Protocol[Given]):
+    """What is done with one host. Whatever happens it comes to one row."""
 
-    def __call__(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
-        """Raises TransportError where the host's files cannot be used."""
+    def run(self) -> Given:
+        """All of it, on a thread of its own: the host's row, or the one that `leave` gave."""
+
+    def cancel(self) -> None:
+        """From any thread: what `run` waits for ends now, and it sends nothing more."""
+
+    def leave(self, why: Failure) -> Given:
+        """From any thread: the row of what is known now, or the one that `run` gave. After it nothing more is sent or
+        recorded."""
         ...
 
 
-class Listener(Protocol):
+class Listener(Protocol[Shown]):
     """Told how the run goes on, for people. May be called from any thread."""
 
     def started(self, host: Host) -> None:
         """Work with this host begins."""
 
-    def ended(self, audit: HostAudit) -> None:
+    def ended(self, row: Shown) -> None:
         """A host has its row."""
 
-    def halting(self, why: Failure) -> None:
-        """Nothing more is sent; hosts in work are let go."""
+    def halting(self, halt: Halt) -> None:
+        """No further host is begun, and those in work are drained or let go."""
 
     def defect(self, where: str, error: Exception) -> None:
         """Something of ours raised; the host or step became unknown."""
@@ -76,265 +66,197 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Stop:
-    """A request to stop. A plain attribute, since a signal handler sets it: it must take no lock."""
+    """A request to stop, and how. A plain attribute, since a signal handler sets it: it must take no lock."""
 
-    requested: bool = False
-
-
-def audit_fleet(
-    order: Order,
-    *,
-    connect: Connect,
-    credentials: Credentials,
-    journals: Mapping[str, JournalWriter],
-    monotonic: Callable[[], float],
-    stop: Stop,
-    listener: Listener,
-) -> FleetRun:
-    """Runs the order, writes the journals and closes them.
-
-    Args:
-        connect: makes transports whose gate lets `scripts_of(order.playbook)` pass and nothing else.
-        journals: one for each client, just opened.
-        stop: from outside; looked at many times a second.
-    """
-    unresolved = {
-        host.key
-        for host in order.hosts
-        if host.credential is not None and isinstance(credentials[host.credential], SecretUnavailableError)
-    }
-    fleet = _Fleet(order, connect, credentials, journals, monotonic, listener)
-    try:
-        for client in order.clients:
-            runlog.begin(order, client, journals[client], unresolved)
-    except JournalError as error:
-        fleet.halt(Ending.JOURNAL, _unwritable(error))
-    rows = fleet.work(stop)
-    for client in order.clients:
-        mine = [row for row in rows if row.client == client]
-        try:
-            runlog.end(journals[client], *fleet.ending, mine)
-        except JournalError as error:
-            fleet.halt(Ending.JOURNAL, _unwritable(error))
-    judgement, halted = order.judgement, fleet.halted
-    end = End() if halted is None else End(halted.ending, halted.why.message, halted.why.next)
-    tables = judgement.catalogue
-    terms = Terms(tables.as_of, judgement.today, end, order.overrides, tables.origin.own)
-    audit = fleet_audit(order.run, terms, rows)
-    return FleetRun(audit, end.how, None if halted is None else halted.why)
+    requested: Letting | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Halt:
-    ending: Ending
-    why: Failure
+class Brake:
+    """What halts a run. Any thread may pull it, and it is never let go again."""
+
+    def __init__(self) -> None:
+        self._halt: Halt | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def halted(self) -> Halt | None:
+        """What counts of all that halted the run; None while it goes on."""
+        return self._halt
+
+    @property
+    def aborted(self) -> Halt | None:
+        """The same, where nothing more is to be sent."""
+        return self._halt if self._halt is not None and self._halt.letting is Letting.ABORT else None
+
+    def pull(self, halt: Halt) -> None:
+        """When this returns no further host is begun; see `Halt.outweighs`."""
+        with self._lock:
+            if halt.outweighs(self._halt):
+                self._halt = halt
+
+    def unless_pulled(self, begin: Callable[[], None]) -> bool:
+        """Calls `begin` and says True, or says False where the run is halted."""
+        with self._lock:
+            if self._halt is not None:
+                return False
+            begin()
+            return True
 
 
 @dataclass(slots=True)
-class _Flight:
-    """A host that is being worked with."""
+class _Flight(Generic[Row]):
+    """A host that is in work."""
 
     host: Host
-    log: HostLog
     since: float
-    transport: Transport | None = None
+    work: HostWork[Row] | None = None  # None until its thread has begun
     cancelled: bool = False
 
     def cancel(self) -> None:
         self.cancelled = True
-        if self.transport is not None:
-            self.transport.cancel()
-
-    @property
-    def requests(self) -> int:
-        return 0 if self.transport is None else self.transport.requests
+        if self.work is not None:
+            self.work.cancel()
 
 
 @dataclass(slots=True)
-class _Fleet:
-    """The threads of one run. Only `work` runs on the calling thread; `halt` may be called by any."""
+class Fleet(Generic[Row]):
+    """The threads of one run. Only `work` runs on the calling thread.
 
-    order: Order
-    connect: Connect
-    credentials: Credentials
-    journals: Mapping[str, JournalWriter]
+    Attributes:
+        begin: makes the work with a host; sends nothing.
+        unbegun: the row of a host that the run never came to, or that was lost by a fault of ours.
+        host_seconds: what a host's work keeps to by itself; one that overruns it is cancelled, and then left behind.
+    """
+
+    rules: Rules
+    host_seconds: float
+    begin: Callable[[Host], HostWork[Row]]
+    unbegun: Callable[[Host, Failure], Row]
+    brake: Brake
+    listener: Listener[Row]
     monotonic: Callable[[], float]
-    listener: Listener
-    halted: _Halt | None = None
-    waiting: deque[Host] = field(default_factory=deque)
-    flights: dict[str, _Flight] = field(default_factory=dict)
-    landed: queue.SimpleQueue[HostAudit] = field(default_factory=queue.SimpleQueue)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    _flights: dict[str, _Flight[Row]] = field(default_factory=dict)
+    _rows: dict[str, Row] = field(default_factory=dict)
+    _begun: queue.SimpleQueue[_Flight[Row] | None] = field(default_factory=queue.SimpleQueue)
+    _landed: queue.SimpleQueue[tuple[str, Row | None]] = field(default_factory=queue.SimpleQueue)
+    _threads: int = 0
+    _told: Halt | None = None
+    _let_go_until: float | None = None
 
-    def halt(self, ending: Ending, why: Failure) -> None:
-        """Nothing more is sent from now on. An unwritable journal outweighs what halted the run before it."""
-        with self.lock:
-            if self.halted is None or (ending is Ending.JOURNAL and self.halted.ending is not Ending.JOURNAL):
-                self.halted = _Halt(ending, why)
-
-    @property
-    def ending(self) -> tuple[Ending, Failure | None]:
-        """How the run ended, as far as it is known, and why it did not go on."""
-        halted = self.halted
-        return (Ending.COMPLETE, None) if halted is None else (halted.ending, halted.why)
-
-    def work(self, stop: Stop) -> list[HostAudit]:
-        """One row for each host, in the order of the order."""
-        order, begun = self.order, self.monotonic()
-        self.waiting.extend(order.hosts)
-        for _ in range(min(order.parallel, len(order.hosts))):
-            self._start_thread()
-        rows: dict[str, HostAudit] = {}
-        letting_go_until: float | None = None
-        while len(rows) < len(order.hosts):
-            rows |= self._landed()
+    def work(self, hosts: Sequence[Host], stop: Stop) -> list[Row]:
+        """One row for each host, in their order."""
+        waiting = {host.key: host for host in hosts}
+        began = self.monotonic()
+        while True:
             now = self.monotonic()
-            if stop.requested:
-                self.halt(Ending.INTERRUPTED, failure(Cause.INTERRUPTED, "the run was interrupted"))
-            if order.run_seconds is not None and now - begun >= order.run_seconds:
-                self.halt(Ending.DEADLINE, _too_late(order.run_seconds))
-            if self.halted is None:
-                self._leave_the_overdue(now)
-                continue
-            if letting_go_until is None:
-                letting_go_until = now + HALT_SECONDS
-                self.listener.halting(self.halted.why)
-                for flight in self._flying():
-                    flight.cancel()
-            elif not self._flying() or now >= letting_go_until:
+            if stop.requested is not None:
+                self.brake.pull(_interrupted(stop.requested))
+            match decide(self.rules, waiting, self._flights, self.brake.halted, now - began):
+                case Begin(hosts=keys):
+                    for key in keys:
+                        self._give_out(waiting.pop(key), now)
+                case Halt() as halt:
+                    self.brake.pull(halt)
+                case Wait(seconds=seconds):
+                    self._take_landed(POLL_SECONDS if seconds is None else min(POLL_SECONDS, seconds))
+                case Done():
+                    break
+                case never:
+                    assert_never(never)
+            self._tell(self.brake.halted)
+            if self._let_go_until is not None and self.monotonic() >= self._let_go_until:
                 break
-        for flight in self._flying():
-            self._end(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
-        rows |= self._landed(wait=False)
-        why, steps = self._why_halted(), order.steps
-        return [rows.get(host.key) or unstarted_row(host.name, host.client, steps, why) for host in order.hosts]
+            self._leave_the_overdue()
+        for flight in list(self._flights.values()):
+            self._leave(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
+        for _ in range(self._threads):
+            self._begun.put(None)
+        why = self.brake.halted.why if self.brake.halted is not None else defect(RuntimeError("a host without a row"))
+        return [self._rows[host.key] if host.key in self._rows else self.unbegun(host, why) for host in hosts]
+
+    def _give_out(self, host: Host, now: float) -> None:
+        flight = self._flights[host.key] = _Flight[Row](host, now)
+        if self._threads < len(self._flights):
+            self._start_thread()
+        self._begun.put(flight)
 
     def _start_thread(self) -> None:
         # Daemons: a thread that hangs in a host's library must not keep the process from ending.
+        self._threads += 1
         threading.Thread(target=self._serve, name="exrun-host", daemon=True).start()
 
     def _serve(self) -> None:
-        while (flight := self._next_flight()) is not None:
-            self._serve_host(flight)
+        while (flight := self._begun.get()) is not None:
+            self._landed.put((flight.host.key, self._row(flight)))
 
-    def _next_flight(self) -> _Flight | None:
-        with self.lock:  # so that once `halt` has returned no further host is begun
-            if self.halted is not None or not self.waiting:
+    def _row(self, flight: _Flight[Row]) -> Row | None:
+        """The row of one host; None where it was not begun."""
+        host = flight.host
+
+        def begin() -> None:
+            if not flight.cancelled:
+                flight.work = self.begin(host)
+
+        try:
+            if not self.brake.unless_pulled(begin) or flight.work is None:
                 return None
-            host = self.waiting.popleft()
-            log = HostLog(
-                self.journals[host.client],
-                host.client,
-                host.name,
-                self.order.steps,
-                halted=lambda: self.halted is not None,
-                on_defect=lambda step, error: self.listener.defect(f"{host.key}, step {step}", error),
-            )
-            flight = self.flights[host.key] = _Flight(host, log, self.monotonic())
-            return flight
-
-    def _serve_host(self, flight: _Flight) -> None:
-        try:
-            self.listener.started(flight.host)
-            self._end(flight, self._session(flight))
-        except AbandonedError:
-            pass  # the run has given this host a row and goes on without this thread
-        except JournalError as error:
-            self.halt(Ending.JOURNAL, _unwritable(error))
-            self._end(flight, self._why_halted())
-        except Exception as error:
-            self._end_unrecorded(flight, error)
-        finally:
-            with self.lock:
-                self.flights.pop(flight.host.key, None)
-
-    def _end_unrecorded(self, flight: _Flight, error: Exception) -> None:
-        """A row for a host of which not even the end could be recorded: nothing of ours may lose one, or the thread."""
-        self.listener.defect(flight.host.key, error)
-        self.landed.put(flight.log.bare_row(defect(error), flight.requests, self.monotonic() - flight.since))
-
-    def _end(self, flight: _Flight, why: Failure | None) -> None:
-        """Gives a host its row, from whatever thread is first; the other finds nothing to do."""
-        seconds = self.monotonic() - flight.since
-        try:
-            flight.log.end(why, flight.requests, seconds)
-        except AbandonedError:
-            return
-        except JournalError as error:  # the row is made all the same
-            self.halt(Ending.JOURNAL, _unwritable(error))
-        if flight.log.row is not None:
-            self.landed.put(flight.log.row)
-
-    def _session(self, flight: _Flight) -> Failure | None:
-        """Works with one host. None where every step was judged; why it was cut short otherwise."""
-        host, log = flight.host, flight.log
-        try:
-            log.started(host.address, host.port)
-            secret = None if host.credential is None else self.credentials[host.credential]
-            if isinstance(secret, SecretUnavailableError):
-                return Failure(Cause.CREDENTIAL, f"{secret.reference}: {secret.why}", secret.next)
-            flight.transport = self.connect(host, secret, log.noticed)
-            try:
-                if self.halted is not None or flight.cancelled:
-                    raise HaltedError
-                result = audit_host(self.order.playbook, flight.transport, self.order.judgement, log)
-            finally:
-                flight.transport.close()
-        except TransportError as error:
-            return self._outweighed(error.failure)
-        except HaltedError:
-            return self._why_halted()
-        except (AbandonedError, JournalError):
-            raise
+            self.listener.started(host)
+            return flight.work.run()
         except Exception as error:
             self.listener.defect(host.key, error)
-            return defect(error)
-        return self._outweighed(result) if isinstance(result, Failure) else None
+            return self._row_without(flight, defect(error))
 
-    def _outweighed(self, why: Failure) -> Failure:
-        """A transport knows that it was cancelled, and not what for."""
-        return self._why_halted() if why.cause is Cause.INTERRUPTED and self.halted is not None else why
+    def _row_without(self, flight: _Flight[Row], why: Failure) -> Row:
+        """The row of a host whose work did not end by itself: nothing of ours may lose one."""
+        try:
+            return self.unbegun(flight.host, why) if flight.work is None else flight.work.leave(why)
+        except Exception as error:
+            self.listener.defect(flight.host.key, error)
+            return self.unbegun(flight.host, defect(error))
 
-    def _why_halted(self) -> Failure:
-        return failure(Cause.INTERRUPTED, "the run was halted") if self.halted is None else self.halted.why
+    def _take_landed(self, seconds: float) -> None:
+        """Takes in the hosts that have ended; without any, waits for one as long as that."""
+        try:
+            key, row = self._landed.get(timeout=seconds)
+            while True:
+                self._land(key, row)
+                key, row = self._landed.get_nowait()
+        except queue.Empty:
+            return
 
-    def _flying(self) -> list[_Flight]:
-        with self.lock:
-            return list(self.flights.values())
-
-    def _landed(self, *, wait: bool = True) -> dict[str, HostAudit]:
-        """The rows that have come in; without any, waits a moment for one."""
-        rows: dict[str, HostAudit] = {}
-        while True:
-            try:
-                row = self.landed.get(timeout=POLL_SECONDS) if wait and not rows else self.landed.get_nowait()
-            except queue.Empty:
-                return rows
-            rows[f"{row.client}/{row.name}"] = row
+    def _land(self, key: str, row: Row | None) -> None:
+        self._flights.pop(key, None)
+        if row is not None and key not in self._rows:
+            self._rows[key] = row
             self.listener.ended(row)
 
-    def _leave_the_overdue(self, now: float) -> None:
-        """Cancels hosts whose transports have not ended on their deadlines, and leaves those that do not even then."""
-        for flight in self._flying():
-            over = now - flight.since - self.order.host_seconds
+    def _tell(self, halt: Halt | None) -> None:
+        """Says once that the run is halted, and once more where it is to end sooner; from an abort on, cancels."""
+        if halt is None or (self._told is not None and halt.letting <= self._told.letting):
+            return
+        self._told = halt
+        if halt.letting is Letting.ABORT:
+            self._let_go_until = self.monotonic() + HALT_SECONDS
+        self.listener.halting(halt)
+        if halt.letting is Letting.ABORT:
+            for flight in self._flights.values():
+                flight.cancel()
+
+    def _leave_the_overdue(self) -> None:
+        """Cancels hosts whose work has not ended on its deadline, and leaves those that do not even then."""
+        now = self.monotonic()
+        for flight in list(self._flights.values()):
+            over = now - flight.since - self.host_seconds
             if over >= 2 * OVERRUN_SECONDS:
-                why = f"it did not end within {self.order.host_seconds:g} s, nor when it was cancelled"
-                self._end(flight, failure(Cause.TIMEOUT, why))
-                with self.lock:
-                    self.flights.pop(flight.host.key, None)
+                why = f"it did not end within {self.host_seconds:g} s, nor when it was cancelled"
+                self._leave(flight, failure(Cause.TIMEOUT, why))
                 self._start_thread()  # in place of the one that hangs
             elif over >= OVERRUN_SECONDS and not flight.cancelled:
                 flight.cancel()
 
-
-def _unwritable(error: JournalError) -> Failure:
-    # Without the path, which names a client: this stands in the rows of every host that was left out.
-    return Failure(Cause.INTERRUPTED, "a journal of this run cannot be written", error.next)
+    def _leave(self, flight: _Flight[Row], why: Failure) -> None:
+        self._land(flight.host.key, self._row_without(flight, why))
 
 
-def _too_late(seconds: float) -> Failure:
-    return Failure(
-        Cause.INTERRUPTED,
-        f"the run's time limit of {seconds:g} s was reached",
-        "Raise --run-timeout or --parallel, or select fewer hosts, and run the audit again for this host.",
-    )
+def _interrupted(letting: Letting) -> Halt:
+    return Halt(letting, Ending.INTERRUPTED, failure(Cause.INTERRUPTED, "the run was interrupted"))

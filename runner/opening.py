@@ -1,38 +1,174 @@
-"""Opening what a run needs before its first host: the journals of its clients."""
+"""Opening a run, working through it and closing it: the one wiring, used by every command and by tests.
+
+What touches the world comes in as `World`; what is decided came before, as an `Order`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from inventory.model import Host
+from runner import runlog
+from runner.audit import FleetAudit, HostAudit, fleet_audit
+from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
+from runner.fleet import Brake, Fleet, Listener, Stop
 from runner.journal.errors import JournalError
 from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
+from runner.observe import Connect, Observing, unwritable
 from runner.order import Order
+from runner.recording import HostLog, unstarted_row
 from runner.redaction import Redactor
+from runner.rollout import Rules
+from runner.secrets.interface import SecretStore
+from runner.terms import End, Ending, Terms
+from runner.transport.failures import Failure
 
 
-def open_journals(
-    order: Order,
-    state: Path,
-    redactors: Mapping[str, Redactor],
-    *,
-    actor: str,
-    clock: Clock,
-    disk: Disk | None = None,
-) -> dict[str, JournalWriter]:
-    """The journals of all clients of an order, or none.
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside that a run touches.
 
-    Raises:
-        JournalError: one of them cannot be written.
+    Attributes:
+        state: the state directory, for the journals.
+        secrets: where passwords are.
+        connect: makes transports whose gate lets `order.scripts` pass and nothing else.
+        actor: who runs it, `user@machine`.
+        now: UTC, for what is written.
+        monotonic: seconds, for deadlines.
+        disk: None for the operating system's.
     """
+
+    state: Path
+    secrets: SecretStore
+    connect: Connect
+    actor: str
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    disk: Disk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRun:
+    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE."""
+
+    audit: FleetAudit
+    ending: Ending
+    why: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run whose passwords are known. Nothing is sent and nothing written yet."""
+
+    order: Order
+    world: World
+    credentials: Credentials
+    redactors: Mapping[str, Redactor]
+
+    @property
+    def unresolved(self) -> tuple[Unresolved, ...]:
+        """The references that gave no password, and who needs them."""
+        return unresolved(self.order, self.credentials)
+
+    def audit(self, stop: Stop, listener: Listener[HostAudit], ready: Callable[[], None] = lambda: None) -> FleetRun:
+        """Opens the journals, works through the order, and closes them.
+
+        Args:
+            stop: from outside; looked at many times a second.
+            ready: called once the journals are open, before the first host is begun.
+
+        Raises:
+            JournalError: a journal cannot be opened; nothing was sent.
+        """
+        order, brake = self.order, Brake()
+        journals = _open_journals(order, self.world, self.redactors)
+        ready()
+        without = {host.key for each in self.unresolved for host in each.hosts}
+        try:
+            for client in order.clients:
+                runlog.begin(order, client, journals[client], without)
+        except JournalError as error:
+            brake.pull(unwritable(error))
+        rows = self._fleet(brake, journals, listener).work(order.hosts, stop)
+        for client in order.clients:
+            mine = [row for row in rows if row.client == client]
+            try:
+                runlog.end(journals[client], *_ending(brake), mine)
+            except JournalError as error:
+                brake.pull(unwritable(error))
+        ending, why = _ending(brake)
+        return FleetRun(fleet_audit(order.run, _terms(order, ending, why), rows), ending, why)
+
+    def _fleet(
+        self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostAudit]
+    ) -> Fleet[HostAudit]:
+        order, world = self.order, self.world
+
+        def begin(host: Host) -> Observing:
+            log = HostLog(
+                journals[host.client],
+                host.client,
+                host.name,
+                order.steps,
+                halted=lambda: brake.aborted is not None,
+                on_defect=lambda step, error: listener.defect(f"{host.key}, step {step}", error),
+            )
+            return Observing(
+                host,
+                None if host.credential is None else self.credentials[host.credential],
+                order.playbook,
+                order.judgement,
+                world.connect,
+                log,
+                brake,
+                world.monotonic,
+                listener.defect,
+            )
+
+        def unbegun(host: Host, why: Failure) -> HostAudit:
+            return unstarted_row(host.name, host.client, order.steps, why)
+
+        rules = Rules(order.parallel, order.run_seconds)
+        return Fleet(rules, order.host_seconds, begin, unbegun, brake, listener, world.monotonic)
+
+
+def open_run(order: Order, world: World) -> Opened:
+    """Asks for every password of an order, once and before anything else."""
+    redactors = {client: Redactor() for client in order.clients}
+    return Opened(order, world, resolve_credentials(order, world.secrets, redactors), redactors)
+
+
+def _open_journals(order: Order, world: World, redactors: Mapping[str, Redactor]) -> dict[str, JournalWriter]:
+    """The journals of all clients of an order, or none."""
     opened: dict[str, JournalWriter] = {}
+    clock = Clock(now=world.now, monotonic=world.monotonic)
     try:
         for client in order.clients:
             opened[client] = open_journal(
-                state, run=order.run, client=client, actor=actor, redactor=redactors[client], clock=clock, disk=disk
+                world.state,
+                run=order.run,
+                client=client,
+                actor=world.actor,
+                redactor=redactors[client],
+                clock=clock,
+                disk=world.disk,
             )
     except JournalError:
         for journal in opened.values():
             journal.close()
         raise
     return opened
+
+
+def _ending(brake: Brake) -> tuple[Ending, Failure | None]:
+    halt = brake.halted
+    return (Ending.COMPLETE, None) if halt is None else (halt.ending, halt.why)
+
+
+def _terms(order: Order, ending: Ending, why: Failure | None) -> Terms:
+    tables = order.judgement.catalogue
+    end = End() if why is None else End(ending, why.message, why.next)
+    return Terms(tables.as_of, order.judgement.today, end, order.overrides, tables.origin.own)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inventory.model import Host, SourceFile
 from playbooks.model import ReadyPlaybook
 from runner.recording import StepName
-from runner.session import Judgement
+from runner.steps import Judgement
 from runner.terms import Override
 from runner.transport.interface import Script
 

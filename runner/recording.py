@@ -15,12 +15,12 @@ from playbooks.assessing import not_observed
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import NotObserved
 from playbooks.values import Value
+from runner.answers import MAY_HAVE_RUN, NOT_RUN
 from runner.audit import HostAudit, Outcome, StepAudit, judged, not_reached
 from runner.events import Event, Phase
 from runner.journal.lines import Json, UnrecordableValueError, canonical
 from runner.journal.writer import Clean, JournalWriter
-from runner.observing import MAY_HAVE_RUN, NOT_RUN
-from runner.session import DEFECT, Sending
+from runner.steps import DEFECT, Sending
 from runner.terms import Ending, Override
 from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (

@@ -12,7 +12,7 @@ from runner.events import Event, Phase
 from runner.journal.writer import JournalWriter
 from runner.order import Order, scripts_of
 from runner.recording import override_data
-from runner.session import Judgement
+from runner.steps import Judgement
 from runner.terms import SKIP_UNRESOLVED, Ending, Override
 from runner.transport.failures import Failure
 from runner.transport.interface import Script

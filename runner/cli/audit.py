@@ -43,18 +43,19 @@ from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import opening, shown
 from runner.cli.selecting import inventory_files, not_a_selection, selected
 from runner.cli.status import Status
-from runner.credentials import Credentials, resolve_credentials, unresolved
-from runner.fleet import CLOSE_SECONDS, Connect, FleetRun, Stop, audit_fleet
+from runner.credentials import Unresolved
+from runner.fleet import Stop
 from runner.journal.location import directory_name
-from runner.journal.writer import Clock
-from runner.opening import open_journals
+from runner.observe import CLOSE_SECONDS, Connect
+from runner.opening import FleetRun, World, open_run
 from runner.order import Order, script_seconds, scripts_of
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.reports.wording import counted
+from runner.rollout import Letting
 from runner.runs import unused_run_id
 from runner.secrets.resolving import RedactedSecrets, system_stores
-from runner.session import Judgement
+from runner.steps import Judgement
 from runner.terminal import visible
 from runner.terms import ALLOW_CLEARTEXT, AS_OF, SKIP_UNRESOLVED, Ending, Override
 from runner.transport.connecting import Connector
@@ -221,35 +222,31 @@ def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
     allow(2 * len(order.clients) + 2 * order.parallel)
-    redactors = {client: Redactor() for client in order.clients}
-    store = RedactedSecrets(system_stores(os.environ), Redactor())
-    credentials = resolve_credentials(order, store, redactors)
-    _check_resolved(order, credentials)
-    clock = Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic)
-    journals = open_journals(order, state, redactors, actor=_actor(), clock=clock)
-    stop = Stop()
-    typer.echo(
-        f"exrun: {opening(order.run, len(order.hosts), len(order.clients), visible(order.playbook.playbook.name))}",
-        err=True,
+    world = World(
+        state=state,
+        secrets=RedactedSecrets(system_stores(os.environ), Redactor()),
+        connect=connect,
+        actor=_actor(),
+        now=lambda: datetime.now(UTC),
+        monotonic=time.monotonic,
     )
+    run = open_run(order, world)
+    _check_resolved(order, run.unresolved)
+
+    def ready() -> None:
+        playbook = visible(order.playbook.playbook.name)
+        typer.echo(f"exrun: {opening(order.run, len(order.hosts), len(order.clients), playbook)}", err=True)
+
+    stop = Stop()
     with (
-        interruptible(stop),
+        interruptible(stop, [Letting.ABORT]),
         shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
     ):
-        return audit_fleet(
-            order,
-            connect=connect,
-            credentials=credentials,
-            journals=journals,
-            monotonic=time.monotonic,
-            stop=stop,
-            listener=progress,
-        )
+        return run.audit(stop, progress, ready)
 
 
-def _check_resolved(order: Order, credentials: Credentials) -> None:
+def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
     """Ends the command, with nothing sent, where a password cannot be had: says so of all of them at once."""
-    found = unresolved(order, credentials)
     if not found:
         return
     for each in found:

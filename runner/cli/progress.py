@@ -29,14 +29,14 @@ from playbooks.findings import Verdict
 from runner.audit import WELL, HostAudit
 from runner.fleet import Listener
 from runner.reports.wording import counted
+from runner.rollout import Halt, Letting
 from runner.terminal import visible
-from runner.transport.failures import Failure
 
 SHOWN_HOSTS = 3
 _NAME = 24  # characters of a host's name on the line
 
 
-class ProgressListener(Listener, Protocol):
+class ProgressListener(Listener[HostAudit], Protocol):
     """A listener that shows something while it is entered."""
 
     def __enter__(self) -> ProgressListener: ...
@@ -59,9 +59,15 @@ class PlainProgress:
     def ended(self, audit: HostAudit) -> None:
         """Nothing is said: the table comes at the end."""
 
-    def halting(self, why: Failure) -> None:
+    def halting(self, halt: Halt) -> None:
         """Says why, and that it ends by itself."""
-        self._say(f"{why.message}; letting go of the servers in work, at most 5 s. Once more ends at once.")
+        match halt.letting:
+            case Letting.DRAIN:
+                self._say(f"{halt.why.message}; the servers in work are finished. Once more lets go of them.")
+            case Letting.ABORT:
+                self._say(
+                    f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once."
+                )
 
     def defect(self, where: str, error: Exception) -> None:
         """Says what failed; with --debug the traceback too."""

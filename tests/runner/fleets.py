@@ -17,7 +17,7 @@ from playbooks.model import Action, ActionContract, OnFailure, Playbook, ReadyPl
 from playbooks.observation import NotObserved, Observation
 from playbooks.parameters import domains
 from playbooks.values import Value
-from runner.session import Judgement
+from runner.steps import Judgement
 from runner.transport.failures import Cause, Failure, TransportError, failure
 from runner.transport.interface import Completed, NotRun, Script, ScriptResult, Streams
 

@@ -1,788 +1,226 @@
-"""A fleet over transports without a network: whatever hosts do, every one has a row, and journals say what was sent."""
+"""The threads of a run over work that is no audit: what drains, what aborts, and that every host has one row."""
 
 from __future__ import annotations
 
-import errno
 import os
-import tempfile
+import signal
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.model import CredentialKind, CredentialReference, Host
-from playbooks.findings import Verdict
-from playbooks.model import ReadyPlaybook
-from runner.audit import HostAudit, Outcome, exit_status
-from runner.credentials import resolve_credentials
-from runner.events import Event
-from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, FleetRun, Stop, audit_fleet
-from runner.journal.chain import Verified
-from runner.journal.lines import Line
-from runner.journal.location import JOURNAL, run_directory
-from runner.journal.verification import read
-from runner.journal.writer import Clock, Disk, SystemDisk
-from runner.opening import open_journals
-from runner.order import Order, script_seconds, scripts_of
-from runner.recording import VOCABULARY
-from runner.redaction import Redactor
-from runner.replay import replay
-from runner.secrets.interface import Secret, SecretUnavailableError
-from runner.state import HostProgress, RunPhase, RunState, fold
+from inventory.model import Host
+from runner.cli.interruption import interruptible
+from runner.fleet import HALT_SECONDS, Brake, Fleet, Stop
+from runner.rollout import Halt, Letting, Rules
 from runner.terms import Ending
-from runner.transport.failures import NEXT, Cause, Failure, TransportError, failure
-from runner.transport.interface import (
-    Capped,
-    Completed,
-    ErrorText,
-    Notice,
-    Repeated,
-    Replaced,
-    Retried,
-    Script,
-    ScriptResult,
-    Streams,
-    Terminated,
-    TimedOut,
-    Transport,
-)
-from tests.runner.fleets import JUDGEMENT, ScriptedTransport, host, lost, playbook, saying, step
-from tests.runner.journal.journals import FullDisk, ticking
+from runner.transport.failures import Cause, Failure, failure
+from tests.runner.fleets import host
 
-PLAYBOOK = playbook(step("a"), step("b", when="a.good"), step("c"))
+HANG_SECONDS = 30  # after which a test that hangs fails
 
 
-@dataclass(slots=True)
+@dataclass
+class Work:
+    """A host that does what it was told. Its row says how it came about."""
+
+    host: Host
+    does: Callable[[Work], str]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    row: str | None = None
+
+    def run(self) -> str:
+        return self.leave(failure(Cause.DEFECT, self.does(self)))
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    def leave(self, why: Failure) -> str:
+        if self.row is None:
+            self.row = f"{self.host.name}: {why.message}"
+        return self.row
+
+
+@dataclass
 class Heard:
-    """A listener that keeps what it is told."""
+    """A listener that keeps what it is told, and does something when it is told of a halt."""
 
+    when_halting: Callable[[Halt], None] = lambda _: None
     begun: list[str] = field(default_factory=list)
-    rows: list[HostAudit] = field(default_factory=list)
-    halts: list[Failure] = field(default_factory=list)
-    defects: list[tuple[str, str]] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
+    halts: list[Halt] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
 
     def started(self, host: Host) -> None:
-        self.begun.append(host.key)
+        self.begun.append(host.name)
 
-    def ended(self, audit: HostAudit) -> None:
-        self.rows.append(audit)
+    def ended(self, row: str) -> None:
+        self.rows.append(row)
 
-    def halting(self, why: Failure) -> None:
-        self.halts.append(why)
+    def halting(self, halt: Halt) -> None:
+        self.halts.append(halt)
+        self.when_halting(halt)
 
     def defect(self, where: str, error: Exception) -> None:
-        self.defects.append((where, type(error).__name__))
+        self.defects.append(type(error).__name__)
 
 
-class Jumping:
+class Moved:
     """Monotonic time that a test moves."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    now = 0.0
 
     def __call__(self) -> float:
         return self.now
 
 
-Make = Callable[[Host, Callable[[Notice], None]], Transport]
+def fleet(
+    does: Callable[[Work], str],
+    *,
+    parallel: int = 2,
+    heard: Heard | None = None,
+    brake: Brake | None = None,
+    clock: Moved | None = None,
+) -> Fleet[str]:
+    return Fleet(
+        Rules(parallel),
+        300.0,
+        lambda host: Work(host, does),
+        lambda host, why: f"{host.name}: not begun: {why.message}",
+        brake or Brake(),
+        heard or Heard(),
+        clock or Moved(),
+    )
 
 
-@dataclass(slots=True)
-class Fleet:
-    """An audit to be run over `transports`, by key of the host."""
-
-    state: Path
-    hosts: tuple[Host, ...]
-    transports: Mapping[str, Transport | Make] = field(default_factory=dict)
-    ready: ReadyPlaybook = PLAYBOOK
-    parallel: int = 4
-    run_seconds: float | None = None
-    monotonic: Callable[[], float] = time.monotonic
-    disk: Disk | None = None
-    stop: Stop = field(default_factory=Stop)
-    heard: Heard = field(default_factory=Heard)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    selection: str | None = None
-    made: dict[str, Transport] = field(default_factory=dict)
-
-    def order(self) -> Order:
-        return Order(
-            run="2026-11-24t150212z-7f3a",
-            playbook=self.ready,
-            judgement=JUDGEMENT,
-            hosts=self.hosts,
-            inventory_source="/etc/exrun/inventory.yml",
-            inventory_digest="cd" * 32,
-            selection=self.selection,
-            parallel=self.parallel,
-            host_seconds=300.0,
-            token="0" * 32,
-            run_seconds=self.run_seconds,
-        )
-
-    def connect(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
-        known = self.transports.get(host.key)
-        if known is None:
-            known = ScriptedTransport()
-        transport = known(host, notify) if callable(known) else known
-        self.made[host.key] = transport
-        return transport
-
-    def resolve(self, reference: CredentialReference) -> Secret:
-        if reference.target not in self.secrets:
-            raise SecretUnavailableError(reference, f"the variable {reference.target} is not set", "Set it.")
-        return Secret(self.secrets[reference.target])
-
-    def run(self) -> FleetRun:
-        order = self.order()
-        redactors = {client: Redactor() for client in order.clients}
-        credentials = resolve_credentials(order, self, redactors)
-        clock = Clock(now=ticking().now, monotonic=time.monotonic)
-        journals = open_journals(order, self.state, redactors, actor="ops@desk", clock=clock, disk=self.disk)
-        return audit_fleet(
-            order,
-            connect=self.connect,
-            credentials=credentials,
-            journals=journals,
-            monotonic=self.monotonic,
-            stop=self.stop,
-            listener=self.heard,
-        )
-
-    def journal(self, client: str = "alpha") -> Path:
-        return run_directory(self.state, client, self.order().run) / JOURNAL
-
-    def records(self, client: str = "alpha") -> tuple[Line, ...]:
-        records, found = read(self.journal(client))
-        assert isinstance(found, Verified)
-        return records
-
-    def states(self) -> list[RunState]:
-        states = [fold(self.records(client)) for client in self.order().clients]
-        return [state for state in states if state is not None]
+def hosts(count: int) -> Sequence[Host]:
+    return [host(f"EX{number}") for number in range(count)]
 
 
-def sent_according_to(records: Sequence[Line], name: str) -> list[str]:
-    texts = {each.script_hash: each.data["text"] for each in records if each.event == Event.SCRIPT_NAMED}
-    return [
-        str(texts[each.script_hash]) for each in records if each.event == Event.SCRIPT_SENDING and each.host == name
+def test_a_drained_run_finishes_what_is_in_work_and_begins_no_other() -> None:
+    stop, told, both = Stop(), threading.Event(), threading.Barrier(2, timeout=HANG_SECONDS)
+
+    def does(work: Work) -> str:
+        if both.wait() == 0:  # both hosts are in work
+            stop.requested = Letting.DRAIN
+        assert told.wait(HANG_SECONDS)
+        return "cancelled" if work.cancelled.is_set() else "finished"
+
+    heard = Heard(lambda _: told.set())
+    rows = fleet(does, heard=heard).work(hosts(4), stop)
+    assert rows == [
+        "EX0: finished",
+        "EX1: finished",
+        "EX2: not begun: the run was interrupted",
+        "EX3: not begun: the run was interrupted",
     ]
+    assert [halt.letting for halt in heard.halts] == [Letting.DRAIN]
 
 
-def keys_of(value: object) -> set[str]:
-    if isinstance(value, Mapping):
-        return {str(key) for key in value} | {key for member in value.values() for key in keys_of(member)}
-    if isinstance(value, list | tuple):
-        return {key for member in value for key in keys_of(member)}
-    return set()
-
-
-# What one host may do: every kind of outcome that a transport has.
-
-results: st.SearchStrategy[Callable[[Script], ScriptResult]] = st.one_of(
-    st.sampled_from(["good", "bad", "raise", "\x1b[2J\ud800<b>"]).map(lambda word: saying(word)),
-    st.just(saying()),
-    st.sampled_from(Cause).map(lambda cause: lost(cause)),
-    st.just(lambda script: TimedOut(script, 1.0, Streams())),
-    st.just(lambda script: Capped(script, "max_bytes", 9)),
-    st.just(lambda script: Terminated(script, ErrorText("no", "Id"), Streams(), 1.0)),
-    st.just(lambda script: Completed(script, Streams(("junk",), (), ("careful",)), 1.0)),
-)
-
-
-class RaisingTransport(ScriptedTransport):
-    """A defect of the transport itself."""
-
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-        raise ZeroDivisionError("a defect of the transport")
-
-
-def _noisy(host: Host, notify: Callable[[Notice], None]) -> Transport:
-    """A connection that is retried, lost, and gone on with in a new pool."""
-
-    class Noisy(ScriptedTransport):
-        def open(self) -> None:
-            notify(Retried(failure(Cause.REFUSED, "refused"), 1, 0.5))
-
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            notify(Repeated(failure(Cause.CONNECTION_LOST, "lost"), tuple(scripts)))
-            notify(Replaced(scripts[0]))
-            return ScriptedTransport.run(self, scripts)
-
-    return Noisy()
-
-
-@st.composite
-def behaviours(draw: st.DrawFn) -> Transport | Make:
-    kind = draw(st.sampled_from(["answers", "answers", "silent", "broken", "defect", "noisy", "no-transport"]))
-    why = failure(draw(st.sampled_from(Cause)), "no \x1b[31msession")
-    match kind:
-        case "answers":
-            return ScriptedTransport({f"Get-{name}": draw(results) for name in "abc"})
-        case "silent":
-            return ScriptedTransport(unopenable=why)
-        case "broken":
-            return ScriptedTransport(broken=why)
-        case "defect":
-            return RaisingTransport()
-        case "noisy":
-            return _noisy
-        case _:
-            return lambda host, notify: ScriptedTransport(unopenable=why)
-
-
-names = st.sampled_from(["EX1", "EX2", "EX3", "Exchange-Nord"])
-keys = st.lists(st.tuples(names, st.sampled_from(["alpha", "beta"])), min_size=1, max_size=6, unique=True)
-
-
-@settings(max_examples=60, deadline=None)
-@given(keys.flatmap(lambda found: st.tuples(st.just(found), st.lists(behaviours(), min_size=6, max_size=6))))
-def test_every_host_has_a_row_and_the_journals_alone_give_the_same_audit(
-    fleet: tuple[list[tuple[str, str]], list[Transport | Make]],
-) -> None:
-    found, behave = fleet
-    hosts = tuple(host(name, client) for name, client in found)
-    with tempfile.TemporaryDirectory() as state:
-        audited = Fleet(Path(state), hosts, {each.key: how for each, how in zip(hosts, behave, strict=False)})
-        run = audited.run()
-        assert run.ending is Ending.COMPLETE
-        assert sorted(f"{row.client}/{row.name}" for row in run.audit.hosts) == sorted(each.key for each in hosts)
-        assert replay(audited.states()) == run.audit
-        assert sorted(audited.heard.rows, key=lambda row: (row.client, row.name)) == sorted(
-            run.audit.hosts, key=lambda row: (row.client, row.name)
-        )
-        assert exit_status(run.audit.hosts) == max(exit_status([row]) for row in run.audit.hosts)
-        structure: set[str] = set()
-        for client in audited.order().clients:
-            records = audited.records(client)
-            assert records[-1].event == Event.RUN_ENDED
-            for each in records:
-                if each.event in (Event.STEP_ASSESSED, Event.HOST_ENDED):
-                    structure |= keys_of({**each.data, "facts": {}})
-            for each in hosts:
-                transport = audited.made.get(each.key)
-                if each.client == client and isinstance(transport, ScriptedTransport):
-                    assert set(transport.sent) <= set(sent_according_to(records, each.name))
-        assert structure <= set(VOCABULARY)
-
-
-def test_transports_are_closed_whatever_happens(tmp_path: Path) -> None:
-    hosts = tuple(host(f"EX{number}") for number in range(4))
-    transports = {
-        "alpha/EX0": ScriptedTransport(),
-        "alpha/EX1": ScriptedTransport(unopenable=failure(Cause.REFUSED, "refused")),
-        "alpha/EX2": RaisingTransport(),
-        "alpha/EX3": ScriptedTransport({"Get-a": lost()}),
-    }
-    fleet = Fleet(tmp_path, hosts, transports)
-    fleet.run()
-    assert [transport.closed for transport in transports.values()] == [1, 1, 1, 1]
-    assert ("alpha/EX2", "ZeroDivisionError") in fleet.heard.defects
-
-
-def test_a_dead_host_delays_no_other(tmp_path: Path) -> None:
-    release = threading.Event()
-
-    class Dead(ScriptedTransport):
-        def open(self) -> None:
-            assert release.wait(30)
-            super().open()
-
-    hosts = tuple(host(f"EX{number}") for number in range(12))
-
-    class Freeing(Heard):
-        def ended(self, audit: HostAudit) -> None:
-            Heard.ended(self, audit)
-            if len(self.rows) == 11:  # all others are done while the dead one still hangs
-                release.set()
-
-    fleet = Fleet(tmp_path, hosts, {"alpha/EX0": Dead()}, parallel=2, heard=Freeing())
-    run = fleet.run()
-    assert fleet.heard.rows[-1].name == "EX0"
-    assert [row.outcome for row in run.audit.hosts] == [Outcome.COMPLIANT] * 12
-
-
-def test_a_credential_that_cannot_be_had_costs_its_hosts_alone(tmp_path: Path) -> None:
-    def with_credential(name: str, variable: str) -> Host:
-        plain = host(name)
-        return Host(
-            **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
-            credential=CredentialReference(CredentialKind.ENV, variable),
-        )
-
-    hosts = (with_credential("EX1", "GOOD"), with_credential("EX2", "MISSING"), host("EX3"))
-    fleet = Fleet(tmp_path, hosts, secrets={"GOOD": "correct horse battery"})
-    run = fleet.run()
-    rows = {row.name: row for row in run.audit.hosts}
-    assert rows["EX1"].outcome is Outcome.COMPLIANT
-    assert rows["EX3"].outcome is Outcome.COMPLIANT
-    assert (rows["EX2"].verdict, rows["EX2"].outcome) == (Verdict.NO_CREDENTIAL, Outcome.FAILED)
-    assert (rows["EX2"].next, rows["EX2"].requests) == ("Set it.", 0)
-    assert rows["EX2"].why == "credential: env:MISSING: the variable MISSING is not set"
-    assert "alpha/EX2" not in fleet.made
-
-
-@pytest.mark.parametrize("cause", [Cause.QUOTA, Cause.ACCESS_DENIED, Cause.AUTHENTICATION, Cause.TIMEOUT])
-def test_the_row_and_the_journal_of_a_host_lost_in_the_middle_have_the_next_step_of_its_cause(
-    tmp_path: Path, cause: Cause
-) -> None:
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": ScriptedTransport(otherwise=lost(cause))})
-    (row,) = fleet.run().audit.hosts
-    assert row.next == NEXT[cause]
-
-
-def test_a_defect_in_the_transport_is_exruns_own_and_no_word_against_the_host(tmp_path: Path) -> None:
-    class Broken(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            raise UnicodeEncodeError("ascii", "ü", 0, 1, "ordinal not in range(128)")
-
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Broken()})
-    (row,) = fleet.run().audit.hosts
-    assert (row.outcome, row.next) == (Outcome.UNKNOWN, NEXT[Cause.DEFECT])
-    assert "defect: exrun failed with UnicodeEncodeError; its script may have run" in row.why
-
-
-@pytest.mark.parametrize("password", ["seconds", "vulnerable", "Get-a", "2026", "test.state"])
-def test_a_password_that_the_journal_cannot_do_without_is_refused_unsaid(tmp_path: Path, password: str) -> None:
-    plain = host("EX1")
-    needy = Host(
-        **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
-        credential=CredentialReference(CredentialKind.ENV, "WORD"),
-    )
-    run = Fleet(tmp_path, (needy,), secrets={"WORD": password}).run()
-    assert run.audit.hosts[0].outcome is Outcome.FAILED
-    assert password not in run.audit.hosts[0].why
-
-
-def test_a_password_that_a_server_echoes_is_in_no_report_and_no_journal(tmp_path: Path) -> None:
-    plain = host("EX1")
-    echoing = Host(
-        **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
-        credential=CredentialReference(CredentialKind.ENV, "PW"),
-    )
-    password = "Tr0ub4dor&3"
-    fleet = Fleet(
-        tmp_path, (echoing,), {"alpha/EX1": ScriptedTransport({"Get-a": saying(password)})}, secrets={"PW": password}
-    )
-    run = fleet.run()
-    assert run.audit.hosts[0].why == "it says ***"
-    assert password not in repr(run.audit)
-    assert password.encode() not in fleet.journal().read_bytes()
-    assert replay(fleet.states()) == run.audit
-
-
-def test_nothing_of_one_client_stands_in_the_journal_of_another(tmp_path: Path) -> None:
-    hosts = (host("AlphaMail", "Aleph-GmbH"), host("BetaMail", "Beth-AG"), host("BetaEdge", "Beth-AG"))
-    bad = {"Beth-AG/BetaEdge": ScriptedTransport(unopenable=failure(Cause.REFUSED, "refused by BetaEdge"))}
-    fleet = Fleet(tmp_path, hosts, bad)
-    fleet.run()
-    for mine, others in (("Aleph-GmbH", ("Beta", "Beth")), ("Beth-AG", ("Alpha", "Aleph"))):
-        lines = fleet.journal(mine).read_text(encoding="ascii")
-        assert mine in lines
-        assert [word for word in others if word.casefold() in lines.casefold()] == []
-
-
-class Hanging(ScriptedTransport):
-    """Hangs in `run` until it is cancelled; then answers as a cancelled transport does."""
-
-    def __init__(self, entered: Callable[[], None]) -> None:
-        super().__init__()
-        self.entered = entered
-
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-        self.entered()
-        assert self.cancelled.wait(30)
-        return tuple(lost(Cause.INTERRUPTED, started=None)(script) for script in scripts)
-
-
-def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Path) -> None:
+def test_a_run_that_is_being_drained_can_still_be_aborted() -> None:
     stop = Stop()
-    waiting = Hanging(entered=lambda: None)
 
-    class Pressing(Heard):
-        def ended(self, audit: HostAudit) -> None:
-            Heard.ended(self, audit)
-            stop.requested = True
+    def does(work: Work) -> str:
+        stop.requested = Letting.DRAIN
+        assert work.cancelled.wait(HANG_SECONDS)
+        return "let go"
 
-    hosts = (host("EX0"), host("EX1"), *(host(f"EX{number}") for number in range(2, 6)))
-    transports: dict[str, Transport | Make] = {"alpha/EX1": waiting}
-    transports |= {f"alpha/EX{number}": Hanging(entered=lambda: None) for number in range(2, 6)}
-    fleet = Fleet(tmp_path, hosts, transports, parallel=2, stop=stop, heard=Pressing())
-    run = fleet.run()
-    assert run.ending is Ending.INTERRUPTED
-    rows = {row.name: row for row in run.audit.hosts}
-    assert len(rows) == 6
-    assert rows["EX0"].verdict is Verdict.OK
-    assert rows["EX1"].verdict is Verdict.UNKNOWN
-    assert "interrupted" in rows["EX1"].why
-    assert "its script may have run" in rows["EX1"].why
-    assert rows["EX1"].requests > 0
-    assert (rows["EX5"].verdict, rows["EX5"].outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
-    assert rows["EX5"].why == "interrupted: the run was interrupted"
-    assert rows["EX5"].next == "Run the audit again for this host."
-    assert waiting.closed == 1
-    assert [why.message for why in fleet.heard.halts] == ["the run was interrupted"]
-    assert fleet.records()[-1].event == Event.RUN_INTERRUPTED
-    assert fleet.records()[-1].data["reason"] == "interrupted"
-    assert replay(fleet.states()) == run.audit
-    assert fleet.states()[0].phase is RunPhase.INTERRUPTED
+    def press_again(_: Halt) -> None:
+        stop.requested = Letting.ABORT
+
+    heard = Heard(press_again)
+    rows = fleet(does, parallel=1, heard=heard).work(hosts(2), stop)
+    assert rows == ["EX0: let go", "EX1: not begun: the run was interrupted"]
+    assert [halt.letting for halt in heard.halts] == [Letting.DRAIN, Letting.ABORT]
 
 
-def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path) -> None:
-    clock, stop, release = Jumping(), Stop(), threading.Event()
+def test_a_drain_has_no_time_limit_of_its_own() -> None:
+    stop, clock, waited = Stop(), Moved(), threading.Event()
 
-    class Deaf(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            stop.requested = True
-            assert release.wait(30)
-            return ScriptedTransport.run(self, scripts)
+    def does(work: Work) -> str:
+        stop.requested = Letting.DRAIN
+        assert waited.wait(HANG_SECONDS)
+        return "cancelled" if work.cancelled.is_set() else "finished"
 
-    class Waiting(Heard):
-        def halting(self, why: Failure) -> None:
-            Heard.halting(self, why)
-            clock.now += HALT_SECONDS
+    def long_after(_: Halt) -> None:
+        clock.now += 10 * HALT_SECONDS
+        waited.set()
 
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Deaf()}, monotonic=clock, stop=stop, heard=Waiting())
-    run = fleet.run()
-    lines = fleet.journal().read_bytes()
-    release.set()  # what its thread does from here on is recorded nowhere
-    for thread in threading.enumerate():
-        if thread.name == "exrun-host":
-            thread.join(30)
-    assert run.ending is Ending.INTERRUPTED
-    row = run.audit.hosts[0]
-    assert row.verdict is Verdict.UNKNOWN
-    assert "interrupted: this server had not let go when the run was halted; its script may have run" in row.why
-    assert [step.assessment.summary.count("may have run") for step in row.steps] == [1, 0, 1]  # b waits for a
-    assert fleet.journal().read_bytes() == lines
-    assert replay(fleet.states()) == run.audit
+    assert fleet(does, clock=clock, heard=Heard(long_after)).work(hosts(1), stop) == ["EX0: finished"]
 
 
-def test_a_host_whose_transport_misses_its_deadline_is_cancelled_then_left_and_the_rest_goes_on(tmp_path: Path) -> None:
-    clock, release, let_go = Jumping(), threading.Event(), threading.Event()
-    impatient: list[str] = []
+def test_a_host_that_another_hosts_work_halted_the_run_before_is_not_begun() -> None:
+    brake = Brake()
+    why = failure(Cause.INTERRUPTED, "a journal of this run cannot be written")
 
-    class Deaf(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            clock.now += 300 + OVERRUN_SECONDS
-            assert self.cancelled.wait(30)
-            clock.now += OVERRUN_SECONDS
-            if not release.wait(30):
-                impatient.append("nobody worked on with the other host")
-            return ScriptedTransport.run(self, scripts)
+    def does(work: Work) -> str:
+        brake.pull(Halt(Letting.ABORT, Ending.JOURNAL, why))
+        return "pulled the brake"
 
-        def close(self) -> None:
-            let_go.set()
-
-    class Other(ScriptedTransport):
-        """Frees the one that hangs, whose thread now tries to go on while the journal is open."""
-
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            release.set()
-            assert let_go.wait(30)
-            return ScriptedTransport.run(self, scripts)
-
-    transports: dict[str, Transport | Make] = {"alpha/EX1": Deaf(), "alpha/EX2": Other()}
-    fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), transports, parallel=1, monotonic=clock)
-    run = fleet.run()
-    rows = {row.name: row for row in run.audit.hosts}
-    assert impatient == []
-    assert run.ending is Ending.COMPLETE
-    assert rows["EX1"].verdict is Verdict.UNKNOWN
-    assert "timeout: it did not end within 300 s, nor when it was cancelled; its script may have run" in rows["EX1"].why
-    assert rows["EX2"].verdict is Verdict.OK
-    assert replay(fleet.states()) == run.audit
+    heard = Heard()
+    rows = fleet(does, parallel=1, brake=brake, heard=heard).work(hosts(3), Stop())
+    assert rows == ["EX0: pulled the brake", *(f"EX{number}: not begun: {why.message}" for number in (1, 2))]
+    assert heard.begun == ["EX0"]
 
 
-def test_a_host_that_was_about_to_be_opened_when_the_run_was_halted_is_not(tmp_path: Path) -> None:
-    stop, halted = Stop(), threading.Event()
-    made = ScriptedTransport()
+def test_nothing_of_ours_that_raises_loses_a_host_its_row() -> None:
+    class Raising(Work):
+        def leave(self, why: Failure) -> str:
+            raise ZeroDivisionError
 
-    def slowly(host: Host, notify: Callable[[Notice], None]) -> Transport:
-        stop.requested = True
-        assert halted.wait(30)
-        return made
-
-    class Telling(Heard):
-        def halting(self, why: Failure) -> None:
-            halted.set()
-
-    run = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": slowly}, stop=stop, heard=Telling()).run()
-    assert (made.opened, made.closed) == (0, 1)
-    row = run.audit.hosts[0]
-    assert (row.verdict, row.outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
-    assert row.why == "interrupted: the run was interrupted; no script had been sent to this server"
-
-
-def test_a_journal_that_fails_when_the_run_was_interrupted_outweighs_the_interruption(tmp_path: Path) -> None:
-    class Full(SystemDisk):
-        def write(self, descriptor: int, data: bytes) -> int:
-            if b'"run-interrupted"' in data:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return SystemDisk.write(self, descriptor, data)
-
-    stop = Stop(requested=True)
-    run = Fleet(tmp_path, (host("EX1"),), disk=Full(), stop=stop).run()
-    assert run.ending is Ending.JOURNAL
-
-
-def test_a_defect_anywhere_loses_neither_the_host_nor_the_thread(tmp_path: Path) -> None:
-    class Failing(Heard):
-        def started(self, host: Host) -> None:
-            if host.name == "EX1":
-                raise ZeroDivisionError("a defect of the progress")
-
-    run = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1, heard=Failing()).run()
-    rows = {row.name: row for row in run.audit.hosts}
-    assert (rows["EX1"].verdict, rows["EX1"].why) == (Verdict.NOT_ASKED, "defect: exrun failed with ZeroDivisionError")
-    assert rows["EX2"].outcome is Outcome.COMPLIANT
-
-
-def test_the_run_ends_on_its_own_deadline_with_a_row_for_every_host(tmp_path: Path) -> None:
-    clock = Jumping()
-    slow = Hanging(entered=lambda: setattr(clock, "now", 61.0))
-    fleet = Fleet(
-        tmp_path, (host("EX1"), host("EX2")), {"alpha/EX1": slow}, parallel=1, monotonic=clock, run_seconds=60.0
-    )
-    run = fleet.run()
-    rows = {row.name: row for row in run.audit.hosts}
-    assert run.ending is Ending.DEADLINE
-    assert (rows["EX2"].verdict, rows["EX2"].outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
-    assert rows["EX2"].why == "interrupted: the run's time limit of 60 s was reached"
-    assert rows["EX2"].next.startswith("Raise --run-timeout")
-    assert rows["EX1"].verdict is Verdict.UNKNOWN
-    assert slow.closed == 1
-    assert fleet.records()[-1].data["reason"] == "deadline"
-    assert replay(fleet.states()) == run.audit
+    heard = Heard()
+    run = fleet(lambda work: "unused", heard=heard)
+    run.begin = lambda host: Raising(host, lambda work: "unused")
+    rows = run.work(hosts(3), Stop())
+    assert rows == [f"EX{number}: not begun: exrun failed with ZeroDivisionError" for number in range(3)]
+    assert heard.defects == ["ZeroDivisionError"] * 6  # of `run` and of `leave`, each
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 30_000))
-def test_when_the_disk_is_full_nothing_more_is_sent_and_every_host_has_a_row(room: int) -> None:
-    hosts = tuple(host(f"EX{number}") for number in range(6))
-    with tempfile.TemporaryDirectory() as state:
-        # Room enough to open, so that the fault strikes in the middle of the run.
-        disk = _FullLater(room)
-        fleet = Fleet(Path(state), hosts, parallel=3, disk=disk)
-        run = fleet.run()
-        assert len(run.audit.hosts) == len(hosts)
-        assert {row.verdict for row in run.audit.hosts} <= {Verdict.OK, Verdict.UNKNOWN, Verdict.NOT_ASKED}
-        written = fleet.journal().read_bytes()
-        for each in hosts:
-            transport = fleet.made.get(each.key)
-            if isinstance(transport, ScriptedTransport):
-                for text in transport.sent:
-                    digest = Script("", text).sha256.encode()
-                    mine = [
-                        line
-                        for line in written.splitlines()
-                        if b'"script-sending"' in line and digest in line and each.name.encode() in line
-                    ]
-                    assert mine  # intent stands in the file, whole, for all that was sent
-        assert (run.ending is Ending.JOURNAL) == disk.refused
-        if disk.refused:
-            assert run.why is not None
-            assert "alpha" not in run.why.message
+@given(
+    st.integers(1, 6),
+    st.lists(st.sampled_from(["ends", "raises", "drains", "aborts"]), min_size=1, max_size=25),
+)
+def test_every_host_has_exactly_one_row_and_no_more_are_in_work_than_may_be(parallel: int, kinds: list[str]) -> None:
+    brake, lock, in_work, most = Brake(), threading.Lock(), set[str](), [0]
+
+    def does(work: Work) -> str:
+        with lock:
+            in_work.add(work.host.name)
+            most[0] = max(most[0], len(in_work))
+        kind = kinds[int(work.host.name[2:])]
+        with lock:
+            in_work.discard(work.host.name)
+        if kind == "raises":
+            raise ZeroDivisionError
+        if kind in ("drains", "aborts"):
+            letting = Letting.DRAIN if kind == "drains" else Letting.ABORT
+            brake.pull(Halt(letting, Ending.INTERRUPTED, failure(Cause.INTERRUPTED, kind)))
+        return kind
+
+    heard = Heard()
+    rows = fleet(does, parallel=parallel, brake=brake, heard=heard).work(hosts(len(kinds)), Stop())
+    assert [row.partition(":")[0] for row in rows] == [f"EX{number}" for number in range(len(kinds))]
+    assert most[0] <= parallel
+    assert len(heard.rows) == len(set(heard.rows))
+    begun = {row for row in rows if "not begun" not in row}
+    assert begun == set(heard.rows)
+    if not {"drains", "aborts"} & set(kinds):
+        assert len(begun) == len(kinds)
+    for row, kind in zip(rows, kinds, strict=True):
+        assert "not begun" in row or row.endswith("ZeroDivisionError" if kind == "raises" else kind)
 
 
-class _FullLater(FullDisk):
-    """Takes the journal's lines while there is room; heads are always taken. `refused` once it did not."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__(room)
-        self.refused = False
-
-    def write(self, descriptor: int, data: bytes) -> int:
-        if data.startswith(b'{"closed"'):
-            return FullDisk(len(data)).write(descriptor, data)
-        if self.room < len(data):
-            self.refused = True
-        return FullDisk.write(self, descriptor, data)
-
-
-def test_a_journal_that_cannot_be_opened_sends_nothing_and_leaves_the_others_unlocked(tmp_path: Path) -> None:
-    from runner.journal.errors import JournalError
-
-    (tmp_path / "beta").write_text("a file where a directory belongs")
-    fleet = Fleet(tmp_path, (host("EX1"), host("EX1", "beta")))
-    with pytest.raises(JournalError):
-        fleet.run()
-    assert fleet.made == {}
-    (tmp_path / "beta").unlink()
-    assert fleet.run().ending is Ending.COMPLETE
-
-
-def test_scripts_that_steps_share_have_one_name_and_the_longest_time_limit() -> None:
-    ready = playbook(step("a", script="Get-x"), step("b", script="Get-x"), step("c"))
-    assert [(script.name, script.text) for script in scripts_of(ready)] == [("a", "Get-x"), ("c", "Get-c")]
-    assert script_seconds(ready) == {"a": 30.0, "b": 30.0, "c": 30.0}
-
-
-def test_intent_is_on_the_disk_before_a_script_leaves(tmp_path: Path) -> None:
-    class Watching(SystemDisk):
-        """Remembers what the journal held when it was last flushed."""
-
-        def __init__(self) -> None:
-            self.flushed = b""
-
-        def fsync(self, descriptor: int) -> None:
-            SystemDisk.fsync(self, descriptor)
-            if fleet.journal().exists():
-                self.flushed = fleet.journal().read_bytes()
-
-    class Sending(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            lines = [line for line in disk.flushed.splitlines() if b'"event":"script-sending"' in line]
-            for script in scripts:
-                assert any(script.sha256.encode() in line for line in lines)
-            checked.append(len(scripts))
-            return ScriptedTransport.run(self, scripts)
-
-    disk, checked = Watching(), list[int]()
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Sending()}, disk=disk)
-    assert fleet.run().audit.hosts[0].verdict is Verdict.OK
-    assert checked == [2, 1]
-
-
-def test_a_script_that_is_sent_again_is_intent_again_and_on_the_disk(tmp_path: Path) -> None:
-    class Counting(SystemDisk):
-        flushes = 0
-
-        def fsync(self, descriptor: int) -> None:
-            Counting.flushes += 1
-            SystemDisk.fsync(self, descriptor)
-
-    flushed: list[int] = []
-
-    def again(host: Host, notify: Callable[[Notice], None]) -> Transport:
-        class Losing(ScriptedTransport):
-            def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-                before = Counting.flushes
-                notify(Repeated(failure(Cause.CONNECTION_LOST, "lost"), tuple(scripts)))
-                flushed.append(Counting.flushes - before)
-                return ScriptedTransport.run(self, scripts)
-
-        return Losing()
-
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": again}, ready=playbook(step("a")), disk=Counting())
-    fleet.run()
-    sent = [each for each in fleet.records() if each.event == Event.SCRIPT_SENDING]
-    assert [("again_after" in each.data) for each in sent] == [False, True]
-    assert {each.script_hash for each in sent} == {Script("a", "Get-a").sha256}
-    assert flushed[0] > 0
-
-
-def test_after_a_halt_no_further_batch_leaves(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM") or os.name == "nt", reason="POSIX signals")
+def test_each_signal_asks_for_the_next_rung() -> None:
     stop = Stop()
-    halted = threading.Event()
-
-    class Deaf(ScriptedTransport):
-        """Does not know that it was cancelled, and answers its first batch only then."""
-
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-            stop.requested = True
-            assert halted.wait(30)
-            return ScriptedTransport.run(self, scripts)
-
-    class Telling(Heard):
-        def halting(self, why: Failure) -> None:
-            halted.set()
-
-    deaf = Deaf()
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": deaf}, stop=stop, heard=Telling())
-    run = fleet.run()
-    assert deaf.batches == [("Get-a", "Get-c")]
-    assert "interrupted" in run.audit.hosts[0].why
-    assert replay(fleet.states()) == run.audit
-
-
-def test_a_host_that_was_being_connected_to_when_the_run_was_halted_was_not_asked_and_says_why(tmp_path: Path) -> None:
-    stop = Stop()
-
-    class Opening(ScriptedTransport):
-        def open(self) -> None:
-            stop.requested = True
-            assert self.cancelled.wait(30)
-            raise TransportError(failure(Cause.INTERRUPTED, "interrupted"))
-
-    fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Opening()}, stop=stop)
-    run = fleet.run()
-    row = run.audit.hosts[0]
-    assert row.verdict is Verdict.NOT_ASKED
-    assert row.why == "interrupted: the run was interrupted; no script had been sent to this server"
-    assert replay(fleet.states()) == run.audit
-
-
-def test_a_host_that_the_lockout_guard_spared_was_not_asked(tmp_path: Path) -> None:
-    why = failure(Cause.LOCKOUT_GUARD, "alpha\\ops was refused by EX1, EX2, EX3 and is not used any more")
-    fleet = Fleet(tmp_path, (host("EX4"),), {"alpha/EX4": ScriptedTransport(unopenable=why)})
-    run = fleet.run()
-    row = run.audit.hosts[0]
-    assert (row.verdict, row.outcome) == (Verdict.NOT_ASKED, Outcome.FAILED)
-    assert "refused by EX1, EX2, EX3" in row.why
-    assert exit_status(run.audit.hosts) == 3
-    assert replay(fleet.states()) == run.audit
-
-
-def test_wherever_a_killed_run_ends_no_row_hides_that_a_script_may_have_run(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1)
-    fleet.run()
-    records = fleet.records()
-    seen: set[tuple[Verdict, int]] = set()
-    for kept in (records[:length] for length in range(1, len(records))):
-        folded = fold(kept)
-        assert folded is not None
-        for row in replay([folded]).hosts:
-            mine = [each for each in kept if each.host == row.name]
-            sent = {each.step: each.script_hash for each in mine if each.event == Event.SCRIPT_SENDING}
-            judged = {each.step for each in mine if each.event == Event.STEP_ASSESSED}
-            answered = {each.script_hash for each in mine if each.event == Event.SCRIPT_ANSWERED}
-            unanswered = {step for step, script in sent.items() if script not in answered}
-            said = {step.step: step.assessment.summary for step in row.steps}
-            if not sent:
-                assert row.verdict is Verdict.NOT_ASKED
-                assert "it is still running, or it was killed" in row.why
-            else:
-                assert row.verdict is (Verdict.OK if judged == {"a", "b", "c"} else Verdict.UNKNOWN)
-                assert {step for step, summary in said.items() if "its script may have run" in summary} == unanswered
-                assert {step for step, summary in said.items() if summary == "well"} == judged
-            seen.add((row.verdict, len(unanswered)))
-    assert {(Verdict.NOT_ASKED, 0), (Verdict.UNKNOWN, 0), (Verdict.UNKNOWN, 1), (Verdict.UNKNOWN, 2)} < seen
-
-
-def test_a_row_of_the_previous_version_that_its_guard_may_have_spared_is_not_said_to_lack_a_credential() -> None:
-    state = RunState(
-        run="r",
-        client="alpha",
-        phase=RunPhase.ENDED,
-        started_at=datetime(2026, 11, 24, tzinfo=UTC),
-        started={
-            "steps": [{"id": "a", "action": "test.state", "script": "ab" * 32}],
-            "hosts": ["EX1"],
-            "catalogue": {"as_of": "2026-04-02"},
-            "today": "2026-11-24",
-        },
-        last_at=datetime(2026, 11, 24, tzinfo=UTC),
-        hosts={
-            "EX1": HostProgress(
-                "EX1",
-                datetime(2026, 11, 24, tzinfo=UTC),
-                ended={
-                    "outcome": "failed",
-                    "verdict": "unreachable",
-                    "requests": 0,
-                    "seconds": 0.0,
-                    "failure": {"cause": "credential", "message": "ops was refused by EX0", "next": "Check it."},
-                },
-            )
-        },
-        ended={"hosts": 1},
-    )
-    [row] = replay([state]).hosts
-    assert (row.verdict, row.why) == (Verdict.NOT_ASKED, "credential: ops was refused by EX0")
+    before = signal.getsignal(signal.SIGTERM)
+    with interruptible(stop, [Letting.DRAIN, Letting.ABORT]):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested is Letting.DRAIN
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested is Letting.ABORT
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -26,7 +26,7 @@ from runner.lab.ledger import Statement
 from runner.lab.server import start
 from runner.replay import replay
 from runner.runs import LAST, find_run, read_run
-from runner.session import Judgement
+from runner.steps import Judgement
 from runner.terms import Terms
 from runner.transport.failures import Cause, failure
 from runner.transport.gate import marker

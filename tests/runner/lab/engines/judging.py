@@ -17,12 +17,12 @@ from playbooks.findings import Assessment
 from playbooks.model import ActionContract
 from playbooks.observation import Observation
 from playbooks.values import Value
+from runner.answers import observation_of
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine, directory
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.state import FileState, HostState
-from runner.observing import observe
 from runner.transport.interface import Completed, Script, Streams
 from tests.runner.lab.engines.client import Client, Said
 from tests.runner.lab.engines.timers import Timers
@@ -120,7 +120,7 @@ def observation(action: str, said: Said) -> Observation:
         {each.name: as_value(each.get_value(record)) for each in record.PSObject.extended_properties}
         for record in said.output
     )
-    return observe(Completed(Script(action, SCRIPTS[action]), Streams(output=records), 0.0), CONTRACTS[action])
+    return observation_of(Completed(Script(action, SCRIPTS[action]), Streams(output=records), 0.0), CONTRACTS[action])
 
 
 def concluded(action: str, said: Said, catalogue: Catalogue, today: date) -> Assessment:

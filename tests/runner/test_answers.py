@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playbooks.model import ActionContract, PropertySpec
 from playbooks.observation import NotObserved, Observed, Unread
 from playbooks.values import Value
-from runner.observing import observe
+from runner.answers import observation_of
 from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (
     Capped,
@@ -86,7 +86,7 @@ def completed(*output: Value, errors: tuple[ErrorText, ...] = ()) -> Completed:
 @settings(max_examples=300)
 @given(results)
 def test_no_answer_however_hostile_raises_and_what_counts_is_as_declared(result: ScriptResult) -> None:
-    observation = observe(result, WIDE)
+    observation = observation_of(result, WIDE)
     match observation:
         case NotObserved(cause, reason):
             assert cause in {"contract", "timeout", "cap", "script-error", "not-run"}
@@ -105,13 +105,13 @@ def test_no_answer_however_hostile_raises_and_what_counts_is_as_declared(result:
 def test_records_stay_in_order_and_unread_ones_are_kept_apart() -> None:
     first, second = {"Kind": "State", "Value": "1"}, {"Kind": "State", "Value": "2"}
     unread = {"Kind": "Unread", "What": "HKLM:\\X", "Why": "access denied"}
-    assert observe(completed(first, unread, second), CONTRACT) == Observed(
+    assert observation_of(completed(first, unread, second), CONTRACT) == Observed(
         (first, second), (Unread("HKLM:\\X", "access denied"),)
     )
 
 
 def test_an_empty_answer_is_an_answer() -> None:
-    assert observe(completed(), CONTRACT) == Observed(())
+    assert observation_of(completed(), CONTRACT) == Observed(())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_empty_answer_is_an_answer() -> None:
     ],
 )
 def test_one_object_that_is_not_as_declared_costs_the_whole_answer(output: Value, said: str) -> None:
-    observation = observe(completed(GOOD, output), WIDE)
+    observation = observation_of(completed(GOOD, output), WIDE)
     assert isinstance(observation, NotObserved)
     assert observation.cause == "contract"
     assert observation.reason == f"object 2 of the answer is not what the action declares: {said}"
@@ -151,18 +151,18 @@ def test_one_object_that_is_not_as_declared_costs_the_whole_answer(output: Value
     ],
 )
 def test_a_value_that_the_contract_does_not_list_costs_the_whole_answer(changed: dict[str, Value], said: str) -> None:
-    observation = observe(completed(GOOD | changed), WIDE)
+    observation = observation_of(completed(GOOD | changed), WIDE)
     assert isinstance(observation, NotObserved)
     assert said in observation.reason
 
 
 def test_a_declared_answer_of_every_type_is_observed() -> None:
-    assert observe(completed(GOOD), WIDE) == Observed((GOOD,))
+    assert observation_of(completed(GOOD), WIDE) == Observed((GOOD,))
 
 
 def test_an_error_that_did_not_end_the_script_makes_its_answer_incomplete() -> None:
     result = completed({"Kind": "State", "Value": "good"}, errors=(ErrorText("denied", "Id,Cmd"), ErrorText("more")))
-    assert observe(result, CONTRACT) == NotObserved(
+    assert observation_of(result, CONTRACT) == NotObserved(
         "script-error",
         "the script went on after an error, so its answer may lack something: denied [Id,Cmd] (and 1 more)",
     )
@@ -190,12 +190,12 @@ def test_an_error_that_did_not_end_the_script_makes_its_answer_incomplete() -> N
     ],
 )
 def test_an_answer_that_did_not_come_to_its_end_is_none(result: ScriptResult, expected: NotObserved) -> None:
-    assert observe(result, CONTRACT) == expected
+    assert observation_of(result, CONTRACT) == expected
 
 
 @pytest.mark.parametrize("started", [None, True])
 def test_of_a_script_that_gave_no_answer_it_is_said_that_it_may_have_run(started: bool | None) -> None:
-    said = observe(NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), started), CONTRACT)
+    said = observation_of(NotRun(SCRIPT, failure(Cause.CONNECTION_LOST, "gone"), started), CONTRACT)
     assert said == NotObserved("not-run", "connection-lost: gone; its script may have run", NEXT[Cause.CONNECTION_LOST])
 
 

@@ -25,8 +25,8 @@ from playbooks.conditions import evaluate
 from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from playbooks.observation import NotObserved, Observation
+from runner.answers import NOT_RUN, observation_of
 from runner.audit import StepAudit
-from runner.observing import NOT_RUN, observe
 from runner.transport.failures import Failure, TransportError, in_words
 from runner.transport.interface import NotRun, Script, ScriptResult, Transport
 
@@ -68,7 +68,7 @@ class Witness(Protocol):
         """A judgement raised; the step is unknown, the host goes on."""
 
 
-def audit_host(
+def observe_steps(
     playbook: ReadyPlaybook, transport: Transport, judgement: Judgement, witness: Witness
 ) -> tuple[StepAudit, ...] | Failure:
     """Runs a playbook's collect scripts and judges the answers: one audit a step, in the order of the playbook.
@@ -83,7 +83,7 @@ def audit_host(
     session = _Session(transport, judgement, witness, list(playbook.steps))
     while session.pending:
         session.advance()
-    return tuple(session.settled[ready.step.id] for ready in playbook.steps)
+    return tuple(session.concluded[ready.step.id] for ready in playbook.steps)
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class _Session:
     judgement: Judgement
     witness: Witness
     pending: list[ReadyStep]
-    settled: dict[str, StepAudit] = field(default_factory=dict)
+    concluded: dict[str, StepAudit] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
     answers: dict[str, ScriptResult] = field(default_factory=dict)  # by script hash
     halted: NotObserved | None = None  # why nothing more is asked of this host
@@ -106,7 +106,7 @@ class _Session:
             answer = self.answers[_script(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
                 self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
-            self._judge(ready, observe(answer, ready.action.contract))
+            self._judge(ready, observation_of(answer, ready.action.contract))
 
     def _decide(self) -> list[ReadyStep]:
         """The steps to ask for now. Those that are decided without asking are settled, the others stay pending."""
@@ -126,7 +126,7 @@ class _Session:
             elif decided:
                 batch.append(ready)
             else:
-                self._settle(ready, _skipped(ready))
+                self._conclude(ready, _skipped(ready))
                 continue
             overtaking = overtaking and ready.step.on_failure is not OnFailure.STOP
         self.pending = waiting
@@ -169,14 +169,14 @@ class _Session:
                 why = f"the judgement of {ready.action.id} failed with {type(error).__name__}"
                 assessment = not_observed(ready.action.id, NotObserved(DEFECT, why), names)
         self.facts[ready.step.id] = assessment.facts
-        self._settle(ready, assessment)
+        self._conclude(ready, assessment)
         if failed and ready.step.on_failure is OnFailure.STOP and self.halted is None:
             why = f"step {ready.step.id} failed, and the playbook stops there"
             self.halted = NotObserved(STOPPED, why)
 
-    def _settle(self, ready: ReadyStep, assessment: Assessment) -> None:
+    def _conclude(self, ready: ReadyStep, assessment: Assessment) -> None:
         audit = StepAudit(ready.step.id, ready.action.id, assessment)
-        self.settled[ready.step.id] = self.witness.assessed(audit)
+        self.concluded[ready.step.id] = self.witness.assessed(audit)
 
 
 def _script(ready: ReadyStep) -> Script:

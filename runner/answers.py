@@ -40,7 +40,7 @@ _CAPS = {
 }
 
 
-def observe(result: ScriptResult, contract: ActionContract) -> Observation:
+def observation_of(result: ScriptResult, contract: ActionContract) -> Observation:
     """What a script said, or why it does not count as an answer. `reason` quotes the server and is tainted."""
     match result:
         case Completed(streams=streams):

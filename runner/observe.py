@@ -1,0 +1,130 @@
+"""Observing one host: the work of a fleet's thread, with its lines in the journal, its transport and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from inventory.model import Host
+from playbooks.model import ReadyPlaybook
+from runner.audit import HostAudit
+from runner.fleet import Brake
+from runner.journal.errors import JournalError
+from runner.recording import AbandonedError, HaltedError, HostLog
+from runner.rollout import Halt, Letting
+from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.steps import Judgement, observe_steps
+from runner.terms import Ending
+from runner.transport.failures import Cause, Failure, TransportError, defect, failure
+from runner.transport.interface import Notice, Transport
+
+CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
+
+
+class Connect(Protocol):
+    """Makes the transport of a host; sends nothing. See runner/transport/connecting.py."""
+
+    def __call__(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
+        """Raises TransportError where the host's files cannot be used."""
+        ...
+
+
+@dataclass(slots=True)
+class Observing:
+    """The work with one host of an audit: see `HostWork` in runner/fleet.py.
+
+    Attributes:
+        secret: what to log on with; None for a certificate or the current Kerberos ticket.
+        log: the host's lines in its client's journal, and its row.
+        on_defect: told of what is a fault of ours: where, and what was raised.
+    """
+
+    host: Host
+    secret: Secret | SecretUnavailableError | None
+    playbook: ReadyPlaybook
+    judgement: Judgement
+    connect: Connect
+    log: HostLog
+    brake: Brake
+    monotonic: Callable[[], float]
+    on_defect: Callable[[str, Exception], None]
+    since: float = field(init=False)
+    transport: Transport | None = None
+    cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self.since = self.monotonic()
+
+    def run(self) -> HostAudit:
+        """See `HostWork`."""
+        try:
+            why = self._session()
+        except AbandonedError:
+            why = None  # the row is given already
+        except JournalError as error:
+            self.brake.pull(unwritable(error))
+            why = self._why_aborted()
+        return self.leave(why)
+
+    def cancel(self) -> None:
+        """See `HostWork`."""
+        self.cancelled = True
+        if self.transport is not None:
+            self.transport.cancel()
+
+    def leave(self, why: Failure | None) -> HostAudit:
+        """See `HostWork`; `why` is None where every step was judged."""
+        requests = 0 if self.transport is None else self.transport.requests
+        seconds = self.monotonic() - self.since
+        try:
+            self.log.end(why, requests, seconds)
+        except AbandonedError:
+            pass
+        except JournalError as error:  # the row is made all the same
+            self.brake.pull(unwritable(error))
+        except Exception as error:  # not even the end could be recorded
+            self.on_defect(self.host.key, error)
+            return self.log.bare_row(defect(error), requests, seconds)
+        assert self.log.row is not None
+        return self.log.row
+
+    def _session(self) -> Failure | None:
+        """Works with the host. None where every step was judged; why it was cut short otherwise."""
+        host, log = self.host, self.log
+        try:
+            log.started(host.address, host.port)
+            if isinstance(self.secret, SecretUnavailableError):
+                return Failure(Cause.CREDENTIAL, f"{self.secret.reference}: {self.secret.why}", self.secret.next)
+            self.transport = self.connect(host, self.secret, log.noticed)
+            try:
+                if self.brake.aborted is not None or self.cancelled:
+                    raise HaltedError
+                result = observe_steps(self.playbook, self.transport, self.judgement, log)
+            finally:
+                self.transport.close()
+        except TransportError as error:
+            return self._outweighed(error.failure)
+        except HaltedError:
+            return self._why_aborted()
+        except (AbandonedError, JournalError):
+            raise
+        except Exception as error:
+            self.on_defect(host.key, error)
+            return defect(error)
+        return self._outweighed(result) if isinstance(result, Failure) else None
+
+    def _outweighed(self, why: Failure) -> Failure:
+        """A transport knows that it was cancelled, and not what for."""
+        return self._why_aborted() if why.cause is Cause.INTERRUPTED and self.brake.aborted is not None else why
+
+    def _why_aborted(self) -> Failure:
+        halt = self.brake.aborted
+        return failure(Cause.INTERRUPTED, "the run was halted") if halt is None else halt.why
+
+
+def unwritable(error: JournalError) -> Halt:
+    """Nothing more is sent once a journal cannot be written."""
+    # Without the path, which names a client: this stands in the rows of every host that was left out.
+    why = Failure(Cause.INTERRUPTED, "a journal of this run cannot be written", error.next)
+    return Halt(Letting.ABORT, Ending.JOURNAL, why)
