@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journals import SCRIPT, CountingDisk, opened, write_audit
+from tests.runner.journal.journals import SCRIPT, CountingDisk, opened, write_audit
 
 from runner.events import Event, Phase
 from runner.journal.lines import Line

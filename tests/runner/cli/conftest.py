@@ -13,7 +13,7 @@ import pytest
 from inventory.model import Host
 from runner.cli import audit
 from runner.cli.main import main
-from runner.fleet import Connect
+from runner.observe import Connect
 from runner.order import Order
 from runner.secrets.interface import Secret
 from runner.transport.interface import Completed, Notice, Script, ScriptResult, Streams, Transport
