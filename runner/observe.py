@@ -8,10 +8,10 @@ from typing import Protocol
 
 from inventory.model import Host
 from playbooks.model import ReadyPlaybook
-from runner.audit import HostAudit
 from runner.fleet import Brake
 from runner.journal.errors import JournalError
 from runner.recording import AbandonedError, HaltedError, HostLog
+from runner.results import HostAudit
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.steps import Judgement, observe_steps

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from inventory.model import Host
 from runner import runlog
-from runner.audit import FleetAudit, HostAudit, fleet_audit
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
 from runner.fleet import Brake, Fleet, Listener, Stop
 from runner.journal.errors import JournalError
@@ -21,6 +20,7 @@ from runner.observe import Connect, Observing, unwritable
 from runner.order import Order
 from runner.recording import HostLog, unstarted_row
 from runner.redaction import Redactor
+from runner.results import FleetAudit, HostAudit, fleet_audit
 from runner.rollout import Rules
 from runner.secrets.interface import SecretStore
 from runner.terms import End, Ending, Terms

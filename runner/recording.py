@@ -16,10 +16,10 @@ from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownF
 from playbooks.observation import NotObserved
 from playbooks.values import Value
 from runner.answers import MAY_HAVE_RUN, NOT_RUN
-from runner.audit import HostAudit, Outcome, StepAudit, judged, not_reached
 from runner.events import Event, Phase
 from runner.journal.lines import Json, UnrecordableValueError, canonical
 from runner.journal.writer import Clean, JournalWriter
+from runner.results import HostAudit, NotReached, Outcome, StepAudit, judged
 from runner.steps import DEFECT, Sending
 from runner.terms import Ending, Override
 from runner.transport.failures import Cause, Failure, in_words, quoted
@@ -239,7 +239,7 @@ def host_row(
     requests, seconds = _integer(ended["requests"]), _number(ended["seconds"])
     failure = None if ended["failure"] is None else _failure(ended["failure"])
     if failure is not None and not assessed and not sent:
-        return not_reached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
+        return NotReached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
     why, then = ("no judgement is recorded", "") if failure is None else (in_words(failure), failure.next)
     audits = [
         assessed[step.id]
@@ -267,7 +267,7 @@ def _with_nothing_sent(failure: Failure) -> Failure:
 
 def unstarted_row(name: str, client: str, steps: Sequence[StepName], why: Failure) -> HostAudit:
     """The row of a host that the run never came to."""
-    return not_reached(name, client, why, len(steps), 0, 0.0)
+    return NotReached(name, client, why, len(steps), 0, 0.0)
 
 
 def _without_answer(step: str, action: str, why: NotObserved) -> StepAudit:

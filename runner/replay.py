@@ -6,14 +6,13 @@ A host that a run selected and never came to has its row too, with the reason th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from playbooks.catalogue.origin import OwnRows
-from playbooks.findings import Verdict
-from runner.audit import FleetAudit, HostAudit, fleet_audit
 from runner.journal.lines import Json
 from runner.recording import StepName, UnreadableRunError, host_row, override_of, step_audit, unstarted_row
+from runner.results import FleetAudit, HostAudit, fleet_audit
 from runner.state import Answered, HostProgress, RunPhase, RunState
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure, failure
@@ -145,10 +144,6 @@ def ended_row(host: HostProgress, client: str, steps: Sequence[StepName], ended:
     assessed = {step: step_audit(step, each.data) for step, each in host.assessments.items()}
     sent = {script.script_hash: isinstance(script, Answered) for script in host.scripts.values()}
     try:
-        row = host_row(host.name, client, steps, assessed, sent, ended)
+        return host_row(host.name, client, steps, assessed, sent, ended)
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRunError(f"the end of {host.name} is not one of an audit by this version") from error
-    if row.verdict is Verdict.NO_CREDENTIAL and ended.get("verdict") == Verdict.UNREACHABLE:
-        # Version 0.1 called a host so whose account the lock-out guard had stopped too: that it was not asked is sure.
-        return replace(row, verdict=Verdict.NOT_ASKED)
-    return row

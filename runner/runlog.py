@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from inventory.model import Host
-from runner.audit import HostAudit, exit_status, summarise
 from runner.events import Event, Phase
 from runner.journal.writer import JournalWriter
 from runner.order import Order, scripts_of
 from runner.recording import override_data
+from runner.results import HostAudit, exit_status, summarise
 from runner.steps import Judgement
 from runner.terms import SKIP_UNRESOLVED, Ending, Override
 from runner.transport.failures import Failure

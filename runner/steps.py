@@ -26,7 +26,7 @@ from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from playbooks.observation import NotObserved, Observation
 from runner.answers import NOT_RUN, observation_of
-from runner.audit import StepAudit
+from runner.results import StepAudit
 from runner.transport.failures import Failure, TransportError, in_words
 from runner.transport.interface import NotRun, Script, ScriptResult, Transport
 

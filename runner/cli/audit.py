@@ -21,7 +21,6 @@ from inventory.model import Host, Inventory
 from inventory.selection import check_count, select
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook, shelf
-from runner.audit import FleetAudit, exit_status, of_client, strict_status
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import (
@@ -42,8 +41,8 @@ from runner.cli.options import (
 from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import opening, shown
 from runner.cli.selecting import inventory_files, not_a_selection, selected
-from runner.cli.status import Status
 from runner.credentials import Unresolved
+from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.journal.location import directory_name
 from runner.observe import CLOSE_SECONDS, Connect
@@ -52,6 +51,7 @@ from runner.order import Order, script_seconds, scripts_of
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.reports.wording import counted
+from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
 from runner.runs import unused_run_id
 from runner.secrets.resolving import RedactedSecrets, system_stores
@@ -292,17 +292,17 @@ def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
 
 
 def _left_out(audit: FleetAudit) -> bool:
-    return any(not row.steps for row in audit.hosts)
+    return any(isinstance(row, NotReached) for row in audit.hosts)
 
 
-def _status(run: FleetRun, *, strict: bool) -> Status:
+def _status(run: FleetRun, *, strict: bool) -> ExitStatus:
     match run.ending:
         case Ending.INTERRUPTED:
-            return Status.INTERRUPTED
+            return ExitStatus.INTERRUPTED
         case Ending.JOURNAL:
-            return Status.JOURNAL
+            return ExitStatus.JOURNAL
         case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
-            return Status(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
+            return ExitStatus(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
 
 
 def _selected(

@@ -22,16 +22,16 @@ from typing import Annotated
 import typer
 
 from playbooks.errors import DocumentError, Location, Problem
-from runner.audit import FleetAudit
 from runner.cli.lab import engines_for, inventory_text, password_variables
 from runner.cli.output import DEBUG
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, differences, expectations
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
 from runner.lab.server import Lab, LabError, start
 from runner.replay import replay
+from runner.results import FleetAudit
 from runner.runs import LAST, find_run, read_run
 from runner.terminal import visible
 from runner.transport.gate import marked
@@ -95,7 +95,7 @@ def lab_demo(
         arguments += ["--timeout", str(HOST_SECONDS), *engine.pace, *as_of(lab.fleet)]
         _say(f"$ exrun {shlex.join(arguments)}\n")
         status = _audited(arguments, lab)
-        if status not in (Status.WELL, Status.FINDINGS, Status.NOT_ALL_JUDGED):
+        if status not in (ExitStatus.WELL, ExitStatus.FINDINGS, ExitStatus.NOT_ALL_JUDGED):
             _say(f"The audit ended with status {status}.")
             raise typer.Exit(status)
         parts = read_run(find_run(state, LAST))
@@ -104,7 +104,7 @@ def lab_demo(
         executed = lab.ledger.scripts()
     wrong = [*differences(audit, expectations()), *unnamed(executed, named)]
     _conclude(audit, wrong, executed, sorted(place.glob("report*.html")), time.monotonic() - began)
-    raise typer.Exit(Status.FINDINGS if wrong else Status.WELL)
+    raise typer.Exit(ExitStatus.FINDINGS if wrong else ExitStatus.WELL)
 
 
 def as_of(fleet: Fleet) -> tuple[str, ...]:

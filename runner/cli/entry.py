@@ -1,8 +1,8 @@
-"""Where the program begins: nothing is imported here before Ctrl-C is provided for."""
+"""Where the program begins: nothing that takes a moment is imported before Ctrl-C is provided for."""
 
 from __future__ import annotations
 
-INTERRUPTED = 130  # as Status.INTERRUPTED, which would have to be imported
+from runner.exit_status import ExitStatus
 
 
 def main() -> int:
@@ -12,4 +12,4 @@ def main() -> int:
 
         return command()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.rollout import Letting
 
@@ -34,7 +34,7 @@ def interruptible(stop: Stop, ladder: Sequence[Letting]) -> Iterator[None]:
         if wanted is None:
             if sys.stderr.isatty():
                 os.write(2, _SHOW_CURSOR)
-            os._exit(Status.INTERRUPTED)
+            os._exit(ExitStatus.INTERRUPTED)
         stop.requested = wanted
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}

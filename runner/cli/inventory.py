@@ -28,7 +28,7 @@ from runner.cli.commands import Commands
 from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
 from runner.cli.output import UsageError, emit, width, write_file
 from runner.cli.selecting import inventory_files, names_of, selected
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.reports.wording import counted
 from runner.terminal import visible
 
@@ -55,7 +55,7 @@ def inventory_check(inventory: InventoryOption = None, form: FormatOption = Form
             raise
         problems = [_problem(problem) for problem in error.problems]
         _json({"schema": "exrun.inventory-check/1", "valid": False, "clients": 0, "hosts": 0, "problems": problems})
-        raise typer.Exit(Status.USAGE) from None
+        raise typer.Exit(ExitStatus.USAGE) from None
     clients, hosts = len(loaded.clients), len(loaded.hosts)
     if form is Format.JSON:
         _json({"schema": "exrun.inventory-check/1", "valid": True, "clients": clients, "hosts": hosts, "problems": []})

@@ -10,7 +10,7 @@ import typer
 
 from runner.cli.commands import Commands
 from runner.cli.options import Format, FormatOption
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken, Verified
 from runner.journal.verification import verify
 from runner.terminal import visible
@@ -39,7 +39,7 @@ def journal_verify(
         typer.echo(json.dumps(verification_document(found), indent=2))
     else:
         typer.echo(verification_text(file, found))
-    raise typer.Exit(Status.JOURNAL if isinstance(found, Broken) else Status.WELL)
+    raise typer.Exit(ExitStatus.JOURNAL if isinstance(found, Broken) else ExitStatus.WELL)
 
 
 def verification_document(found: Verified | Broken) -> dict[str, object]:

@@ -20,7 +20,7 @@ import typer
 
 from playbooks.errors import DocumentError, Location, PlaybookError, Problem
 from runner.cli.commands import Commands
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.lab.certificates import Authority
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
@@ -83,7 +83,7 @@ def lab_up(
             asyncio.run(_serve(served, inventory_out, ca_out))
         except (LabError, OSError) as error:
             raise _unusable(fleet, error) from None
-    raise typer.Exit(Status.WELL)
+    raise typer.Exit(ExitStatus.WELL)
 
 
 def inventory_text(served: Lab, ca_file: Path | None, certificates: Mapping[str, tuple[Path, Path]]) -> str:

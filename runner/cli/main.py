@@ -16,7 +16,7 @@ from playbooks.errors import PlaybookError
 from runner.cli import audit, catalogue, demo, inventory, journal, lab, playbook, report, show
 from runner.cli.commands import Commands
 from runner.cli.output import DEBUG, UsageError
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.journal.errors import JournalError, JournalUnwritable
 from runner.recording import UnreadableRunError
 from runner.runs import RunNotFoundError
@@ -68,39 +68,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " ".join(error.format_message().split()),
             "Run exrun --help, or the command with --help, to see what it takes.",
         )
-        return Status.USAGE
+        return ExitStatus.USAGE
     except (InventoryError, PlaybookError) as error:
         _trace(given)
         # One line a problem, each with its own place and advice, as an editor can jump to.
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         _complain("nothing was sent", "Correct this and run it again.")
-        return Status.USAGE
+        return ExitStatus.USAGE
     except RunNotFoundError as error:
         _trace(given)
         _complain(str(error), "See exrun show --help.")
-        return Status.USAGE
+        return ExitStatus.USAGE
     except (ContradictionError, UnreadableRunError) as error:
         _trace(given)
         _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
-        return Status.JOURNAL
+        return ExitStatus.JOURNAL
     except UsageError as error:
         _trace(given)
         _complain(error.what, error.next)
-        return Status.USAGE
+        return ExitStatus.USAGE
     except JournalError as error:
         _trace(given)
         _complain(f"{error.path}: {error.what}", error.next)
-        return Status.JOURNAL if isinstance(error, JournalUnwritable) else Status.USAGE
+        return ExitStatus.JOURNAL if isinstance(error, JournalUnwritable) else ExitStatus.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted", "Run it again.")
-        return Status.INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except Exception as error:
         _trace(given)
         _complain(
             f"exrun has a defect: {type(error).__name__}: {error}", "Run it again with --debug and report what it says."
         )
-        return Status.DEFECT
+        return ExitStatus.DEFECT
     return returned if isinstance(returned, int) else 0
 
 

@@ -33,7 +33,7 @@ from runner.cli.options import (
     catalogue_of,
     given_params,
 )
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.terminal import visible
 
 group = Commands(help="What there is to run, what it would run, and what is wrong with it. Connects to nothing.")
@@ -157,7 +157,7 @@ def playbook_lint(
             typer.echo(visible(str(problem)))
         if not problems:
             typer.echo("nothing is wrong")
-    raise typer.Exit(Status.USAGE if problems else Status.WELL)
+    raise typer.Exit(ExitStatus.USAGE if problems else ExitStatus.WELL)
 
 
 @group.command("schema")

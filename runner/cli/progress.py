@@ -26,9 +26,9 @@ from rich.text import Text
 
 from inventory.model import Host
 from playbooks.findings import Verdict
-from runner.audit import WELL, HostAudit
 from runner.fleet import Listener
 from runner.reports.wording import counted
+from runner.results import WELL, HostAudit
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
 

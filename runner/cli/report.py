@@ -11,7 +11,7 @@ import typer
 from runner.cli.options import STATE, ClientOption, Format, RunArgument, StateOption
 from runner.cli.output import UsageError, emit, print_report, write_file
 from runner.cli.show import warn_of_broken
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.replay import replay
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
@@ -63,7 +63,7 @@ def report(
             "Name it with --client; exrun show has all of them.",
         )
     status = warn_of_broken(parts)
-    if status is not Status.WELL:
+    if status is not ExitStatus.WELL:
         raise typer.Exit(status)
     audit = replay([part.state for part in parts])
     if output is not None:

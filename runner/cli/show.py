@@ -8,7 +8,7 @@ import typer
 
 from runner.cli.options import STATE, ClientOption, Format, FormatOption, RunArgument, StateOption
 from runner.cli.output import UsageError, emit
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
 from runner.reports.record import RunDocument, document, json_text, lines
 from runner.runs import ClientRun, find_run, read_run
@@ -57,12 +57,12 @@ def _check_hosts(wanted: frozenset[str], found: RunDocument) -> None:
         raise UsageError(f"--host: the run has no server {', '.join(missing)}", "See exrun show without --host.")
 
 
-def warn_of_broken(parts: tuple[ClientRun, ...]) -> Status:
+def warn_of_broken(parts: tuple[ClientRun, ...]) -> ExitStatus:
     """Says on standard error which journals are not as they were written; the status for it."""
-    status = Status.WELL
+    status = ExitStatus.WELL
     for part in parts:
         if isinstance(part.verified, Broken):
-            status = Status.JOURNAL
+            status = ExitStatus.JOURNAL
             typer.echo(
                 f"exrun: {visible(str(part.journal))}:{part.verified.line}: the journal does not verify: "
                 f"{visible(part.verified.why)}. Nothing from that line on is used; see exrun journal verify.",

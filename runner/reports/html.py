@@ -14,8 +14,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from playbooks.findings import Verdict
-from runner.audit import FleetAudit
 from runner.reports.wording import headline, meaning, probed, tables, tone, totals
+from runner.results import FleetAudit
 from runner.terminal import visible
 
 LIMIT = 4000  # characters of one text: the report must stay readable whatever a server says; the JSON report has all

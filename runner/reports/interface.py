@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from runner.audit import FleetAudit
+from runner.results import FleetAudit
 
 
 class Report(Protocol):

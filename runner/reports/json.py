@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Finding, Severity, Verdict
-from runner.audit import CoverageCount, FleetAudit, HostAudit, HostFinding, Outcome, StepAudit, Summary
+from runner.results import CoverageCount, FleetAudit, HostAudit, HostFinding, Judged, Outcome, StepAudit, Summary
 from runner.terms import Ending, Terms
 
 SCHEMA: Literal["exrun.audit/1"] = "exrun.audit/1"
@@ -190,7 +190,7 @@ def _host(host: HostAudit) -> HostMember:
         why=_text(host.why),
         next=_text(host.next),
         findings=[_finding(found) for found in host.findings],
-        steps=[_step(step) for step in host.steps],
+        steps=[_step(step) for step in host.steps] if isinstance(host, Judged) else [],
         coverage=_coverage(host.coverage),
         requests=host.requests,
         seconds=round(host.seconds, 3),

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Severity, Verdict
-from runner.audit import HostAudit, Outcome, worst_first
 from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
 from runner.reports.json import RunFindingMember, run_finding
 from runner.reports.wording import counted
+from runner.results import HostAudit, Judged, Outcome, worst_first
 from runner.runs import ClientRun
 from runner.state import Answered, HostProgress, RunPhase, RunState
 from runner.terminal import visible
@@ -186,11 +186,11 @@ def _host(row: HostAudit, state: RunState) -> HostMember:
         ended=progress is not None and progress.ended is not None,
         requests=row.requests,
         seconds=row.seconds,
-        steps=list(_steps(row, progress)),
+        steps=list(_steps(row, progress)) if isinstance(row, Judged) else [],
     )
 
 
-def _steps(row: HostAudit, progress: HostProgress | None) -> Iterator[StepMember]:
+def _steps(row: Judged, progress: HostProgress | None) -> Iterator[StepMember]:
     for audit in row.steps:
         script = None if progress is None else progress.scripts.get(audit.step)
         assessed = None if progress is None else progress.assessments.get(audit.step)

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from playbooks.findings import Severity
-from runner.audit import FleetAudit
 from runner.reports.wording import probed, tables, tone, totals
+from runner.results import FleetAudit
 from runner.terminal import visible
 
 CELL = 300  # characters of one cell: a server's words must not push the other rows off the screen

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from playbooks.findings import Verdict
-from runner.audit import WELL, CoverageCount, FleetAudit, Outcome, Summary
+from runner.results import WELL, CoverageCount, FleetAudit, Outcome, Summary
 from runner.terminal import visible
 from runner.terms import Ending, Terms
 

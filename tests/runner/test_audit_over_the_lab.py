@@ -15,9 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.audit import WELL
 from runner.cli.main import main
-from runner.cli.status import Status
 from runner.events import Event
 from runner.journal.chain import Verified
 from runner.journal.lines import Line
@@ -27,6 +25,7 @@ from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.server import Lab, start
 from runner.reports.json import AuditDocument, HostMember
+from runner.results import WELL, ExitStatus
 from runner.transport.gate import marker
 from tests.runner.lab.engines.states import STATES
 from tests.waiting import HANG_SECONDS, happens
@@ -155,8 +154,8 @@ def test_every_server_has_a_row_whatever_it_did(audited: Audited) -> None:
 
 
 def test_servers_that_gave_no_answer_are_in_the_exit_status(usual: Audited, hostile: Audited) -> None:
-    assert usual.status != Status.NOT_ALL_JUDGED
-    assert hostile.status == Status.NOT_ALL_JUDGED
+    assert usual.status != ExitStatus.NOT_ALL_JUDGED
+    assert hostile.status == ExitStatus.NOT_ALL_JUDGED
 
 
 def test_what_servers_were_sent_is_byte_for_byte_what_the_journal_names(audited: Audited) -> None:
@@ -180,7 +179,7 @@ def test_what_servers_were_sent_is_byte_for_byte_what_the_journal_names(audited:
                         assert (served.host.name, statement.sha256) in intended
                     else:
                         assert statement.text in {marker(digest, token).text for digest in texts if digest}
-    assert seen > (0 if audited.status == Status.NOT_ALL_JUDGED else 100)
+    assert seen > (0 if audited.status == ExitStatus.NOT_ALL_JUDGED else 100)
 
 
 @pytest.mark.parametrize("fault", USUAL, ids=lambda fault: f"{fault.act}-{fault.at}")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.runner.journal.journals import SCRIPT, CountingDisk, opened, write_audit
 
 from runner.events import Event, Phase
 from runner.journal.lines import Line
 from runner.journal.verification import read
 from runner.state import Answered, ContradictionError, RunPhase, RunState, Sent, advance, fold
+from tests.runner.journal.journals import SCRIPT, CountingDisk, opened, write_audit
 
 
 def records(state: Path, *entries: tuple[Event, str | None, str | None, str | None]) -> tuple[Line, ...]:

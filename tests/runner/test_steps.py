@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Verdict
 from playbooks.model import ReadyPlaybook
-from runner.audit import StepAudit
+from runner.results import StepAudit
 from runner.steps import Sending, observe_steps
 from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from playbooks.catalogue.catalogue import Age, Catalogue
 from playbooks.findings import Assessment, Severity, Verdict
-from runner.audit import ExitStatus, HostAudit, StepAudit, exit_status, fleet_audit, judged, strict_status
+from runner.exit_status import ExitStatus
+from runner.results import HostAudit, StepAudit, exit_status, fleet_audit, judged, strict_status
 from runner.terms import ALLOW_CLEARTEXT, AS_OF, SKIP_UNRESOLVED, End, Ending, Override, Terms
 
 CATALOGUE = Catalogue.load()

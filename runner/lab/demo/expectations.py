@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from playbooks.findings import Verdict
-from runner.audit import FleetAudit, HostAudit, Outcome
 from runner.lab.state import Strict
+from runner.results import FleetAudit, HostAudit, Outcome
 from runner.transport.failures import Cause
 
 FLEET = "fleet.yml"

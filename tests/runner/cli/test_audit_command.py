@@ -17,13 +17,13 @@ from typer.testing import CliRunner
 
 from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
 from playbooks.findings import Verdict
-from runner.audit import Outcome
 from runner.cli.main import app
 from runner.cli.progress import found_text, in_work_text
-from runner.cli.status import Status
+from runner.exit_status import ExitStatus
 from runner.journal.writer import SystemDisk
 from runner.reports.json import AuditDocument
 from runner.reports.record import RunDocument
+from runner.results import Outcome
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import Script, ScriptResult
 from tests.runner.cli.conftest import CommandLine, protocol
@@ -487,7 +487,7 @@ def test_help_has_examples_and_a_variable_for_every_option_and_the_reference_has
 
 def test_the_reference_names_every_exit_status() -> None:
     page = REFERENCE.read_text(encoding="utf-8")
-    assert [status for status in Status if f"| {status.value} |" not in page] == []
+    assert [status for status in ExitStatus if f"| {status.value} |" not in page] == []
 
 
 def test_the_progress_line_says_what_wants_doing_worst_first() -> None:

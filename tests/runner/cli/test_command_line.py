@@ -15,8 +15,8 @@ from runner.cli import entry
 from runner.cli import journal as command
 from runner.cli.journal import verification_text
 from runner.cli.main import app, main
-from runner.cli.status import Status
 from runner.events import Event, Phase
+from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.location import HEAD
 from runner.journal.writer import Clock, open_journal
@@ -176,8 +176,10 @@ def test_ctrl_c_before_the_command_is_loaded_ends_with_130_and_no_traceback(monk
     def pressed(*_: object, **__: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("builtins.__import__", pressed)
-    assert entry.main() == entry.INTERRUPTED == Status.INTERRUPTED
+    with monkeypatch.context() as without:
+        without.setattr("builtins.__import__", pressed)
+        status = entry.main()
+    assert status is ExitStatus.INTERRUPTED
 
 
 def leaves(command: TyperCommand | TyperGroup, path: str = "") -> Iterator[tuple[str, TyperCommand]]:

@@ -12,7 +12,6 @@ import pytest
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, Verdict
-from runner.audit import HostAudit, StepAudit, fleet_audit, judged, not_reached
 from runner.cli import audit
 from runner.cli.demo import EngineName, as_of, unnamed
 from runner.cli.lab import inventory_text, password_variables
@@ -25,6 +24,7 @@ from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
 from runner.lab.server import start
 from runner.replay import replay
+from runner.results import HostAudit, NotReached, StepAudit, fleet_audit, judged
 from runner.runs import LAST, find_run, read_run
 from runner.steps import Judgement
 from runner.terms import Terms
@@ -173,7 +173,7 @@ def test_every_way_in_which_a_row_can_differ_is_said() -> None:
 
 def test_a_row_too_few_a_row_too_many_and_another_cause_are_said() -> None:
     unreachable = Expected(verdict=Verdict.UNREACHABLE, outcome="unreachable", cause=Cause.REFUSED)
-    lost = not_reached("EX1", "a", failure(Cause.TIMEOUT, "timed out"), 1, 0, 1.0)
+    lost = NotReached("EX1", "a", failure(Cause.TIMEOUT, "timed out"), 1, 0, 1.0)
     expected = {"a/EX1": unreachable, "a/EX2": unreachable}
     assert lines(lost, row("EX3", OK), expected=expected) == (
         "a/EX1: cause is not refused: timeout: timed out",

@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Finding, Severity, Verdict
-from runner.audit import FleetAudit, StepAudit, fleet_audit, judged, not_reached
 from runner.reports.html import LIMIT, HtmlReport
 from runner.reports.json import JsonReport
 from runner.reports.table import CELL, TableReport
+from runner.results import FleetAudit, NotReached, StepAudit, fleet_audit, judged
 from runner.terminal import visible
 from runner.terms import End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure
@@ -76,7 +76,7 @@ def answering(text: str) -> FleetAudit:
         ),
         [
             judged(text, text, steps, requests=8, seconds=1),
-            not_reached("EX2", "beta", Failure(Cause.PROTOCOL, text, text), steps_due=1, requests=1, seconds=1),
+            NotReached("EX2", "beta", Failure(Cause.PROTOCOL, text, text), steps_due=1, requests=1, seconds=1),
         ],
     )
 

@@ -14,12 +14,12 @@ import pytest
 from pydantic import ValidationError
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
-from runner.audit import HostAudit, Outcome, StepAudit, fleet_audit, judged, not_reached
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import AuditDocument, JsonReport, schema_text
 from runner.reports.table import TableReport
 from runner.reports.wording import headline, meaning, probed, tone, totals
+from runner.results import HostAudit, NotReached, Outcome, StepAudit, fleet_audit, judged
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
 
@@ -40,7 +40,7 @@ def host(name: str, client: str, verdict: Verdict, coverage: Coverage = Coverage
     return judged(name, client, [step], requests=8, seconds=1.23456)
 
 
-SILENT = not_reached(
+SILENT = NotReached(
     "EX3",
     "beta",
     Failure(Cause.TIMEOUT, "no answer in 30 s", "Check that WinRM listens"),
@@ -201,8 +201,8 @@ def test_a_share_is_never_rounded_up_to_all() -> None:
 OLD = Terms(
     date(2026, 4, 2), date(2026, 5, 20), End(Ending.DEADLINE, "the time limit was reached", "Raise --run-timeout.")
 )
-LEFT = not_reached("EX4", "beta", Failure(Cause.INTERRUPTED, "the time limit was reached", "Raise it"), 1, 0, 0.0)
-BARE = not_reached("EX5", "beta", Failure(Cause.CREDENTIAL, "env:PW: not set", "Set PW"), 1, 0, 0.0)
+LEFT = NotReached("EX4", "beta", Failure(Cause.INTERRUPTED, "the time limit was reached", "Raise it"), 1, 0, 0.0)
+BARE = NotReached("EX5", "beta", Failure(Cause.CREDENTIAL, "env:PW: not set", "Set PW"), 1, 0, 0.0)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)

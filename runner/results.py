@@ -2,17 +2,18 @@
 
     Assessment -> StepAudit -> HostAudit -> FleetAudit -> report, exit status
 
-A host that could not be worked with is a HostAudit like every other: it has a row, a verdict and a next step.
+A host is judged or was not reached; either way it has a row, a verdict and a next step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
+from runner.exit_status import ExitStatus
 from runner.terms import Terms
 from runner.transport.failures import Cause, Failure, in_words
 
@@ -39,14 +40,6 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # at least one step could not be judged, however bad the others are
     UNREACHABLE = "unreachable"  # no session
     FAILED = "failed"  # exrun did not get as far as asking: no credential, interrupted, or a fault of its own
-
-
-class ExitStatus(IntEnum):
-    """The exit status of `exrun audit`; where several apply, the highest."""
-
-    WELL = 0
-    FINDINGS = 1
-    NOT_ALL_JUDGED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +80,14 @@ class CoverageCount:
 
 
 @dataclass(frozen=True, slots=True)
-class HostAudit:
-    """One row of the report.
+class Judged:
+    """The row of a host with which a session was held; each step is there, with its assessment `unknown` at the worst.
 
     Attributes:
         why: the reason for the verdict in one sentence; may quote the server and is tainted.
         next: what to do now; empty where nothing is to be done.
         product: product, cumulative update and update; empty where that is not known.
+        steps: in the order of the playbook.
         findings: worst first.
         requests: HTTP requests sent.
         seconds: on the controller's monotonic clock.
@@ -111,6 +105,64 @@ class HostAudit:
     coverage: CoverageCount
     requests: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotReached:
+    """The row of a host to which no script was sent: unreachable, or what kept exrun from asking it.
+
+    Attributes:
+        failure: why; its message may quote the server.
+        steps_due: how many steps the playbook has: none of them could be known.
+        requests: HTTP requests sent before it failed.
+        seconds: how long was tried.
+    """
+
+    name: str
+    client: str
+    failure: Failure
+    steps_due: int
+    requests: int
+    seconds: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """FAILED where the host is not what kept it from being asked."""
+        return Outcome.FAILED if self.failure.cause in _OURS else Outcome.UNREACHABLE
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of what is known of a server that was not asked."""
+        return _OURS.get(self.failure.cause, Verdict.UNREACHABLE)
+
+    @property
+    def why(self) -> str:
+        """The failure in one sentence; may quote the server and is tainted."""
+        return in_words(self.failure)
+
+    @property
+    def next(self) -> str:
+        """What to do now."""
+        return self.failure.next
+
+    @property
+    def product(self) -> str:
+        """Empty: it is not known."""
+        return ""
+
+    @property
+    def findings(self) -> tuple[HostFinding, ...]:
+        """None: nothing was looked at."""
+        return ()
+
+    @property
+    def coverage(self) -> CoverageCount:
+        """No step is known."""
+        return CoverageCount(not_knowable=self.steps_due)
+
+
+HostAudit = Judged | NotReached
+"""One row of the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +200,7 @@ def host_verdict(assessments: Iterable[Assessment]) -> Verdict:
     return Verdict.NOT_EXCHANGE if worst is Verdict.OK and Verdict.NOT_EXCHANGE in verdicts else worst
 
 
-def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, seconds: float) -> HostAudit:
+def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, seconds: float) -> Judged:
     """The row of a host with which a session was held.
 
     Args:
@@ -160,7 +212,7 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
     deciding = [step for step in steps if step.assessment.verdict is verdict]
     rest = [step for step in steps if step.assessment.verdict is not verdict]
     findings = tuple(sorted(_findings(steps), key=lambda found: found.finding.severity.rank))
-    return HostAudit(
+    return Judged(
         name=name,
         client=client,
         outcome=_outcome(steps, verdict, findings),
@@ -171,31 +223,6 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
         steps=tuple(steps),
         findings=findings,
         coverage=_coverage(steps),
-        requests=requests,
-        seconds=seconds,
-    )
-
-
-def not_reached(name: str, client: str, failure: Failure, steps_due: int, requests: int, seconds: float) -> HostAudit:
-    """The row of a host to which no script was sent: unreachable, or what kept exrun from asking it.
-
-    Args:
-        failure: why; its message may quote the server.
-        steps_due: how many steps the playbook has: none of them could be known.
-        requests: HTTP requests sent before it failed.
-        seconds: how long was tried.
-    """
-    return HostAudit(
-        name=name,
-        client=client,
-        outcome=Outcome.FAILED if failure.cause in _OURS else Outcome.UNREACHABLE,
-        verdict=_OURS.get(failure.cause, Verdict.UNREACHABLE),
-        why=in_words(failure),
-        next=failure.next,
-        product="",
-        steps=(),
-        findings=(),
-        coverage=CoverageCount(not_knowable=steps_due),
         requests=requests,
         seconds=seconds,
     )

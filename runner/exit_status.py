@@ -1,12 +1,15 @@
-"""What the exit status of every command says; where several apply, the highest."""
+"""What a command's exit status says. Imports nothing, so that it is there before anything else is."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 
-class Status(IntEnum):
-    """docs/reference/command-line.md has the same table for users."""
+class ExitStatus(IntEnum):
+    """What the exit status of every command says; where several apply, the highest.
+
+    docs/reference/command-line.md has the same table for users.
+    """
 
     WELL = 0
     FINDINGS = 1  # findings or changes pending

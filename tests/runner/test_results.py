@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
-from runner.audit import (
+from runner.exit_status import ExitStatus
+from runner.results import (
     WELL,
     CoverageCount,
-    ExitStatus,
     HostAudit,
+    Judged,
+    NotReached,
     Outcome,
     StepAudit,
     exit_status,
     fleet_audit,
     host_verdict,
     judged,
-    not_reached,
     of_client,
     worst_first,
 )
@@ -45,7 +46,7 @@ steps = st.lists(st.builds(StepAudit, st.just("step"), st.just("exchange.patch")
 names = st.one_of(st.sampled_from(["EX1", "ex1", "Ex1"]), st.text(min_size=1, max_size=6))
 answered = st.builds(judged, names, st.sampled_from(["alpha", "beta"]), steps, st.integers(0, 20), st.floats(0, 9))
 failures = st.builds(Failure, st.sampled_from(Cause), st.text(), st.text(min_size=1))
-silent = st.builds(not_reached, names, st.sampled_from(["alpha", "beta"]), failures, st.just(3), st.just(1), st.just(1))
+silent = st.builds(NotReached, names, st.sampled_from(["alpha", "beta"]), failures, st.just(3), st.just(1), st.just(1))
 fleets = st.lists(st.one_of(answered, silent), max_size=8)
 
 
@@ -68,7 +69,7 @@ def saying(*verdicts: Verdict, findings: Sequence[Finding] = ()) -> HostAudit:
 
 
 def refused(cause: Cause) -> HostAudit:
-    return not_reached("EX2", "beta", Failure(cause, "no answer", "Start WinRM"), steps_due=2, requests=1, seconds=3)
+    return NotReached("EX2", "beta", Failure(cause, "no answer", "Start WinRM"), steps_due=2, requests=1, seconds=3)
 
 
 @settings(max_examples=60)
@@ -179,7 +180,7 @@ def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(ca
 
 @settings(max_examples=100)
 @given(answered)
-def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host: HostAudit) -> None:
+def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host: Judged) -> None:
     deciding = [step.assessment for step in host.steps if step.assessment.verdict is host.verdict]
     others = {step.assessment.summary for step in host.steps if step.assessment.verdict is not host.verdict}
     if not host.steps:
@@ -244,7 +245,8 @@ def test_the_parts_of_the_clients_make_the_whole_and_none_holds_anothers_host(ho
 @given(fleets)
 def test_the_exit_status_is_0_only_where_every_step_of_every_host_is_well(hosts: list[HostAudit]) -> None:
     well = all(
-        host.steps
+        isinstance(host, Judged)
+        and host.steps
         and all(step.assessment.verdict in WELL for step in host.steps)
         and all(found.finding.severity is Severity.INFO for found in host.findings)
         for host in hosts
