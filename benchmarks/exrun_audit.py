@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.lab_process import CLIENT, PASSWORD, ROOT, USER
@@ -13,8 +13,13 @@ from benchmarks.measured import Measured, run
 VARIABLE = "EXRUN_BENCH_PASSWORD"
 
 
-def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int | None = None) -> Measured:
+def audit(
+    ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int | None = None, before: Sequence[str] = ()
+) -> Measured:
     """Audits all hosts; `folder` gets inventory and journals. Without `parallel` as many at a time as users get.
+
+    Args:
+        before: a command that runs the one after it, such as one that counts its instructions.
 
     Raises:
         RuntimeError: a host was not judged by all steps.
@@ -26,7 +31,17 @@ def audit(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int 
         f"    address: 127.0.0.1\n    authentication: ntlm\n    hosts:\n{hosts}",
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "runner.cli.main", "audit", "-i", str(inventory), "--playbook", str(playbook)]
+    command = [
+        *before,
+        sys.executable,
+        "-m",
+        "runner.cli.main",
+        "audit",
+        "-i",
+        str(inventory),
+        "--playbook",
+        str(playbook),
+    ]
     command += ["--format", "json", "--state", str(folder / "state")]
     if parallel is not None:
         command += ["--parallel", str(parallel)]

@@ -1,0 +1,94 @@
+"""What exrun costs in user instructions, which repeat to a tenth of a percent whatever else the machine does.
+
+Counted by valgrind's cachegrind (Linux; `apt-get install valgrind`), with the bytecode of every module compiled before:
+
+    --help              from the start of Python to its end
+    an audit's start    the same for an audit, but for what each host costs
+    a further host      the difference of two audits, for each host that one has more
+
+    python -m benchmarks.instructions [--hosts 8 40]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import checks, exrun_audit
+from benchmarks.lab_process import ROOT, lab
+from benchmarks.measured import run
+
+MILLION = 1_000_000
+LIMIT_HELP = 400
+LIMIT_START = 2200
+LIMIT_HOST = 20
+_COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
+
+
+def counting(valgrind: str) -> list[str]:
+    """The command that counts what stands after it, and says so on standard error."""
+    return [valgrind, "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={os.devnull}"]
+
+
+def counted(errors: str) -> float:
+    """Millions of instructions, from what valgrind said.
+
+    Raises:
+        RuntimeError: it said nothing.
+    """
+    found = _COUNTED.findall(errors)
+    if not found:
+        raise RuntimeError(f"valgrind counted nothing:\n{errors[-2000:]}")
+    return int(found[-1].replace(",", "")) / MILLION
+
+
+def help_cost(valgrind: str) -> float:
+    """Of `exrun --help`."""
+    command = [sys.executable, "-c", "import sys; from runner.cli.entry import main; sys.exit(main())", "--help"]
+    run(command, ROOT, {})  # compiles what was not
+    measured = run([*counting(valgrind), *command], ROOT, {})
+    if measured.status != 0 or "audit" not in measured.output:
+        raise RuntimeError(f"exrun --help ended with {measured.status}:\n{measured.errors[-2000:]}")
+    return counted(measured.errors)
+
+
+def audit_cost(valgrind: str, hosts: int) -> float:
+    """Of an audit of so many hosts, eight scripts each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        playbook = checks.write_playbook(folder)
+        with lab(hosts, 0.0, playbook) as served:
+            measured = exrun_audit.audit(served.ports, playbook, folder, before=counting(valgrind))
+    return counted(measured.errors)
+
+
+def main() -> int:
+    """Prints the figures; 1 when a limit is passed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hosts", type=int, nargs=2, default=[8, 40], metavar=("FEWER", "MORE"))
+    parser.add_argument("--host-alone", action="store_true", help="count a further host and nothing else: for CI")
+    given = parser.parse_args()
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        print("SKIPPED: valgrind is not here; apt-get install valgrind")
+        return 0
+    fewer, more = given.hosts
+    costs = {hosts: audit_cost(valgrind, hosts) for hosts in (fewer, more)}
+    a_host = (costs[more] - costs[fewer]) / (more - fewer)
+    limits = {"a further host": (a_host, LIMIT_HOST)}
+    if not given.host_alone:
+        limits["an audit's start"] = (costs[fewer] - fewer * a_host, LIMIT_START)
+        limits["--help"] = (help_cost(valgrind), LIMIT_HELP)
+    for what, (cost, limit) in limits.items():
+        word = "PASS" if cost <= limit else "FAIL"
+        print(f"{word}: {what}: {cost:.1f} million instructions, at most {limit}", flush=True)
+    return 0 if all(cost <= limit for cost, limit in limits.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
