@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TextIO
 
+from psrpcore.types import PSRPMessageType
+
 from runner.lab.faults import Step
-from runner.lab.fragments import CREATE_PIPELINE, GET_COMMAND_METADATA, Assembler, FragmentError, Message
+from runner.lab.psrp import Assembler, FragmentError, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class ShellLedger:
             return
         try:
             for message in assembler.feed(fragments):
-                if message.kind in (CREATE_PIPELINE, GET_COMMAND_METADATA):
+                if message.kind in (PSRPMessageType.CreatePipeline, PSRPMessageType.GetCommandMetadata):
                     self._ledger.record(self._host, self._shell, pipeline, message)
         except FragmentError as error:
             self._ledger.record(self._host, self._shell, pipeline, None, str(error))
@@ -200,7 +202,7 @@ def _text(element: ET.Element | None) -> str:
 
 
 def _statements(message: Message) -> tuple[Statement, ...]:
-    if message.kind == GET_COMMAND_METADATA:
+    if message.kind == PSRPMessageType.GetCommandMetadata:
         return (Statement(0, "Get-Command", False, (message.data.decode("utf-8", "replace"),)),)
     if b"<!DOCTYPE" in message.data or b"<!ENTITY" in message.data:
         raise ValueError("a document type declaration")

@@ -7,7 +7,6 @@ with them, now or later; time and deferral are the `Scheduler`'s, which an async
 from __future__ import annotations
 
 import contextlib
-import struct
 import threading
 import uuid
 from collections import deque
@@ -15,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runner.lab import fragments, wsman
+from psrpcore.types import PSRPMessageType
+
+from runner.lab import psrp, wsman
 from runner.lab.engines.interface import Engine, Output, PipelineDone, Shell, ShellEnded, ShellEvent, Signal
 from runner.lab.fleet import LabHost
 from runner.lab.ledger import Ledger, ShellLedger
@@ -23,7 +24,6 @@ from runner.lab.wsman import Action, Request, ShellFacts, Writer, WSManFault
 
 _ENDPOINTS = frozenset({f"{wsman.POWERSHELL}/microsoft.powershell", f"{wsman.POWERSHELL}/microsoft.powershell32"})
 _ENVELOPE_OVERHEAD = 2048  # bytes of a ReceiveResponse around its streams, generously
-_POOL_INIT_DATA = 0x0002100B  # MS-PSRP 2.2.2.21
 _NOISE = bytes(range(256)) * 2
 
 
@@ -451,7 +451,7 @@ class Service:
                 taken.append(chunk)
                 room -= len(chunk) + 160  # a Stream element around each
                 continue
-            pieces = fragments.split(chunk)
+            pieces = psrp.split(chunk)
             if len(pieces) > 1:
                 stream.chunks.popleft()
                 stream.chunks.extendleft(reversed(pieces))
@@ -468,8 +468,8 @@ class Service:
         waiting = shell.attaching
         if waiting is None:
             return
-        pieces = [piece for chunk in shell.pool.chunks for piece in fragments.split(chunk)]
-        end = _end_of(pieces, _POOL_INIT_DATA)
+        pieces = [piece for chunk in shell.pool.chunks for piece in psrp.split(chunk)]
+        end = psrp.end_of(pieces, PSRPMessageType.RunspacePoolInitData)
         if end is None:
             return
         shell.attaching = None
@@ -557,14 +557,3 @@ class Service:
 
 
 _NEEDS_CONNECTION = frozenset({Action.COMMAND, Action.RECEIVE, Action.SEND, Action.SIGNAL})
-
-
-def _end_of(pieces: list[bytes], kind: int) -> int | None:
-    """How many fragments there are up to the end of the first message of a kind."""
-    inside = False
-    for index, piece in enumerate(pieces):
-        if len(piece) >= fragments.HEADER + 8 and piece[16] & 1:
-            inside = struct.unpack_from("<I", piece, fragments.HEADER + 4)[0] == kind
-        if inside and len(piece) > 16 and piece[16] & 2:
-            return index + 1
-    return None

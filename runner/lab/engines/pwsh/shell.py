@@ -23,8 +23,8 @@ from pathlib import Path
 
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.engines.pwsh import elements
-from runner.lab.engines.pwsh.fragments import PipelineWatch
-from runner.lab.engines.pwsh.greeting import Greeting, pool_of
+from runner.lab.engines.pwsh.final_state import PipelineWatch
+from runner.lab.engines.pwsh.greeting import Greeting
 
 GRACE_SECONDS = 3.0
 """How long a PowerShell may take to end after it was told to, before it is killed."""
@@ -128,9 +128,8 @@ class PwshShell:
             self._queue(elements.close(pipeline), "Close", pipeline)
 
     def connect(self, fragments: bytes) -> None:
-        pool = pool_of(fragments)
         with self._lock:
-            said = self._greeting.again(fragments, pool) if pool is not None and self._usable() else None
+            said = self._greeting.again(fragments) if self._usable() else None
             if said is None:
                 return self._refuse("a client that would take it over sent no connection to an open pool")
         self._tell(Output(None, said))

@@ -8,8 +8,8 @@ from typing import Protocol
 from psrpcore.types import PSInvocationState, PSRPMessageType
 
 from runner.lab.engines.sim import clixml
-from runner.lab.engines.sim.framing import Message
 from runner.lab.engines.sim.streams import Exited, Failed, Item, Items, Output, Problem, Verbose, Waits, Warned, Wrote
+from runner.lab.psrp import Message
 
 _SLICE = 400  # items between two turns of the event loop: a few milliseconds
 _SET_SHOULD_EXIT, _WRITE_VERBOSE_LINE, _WRITE_WARNING_LINE = 6, 21, 22  # MS-PSRP 2.2.3.17
@@ -86,29 +86,29 @@ class Run:
 
     def _end(self, messages: list[Message], state: PSInvocationState, problem: Problem | None = None) -> None:
         self._ended = True
-        messages.append(Message(PSRPMessageType.PipelineState.value, clixml.pipeline_state(state.value, problem)))
+        messages.append(Message(PSRPMessageType.PipelineState, clixml.pipeline_state(state.value, problem)))
         self._write(messages, True)
 
 
 def _messages(item: Item, has_host_ui: bool) -> Iterator[Message]:
     match item:
         case Output(None):
-            yield Message(PSRPMessageType.PipelineOutput.value, b"")
+            yield Message(PSRPMessageType.PipelineOutput, b"")
         case Output(value):
-            yield Message(PSRPMessageType.PipelineOutput.value, clixml.value(value))
+            yield Message(PSRPMessageType.PipelineOutput, clixml.value(value))
         case Verbose(message):
             if has_host_ui:
                 yield _host_call("WriteVerboseLine", _WRITE_VERBOSE_LINE, message)
-            yield Message(PSRPMessageType.VerboseRecord.value, clixml.informational("VerboseRecord", message))
+            yield Message(PSRPMessageType.VerboseRecord, clixml.informational("VerboseRecord", message))
         case Warned(message):
             if has_host_ui:
                 yield _host_call("WriteWarningLine", _WRITE_WARNING_LINE, message)
-            yield Message(PSRPMessageType.WarningRecord.value, clixml.informational("WarningRecord", message))
+            yield Message(PSRPMessageType.WarningRecord, clixml.informational("WarningRecord", message))
         case Wrote(problem):
-            yield Message(PSRPMessageType.ErrorRecord.value, clixml.error(problem))
+            yield Message(PSRPMessageType.ErrorRecord, clixml.error(problem))
         case Exited(code):
             yield _host_call("SetShouldExit", _SET_SHOULD_EXIT, code)
 
 
 def _host_call(method: str, number: int, argument: str | int) -> Message:
-    return Message(PSRPMessageType.PipelineHostCall.value, clixml.host_call(method, number, argument))
+    return Message(PSRPMessageType.PipelineHostCall, clixml.host_call(method, number, argument))

@@ -21,16 +21,14 @@ from psrpcore import (
     SetMinRunspacesEvent,
     StreamType,
 )
-from psrpcore.types import RunspacePoolState
+from psrpcore.types import PSRPMessageType, RunspacePoolState
 
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
-from runner.lab.engines.sim.framing import MAX_FRAGMENT, Message, fragments_of
 from runner.lab.engines.sim.pipeline import CallLater, Run
 from runner.lab.engines.sim.request import Memory, has_ui
 from runner.lab.engines.sim.responder import Responder, answers_to, metadata_refused
 from runner.lab.engines.sim.streams import Items
-from runner.lab.fragments import CREATE_PIPELINE, GET_COMMAND_METADATA, Assembler, FragmentError
-from runner.lab.fragments import Message as Received
+from runner.lab.psrp import MAX_FRAGMENT, Assembler, FragmentError, Message, to_client
 
 # psrpcore numbers the messages of the pool from 1; those of pipelines begin far above.
 _FIRST_OBJECT = 1 << 32
@@ -65,7 +63,7 @@ def _reading() -> Iterator[None]:
 
 
 class SimShell:
-    """A runspace pool. psrpcore speaks for the pool; pipelines' messages are framed here (see framing.py)."""
+    """A runspace pool. psrpcore speaks for the pool; pipelines' messages are framed here (see runner/lab/psrp.py)."""
 
     def __init__(
         self, responder: Responder, memory: Memory, call_later: CallLater, sink: Callable[[ShellEvent], None]
@@ -173,13 +171,13 @@ class SimShell:
                 self._pool.runspace_availability_response(event.ci, True)
                 self._start_waiting()
 
-    def _pipeline_message(self, pipeline: uuid.UUID, message: Received) -> None:
-        if message.kind == CREATE_PIPELINE:
+    def _pipeline_message(self, pipeline: uuid.UUID, message: Message) -> None:
+        if message.kind == PSRPMessageType.CreatePipeline:
             with _reading():
                 request = self._memory.request(message.data)
             has_host_ui = has_ui(self._pool.host) if request.has_host_ui is None else request.has_host_ui
             self._add(pipeline, answers_to(request, self._responder), has_host_ui=has_host_ui)
-        elif message.kind == GET_COMMAND_METADATA:
+        elif message.kind == PSRPMessageType.GetCommandMetadata:
             self._add(pipeline, metadata_refused(), has_host_ui=False)
         # Else input of the pipeline, or an answer of the client's host: no script of this engine reads them.
 
@@ -205,14 +203,13 @@ class SimShell:
     def _write(self, pipeline: uuid.UUID, messages: list[Message], *, done: bool) -> None:
         gathered: list[bytes] = []
         size = 0
-        for message in messages:
-            self._next_object += 1
-            for fragment in fragments_of(message, self._pool.runspace_pool_id, pipeline, self._next_object):
-                if gathered and size + len(fragment) > MAX_FRAGMENT:
-                    self._say(Output(pipeline, b"".join(gathered)))
-                    gathered, size = [], 0
-                gathered.append(fragment)
-                size += len(fragment)
+        first, self._next_object = self._next_object, self._next_object + len(messages)
+        for fragment in to_client(messages, self._pool.runspace_pool_id, pipeline, first):
+            if gathered and size + len(fragment) > MAX_FRAGMENT:
+                self._say(Output(pipeline, b"".join(gathered)))
+                gathered, size = [], 0
+            gathered.append(fragment)
+            size += len(fragment)
         self._say(Output(pipeline, b"".join(gathered)))
         if done:
             self._say(PipelineDone(pipeline))

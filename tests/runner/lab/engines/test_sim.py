@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 from runner.lab.engines.interface import PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.engines.sim import SimEngine, request
 from runner.lab.engines.sim.engine import built_in_templates
-from runner.lab.engines.sim.framing import MAX_FRAGMENT
+from runner.lab.psrp import MAX_FRAGMENT
 from runner.lab.state import HostState, ScriptedAnswer
 from runner.transport.gate import marker
 from tests.runner.lab.engines.client import Client, typed

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.lab.engines.pwsh import elements
-from runner.lab.engines.pwsh.fragments import PipelineWatch
+from runner.lab.engines.pwsh.final_state import PipelineWatch
 
 PIPELINE = uuid.UUID("0b9fbd4f-7a1c-4b1c-8d1c-0a1b2c3d4e5f")
 
