@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, get_args, get_origin
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.main import get_group
 from typer.models import CommandFunctionType
 
 
@@ -56,3 +59,23 @@ class Commands(typer.Typer):
     def command(self, *args: Any, **kwargs: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
         """As Typer's."""
         return super().command(*args, cls=Command, **kwargs)
+
+
+def loaded_late(module: str, summary: str) -> Commands:
+    """A group whose module, and all that it imports, is loaded when one of its commands is asked for.
+
+    Args:
+        module: its name; it has the group's commands as `group`.
+        summary: what the help of the program says of the group.
+    """
+
+    class Late(TyperGroup):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            del self.commands  # the empty ones, which would stand before those below
+
+        @cached_property
+        def commands(self) -> Any:  # type: ignore[override]
+            return get_group(importlib.import_module(module).group).commands
+
+    return Commands(cls=Late, help=summary)

@@ -22,13 +22,14 @@ from typing import Annotated
 import typer
 
 from playbooks.errors import DocumentError, Location, Problem
-from runner.cli.lab import engines_for, inventory_text, password_variables
 from runner.cli.output import DEBUG
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, differences, expectations
+from runner.lab.engines.choosing import engines_for
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
+from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import Lab, LabError, start
 from runner.replay import replay
 from runner.results import FleetAudit

@@ -1,16 +1,12 @@
-"""`exrun lab`: simulated Exchange servers on this machine. The only part of exrun that imports the lab."""
+"""`exrun lab`: simulated Exchange servers on this machine. With demo.py the only part of exrun that imports the lab."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import re
 import shlex
-import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,23 +16,17 @@ import typer
 
 from playbooks.errors import DocumentError, Location, PlaybookError, Problem
 from runner.cli.commands import Commands
+from runner.cli.demo import lab_demo
 from runner.exit_status import ExitStatus
 from runner.lab.certificates import Authority
-from runner.lab.engines.interface import Engine
-from runner.lab.engines.pwsh import PwshEngine
-from runner.lab.engines.sim import SimEngine
-from runner.lab.fleet import Fleet
+from runner.lab.engines.choosing import engines_for
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Ledger
+from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import Lab, LabError
 from runner.terminal import visible
 
-group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
-
-
-@group.callback()
-def lab() -> None:
-    """Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests."""
+group = Commands()
 
 
 @group.command("up")
@@ -86,64 +76,7 @@ def lab_up(
     raise typer.Exit(ExitStatus.WELL)
 
 
-def inventory_text(served: Lab, ca_file: Path | None, certificates: Mapping[str, tuple[Path, Path]]) -> str:
-    """An inventory (`exrun: inventory/1`) of all hosts that are served; passwords by reference.
-
-    Args:
-        ca_file: of HTTPS hosts.
-        certificates: by client, the files of its account's certificate and key.
-    """
-    names = password_variables(served.fleet)
-    lines = ["exrun: inventory/1", "clients:"]
-    by_client: dict[str, list[str]] = {}
-    for one in served.hosts.values():
-        host = one.host
-        settings: dict[str, object] = {"address": host.address, "port": one.port}
-        if host.scheme == "https":
-            settings |= {"scheme": "https", "ca_file": str(ca_file)}
-        if host.authentication == "certificate":
-            certificate, key = certificates[host.client]
-            settings |= {
-                "authentication": "certificate",
-                "certificate": str(certificate),
-                "certificate_key": str(key),
-            }
-        else:
-            settings |= {"authentication": host.authentication, "user": host.account.user}
-            settings |= {"credential": f"env:{names[host.client]}"}
-        if host.labels:
-            settings["labels"] = dict(host.labels)
-        # JSON is YAML, and quotes what YAML would take for something else.
-        by_client.setdefault(host.client, []).append(f"      {json.dumps(host.name)}: {json.dumps(settings)}")
-    for client, hosts in by_client.items():
-        lines += [f"  {json.dumps(client)}:", "    hosts:", *hosts]
-    return "\n".join(lines) + "\n"
-
-
-def engines_for(fleet: Fleet) -> dict[str, Engine]:
-    """The engines that the fleet needs; close them after the lab.
-
-    Raises:
-        LabError: pwsh is needed and there is no PowerShell.
-        OSError: it cannot be used here.
-    """
-    engines: dict[str, Engine] = {}
-    for name in sorted({host.engine for host in fleet.hosts}):
-        match name:
-            case "sim":
-                engines[name] = SimEngine()
-            case "pwsh":
-                engines[name] = PwshEngine(_powershell())
-            case _:
-                raise LabError(f"no engine {name}; there are sim and pwsh")
-    return engines
-
-
-def _powershell() -> Path:
-    found = os.environ.get("EXRUN_PWSH") or shutil.which("pwsh")
-    if found is None or not Path(found).is_file():
-        raise LabError("the engine pwsh needs PowerShell 7.4 or later: put pwsh on PATH, or its path into EXRUN_PWSH")
-    return Path(found)
+group.command("demo")(lab_demo)
 
 
 def _ledger(file: TextIO | None) -> Ledger:
@@ -231,15 +164,3 @@ def _certificate(served: Lab, client: str, folder: Path) -> tuple[Path, Path]:
 
 def _faults(faults: tuple[object, ...]) -> str:
     return f"{len(faults)} faults" if len(faults) > 1 else "1 fault" if faults else ""
-
-
-def password_variables(fleet: Fleet) -> dict[str, str]:
-    """An environment variable for each client's password."""
-    names: dict[str, str] = {}
-    for host in fleet.hosts:
-        if host.client not in names:
-            name = f"EXRUN_LAB_{re.sub(r'[^A-Z0-9]', '_', host.client.upper())}"
-            while name in names.values():
-                name += "_"
-            names[host.client] = name
-    return names

@@ -13,8 +13,8 @@ import typer
 
 from inventory.errors import InventoryError
 from playbooks.errors import PlaybookError
-from runner.cli import audit, catalogue, demo, inventory, journal, lab, playbook, report, show
-from runner.cli.commands import Commands
+from runner.cli import audit, catalogue, inventory, journal, playbook, report, show
+from runner.cli.commands import Commands, loaded_late
 from runner.cli.output import DEBUG, UsageError
 from runner.exit_status import ExitStatus
 from runner.journal.errors import JournalError, JournalUnwritable
@@ -37,8 +37,9 @@ app.add_typer(inventory.group, name="inventory")
 app.add_typer(playbook.group, name="playbook")
 app.add_typer(catalogue.group, name="catalogue")
 app.add_typer(journal.group, name="journal")
-lab.group.command("demo")(demo.lab_demo)
-app.add_typer(lab.group, name="lab")
+app.add_typer(
+    loaded_late("runner.cli.lab", "Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests."), name="lab"
+)
 
 
 @app.callback()

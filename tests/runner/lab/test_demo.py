@@ -14,7 +14,6 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from runner.cli import audit
 from runner.cli.demo import EngineName, as_of, unnamed
-from runner.cli.lab import inventory_text, password_variables
 from runner.cli.main import main
 from runner.lab.demo.expectations import FLEET, Expected, differences, expectations
 from runner.lab.engines.pwsh import PwshEngine
@@ -22,6 +21,7 @@ from runner.lab.engines.sim import SimEngine
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
+from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import start
 from runner.replay import replay
 from runner.results import HostAudit, NotReached, StepAudit, fleet_audit, judged

@@ -1,0 +1,39 @@
+"""Which engines a fleet needs, made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.sim import SimEngine
+from runner.lab.fleet import Fleet
+from runner.lab.server import LabError
+
+
+def engines_for(fleet: Fleet) -> dict[str, Engine]:
+    """The engines that the fleet needs; close them after the lab.
+
+    Raises:
+        LabError: pwsh is needed and there is no PowerShell.
+        OSError: it cannot be used here.
+    """
+    engines: dict[str, Engine] = {}
+    for name in sorted({host.engine for host in fleet.hosts}):
+        match name:
+            case "sim":
+                engines[name] = SimEngine()
+            case "pwsh":
+                engines[name] = PwshEngine(_powershell())
+            case _:
+                raise LabError(f"no engine {name}; there are sim and pwsh")
+    return engines
+
+
+def _powershell() -> Path:
+    found = os.environ.get("EXRUN_PWSH") or shutil.which("pwsh")
+    if found is None or not Path(found).is_file():
+        raise LabError("the engine pwsh needs PowerShell 7.4 or later: put pwsh on PATH, or its path into EXRUN_PWSH")
+    return Path(found)
