@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
-from typer.main import get_group
+from typer.main import get_command, get_group
 from typer.models import CommandFunctionType
+
+DEBUG = "EXRUN_DEBUG"  # the variable of --debug
 
 
 class Command(TyperCommand):
@@ -54,28 +55,62 @@ def _holds_texts(param: Any) -> bool:
 
 
 class Commands(typer.Typer):
-    """A group of such commands."""
+    """A group of such commands. Help is plain text, and errors are `main`'s to word."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings)
 
     def command(self, *args: Any, **kwargs: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
         """As Typer's."""
         return super().command(*args, cls=Command, **kwargs)
 
 
-def loaded_late(module: str, summary: str) -> Commands:
-    """A group whose module, and all that it imports, is loaded when one of its commands is asked for.
+class _Shelf(Mapping[str, Any]):
+    """Commands by name; each, and all that it imports, is loaded when it is asked for."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(self._modules[name], name)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+def _load(module: str, name: str) -> Any:
+    """The command of a module: its `group`, or its function of this name."""
+    loaded = importlib.import_module(module)
+    group = getattr(loaded, "group", None)
+    if group is None:
+        group = Commands()
+        group.command(name)(getattr(loaded, name))
+        return get_command(group)
+    command = get_group(group)
+    command.name = name
+    return command
+
+
+def loaded_late(modules: Mapping[str, tuple[str, str]]) -> type[TyperGroup]:
+    """The group of these commands. Its help, and any one command, loads none of the others.
 
     Args:
-        module: its name; it has the group's commands as `group`.
-        summary: what the help of the program says of the group.
+        modules: by name of the command, its module and what the help of the group says of it.
     """
 
     class Late(TyperGroup):
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
-            del self.commands  # the empty ones, which would stand before those below
+            self.commands = _Shelf({name: module for name, (module, _) in modules.items()})  # type: ignore[assignment]
 
-        @cached_property
-        def commands(self) -> Any:  # type: ignore[override]
-            return get_group(importlib.import_module(module).group).commands
+        def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, summary) for name, (_, summary) in modules.items()])
 
-    return Commands(cls=Late, help=summary)
+    return Late

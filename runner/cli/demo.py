@@ -22,7 +22,7 @@ from typing import Annotated
 import typer
 
 from playbooks.errors import DocumentError, Location, Problem
-from runner.cli.output import DEBUG
+from runner.cli.commands import DEBUG
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, differences, expectations
 from runner.lab.engines.choosing import engines_for

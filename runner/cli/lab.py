@@ -26,7 +26,7 @@ from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import Lab, LabError
 from runner.terminal import visible
 
-group = Commands()
+group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
 
 
 @group.command("up")

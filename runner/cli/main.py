@@ -11,34 +11,26 @@ from typing import Annotated
 
 import typer
 
-from inventory.errors import InventoryError
-from playbooks.errors import PlaybookError
-from runner.cli import audit, catalogue, inventory, journal, playbook, report, show
-from runner.cli.commands import Commands, loaded_late
-from runner.cli.output import DEBUG, UsageError
+from runner.cli.commands import DEBUG, Commands, loaded_late
 from runner.exit_status import ExitStatus
-from runner.journal.errors import JournalError, JournalUnwritable
-from runner.recording import UnreadableRunError
-from runner.runs import RunNotFoundError
-from runner.state import ContradictionError
 from runner.terminal import visible
+
+# By name: the module that has the command, and what the help says of it. None is loaded before it is asked for.
+COMMANDS = {
+    "audit": ("runner.cli.audit", "Find out what state servers are in."),
+    "show": ("runner.cli.show", "Show what a run did on which server."),
+    "report": ("runner.cli.report", "Write the report of one client's part of a run."),
+    "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),
+    "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
+    "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),
+    "journal": ("runner.cli.journal", "Read what runs recorded."),
+    "lab": ("runner.cli.lab", "Simulated Exchange servers, for rehearsals and tests."),
+}
 
 app = Commands(
     name="exrun",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    cls=loaded_late(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("audit")(audit.audit)
-app.command("show")(show.show)
-app.command("report")(report.report)
-app.add_typer(inventory.group, name="inventory")
-app.add_typer(playbook.group, name="playbook")
-app.add_typer(catalogue.group, name="catalogue")
-app.add_typer(journal.group, name="journal")
-app.add_typer(
-    loaded_late("runner.cli.lab", "Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests."), name="lab"
 )
 
 
@@ -70,39 +62,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Run exrun --help, or the command with --help, to see what it takes.",
         )
         return ExitStatus.USAGE
-    except (InventoryError, PlaybookError) as error:
-        _trace(given)
-        # One line a problem, each with its own place and advice, as an editor can jump to.
-        for line in str(error).splitlines():
-            typer.echo(visible(line), err=True)
-        _complain("nothing was sent", "Correct this and run it again.")
-        return ExitStatus.USAGE
-    except RunNotFoundError as error:
-        _trace(given)
-        _complain(str(error), "See exrun show --help.")
-        return ExitStatus.USAGE
-    except (ContradictionError, UnreadableRunError) as error:
-        _trace(given)
-        _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
-        return ExitStatus.JOURNAL
-    except UsageError as error:
-        _trace(given)
-        _complain(error.what, error.next)
-        return ExitStatus.USAGE
-    except JournalError as error:
-        _trace(given)
-        _complain(f"{error.path}: {error.what}", error.next)
-        return ExitStatus.JOURNAL if isinstance(error, JournalUnwritable) else ExitStatus.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted", "Run it again.")
         return ExitStatus.INTERRUPTED
     except Exception as error:
         _trace(given)
-        _complain(
-            f"exrun has a defect: {type(error).__name__}: {error}", "Run it again with --debug and report what it says."
-        )
-        return ExitStatus.DEFECT
+        return _said(error)
     return returned if isinstance(returned, int) else 0
+
+
+def _said(error: Exception) -> ExitStatus:
+    """Says what went wrong, and which exit status that is. What the errors are is loaded here: few runs end in one."""
+    from inventory.errors import InventoryError
+    from playbooks.errors import PlaybookError
+    from runner.cli.output import UsageError
+    from runner.journal.errors import JournalError, JournalUnwritable
+    from runner.recording import UnreadableRunError
+    from runner.runs import RunNotFoundError
+    from runner.state import ContradictionError
+
+    match error:
+        case InventoryError() | PlaybookError():
+            # One line a problem, each with its own place and advice, as an editor can jump to.
+            for line in str(error).splitlines():
+                typer.echo(visible(line), err=True)
+            _complain("nothing was sent", "Correct this and run it again.")
+            return ExitStatus.USAGE
+        case RunNotFoundError():
+            _complain(str(error), "See exrun show --help.")
+            return ExitStatus.USAGE
+        case ContradictionError() | UnreadableRunError():
+            _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
+            return ExitStatus.JOURNAL
+        case UsageError(what=what, next=then):
+            _complain(what, then)
+            return ExitStatus.USAGE
+        case JournalError():
+            _complain(f"{error.path}: {error.what}", error.next)
+            return ExitStatus.JOURNAL if isinstance(error, JournalUnwritable) else ExitStatus.USAGE
+        case _:
+            then = "Run it again with --debug and report what it says."
+            _complain(f"exrun has a defect: {type(error).__name__}: {error}", then)
+            return ExitStatus.DEFECT
 
 
 def _complain(what: str, then: str) -> None:

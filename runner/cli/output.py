@@ -9,12 +9,12 @@ from pathlib import Path
 
 import typer
 
+from runner.cli.commands import DEBUG
 from runner.cli.options import Format
 from runner.reports.json import JsonReport
 from runner.reports.table import TableReport
 from runner.results import FleetAudit
 
-DEBUG = "EXRUN_DEBUG"
 _NARROW, _PIPED = 80, 160  # columns: the least that a table is laid out for, and those of a pipe
 
 

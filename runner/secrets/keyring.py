@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keyring
-
 from inventory.model import CredentialReference
 from runner.secrets.interface import Secret, SecretUnavailableError
+
+
+def _system(service: str, user: str) -> str | None:
+    import keyring  # loads a backend's libraries, which no other kind of reference is to wait for
+
+    return keyring.get_password(service, user)
 
 
 class KeyringSecrets:
     """Asks `get_password(service, user)`: by default that of the keyring that the system offers."""
 
-    def __init__(self, get_password: Callable[[str, str], str | None] = keyring.get_password) -> None:
+    def __init__(self, get_password: Callable[[str, str], str | None] = _system) -> None:
         self._get_password = get_password
 
     def resolve(self, reference: CredentialReference) -> Secret:

@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
+from typer.core import TyperGroup
+
+from runner.cli.main import COMMANDS, app
 
 LOADED = """
 import sys
@@ -23,7 +27,7 @@ def loaded(*arguments: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("audit", "--help"), ("audit", "-i", "no-such-inventory.yml"), ("catalogue", "info"), ("lab",)],
+    [("--help",), ("audit", "--help"), ("audit", "-i", "no-such-inventory.yml"), ("catalogue", "info")],
     ids=" ".join,
 )
 def test_the_lab_is_not_loaded_by_what_does_not_ask_for_it(arguments: tuple[str, ...]) -> None:
@@ -32,3 +36,27 @@ def test_the_lab_is_not_loaded_by_what_does_not_ask_for_it(arguments: tuple[str,
 
 def test_the_lab_is_loaded_by_its_own_commands() -> None:
     assert "runner.lab.server" in loaded("lab", "up", "--help")
+
+
+def test_the_help_of_the_program_names_what_there_is_and_loads_none_of_it() -> None:
+    script = (
+        "import sys; from runner.cli.main import main, COMMANDS; main(['--help']); known = set(sys.modules);"
+        "heavy = {'pydantic', 'lark', 'yaml', 'pypsrp', 'spnego', 'structlog', 'rich'};"
+        "print('loaded:', *sorted(({module for module, _ in COMMANDS.values()} | heavy) & known))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    *help_text, last = done.stdout.splitlines()
+    assert last.split() == ["loaded:"]
+    for name, (_, summary) in COMMANDS.items():
+        assert [line for line in help_text if line.split() == [name, *summary.split()]], name
+
+
+def test_each_command_is_there_under_its_name_and_says_what_the_programs_help_says_of_it() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    assert list(group.commands) == list(COMMANDS)
+    for name, (_, summary) in COMMANDS.items():
+        command = group.commands[name]
+        assert command.name == name
+        own = " ".join((command.help or "").split())
+        assert set(summary.rstrip(".").lower().split()) & set(own.lower().split()), name
