@@ -239,6 +239,7 @@ class HttpTransport:
         *,
         retries_on_read_timeout: int = 0,
         timeout: int | float | tuple[int | float, int | float] | None = None,
+        once: bool = False,
     ) -> bytes:
         """Sends one SOAP envelope and returns the plaintext of the answer.
 
@@ -246,6 +247,7 @@ class HttpTransport:
             retries_on_read_timeout: not honoured. pypsrp asks for it on Receive; a Receive whose answer was lost may
                 have taken output with it, and to ask again would give an incomplete observation for a whole one.
             timeout: seconds for the exchange, connecting not included.
+            once: the message leaves at most once, not even again where the host provably did not act on it.
 
         Raises:
             WinRMTransportError: an answer other than 200; pypsrp makes a WSManFaultError of it where it is a fault.
@@ -261,7 +263,7 @@ class HttpTransport:
             try:
                 reply = self._exchange(connection, headers, body, deadline)
             except _NotSentError as error:
-                if unwritten or isinstance(error.lost, TimeoutError):
+                if once or unwritten or isinstance(error.lost, TimeoutError):
                     raise TransportError(classify(error.lost)) from error
                 unwritten = True
                 connection = self._ready()
@@ -270,6 +272,16 @@ class HttpTransport:
                 raise AmbiguousLoss(_not_retryable(classify(error))) from error
             if reply.status != 401:
                 return self._incoming(connection, reply)
+            if once and self._new_context is not None:
+                self.close()
+                raise TransportError(
+                    failure(
+                        Cause.CONNECTION_LOST,  # the account is not refused: its session on this connection ended
+                        "the host asked for authentication again in place of taking what was sent",
+                        then="Nothing was done; run it again.",
+                        retryable=True,
+                    )
+                )
             if challenged or self._new_context is None:
                 self.close()
                 again = failure(Cause.AUTHENTICATION, "the host asks for authentication again after having granted it")
