@@ -16,18 +16,20 @@ from runner.transport.destinations import anywhere, ntlm_to
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, NewContext, always_permitted, client_tls, contexts
 from runner.transport.interface import Deadlines, Limits, Notice, Transport
+from runner.transport.memory import MemoryBudget
 from runner.transport.retry import Account, LockoutGuard, RetryBudget, RetryPolicy
 from runner.transport.winrm import WinRmTransport
 from runner.transport.wire import Cancellation, dialler
 
 
 class Connector:
-    """Makes the ways to the hosts of one run, which share its lock-out guard. May be used by many threads.
+    """Makes the ways to the hosts of one run, which share its lock-out guard and its memory. For many threads.
 
     Args:
         limits: on what one script may send back.
         retries: for each connection.
         guard: counts refused authentications over all hosts of the run.
+        memory: for what all hosts in work send.
         allow_cleartext: over HTTP, authenticate but do not seal messages. For labs only; `is_cleartext` says for which
             hosts, for the warning and the journal.
         clock: monotonic seconds.
@@ -40,11 +42,13 @@ class Connector:
         limits: Limits | None = None,
         retries: RetryPolicy | None = None,
         guard: LockoutGuard | None = None,
+        memory: MemoryBudget | None = None,
         allow_cleartext: bool = False,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
     ) -> None:
         self.guard = guard or LockoutGuard()
+        self.memory = memory or MemoryBudget()
         self.limits = limits or Limits()
         self.retries = retries or RetryPolicy()
         self.clock = clock
@@ -114,6 +118,7 @@ class HostConnections:
             if host.credential is None
             else connector.guard.permit(Account(host.user, host.credential), host.key, cancellation.is_set)
         )
+        share = connector.memory.share(connector.clock, cancellation.check)
         why_not = ntlm_to(host.address, host.allow_public) if _may_speak_ntlm(host) else anywhere
         http = HttpTransport(
             f"{host.scheme}://{_bracketed(called(host.address))}:{host.port}/wsman",
@@ -134,6 +139,7 @@ class HostConnections:
             kerberos=host.authentication is Authentication.KERBEROS,
             asks_kdc=secret is not None and host.authentication is not Authentication.NTLM,
             connect_seconds=deadlines.connect,
+            share=share,
         )
         self._made.append(http)
         attempts = RetryBudget(
@@ -151,6 +157,7 @@ class HostConnections:
             clock=connector.clock,
             cancellation=cancellation,
             budget=attempts,
+            share=share,
             notify=self._notify,
         )
 

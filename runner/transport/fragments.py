@@ -56,6 +56,11 @@ class Assembler:
         self._data = bytearray()
         self._discarding = False
 
+    @property
+    def held(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._data)
+
     def feed(self, data: bytes) -> Iterator[Message | Oversize]:
         """The messages that `data` completes. A fragment may be split over two calls at any byte.
 

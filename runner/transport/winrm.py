@@ -31,7 +31,7 @@ from pypsrp.wsman import OptionSet, SelectorSet, WSMan
 from runner.transport.asking import Asking
 from runner.transport.batch import Batch, Kind, check_pool_state
 from runner.transport.classifying import classify, fault_meaning
-from runner.transport.clixml import CapExceeded, Malformed, parsed, text
+from runner.transport.clixml import CapExceeded, Malformed, cost_of_parsing, parsed, text
 from runner.transport.failures import (
     AmbiguousLoss,
     Cause,
@@ -62,6 +62,7 @@ from runner.transport.interface import (
     Terminated,
     TimedOut,
 )
+from runner.transport.memory import Share, What
 from runner.transport.retry import RetryBudget
 from runner.transport.statements import create_pipeline, texts_of
 from runner.transport.wire import Cancellation
@@ -142,6 +143,7 @@ class WinRmTransport:
         clock: monotonic seconds.
         cancellation: the one that the wires beneath `http` look at.
         budget: of attempts to open a pool.
+        share: of the run's memory, the one that `http` holds replies in.
         notify: is told what the journal should know.
     """
 
@@ -155,6 +157,7 @@ class WinRmTransport:
         clock: Callable[[], float],
         cancellation: Cancellation,
         budget: RetryBudget,
+        share: Share,
         notify: Callable[[Notice], None],
     ) -> None:
         self._http = http
@@ -164,6 +167,8 @@ class WinRmTransport:
         self._clock = clock
         self._cancellation = cancellation
         self._budget = budget
+        self._share = share
+        self._kept = 0  # bytes of memory of what earlier pipelines answered
         self._came_back_once = False
         self._notify = notify
         self._channel = _Channel(http)
@@ -244,6 +249,7 @@ class WinRmTransport:
 
     def close(self) -> None:
         self._cancellation.allow_closing()
+        self._share.release()
         self._http.expires = self._clock() + self._deadlines.close
         shells = [*self._left_behind, *([self._shell] if self._shell is not None else [])]
         self._shell, self._left_behind = None, []
@@ -254,6 +260,7 @@ class WinRmTransport:
             with contextlib.suppress(Exception):
                 self._delete(shell)
         self._http.close()
+        self._share.release()
 
     # opening
 
@@ -371,8 +378,16 @@ class WinRmTransport:
             TransportError: the pool cannot be used any more.
             _CannotStop
         """
+        try:
+            return self._listen(shell, batch, self._send(shell, batch, once=once))
+        finally:
+            self._kept += batch.kept
+            for what, size in ((What.FRAGMENTS, 0), (What.PARSING, 0), (What.VALUES, self._kept)):
+                with contextlib.suppress(TransportError):  # it was refused once, and what is less is not
+                    self._share.hold(what, size, self._clock())
+
+    def _listen(self, shell: WinRS, batch: Batch, command: str) -> bool:
         assembler = Assembler(self._limits.max_xml_bytes)
-        command = self._send(shell, batch, once=once)
         began = self._clock()
         empty = 0
         ends: float | None = None  # of the time that the host has for stopping
@@ -395,6 +410,7 @@ class WinRmTransport:
             empty = self._counted_empty(data, empty, began)
             for message in self._messages(assembler, data):
                 batch.feed(message, now)
+                self._share.hold(What.VALUES, self._kept + batch.kept, self._expires)
             if state == CommandState.DONE and not batch.ended:
                 if batch.must_stop:
                     return True
@@ -522,10 +538,17 @@ class WinRmTransport:
         return empty
 
     def _messages(self, assembler: Assembler, data: bytes) -> Iterator[Message | Oversize]:
+        """The messages that `data` completes, each once this host may hold what it takes to read it."""
+        hold, until = self._share.hold, self._expires
+        hold(What.FRAGMENTS, 2 * (assembler.held + len(data)), until)
         try:
-            yield from assembler.feed(data)
+            for message in assembler.feed(data):
+                hold(What.PARSING, cost_of_parsing(message.xml) if isinstance(message, Message) else 0, until)
+                yield message
         except Garbage as error:
             raise TransportError(failure(Cause.PROTOCOL, f"the host sent no PSRP: {quoted(error)}")) from error
+        hold(What.PARSING, 0, until)
+        hold(What.FRAGMENTS, 2 * assembler.held, until)
 
     def _delete(self, shell: WinRS) -> None:
         shell.opened = True

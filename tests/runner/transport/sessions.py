@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, contexts
 from runner.transport.interface import ChangeResult, Deadlines, Limits, Notice, Repeated, Script, ScriptResult
+from runner.transport.memory import MemoryBudget
 from runner.transport.retry import RetryBudget, RetryPolicy
 from runner.transport.winrm import WinRmTransport
 from runner.transport.wire import Cancellation
@@ -63,6 +64,7 @@ def session(
     policy: RetryPolicy | None = None,
     token: str = TOKEN,
     sealing: bool = True,
+    memory: MemoryBudget | None = None,
     answer: Callable[[bytes], tuple[int, bytes]] | None = None,
 ) -> Session:
     clock = Clock()
@@ -82,6 +84,8 @@ def session(
         slept.append(seconds)
         clock.now += seconds
 
+    cancellation = Cancellation()
+    share = (memory or MemoryBudget()).share(clock, cancellation.check)
     http = HttpTransport(
         "http://ex1.example:5985/wsman",
         peer.dial,
@@ -89,8 +93,8 @@ def session(
         sealed=sealing,
         clock=clock,
         connect_seconds=(deadlines or Deadlines()).connect,
+        share=share,
     )
-    cancellation = Cancellation()
     transport = WinRmTransport(
         http,
         Gate.of([script(text) for text in [*scripts, *also_allowed]], token),
@@ -101,6 +105,7 @@ def session(
         budget=RetryBudget(
             policy or RetryPolicy(), clock=clock, sleep=sleep, random=random.Random(7), notify=notices.append
         ),
+        share=share,
         notify=notify,
     )
     return Session(clock, host, peer, transport, cancellation, notices, slept, told)
