@@ -53,7 +53,6 @@ class Books:
         self.highest = 0
         self._held: dict[int, int] = {}
         self._waiting: dict[int, int] = {}
-        self._given_up: set[int] = set()
 
     def held(self, who: int) -> int:
         """What one holds, in bytes."""
@@ -65,28 +64,19 @@ class Books:
         Who is told to wait asks again when something has changed, or ends it with `leave` or a smaller size.
         """
         held = self.held(who)
-        if size > held and who in self._given_up:
-            return self._refused(who, Answer.GIVEN_UP)
-        if size < held:
-            self._given_up.discard(who)
         if size <= held or self.used - held + size <= self.most:
             self._set(who, size)
             return Answer.GRANTED
         if size > self.most:
             return self._refused(who, Answer.TOO_MUCH)
         self._waiting[who] = size
-        holding = [each for each in self._held if each not in self._given_up]
-        if any(each not in self._waiting for each in holding) or len(holding) < len(self._held):
-            return Answer.WAIT  # somebody works, or is about to let go
-        largest = max(holding, key=self.held)
-        if largest == who:
+        # Everyone who waits comes by here again, so the one that holds the most does, and goes.
+        if all(each in self._waiting for each in self._held) and max(self._held, key=self.held) == who:
             return self._refused(who, Answer.GIVEN_UP)
-        self._given_up.add(largest)
         return Answer.WAIT
 
     def leave(self, who: int) -> None:
         """It holds nothing and waits for nothing any more."""
-        self._given_up.discard(who)
         self._set(who, 0)
 
     def _set(self, who: int, size: int) -> None:
@@ -98,7 +88,6 @@ class Books:
 
     def _refused(self, who: int, answer: Answer) -> Answer:
         self._waiting.pop(who, None)
-        self._given_up.discard(who)
         return answer
 
 
@@ -145,8 +134,9 @@ class MemoryBudget:
     def ask(self, who: int, size: int, until: float, clock: Callable[[], float], check: Callable[[], None]) -> None:
         """For Share: waits until `who` may hold `size` bytes. Raises TransportError: Cause.MEMORY, or as `check`."""
         with self._changed:
-            while (answer := self._books.ask(who, size)) is Answer.WAIT:
-                self._changed.notify_all()  # another may have been given up for this one
+            answer = self._books.ask(who, size)
+            self._changed.notify_all()  # it let go of something; or it waits too, and another may have to go
+            while answer is Answer.WAIT:
                 try:
                     check()
                     left = until - clock()
@@ -156,7 +146,7 @@ class MemoryBudget:
                 except BaseException:
                     self._books.ask(who, self._books.held(who))  # it waits no more
                     raise
-            self._changed.notify_all()
+                answer = self._books.ask(who, size)
             if answer is not Answer.GRANTED:
                 raise TransportError(failure(Cause.MEMORY, self._why(answer, size + self.floor)))
 

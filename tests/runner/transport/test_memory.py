@@ -104,7 +104,7 @@ def test_two_that_hold_half_each_and_want_more_do_not_wait_for_each_other() -> N
     assert books.ask(1, 60) is books.ask(2, 40) is Answer.GRANTED
     assert books.ask(2, 70) is Answer.WAIT
     assert books.ask(1, 80) is Answer.GIVEN_UP  # it holds the most
-    assert books.ask(2, 70) is Answer.WAIT  # and has not let go yet
+    assert books.ask(2, 70) is Answer.WAIT  # the other has not let go yet
     books.leave(1)
     assert books.ask(2, 70) is Answer.GRANTED
 
