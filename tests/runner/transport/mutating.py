@@ -5,6 +5,7 @@ What is valid to begin with reaches the code that judges values and messages; no
 
 from __future__ import annotations
 
+import copy
 import random
 import struct
 import xml.etree.ElementTree as ET
@@ -97,7 +98,7 @@ def _spoilt_element(root: ET.Element, chance: random.Random) -> ET.Element:
         case 7:
             ET.SubElement(node, "Ref", RefId=chance.choice(["0", "1", "99"]))
         case 8 if node is not other and other not in node.iter():
-            node.append(ET.fromstring(ET.tostring(other)))
+            node.append(copy.deepcopy(other))
         case 9:
             deep = root
             for level in range(chance.choice([1, 3, 8])):
