@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 PEERS := .venv-peers
+FUZZER := .venv-soak
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
@@ -62,14 +63,29 @@ format: $(READY)  ## ruff format and safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+$(FUZZER)/.ready: requirements/soak.lock
+	@echo "Setting up $(FUZZER) from requirements/soak.lock ..."
+	@rm -rf $(FUZZER)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --target $(FUZZER) -r requirements/soak.lock
+	@touch $(FUZZER)/.ready
+
 .PHONY: soak
-soak: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree (SEED=1 COUNT=5000)
+soak: soak-scripts soak-readers  ## both soaks, one after the other (SEED=1)
+
+.PHONY: soak-scripts
+soak-scripts: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree (SEED=1 COUNT=5000)
 	@SEED=$(SEED) COUNT=$(COUNT) $(BIN)/python tests/playbooks/lint/soundness/soak.py
+
+.PHONY: soak-readers
+soak-readers: $(READY) $(FUZZER)/.ready  ## both readers of what hosts send, under atheris (Linux; SEED=1 RUNS=200000)
+	@PYTHONPATH=$(FUZZER):. $(BIN)/python tests/runner/transport/fuzzing.py clixml $(or $(RUNS),200000) $(or $(SEED),1)
+	@PYTHONPATH=$(FUZZER):. $(BIN)/python tests/runner/transport/fuzzing.py fragments $(or $(RUNS),200000) $(or $(SEED),1)
 
 .PHONY: lock
 lock: $(READY)  ## renew requirements/*.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements/peers.in -o requirements/peers.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements/soak.in -o requirements/soak.lock
 
 .PHONY: catalogue
 catalogue: $(READY)  ## renew the manifest of the shipped tables, after a change of these (AS_OF=2026-12-14: their new day)
@@ -91,4 +107,4 @@ package-check: package  ## install the wheel into a fresh environment elsewhere 
 
 .PHONY: clean
 clean:  ## remove what the targets above made
-	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) $(PEERS) $(FUZZER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

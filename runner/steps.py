@@ -147,7 +147,7 @@ class _Session:
         self.witness.sending(fresh)
         scripts = [each.script for each in fresh]
         try:
-            results = self.transport.run(scripts)
+            results = self.transport.observe(scripts)
         except TransportError as error:
             results = tuple(NotRun(script, error.failure, None) for script in scripts)
         for sending, result in zip(fresh, results, strict=True):

@@ -266,18 +266,15 @@ def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
 
 def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
     """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
-    connector = Connector(
-        Gate.of(scripts_of(order.playbook), order.token),
-        deadlines=Deadlines(
-            host=order.host_seconds,
-            connect=connect_seconds,
-            per_script=script_seconds(order.playbook),
-            close=CLOSE_SECONDS,
-        ),
-        allow_cleartext=allow_cleartext,
-        repeatable=True,
+    connector = Connector(allow_cleartext=allow_cleartext)
+    gate = Gate.of(scripts_of(order.playbook), order.token)
+    deadlines = Deadlines(
+        host=order.host_seconds,
+        connect=connect_seconds,
+        per_script=script_seconds(order.playbook),
+        close=CLOSE_SECONDS,
     )
-    return connector.transport
+    return lambda host, secret, notify: connector.to(host, secret, notify)(gate, deadlines)
 
 
 def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:

@@ -3,7 +3,7 @@
 The streams of one pipeline arrive in the order in which they were written, so what comes after a marker belongs to the
 script that the marker names, until the next marker. Only the marker of the next script, with the gate's token, moves
 on. A marker that names any other script means that attribution cannot be trusted: the whole batch is given up
-(`doubtful`) and its scripts are run alone, where no marker is needed.
+(`doubtful`), and each of its scripts may have run. Alone, a script needs no marker.
 
 A batch ends with the pipeline's final state. It must be stopped (`must_stop`) when a script overran a cap, asks for
 input, or sent what is no CLIXML; what the other scripts wrote before stays good.
@@ -11,6 +11,7 @@ input, or sent what is no CLIXML; what the other scripts wrote before stays good
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ class _PipelineState(IntEnum):
 
 # Methods of the host that return nothing (MS-PSRP 2.2.3.17): nobody waits for an answer to them.
 _VOID_HOST_CALLS = frozenset({*range(6, 11), *range(13, 23), 28, 30, 32, 34, 36, 38, 40, 42, 47, 48, 49, 51, 52, 53})
+_VALUE_BYTES = 100  # of one value or object beside its text; measured 10 to 80 (tracemalloc, Python 3.11)
+_LARGEST_MARKER = 8 * 1024  # bytes of the message
 _RECORDS = frozenset({Kind.WARNING_RECORD, Kind.VERBOSE_RECORD, Kind.DEBUG_RECORD, Kind.INFORMATION_RECORD})
 
 
@@ -98,6 +101,7 @@ class _Written:
     warnings: list[str] = field(default_factory=list)
     verbose: list[str] = field(default_factory=list)
     information: list[str] = field(default_factory=list)
+    cost: int = 0  # bytes of memory, roughly
 
     def streams(self) -> Streams:
         return Streams(
@@ -115,8 +119,8 @@ class Batch:
         seconds: the deadline of each script.
 
     Attributes:
-        results: one a script, in order; None while there is none, and for good where the script has to run again.
-        sent: the host has the pipeline, or may have it; set by the caller.
+        results: one a script, in order; None while there is none, and for good where it gave no answer.
+        sent: the host has the whole pipeline, or may have it; set by the caller.
         ended: the final state has come.
         must_stop: the pipeline has to be stopped.
         doubtful: a marker came that should not have: `results` are all None.
@@ -140,9 +144,18 @@ class Batch:
         self._hashes = tuple(script.sha256 for script in scripts)
         self._marked = len(scripts) > 1
         self._current = -1 if self._marked else 0
+        self._reached = self._current  # the last script whose marker came, to be answered for or not
+        self._final: _PipelineState | None = None
         self._written = _Written()
         self._spent = Spent()
         self._overran = False
+        self._costs: dict[int, int] = {}  # of what results hold, by the script's place
+
+    @property
+    def kept(self) -> int:
+        """Bytes of memory that what was written takes, roughly: of the results, and of the script that runs."""
+        current = 0 if self._current in self._costs else self._written.cost
+        return sum(self._costs.values()) + current
 
     @property
     def marked(self) -> bool:
@@ -160,12 +173,19 @@ class Batch:
         return self.began + self._seconds[max(self._current, 0)]
 
     def started(self, index: int) -> bool | None:
-        """Whether a script that has no result has begun; None where that is not known."""
+        """Whether a script has begun; None where that is not known.
+
+        What was written comes in order, so when a pipeline failed or was stopped, the scripts whose markers had not
+        come by then had not begun. That holds only where a marker came at all.
+        """
         if not self.sent:
             return False
-        if self.doubtful or not self._taken or index > self._current:
+        if self.doubtful or not self._taken:
             return None
-        return True
+        if index <= self._reached:
+            return True
+        cut_off = self._final in (_PipelineState.FAILED, _PipelineState.STOPPED)
+        return False if cut_off and self._reached >= 0 else None
 
     def begin(self, now: float) -> None:
         """The host has taken the pipeline."""
@@ -188,15 +208,35 @@ class Batch:
             return
         self._now = now
         if self.must_stop and not self._overran and not self._is_state(message):
+            self._look_for_marker(message)
             return
+        before = self._spent.values + self._spent.objects
         try:
             self._account(message)
             if isinstance(message, Message):
                 self._take(message, now)
+                values = max(self._spent.values + self._spent.objects - before, 0)
+                self._written.cost += message.size + _VALUE_BYTES * values
         except CapExceeded as error:
             self._spoil(Capped(self._blamed(), error.cap, error.limit))
         except Malformed as error:
             self._spoil(NotRun(self._blamed(), _malformed(error), started=True))
+
+    def _look_for_marker(self, message: Message | Oversize) -> None:
+        """Of what comes while the pipeline is being stopped nothing is kept but which scripts have begun."""
+        if (
+            not isinstance(message, Message)
+            or (message.kind, message.pipeline) != (Kind.PIPELINE_OUTPUT, self.pipeline)
+            or len(message.xml) > _LARGEST_MARKER
+            or MARKER_KIND.encode() not in message.xml
+        ):
+            return
+        with contextlib.suppress(CapExceeded, Malformed):
+            self._reach(self._marker(value(parsed(message.xml, self._limits), self._limits, Spent())))
+
+    def _reach(self, named: str | None) -> None:
+        if self._marked and named in self._hashes:
+            self._reached = max(self._reached, self._hashes.index(named))
 
     def _is_state(self, message: Message | Oversize) -> bool:
         return (
@@ -262,6 +302,7 @@ class Batch:
         # PowerShell writes a null to the output as a message without a text.
         found = value(parsed(message.xml, limits), limits, spent) if message.xml else None
         named = self._marker(found)
+        self._reach(named)
         if named is None or not self._marked:
             if not isinstance(found, Mapping | tuple):
                 spent.objects += 1
@@ -270,7 +311,7 @@ class Batch:
             self._spent = spent
             self._written.output.append(found)
         elif self._overran:
-            # The script that overran has ended after all, and the next began to run: it will run again.
+            # The script that overran has ended after all, and the next began to run, unheard.
             self._set_timed_out()
             self._written, self._overran = _Written(), False
         elif self._current + 1 < len(self.scripts) and named == self._hashes[self._current + 1]:
@@ -282,6 +323,7 @@ class Batch:
         else:
             self.doubtful = self.must_stop = True
             self.results = [None] * len(self.scripts)
+            self._costs, self._written = {}, _Written()
 
     def _marker(self, found: Value) -> str | None:
         """The hash that a marker of this run names; None for any other object."""
@@ -325,7 +367,7 @@ class Batch:
         state = number(element, self._limits, "PipelineState")
         if state not in list(_PipelineState):
             return
-        self.ended = True
+        self.ended, self._final = True, _PipelineState(state)
         if self.must_stop:
             if self._overran:
                 self._set_timed_out()
@@ -348,15 +390,18 @@ class Batch:
         elif self._current >= 0:
             script = self.scripts[self._current]
             self.results[self._current] = Terminated(script, error, self._written.streams(), now - self.began)
+            self._costs[self._current] = self._written.cost
 
     def _complete(self, now: float) -> None:
         if self._current >= 0:
             script = self.scripts[self._current]
             self.results[self._current] = Completed(script, self._written.streams(), now - self.began)
+            self._costs[self._current] = self._written.cost
 
     def _set_timed_out(self) -> None:
         script, limit = self.scripts[self._current], self._seconds[self._current]
         self.results[self._current] = TimedOut(script, limit, self._written.streams())
+        self._costs[self._current] = self._written.cost
 
     def _blamed(self) -> Script:
         """The running script; before any marker came, the first."""

@@ -100,6 +100,14 @@ class Spent:
     values: int = 0
 
 
+def cost_of_parsing(xml: bytes) -> int:
+    """Bytes of memory that the tree of a message takes at most while it is made.
+
+    Measured with tracemalloc, Python 3.11: 78 to 160 for each `<`, twice the text, four times what is not Latin-1.
+    """
+    return 4 * len(xml) + 160 * xml.count(b"<")
+
+
 def parsed(xml: bytes, limits: Limits) -> ET.Element:
     """The element of one message.
 

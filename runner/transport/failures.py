@@ -35,6 +35,7 @@ class Cause(StrEnum):
     LANGUAGE_MODE = "language-mode"
     PROTOCOL = "protocol"
     CREDENTIAL = "credential"  # there is none to use: its reference could not be resolved, or no ticket is here
+    MEMORY = "memory"  # what hosts sent would not fit into what this run may hold
     LOCKOUT_GUARD = "lockout-guard"  # other hosts refused the account, and it is not offered any more
     INTERRUPTED = "interrupted"  # the run: Ctrl-C, its time limit, a journal that cannot be written
     SCRIPT_REFUSED = "script-refused"  # the gate of this run does not hold the script; a fault of ours
@@ -106,6 +107,8 @@ NEXT: dict[Cause, str] = {
     Cause.PROTOCOL: "Check that the port is WinRM's and no proxy stands between; "
     "if it is, report this with the host's version.",
     Cause.CREDENTIAL: "Check the credential reference in the inventory.",
+    Cause.MEMORY: "Look at what this host answers with so much; run the audit again for it with a smaller --parallel, "
+    "or for it alone.",
     Cause.LOCKOUT_GUARD: "Check the account's password and whether it is locked out, then run the audit again.",
     Cause.INTERRUPTED: "Run the audit again for this host.",
     Cause.SCRIPT_REFUSED: "Nothing was sent. Only scripts that were rendered and checked "

@@ -34,7 +34,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Oversize:
-    """A message that is larger than allowed; the rest of it is thrown away as it comes."""
+    """A message that is larger than allowed; the rest of it is thrown away as it comes. `size` is what it has at least,
+    in bytes, however it is delivered."""
 
     pipeline: uuid.UUID | None
     size: int
@@ -55,6 +56,11 @@ class Assembler:
         self._object: tuple[int, int] | None = None  # id, and the fragment id that must follow
         self._data = bytearray()
         self._discarding = False
+
+    @property
+    def held(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._data)
 
     def feed(self, data: bytes) -> Iterator[Message | Oversize]:
         """The messages that `data` completes. A fragment may be split over two calls at any byte.
@@ -77,7 +83,7 @@ class Assembler:
             if not self._discarding:
                 self._data += chunk
                 if len(self._data) > self._max_size:
-                    yield Oversize(_header_of(self._data)[1], len(self._data))
+                    yield Oversize(_header_of(self._data)[1], self._max_size + 1)
                     self._discarding = True
                     self._data = bytearray()
             if not self._left:

@@ -33,6 +33,7 @@ from spnego.exceptions import NegotiateOptions, SpnegoError
 
 from runner.transport.classifying import classify, is_refusal_by_kdc
 from runner.transport.destinations import WhyNot, anywhere
+from runner.transport.envelopes import EnvelopeCaps, check_envelope
 from runner.transport.failures import (
     SPEAKS_TLS,
     AmbiguousLoss,
@@ -43,6 +44,7 @@ from runner.transport.failures import (
     failure,
     quoted,
 )
+from runner.transport.memory import MemoryBudget, Share, What
 from runner.transport.wire import Dial, Wire, endpoint_binding
 
 NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
@@ -70,6 +72,7 @@ _XML_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding\s*=\
 _STATUS_LINE = b"HTTP/1."
 _MAX_LEGS = 6  # NTLM takes 2, Kerberos 1 or 2; a server that asks for more plays with us
 _MAX_HEADER_BYTES = 64 * 1024
+_COPIES = 6  # of a reply at one time: parts, body, what was sealed, its text in a tree, PSRP's bytes; measured below 6
 _MAX_TOKEN_BYTES = 48 * 1024
 
 
@@ -164,6 +167,10 @@ def contexts(
     return new_context
 
 
+def _unwatched() -> None:
+    """The check of a share that nobody cancels."""
+
+
 @contextlib.contextmanager
 def always_permitted(seconds: float) -> Iterator[None]:
     """The permit that lets every authentication pass."""
@@ -187,6 +194,8 @@ class HttpTransport:
         connect_seconds: for connecting and authenticating, each time.
         read_seconds: for one request where the caller gives no timeout.
         max_reply_bytes: of one reply as it comes from the wire, headers included.
+        caps: on the envelope in it.
+        share: of the run's memory; replies are held in it.
 
     Attributes:
         requests: HTTP requests sent so far, those of authentication included.
@@ -208,7 +217,9 @@ class HttpTransport:
         why_not_ntlm: WhyNot = anywhere,
         connect_seconds: float = 30.0,
         read_seconds: float = 30.0,
-        max_reply_bytes: int = 8 * 1024 * 1024,
+        max_reply_bytes: int = 2 * 1024 * 1024,
+        caps: EnvelopeCaps | None = None,
+        share: Share | None = None,
     ) -> None:
         if sealed and new_context is None:
             raise ValueError("messages cannot be sealed without a security context")
@@ -231,6 +242,8 @@ class HttpTransport:
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._max_reply_bytes = max_reply_bytes
+        self._caps = caps or EnvelopeCaps()
+        self._share = share or MemoryBudget().share(clock, _unwatched)
         self._connection: _Connection | None = None
 
     def send(
@@ -239,6 +252,7 @@ class HttpTransport:
         *,
         retries_on_read_timeout: int = 0,
         timeout: int | float | tuple[int | float, int | float] | None = None,
+        once: bool = False,
     ) -> bytes:
         """Sends one SOAP envelope and returns the plaintext of the answer.
 
@@ -246,6 +260,7 @@ class HttpTransport:
             retries_on_read_timeout: not honoured. pypsrp asks for it on Receive; a Receive whose answer was lost may
                 have taken output with it, and to ask again would give an incomplete observation for a whole one.
             timeout: seconds for the exchange, connecting not included.
+            once: the message leaves at most once, not even again where the host provably did not act on it.
 
         Raises:
             WinRMTransportError: an answer other than 200; pypsrp makes a WSManFaultError of it where it is a fault.
@@ -261,7 +276,7 @@ class HttpTransport:
             try:
                 reply = self._exchange(connection, headers, body, deadline)
             except _NotSentError as error:
-                if unwritten or isinstance(error.lost, TimeoutError):
+                if once or unwritten or isinstance(error.lost, TimeoutError):
                     raise TransportError(classify(error.lost)) from error
                 unwritten = True
                 connection = self._ready()
@@ -270,6 +285,16 @@ class HttpTransport:
                 raise AmbiguousLoss(_not_retryable(classify(error))) from error
             if reply.status != 401:
                 return self._incoming(connection, reply)
+            if once and self._new_context is not None:
+                self.close()
+                raise TransportError(
+                    failure(
+                        Cause.CONNECTION_LOST,  # the account is not refused: its session on this connection ended
+                        "the host asked for authentication again in place of taking what was sent",
+                        then="Nothing was done; run it again.",
+                        retryable=True,
+                    )
+                )
             if challenged or self._new_context is None:
                 self.close()
                 again = failure(Cause.AUTHENTICATION, "the host asks for authentication again after having granted it")
@@ -426,6 +451,7 @@ class HttpTransport:
         try:
             body = self._opened(connection, reply)
             _refuse_declarations(body)
+            check_envelope(body, self._caps)
         except TransportError as error:
             self.close()
             raise AmbiguousLoss(error.failure) from error
@@ -524,6 +550,7 @@ class HttpTransport:
     def _reply(self, connection: _Connection, deadline: float) -> Reply:
         http = connection.http
         received = 0
+        self._share.hold(What.REPLY, 0, deadline)  # the last one was read
         begun = b""
         response: h11.Response | None = None
         parts: list[bytes] = []
@@ -543,6 +570,10 @@ class HttpTransport:
                     raise AmbiguousLoss(
                         failure(Cause.PROTOCOL, f"the reply is larger than {self._max_reply_bytes} bytes")
                     )
+                try:
+                    self._share.hold(What.REPLY, received * _COPIES, deadline)
+                except TransportError as error:
+                    raise AmbiguousLoss(error.failure) from error
                 if not chunk and response is None:
                     raise EOFError("the host closed the connection without a reply")
                 http.receive_data(chunk)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from playbooks.values import Value
 from runner.transport.failures import Failure
+
+if TYPE_CHECKING:  # the gate is made of scripts
+    from runner.transport.gate import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Capped:
 
 @dataclass(frozen=True, slots=True)
 class NotRun:
-    """The script gave no answer because the connection failed first. `started` is None when that is ambiguous."""
+    """A script that only reads gave no answer. `started` is None when nobody knows whether it had begun."""
 
     script: Script
     failure: Failure
@@ -98,6 +101,27 @@ class NotRun:
 
 
 ScriptResult = Completed | Terminated | TimedOut | Capped | NotRun
+"""What comes of a script that only reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The change did not begin: it never left whole, or the host refused to take it. It may be sent again."""
+
+    script: Script
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The change may have run, in whole, in part or not at all, or may be running still. Only the host can tell."""
+
+    script: Script
+    failure: Failure
+
+
+ChangeResult = Completed | Terminated | TimedOut | Capped | NotStarted | Ambiguous
+"""What comes of a script that changes something. TimedOut and Capped: it ran, and the host says that it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +141,7 @@ class Deadlines:
     """Seconds on the controller's monotonic clock.
 
     Attributes:
-        host: for everything that is done on one host, but closing.
+        host: for everything that is done over one connection, but closing; from its `open` on.
         connect: for connecting and authenticating, each time, and for the host to open a pool or take a pipeline.
         script: for each script.
         per_script: instead, by `Script.name`; from the action's contract.
@@ -144,7 +168,8 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The connection was lost while these scripts may have been running; they run once more in a new pool."""
+    """These scripts, which only read, may have run without an answer (`failure` says why) and are about to be sent
+    once more. Told before they leave."""
 
     failure: Failure
     scripts: tuple[Script, ...]
@@ -163,20 +188,61 @@ Notice = Retried | Repeated | Replaced
 
 class Transport(Protocol):
     """One host, one runspace pool. Every method ends on its deadline; whatever raises other than TransportError is a
-    defect of exrun, not the host's doing."""
+    defect of exrun, not the host's doing. What `notify` raises (Notice) ends a method before anything is sent."""
 
     @property
     def requests(self) -> int:
         """HTTP requests sent so far, those of authentication included."""
 
     def open(self) -> None:
-        """Connect, authenticate and open the runspace pool."""
+        """Connect, authenticate and open the runspace pool. Raises TransportError."""
 
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
-        """Run independent scripts as one pipeline where that is possible; one result each, in order."""
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        """Run independent scripts that only read, as one pipeline where that is possible; one result each, in order.
+
+        A script that may have run without an answer is sent once more, after a `Repeated` notice; in a new pool where
+        the connection was lost, which is made once.
+
+        Raises:
+            ScriptRefused: the gate does not know one of them. Nothing was sent.
+        """
+
+    def change(self, script: Script) -> ChangeResult:
+        """Run one script that may change something, in a pipeline of its own, at most once.
+
+        Its bytes leave at most once: not after a lost connection, not when the host asks for authentication again, not
+        in another pool. Behind an Ambiguous this transport sends nothing more: connect anew and look.
+
+        Raises:
+            ScriptRefused: the gate does not know it. Nothing was sent.
+            Exception: any other, a defect of exrun, leaves open whether it ran.
+        """
 
     def cancel(self) -> None:
-        """From any thread: end what `open` or `run` waits for with Cause.INTERRUPTED, now. `close` still works."""
+        """From any thread: end what waits here with Cause.INTERRUPTED, now. `close` still works."""
 
     def close(self) -> None:
-        """Close the pool on the host, best effort and bounded; never raises."""
+        """Close the pool on the host, best effort and bounded; never raises. A script that runs in it is ended."""
+
+
+class Connect(Protocol):
+    """The way to one host, of which its work makes connections: one a phase, and a further one when the last is gone
+    (a restart, a confirmation). At most one of them is in use at a time."""
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far over all of them."""
+
+    def __call__(self, gate: Gate, deadlines: Deadlines) -> Transport:
+        """A transport that is not open yet: nothing is sent by making it.
+
+        Args:
+            gate: the texts that may be sent over it.
+            deadlines: its own; `host` runs from its `open`. `per_script` by the script's name.
+
+        Raises:
+            TransportError: Cause.TLS, when the host's CA or certificate files cannot be used.
+        """
+
+    def cancel(self) -> None:
+        """From any thread: cancels each of its transports, and those that are still to be made."""

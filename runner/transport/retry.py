@@ -33,10 +33,10 @@ _LOSSES = frozenset({Cause.CONNECTION_LOST, Cause.TIMEOUT})
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long one host is tried.
+    """How often and how long one host is tried, for each connection that its work asks for.
 
     Attributes:
-        attempts: at most so many for each host in a run, the first included; one for each pool in any case.
+        attempts: at most so many, the first included; one for each pool in any case.
         seconds: no attempt begins later than this after the first for the same pool.
         first_wait: the wait before the second attempt is between 0 and this; each further bound is twice as long.
         longest_wait: and no longer than this.
@@ -49,7 +49,7 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """One host's attempts. Not for two threads at once.
+    """The attempts of one connection. Not for two threads at once.
 
     Args:
         policy: its limits.

@@ -28,9 +28,10 @@ from pypsrp.serializer import Serializer
 from pypsrp.shell import CommandState, WinRS
 from pypsrp.wsman import OptionSet, SelectorSet, WSMan
 
+from runner.transport.asking import Asking
 from runner.transport.batch import Batch, Kind, check_pool_state
 from runner.transport.classifying import classify, fault_meaning
-from runner.transport.clixml import CapExceeded, Malformed, parsed, text
+from runner.transport.clixml import CapExceeded, Malformed, cost_of_parsing, parsed, text
 from runner.transport.failures import (
     AmbiguousLoss,
     Cause,
@@ -46,15 +47,22 @@ from runner.transport.fragments import Assembler, Garbage, Message, Oversize
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport
 from runner.transport.interface import (
+    Ambiguous,
+    Capped,
+    ChangeResult,
+    Completed,
     Deadlines,
     Limits,
     Notice,
     NotRun,
-    Repeated,
+    NotStarted,
     Replaced,
     Script,
     ScriptResult,
+    Terminated,
+    TimedOut,
 )
+from runner.transport.memory import Share, What
 from runner.transport.retry import RetryBudget
 from runner.transport.statements import create_pipeline, texts_of
 from runner.transport.wire import Cancellation
@@ -72,6 +80,10 @@ _MAX_OPENING_BYTES = 1024 * 1024
 _MAX_EMPTY = 20  # Receives without a word, beyond one a second
 _REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL, Cause.LOCKOUT_GUARD})
 _REPEATABLE_CAUSES = frozenset({Cause.CONNECTION_LOST, Cause.TIMEOUT})
+# Faults with one of these answer a Command in place of taking it.
+_REFUSED_COMMANDS = frozenset(
+    {Cause.ACCESS_DENIED, Cause.AUTHENTICATION, Cause.ENDPOINT_MISSING, Cause.ENVELOPE_SIZE, Cause.QUOTA}
+)
 
 # What pypsrp lets out when it reads an answer that is not what it expects.
 _MISREAD = (
@@ -97,17 +109,19 @@ class _Channel:
 
     Attributes:
         answered: whether pypsrp has been given something to read that the host wrote.
+        once: the message that follows leaves at most once.
     """
 
     def __init__(self, http: HttpTransport) -> None:
         self.endpoint = http.endpoint
         self.seconds = 30.0
         self.answered = False
+        self.once = False
         self._http = http
 
     def send(self, message: bytes, *, retries_on_read_timeout: int = 0, timeout: object = None) -> bytes:
         try:
-            answer = self._http.send(message, timeout=self.seconds)
+            answer = self._http.send(message, timeout=self.seconds, once=self.once)
         except WinRMTransportError:
             self.answered = True  # pypsrp reads the fault in it
             raise
@@ -119,7 +133,7 @@ class _Channel:
 
 
 class WinRmTransport:
-    """A Transport (interface.py). `open`, `run` and `close` belong to one thread, `cancel` to any.
+    """A Transport (interface.py). `open`, `observe`, `change` and `close` belong to one thread, `cancel` to any.
 
     Args:
         http: to the host; it is this transport's alone.
@@ -129,7 +143,7 @@ class WinRmTransport:
         clock: monotonic seconds.
         cancellation: the one that the wires beneath `http` look at.
         budget: of attempts to open a pool.
-        repeatable: scripts read only: after a lost connection those without an answer run once more.
+        share: of the run's memory, the one that `http` holds replies in.
         notify: is told what the journal should know.
     """
 
@@ -143,7 +157,7 @@ class WinRmTransport:
         clock: Callable[[], float],
         cancellation: Cancellation,
         budget: RetryBudget,
-        repeatable: bool,
+        share: Share,
         notify: Callable[[Notice], None],
     ) -> None:
         self._http = http
@@ -153,7 +167,9 @@ class WinRmTransport:
         self._clock = clock
         self._cancellation = cancellation
         self._budget = budget
-        self._may_repeat = repeatable
+        self._share = share
+        self._kept = 0  # bytes of memory of what earlier pipelines answered
+        self._came_back_once = False
         self._notify = notify
         self._channel = _Channel(http)
         self._wsman = WSMan("localhost", max_envelope_size=_SAFE_ENVELOPE)
@@ -176,41 +192,64 @@ class WinRmTransport:
         self._http.expires = self._expires
         self._budget.spend(self._open_pool)
 
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         for script in scripts:
             self._gate.check(script)
             self._gate.check(self._gate.marker(script))
-        results: list[ScriptResult | None] = [None] * len(scripts)
-        waiting = list(range(len(scripts)))
-        alone: set[int] = set()
-        while waiting:
-            group = [index for index in waiting if index not in alone] or waiting[:1]
-            batch = self._batch([scripts[index] for index in group])
+        asking = Asking(scripts)
+        while group := asking.group():
+            batch = self._batch(asking.scripts(group))
             try:
-                self._run_batch(batch)
+                shell = self._usable()
+                for notice in asking.repeated(group):
+                    self._notify(notice)
+                self._converse(shell, batch, once=False)
+            except _CannotStop:
+                asking.take(group, batch, _unheard(batch), alone=True)
+                try:
+                    self._replace(batch.current or batch.scripts[0])
+                except TransportError as error:
+                    asking.give_up(error.failure)
             except ScriptRefused:
                 raise
             except TransportError as error:
-                self._settle(batch, group, results)
-                waiting = [index for index in waiting if results[index] is None]
-                if waiting and self._repeat(error, [scripts[index] for index in waiting]):
-                    continue
-                self._lost = self._lost or error.failure
-                started = dict(zip(group, map(batch.started, range(len(group))), strict=True))
-                for index in waiting:
-                    results[index] = NotRun(scripts[index], self._lost, started=started.get(index, False))
-                break
-            self._settle(batch, group, results)
-            if batch.doubtful or all(results[index] is None for index in group):
-                alone.update(group)
-            waiting = [index for index in waiting if results[index] is None]
-        return tuple(result for result in results if result is not None)
+                asking.take(group, batch, error.failure, alone=False)
+                if not (asking.group() and self._came_back(error)):
+                    self._lost = self._lost or error.failure
+                    asking.give_up(self._lost)
+            else:
+                asking.take(group, batch, _unheard(batch), alone=True)
+        return asking.results
+
+    def change(self, script: Script) -> ChangeResult:
+        self._gate.check(script)
+        batch = self._batch([script])
+        try:
+            settled = self._converse(self._usable(), batch, once=True)
+        except _CannotStop:
+            settled = False
+            self._abandon(delete=True)
+        except ScriptRefused:
+            raise
+        except TransportError as error:
+            self._lost = self._lost or error.failure
+            return (Ambiguous if batch.sent else NotStarted)(script, error.failure)
+        match batch.results[0]:
+            case Completed() | Terminated() | TimedOut() | Capped() as result if settled:
+                return result
+            case NotRun(failure=why):
+                # Words that are not CLIXML; or of the language mode, which a script can end in after its first half.
+                self._lost = why
+            case _:
+                self._lost = failure(Cause.TIMEOUT, "the script did not end when it was stopped")
+        return Ambiguous(script, self._lost)
 
     def cancel(self) -> None:
         self._cancellation.set()
 
     def close(self) -> None:
         self._cancellation.allow_closing()
+        self._share.release()
         self._http.expires = self._clock() + self._deadlines.close
         shells = [*self._left_behind, *([self._shell] if self._shell is not None else [])]
         self._shell, self._left_behind = None, []
@@ -221,6 +260,7 @@ class WinRmTransport:
             with contextlib.suppress(Exception):
                 self._delete(shell)
         self._http.close()
+        self._share.release()
 
     # opening
 
@@ -313,25 +353,41 @@ class WinRmTransport:
         seconds = [self._deadlines.per_script.get(script.name, self._deadlines.script) for script in scripts]
         return Batch(scripts, self._gate.token, self._limits, seconds)
 
-    def _run_batch(self, batch: Batch) -> None:
-        """Runs one pipeline to its end. Raises TransportError when the pool cannot be used any more."""
+    def _usable(self) -> WinRS:
+        """The open pool. Raises TransportError when there is none to be used."""
         if self._lost is not None:
             raise TransportError(self._lost)
         if self._shell is None:
             raise TransportError(failure(Cause.PROTOCOL, "no runspace pool is open"))
         self._cancellation.check()
-        try:
-            self._converse(self._shell, batch)
-        except _CannotStop:
-            # A script that ignores its stop holds the pool's one runspace; only the pool's end ends it.
-            script = batch.current or batch.scripts[0]
-            self._notify(Replaced(script))
-            self._abandon(delete=True)
-            self._reopen()
+        return self._shell
 
-    def _converse(self, shell: WinRS, batch: Batch) -> None:
+    def _replace(self, script: Script) -> None:
+        """A script that ignores its stop holds the pool's one runspace; only the pool's end ends it."""
+        self._notify(Replaced(script))
+        self._abandon(delete=True)
+        self._reopen()
+
+    def _converse(self, shell: WinRS, batch: Batch, *, once: bool) -> bool:
+        """Runs one pipeline to its end; whether the host said that it ended.
+
+        Args:
+            once: what makes it run leaves at most once.
+
+        Raises:
+            TransportError: the pool cannot be used any more.
+            _CannotStop
+        """
+        try:
+            return self._listen(shell, batch, self._send(shell, batch, once=once))
+        finally:
+            self._kept += batch.kept
+            for what, size in ((What.FRAGMENTS, 0), (What.PARSING, 0), (What.VALUES, self._kept)):
+                with contextlib.suppress(TransportError):  # it was refused once, and what is less is not
+                    self._share.hold(what, size, self._clock())
+
+    def _listen(self, shell: WinRS, batch: Batch, command: str) -> bool:
         assembler = Assembler(self._limits.max_xml_bytes)
-        command = self._send(shell, batch)
         began = self._clock()
         empty = 0
         ends: float | None = None  # of the time that the host has for stopping
@@ -348,18 +404,20 @@ class WinRmTransport:
                 state, data = self._receive(shell, command, batch.deadline if ends is None else ends)
             except TransportError as error:
                 if ends is not None and _is_fault(error) and not _is_fault(error, SHELL_GONE):
-                    return  # nothing is left of a pipeline that was stopped
+                    return False  # nothing is left of a pipeline that was stopped, as far as can be told
                 raise
             now = self._clock()
             empty = self._counted_empty(data, empty, began)
             for message in self._messages(assembler, data):
                 batch.feed(message, now)
+                self._share.hold(What.VALUES, self._kept + batch.kept, self._expires)
             if state == CommandState.DONE and not batch.ended:
                 if batch.must_stop:
-                    return
+                    return True
                 raise TransportError(failure(Cause.PROTOCOL, "the host ended a pipeline without its final state"))
+        return True
 
-    def _send(self, shell: WinRS, batch: Batch) -> str:
+    def _send(self, shell: WinRS, batch: Batch, *, once: bool) -> str:
         """Sends the pipeline and returns the host's name for it."""
         statements: list[Script] = []
         for script in batch.scripts:
@@ -369,22 +427,37 @@ class WinRmTransport:
         # The gate, on the very bytes that are about to leave: what they make the host run, not what was meant.
         for said in texts_of(body):
             self._gate.check(Script("a statement", said))
-        fragments = self._fragments(body, batch.pipeline)
-        first = base64.b64encode(fragments[0]).decode()
-        try:
-            command = self._call(
-                self._deadlines.connect,
-                lambda: shell.command("", arguments=[first], command_id=name).findtext(_COMMAND_ID),
-            )
-        except TransportError as error:
-            batch.sent = isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED
-            raise
-        batch.sent = True
+        first, *others = self._fragments(body, batch.pipeline)
+        said_first = base64.b64encode(first).decode()
+        command = self._leave(
+            batch,
+            lambda: shell.command("", arguments=[said_first], command_id=name).findtext(_COMMAND_ID),
+            last=not others,
+            once=once,
+        )
         command = command or name
-        for fragment in fragments[1:]:
-            self._call(self._deadlines.connect, partial(shell.send, "stdin", fragment, command_id=command))
+        for number, fragment in enumerate(others, start=1):
+            self._leave(
+                batch,
+                partial(shell.send, "stdin", fragment, command_id=command),
+                last=number == len(others),
+                once=once,
+            )
         batch.begin(self._clock())
         return command
+
+    def _leave(self, batch: Batch, operation: Callable[[], _Answer], *, last: bool, once: bool) -> _Answer:
+        """One part of a pipeline; the host can begin when it has the last one."""
+        self._channel.once = once
+        try:
+            answer = self._call(self._deadlines.connect, operation)
+        except TransportError as error:
+            batch.sent = last and not _surely_not_taken(error)
+            raise
+        finally:
+            self._channel.once = False
+        batch.sent = last
+        return answer
 
     def _fragments(self, body: bytes, pipeline: uuid.UUID) -> list[bytes]:
         """CREATE_PIPELINE in as many fragments as the smallest envelope of a server asks for (MS-PSRP 2.2.1, 2.2.4)."""
@@ -406,18 +479,13 @@ class WinRmTransport:
                 raise
             # A fault means that there is nothing (any more) to stop; the Receive that follows says what there is.
 
-    def _settle(self, batch: Batch, group: Sequence[int], results: list[ScriptResult | None]) -> None:
-        for index, result in zip(group, batch.results, strict=True):
-            results[index] = result
-
-    def _repeat(self, error: TransportError, scripts: Sequence[Script]) -> bool:
-        """Whether a new pool stands in which scripts that only read may run once more."""
-        if not self._may_repeat or self._lost is not None or error.failure.cause not in _REPEATABLE_CAUSES:
+    def _came_back(self, error: TransportError) -> bool:
+        """Whether a new pool stands after a loss, in which scripts that only read may go on; it is made once."""
+        if self._came_back_once or self._lost is not None or error.failure.cause not in _REPEATABLE_CAUSES:
             return False
         if self._clock() >= self._expires:
             return False
-        self._may_repeat = False
-        self._notify(Repeated(error.failure, tuple(scripts)))
+        self._came_back_once = True
         self._abandon(delete=False)
         try:
             self._reopen()
@@ -470,10 +538,17 @@ class WinRmTransport:
         return empty
 
     def _messages(self, assembler: Assembler, data: bytes) -> Iterator[Message | Oversize]:
+        """The messages that `data` completes, each once this host may hold what it takes to read it."""
+        hold, until = self._share.hold, self._expires
+        hold(What.FRAGMENTS, 2 * (assembler.held + len(data)), until)
         try:
-            yield from assembler.feed(data)
+            for message in assembler.feed(data):
+                hold(What.PARSING, cost_of_parsing(message.xml) if isinstance(message, Message) else 0, until)
+                yield message
         except Garbage as error:
             raise TransportError(failure(Cause.PROTOCOL, f"the host sent no PSRP: {quoted(error)}")) from error
+        hold(What.PARSING, 0, until)
+        hold(What.FRAGMENTS, 2 * assembler.held, until)
 
     def _delete(self, shell: WinRS) -> None:
         shell.opened = True
@@ -505,6 +580,30 @@ class WinRmTransport:
                 raise  # nothing of the host's was read: this is a defect of ours
             unread = f"the host's answer cannot be read: {type(error).__name__}: {quoted(error)}"
             raise AmbiguousLoss(failure(Cause.PROTOCOL, unread)) from error
+
+
+def _unheard(batch: Batch) -> Failure:
+    """Why a script of a pipeline that ended may have run without an answer."""
+    if batch.doubtful:
+        return failure(Cause.PROTOCOL, "what the scripts of one pipeline said could not be told apart")
+    return failure(Cause.PROTOCOL, "the pipeline ended before this script was heard")
+
+
+def _surely_not_taken(error: TransportError) -> bool:
+    """Whether the host has not begun what it answered so, or did not answer. In doubt it may have."""
+    if isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED:
+        return False
+    match error.__cause__:
+        case WSManFaultError() as fault:
+            known = fault_meaning(fault)
+            refused = known is not None and not known.vague and known.cause in _REFUSED_COMMANDS
+            return refused or fault.code == SHELL_GONE
+        case WinRMTransportError() as status:
+            return bool(
+                status.code < 500
+            )  # what stands between may answer so for a host that it has passed the request to
+        case _:
+            return True
 
 
 def _is_fault(error: TransportError, code: int | None = None) -> bool:

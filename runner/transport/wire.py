@@ -66,6 +66,12 @@ class Cancellation:
         self._event = threading.Event()
         self._closing = False
 
+    def another(self) -> Cancellation:
+        """One that is cancelled together with this one and has a closing of its own, for a further connection."""
+        beside = Cancellation()
+        beside._event = self._event
+        return beside
+
     def set(self) -> None:
         """Cancels."""
         self._event.set()

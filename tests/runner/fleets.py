@@ -19,7 +19,16 @@ from playbooks.parameters import domains
 from playbooks.values import Value
 from runner.steps import Judgement
 from runner.transport.failures import Cause, Failure, TransportError, failure
-from runner.transport.interface import Completed, NotRun, Script, ScriptResult, Streams
+from runner.transport.interface import (
+    Ambiguous,
+    ChangeResult,
+    Completed,
+    NotRun,
+    NotStarted,
+    Script,
+    ScriptResult,
+    Streams,
+)
 
 CATALOGUE = Catalogue.load()
 TODAY = CATALOGUE.as_of  # so that no test grows old
@@ -135,7 +144,7 @@ class ScriptedTransport:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     otherwise: Answer = field(default_factory=lambda: saying("good"))
     unopenable: Failure | None = None
-    broken: Failure | None = None  # raised by `run`
+    broken: Failure | None = None  # raised by `observe` and `change`
     requests: int = 0
     sent: list[str] = field(default_factory=list)
     batches: list[tuple[str, ...]] = field(default_factory=list)
@@ -149,13 +158,23 @@ class ScriptedTransport:
             raise TransportError(self.unopenable)
         self.opened += 1
 
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         self.requests += 2
         self.batches.append(tuple(script.text for script in scripts))
         if self.broken is not None:
             raise TransportError(self.broken)
         self.sent.extend(script.text for script in scripts)
         return tuple(self.answers.get(script.text, self.otherwise)(script) for script in scripts)
+
+    def change(self, script: Script) -> ChangeResult:
+        (result,) = self.observe([script])
+        match result:
+            case NotRun(failure=why, started=False):
+                return NotStarted(script, why)
+            case NotRun(failure=why):
+                return Ambiguous(script, why)
+            case _:
+                return result
 
     def cancel(self) -> None:
         self.cancelled.set()

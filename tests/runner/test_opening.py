@@ -194,7 +194,7 @@ results: st.SearchStrategy[Callable[[Script], ScriptResult]] = st.one_of(
 class RaisingTransport(ScriptedTransport):
     """A defect of the transport itself."""
 
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         raise ZeroDivisionError("a defect of the transport")
 
 
@@ -205,10 +205,10 @@ def _noisy(host: Host, notify: Callable[[Notice], None]) -> Transport:
         def open(self) -> None:
             notify(Retried(failure(Cause.REFUSED, "refused"), 1, 0.5))
 
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             notify(Repeated(failure(Cause.CONNECTION_LOST, "lost"), tuple(scripts)))
             notify(Replaced(scripts[0]))
-            return ScriptedTransport.run(self, scripts)
+            return ScriptedTransport.observe(self, scripts)
 
     return Noisy()
 
@@ -334,7 +334,7 @@ def test_the_row_and_the_journal_of_a_host_lost_in_the_middle_have_the_next_step
 
 def test_a_defect_in_the_transport_is_exruns_own_and_no_word_against_the_host(tmp_path: Path) -> None:
     class Broken(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             raise UnicodeEncodeError("ascii", "ü", 0, 1, "ordinal not in range(128)")
 
     fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Broken()})
@@ -390,7 +390,7 @@ class Hanging(ScriptedTransport):
         super().__init__()
         self.entered = entered
 
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         self.entered()
         assert self.cancelled.wait(30)
         return tuple(lost(Cause.INTERRUPTED, started=None)(script) for script in scripts)
@@ -433,10 +433,10 @@ def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path)
     clock, stop, release = Jumping(), Stop(), threading.Event()
 
     class Deaf(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             stop.requested = Letting.ABORT
             assert release.wait(30)
-            return ScriptedTransport.run(self, scripts)
+            return ScriptedTransport.observe(self, scripts)
 
     class Waiting(Heard):
         def halting(self, why: Failure) -> None:
@@ -464,13 +464,13 @@ def test_a_host_whose_transport_misses_its_deadline_is_cancelled_then_left_and_t
     impatient: list[str] = []
 
     class Deaf(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             clock.now += 300 + OVERRUN_SECONDS
             assert self.cancelled.wait(30)
             clock.now += OVERRUN_SECONDS
             if not release.wait(30):
                 impatient.append("nobody worked on with the other host")
-            return ScriptedTransport.run(self, scripts)
+            return ScriptedTransport.observe(self, scripts)
 
         def close(self) -> None:
             let_go.set()
@@ -478,10 +478,10 @@ def test_a_host_whose_transport_misses_its_deadline_is_cancelled_then_left_and_t
     class Other(ScriptedTransport):
         """Frees the one that hangs, whose thread now tries to go on while the journal is open."""
 
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             release.set()
             assert let_go.wait(30)
-            return ScriptedTransport.run(self, scripts)
+            return ScriptedTransport.observe(self, scripts)
 
     transports: dict[str, Transport | Make] = {"alpha/EX1": Deaf(), "alpha/EX2": Other()}
     fleet = Fleet(tmp_path, (host("EX1"), host("EX2")), transports, parallel=1, monotonic=clock)
@@ -632,12 +632,12 @@ def test_intent_is_on_the_disk_before_a_script_leaves(tmp_path: Path) -> None:
                 self.flushed = fleet.journal().read_bytes()
 
     class Sending(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             lines = [line for line in disk.flushed.splitlines() if b'"event":"script-sending"' in line]
             for script in scripts:
                 assert any(script.sha256.encode() in line for line in lines)
             checked.append(len(scripts))
-            return ScriptedTransport.run(self, scripts)
+            return ScriptedTransport.observe(self, scripts)
 
     disk, checked = Watching(), list[int]()
     fleet = Fleet(tmp_path, (host("EX1"),), {"alpha/EX1": Sending()}, disk=disk)
@@ -657,11 +657,11 @@ def test_a_script_that_is_sent_again_is_intent_again_and_on_the_disk(tmp_path: P
 
     def again(host: Host, notify: Callable[[Notice], None]) -> Transport:
         class Losing(ScriptedTransport):
-            def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+            def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
                 before = Counting.flushes
                 notify(Repeated(failure(Cause.CONNECTION_LOST, "lost"), tuple(scripts)))
                 flushed.append(Counting.flushes - before)
-                return ScriptedTransport.run(self, scripts)
+                return ScriptedTransport.observe(self, scripts)
 
         return Losing()
 
@@ -680,10 +680,10 @@ def test_after_a_halt_no_further_batch_leaves(tmp_path: Path) -> None:
     class Deaf(ScriptedTransport):
         """Does not know that it was cancelled, and answers its first batch only then."""
 
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             stop.requested = Letting.ABORT
             assert halted.wait(30)
-            return ScriptedTransport.run(self, scripts)
+            return ScriptedTransport.observe(self, scripts)
 
     class Telling(Heard):
         def halting(self, why: Failure) -> None:

@@ -178,9 +178,9 @@ def test_without_a_session_the_failure_is_the_result() -> None:
 
 def test_a_batch_is_announced_before_it_is_sent_and_answered_before_it_is_judged() -> None:
     class Transport(ScriptedTransport):
-        def run(self, scripts):  # type: ignore[no-untyped-def]
+        def observe(self, scripts):  # type: ignore[no-untyped-def]
             notes.told.append(("sent", ""))
-            return super().run(scripts)
+            return super().observe(scripts)
 
     notes = Notes()
     audited(Transport(), playbook(step("a"), step("b")), notes)

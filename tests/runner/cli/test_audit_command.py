@@ -273,7 +273,7 @@ def test_when_the_disk_fills_up_the_status_is_6_and_what_was_learnt_is_shown(
 class Interrupting(ScriptedTransport):
     """Presses Ctrl-C while the server hangs."""
 
-    def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         os.kill(os.getpid(), signal.SIGINT)
         assert self.cancelled.wait(30)
         return tuple(lost(Cause.INTERRUPTED)(script) for script in scripts)
@@ -303,7 +303,7 @@ def test_ctrl_c_exits_130_with_a_row_for_every_server_and_gives_the_signal_back(
 
 def test_the_time_limit_of_the_run_is_said_and_exits_3(exrun: CommandLine) -> None:
     class Slow(ScriptedTransport):
-        def run(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
             assert self.cancelled.wait(30)
             return tuple(lost(Cause.INTERRUPTED)(script) for script in scripts)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, contexts
-from runner.transport.interface import Deadlines, Limits, Notice, Script, ScriptResult
+from runner.transport.interface import ChangeResult, Deadlines, Limits, Notice, Repeated, Script, ScriptResult
+from runner.transport.memory import MemoryBudget
 from runner.transport.retry import RetryBudget, RetryPolicy
 from runner.transport.winrm import WinRmTransport
 from runner.transport.wire import Cancellation
@@ -24,7 +25,11 @@ def script(text: str) -> Script:
 
 @dataclass
 class Session:
-    """A host, the peer in front of it, and the transport to it."""
+    """A host, the peer in front of it, and the transport to it.
+
+    Attributes:
+        told: each notice of a repetition, with what the host had run by then.
+    """
 
     clock: Clock
     host: lab.Host
@@ -33,9 +38,20 @@ class Session:
     cancellation: Cancellation
     notices: list[Notice] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    told: list[tuple[Repeated, tuple[str, ...]]] = field(default_factory=list)
 
     def run(self, *texts: str) -> tuple[ScriptResult, ...]:
-        return self.transport.run([script(text) for text in texts])
+        return self.transport.observe([script(text) for text in texts])
+
+    def change(self, text: str) -> ChangeResult:
+        return self.transport.change(script(text))
+
+    def check_repetitions(self) -> None:
+        """Every script ran once, or twice and the second time only after its notice."""
+        for text in set(self.host.ran):
+            runs = self.host.ran.count(text)
+            assert runs <= 2, f"{text} ran {runs} times"
+            assert runs < 2 or any(script(text) in said.scripts and ran.count(text) == 1 for said, ran in self.told)
 
 
 def session(
@@ -46,21 +62,30 @@ def session(
     limits: Limits | None = None,
     deadlines: Deadlines | None = None,
     policy: RetryPolicy | None = None,
-    repeatable: bool = False,
     token: str = TOKEN,
     sealing: bool = True,
+    memory: MemoryBudget | None = None,
     answer: Callable[[bytes], tuple[int, bytes]] | None = None,
 ) -> Session:
     clock = Clock()
     host = lab.Host(clock, scripts)
     peer = Peer(answer or host.answer, clock, sealing=sealing)
     notices: list[Notice] = []
+    told: list[tuple[Repeated, tuple[str, ...]]] = []
+
+    def notify(notice: Notice) -> None:
+        notices.append(notice)
+        if isinstance(notice, Repeated):
+            told.append((notice, tuple(host.ran)))
+
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         clock.now += seconds
 
+    cancellation = Cancellation()
+    share = (memory or MemoryBudget()).share(clock, cancellation.check)
     http = HttpTransport(
         "http://ex1.example:5985/wsman",
         peer.dial,
@@ -68,8 +93,8 @@ def session(
         sealed=sealing,
         clock=clock,
         connect_seconds=(deadlines or Deadlines()).connect,
+        share=share,
     )
-    cancellation = Cancellation()
     transport = WinRmTransport(
         http,
         Gate.of([script(text) for text in [*scripts, *also_allowed]], token),
@@ -80,7 +105,7 @@ def session(
         budget=RetryBudget(
             policy or RetryPolicy(), clock=clock, sleep=sleep, random=random.Random(7), notify=notices.append
         ),
-        repeatable=repeatable,
-        notify=notices.append,
+        share=share,
+        notify=notify,
     )
-    return Session(clock, host, peer, transport, cancellation, notices, slept)
+    return Session(clock, host, peer, transport, cancellation, notices, slept, told)

@@ -20,7 +20,9 @@ from runner.transport.interface import (
     Deadlines,
     ErrorText,
     Limits,
+    Notice,
     NotRun,
+    Repeated,
     Replaced,
     ScriptResult,
     Streams,
@@ -131,7 +133,7 @@ plans = st.lists(
     max_examples=60, phases=NO_SHRINKING, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(plans, st.booleans(), st.sampled_from([22, 90, 32768]), st.booleans(), st.sampled_from(["", TOKEN]))
-def test_each_result_is_its_own_scripts_whatever_the_others_do(
+def test_each_result_is_its_own_scripts_whatever_the_others_do_and_none_runs_twice_untold(
     ntlm_account: Account, drawn: list[Plan], one_fragment: bool, piece: int, late_state: bool, token: str
 ) -> None:
     at = session(
@@ -153,8 +155,8 @@ def test_each_result_is_its_own_scripts_whatever_the_others_do(
     assert len(replaced) >= sum(plan.ending == "hangs on" for plan in drawn)
     at.transport.close()
     assert at.host.shells == {}
-    allowed = set(at.host.ran)
-    assert allowed == {plan.name for plan in drawn}
+    assert set(at.host.ran) == {plan.name for plan in drawn}
+    at.check_repetitions()
 
 
 def forger(*objects: dict[str, Value], throw: bool) -> Script:
@@ -200,7 +202,7 @@ def test_a_script_that_does_not_know_the_token_cannot_shift_what_it_says_to_anot
 
 
 @pytest.mark.parametrize("named", [["b"], ["b", "c"], ["c"], ["a"], ["c", "b"]])
-def test_without_a_token_a_marker_out_of_turn_makes_every_script_run_alone(
+def test_without_a_token_a_marker_out_of_turn_makes_every_script_run_alone_once_more_and_told_before(
     ntlm_account: Account, named: list[str]
 ) -> None:
     objects = [marker_object(name, "") for name in named]
@@ -213,6 +215,73 @@ def test_without_a_token_a_marker_out_of_turn_makes_every_script_run_alone(
         ("c",),
     ]
     assert at.host.pipelines[1:] == [["a"], ["b"], ["c"]]
+    at.check_repetitions()
+    repeated = [notice for notice in at.notices if isinstance(notice, Repeated)]
+    assert [notice.scripts for notice in repeated] == [(script(name),) for name in "abc"]
+    assert all("could not be told apart" in notice.failure.message for notice in repeated)
+
+
+def test_what_may_not_be_written_down_is_not_sent_again(ntlm_account: Account) -> None:
+    """A journal that cannot take the intent ends it, as a halted run does."""
+
+    class UnwritableError(Exception):
+        pass
+
+    def refuse(notice: Notice) -> None:
+        raise UnwritableError
+
+    at = session(ntlm_account, {"a": forger(marker_object("c", ""), throw=False), "b": says("b")}, token="")
+    at.transport._notify = refuse
+    at.transport.open()
+    with pytest.raises(UnwritableError):
+        at.run("a", "b")
+    assert at.host.ran == ["a", "b"]
+
+
+def test_a_script_that_was_sent_again_and_lost_again_stays_without_an_answer(ntlm_account: Account) -> None:
+    """The batch is doubtful, so each goes again alone; alone the first is lost, and only the second may go on."""
+    at = session(ntlm_account, {"a": forger(marker_object("a", ""), throw=False), "b": says("b")}, token="")
+    at.transport.open()
+    at.peer.faults[8] = "act-close"  # 5 and 6 are the batch, 7 and 8 `a` alone
+    a, b = at.run("a", "b")
+    assert isinstance(a, NotRun)
+    assert (a.failure.cause, a.started) == (Cause.CONNECTION_LOST, True)
+    assert isinstance(b, Completed)
+    assert [at.host.ran.count(name) for name in "ab"] == [2, 2]
+    at.check_repetitions()
+
+
+def test_a_script_that_began_while_the_one_before_it_was_being_stopped_is_told_of_before_it_runs_again(
+    ntlm_account: Account,
+) -> None:
+    def floods(writer: Writer) -> Iterator[float]:
+        for number in range(60):
+            writer.output(number)
+        yield 0.0
+
+    at = session(ntlm_account, {"floods": floods, "b": says("b"), "c": says("c")}, limits=LIMITS)
+    at.transport.open()
+    flooding, b, c = at.run("floods", "b", "c")
+    assert isinstance(flooding, Capped)
+    assert (b, c) == (
+        Completed(script("b"), Streams(("b",)), b.seconds),  # type: ignore[union-attr]
+        Completed(script("c"), Streams(("c",)), c.seconds),  # type: ignore[union-attr]
+    )
+    at.check_repetitions()
+    assert at.host.ran == ["floods", "b", "c", "b", "c"]
+    assert len(at.told) == 2
+
+
+def test_scripts_behind_one_that_ended_in_an_error_have_not_begun_and_need_no_notice(ntlm_account: Account) -> None:
+    def throws(writer: Writer) -> Iterator[float]:
+        raise Throw("no")
+        yield 0.0
+
+    at = session(ntlm_account, {"a": throws, "b": throws, "c": says("c")})
+    at.transport.open()
+    at.run("a", "b", "c")
+    assert at.host.ran == ["a", "b", "c"]
+    assert at.notices == []
 
 
 def test_what_belongs_to_another_pipeline_is_nobodys_but_counts(ntlm_account: Account) -> None:

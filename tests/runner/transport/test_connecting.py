@@ -13,6 +13,7 @@ from runner.transport.connecting import Connector
 from runner.transport.failures import Cause, TransportError
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport
+from runner.transport.interface import Deadlines
 from runner.transport.retry import RetryPolicy
 from runner.transport.wire import dialler
 from tests.runner.transport.peer import Clock, Peer
@@ -31,6 +32,7 @@ def host(scheme: Scheme, authentication: Authentication, **settings: object) -> 
     )
 
 
+GATE, DEADLINES = Gate.of([]), Deadlines()
 PASSWORD = {"user": "LAB\\auditor", "credential": CredentialReference(CredentialKind.ENV, "PASSWORD")}
 
 
@@ -53,32 +55,32 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 def test_messages_are_sealed_over_http_unless_cleartext_is_allowed(
     made: list[dict[str, object]], scheme: Scheme, allow_cleartext: bool
 ) -> None:
-    connector = Connector(Gate.of([]), allow_cleartext=allow_cleartext)
+    connector = Connector(allow_cleartext=allow_cleartext)
     server = host(scheme, Authentication.NTLM, **PASSWORD)
-    connector.transport(server, Secret("x"))
+    connector.to(server, Secret("x"))(GATE, DEADLINES)
     (call,) = made
     assert call["sealed"] is (scheme is Scheme.HTTP and not allow_cleartext)
     assert connector.is_cleartext(server) is (scheme is Scheme.HTTP and allow_cleartext)
 
 
 def test_a_certificate_needs_no_password_and_no_context(made: list[dict[str, object]]) -> None:
-    Connector(Gate.of([])).transport(host(Scheme.HTTPS, Authentication.CERTIFICATE), None)
+    Connector().to(host(Scheme.HTTPS, Authentication.CERTIFICATE), None)(GATE, DEADLINES)
     assert made[0]["new_context"] is None
     assert made[0]["sealed"] is False
 
 
 def test_a_domain_controller_is_asked_under_the_lock_out_guard_too(made: list[dict[str, object]]) -> None:
-    connector = Connector(Gate.of([]))
+    connector = Connector()
     for authentication in (Authentication.KERBEROS, Authentication.NEGOTIATE, Authentication.NTLM):
-        connector.transport(host(Scheme.HTTP, authentication, **PASSWORD), Secret("x"))
-    connector.transport(host(Scheme.HTTP, Authentication.KERBEROS), None)
+        connector.to(host(Scheme.HTTP, authentication, **PASSWORD), Secret("x"))(GATE, DEADLINES)
+    connector.to(host(Scheme.HTTP, Authentication.KERBEROS), None)(GATE, DEADLINES)
     assert [call["asks_kdc"] for call in made] == [True, True, False, False]
 
 
 def test_an_ipv6_address_stands_in_brackets(made: list[dict[str, object]]) -> None:
     server = host(Scheme.HTTP, Authentication.NTLM, **PASSWORD)
     object.__setattr__(server, "address", "fe80::1")
-    Connector(Gate.of([])).transport(server, Secret("x"))
+    Connector().to(server, Secret("x"))(GATE, DEADLINES)
     assert made[0]["endpoint"] == "http://[fe80::1]:5985/wsman"
 
 
@@ -109,7 +111,7 @@ def test_neither_a_zone_nor_a_letter_beyond_ascii_leaves_in_what_a_server_is_cal
 
     monkeypatch.setattr(connecting, "contexts", contexts)
     server = called(host(Scheme.HTTP, Authentication.NEGOTIATE, **PASSWORD), address)
-    Connector(Gate.of([])).transport(server, Secret("x"))
+    Connector().to(server, Secret("x"))(GATE, DEADLINES)
     assert made[0]["endpoint"] == endpoint
     made[0]["new_context"](None)  # type: ignore[operator]
     assert spns == [name]
@@ -122,7 +124,7 @@ def test_the_host_header_and_the_envelope_are_ascii_and_without_a_zone(
     peer = Peer(lambda plain: (500, b""), Clock())
     monkeypatch.setattr(connecting, "dialler", lambda *arguments, **settings: peer.dial)
     server = called(host(Scheme.HTTP, Authentication.NTLM, **PASSWORD), address)
-    transport = Connector(Gate.of([]), retries=RetryPolicy(attempts=1)).transport(server, Secret("not-a-secret"))
+    transport = Connector(retries=RetryPolicy(attempts=1)).to(server, Secret("not-a-secret"))(GATE, DEADLINES)
     with pytest.raises(TransportError):
         transport.open()
     hosts = {headers[b"host"] for headers, _ in peer.seen}
@@ -182,7 +184,7 @@ def test_a_name_is_looked_up_and_verified_as_punycode(monkeypatch: pytest.Monkey
 def test_a_ca_file_that_is_missing_fails_before_anything_is_sent(tmp_path: Path) -> None:
     server = host(Scheme.HTTPS, Authentication.NTLM, ca_file=tmp_path / "none.pem", **PASSWORD)
     with pytest.raises(TransportError) as raised:
-        Connector(Gate.of([])).transport(server, Secret("x"))
+        Connector().to(server, Secret("x"))(GATE, DEADLINES)
     assert raised.value.failure.cause is Cause.TLS
 
 
@@ -195,7 +197,7 @@ def test_hosts_with_the_same_files_share_what_was_read_from_them(monkeypatch: py
         return real(*files)  # type: ignore[arg-type]
 
     monkeypatch.setattr(connecting, "client_tls", counting)
-    connector = Connector(Gate.of([]))
+    connector = Connector()
     for _ in range(5):
-        connector.transport(host(Scheme.HTTPS, Authentication.NTLM, **PASSWORD), Secret("x"))
+        connector.to(host(Scheme.HTTPS, Authentication.NTLM, **PASSWORD), Secret("x"))(GATE, DEADLINES)
     assert len(read) == 1

@@ -273,8 +273,9 @@ def test_with_ntlm_a_public_address_is_not_even_connected_to_and_no_refusal_is_c
     tried: list[object] = []
     monkeypatch.setattr(wire, "_connect", lambda *arguments: tried.append(arguments))
     guard = LockoutGuard(1)
-    connector = Connector(Gate.of([]), guard=guard, retries=RetryPolicy(attempts=3), deadlines=Deadlines())
-    transport = connector.transport(inventory_host(Authentication.NTLM, "203.0.113.7"), Secret("not-a-secret"))
+    connector = Connector(guard=guard, retries=RetryPolicy(attempts=3))
+    to_host = connector.to(inventory_host(Authentication.NTLM, "203.0.113.7"), Secret("not-a-secret"))
+    transport = to_host(Gate.of([]), Deadlines())
     with pytest.raises(TransportError) as raised:
         transport.open()
     transport.close()
@@ -306,6 +307,6 @@ def test_only_what_may_speak_ntlm_is_held_back(
     host = inventory_host(authentication, "203.0.113.7")
     if authentication is Authentication.CERTIFICATE:
         object.__setattr__(host, "scheme", Scheme.HTTPS)
-    Connector(Gate.of([])).transport(host, Secret("x"))
+    Connector().to(host, Secret("x"))(Gate.of([]), Deadlines())
     (judge,) = judges
     assert (judge("203.0.113.7") is not None) is held_back  # type: ignore[operator]

@@ -88,14 +88,6 @@ def test_what_is_no_fragment_is_refused_after_the_messages_before_it_were_given_
         list(feeding)
 
 
-@given(st.binary(max_size=300))
-def test_noise_gives_garbage_or_nothing_but_no_other_error(noise: bytes) -> None:
-    try:
-        list(Assembler(100).feed(noise))
-    except Garbage:
-        return
-
-
 def test_a_fragment_without_data_is_taken() -> None:
     """psrpcore's server sends one where only its header fits."""
     stream = piece(1, 0, START, b"") + piece(1, 1, 0, message(5, b"x")) + piece(1, 2, END, b"")

@@ -44,7 +44,7 @@ def mutated(reply: bytes, chance: random.Random) -> bytes:
 def test_mutated_replies_end_in_results_or_a_transport_error(ntlm_account: Account, seed: int, first: int) -> None:
     chance = random.Random(seed)
     deadlines = Deadlines(host=60.0, connect=5.0, script=5.0, reply=2.0)
-    at = session(ntlm_account, SCRIPTS, deadlines=deadlines, policy=RetryPolicy(attempts=2), repeatable=True)
+    at = session(ntlm_account, SCRIPTS, deadlines=deadlines, policy=RetryPolicy(attempts=2))
     count = 0
 
     def answer(plain: bytes) -> tuple[int, bytes]:
@@ -62,6 +62,7 @@ def test_mutated_replies_end_in_results_or_a_transport_error(ntlm_account: Accou
     at.transport.close()
     assert at.clock.now - 1000.0 <= 60.0 + 4.0 + 1.0
     assert at.peer.requests < 400
+    at.check_repetitions()
 
 
 def deep(levels: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,10 +18,20 @@ from runner.lab.fleet import Limits as LabLimits
 from runner.lab.server import Lab, Served, start
 from runner.lab.state import HostState, ScriptedAnswer
 from runner.secrets.interface import Secret
-from runner.transport.connecting import Connector
+from runner.transport.connecting import Connector, HostConnections
 from runner.transport.failures import Cause, TransportError
 from runner.transport.gate import Gate, marked
-from runner.transport.interface import Completed, Deadlines, NotRun, Script, ScriptResult, Terminated, TimedOut
+from runner.transport.interface import (
+    Completed,
+    Deadlines,
+    Notice,
+    NotRun,
+    Script,
+    ScriptResult,
+    Terminated,
+    TimedOut,
+    Transport,
+)
 from runner.transport.retry import LockoutGuard, RetryPolicy
 from tests.waiting import ends, happens
 
@@ -74,11 +84,26 @@ def inventory_host(served: Served, name: str = "EX1") -> Host:
     )
 
 
-def connector(deadlines: Deadlines = PATIENT, **settings: Any) -> Connector:
-    return Connector(Gate.of(SCRIPTS, TOKEN), deadlines=deadlines, **settings)
+@dataclass
+class Made:
+    """A connector, and what each of its connections is asked for."""
+
+    connector: Connector
+    deadlines: Deadlines
+    notices: list[Notice] = field(default_factory=list)
+
+    def to(self, host: Host, secret: Secret) -> HostConnections:
+        return self.connector.to(host, secret, self.notices.append)
+
+    def transport(self, host: Host, secret: Secret) -> Transport:
+        return self.to(host, secret)(Gate.of(SCRIPTS, TOKEN), self.deadlines)
 
 
-def work(served: Served, scripts: list[Script], made: Connector, password: str = ACCOUNT.password) -> Worked:
+def connector(deadlines: Deadlines = PATIENT, **settings: Any) -> Made:
+    return Made(Connector(**settings), deadlines)
+
+
+def work(served: Served, scripts: list[Script], made: Made, password: str = ACCOUNT.password) -> Worked:
     """Opens, runs and closes, as an audit does; fails when one of them does not end by itself."""
     transport = made.transport(inventory_host(served), Secret(password))
     worked = Worked()
@@ -86,7 +111,7 @@ def work(served: Served, scripts: list[Script], made: Connector, password: str =
     def session() -> None:
         try:
             transport.open()
-            worked.results = transport.run(scripts)
+            worked.results = transport.observe(scripts)
         except TransportError as error:
             worked.failed = error.failure.cause
         transport.close()
@@ -193,9 +218,9 @@ def test_a_connection_that_idles_out_between_two_batches_goes_on_in_the_same_she
     served = serve(keep_alive_seconds=0.5)
     transport = connector().transport(inventory_host(served), Secret(ACCOUNT.password))
     transport.open()
-    first = transport.run(EIGHT[:4])
+    first = transport.observe(EIGHT[:4])
     assert happens(lambda: not served.connections)
-    second = transport.run(EIGHT[4:])
+    second = transport.observe(EIGHT[4:])
     transport.close()
     assert all(isinstance(each, Completed) for each in first + second)
     assert served.counts.steps[Step.CREATE] == 1
@@ -258,7 +283,7 @@ TRANSIENT = [
 def test_a_fault_that_passes_costs_an_audit_nothing_but_a_new_pool(serve: Serve, fault: Fault) -> None:
     served = serve(fault)
     retries = RetryPolicy(first_wait=0.05)
-    worked = work(served, EIGHT, connector(retries=retries, repeatable=True))
+    worked = work(served, EIGHT, connector(retries=retries))
     assert worked.all_said()
     assert served.service.shells == 0
 
@@ -281,7 +306,7 @@ def test_a_wrong_password_is_offered_three_times_by_thirty_hosts_at_once(serve: 
         thread.start()
     assert all(ends(thread) for thread in threads)
     assert sorted(causes) == [Cause.AUTHENTICATION] * 3 + [Cause.LOCKOUT_GUARD] * 27
-    ((account, hosts),) = made.guard.stopped()
+    ((account, hosts),) = made.connector.guard.stopped()
     assert (account.user, len(hosts)) == (ACCOUNT.user, 3)
 
 
@@ -294,7 +319,7 @@ def test_a_cancelled_host_ends_at_once_and_its_pool_is_closed_over_a_new_connect
     def run() -> None:
         try:
             transport.open()
-            seen.extend({each.failure.cause for each in transport.run(EIGHT) if isinstance(each, NotRun)})
+            seen.extend({each.failure.cause for each in transport.observe(EIGHT) if isinstance(each, NotRun)})
         except TransportError as error:
             seen.append(error.failure.cause)
         transport.close()
@@ -321,8 +346,8 @@ def test_a_quota_of_shells_is_named(serve: Serve) -> None:
 def test_cleartext_is_only_sent_when_it_is_allowed_and_only_taken_where_the_host_allows_it(serve: Serve) -> None:
     strict, lax = serve(), serve(allow_unencrypted=True)
     allowing = connector(allow_cleartext=True, retries=ONCE)
-    assert allowing.is_cleartext(inventory_host(lax))
-    assert not connector().is_cleartext(inventory_host(lax))
+    assert allowing.connector.is_cleartext(inventory_host(lax))
+    assert not connector().connector.is_cleartext(inventory_host(lax))
     assert work(lax, EIGHT, allowing).all_said()
     assert work(strict, EIGHT, allowing).causes
     assert work(lax, EIGHT, connector()).all_said()

@@ -64,29 +64,12 @@ def test_a_host_that_refuses_connections_is_tried_within_its_budget_and_no_furth
     assert at.peer.dials == 0  # there is nothing to close
 
 
-@pytest.mark.parametrize(("request_", "first"), [(COMMAND, None), (RECEIVE, None)])
-@pytest.mark.parametrize("fault", ["close", "act-close", "truncate"])
-def test_an_ambiguous_loss_is_not_repeated_blindly(
-    ntlm_account: Account, request_: int, first: bool | None, fault: str
-) -> None:
-    at = three(ntlm_account)
-    at.peer.faults[request_] = fault
-    at.transport.open()
-    results = at.run("a", "b", "c")
-    assert [each.started for each in results if isinstance(each, NotRun)] == [first, None, None]
-    assert {each.failure.cause for each in results if isinstance(each, NotRun)} == {Cause.CONNECTION_LOST}
-    assert len(at.host.pipelines) <= 1
-    assert at.notices == []
-    at.transport.close()
-    assert at.host.shells == {}
-
-
 @pytest.mark.parametrize("request_", [COMMAND, RECEIVE])
 @pytest.mark.parametrize("fault", ["close", "act-close", "truncate"])
 def test_scripts_that_only_read_run_once_more_in_a_new_pool_and_the_journal_is_told(
     ntlm_account: Account, request_: int, fault: str
 ) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     at.peer.faults[request_] = fault
     at.transport.open()
     results = at.run("a", "b", "c")
@@ -100,7 +83,7 @@ def test_scripts_that_only_read_run_once_more_in_a_new_pool_and_the_journal_is_t
 
 
 def test_a_repetition_is_made_once(ntlm_account: Account) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     at.transport.open()
     at.peer.faults |= {COMMAND: "close", COMMAND + 5: "close"}
     results = at.run("a", "b", "c")
@@ -109,7 +92,7 @@ def test_a_repetition_is_made_once(ntlm_account: Account) -> None:
 
 
 def test_a_pool_that_is_gone_from_the_host_is_made_anew_for_scripts_that_only_read(ntlm_account: Account) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     at.transport.open()
     at.host.shells.clear()  # a restart of WinRM
     assert all(isinstance(each, Completed) for each in at.run("a", "b", "c"))
@@ -118,7 +101,7 @@ def test_a_pool_that_is_gone_from_the_host_is_made_anew_for_scripts_that_only_re
 
 
 def test_a_fault_of_command_says_that_nothing_began(ntlm_account: Account) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     at.transport.open()
     at.host.faults["Command"] = QUOTA
     results = at.run("a", "b", "c")
@@ -132,7 +115,7 @@ def test_a_fault_of_command_says_that_nothing_began(ntlm_account: Account) -> No
 def test_a_service_that_stops_in_the_middle_costs_an_audit_one_repetition(
     ntlm_account: Account, action: str, code: int
 ) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     at.transport.open()
     at.host.faults[action] = code
     assert [each.streams.output for each in at.run("a", "b", "c") if isinstance(each, Completed)] == [
@@ -146,14 +129,6 @@ def test_a_service_that_stops_in_the_middle_costs_an_audit_one_repetition(
     at.host.faults["Command"] = code
     assert {each.failure.cause for each in at.run("a", "b") if isinstance(each, NotRun)} == {Cause.CONNECTION_LOST}
     assert len(at.notices) == 1
-
-
-@pytest.mark.parametrize("code", [995, 1115])
-def test_whether_a_service_that_stops_had_taken_the_scripts_is_not_known(ntlm_account: Account, code: int) -> None:
-    at = three(ntlm_account)
-    at.transport.open()
-    at.host.faults["Command"] = code
-    assert [each.started for each in at.run("a", "b") if isinstance(each, NotRun)] == [None, None]
 
 
 @pytest.mark.parametrize("code", [995, 1115])
@@ -183,7 +158,7 @@ def test_a_service_that_is_only_just_starting_is_tried_again(ntlm_account: Accou
 def test_a_cause_has_the_same_next_step_before_and_after_the_pool_is_open(
     ntlm_account: Account, action: str, code: int, cause: Cause, says: str
 ) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     if action == "Create":
         at.host.faults[action] = code
         with pytest.raises(TransportError) as raised:
@@ -200,7 +175,7 @@ def test_a_cause_has_the_same_next_step_before_and_after_the_pool_is_open(
 
 
 def test_what_keeps_a_lost_host_from_coming_back_is_what_is_told(ntlm_account: Account) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
     at.transport.open()
     at.peer.faults[COMMAND] = "close"
     at.host.faults["Create"] = QUOTA
@@ -215,7 +190,7 @@ def test_what_keeps_a_lost_host_from_coming_back_is_what_is_told(ntlm_account: A
 def test_a_defect_of_ours_is_let_out_as_it_is_and_not_called_the_hosts(
     ntlm_account: Account, monkeypatch: pytest.MonkeyPatch, error: Exception, at_open: bool
 ) -> None:
-    at = three(ntlm_account, repeatable=True)
+    at = three(ntlm_account)
 
     def breaks(*_: object, **__: object) -> bytes:
         raise error
@@ -267,13 +242,14 @@ def test_a_host_that_hangs_or_drips_in_the_middle_ends_on_time(ntlm_account: Acc
     at.transport.open()
     began = at.clock.now
     if fault == "hang":
-        at.peer.faults[RECEIVE] = "hang"
+        at.peer.faults |= {RECEIVE: "hang", RECEIVE + 6: "hang"}  # in the new pool too
     else:
         at.peer.drip = 1.0
     results = at.run("a", "b", "c")
     assert {each.failure.cause for each in results if isinstance(each, NotRun)} == {Cause.TIMEOUT}
     assert len(results) == 3
-    assert at.clock.now - began <= 40.0
+    assert at.clock.now - began <= 80.0
+    assert len(at.notices) <= 1
     began = at.clock.now
     at.peer.faults[at.peer.requests + 1] = "hang"
     at.transport.close()

@@ -37,14 +37,11 @@ def run(
 ) -> tuple[ScriptResult, ...]:
     """Runs the texts as scripts s0, s1, ...; only those of `per_script` may take less than a busy machine needs."""
     scripts = [Script(f"s{number}", text) for number, text in enumerate(texts)]
-    made = Connector(
-        Gate.of(scripts, TOKEN),
-        limits=limits,
-        deadlines=Deadlines(host=120.0, script=60.0, connect=60.0, per_script=per_script or {}),
-    )
-    transport = made.transport(inventory_host(served), Secret(ACCOUNT.password))
+    deadlines = Deadlines(host=120.0, script=60.0, connect=60.0, per_script=per_script or {})
+    to_host = Connector(limits=limits).to(inventory_host(served), Secret(ACCOUNT.password))
+    transport = to_host(Gate.of(scripts, TOKEN), deadlines)
     transport.open()
-    results = transport.run(scripts)
+    results = transport.observe(scripts)
     transport.close()
     return results
 

@@ -74,8 +74,8 @@ def failed(port: int, scheme: Scheme) -> Failure:
         credential=CredentialReference(CredentialKind.ENV, "PASSWORD"),
     )
     guard = LockoutGuard(1)
-    connector = Connector(Gate.of([]), deadlines=Deadlines(), retries=RetryPolicy(attempts=1), guard=guard)
-    transport = connector.transport(host, Secret(ACCOUNT.password))
+    connector = Connector(retries=RetryPolicy(attempts=1), guard=guard)
+    transport = connector.to(host, Secret(ACCOUNT.password))(Gate.of([]), Deadlines())
     with pytest.raises(TransportError) as raised:
         transport.open()
     transport.close()
