@@ -1,7 +1,7 @@
 """Whether the linter's tree of a script and PowerShell's own say the same: every operator with its operands, every command
 with its elements, pipelines, statements and blocks. Both are written in one form of nested tuples, and that is compared.
 
-What the form leaves out, because the linter's tree does: labels, attributes, the types of a catch, and that `$x--` takes
+What the form leaves out, because the linter's tree does: begin, process and end (one list of statements), labels, attributes, the types of a catch, and that `$x--` takes
 away what `$x++` adds (both are a change of a number).
 """
 
@@ -53,13 +53,7 @@ class _Own:
         self.script = script
 
     def block(self, node: ours.Block) -> Shape:
-        phases = getattr(node, "phases", None)  # a tree that keeps begin, process and end apart has them here
-        if phases:
-            found = {phase.word.lower(): phase.body for phase in phases}
-            bodies = tuple(self.all(found.get(word, ())) for word in ("begin", "process", "end"))
-        else:
-            bodies = ((), (), self.all(node.body))
-        return ("block", tuple(self.parameter(item) for item in node.parameters), *bodies)
+        return ("block", tuple(self.parameter(item) for item in node.parameters), self.all(node.body))
 
     def parameter(self, item: ours.Parameter) -> Shape:
         default = None if item.default is None else self.of(item.default)
@@ -106,7 +100,7 @@ class _Own:
             case ours.Hash():
                 return ("table", *((self.of(pair.key), self.of(pair.value)) for pair in node.pairs))
             case ours.Group(opening="{"):
-                return ("block", (), (), (), self.all(node.body))
+                return ("block", (), self.all(node.body))
             case ours.Group():
                 return (node.opening, *self.all(node.body))
             case ours.Block():
@@ -120,7 +114,9 @@ class _Own:
                 return ("assign", _operator(node.operator), self.of(node.target), self.of(node.value))
             case ours.Loop():
                 variable = node.variable.name.lower() if node.variable else None
-                return ("loop", node.word, variable, tuple(self.head(item) for item in node.heads), self.all(node.body))
+                heads = node.heads if node.word in ("foreach", "for") else ()
+                found = self.all(heads) or tuple(self.head(item) for item in node.heads)
+                return ("loop", node.word, variable, found, self.all(node.body))
             case ours.Branch(word="switch"):
                 return self.switch(node)
             case ours.Branch():
@@ -153,7 +149,7 @@ class _Real:
         if node.parent is not None and node.parent.kind == "FunctionDefinition":
             given = [*node.parent.several("Parameters"), *given]
         bodies = [(one.several("Statements") if (one := node.one(name)) else []) for name in ("BeginBlock", "ProcessBlock", "EndBlock")]
-        return ("block", tuple(self.parameter(item) for item in given), *(self.all(body) for body in bodies))
+        return ("block", tuple(self.parameter(item) for item in given), self.all([one for body in bodies for one in body]))
 
     def parameter(self, node: Ast) -> Shape:
         types = tuple(item.word("TypeName") for item in node.several("Attributes") if item.kind == "TypeConstraint")
