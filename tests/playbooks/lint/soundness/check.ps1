@@ -236,7 +236,7 @@ function Get-Harm($tree) {
                             "$($value.Value)" -match '^win32_(product|software|pingstatus|useraccount|group|account|ntdomain|networkconnection|property|patch)') { "class $text" }
                     }
                     if ($name -match '^(select|sort|group|measure|compare)-object$' -and $of -match 'property$' -and
-                        $value.Extent.Text -match 'scriptblock|mycommand|psobject|sessionstate') { "engine $text" }
+                        $value.Extent.Text -match 'scriptblock|mycommand|(?<![\[.])psobject|sessionstate') { "engine $text" }
                     if ($name -eq 'new-object' -and $of -in 'positional1', 'typename' -and "$($value.Value)" -notmatch '^(system\.)?(management\.automation\.)?(ps(custom)?object|object|collections\..*|text\.stringbuilder)$') { "object $text" }
                     if ($name -eq 'get-winevent' -and $of -eq 'filterhashtable') {
                         if (-not (Test-Kind $value 'HashtableAst') -or @($value.KeyValuePairs | Where-Object { $_.Item1.Value -match '^path$' })) { "filter $text" }

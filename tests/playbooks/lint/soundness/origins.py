@@ -299,9 +299,9 @@ class Origins:
                 found.add(ON_DRIVE)
             elif atom[0] == "list" and depth < 4:
                 inner = self.joined(self.content(atom), depth + 1)
-                found |= {("text", one[1], False) for one in inner} | {_text("", whole=True)} if not inner else {
-                    ("text", one[1], False) for one in inner
-                }
+                found |= {("text", one[1], False) if one[1] or not one[2] else one for one in inner}
+                if not inner:
+                    found.add(_text("", whole=True))
             else:
                 found.add(UNKNOWN_TEXT)
         return frozenset(found)
@@ -737,7 +737,8 @@ class Origins:
             plain = all(
                 item.kind == "StringConstantExpression" and not re.match(r"[\/]|.*:", str(item.parts["Value"])) for item in arguments[1:]
             )
-            return frozenset({("text", one[1], False) for one in self.joined(self.of(arguments[0]))}) if plain else frozenset({UNKNOWN_TEXT})
+            starts = [one for one in self.joined(self.of(arguments[0])) if one[1] or not one[2]]  # null fails, '' is no beginning
+            return frozenset({("text", one[1], False) for one in starts}) if plain else frozenset({UNKNOWN_TEXT})
         if kind == "io.path" and name == "getdirectoryname" and arguments:
             return self.parents(self.of(arguments[0]))
         if kind == "environment" and name == "getfolderpath":
@@ -757,6 +758,9 @@ class Origins:
         found: set[Atom] = set()
         for atom in self.joined(value):
             beginning = str(atom[1])
+            if atom[2] and not beginning:
+                found.add(atom)
+                continue
             drive = re.match(r"[A-Za-z]+:", beginning)
             found |= {("text", drive[0], False), _text("", whole=True)} if drive else {UNKNOWN_TEXT}
         return frozenset(found)
