@@ -63,7 +63,7 @@ format: $(READY)  ## ruff format and safe fixes
 	@$(BIN)/ruff format .
 
 .PHONY: soak
-soak: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree (SEED=1 COUNT=5000)
+soak: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree and engine (SEED=1 COUNT=20000)
 	@SEED=$(SEED) COUNT=$(COUNT) $(BIN)/python tests/playbooks/lint/soundness/soak.py
 
 .PHONY: lock

@@ -21,7 +21,9 @@ Atom = tuple[object, ...]
 Value = frozenset[Atom]
 
 NULL: Atom = ("null",)
-PLAIN: Atom = ("plain",)  # a number, a truth value, a date, a version: never a path elsewhere, and no method of it harms
+PLAIN: Atom = (
+    "plain",
+)  # a number, a truth value, a date, a version: never a path elsewhere, and no method of it harms
 PLACE: Atom = ("place",)  # what Get-Item and the like gave for a place on this host
 LIVE: Atom = ("live",)  # anything else that a command gave
 GROUP: Atom = ("group",)  # what Group-Object gives
@@ -33,7 +35,10 @@ _NOTHING: Value = frozenset()
 _ANY = frozenset({ANY})
 _MOST = 24  # atoms of a value; more become less exact
 
-_HERE = re.compile(r"(?:(?:[A-Za-z]|hklm|hkcu|env|cert):(?!:)|(?:microsoft\.powershell\.core\\)?registry::|\\\\\?\\[A-Za-z]:\\|iis:\\)", re.I)
+_HERE = re.compile(
+    r"(?:(?:[A-Za-z]|hklm|hkcu|env|cert):(?!:)|(?:microsoft\.powershell\.core\\)?registry::|\\\\\?\\[A-Za-z]:\\|iis:\\)",
+    re.I,
+)
 _UNDER = re.compile(r"[\\/][A-Za-z0-9_ ]")  # below the root of the drive where the session is
 _GUARD = {"like": re.compile(r"(?:\[[A-Za-z-]+\]|[A-Za-z]|hklm|hkcu|cert|env):\\", re.I),
           "match": re.compile(r"\^(?:\[[A-Za-z-]+\]|[A-Za-z]):\\\\[^|]*\Z")}  # fmt: skip
@@ -49,7 +54,9 @@ _OPENS = frozenset({"get-childitem", "get-item", "get-content", "get-itempropert
                     "get-winevent"})  # fmt: skip
 _PATH_NAMES = frozenset({"path", "literalpath", "filepath", "pspath"})
 _PASSES = frozenset({"sort-object", "get-unique", "get-random", "write-output", "select-object"})
-_TAKES_ANYTHING = re.compile(r"(?:where|foreach|sort|group|measure|select|compare|format|out|write|convertto|convertfrom)-|get-(?:unique|member|random)$")
+_TAKES_ANYTHING = re.compile(
+    r"(?:where|foreach|sort|group|measure|select|compare|format|out|write|convertto|convertfrom)-|get-(?:unique|member|random)$"
+)
 _SILENT = re.compile(r"(?:write-(?!output)|out-(?:null|host)|set-strictmode|start-sleep|add-pssnapin|import-module)")
 _TEXT_OF_PLACE = frozenset({"fullname", "pspath", "psparentpath", "directoryname", "path", "providerpath"})
 # Properties that are text on every class that a command of a collect script gives.
@@ -62,13 +69,19 @@ _TYPES = frozenset({"implementingtype", "declaringtype", "reflectedtype", "baset
 _FILLS = frozenset({"add", "addrange", "insert", "push", "enqueue", "remove", "removeat", "clear", "pop", "dequeue", "sort", "reverse",
                     "append", "appendline", "appendformat"})  # fmt: skip
 _RISKY = _FILLS | {"replace", "getvalue"}  # on some object of a server these change something or run code
-_SAME_BEGINNING = frozenset({"tolower", "tolowerinvariant", "toupper", "toupperinvariant", "trimend", "tostring", "trim"})
+_SAME_BEGINNING = frozenset(
+    {"tolower", "tolowerinvariant", "toupper", "toupperinvariant", "trimend", "tostring", "trim"}
+)
 _KEEP = frozenset({"psobject", "object", "management.automation.psobject"})
-_TABLES = frozenset({"hashtable", "ordered", "pscustomobject", "collections.hashtable", "collections.specialized.ordereddictionary"})
+_TABLES = frozenset(
+    {"hashtable", "ordered", "pscustomobject", "collections.hashtable", "collections.specialized.ordereddictionary"}
+)
 _PLAIN_TYPES = frozenset({"int", "int16", "int32", "int64", "long", "uint16", "uint32", "uint64", "byte", "bool", "boolean", "double",
                           "single", "float", "decimal", "datetime", "datetimeoffset", "timespan", "version", "guid", "switch",
                           "switchparameter", "management.automation.switchparameter"})  # fmt: skip
-_DRIVE_VARIABLES = frozenset({"systemdrive", "systemroot", "windir", "programfiles", "programdata", "allusersprofile", "public"})
+_DRIVE_VARIABLES = frozenset(
+    {"systemdrive", "systemroot", "windir", "programfiles", "programdata", "allusersprofile", "public"}
+)
 _DRIVE_OR_EMPTY = frozenset({"programfiles(x86)", "programw6432", "commonprogramfiles", "commonprogramfiles(x86)", "exchangeinstallpath",
                              "temp", "tmp", "userprofile", "localappdata"})  # fmt: skip
 
@@ -164,14 +177,20 @@ class Origins:
             case "FunctionDefinition":
                 block = node.sure("Body")
                 found = _NOTHING
-                bodies = [one for one in (block.one(part) for part in ("BeginBlock", "ProcessBlock", "EndBlock")) if one is not None]
+                bodies = [
+                    one
+                    for one in (block.one(part) for part in ("BeginBlock", "ProcessBlock", "EndBlock"))
+                    if one is not None
+                ]
                 for body in bodies:
                     found |= self.outputs(body.several("Statements"))
                 if len(bodies) > 1:
                     found = self.stream(self.elements(found), block)
                 found |= self.returns(block)
                 self.grow(self.returned, str(node.parts["Name"]).lower(), found | {NULL})
-            case "InvokeMemberExpression" if not node.parts.get("Static") and node.sure("Member").word("Value") in _FILLS:
+            case "InvokeMemberExpression" if (
+                not node.parts.get("Static") and node.sure("Member").word("Value") in _FILLS
+            ):
                 self.fill(node)
 
     def assign(self, node: Ast) -> None:
@@ -208,7 +227,11 @@ class Origins:
             if atom[0] not in ("list", "table"):
                 continue
             for value in given if atom[0] == "list" else given[1:]:
-                self.grow(self.inside.setdefault(atom[1], {}), "*", self.elements(value) | value if name == "addrange" else value)
+                self.grow(
+                    self.inside.setdefault(atom[1], {}),
+                    "*",
+                    self.elements(value) | value if name == "addrange" else value,
+                )
             if name in ("clear", "remove", "removeat"):
                 self.grow(self.inside.setdefault(atom[1], {}), "*", frozenset({NULL}))
 
@@ -262,7 +285,11 @@ class Origins:
 
     def cast(self, kind: str, value: Value, place: object) -> Value:
         base, several = kind.removesuffix("[]"), kind.endswith("[]")
-        if several or base in ("array", "collections.arraylist") or re.match(r"collections\.(?:generic\.)?(?:list|hashset|queue|stack)\b", base):
+        if (
+            several
+            or base in ("array", "collections.arraylist")
+            or re.match(r"collections\.(?:generic\.)?(?:list|hashset|queue|stack)\b", base)
+        ):
             inner = re.search(r"\[([a-z.]+)\]$", base)
             each = base if several else inner[1].removeprefix("system.") if inner else "object"
             items = self.elements(value - {NULL})
@@ -314,7 +341,13 @@ class Origins:
                 found.add(first)
                 continue
             for second in self.joined(rest):
-                found.add(("text", (str(first[1]) + str(second[1]))[:60], bool(second[2]) and len(str(first[1]) + str(second[1])) <= 60))
+                found.add(
+                    (
+                        "text",
+                        (str(first[1]) + str(second[1]))[:60],
+                        bool(second[2]) and len(str(first[1]) + str(second[1])) <= 60,
+                    )
+                )
         return frozenset(found)
 
     def plus(self, left: Value, right: Value, place: Ast) -> Value:
@@ -329,7 +362,9 @@ class Origins:
             elif atom[0] == "list":
                 found |= self.made("list", ("plus", place), self.content(atom) | self.elements(right))
             elif atom[0] == "table":
-                content = self.content(atom) | frozenset(one for other in right if other[0] == "table" for one in self.content(other))
+                content = self.content(atom) | frozenset(
+                    one for other in right if other[0] == "table" for one in self.content(other)
+                )
                 found |= self.made("table", ("plus", place), content, table=str(atom[2]))
             else:
                 found.add(ANY)
@@ -346,7 +381,7 @@ class Origins:
             return found
         return self.known[id(node)]
 
-    def work_out(self, node: Ast) -> Value:  # noqa: C901, PLR0911, PLR0912 - one case a kind of node
+    def work_out(self, node: Ast) -> Value:
         match node.kind:
             case "StringConstantExpression":
                 return frozenset({_text(str(node.parts["Value"]), whole=True)})
@@ -366,7 +401,9 @@ class Origins:
             case "BinaryExpression":
                 return self.binary(node)
             case "ArrayLiteral":
-                return self.made("list", node, frozenset(atom for item in node.several("Elements") for atom in self.of(item)))
+                return self.made(
+                    "list", node, frozenset(atom for item in node.several("Elements") for atom in self.of(item))
+                )
             case "Hashtable":
                 return self.table(node, "table")
             case "MemberExpression":
@@ -393,7 +430,14 @@ class Origins:
                 return self.output(node, len(node.several("PipelineElements")) - 1)
             case "Command":
                 return self.commanded(node)
-            case "IfStatement" | "SwitchStatement" | "TryStatement" | "ForEachStatement" | "ForStatement" | "WhileStatement":
+            case (
+                "IfStatement"
+                | "SwitchStatement"
+                | "TryStatement"
+                | "ForEachStatement"
+                | "ForStatement"
+                | "WhileStatement"
+            ):
                 return self.outputs([node])
             case "DoWhileStatement" | "DoUntilStatement":
                 return self.outputs([node])
@@ -510,7 +554,21 @@ class Origins:
             return self.plus(value, self.of(node.sure("Right")), node)
         if operator == "format":
             return self.formatted(value, node.sure("Right"))
-        if operator in ("and", "or", "xor", "is", "isnot", "band", "bor", "bxor", "shl", "shr", "minus", "divide", "rem"):
+        if operator in (
+            "and",
+            "or",
+            "xor",
+            "is",
+            "isnot",
+            "band",
+            "bor",
+            "bxor",
+            "shl",
+            "shr",
+            "minus",
+            "divide",
+            "rem",
+        ):
             return frozenset({PLAIN})
         if operator == "as":
             right = node.sure("Right")
@@ -523,7 +581,9 @@ class Origins:
         if operator.endswith("split"):
             return self.made("list", node, frozenset({UNKNOWN_TEXT}))
         if operator.endswith("replace") or operator == "multiply":
-            return frozenset({UNKNOWN_TEXT, PLAIN}) | self.made("list", node, frozenset({UNKNOWN_TEXT}) | self.elements(value - {ANY}))
+            return frozenset({UNKNOWN_TEXT, PLAIN}) | self.made(
+                "list", node, frozenset({UNKNOWN_TEXT}) | self.elements(value - {ANY})
+            )
         return self.compared(node, operator, value)
 
     def compared(self, node: Ast, operator: str, value: Value) -> Value:
@@ -535,7 +595,12 @@ class Origins:
                 items = self.content(atom)
                 right = node.sure("Right")
                 guard = _GUARD.get(word)
-                if guard and right.kind == "StringConstantExpression" and guard.match(str(right.parts["Value"])) and all(map(_is_text, items)):
+                if (
+                    guard
+                    and right.kind == "StringConstantExpression"
+                    and guard.match(str(right.parts["Value"]))
+                    and all(map(_is_text, items))
+                ):
                     items = frozenset({ON_DRIVE})
                 found |= self.stream(items, node)
             elif atom in (ANY, LIVE):
@@ -549,7 +614,11 @@ class Origins:
             before, brace, rest = str(atom[1]).partition("{")
             if not brace or before:
                 found.add(("text", before, bool(atom[2]) and not brace))
-            elif re.match(r"0\}", rest) and right.kind in ("ArrayLiteral", "StringConstantExpression", "ExpandableStringExpression"):
+            elif re.match(r"0\}", rest) and right.kind in (
+                "ArrayLiteral",
+                "StringConstantExpression",
+                "ExpandableStringExpression",
+            ):
                 found |= {("text", one[1], False) for one in self.joined(self.of(given[0]))}
             else:
                 found.add(UNKNOWN_TEXT)
@@ -676,7 +745,9 @@ class Origins:
             return self.made("list", node, self.elements(value))
         if name == "foreach":
             blocks = [item for item in arguments if item.kind == "ScriptBlockExpression"]
-            return self.made("list", node, frozenset(one for block in blocks for one in self.elements(self.block(block)))) | {NULL}
+            return self.made(
+                "list", node, frozenset(one for block in blocks for one in self.elements(self.block(block)))
+            ) | {NULL}
         return self.method(value, name, arguments, node)
 
     def method(self, value: Value, name: str, arguments: list[Ast], node: Ast, depth: int = 0) -> Value:
@@ -689,8 +760,12 @@ class Origins:
                     found |= self.text_method(atom, name, arguments, node)
                 case "plain":
                     found |= {PLAIN, UNKNOWN_TEXT} | self.made("list", node, frozenset({UNKNOWN_TEXT, PLAIN}))
-                case "list" if name not in ("getenumerator", "toarray", "pop", "dequeue", "peek", *_FILLS) and depth < 3:
-                    found |= self.stream(self.method(self.content(atom), name, arguments, node, depth + 1), (node, "each", depth))
+                case "list" if (
+                    name not in ("getenumerator", "toarray", "pop", "dequeue", "peek", *_FILLS) and depth < 3
+                ):
+                    found |= self.stream(
+                        self.method(self.content(atom), name, arguments, node, depth + 1), (node, "each", depth)
+                    )
                 case "list":
                     found |= self.content(atom) | {atom, NULL}
                 case "table":
@@ -735,14 +810,19 @@ class Origins:
     def static(self, node: Ast, kind: str, name: str, arguments: list[Ast]) -> Value:
         if kind == "io.path" and name == "combine" and arguments:
             plain = all(
-                item.kind == "StringConstantExpression" and not re.match(r"[\/]|.*:", str(item.parts["Value"])) for item in arguments[1:]
+                item.kind == "StringConstantExpression" and not re.match(r"[\/]|.*:", str(item.parts["Value"]))
+                for item in arguments[1:]
             )
-            starts = [one for one in self.joined(self.of(arguments[0])) if one[1] or not one[2]]  # null fails, '' is no beginning
+            starts = [
+                one for one in self.joined(self.of(arguments[0])) if one[1] or not one[2]
+            ]  # null fails, '' is no beginning
             return frozenset({("text", one[1], False) for one in starts}) if plain else frozenset({UNKNOWN_TEXT})
         if kind == "io.path" and name == "getdirectoryname" and arguments:
             return self.parents(self.of(arguments[0]))
         if kind == "environment" and name == "getfolderpath":
-            return frozenset({ON_DRIVE if arguments and arguments[0].kind == "StringConstantExpression" else UNKNOWN_TEXT, NULL})
+            return frozenset(
+                {ON_DRIVE if arguments and arguments[0].kind == "StringConstantExpression" else UNKNOWN_TEXT, NULL}
+            )
         if kind == "io.directory" and name in ("getfiles", "getdirectories"):
             return self.made("list", node, frozenset({ON_DRIVE}))
         if kind in ("io.driveinfo", "diagnostics.fileversioninfo", "security.principal.windowsidentity"):
@@ -750,11 +830,13 @@ class Origins:
         if name == "new":
             if "dictionary" in kind or "hashtable" in kind:
                 return self.made("table", node, _NOTHING, table="table")
-            return frozenset({PLAIN, UNKNOWN_TEXT}) | self.made("list", node, frozenset(one for item in arguments for one in self.of(item)))
+            return frozenset({PLAIN, UNKNOWN_TEXT}) | self.made(
+                "list", node, frozenset(one for item in arguments for one in self.of(item))
+            )
         return frozenset({PLAIN, UNKNOWN_TEXT}) | self.made("list", node, frozenset({PLAIN, UNKNOWN_TEXT}))
 
     def parents(self, value: Value) -> Value:
-        """The folder above a path: its drive stays, but nothing is sure of \\?\C:\."""
+        """The folder above a path: its drive stays, but nothing is sure of a device path."""
         found: set[Atom] = set()
         for atom in self.joined(value):
             beginning = str(atom[1])
@@ -772,16 +854,20 @@ class Origins:
         speaking = [one for one in statements if one.kind not in ("AssignmentStatement", "FunctionDefinition")]
         values = [self.said(one) for one in speaking]
         if len(values) == 1:
-            return values[0]
+            return values[0] | self.elements(values[0])  # a list of one comes out as that one
         if not values:
             return frozenset({NULL})
-        return self.stream(frozenset(one for value in values for one in self.elements(value)), ("several", statements[0]))
+        return self.stream(
+            frozenset(one for value in values for one in self.elements(value)), ("several", statements[0])
+        )
 
     def said(self, node: Ast) -> Value:
         match node.kind:
             case "IfStatement":
                 bodies = [body for _, body in node.pairs("Clauses")] + [one for one in [node.one("ElseClause")] if one]
-                return frozenset({NULL}) | frozenset(one for body in bodies for one in self.outputs(body.several("Statements")))
+                return frozenset({NULL}) | frozenset(
+                    one for body in bodies for one in self.outputs(body.several("Statements"))
+                )
             case "SwitchStatement":
                 bodies = [body for _, body in node.pairs("Clauses")] + [one for one in [node.one("Default")] if one]
                 found = frozenset(one for body in bodies for one in self.outputs(body.several("Statements")))
@@ -817,7 +903,7 @@ class Origins:
         element = pipeline.several("PipelineElements")[index]
         return self.of(element.sure("Expression") if element.kind == "CommandExpression" else element)
 
-    def commanded(self, node: Ast) -> Value:  # noqa: C901, PLR0911, PLR0912 - one case a group of commands
+    def commanded(self, node: Ast) -> Value:
         name = _command(node)
         if name in self.functions:
             found = self.returned.get(name, frozenset({NULL}))
@@ -827,7 +913,9 @@ class Origins:
         switches = {key for key, value in named if value is None} | _bare_switches(node)
         pipeline, index = _place(node)
         upstream = self.elements(self.output(pipeline, index - 1)) if pipeline is not None and index else None
-        source = given.get("inputobject") or (unnamed[0] if name in ("write-output", "get-random") and unnamed else None)
+        source = given.get("inputobject") or (
+            unnamed[0] if name in ("write-output", "get-random") and unnamed else None
+        )
         if source is not None:
             whole = self.of(source)
             kept = whole if name != "write-output" or re.search(r"\s-noe", node.text, re.I) else _NOTHING
@@ -845,16 +933,21 @@ class Origins:
         if name == "join-path":
             start = given.get("path") or (unnamed[0] if unnamed else None)
             texts = self.joined(self.elements(self.of(start) if start is not None else coming) - {NULL})
-            return self.stream(frozenset(("text", one[1], False) for one in texts if one[1] or not one[2]), node) - {NULL} | {NULL}
+            return self.stream(frozenset(("text", one[1], False) for one in texts if one[1] or not one[2]), node) - {
+                NULL
+            } | {NULL}
         if name == "split-path":
             start = given.get("path") or given.get("literalpath") or (unnamed[0] if unnamed else None)
-            if any(key in _bare_switches(node) | set(given) for key in ("leaf", "noqualifier", "isabsolute", "extension", "leafbase")):
+            if any(
+                key in _bare_switches(node) | set(given)
+                for key in ("leaf", "noqualifier", "isabsolute", "extension", "leafbase")
+            ):
                 return self.stream(frozenset({UNKNOWN_TEXT, PLAIN}), node)
-            return self.stream(self.parents(self.elements(self.of(start) if start is not None else coming) - {NULL}), node)
+            return self.stream(
+                self.parents(self.elements(self.of(start) if start is not None else coming) - {NULL}), node
+            )
         if name == "where-object":
-            if source is None and coming and all(map(_is_text, coming - {NULL})) and self.filters(node):
-                coming = frozenset({ON_DRIVE})
-            elif source is None and self.filters(node, text=True):
+            if (source is None and coming and all(map(_is_text, coming - {NULL})) and self.filters(node)) or (source is None and self.filters(node, text=True)):
                 coming = frozenset({ON_DRIVE})
             return self.stream(coming, node)
         if name in _PASSES:
@@ -968,7 +1061,11 @@ class Origins:
                     return False
             if above.kind == "FunctionDefinition":
                 return False
-            if above.kind == "ForEachStatement" and below is above.one("Body") and _name(above.sure("Variable")) == name:
+            if (
+                above.kind == "ForEachStatement"
+                and below is above.one("Body")
+                and _name(above.sure("Variable")) == name
+            ):
                 return True
             if above.kind in ("StatementBlock", "NamedBlock"):
                 for one in above.several("Statements"):
@@ -976,7 +1073,11 @@ class Origins:
                         break
                     if one.kind == "AssignmentStatement" and one.word("Operator") == "equals":
                         target = _stripped(one.sure("Left"))
-                        if target.kind == "VariableExpression" and _name(target) == name and self.cannot_fail(one.sure("Right")):
+                        if (
+                            target.kind == "VariableExpression"
+                            and _name(target) == name
+                            and self.cannot_fail(one.sure("Right"))
+                        ):
                             return True
             below = above
         return False
@@ -1040,7 +1141,9 @@ class Origins:
         resolves = name in ("join-path", "split-path") and "resolve" in _bare_switches(node) | {key for key, _ in named}
         taken = False
         if name in _OPENS or resolves:
-            paths = [value for key, value in named if key in _PATH_NAMES and not (name == "get-winevent" and key != "path")]
+            paths = [
+                value for key, value in named if key in _PATH_NAMES and not (name == "get-winevent" and key != "path")
+            ]
             taken = bool(paths)
             if not taken and unnamed and name not in ("get-winevent",):
                 paths = unnamed[1:2] if name == "select-string" else unnamed[:1]
@@ -1048,7 +1151,11 @@ class Origins:
             for value in paths:
                 yield from self.judge_path(self.elements(self.of(value)), node)
         for key, value in named:
-            if key == "server" and value is not None and not (value.kind == "VariableExpression" and _name(value) == "env:computername"):
+            if (
+                key == "server"
+                and value is not None
+                and not (value.kind == "VariableExpression" and _name(value) == "env:computername")
+            ):
                 yield f"another server: {node.text}"
         pipeline, index = _place(node)
         if pipeline is None or not index:
@@ -1158,7 +1265,8 @@ def _inner(node: Ast) -> bool:
 def _literal(statements: list[Ast]) -> bool:
     """Whether @( ) holds nothing but texts and numbers."""
     return bool(statements) and all(
-        item.kind in ("StringConstantExpression", "ConstantExpression", "ArrayLiteral", "Pipeline", "CommandExpression", "Paren")
+        item.kind
+        in ("StringConstantExpression", "ConstantExpression", "ArrayLiteral", "Pipeline", "CommandExpression", "Paren")
         for statement in statements
         for item in statement.walk()
     )
@@ -1178,10 +1286,7 @@ def _place(node: Ast) -> tuple[Ast | None, int]:
 
 
 _SWITCHES = frozenset(
-    "recurse force file directory name hidden system readonly raw unique descending ascending casesensitive quiet notmatch allmatches "
-    "simplematch list leaf parent qualifier noqualifier resolve isabsolute relative noelement asstring ashashtable average sum maximum "
-    "minimum line word character passthru autosize wrap compress notypeinformation noenumerate stream wait status adpropertiesonly "
-    "audit allcentralaccesspolicies isvalid utc utcnow asutc nonewline includeequal excludedifferent".split()
+    ["recurse", "force", "file", "directory", "name", "hidden", "system", "readonly", "raw", "unique", "descending", "ascending", "casesensitive", "quiet", "notmatch", "allmatches", "simplematch", "list", "leaf", "parent", "qualifier", "noqualifier", "resolve", "isabsolute", "relative", "noelement", "asstring", "ashashtable", "average", "sum", "maximum", "minimum", "line", "word", "character", "passthru", "autosize", "wrap", "compress", "notypeinformation", "noenumerate", "stream", "wait", "status", "adpropertiesonly", "audit", "allcentralaccesspolicies", "isvalid", "utc", "utcnow", "asutc", "nonewline", "includeequal", "excludedifferent"]
 )
 
 
@@ -1212,7 +1317,11 @@ def _bare_switches(node: Ast) -> set[str]:
 
 def _names_only(node: Ast) -> str:
     """Whether Get-ChildItem gives names: yes, no, or it cannot be seen."""
-    found = [item for item in node.several("CommandElements") if item.kind == "CommandParameter" and item.word("ParameterName") == "name"]
+    found = [
+        item
+        for item in node.several("CommandElements")
+        if item.kind == "CommandParameter" and item.word("ParameterName") == "name"
+    ]
     return "no" if not found else "yes" if found[0].one("Argument") is None else "unseen"
 
 
@@ -1272,7 +1381,9 @@ def _asks_for_drive(node: Ast, name: str, *, holds: bool) -> bool:
         return False
     word = node.word("Operator")
     if word == ("and" if holds else "or"):
-        return _asks_for_drive(node.sure("Left"), name, holds=holds) or _asks_for_drive(node.sure("Right"), name, holds=holds)
+        return _asks_for_drive(node.sure("Left"), name, holds=holds) or _asks_for_drive(
+            node.sure("Right"), name, holds=holds
+        )
     left, right = _single(node.sure("Left")), node.sure("Right")
     if left.kind != "VariableExpression" or _name(left) != name or right.kind != "StringConstantExpression":
         return False
@@ -1286,11 +1397,20 @@ def _asks_for_drive(node: Ast, name: str, *, holds: bool) -> bool:
 def _leaves_unless(statement: Ast, name: str) -> bool:
     """Whether what follows `if (...) { return }` runs only where the variable is a path with a drive: nothing in the
     condition may fail, for then the statement is left and the next one runs."""
-    if statement.kind != "IfStatement" or len(statement.pairs("Clauses")) != 1 or statement.one("ElseClause") is not None:
+    if (
+        statement.kind != "IfStatement"
+        or len(statement.pairs("Clauses")) != 1
+        or statement.one("ElseClause") is not None
+    ):
         return False
     head, body = statement.pairs("Clauses")[0]
     statements = body.several("Statements")
-    if not statements or statements[-1].kind not in ("ReturnStatement", "ExitStatement", "BreakStatement", "ContinueStatement"):
+    if not statements or statements[-1].kind not in (
+        "ReturnStatement",
+        "ExitStatement",
+        "BreakStatement",
+        "ContinueStatement",
+    ):
         return False
     value = statements[-1].one("Pipeline")
     if value is not None and any(_fails(node) for node in value.walk()):

@@ -69,7 +69,10 @@ def read_tree(rows: Sequence[dict[str, Any]], script: str) -> Ast:
 
     def taken(value: Any, parent: Ast) -> Any:
         if isinstance(value, list):
-            return [tuple(taken(one, parent) for one in item) if isinstance(item, list) else taken(item, parent) for item in value]
+            return [
+                tuple(taken(one, parent) for one in item) if isinstance(item, list) else taken(item, parent)
+                for item in value
+            ]
         if isinstance(value, int) and not isinstance(value, bool):
             nodes[value].parent = parent
             return nodes[value]
@@ -79,7 +82,9 @@ def read_tree(rows: Sequence[dict[str, Any]], script: str) -> Ast:
         start, end = row["start"], row["end"]
         node = Ast(row["kind"], start, end, units[2 * start : 2 * end].decode("utf-16-le"))
         node.parts = {
-            name: taken(value, node) for name, value in row.items() if name not in ("kind", "start", "end") and value is not None
+            name: taken(value, node)
+            for name, value in row.items()
+            if name not in ("kind", "start", "end") and value is not None
         }
         nodes.append(node)
     return nodes[-1]

@@ -68,12 +68,14 @@ class _Own:
             return self.of(node.body[0])
         return self.of(node)
 
-    def of(self, node: ours.Node) -> Shape:  # noqa: C901, PLR0911, PLR0912 - one case a kind of node
+    def of(self, node: ours.Node) -> Shape:
         match node:
             case ours.Text():
                 return ("text", node.value)
             case ours.Expandable():
-                parts = tuple(("text", part.value) if isinstance(part, ours.Text) else self.of(part) for part in node.parts)
+                parts = tuple(
+                    ("text", part.value) if isinstance(part, ours.Text) else self.of(part) for part in node.parts
+                )
                 return ("expandable", *parts)
             case ours.Number():
                 return ("number", node.source.lower())
@@ -148,13 +150,25 @@ class _Real:
         given = parameters.several("Parameters") if parameters else []
         if node.parent is not None and node.parent.kind == "FunctionDefinition":
             given = [*node.parent.several("Parameters"), *given]
-        bodies = [(one.several("Statements") if (one := node.one(name)) else []) for name in ("BeginBlock", "ProcessBlock", "EndBlock")]
-        return ("block", tuple(self.parameter(item) for item in given), self.all([one for body in bodies for one in body]))
+        bodies = [
+            (one.several("Statements") if (one := node.one(name)) else [])
+            for name in ("BeginBlock", "ProcessBlock", "EndBlock")
+        ]
+        return (
+            "block",
+            tuple(self.parameter(item) for item in given),
+            self.all([one for body in bodies for one in body]),
+        )
 
     def parameter(self, node: Ast) -> Shape:
         types = tuple(item.word("TypeName") for item in node.several("Attributes") if item.kind == "TypeConstraint")
         default = node.one("DefaultValue")
-        return ("parameter", node.sure("Name").word("VariablePath"), types, None if default is None else self.of(default))
+        return (
+            "parameter",
+            node.sure("Name").word("VariablePath"),
+            types,
+            None if default is None else self.of(default),
+        )
 
     def all(self, nodes: list[Ast]) -> Shape:
         return tuple(self.of(node) for node in nodes)
@@ -162,7 +176,7 @@ class _Real:
     def body(self, node: Ast | None) -> Shape:
         return self.all(node.several("Statements")) if node is not None else ()
 
-    def of(self, node: Ast) -> Shape:  # noqa: C901, PLR0911, PLR0912 - one case a kind of node
+    def of(self, node: Ast) -> Shape:
         match node.kind:
             case "StringConstantExpression":
                 return ("text", node.parts["Value"])
@@ -229,7 +243,12 @@ class _Real:
             case "SwitchStatement":
                 cases = tuple((self.of(key), self.body(body)) for key, body in node.pairs("Clauses"))
                 default = node.one("Default")
-                return ("switch", self.of(node.sure("Condition")), cases, None if default is None else self.body(default))
+                return (
+                    "switch",
+                    self.of(node.sure("Condition")),
+                    cases,
+                    None if default is None else self.body(default),
+                )
             case "TryStatement":
                 bodies = [node.sure("Body"), *(item.sure("Body") for item in node.several("CatchClauses"))]
                 last = [final] if (final := node.one("Finally")) is not None else []
@@ -239,7 +258,13 @@ class _Real:
                 return ("loop", "foreach", variable, (self.of(node.sure("Condition")),), self.body(node.one("Body")))
             case "ForStatement":
                 heads = [node.one(name) for name in ("Initializer", "Condition", "Iterator")]
-                return ("loop", "for", None, tuple(self.of(head) for head in heads if head), self.body(node.one("Body")))
+                return (
+                    "loop",
+                    "for",
+                    None,
+                    tuple(self.of(head) for head in heads if head),
+                    self.body(node.one("Body")),
+                )
             case "WhileStatement" | "DoWhileStatement" | "DoUntilStatement":
                 word = "while" if node.kind == "WhileStatement" else "do"
                 return ("loop", word, None, (self.of(node.sure("Condition")),), self.body(node.one("Body")))
@@ -288,5 +313,3 @@ class _Real:
 def counted(shape: Any) -> int:
     """How many operators, commands and other forms a shape holds, so that a test can say how much was compared."""
     return 1 + sum(counted(item) for item in shape if isinstance(item, tuple)) if isinstance(shape, tuple) else 0
-
-
