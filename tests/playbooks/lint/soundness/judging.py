@@ -1,5 +1,5 @@
-"""Runs the linter over many scripts, and what it accepts through a check of PowerShell's own tree: check.ps1 for names and
-forms, origins.py for where values come from, shapes.py for whether both read the same."""
+"""Runs the linter over many scripts, and what it accepts through a check of PowerShell's own tree: check.ps1 for names
+and forms, origins.py for where values come from, shapes.py for whether both read the same."""
 
 from __future__ import annotations
 

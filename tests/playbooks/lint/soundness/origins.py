@@ -1,8 +1,8 @@
 """Where values of a script come from, over PowerShell's own tree, and what must not come from there.
 
-Shares nothing with the linter, and works otherwise: the linter keeps a few flags a variable; this keeps what a value may
-be itself: texts with the letters that they begin with, and tables and lists by the place in the script that made them, so
-that operators, indexes and casts are worked out. A form that is not known gives ANY, and ANY is objected to wherever it
+Shares nothing with the linter, and works otherwise: the linter keeps a few flags a variable; this keeps what a value
+may be itself: texts with the letters that they begin with, and tables and lists by the place in the script that made
+them, so that operators, indexes and casts are worked out. A form that is not known gives ANY, and ANY is objected to wherever it
 matters. Coarser than a real run: a variable has one set of values for the whole script; a text that begins with nothing
 known is no path of this host whatever follows; numbers and dates are never a path of another host.
 """
@@ -28,6 +28,7 @@ PLACE: Atom = ("place",)  # what Get-Item and the like gave for a place on this 
 LIVE: Atom = ("live",)  # anything else that a command gave
 GROUP: Atom = ("group",)  # what Group-Object gives
 TYPE: Atom = ("type",)
+BLOCK: Atom = ("block",)
 ANY: Atom = ("any",)
 UNKNOWN_TEXT: Atom = ("text", "", False)
 ON_DRIVE: Atom = ("text", "C:\\", False)
@@ -42,48 +43,117 @@ _HERE = re.compile(
 _UNDER = re.compile(r"[\\/][A-Za-z0-9_ ]")  # below the root of the drive where the session is
 _GUARD = {"like": re.compile(r"(?:\[[A-Za-z-]+\]|[A-Za-z]|hklm|hkcu|cert|env):\\", re.I),
           "match": re.compile(r"\^(?:\[[A-Za-z-]+\]|[A-Za-z]):\\\\[^|]*\Z")}  # fmt: skip
-_ALIASES = {"gci": "get-childitem", "dir": "get-childitem", "ls": "get-childitem", "gc": "get-content", "cat": "get-content",
-            "type": "get-content", "gi": "get-item", "gp": "get-itemproperty", "gpv": "get-itempropertyvalue",
-            "rvpa": "resolve-path", "cvpa": "convert-path", "ipcsv": "import-csv", "sls": "select-string",
-            "%": "foreach-object", "foreach": "foreach-object", "?": "where-object", "where": "where-object",
-            "select": "select-object", "sort": "sort-object", "group": "group-object", "measure": "measure-object",
-            "gu": "get-unique", "gm": "get-member", "compare": "compare-object", "diff": "compare-object",
-            "echo": "write-output", "write": "write-output", "ft": "format-table", "fl": "format-list"}  # fmt: skip
-_OPENS = frozenset({"get-childitem", "get-item", "get-content", "get-itemproperty", "get-itempropertyvalue", "get-filehash", "get-acl",
-                    "test-path", "resolve-path", "convert-path", "import-csv", "get-authenticodesignature", "select-string",
-                    "get-winevent"})  # fmt: skip
-_PATH_NAMES = frozenset({"path", "literalpath", "filepath", "pspath"})
-_PASSES = frozenset({"sort-object", "get-unique", "get-random", "write-output", "select-object"})
+_ALIASES = {
+    "gci": "get-childitem",
+    "dir": "get-childitem",
+    "ls": "get-childitem",
+    "gc": "get-content",
+    "cat": "get-content",
+    "type": "get-content",
+    "gi": "get-item",
+    "gp": "get-itemproperty",
+    "gpv": "get-itempropertyvalue",
+    "rvpa": "resolve-path",
+    "cvpa": "convert-path",
+    "ipcsv": "import-csv",
+    "sls": "select-string",
+    "%": "foreach-object",
+    "foreach": "foreach-object",
+    "?": "where-object",
+    "where": "where-object",
+    "select": "select-object",
+    "sort": "sort-object",
+    "group": "group-object",
+    "measure": "measure-object",
+    "gu": "get-unique",
+    "gm": "get-member",
+    "compare": "compare-object",
+    "diff": "compare-object",
+    "echo": "write-output",
+    "write": "write-output",
+    "ft": "format-table",
+    "fl": "format-list",
+}
+_OPENS = frozenset(
+    {
+        "get-childitem", "get-item", "get-content", "get-itemproperty", "get-itempropertyvalue", "get-filehash",
+        "get-acl", "test-path", "resolve-path", "convert-path", "import-csv", "get-authenticodesignature",
+        "select-string", "get-winevent"
+    }
+)  # fmt: skip
+_PATH_NAMES = frozenset(
+    {
+        "path", "literalpath", "filepath", "pspath"
+    }
+)  # fmt: skip
+_PASSES = frozenset(
+    {
+        "sort-object", "get-unique", "get-random", "write-output", "select-object"
+    }
+)  # fmt: skip
 _TAKES_ANYTHING = re.compile(
     r"(?:where|foreach|sort|group|measure|select|compare|format|out|write|convertto|convertfrom)-|get-(?:unique|member|random)$"
 )
 _SILENT = re.compile(r"(?:write-(?!output)|out-(?:null|host)|set-strictmode|start-sleep|add-pssnapin|import-module)")
-_TEXT_OF_PLACE = frozenset({"fullname", "pspath", "psparentpath", "directoryname", "path", "providerpath"})
+_TEXT_OF_PLACE = frozenset(
+    {
+        "fullname", "pspath", "psparentpath", "directoryname", "path", "providerpath"
+    }
+)  # fmt: skip
 # Properties that are text on every class that a command of a collect script gives.
-_TEXT_OF_LIVE = frozenset({"name", "fullname", "displayname", "basename", "extension", "directoryname", "description", "message", "line",
-                           "caption", "commandline", "pathname", "hotfixid", "path", "definition", "pschildname", "pspath",
-                           "thumbprint"})  # fmt: skip
-_TYPES = frozenset({"implementingtype", "declaringtype", "reflectedtype", "basetype", "underlyingsystemtype", "propertytype", "fieldtype",
-                    "parametertype", "returntype", "assembly", "definedtypes", "declaredproperties", "declaredmethods", "declaredfields",
-                    "declaredmembers", "exportedtypes", "implementingassembly", "typehandle"})  # fmt: skip
-_FILLS = frozenset({"add", "addrange", "insert", "push", "enqueue", "remove", "removeat", "clear", "pop", "dequeue", "sort", "reverse",
-                    "append", "appendline", "appendformat"})  # fmt: skip
+_TEXT_OF_LIVE = frozenset(
+    {
+        "name", "fullname", "displayname", "basename", "extension", "directoryname", "description", "message", "line",
+        "caption", "commandline", "pathname", "hotfixid", "path", "definition", "pschildname", "pspath", "thumbprint"
+    }
+)  # fmt: skip
+_TYPES = frozenset(
+    {
+        "implementingtype", "declaringtype", "reflectedtype", "basetype", "underlyingsystemtype", "propertytype",
+        "fieldtype", "parametertype", "returntype", "assembly", "definedtypes", "declaredproperties", "declaredmethods",
+        "declaredfields", "declaredmembers", "exportedtypes", "implementingassembly", "typehandle"
+    }
+)  # fmt: skip
+_STRANGE = frozenset(
+    {
+        "psobject", "psbase", "psadapted", "psextended", "methods", "scriptblock", "mycommand", "module", "sessionstate",
+        "invokecommand", "exportedcommands", "exportedfunctions", "engineintrinsics", "runspace", "ast"
+    }
+)  # fmt: skip
+_FILLS = frozenset(
+    {
+        "add", "addrange", "insert", "push", "enqueue", "remove", "removeat", "clear", "pop", "dequeue", "sort",
+        "reverse", "append", "appendline", "appendformat"
+    }
+)  # fmt: skip
 _RISKY = _FILLS | {"replace", "getvalue"}  # on some object of a server these change something or run code
 _SAME_BEGINNING = frozenset(
     {"tolower", "tolowerinvariant", "toupper", "toupperinvariant", "trimend", "tostring", "trim"}
 )
-_KEEP = frozenset({"psobject", "object", "management.automation.psobject"})
+_KEEP = frozenset(
+    {
+        "psobject", "object", "management.automation.psobject"
+    }
+)  # fmt: skip
 _TABLES = frozenset(
     {"hashtable", "ordered", "pscustomobject", "collections.hashtable", "collections.specialized.ordereddictionary"}
 )
-_PLAIN_TYPES = frozenset({"int", "int16", "int32", "int64", "long", "uint16", "uint32", "uint64", "byte", "bool", "boolean", "double",
-                          "single", "float", "decimal", "datetime", "datetimeoffset", "timespan", "version", "guid", "switch",
-                          "switchparameter", "management.automation.switchparameter"})  # fmt: skip
+_PLAIN_TYPES = frozenset(
+    {
+        "int", "int16", "int32", "int64", "long", "uint16", "uint32", "uint64", "byte", "bool", "boolean", "double",
+        "single", "float", "decimal", "datetime", "datetimeoffset", "timespan", "version", "guid", "switch",
+        "switchparameter", "management.automation.switchparameter"
+    }
+)  # fmt: skip
 _DRIVE_VARIABLES = frozenset(
     {"systemdrive", "systemroot", "windir", "programfiles", "programdata", "allusersprofile", "public"}
 )
-_DRIVE_OR_EMPTY = frozenset({"programfiles(x86)", "programw6432", "commonprogramfiles", "commonprogramfiles(x86)", "exchangeinstallpath",
-                             "temp", "tmp", "userprofile", "localappdata"})  # fmt: skip
+_DRIVE_OR_EMPTY = frozenset(
+    {
+        "programfiles(x86)", "programw6432", "commonprogramfiles", "commonprogramfiles(x86)", "exchangeinstallpath",
+        "temp", "tmp", "userprofile", "localappdata"
+    }
+)  # fmt: skip
 
 
 def objections(script: Ast) -> list[str]:
@@ -246,7 +316,7 @@ class Origins:
         named, unnamed = _arguments(node)
         piped = _place(node)[1] > 0
         for name in names:
-            values = [value for key, value in named if key == name or name.startswith(key)] + [item for item in unnamed]
+            values = [value for key, value in named if key == name or name.startswith(key)] + unnamed
             for number, value in enumerate(values):
                 found = self.of(value)
                 for kind in sorted(self.kinds.get(name, ())):
@@ -443,6 +513,8 @@ class Origins:
                 return self.outputs([node])
             case "TypeExpression":
                 return frozenset({TYPE})
+            case "ScriptBlockExpression":
+                return frozenset({BLOCK})
         return _ANY
 
     def assigned_value(self, node: Ast) -> Value:
@@ -810,7 +882,7 @@ class Origins:
     def static(self, node: Ast, kind: str, name: str, arguments: list[Ast]) -> Value:
         if kind == "io.path" and name == "combine" and arguments:
             plain = all(
-                item.kind == "StringConstantExpression" and not re.match(r"[\/]|.*:", str(item.parts["Value"]))
+                item.kind == "StringConstantExpression" and not re.match(r"[\\/]|.*:", str(item.parts["Value"]))
                 for item in arguments[1:]
             )
             starts = [
@@ -947,7 +1019,8 @@ class Origins:
                 self.parents(self.elements(self.of(start) if start is not None else coming) - {NULL}), node
             )
         if name == "where-object":
-            if (source is None and coming and all(map(_is_text, coming - {NULL})) and self.filters(node)) or (source is None and self.filters(node, text=True)):
+            texts = bool(coming) and all(map(_is_text, coming - {NULL}))
+            if source is None and self.filters(node, text=not texts):
                 coming = frozenset({ON_DRIVE})
             return self.stream(coming, node)
         if name in _PASSES:
@@ -997,7 +1070,7 @@ class Origins:
         if properties is None:
             return coming
         names = properties.several("Elements") if properties.kind == "ArrayLiteral" else [properties]
-        if all(item.kind == "StringConstantExpression" for item in names):
+        if all(item.kind in ("StringConstantExpression", "ConstantExpression") for item in names):
             return frozenset(ANY if atom[0] == "any" else atom for atom in coming)
         return _ANY
 
@@ -1137,6 +1210,7 @@ class Origins:
         name = _command(node)
         if name in self.functions:
             return
+        yield from self.judge_names(node)
         named, unnamed = _arguments(node)
         resolves = name in ("join-path", "split-path") and "resolve" in _bare_switches(node) | {key for key, _ in named}
         taken = False
@@ -1170,6 +1244,27 @@ class Origins:
         elif not _TAKES_ANYTHING.match(name) and name not in ("join-path", "split-path"):
             if any(atom[0] in ("table", "any", "entry", "group", "type") for atom in coming):
                 yield f"a property of what comes may become a parameter: {pipeline.text}"
+
+    def judge_names(self, node: Ast) -> Iterator[str]:
+        """What names a property must be seen, and lead neither to methods nor into the engine."""
+        if not re.match(r"(?:select|sort|group|measure|compare|format)-", _command(node)):
+            return
+        named, unnamed = _arguments(node)
+        texts = _command(node) in ("select-string", "format-list", "compare-object")
+        given = [value for key, value in named if key in ("property", "expandproperty", "groupby")]
+        for value in given + ([] if texts else unnamed[:1]):
+            for item in value.several("Elements") or [value]:
+                pairs = [pair for key, pair in item.pairs("KeyValuePairs") if key.word("Value").startswith("e")]
+                for one in pairs or [item]:
+                    inner = _single(one)
+                    if inner.kind in ("ScriptBlockExpression", "Hashtable", "ConstantExpression"):
+                        continue
+                    for atom in self.deep(self.of(inner)):
+                        if _is_text(atom) and atom[2] and str(atom[1]).lower() not in _STRANGE:
+                            continue
+                        if atom not in (NULL, PLAIN) and atom[0] not in ("table", "block"):
+                            yield f"a property that cannot be seen, or leads to methods: {node.text}"
+                            return
 
     def judge_path(self, value: Value, node: Ast) -> Iterator[str]:
         for atom in self.deep(value):
@@ -1286,8 +1381,15 @@ def _place(node: Ast) -> tuple[Ast | None, int]:
 
 
 _SWITCHES = frozenset(
-    ["recurse", "force", "file", "directory", "name", "hidden", "system", "readonly", "raw", "unique", "descending", "ascending", "casesensitive", "quiet", "notmatch", "allmatches", "simplematch", "list", "leaf", "parent", "qualifier", "noqualifier", "resolve", "isabsolute", "relative", "noelement", "asstring", "ashashtable", "average", "sum", "maximum", "minimum", "line", "word", "character", "passthru", "autosize", "wrap", "compress", "notypeinformation", "noenumerate", "stream", "wait", "status", "adpropertiesonly", "audit", "allcentralaccesspolicies", "isvalid", "utc", "utcnow", "asutc", "nonewline", "includeequal", "excludedifferent"]
-)
+    {
+        "recurse", "force", "file", "directory", "name", "hidden", "system", "readonly", "raw", "unique", "descending",
+        "ascending", "casesensitive", "quiet", "notmatch", "allmatches", "simplematch", "list", "leaf", "parent",
+        "qualifier", "noqualifier", "resolve", "isabsolute", "relative", "noelement", "asstring", "ashashtable",
+        "average", "sum", "maximum", "minimum", "line", "word", "character", "passthru", "autosize", "wrap", "compress",
+        "notypeinformation", "noenumerate", "stream", "wait", "status", "adpropertiesonly", "audit",
+        "allcentralaccesspolicies", "isvalid", "utc", "utcnow", "asutc", "nonewline", "includeequal", "excludedifferent"
+    }
+)  # fmt: skip
 
 
 def _arguments(node: Ast) -> tuple[list[tuple[str, Ast]], list[Ast]]:
@@ -1303,7 +1405,7 @@ def _arguments(node: Ast) -> tuple[list[tuple[str, Ast]], list[Ast]]:
                 named.append((item.word("ParameterName"), value))
         elif waiting:
             named.append((waiting, item))
-            if waiting in _SWITCHES and not (waiting == "name"):
+            if waiting in _SWITCHES and waiting != "name":
                 unnamed.append(item)
             waiting = ""
         else:
@@ -1418,11 +1520,18 @@ def _leaves_unless(statement: Ast, name: str) -> bool:
     return not any(_fails(node) for node in head.walk()) and _asks_for_drive(head, name, holds=False)
 
 
+_CANNOT_FAIL = frozenset(
+    {
+        "VariableExpression", "StringConstantExpression", "ConstantExpression", "ParenExpression", "Pipeline",
+        "CommandExpression", "UnaryExpression"
+    }
+)  # fmt: skip
+
+
 def _fails(node: Ast) -> bool:
     if node.kind == "BinaryExpression":
         return re.fullmatch(r"and|or|xor|[ic]?(?:not)?(?:like|match|eq|ne)", node.word("Operator")) is None
-    return node.kind not in ("VariableExpression", "StringConstantExpression", "ConstantExpression", "ParenExpression", "Pipeline",
-                             "CommandExpression", "UnaryExpression")  # fmt: skip
+    return node.kind not in _CANNOT_FAIL
 
 
 def _written(name: str, nodes: Iterable[Ast]) -> bool:

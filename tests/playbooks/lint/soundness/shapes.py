@@ -1,8 +1,9 @@
-"""Whether the linter's tree of a script and PowerShell's own say the same: every operator with its operands, every command
-with its elements, pipelines, statements and blocks. Both are written in one form of nested tuples, and that is compared.
+"""Whether the linter's tree of a script and PowerShell's own say the same: every operator with its operands, every
+command with its elements, pipelines, statements and blocks. Both are written in one form of nested tuples, and that is
+compared.
 
-What the form leaves out, because the linter's tree does: begin, process and end (one list of statements), labels, attributes, the types of a catch, and that `$x--` takes
-away what `$x++` adds (both are a change of a number).
+What the form leaves out, because the linter's tree does: begin, process and end (one list of statements), labels,
+attributes, the types of a catch, and that `$x--` takes away what `$x++` adds (both are a change of a number).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _NAMES = {
     "=": "equals", "+=": "plusequals", "-=": "minusequals", "*=": "multiplyequals", "/=": "divideequals",
     "%=": "remainderequals",
 }  # fmt: skip
-_EITHER_CASE = ("eq", "ne", "gt", "ge", "lt", "le", "like", "notlike", "match", "notmatch", "contains", "notcontains", "in", "notin",
-                "replace", "split")  # fmt: skip
+_EITHER_CASE = ("eq", "ne", "gt", "ge", "lt", "le", "like", "notlike", "match", "notmatch", "contains", "notcontains", "in",
+                "notin", "replace", "split")  # fmt: skip
 
 
 def difference(script: str, own: ours.Block, real: Ast) -> str | None:
@@ -295,7 +296,7 @@ class _Real:
         return ("unary", sign, ("number", text[1:].lower())) if sign else ("number", text.lower())
 
     def expandable(self, node: Ast) -> Shape:
-        """The pieces between what is expanded, from the value in which PowerShell leaves what it will expand as written."""
+        """The pieces between what is expanded; in the value PowerShell leaves what it will expand as written."""
         parts: list[Shape] = []
         rest = str(node.parts["Value"])
         for inner in sorted(node.several("NestedExpressions"), key=lambda one: one.start):

@@ -1,5 +1,5 @@
-"""`make soak`: many generated scripts through the linter, the independent check and, where they carry a path or an object,
-the engine itself. COUNT and SEED choose which, WORKERS how many processes share the work (2)."""
+"""`make soak`: many generated scripts through the linter, the independent check and, where they carry a path or an
+object, the engine itself. COUNT and SEED choose which, WORKERS how many processes share the work (2)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What came of one batch: scripts, those accepted, objections to these, and deeds that the check did not object to."""
+    """What came of a batch: scripts, those accepted, objections to these, and deeds that the check does not see."""
 
     scripts: int
     accepted: int

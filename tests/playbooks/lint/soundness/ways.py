@@ -1,6 +1,7 @@
-"""Scripts that carry a path or a file object to where it matters, by every way that a value can go in PowerShell: through
-lists, casts, indexes, properties, tables, phases of functions, pipelines, operators, strings and loops. A seed always
-gives the same scripts. Each names the classes of the ways that it takes, so that a run can say that it reached them."""
+"""Scripts that carry a path or a file object to where it matters, by every way that a value can go in PowerShell:
+through lists, casts, indexes, properties, tables, phases of functions, pipelines, operators, strings and loops. A seed
+always gives the same scripts. Each names the classes of the ways that it takes, so that a run can say that it reached
+them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from ruamel.yaml import YAML
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A script, the classes of what it is made of, and whether what it carries is a place elsewhere or a live object."""
+    """A script, the classes of what it is made of, and whether it carries a place elsewhere or a live object."""
 
     text: str
     classes: frozenset[str]
