@@ -64,7 +64,7 @@ def test_the_independent_check_finds_what_is_planted_and_most_of_what_changes_a_
     answers = check(powershell, [*PLANTED, *refused])
     assert [script for script, answer in zip(PLANTED, answers[: len(PLANTED)], strict=True) if not answer.against] == []
     found = sum(bool(answer.against) for answer in answers[len(PLANTED) :])
-    assert found >= 0.9 * len(refused)  # what it lets pass is refused for other reasons than harm
+    assert found >= 0.88 * len(refused)  # what it lets pass is refused for other reasons than harm
 
 
 @pytest.mark.real_powershell

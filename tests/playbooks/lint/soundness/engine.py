@@ -1,6 +1,6 @@
 """Runs accepted scripts on the real engine and looks at what they do: whether a command was given a path of another
-host, and whether a file is not as it was. Commands that open something are functions there (run.ps1) which open nothing,
-so nothing leaves the machine; it runs in a directory of its own."""
+host, and whether a file is not as it was. Commands that open something are functions there (run.ps1) which open
+nothing, so nothing leaves the machine; it runs in a directory of its own."""
 
 from __future__ import annotations
 

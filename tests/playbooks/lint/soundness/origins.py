@@ -2,17 +2,43 @@
 
 Shares nothing with the linter, and works otherwise: the linter keeps a few flags a variable; this keeps what a value
 may be itself: texts with the letters that they begin with, and tables and lists by the place in the script that made
-them, so that operators, indexes and casts are worked out. A form that is not known gives ANY, and ANY is objected to wherever it
-matters. Coarser than a real run: a variable has one set of values for the whole script; a text that begins with nothing
-known is no path of this host whatever follows; numbers and dates are never a path of another host.
+them, so that operators, indexes and casts are worked out. A form that is not known gives ANY, and ANY is objected to
+wherever it matters. Coarser than a real run: a variable has one set of values for the whole script; a text that begins
+with nothing known is no path of this host whatever follows; numbers and dates are never a path of another host.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .conditions import (
+    GUARD,
+    asks_for_drive,
+    asks_for_text,
+    conjuncts,
+    is_written,
+    leaves_unless,
+    names_written,
+    shows_drive,
+    single,
+)
+from .forms import (
+    arguments,
+    assigned_to,
+    bare_switches,
+    command_name,
+    in_block,
+    literal,
+    names_only,
+    parameter_before,
+    place_in_pipeline,
+    stripped,
+    taker,
+    type_name,
+    variable_name,
+)
 from .real import Ast
 
 # A value is a set of these: (kind, ...). ("text", beginning, whole): whole says that nothing follows the beginning.
@@ -41,39 +67,6 @@ _HERE = re.compile(
     re.I,
 )
 _UNDER = re.compile(r"[\\/][A-Za-z0-9_ ]")  # below the root of the drive where the session is
-_GUARD = {"like": re.compile(r"(?:\[[A-Za-z-]+\]|[A-Za-z]|hklm|hkcu|cert|env):\\", re.I),
-          "match": re.compile(r"\^(?:\[[A-Za-z-]+\]|[A-Za-z]):\\\\[^|]*\Z")}  # fmt: skip
-_ALIASES = {
-    "gci": "get-childitem",
-    "dir": "get-childitem",
-    "ls": "get-childitem",
-    "gc": "get-content",
-    "cat": "get-content",
-    "type": "get-content",
-    "gi": "get-item",
-    "gp": "get-itemproperty",
-    "gpv": "get-itempropertyvalue",
-    "rvpa": "resolve-path",
-    "cvpa": "convert-path",
-    "ipcsv": "import-csv",
-    "sls": "select-string",
-    "%": "foreach-object",
-    "foreach": "foreach-object",
-    "?": "where-object",
-    "where": "where-object",
-    "select": "select-object",
-    "sort": "sort-object",
-    "group": "group-object",
-    "measure": "measure-object",
-    "gu": "get-unique",
-    "gm": "get-member",
-    "compare": "compare-object",
-    "diff": "compare-object",
-    "echo": "write-output",
-    "write": "write-output",
-    "ft": "format-table",
-    "fl": "format-list",
-}
 _OPENS = frozenset(
     {
         "get-childitem", "get-item", "get-content", "get-itemproperty", "get-itempropertyvalue", "get-filehash",
@@ -116,7 +109,8 @@ _TYPES = frozenset(
 )  # fmt: skip
 _STRANGE = frozenset(
     {
-        "psobject", "psbase", "psadapted", "psextended", "methods", "scriptblock", "mycommand", "module", "sessionstate",
+        "psobject", "psbase", "psadapted", "psextended", "methods", "scriptblock", "mycommand", "module",
+        "sessionstate",
         "invokecommand", "exportedcommands", "exportedfunctions", "engineintrinsics", "runspace", "ast"
     }
 )  # fmt: skip
@@ -189,13 +183,13 @@ class Origins:
         for node in self.nodes:
             if node.kind == "FunctionDefinition":
                 self.functions[str(node.parts["Name"]).lower()] = node
-            elif node.kind == "ConvertExpression" and (node.parent is not None and _assigned_to(node)):
-                if (target := _stripped(node)).kind == "VariableExpression":
-                    self.kinds.setdefault(_name(target), set()).add(_kind(node.sure("Type")))
+            elif node.kind == "ConvertExpression" and (node.parent is not None and assigned_to(node)):
+                if (target := stripped(node)).kind == "VariableExpression":
+                    self.kinds.setdefault(variable_name(target), set()).add(type_name(node.sure("Type")))
             elif node.kind == "Parameter":
-                kinds = {_kind(item) for item in node.several("Attributes") if item.kind == "TypeConstraint"}
-                self.kinds.setdefault(_name(node.sure("Name")), set()).update(kinds)
-        self.names = set(_names_written(self.nodes))
+                kinds = {type_name(item) for item in node.several("Attributes") if item.kind == "TypeConstraint"}
+                self.kinds.setdefault(variable_name(node.sure("Name")), set()).update(kinds)
+        self.names = set(names_written(self.nodes))
         while True:
             self.grown, self.known = False, {}
             for node in self.nodes:
@@ -229,14 +223,14 @@ class Origins:
             case "AssignmentStatement":
                 self.assign(node)
             case "ForEachStatement":
-                self.write(_name(node.sure("Variable")), self.elements(self.of(node.sure("Condition"))))
+                self.write(variable_name(node.sure("Variable")), self.elements(self.of(node.sure("Condition"))))
             case "Parameter":
-                name = _name(node.sure("Name"))
+                name = variable_name(node.sure("Name"))
                 kinds = self.kinds.get(name, set())
                 default = node.one("DefaultValue")
                 given = self.of(default) if default is not None else frozenset({NULL})
                 if node.parent is not None and node.parent.kind == "ParamBlock" and self.owner(node) is None:
-                    given |= _ANY if _inner(node) else _NOTHING
+                    given |= _ANY if in_block(node) else _NOTHING
                 if kinds:
                     for kind in sorted(kinds):
                         self.grow(self.variables, name, self.cast(kind, given, node))
@@ -266,22 +260,22 @@ class Origins:
     def assign(self, node: Ast) -> None:
         target, value = node.sure("Left"), self.of(node.sure("Right"))
         if node.word("Operator") == "plusequals":
-            value = self.plus(self.of(_stripped(target)), value, node)
+            value = self.plus(self.of(stripped(target)), value, node)
         elif node.word("Operator") != "equals":
-            value = frozenset({PLAIN, UNKNOWN_TEXT}) | self.of(_stripped(target))
+            value = frozenset({PLAIN, UNKNOWN_TEXT}) | self.of(stripped(target))
         kinds = []
         while target.kind in ("ConvertExpression", "AttributedExpression"):
             if target.kind == "ConvertExpression":
-                kinds.append(_kind(target.sure("Type")))
+                kinds.append(type_name(target.sure("Type")))
             target = target.sure("Child")
         for kind in reversed(kinds):
             value = self.cast(kind, value, node)
         if target.kind == "VariableExpression":
-            self.write(_name(target), value, at=node)
+            self.write(variable_name(target), value, at=node)
         elif target.kind == "ArrayLiteral":
             for item in target.several("Elements"):
                 if item.kind == "VariableExpression":
-                    self.write(_name(item), self.stream(self.elements(value), item), at=item)
+                    self.write(variable_name(item), self.stream(self.elements(value), item), at=item)
         elif target.kind in ("MemberExpression", "IndexExpression"):
             base = self.of(target.sure("Expression" if target.kind == "MemberExpression" else "Target"))
             key = target.sure("Member" if target.kind == "MemberExpression" else "Index")
@@ -307,14 +301,14 @@ class Origins:
 
     def call(self, node: Ast) -> None:
         """Hands the arguments of a call to the parameters of the script's own function."""
-        function = self.functions.get(_command(node))
+        function = self.functions.get(command_name(node))
         if function is None:
             return
         block = function.sure("Body").one("ParamBlock")
         parameters = [*function.several("Parameters"), *(block.several("Parameters") if block else [])]
-        names = [_name(item.sure("Name")) for item in parameters]
-        named, unnamed = _arguments(node)
-        piped = _place(node)[1] > 0
+        names = [variable_name(item.sure("Name")) for item in parameters]
+        named, unnamed = arguments(node)
+        piped = place_in_pipeline(node)[1] > 0
         for name in names:
             values = [value for key, value in named if key == name or name.startswith(key)] + unnamed
             for number, value in enumerate(values):
@@ -493,7 +487,7 @@ class Origins:
                 body = node.sure("SubExpression").several("Statements")
                 value = self.outputs(body)
                 items = self.elements(value) if len(body) == 1 else value
-                return self.made("list", node, items - ({NULL} if _literal(body) else frozenset()))
+                return self.made("list", node, items - ({NULL} if literal(body) else frozenset()))
             case "SubExpression":
                 return self.outputs(node.sure("SubExpression").several("Statements"))
             case "Pipeline":
@@ -519,9 +513,9 @@ class Origins:
 
     def assigned_value(self, node: Ast) -> Value:
         """What `($a = 1)` gives: all that the variable may hold by it."""
-        target = _stripped(node.sure("Left"))
+        target = stripped(node.sure("Left"))
         if target.kind == "VariableExpression":
-            return self.variables.get(_name(target), _NOTHING) | {NULL}
+            return self.variables.get(variable_name(target), _NOTHING) | {NULL}
         return self.of(node.sure("Right")) | _ANY
 
     def expanded(self, node: Ast) -> Value:
@@ -534,7 +528,7 @@ class Origins:
         return self.started(value, frozenset({_text(rest, whole=True)}))
 
     def convert(self, node: Ast) -> Value:
-        kind, child = _kind(node.sure("Type")), node.sure("Child")
+        kind, child = type_name(node.sure("Type")), node.sure("Child")
         if child.kind == "Hashtable" and kind in _TABLES:
             return self.table(child, "object" if kind == "pscustomobject" else "table")
         return self.cast(kind, self.of(child), node)
@@ -553,7 +547,7 @@ class Origins:
         return frozenset({("table", place, kind)})
 
     def variable(self, node: Ast) -> Value:
-        name = _name(node)
+        name = variable_name(node)
         if name in ("true", "false", "?", "pid"):
             return frozenset({PLAIN})
         if name == "null":
@@ -600,8 +594,8 @@ class Origins:
         if parent is not None and parent.kind == "InvokeMemberExpression":
             return self.elements(self.of(parent.sure("Expression"))) if parent.sure("Expression") is not block else _ANY
         if parent is not None and parent.kind == "Command":
-            name = name or _parameter_before(parent, block)
-            command = _command(parent)
+            name = name or parameter_before(parent, block)
+            command = command_name(parent)
             if name in ("begin", "end"):
                 return None
         else:
@@ -609,12 +603,12 @@ class Origins:
                 parent = parent.parent
             if parent is None or parent.kind != "Command":
                 return _ANY
-            command = _command(parent)
+            command = command_name(parent)
         if command in self.functions or not re.match(r"(?:where|foreach|select|sort|group|measure|format)-", command):
             return _ANY
-        if any(key == "inputobject" for key, _ in _arguments(parent)[0]):
+        if any(key == "inputobject" for key, _ in arguments(parent)[0]):
             return _ANY
-        pipeline, index = _place(parent)
+        pipeline, index = place_in_pipeline(parent)
         if pipeline is None or index == 0:
             return _ANY
         return self.elements(self.output(pipeline, index - 1))
@@ -644,7 +638,7 @@ class Origins:
             return frozenset({PLAIN})
         if operator == "as":
             right = node.sure("Right")
-            return self.cast(_kind(right), value, node) | {NULL} if right.kind == "TypeExpression" else _ANY
+            return self.cast(type_name(right), value, node) | {NULL} if right.kind == "TypeExpression" else _ANY
         if operator == "dotdot":
             return self.made("list", node, frozenset({PLAIN}))
         if operator == "join":
@@ -666,7 +660,7 @@ class Origins:
             if atom[0] == "list" and word.removeprefix("not") not in ("contains", "in"):
                 items = self.content(atom)
                 right = node.sure("Right")
-                guard = _GUARD.get(word)
+                guard = GUARD.get(word)
                 if (
                     guard
                     and right.kind == "StringConstantExpression"
@@ -702,7 +696,7 @@ class Origins:
         name = node.sure("Member").word("Value")
         target = node.sure("Expression")
         if target.kind == "TypeExpression":
-            if (_kind(target), name) == ("environment", "systemdirectory"):
+            if (type_name(target), name) == ("environment", "systemdirectory"):
                 return frozenset({ON_DRIVE})
             return frozenset({PLAIN, UNKNOWN_TEXT})
         return self.member(self.of(target), name, node)
@@ -809,7 +803,7 @@ class Origins:
         name, target = node.sure("Member").word("Value"), node.sure("Expression")
         arguments = node.several("Arguments")
         if target.kind == "TypeExpression":
-            return self.static(node, _kind(target), name, arguments)
+            return self.static(node, type_name(target), name, arguments)
         value = self.of(target)
         if name == "gettype":
             return frozenset({TYPE})
@@ -976,14 +970,14 @@ class Origins:
         return self.of(element.sure("Expression") if element.kind == "CommandExpression" else element)
 
     def commanded(self, node: Ast) -> Value:
-        name = _command(node)
+        name = command_name(node)
         if name in self.functions:
             found = self.returned.get(name, frozenset({NULL}))
-            return found | self.stream(self.elements(found), node) if _place(node)[1] else found
-        named, unnamed = _arguments(node)
+            return found | self.stream(self.elements(found), node) if place_in_pipeline(node)[1] else found
+        named, unnamed = arguments(node)
         given = dict(named)
-        switches = {key for key, value in named if value is None} | _bare_switches(node)
-        pipeline, index = _place(node)
+        switches = {key for key, value in named if value is None} | bare_switches(node)
+        pipeline, index = place_in_pipeline(node)
         upstream = self.elements(self.output(pipeline, index - 1)) if pipeline is not None and index else None
         source = given.get("inputobject") or (
             unnamed[0] if name in ("write-output", "get-random") and unnamed else None
@@ -997,7 +991,7 @@ class Origins:
         if _SILENT.match(name):
             return frozenset({NULL})
         if name in ("get-childitem", "get-item"):
-            names = _names_only(node)
+            names = names_only(node)
             kind = {UNKNOWN_TEXT} if names == "yes" else {PLACE} if names == "no" else {UNKNOWN_TEXT, PLACE}
             return self.stream(frozenset(kind | ({LIVE} if "iis:" in node.text.lower() else set())), node)
         if name in ("resolve-path", "convert-path"):
@@ -1011,7 +1005,7 @@ class Origins:
         if name == "split-path":
             start = given.get("path") or given.get("literalpath") or (unnamed[0] if unnamed else None)
             if any(
-                key in _bare_switches(node) | set(given)
+                key in bare_switches(node) | set(given)
                 for key in ("leaf", "noqualifier", "isabsolute", "extension", "leafbase")
             ):
                 return self.stream(frozenset({UNKNOWN_TEXT, PLAIN}), node)
@@ -1028,7 +1022,7 @@ class Origins:
                 coming = self.selected(node, coming, given, unnamed)
             return self.stream(coming, node)
         if name == "foreach-object":
-            blocks = [item for item in node.walk() if item.kind == "ScriptBlockExpression" and _taker(item) is node]
+            blocks = [item for item in node.walk() if item.kind == "ScriptBlockExpression" and taker(item) is node]
             return self.stream(frozenset(one for block in blocks for one in self.elements(self.block(block))), node)
         if name == "group-object":
             return self.stream(frozenset({GROUP}) if not re.search(r"-ash", node.text, re.I) else _ANY, node)
@@ -1076,24 +1070,24 @@ class Origins:
 
     def filters(self, node: Ast, *, text: bool = False) -> bool:
         """Whether a Where-Object lets only paths with a drive through (`text`: and asks for a text)."""
-        blocks = [item for item in node.walk() if item.kind == "ScriptBlockExpression" and _taker(item) is node]
+        blocks = [item for item in node.walk() if item.kind == "ScriptBlockExpression" and taker(item) is node]
         if len(blocks) != 1 or (body := blocks[0].sure("ScriptBlock").one("EndBlock")) is None:
             return False
         statements = body.several("Statements")
         if len(statements) != 1:
             return False
-        parts = list(_conjuncts(statements[0]))
-        asked = any(_asks_for_text(part, "_") for part in parts)
-        return any(_asks_for_drive(part, "_", holds=True) for part in parts) and (asked or not text)
+        parts = list(conjuncts(statements[0]))
+        asked = any(asks_for_text(part, "_") for part in parts)
+        return any(asks_for_drive(part, "_", holds=True) for part in parts) and (asked or not text)
 
     # -- what conditions show ----------------------------------------------------------------------------------------
 
     def guarded(self, node: Ast, name: str, value: Value) -> Value:
-        single = all(_is_text(atom) or atom in (NULL, PLAIN) for atom in value)
+        one_text = all(_is_text(atom) or atom in (NULL, PLAIN) for atom in value)
         below = node
         for above in node.above():
             if above.kind == "ScriptBlockExpression":
-                if _taker(above) is None and (above.parent is None or above.parent.kind != "InvokeMemberExpression"):
+                if taker(above) is None and (above.parent is None or above.parent.kind != "InvokeMemberExpression"):
                     return value  # it runs elsewhere
                 if name in ("_", "psitem"):
                     return value
@@ -1101,26 +1095,23 @@ class Origins:
                 return value
             if above.kind == "IfStatement":
                 for head, body in above.pairs("Clauses"):
-                    if body is below and not _written(name, above.walk()):
-                        parts = list(_conjuncts(head))
-                        if any(_asks_for_drive(part, name, holds=True) for part in parts):
-                            if single or any(_asks_for_text(part, name) for part in parts):
-                                return frozenset({ON_DRIVE})
+                    shown = body is below and shows_drive(head, name, one_text=one_text)
+                    if shown and not is_written(name, above.walk()):
+                        return frozenset({ON_DRIVE})
                     if body is below or head is below:
                         break
-                    if single and not _written(name, above.walk()) and _asks_for_drive(head, name, holds=False):
+                    if one_text and not is_written(name, above.walk()) and asks_for_drive(head, name, holds=False):
                         return frozenset({ON_DRIVE})
             if above.kind == "BinaryExpression" and above.word("Operator") == "and" and below is above.one("Right"):
-                parts = list(_conjuncts(above.sure("Left")))
-                if any(_asks_for_drive(part, name, holds=True) for part in parts) and not _written(name, above.walk()):
-                    if single or any(_asks_for_text(part, name) for part in parts):
-                        return frozenset({ON_DRIVE})
-            if above.kind in ("StatementBlock", "NamedBlock") and single:
+                shown = shows_drive(above.sure("Left"), name, one_text=one_text)
+                if shown and not is_written(name, above.walk()):
+                    return frozenset({ON_DRIVE})
+            if above.kind in ("StatementBlock", "NamedBlock") and one_text:
                 statements = above.several("Statements")
                 number = next((at for at, one in enumerate(statements) if one is below), 0)
                 for at in range(number):
                     rest = [inner for one in statements[at:] for inner in one.walk()]
-                    if _leaves_unless(statements[at], name) and not _written(name, rest):
+                    if leaves_unless(statements[at], name) and not is_written(name, rest):
                         return frozenset({ON_DRIVE})
             below = above
         return value
@@ -1129,15 +1120,15 @@ class Origins:
         """Whether something that cannot fail was assigned before, in this or an enclosing list of statements."""
         below = node
         for above in node.above():
-            if above.kind == "ScriptBlockExpression" and _taker(above) is None:
-                if above.parent is None or above.parent.kind != "InvokeMemberExpression":
-                    return False
+            called = above.parent is not None and above.parent.kind == "InvokeMemberExpression"
+            if above.kind == "ScriptBlockExpression" and taker(above) is None and not called:
+                return False
             if above.kind == "FunctionDefinition":
                 return False
             if (
                 above.kind == "ForEachStatement"
                 and below is above.one("Body")
-                and _name(above.sure("Variable")) == name
+                and variable_name(above.sure("Variable")) == name
             ):
                 return True
             if above.kind in ("StatementBlock", "NamedBlock"):
@@ -1145,10 +1136,10 @@ class Origins:
                     if one is below:
                         break
                     if one.kind == "AssignmentStatement" and one.word("Operator") == "equals":
-                        target = _stripped(one.sure("Left"))
+                        target = stripped(one.sure("Left"))
                         if (
                             target.kind == "VariableExpression"
-                            and _name(target) == name
+                            and variable_name(target) == name
                             and self.cannot_fail(one.sure("Right"))
                         ):
                             return True
@@ -1171,9 +1162,9 @@ class Origins:
             case "ArrayLiteral":
                 return all(self.cannot_fail(item) for item in node.several("Elements"))
             case "VariableExpression":
-                return self.surely_set(node, _name(node))
+                return self.surely_set(node, variable_name(node))
             case "ConvertExpression":
-                return _kind(node.sure("Type")) == "string"
+                return type_name(node.sure("Type")) == "string"
             case "ArrayExpression":
                 body = node.sure("SubExpression").several("Statements")
                 return bool(body) and all(self.cannot_fail(item) for item in body)
@@ -1191,15 +1182,14 @@ class Origins:
                     found += self.judge_call(node)
                 case "MemberExpression":
                     name = node.sure("Member").word("Value")
-                    if name in _TYPES:
+                    target = node.sure("Expression")
+                    of_type = target.kind != "TypeExpression" and TYPE in self.of(target)
+                    if name in _TYPES or (of_type and name not in ("name", "fullname")):
                         found.append(f"reflection: {node.text}")
-                    elif TYPE in self.of(node.sure("Expression")) and node.sure("Expression").kind != "TypeExpression":
-                        if name not in ("name", "fullname"):
-                            found.append(f"reflection: {node.text}")
                 case "TypeExpression":
                     found += _judge_type(node)
                 case "AssignmentStatement":
-                    target = _stripped(node.sure("Left"))
+                    target = stripped(node.sure("Left"))
                     if target.kind in ("MemberExpression", "IndexExpression"):
                         base = self.of(target.sure("Expression" if target.kind == "MemberExpression" else "Target"))
                         if any(atom[0] not in ("table", "list", "null", "text", "plain") for atom in base):
@@ -1207,12 +1197,12 @@ class Origins:
         return found
 
     def judge_command(self, node: Ast) -> Iterator[str]:
-        name = _command(node)
+        name = command_name(node)
         if name in self.functions:
             return
         yield from self.judge_names(node)
-        named, unnamed = _arguments(node)
-        resolves = name in ("join-path", "split-path") and "resolve" in _bare_switches(node) | {key for key, _ in named}
+        named, unnamed = arguments(node)
+        resolves = name in ("join-path", "split-path") and "resolve" in bare_switches(node) | {key for key, _ in named}
         taken = False
         if name in _OPENS or resolves:
             paths = [
@@ -1228,10 +1218,10 @@ class Origins:
             if (
                 key == "server"
                 and value is not None
-                and not (value.kind == "VariableExpression" and _name(value) == "env:computername")
+                and not (value.kind == "VariableExpression" and variable_name(value) == "env:computername")
             ):
                 yield f"another server: {node.text}"
-        pipeline, index = _place(node)
+        pipeline, index = place_in_pipeline(node)
         if pipeline is None or not index:
             return
         coming = self.elements(self.output(pipeline, index - 1))
@@ -1241,22 +1231,23 @@ class Origins:
                     yield f"what comes may name a path: {pipeline.text}"
             elif not taken or name != "get-winevent":
                 yield from self.judge_path(coming, pipeline)
-        elif not _TAKES_ANYTHING.match(name) and name not in ("join-path", "split-path"):
-            if any(atom[0] in ("table", "any", "entry", "group", "type") for atom in coming):
-                yield f"a property of what comes may become a parameter: {pipeline.text}"
+            return
+        taking = not _TAKES_ANYTHING.match(name) and name not in ("join-path", "split-path")
+        if taking and any(atom[0] in ("table", "any", "entry", "group", "type") for atom in coming):
+            yield f"a property of what comes may become a parameter: {pipeline.text}"
 
     def judge_names(self, node: Ast) -> Iterator[str]:
         """What names a property must be seen, and lead neither to methods nor into the engine."""
-        if not re.match(r"(?:select|sort|group|measure|compare|format)-", _command(node)):
+        if not re.match(r"(?:select|sort|group|measure|compare|format)-", command_name(node)):
             return
-        named, unnamed = _arguments(node)
-        texts = _command(node) in ("select-string", "format-list", "compare-object")
+        named, unnamed = arguments(node)
+        texts = command_name(node) in ("select-string", "format-list", "compare-object")
         given = [value for key, value in named if key in ("property", "expandproperty", "groupby")]
         for value in given + ([] if texts else unnamed[:1]):
             for item in value.several("Elements") or [value]:
                 pairs = [pair for key, pair in item.pairs("KeyValuePairs") if key.word("Value").startswith("e")]
                 for one in pairs or [item]:
-                    inner = _single(one)
+                    inner = single(one)
                     if inner.kind in ("ScriptBlockExpression", "Hashtable", "ConstantExpression"):
                         continue
                     for atom in self.deep(self.of(inner)):
@@ -1285,7 +1276,7 @@ class Origins:
         name, target = node.sure("Member").word("Value"), node.sure("Expression")
         arguments = node.several("Arguments")
         if node.parts.get("Static"):
-            if re.search(r"io\.(?:file|directory)$|fileversioninfo", _kind(target)):
+            if re.search(r"io\.(?:file|directory)$|fileversioninfo", type_name(target)):
                 if not arguments:
                     yield f"path: {node.text}"
                 else:
@@ -1321,229 +1312,6 @@ def _judge_type(node: Ast) -> Iterator[str]:
     yield f"a type as a value: {node.text}"
 
 
-def _name(node: Ast) -> str:
-    return node.word("VariablePath")
-
-
-def _kind(node: Ast) -> str:
-    return node.word("TypeName").removeprefix("system.")
-
-
 def _vague(atom: Atom) -> Atom:
     """A text of which only the first letters are known."""
     return ("text", str(atom[1])[:8], False) if _is_text(atom) and str(atom[1]) else atom
-
-
-def _stripped(node: Ast) -> Ast:
-    while node.kind in ("ConvertExpression", "AttributedExpression"):
-        node = node.sure("Child")
-    return node
-
-
-def _assigned_to(node: Ast) -> bool:
-    """Whether a conversion stands on the left of an assignment."""
-    below = node
-    for above in node.above():
-        if above.kind == "AssignmentStatement":
-            return above.one("Left") is below
-        if above.kind not in ("ConvertExpression", "AttributedExpression"):
-            return False
-        below = above
-    return False
-
-
-def _inner(node: Ast) -> bool:
-    """Whether a parameter is one of a block, not of the script."""
-    return any(above.kind == "ScriptBlockExpression" for above in node.above())
-
-
-def _literal(statements: list[Ast]) -> bool:
-    """Whether @( ) holds nothing but texts and numbers."""
-    return bool(statements) and all(
-        item.kind
-        in ("StringConstantExpression", "ConstantExpression", "ArrayLiteral", "Pipeline", "CommandExpression", "Paren")
-        for statement in statements
-        for item in statement.walk()
-    )
-
-
-def _command(node: Ast) -> str:
-    first = node.several("CommandElements")[0]
-    name = first.word("Value")
-    return _ALIASES.get(name, name)
-
-
-def _place(node: Ast) -> tuple[Ast | None, int]:
-    """The pipeline that a command stands in, and at which place of it."""
-    if node.parent is None or node.parent.kind != "Pipeline":
-        return None, 0
-    return node.parent, next(at for at, one in enumerate(node.parent.several("PipelineElements")) if one is node)
-
-
-_SWITCHES = frozenset(
-    {
-        "recurse", "force", "file", "directory", "name", "hidden", "system", "readonly", "raw", "unique", "descending",
-        "ascending", "casesensitive", "quiet", "notmatch", "allmatches", "simplematch", "list", "leaf", "parent",
-        "qualifier", "noqualifier", "resolve", "isabsolute", "relative", "noelement", "asstring", "ashashtable",
-        "average", "sum", "maximum", "minimum", "line", "word", "character", "passthru", "autosize", "wrap", "compress",
-        "notypeinformation", "noenumerate", "stream", "wait", "status", "adpropertiesonly", "audit",
-        "allcentralaccesspolicies", "isvalid", "utc", "utcnow", "asutc", "nonewline", "includeequal", "excludedifferent"
-    }
-)  # fmt: skip
-
-
-def _arguments(node: Ast) -> tuple[list[tuple[str, Ast]], list[Ast]]:
-    """(name, value) of named arguments, and the values without a name."""
-    named: list[tuple[str, Ast]] = []
-    unnamed: list[Ast] = []
-    waiting = ""
-    for item in node.several("CommandElements")[1:]:
-        if item.kind == "CommandParameter":
-            value = item.one("Argument")
-            waiting = "" if value is not None else item.word("ParameterName")
-            if value is not None:
-                named.append((item.word("ParameterName"), value))
-        elif waiting:
-            named.append((waiting, item))
-            if waiting in _SWITCHES and waiting != "name":
-                unnamed.append(item)
-            waiting = ""
-        else:
-            unnamed.append(item)
-    return named, unnamed
-
-
-def _bare_switches(node: Ast) -> set[str]:
-    return {item.word("ParameterName") for item in node.several("CommandElements") if item.kind == "CommandParameter"}
-
-
-def _names_only(node: Ast) -> str:
-    """Whether Get-ChildItem gives names: yes, no, or it cannot be seen."""
-    found = [
-        item
-        for item in node.several("CommandElements")
-        if item.kind == "CommandParameter" and item.word("ParameterName") == "name"
-    ]
-    return "no" if not found else "yes" if found[0].one("Argument") is None else "unseen"
-
-
-def _parameter_before(command: Ast, value: Ast) -> str:
-    elements = command.several("CommandElements")
-    at = next(number for number, one in enumerate(elements) if one is value)
-    before = elements[at - 1]
-    return before.word("ParameterName") if before.kind == "CommandParameter" and before.one("Argument") is None else ""
-
-
-def _taker(block: Ast) -> Ast | None:
-    """The command that a block is handed to where it is written, alone or in a list or table."""
-    for above in block.above():
-        if above.kind == "Command":
-            return above
-        if above.kind in ("AssignmentStatement", "ScriptBlock", "InvokeMemberExpression"):
-            return None
-    return None
-
-
-def _single(node: Ast) -> Ast:
-    """What stands in parentheses and pipelines of one element."""
-    while True:
-        if node.kind == "ParenExpression":
-            node = node.sure("Pipeline")
-        elif node.kind == "CommandExpression":
-            node = node.sure("Expression")
-        elif node.kind == "Pipeline" and len(node.several("PipelineElements")) == 1:
-            node = node.several("PipelineElements")[0]
-        else:
-            return node
-
-
-def _conjuncts(node: Ast) -> Iterator[Ast]:
-    node = _single(node)
-    if node.kind == "BinaryExpression" and node.word("Operator") == "and":
-        yield from _conjuncts(node.sure("Left"))
-        yield from _conjuncts(node.sure("Right"))
-    else:
-        yield node
-
-
-def _asks_for_text(node: Ast, name: str) -> bool:
-    node = _single(node)
-    if node.kind != "BinaryExpression" or node.word("Operator") != "is":
-        return False
-    left, right = _single(node.sure("Left")), node.sure("Right")
-    return left.kind == "VariableExpression" and _name(left) == name and _kind(right) == "string"
-
-
-def _asks_for_drive(node: Ast, name: str, *, holds: bool) -> bool:
-    """Whether a condition that holds (or fails) shows that a text begins with a drive."""
-    node = _single(node)
-    if node.kind == "UnaryExpression" and node.word("TokenKind") in ("not", "exclaim"):
-        return _asks_for_drive(node.sure("Child"), name, holds=not holds)
-    if node.kind != "BinaryExpression":
-        return False
-    word = node.word("Operator")
-    if word == ("and" if holds else "or"):
-        return _asks_for_drive(node.sure("Left"), name, holds=holds) or _asks_for_drive(
-            node.sure("Right"), name, holds=holds
-        )
-    left, right = _single(node.sure("Left")), node.sure("Right")
-    if left.kind != "VariableExpression" or _name(left) != name or right.kind != "StringConstantExpression":
-        return False
-    word = word[1:] if word[:1] in "ic" else word
-    if not holds:
-        word = word.removeprefix("not") if word.startswith("not") else ""
-    guard = _GUARD.get(word)
-    return guard is not None and guard.match(str(right.parts["Value"])) is not None
-
-
-def _leaves_unless(statement: Ast, name: str) -> bool:
-    """Whether what follows `if (...) { return }` runs only where the variable is a path with a drive: nothing in the
-    condition may fail, for then the statement is left and the next one runs."""
-    if (
-        statement.kind != "IfStatement"
-        or len(statement.pairs("Clauses")) != 1
-        or statement.one("ElseClause") is not None
-    ):
-        return False
-    head, body = statement.pairs("Clauses")[0]
-    statements = body.several("Statements")
-    if not statements or statements[-1].kind not in (
-        "ReturnStatement",
-        "ExitStatement",
-        "BreakStatement",
-        "ContinueStatement",
-    ):
-        return False
-    value = statements[-1].one("Pipeline")
-    if value is not None and any(_fails(node) for node in value.walk()):
-        return False
-    return not any(_fails(node) for node in head.walk()) and _asks_for_drive(head, name, holds=False)
-
-
-_CANNOT_FAIL = frozenset(
-    {
-        "VariableExpression", "StringConstantExpression", "ConstantExpression", "ParenExpression", "Pipeline",
-        "CommandExpression", "UnaryExpression"
-    }
-)  # fmt: skip
-
-
-def _fails(node: Ast) -> bool:
-    if node.kind == "BinaryExpression":
-        return re.fullmatch(r"and|or|xor|[ic]?(?:not)?(?:like|match|eq|ne)", node.word("Operator")) is None
-    return node.kind not in _CANNOT_FAIL
-
-
-def _written(name: str, nodes: Iterable[Ast]) -> bool:
-    return name in _names_written(nodes)
-
-
-def _names_written(nodes: Iterable[Ast]) -> Iterator[str]:
-    for node in nodes:
-        if node.kind == "AssignmentStatement":
-            target = _stripped(node.sure("Left"))
-            for item in target.several("Elements") if target.kind == "ArrayLiteral" else [target]:
-                if (item := _stripped(item)).kind == "VariableExpression":
-                    yield _name(item)
-        elif node.kind in ("ForEachStatement", "Parameter"):
-            yield _name(node.sure("Variable" if node.kind == "ForEachStatement" else "Name"))

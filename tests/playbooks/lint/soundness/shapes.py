@@ -22,8 +22,8 @@ _NAMES = {
     "=": "equals", "+=": "plusequals", "-=": "minusequals", "*=": "multiplyequals", "/=": "divideequals",
     "%=": "remainderequals",
 }  # fmt: skip
-_EITHER_CASE = ("eq", "ne", "gt", "ge", "lt", "le", "like", "notlike", "match", "notmatch", "contains", "notcontains", "in",
-                "notin", "replace", "split")  # fmt: skip
+_EITHER_CASE = ("eq", "ne", "gt", "ge", "lt", "le", "like", "notlike", "match", "notmatch", "contains", "notcontains",
+                "in", "notin", "replace", "split")  # fmt: skip
 
 
 def difference(script: str, own: ours.Block, real: Ast) -> str | None:
