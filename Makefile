@@ -73,7 +73,7 @@ $(FUZZER)/.ready: requirements/soak.lock
 soak: soak-scripts soak-readers  ## both soaks, one after the other (SEED=1)
 
 .PHONY: soak-scripts
-soak-scripts: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree (SEED=1 COUNT=5000)
+soak-scripts: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree and engine (SEED=1 COUNT=20000)
 	@SEED=$(SEED) COUNT=$(COUNT) $(BIN)/python tests/playbooks/lint/soundness/soak.py
 
 .PHONY: soak-readers

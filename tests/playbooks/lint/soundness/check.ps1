@@ -1,6 +1,7 @@
 # Judges scripts by PowerShell's own syntax tree, apart from the linter: it shares no code and no table with it.
-# Standard input: one JSON object a line, {"id": ..., "text": ...}. Output: one JSON object a line, {"id", "harm", "commands"}:
-# harm is what could change, reach or run something; commands are "offset name parameter..." of every command in the tree.
+# Standard input: one JSON object a line, {"id": ..., "text": ...}. Output: one JSON object a line, {"id", "harm", "tree"}:
+# harm is what could change, reach or run something, as far as names and forms show it; tree is the whole of PowerShell's tree, in rows of
+# which the last is the script. Where values come from is followed over that tree, in origins.py.
 $language = 'System.Management.Automation.Language.'
 $harmlessVerbs = 'get', 'test', 'select', 'where', 'sort', 'group', 'measure', 'compare', 'foreach', 'convertto', 'convertfrom',
     'format', 'write', 'out', 'join', 'split', 'resolve', 'convert', 'import', 'search', 'new', 'add', 'set', 'start'
@@ -21,7 +22,7 @@ $shortNames = @{
     'compare' = 'compare-object'; 'diff' = 'compare-object'; 'gm' = 'get-member'; 'gu' = 'get-unique'; 'write' = 'write-output'
     'gpv' = 'get-itempropertyvalue'; 'gdr' = 'get-psdrive'; 'rvpa' = 'resolve-path'; 'cvpa' = 'convert-path'; 'ipcsv' = 'import-csv'
 }
-$harmfulParameters = '^(computername|cn|cimsession|session|server|domaincontroller|credential|asjob|connectionuri|outvariable|ov|' +
+$harmfulParameters = '^(computername|cn|cimsession|session|domaincontroller|credential|asjob|connectionuri|outvariable|ov|' +
     'pipelinevariable|pv|errorvariable|ev|warningvariable|informationvariable|outbuffer|wait|membername|argumentlist|comobject|' +
     'parallel|vhd|logpath|outfile|followsymlink|inputstream|confirm|whatif|dcs?)$'
 $readMethods = '^(tostring|trim|trimstart|trimend|split|startswith|endswith|contains|indexof|lastindexof|indexofany|substring|pad(left|right)|' +
@@ -45,67 +46,46 @@ $here = '^([a-z]:|hklm:|hkcu:|env:|cert:|iis:|registry::|microsoft\.powershell\.
 
 function Test-Kind($node, $name) { $node.GetType().Name -eq $name }
 
-# Where the text of a path begins: the leftmost piece, through variables, joins and formats. Gives "here", "away" or "object".
-function Get-Start($node, $root, $depth) {
-    if ($depth -gt 12) { return 'object' }
-    switch ($node.GetType().Name) {
-        'StringConstantExpressionAst' { if ($node.Value -match $here) { return 'here' } else { return 'away' } }
-        'ConstantExpressionAst' { return 'here' }
-        'ExpandableStringExpressionAst' {
-            if ($node.Value -match $here) { return 'here' }
-            if ($node.Value -match '^\$') { return Get-Start $node.NestedExpressions[0] $root ($depth + 1) }
-            return 'away'
+# What each kind of node hands on, besides its place: single values, nodes, and lists of nodes.
+$handed = @{
+    ScriptBlockAst = 'ParamBlock', 'BeginBlock', 'ProcessBlock', 'EndBlock'; ParamBlockAst = @('Parameters'); NamedBlockAst = @('Statements')
+    ParameterAst = 'Name', 'Attributes', 'DefaultValue'; FunctionDefinitionAst = 'Name', 'Parameters', 'Body'; StatementBlockAst = @('Statements')
+    IfStatementAst = 'Clauses', 'ElseClause'; SwitchStatementAst = 'Condition', 'Clauses', 'Default'; ForEachStatementAst = 'Variable', 'Condition', 'Body'
+    ForStatementAst = 'Initializer', 'Condition', 'Iterator', 'Body'; WhileStatementAst = 'Condition', 'Body'; DoWhileStatementAst = 'Condition', 'Body'
+    DoUntilStatementAst = 'Condition', 'Body'; TryStatementAst = 'Body', 'CatchClauses', 'Finally'; CatchClauseAst = @('Body')
+    ReturnStatementAst = @('Pipeline'); ThrowStatementAst = @('Pipeline'); ExitStatementAst = @('Pipeline'); BreakStatementAst = @(); ContinueStatementAst = @()
+    AssignmentStatementAst = 'Left', 'Operator', 'Right'; PipelineAst = @('PipelineElements'); CommandAst = @('CommandElements')
+    CommandExpressionAst = @('Expression'); CommandParameterAst = 'ParameterName', 'Argument'; BinaryExpressionAst = 'Operator', 'Left', 'Right'
+    UnaryExpressionAst = 'TokenKind', 'Child'; ConvertExpressionAst = 'Type', 'Child'; AttributedExpressionAst = @('Child')
+    MemberExpressionAst = 'Static', 'Expression', 'Member'; InvokeMemberExpressionAst = 'Static', 'Expression', 'Member', 'Arguments'
+    IndexExpressionAst = 'Target', 'Index'; ArrayExpressionAst = @('SubExpression'); SubExpressionAst = @('SubExpression'); ArrayLiteralAst = @('Elements')
+    ParenExpressionAst = @('Pipeline'); HashtableAst = @('KeyValuePairs'); StringConstantExpressionAst = 'Value', 'StringConstantType'
+    ExpandableStringExpressionAst = 'Value', 'NestedExpressions'; ConstantExpressionAst = @(); ScriptBlockExpressionAst = @('ScriptBlock')
+    VariableExpressionAst = @('VariablePath'); TypeExpressionAst = @('TypeName'); TypeConstraintAst = @('TypeName'); AttributeAst = @('TypeName')
+}
+
+# Puts a node and all below it into $rows as tables: kind, start, end (in UTF-16 units), and what $handed names; a node below is the number
+# of its row, so that depth costs nothing. Gives the number of the node itself.
+function Export-Node($node, $rows) {
+    $kind = $node.GetType().Name
+    $row = @{ kind = $kind.Substring(0, $kind.Length - 3); start = $node.Extent.StartOffset; end = $node.Extent.EndOffset }
+    foreach ($name in $handed[$kind]) {
+        $value = $node.$name
+        if ($null -eq $value) { continue }
+        if ($value -is [System.Management.Automation.Language.Ast]) { $row[$name] = Export-Node $value $rows }
+        elseif ($value -is [string] -or $value -is [bool]) { $row[$name] = $value }
+        elseif ($name -eq 'VariablePath') { $row[$name] = $value.UserPath }
+        elseif ($name -eq 'TypeName') { $row[$name] = $value.FullName }
+        elseif ($value -is [System.Collections.IEnumerable]) {
+            $row[$name] = @(foreach ($item in $value) {
+                    if ($item -is [System.Management.Automation.Language.Ast]) { Export-Node $item $rows }
+                    else { , @((Export-Node $item.Item1 $rows), (Export-Node $item.Item2 $rows)) }
+                })
         }
-        'BinaryExpressionAst' {
-            if ($node.Operator -in 'Plus', 'Format') { return Get-Start $node.Left $root ($depth + 1) }
-            if ("$($node.Operator)" -match 'like|match') { return 'here' }
-            return 'away'
-        }
-        'ParenExpressionAst' { return Get-Start $node.Pipeline $root ($depth + 1) }
-        'PipelineAst' { return Get-Start $node.PipelineElements[-1] $root ($depth + 1) }
-        'CommandExpressionAst' { return Get-Start $node.Expression $root ($depth + 1) }
-        'ConvertExpressionAst' { return Get-Start $node.Child $root ($depth + 1) }
-        'IndexExpressionAst' { return Get-Start $node.Target $root ($depth + 1) }
-        'ArrayLiteralAst' {
-            $found = foreach ($item in $node.Elements) { Get-Start $item $root ($depth + 1) }
-            if ($found -contains 'away') { return 'away' }
-            if ($found -contains 'object') { return 'object' }
-            return 'here'
-        }
-        'CommandAst' {
-            $name = "$($node.GetCommandName())".ToLower()
-            if ($name -in 'join-path', 'split-path') {
-                $first = @($node.CommandElements | Select-Object -Skip 1 | Where-Object { -not (Test-Kind $_ 'CommandParameterAst') })[0]
-                if ($first) { return Get-Start $first $root ($depth + 1) }
-            }
-            return 'object'
-        }
-        'VariableExpressionAst' {
-            $name = $node.VariablePath.UserPath
-            if ($name -match '^env:') { return 'here' }
-            # A condition around it that asks for a drive, or a way out before it that does.
-            for ($above = $node.Parent; $above; $above = $above.Parent) {
-                if ($above.GetType().Name -in 'IfStatementAst', 'BinaryExpressionAst' -and
-                    $above.Extent.Text -match ('\$' + [regex]::Escape($name) + '\s+-[ci]?(like|match)\s+''(\^?(\[[A-Za-z-]+\]|[A-Za-z]):\\)')) { return 'here' }
-            }
-            $before = $root.Extent.Text.Substring(0, $node.Extent.StartOffset - $root.Extent.StartOffset)
-            if ($before -match ('\$' + [regex]::Escape($name) + '\s+-[ci]?not(like|match)\s+''(\^?(\[[A-Za-z-]+\]|[A-Za-z]):\\)')) { return 'here' }
-            $given = $root.FindAll({
-                    param($one)
-                    ($one.GetType().Name -eq 'AssignmentStatementAst' -and $one.Left.Extent.Text -match ('^(\[[^\]]+\]\s*)?\$' + [regex]::Escape($name) + '$'))
-                }, $true)
-            $found = foreach ($one in $given) {
-                if ($one.Right.GetType().Name -in 'CommandExpressionAst', 'PipelineAst') { Get-Start $one.Right $root ($depth + 1) } else { 'object' }
-            }
-            if ($found -contains 'away') { return 'away' }
-            return 'object'
-        }
-        'MemberExpressionAst' {
-            if ("$($node.Member.Value)" -match '^(fullname|pspath|psparentpath|directoryname|providerpath|path)$') { return 'object' }
-            return 'member'
-        }
+        else { $row[$name] = "$value" }
     }
-    return 'object'
+    [void]$rows.Add($row)
+    $rows.Count - 1
 }
 
 function Get-Harm($tree) {
@@ -157,10 +137,7 @@ function Get-Harm($tree) {
                     if ($left.VariablePath.UserPath -match 'preference$' -and $left.VariablePath.UserPath -notmatch '^(erroraction|progress)preference$') { "assigns $text" }
                     if ($left.VariablePath.UserPath -match '^log(command|engine|provider)') { "assigns $text" }
                 }
-                elseif ($left.GetType().Name -in 'MemberExpressionAst', 'IndexExpressionAst') {
-                    $base = if ($left.GetType().Name -eq 'IndexExpressionAst') { $left.Target } else { $left.Expression }
-                    if (-not (Test-Made $base $tree)) { "assigns $text" }
-                }
+                elseif ($left.GetType().Name -in 'MemberExpressionAst', 'IndexExpressionAst') { }
                 elseif ((Test-Kind $left 'ArrayLiteralAst')) {
                     foreach ($item in $left.Elements) { if (-not (Test-Kind $item 'VariableExpressionAst') -or $item.VariablePath.DriveName) { "assigns $text" } }
                 }
@@ -178,18 +155,8 @@ function Get-Harm($tree) {
                     if (-not (Test-Kind $node.Expression 'TypeExpressionAst')) { "dynamic $text" }
                     if ($name -match $harmfulStatics) { "static $text" }
                     if ($name -eq 'new' -and "$($node.Expression.TypeName.FullName)" -notmatch 'collections\.|stringbuilder') { "static $text" }
-                    if ("$($node.Expression.TypeName.FullName)" -match 'io\.(file|directory)$|fileversioninfo' -and $node.Arguments) {
-                        if ((Get-Start $node.Arguments[0] $tree 0) -in 'away', 'member') { "path $text" }
-                    }
                 }
-                elseif ($name -match $listMethods) {
-                    if (-not (Test-Made $node.Expression $tree) -and -not ($name -in 'remove', 'insert' -and (Test-Text $node.Expression))) { "method $text" }
-                }
-                elseif ($name -eq 'replace') {
-                    if ($node.Arguments.Count -gt 2 -or -not (Test-Text $node.Expression)) { if ($node.Expression.Extent.Text -notmatch '^[$"''(]') { "method $text" } }
-                    if ($node.Expression.Extent.Text -match '^\$_$') { "method $text" }
-                }
-                elseif ($name -notmatch $readMethods) { "method $text" }
+                elseif ($name -ne 'replace' -and $name -notmatch $listMethods -and $name -notmatch $readMethods) { "method $text" }
                 foreach ($argument in $node.Arguments) {
                     if ($name -in 'where', 'foreach' -and -not (Test-Kind $argument 'ScriptBlockExpressionAst')) { "member by name $text" }
                 }
@@ -261,11 +228,6 @@ function Get-Harm($tree) {
                     if ($own -or -not $value) { continue }
                     if ($name -eq 'foreach-object' -and $of -match '^(positional|process|begin|end)' -and -not (Test-Kind $value 'ScriptBlockExpressionAst')) { "member by name $text" }
                     if ($name -eq 'where-object' -and $of -eq 'filterscript' -and -not (Test-Kind $value 'ScriptBlockExpressionAst')) { "block by value $text" }
-                    $isPath = $of -in 'path', 'literalpath', 'filepath' -and $name -in ($placeCommands + 'select-string', 'get-winevent')
-                    if ($isPath -or ($of -eq 'positional1' -and $name -in $placeCommands -and -not $named)) {
-                        $start = Get-Start $value $tree 0
-                        if ($start -in 'away', 'member') { "path ($start) $text" }
-                    }
                     if ($value.Extent.Text -match '^[''"]?(\\\\|//)[A-Za-z0-9?.$]' -and $of -notin 'pattern', 'filter' -and $name -in ($placeCommands + 'get-winevent', 'get-counter', 'get-ciminstance', 'get-wmiobject', 'get-webconfiguration')) {
                         if ($value.Extent.Text -notmatch '^[''"]?\\\\\?\\[a-z]:' -and $name -ne 'select-string') { "away $text" }
                     }
@@ -274,7 +236,7 @@ function Get-Harm($tree) {
                             "$($value.Value)" -match '^win32_(product|software|pingstatus|useraccount|group|account|ntdomain|networkconnection|property|patch)') { "class $text" }
                     }
                     if ($name -match '^(select|sort|group|measure|compare)-object$' -and $of -match 'property$' -and
-                        $value.Extent.Text -match 'scriptblock|mycommand|psobject|sessionstate') { "engine $text" }
+                        $value.Extent.Text -match 'scriptblock|mycommand|(?<![\[.])psobject|sessionstate') { "engine $text" }
                     if ($name -eq 'new-object' -and $of -in 'positional1', 'typename' -and "$($value.Value)" -notmatch '^(system\.)?(management\.automation\.)?(ps(custom)?object|object|collections\..*|text\.stringbuilder)$') { "object $text" }
                     if ($name -eq 'get-winevent' -and $of -eq 'filterhashtable') {
                         if (-not (Test-Kind $value 'HashtableAst') -or @($value.KeyValuePairs | Where-Object { $_.Item1.Value -match '^path$' })) { "filter $text" }
@@ -287,34 +249,10 @@ function Get-Harm($tree) {
                     $made = (Test-Kind $source 'CommandExpressionAst') -and $source.Extent.Text -match '^(@\{|\[(pscustomobject|ordered|psobject)\])'
                     $next = [array]::IndexOf(@($chain.PipelineElements), $node) -eq 1
                     if ($made -and $next -and $name -match '^get-' -and $name -notin 'get-unique', 'get-member', 'get-random') { "made object into $name" }
-                    if ((Test-Kind $source 'CommandExpressionAst') -and $next -and $name -in $placeCommands) {
-                        if ((Get-Start $source $tree 0) -in 'away', 'member') { "path by pipe $($chain.Extent.Text)" }
-                    }
                 }
             }
         }
     }
-}
-
-# Whether a variable is only ever given tables and lists that the script makes.
-function Test-Made($node, $tree) {
-    if (-not (Test-Kind $node 'VariableExpressionAst')) { return $false }
-    $name = $node.VariablePath.UserPath
-    $given = @($tree.FindAll({ param($n) $n.GetType().Name -eq 'AssignmentStatementAst' -and $n.Left.Extent.Text -match ('^(\[[^\]]+\]+\s*)?\$\{?' + [regex]::Escape($name) + '\}?$') }, $true))
-    if (-not $given) { return $false }
-    $loops = $tree.FindAll({ param($n) $n.GetType().Name -eq 'ForEachStatementAst' -and $n.Variable.VariablePath.UserPath -eq $name }, $true)
-    $declared = $tree.FindAll({ param($n) $n.GetType().Name -eq 'ParameterAst' -and $n.Name.VariablePath.UserPath -eq $name }, $true)
-    if (@($loops) -or @($declared)) { return $false }
-    foreach ($one in $given) {
-        if ($one.Right.Extent.Text -notmatch '^(@\{|@\(|\[(ordered|hashtable|pscustomobject|psobject)\]\s*@\{|\[[A-Za-z.\[\], ]+\]::new\(|New-Object\s|\[(System\.)?Collections\.[A-Za-z.\[\], ]+\]\s*@|.+,)' -and
-            "$($one.Operator)" -eq 'Equals') { return $false }
-    }
-    return $true
-}
-
-function Test-Text($node) {
-    $node.GetType().Name -in 'StringConstantExpressionAst', 'ExpandableStringExpressionAst', 'ParenExpressionAst', 'VariableExpressionAst', 'MemberExpressionAst',
-        'InvokeMemberExpressionAst', 'ConvertExpressionAst', 'SubExpressionAst', 'IndexExpressionAst'
 }
 
 # Whether a table with a block stands in a variable that only a calculating command takes.
@@ -330,11 +268,10 @@ while ($null -ne ($line = [Console]::In.ReadLine())) {
     $errors = $null
     $tree = [System.Management.Automation.Language.Parser]::ParseInput($case.text, [ref]$null, [ref]$errors)
     $harm = @(foreach ($problem in $errors) { "does not parse: $($problem.Message)" })
-    if (-not $harm) { $harm = @(Get-Harm $tree) }
-    $commands = @(foreach ($node in $tree.FindAll({ param($n) $n.GetType().Name -eq 'CommandAst' }, $true)) {
-            $names = @(foreach ($element in $node.CommandElements) { if ($element.GetType().Name -eq 'CommandParameterAst') { '-' + $element.ParameterName.ToLower() } })
-            ((@("$($node.Extent.StartOffset)", "$($node.GetCommandName())") + $names) -join ' ')
-        })
-    $members = @(foreach ($node in $tree.FindAll({ param($n) $n.GetType().Name -eq 'InvokeMemberExpressionAst' }, $true)) { "$($node.Member.Extent.Text)" })
-    [Console]::Out.WriteLine((ConvertTo-Json -InputObject @{ id = $case.id; harm = $harm; commands = $commands; methods = $members } -Compress -Depth 4))
+    $rows = [System.Collections.ArrayList]::new()
+    if (-not $harm) {
+        $harm = @(Get-Harm $tree)
+        [void](Export-Node $tree $rows)
+    }
+    [Console]::Out.WriteLine((ConvertTo-Json -InputObject @{ id = $case.id; harm = $harm; tree = $rows } -Compress -Depth 6))
 }

@@ -1,4 +1,5 @@
-"""Runs the linter over many scripts, and what it accepts through check.ps1, which judges by PowerShell's own tree."""
+"""Runs the linter over many scripts, and what it accepts through a check of PowerShell's own tree: check.ps1 for names
+and forms, origins.py for where values come from, shapes.py for whether both read the same."""
 
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ from ruamel.yaml import YAML
 
 from playbooks.lint import lint
 from playbooks.lint.syntax import parse
-from playbooks.lint.tree import Command, Invoke, walk
+
+from .origins import objections
+from .real import Ast, read_tree
+from .shapes import difference
 
 HERE = Path(__file__).resolve().parent
 ACTIONS = HERE.parents[3] / "playbooks" / "actions"
@@ -27,6 +31,14 @@ class Verdicts:
     against: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What stands against a script by PowerShell's own tree, and that tree (nothing where it does not parse)."""
+
+    against: tuple[str, ...]
+    tree: Ast | None
+
+
 def sources() -> tuple[list[str], list[str]]:
     """The scripts that must pass, with the built-in ones, and those that must not."""
     accepted = YAML(typ="safe").load(HERE.parent / "accepted.yml")
@@ -36,20 +48,18 @@ def sources() -> tuple[list[str], list[str]]:
 
 
 def judge(powershell: Path, scripts: Sequence[str]) -> Verdicts:
-    """Every accepted script must have no harm in the real tree, and the commands there that the linter saw."""
+    """Every accepted script must have nothing against it in the real tree, and the same tree for the linter."""
     accepted = tuple(script for script in scripts if not lint(script, source="x"))
     against: list[tuple[str, str]] = []
-    for script, answer in zip(accepted, check(powershell, accepted), strict=True):
-        against += [(script, harm) for harm in answer["harm"]]
-        if (theirs := sorted(answer["commands"])) != (ours := sorted(commands(script))):
-            against.append((script, f"the trees differ: {sorted(set(ours) ^ set(theirs))}"))
-        if sorted(answer["methods"]) != sorted(methods(script)):
-            against.append((script, f"the trees differ: {answer['methods']}, {methods(script)}"))
+    for script, found in zip(accepted, check(powershell, accepted), strict=True):
+        against += [(script, why) for why in found.against]
+        if found.tree is not None and (other := difference(script, parse(script), found.tree)):
+            against.append((script, f"the trees differ: {other}"))
     return Verdicts(len(scripts), accepted, tuple(against))
 
 
-def check(powershell: Path, scripts: Sequence[str]) -> list[dict[str, list[str]]]:
-    """What check.ps1 says about each script, in one process."""
+def check(powershell: Path, scripts: Sequence[str]) -> list[Check]:
+    """What stands against each script, whatever the linter says; one process of PowerShell."""
     lines = "".join(json.dumps({"id": number, "text": script}) + "\n" for number, script in enumerate(scripts))
     answer = subprocess.run(
         [powershell, "-NoProfile", "-NonInteractive", "-File", HERE / "check.ps1"],
@@ -61,28 +71,9 @@ def check(powershell: Path, scripts: Sequence[str]) -> list[dict[str, list[str]]
         check=True,
     )
     assert not answer.stderr, answer.stderr[:2000]
-    return [json.loads(line) for line in answer.stdout.splitlines()]
-
-
-def commands(script: str) -> list[str]:
-    """The commands that the linter saw, as check.ps1 writes them: offset, name, parameters."""
-    return [
-        " ".join(
-            [
-                str(_units(script, node.at)),
-                node.name,
-                *(f"-{item.name.lower()}" for item in node.arguments if item.name),
-            ]
-        )
-        for node in walk(parse(script))
-        if isinstance(node, Command)
-    ]
-
-
-def methods(script: str) -> list[str]:
-    return [node.name for node in walk(parse(script)) if isinstance(node, Invoke)]
-
-
-def _units(script: str, at: int) -> int:
-    """An offset in UTF-16 units, as .NET counts."""
-    return len(script[:at].encode("utf-16-le")) // 2
+    found: list[Check] = []
+    for script, line in zip(scripts, answer.stdout.splitlines(), strict=True):
+        row = json.loads(line)
+        tree = read_tree(row["tree"], script) if row["tree"] else None
+        found.append(Check((*row["harm"], *(objections(tree) if tree is not None else ())), tree))
+    return found
