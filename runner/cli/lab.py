@@ -18,7 +18,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from playbooks.errors import DocumentError, Location, PlaybookError, Problem
+from playbooks.errors import DocumentError, PlaybookError
 from runner.cli.commands import Commands
 from runner.exit_status import ExitStatus
 from runner.lab.certificates import Authority
@@ -30,6 +30,8 @@ from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Ledger
 from runner.lab.server import Lab, LabError
 from runner.terminal import visible
+from texts.places import Location
+from texts.problems import Problem
 
 group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from inventory.model import Authentication, Host, Location, Scheme
+from inventory.model import Authentication, Host, Scheme
 from playbooks import conditions
 from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
@@ -20,6 +20,7 @@ from playbooks.values import Value
 from runner.steps import Judgement
 from runner.transport.failures import Cause, Failure, TransportError, failure
 from runner.transport.interface import Completed, NotRun, Script, ScriptResult, Streams
+from texts.places import Location
 
 CATALOGUE = Catalogue.load()
 TODAY = CATALOGUE.as_of  # so that no test grows old
