@@ -11,39 +11,20 @@ InventoryError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterable
 
-from inventory.model import Location
+from texts.counting import counted
+from texts.problems import Problem, in_lines, in_order, said
 
 __all__ = [
     "InventoryError",
     "NothingSelectedError",
-    "Problem",
     "SelectionError",
     "SelectionSyntaxError",
     "SourceError",
     "UnexpectedCountError",
     "UnknownNameError",
-    "suggestion",
 ]
-
-SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: where, what, and what to do. Never holds a value that could be a secret."""
-
-    location: Location
-    what: str
-    advice: str = ""
-
-    def __str__(self) -> str:
-        path = f" {self.location.path}:" if self.location.path else ""
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"{self.location}:{path} {self.what}{advice}"
 
 
 class InventoryError(ValueError):
@@ -54,26 +35,11 @@ class SourceError(InventoryError):
     """Raised by a source. `problems` are all that were found, each once, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        problems = tuple(problems)
-        files = list(dict.fromkeys(problem.location.file for problem in problems))
-        self.problems: Sequence[Problem] = tuple(
-            sorted(
-                dict.fromkeys(problems),
-                key=lambda problem: (
-                    files.index(problem.location.file),
-                    problem.location.line,
-                    problem.location.column,
-                    problem.what,
-                ),
-            )
-        )
+        self.problems = in_order(problems)
         super().__init__(len(self.problems))
 
     def __str__(self) -> str:
-        lines = [str(problem) for problem in self.problems[:SHOWN]]
-        if len(self.problems) > SHOWN:
-            lines.append(f"and {len(self.problems) - SHOWN} more")
-        return "\n".join(lines)
+        return "\n".join(in_lines(self.problems))
 
 
 class SelectionError(InventoryError):
@@ -86,8 +52,7 @@ class SelectionError(InventoryError):
         super().__init__(what)
 
     def __str__(self) -> str:
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"selection, column {self.column}: {self.what}{advice}"
+        return f"selection, column {self.column}: {said(self.what, self.advice)}"
 
 
 class SelectionSyntaxError(SelectionError):
@@ -122,12 +87,5 @@ class UnexpectedCountError(InventoryError):
     def __init__(self, expected: int, selected: int) -> None:
         self.expected = expected
         self.selected = selected
-        found = "1 host is" if selected == 1 else f"{selected} hosts are"
-        super().__init__(f"{found} selected, but --expect says {expected}; nothing was sent")
-
-
-def suggestion(written: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """`did you mean ...?` for the nearest of `known`, compared without case; `otherwise` when none is near."""
-    by_fold = {name.casefold(): name for name in known}
-    near = get_close_matches(written.casefold(), by_fold, n=1, cutoff=0.6)
-    return f"did you mean `{by_fold[near[0]]}`?" if near else otherwise
+        are = "is" if selected == 1 else "are"
+        super().__init__(f"{counted(selected, 'host')} {are} selected, but --expect says {expected}; nothing was sent")

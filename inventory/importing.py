@@ -6,19 +6,20 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Location
+from inventory.errors import SourceError
 from inventory.sources.ansible.client import client_of, files_beside
 from inventory.sources.ansible.ini import read_ini
 from inventory.sources.ansible.model import AnsibleInventory
-from inventory.sources.ansible.yml import read_yml
+from inventory.sources.ansible.yml import RULES, read_yml
 from inventory.sources.csv import ANSI, ExchangeCsvSource
 from inventory.sources.document import Settings, given_settings
-from inventory.sources.encoding import decode, encoding_of
 from inventory.sources.joining import joined
-from inventory.sources.reading import ClientPart, Reading, bytes_of
+from inventory.sources.reading import MOST_BYTES, ClientPart, Reading, bytes_of
 from inventory.sources.recognition import IMPORTED, Form, form_of, not_loaded
-from inventory.sources.yaml_tree import read_tree
+from texts.encoding import decode, encoding_of
+from texts.places import Location
+from texts.problems import Problem
+from texts.yaml_tree import read_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ def read_foreign(path: Path, *, client: str, settings: Settings) -> Imported:
 
 
 def _ansible(form: Form, data: bytes, file: str, problems: list[Problem]) -> AnsibleInventory:
-    if form is not Form.ANSIBLE_YAML:
-        return read_ini(decode(data, file, ansi=ANSI), file, problems)
-    root = read_tree(data, file, problems, foreign=True)
-    return AnsibleInventory() if root is None else read_yml(root, problems)
+    if form is Form.ANSIBLE_YAML:
+        root = read_tree(data, file, RULES, problems)
+        return AnsibleInventory() if root is None else read_yml(root, problems)
+    text = decode(data, file, problems, most_bytes=MOST_BYTES, ansi=ANSI)
+    return AnsibleInventory() if text is None else read_ini(text, file, problems)
 
 
 def _native(data: bytes, file: str) -> Problem:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Inventory, Location
+from inventory.errors import SourceError
+from inventory.model import Inventory
 from inventory.names import why_not_a_name
 from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.interface import Source
@@ -14,6 +14,8 @@ from inventory.sources.joining import joined
 from inventory.sources.native import NativeSource
 from inventory.sources.reading import Reading, bytes_of
 from inventory.sources.recognition import Form, form_of, not_loaded
+from texts.places import Location
+from texts.problems import Problem
 
 _NAMELESS = "servers"
 

@@ -7,20 +7,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Authentication, Host, Inventory, Location, Scheme
+from inventory.errors import SourceError
+from inventory.model import Authentication, Host, Inventory, Scheme
 from inventory.names import canonical_address, folded
 from inventory.sources.assembly import PORTS, ClientDraft
 from inventory.sources.document import FILES
-from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, Settings
 from inventory.sources.joining import resolved
-from inventory.sources.native import read_native
+from inventory.sources.native import RULES, read_native
 from inventory.sources.native_editing import Edits
 from inventory.sources.native_writing import Tree, client_tree, host_tree, parents_tree, settings_tree
-from inventory.sources.reading import ClientPart
-from inventory.sources.yaml_tree import Mapping as MappingNode
-from inventory.sources.yaml_tree import read_tree
+from inventory.sources.reading import MOST_BYTES, ClientPart
+from texts.encoding import decode
+from texts.places import Location
+from texts.problems import Problem
+from texts.yaml_tree import Mapping as MappingNode
+from texts.yaml_tree import read_tree
 
 _ACCOUNT = ("user", "credential")
 
@@ -62,7 +64,8 @@ def merge(data: bytes, part: ClientPart, *, file: str, folder: Path, imported_fr
         SourceError: the inventory is not in order, or would not be.
     """
     before = read_native(data, file=file, folder=folder)
-    text = decode(data, file)
+    text = decode(data, file, [], most_bytes=MOST_BYTES)
+    assert text is not None  # it was read
     wanted = resolved(part)
     client = next((each for each in before.clients if folded(each.name) == folded(part.name)), None)
     if client is None:
@@ -100,7 +103,7 @@ def merge(data: bytes, part: ClientPart, *, file: str, folder: Path, imported_fr
 
 
 def _root(text: str, file: str) -> MappingNode:
-    root = read_tree(text.encode(), file, [])
+    root = read_tree(text.encode(), file, RULES, [])
     assert root is not None
     return root
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from texts.places import Location
+
 
 class Scheme(StrEnum):
     """How WinRM is reached."""
@@ -43,19 +45,6 @@ class CredentialReference:
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.target}"
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where something stands in a user's file. Lines and columns count from 1; path is `clients.alpha.hosts.EX1`."""
-
-    file: str
-    line: int
-    column: int
-    path: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 LabelValues = tuple[str, ...]

@@ -14,6 +14,8 @@ from importlib.resources import files
 
 import idna
 
+from texts.problems import MistakeError
+
 LONGEST = 100
 
 # Drawn like a Latin letter, and not (ӏ: not as that letter) in Unicode's list.
@@ -64,27 +66,28 @@ def drawn(name: str) -> str:
     return folded(unicodedata.normalize("NFKC", name).translate(_drawn_like()))
 
 
-_NO_ADDRESS = "is not a host name or an IP address; write it without scheme, port, user or path"
+_NO_ADDRESS = ("is not a host name or an IP address", "write it without scheme, port, user or path")
 _NO_DNS_NAME = (
-    "is no name that the DNS can hold (letters beyond ASCII follow IDNA 2008); correct it, "
-    "or write the server's IP address"
+    "is no name that the DNS can hold (letters beyond ASCII follow IDNA 2008)",
+    "correct it, or write the server's IP address",
 )
 _ZONE = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # names and numbers of network interfaces
 _ASCII_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?|_[A-Za-z0-9_-]{1,62}")
 
 
-def why_not_an_address(text: str) -> str:
-    """Why it is neither an IP address nor a host name, as `what; what to do`; empty when it is one.
+def why_not_an_address(text: str) -> tuple[str, str] | None:
+    """Why it is neither an IP address nor a host name, and what to write; None when it is one.
 
     An IPv6 address may have a zone (`fe80::1%eth0`). A name may have letters of any script that IDNA 2008 knows how
     to write; see `encoded`.
     """
     if "%" in text:
         if _is_ip(text) and _ZONE.fullmatch(text.partition("%")[2]):
-            return ""
-        return "is not an IPv6 address with a zone; write it as `fe80::1%eth0`, with the interface's name or number"
+            return None
+        advice = "write it as `fe80::1%eth0`, with the interface's name or number"
+        return "is not an IPv6 address with a zone", advice
     if _is_ip(text):
-        return ""
+        return None
     labels = text.removesuffix(".").split(".")
     if len(text) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
         return _NO_ADDRESS
@@ -92,14 +95,14 @@ def why_not_an_address(text: str) -> str:
         return _NO_ADDRESS
     try:
         encoded(text)
-    except ValueError as error:
-        return str(error)
-    return ""
+    except MistakeError as error:
+        return error.what, error.advice
+    return None
 
 
 def is_address(text: str) -> bool:
     """Whether `why_not_an_address` finds nothing."""
-    return not why_not_an_address(text)
+    return why_not_an_address(text) is None
 
 
 def encoded(address: str) -> str:
@@ -107,17 +110,17 @@ def encoded(address: str) -> str:
     UTS #46, so that `BÜCHER.example` is `xn--bcher-kva.example`), everything else as it is.
 
     Raises:
-        ValueError: the name cannot be written so; the text is `what; what to do`.
+        MistakeError: the name cannot be written so.
     """
     if address.isascii():
         return address
     try:
         labels = [label if label.isascii() else _ascii_label(label) for label in address.split(".")]
     except ValueError:  # idna.IDNAError and UnicodeError are ones too; their texts repeat what was written
-        raise ValueError(_NO_DNS_NAME) from None
+        raise MistakeError(*_NO_DNS_NAME) from None
     found = ".".join(labels)
     if len(found) > 253 or all(label.isdigit() for label in labels):
-        raise ValueError(_NO_DNS_NAME)
+        raise MistakeError(*_NO_DNS_NAME)
     return found
 
 
@@ -126,7 +129,7 @@ def called(address: str) -> str:
     without the zone of an IPv6 address, which means something on this machine alone (RFC 6874, 1; RFC 6066, 3).
 
     Raises:
-        ValueError: as `encoded`.
+        MistakeError: as `encoded`.
     """
     return encoded(address).partition("%")[0].removesuffix(".")
 

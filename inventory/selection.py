@@ -24,15 +24,10 @@ from typing import assert_never, cast
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
-from inventory.errors import (
-    NothingSelectedError,
-    SelectionSyntaxError,
-    UnexpectedCountError,
-    UnknownNameError,
-    suggestion,
-)
+from inventory.errors import NothingSelectedError, SelectionSyntaxError, UnexpectedCountError, UnknownNameError
 from inventory.model import Host, Inventory, LabelValues, label_text, label_values
 from inventory.names import folded
+from texts.spelling import meant, suggestion
 
 __all__ = ["And", "Named", "Not", "Or", "Selection", "Term", "check_count", "parse", "select"]
 
@@ -332,7 +327,7 @@ class _Known:
             and any(pattern.fullmatch(folded(name)) for name in names)
         ]
         advice = (
-            f"did you mean `{other[0]}`?"
+            meant(other[0])
             if other and term.label is None
             else suggestion(term.name.text, known, otherwise=_listed(kinds, known))
         )

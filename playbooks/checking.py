@@ -12,22 +12,13 @@ from pathlib import Path
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.documents import read_playbook
-from playbooks.errors import DocumentError, Location, Problem, RenderingError
-from playbooks.loading import (
-    COLLECT,
-    CONTRACT,
-    Found,
-    contents,
-    linted,
-    load_action,
-    ready,
-    rendering_problem,
-    scripted,
-    shelf,
-    text_of,
-)
+from playbooks.errors import DocumentError, RenderingError
+from playbooks.loading import COLLECT, linted, load_action, ready, rendering_problem, scripted
 from playbooks.parameters import samples
 from playbooks.rendering import render
+from playbooks.shelf import CONTRACT, Found, contents, shelf, text_in
+from texts.places import Location
+from texts.problems import Problem
 
 __all__ = ["check"]
 
@@ -66,7 +57,7 @@ def _check(path: Path, catalogue: Catalogue, search: Sequence[Path], styled: boo
     if path.name.endswith(".ps1.j2"):
         return _template(path, styled)
     if path.suffix == ".ps1":
-        return linted(text_of(contents(path, str(path)), str(path)), str(path), styled=styled)
+        return linted(text_in(path, str(path)), str(path), styled=styled)
     advice = "give a playbook (.yml), an action's folder, a script (.ps1) or a template (.ps1.j2)"
     return [Problem(Location(str(path)), "is nothing that can be checked", advice)]
 
@@ -105,7 +96,7 @@ def _playbook(path: Path, catalogue: Catalogue, search: Sequence[Path]) -> list[
 
 
 def _template(path: Path, styled: bool) -> list[Problem]:
-    text = text_of(contents(path, str(path)), str(path))
+    text = text_in(path, str(path))
     try:
         script = render(text, {}, source=str(path))
     except RenderingError as error:

@@ -62,7 +62,7 @@ def condition_of(
     params = domains(contract.params, catalogue)
     condition = parse(contract.compliant_when or "", outputs, params=params, given=given, source=source, words=_WORDS)
     if all(owner == PARAMS for owner, _ in names(condition)):
-        raise ConditionError("names nothing that the script reads; write Kind.Property", source=source)
+        raise ConditionError("names nothing that the script reads", "write Kind.Property", source=source)
     return condition
 
 

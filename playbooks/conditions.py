@@ -22,9 +22,10 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from playbooks.declared import Domain, in_words
-from playbooks.errors import ConditionError, nearest, suggestion
+from playbooks.errors import ConditionError
 from playbooks.findings import Facts, UnknownFact
 from playbooks.values import Value
+from texts.spelling import meant, nearest, suggestion
 
 __all__ = ["ANYTHING", "PARAMS", "Condition", "Words", "evaluate", "names", "parse"]
 
@@ -90,17 +91,17 @@ def parse(
             not true-or-false.
     """
     if "{{" in text:
-        raise ConditionError("an expression stands in braces; write it without {{ }}", source=source)
+        raise ConditionError("an expression stands in braces", "write it without {{ }}", source=source)
     environment = Environment(autoescape=True)  # nothing is rendered; only the grammar is used
     try:
         parser = Parser(environment, text, state="variable")
         tree = parser.parse_expression()
         if not parser.stream.eos:
-            raise ConditionError("more than one expression; join them with and, or", source=source)
+            raise ConditionError("more than one expression", "join them with and, or", source=source)
     except TemplateSyntaxError as error:
-        raise ConditionError(f"{error.message}; correct the expression", source=source) from None
+        raise ConditionError(str(error.message), "correct the expression", source=source) from None
     except RecursionError:
-        raise ConditionError("nested too deep; split it over several steps", source=source) from None
+        raise ConditionError("nested too deep", "split it over several steps", source=source) from None
     known = dict(given or {})
     _check_logic(tree, _Scope(facts, params or {}, known, source, words))
     return Condition(text, tree, known)
@@ -115,7 +116,7 @@ class _Scope:
     words: Words
 
     def wrong(self, what: str, advice: str) -> ConditionError:
-        return ConditionError(f"{what}; {advice}", source=self.source)
+        return ConditionError(what, advice, source=self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +300,7 @@ def _meant(written: object, known: Iterable[str | int | float]) -> str:
     near = max(words, key=len, default="") or (same[0] if len(same) == 1 else "") or nearest(text, texts)
     if not near:
         return f"there are: {_one_of(known)}"
-    return f"did you mean `{near}`?" + (f" There are: {_one_of(known)}" if len(texts) <= _FEW_VALUES else "")
+    return meant(near) + (f" There are: {_one_of(known)}" if len(texts) <= _FEW_VALUES else "")
 
 
 def _one_of(known: Iterable[str | int | float]) -> str:

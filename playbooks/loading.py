@@ -1,11 +1,4 @@
-"""From search paths to playbooks and actions that are checked, rendered and linted: nothing is looked up later.
-
-Where things are looked for:
-
-- A playbook is named by a path (it has a `/` or ends in .yml or .yaml) or by its name: NAME.yml in one of the
-  `--search` folders, or a playbook of this version.
-- An action `area.name` is the folder actions/area/name beside the playbook's file, in one of the `--search` folders, or
-  of this version. The same id in two of them is an error: which one runs on a server must not hang on an order.
+"""From the text of a playbook to what is checked, rendered and linted: nothing is looked up later.
 
 An action of this version judges by its assess.py. Any other judges by `compliant_when` (compliant.py); an assess.py in
 its folder is an error, because code that came with a playbook does not run on the controller.
@@ -18,8 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module, resources
-from importlib.resources.abc import Traversable
+from importlib import import_module
 from pathlib import Path
 
 from playbooks import compliant, parameters
@@ -27,98 +19,26 @@ from playbooks.assessing import Assess
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import ANYTHING, Condition, parse
 from playbooks.declared import Domain, accepts, in_words
-from playbooks.documents import Document, read_contract, read_playbook
-from playbooks.errors import (
-    ConditionError,
-    DocumentError,
-    Location,
-    PlaybookError,
-    Problem,
-    RenderingError,
-    suggestion,
-)
+from playbooks.documents import read_contract, read_playbook
+from playbooks.errors import ConditionError, DocumentError, RenderingError
 from playbooks.lint import lint, style
 from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
 from playbooks.parameters import bind
 from playbooks.promised import broken
 from playbooks.rendering import render
+from playbooks.shelf import CONTRACT, Found, Shelf, contents, find, shelf, text_in
 from playbooks.values import Value
+from texts.models import Document
+from texts.places import Location, place_of
+from texts.problems import Problem
+from texts.spelling import suggestion
 
-__all__ = ["Found", "Shelf", "load_action", "load_playbook", "shelf"]
+__all__ = ["load_action", "load_playbook"]
 
-CONTRACT = "action.yml"
 COLLECT = "collect.ps1.j2"
 ASSESS = "assess.py"
 # The rule under which a script's records are held to its contract.
 RECORD = "record"
-BUILT_IN = "exrun:"
-_MOST_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A playbook's file or an action's folder. `name` is its name or id, `source` where it is, for people."""
-
-    name: str
-    source: str
-    place: Traversable
-    built_in: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Every playbook and action within reach, by name; what stands twice is there twice."""
-
-    playbooks: tuple[Found, ...]
-    actions: tuple[Found, ...]
-
-    def action(self, name: str) -> tuple[Found, ...]:
-        """The actions of an id."""
-        return tuple(found for found in self.actions if found.name == name)
-
-
-def shelf(search: Sequence[Path], beside: Path | None = None) -> Shelf:
-    """What can be found: in this version, in the `search` folders, and `beside` a playbook's file.
-
-    Raises:
-        PlaybookError: a folder of `search` does not exist, or one may not be looked into.
-    """
-    for folder in search:
-        if not folder.is_dir():
-            raise PlaybookError("there is no such folder; correct --search", source=str(folder))
-    try:
-        return _shelf(search, beside)
-    except OSError as error:
-        what = f"cannot be looked into: {error.strerror or type(error).__name__}; check its rights"
-        raise PlaybookError(what, source=str(error.filename or "")) from None
-
-
-def _shelf(search: Sequence[Path], beside: Path | None) -> Shelf:
-    playbooks = list(_playbooks(resources.files("playbooks.library"), BUILT_IN, built_in=True))
-    actions = list(_actions(resources.files("playbooks.actions"), BUILT_IN, built_in=True))
-    # A folder that is named twice is one folder; messages name it as it was written.
-    folders = {folder.resolve(): folder for folder in (*([beside] if beside else []), *search)}
-    for folder in folders.values():
-        playbooks.extend(_playbooks(folder, f"{folder}/", built_in=False))
-        if (folder / "actions").is_dir():
-            actions.extend(_actions(folder / "actions", f"{folder / 'actions'}/", built_in=False))
-    return Shelf(tuple(playbooks), tuple(actions))
-
-
-def _playbooks(folder: Traversable, source: str, *, built_in: bool) -> Iterator[Found]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        stem, dot, ending = entry.name.rpartition(".")
-        if dot and ending in ("yml", "yaml") and entry.is_file():
-            yield Found(stem, f"{source}{entry.name}", entry, built_in)
-
-
-def _actions(folder: Traversable, source: str, *, built_in: bool) -> Iterator[Found]:
-    for area in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not area.is_dir():
-            continue
-        for action in sorted(area.iterdir(), key=lambda entry: entry.name):
-            if action.is_dir() and action.joinpath(CONTRACT).is_file():
-                yield Found(f"{area.name}.{action.name}", f"{source}{area.name}/{action.name}", action, built_in)
 
 
 def load_playbook(
@@ -135,7 +55,7 @@ def load_playbook(
         DocumentError: the playbook, an action that it uses or a script of one is wrong; carries all problems.
         PlaybookError: there is no such playbook or folder, or a parameter is wrong (ParameterError).
     """
-    found, beside = _find(wanted, search)
+    found, beside = find(wanted, search)
     document = read_playbook(contents(found.place, found.source), found.source)
     return ready(found, document, shelf(search, beside), catalogue, lambda specs: bind(specs, given, catalogue))
 
@@ -172,26 +92,6 @@ def ready(
     return ReadyPlaybook(document.model, found.source, hashlib.sha256(document.data).hexdigest(), steps)
 
 
-def _find(wanted: str, search: Sequence[Path]) -> tuple[Found, Path | None]:
-    if "/" in wanted or "\\" in wanted or wanted.endswith((".yml", ".yaml")):
-        path = Path(wanted)
-        if not is_file(path):
-            raise PlaybookError("there is no such file; correct the path", source=wanted)
-        return Found(path.stem, wanted, path, built_in=False), path.parent
-    known = shelf(search).playbooks
-    named = [found for found in known if found.name == wanted]
-    match named:
-        case [found]:
-            return found, None if found.built_in or not isinstance(found.place, Path) else found.place.parent
-        case []:
-            there = f"there are: {', '.join(sorted({found.name for found in known}))}"
-            near = suggestion(wanted, [found.name for found in known], otherwise=there)
-            raise PlaybookError(f"there is no such playbook; {near}", source=wanted)
-        case _:
-            places = " and ".join(found.source for found in named)
-            raise PlaybookError(f"stands in {places}; give the path of one, or rename one", source=wanted)
-
-
 def load_action(found: Found, catalogue: Catalogue) -> Action:
     """An action with its contract, template and judgement. Its template is not rendered yet.
 
@@ -207,7 +107,7 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     condition = _condition(found, document, catalogue, problems)
     if problems:
         raise DocumentError(problems)
-    text = text_of(contents(collect, f"{found.source}/{COLLECT}"), f"{found.source}/{COLLECT}")
+    text = text_in(collect, f"{found.source}/{COLLECT}")
     at = {kind: document.at("outputs", kind, key=True) for kind in document.model.outputs}
     if condition is None:
         assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
@@ -241,8 +141,7 @@ def _condition(
     try:
         return compliant.condition_of(document.model, "", catalogue)
     except ConditionError as error:
-        what, _, advice = error.what.partition("; ")
-        problems.append(Problem(document.at("compliant_when"), what, advice))
+        problems.append(Problem(document.at("compliant_when"), error.what, error.advice))
         return None
 
 
@@ -314,8 +213,7 @@ class _Loader:
         try:
             return parse(step.when, facts, params=params, given=given)
         except ConditionError as error:
-            what, _, advice = error.what.partition("; ")
-            self._report(number, ("when",), what, advice)
+            self._report(number, ("when",), error.what, error.advice)
             return None
 
     def _check_judgement(self, number: int, step: Step, action: Action, params: Mapping[str, Value]) -> None:
@@ -326,8 +224,7 @@ class _Loader:
         try:
             compliant.condition_of(action.contract, "", self.catalogue, given)
         except ConditionError as error:
-            what, _, advice = error.what.partition("; ")
-            self._report(number, ("action",), f"compliant_when of {action.id}: {what}", advice)
+            self._report(number, ("action",), f"compliant_when of {action.id}: {error.what}", error.advice)
 
     def _is_sample(self, step: Step, name: str) -> bool:
         """Whether what a step gives as a parameter is a sample, which nobody wrote."""
@@ -410,20 +307,14 @@ def _promised(action: Action, script: str, source: str) -> list[Problem]:
     return [
         Problem(action.declared_at.get(each.kind, contract), each.what, each.advice, RECORD)
         if each.kind
-        else Problem(
-            Location(source, script.count("\n", 0, each.at) + 1, each.at - script.rfind("\n", 0, each.at)),
-            each.what,
-            each.advice,
-            RECORD,
-        )
+        else Problem(place_of(each.at, script, source), each.what, each.advice, RECORD)
         for each in broken(script, action.collect, action.contract)
     ]
 
 
 def rendering_problem(error: RenderingError, source: str) -> Problem:
     """Why a template does not render, with its place."""
-    what, _, advice = error.what.partition("; ")
-    return Problem(Location(source, error.line or 1, error.column or 1), what, advice)
+    return Problem(Location(source, error.line or 1, error.column or 1), error.what, error.advice)
 
 
 def linted(script: str, source: str, *, styled: bool = False) -> list[Problem]:
@@ -453,33 +344,3 @@ def _wrong_defaults(
             yield Problem(at, "go with text only", "remove them, or make the type text")
         elif not spec.required and (wrong := parameters.why_not(parameters.value_of(spec.default), spec, catalogue)):
             yield Problem(document.at("params", name, "default"), *wrong)
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file stands there; a name that no file can have is none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def contents(place: Traversable, source: str) -> bytes:
-    """The bytes of a file. Raises DocumentError where it cannot be read or is larger than 1 MiB."""
-    try:
-        data = place.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DocumentError([Problem(Location(source), f"cannot be read: {reason}", "check the path")]) from None
-    if len(data) > _MOST_BYTES:
-        raise DocumentError([Problem(Location(source), "is larger than 1 MiB", "is this the right file?")])
-    return data
-
-
-def text_of(data: bytes, source: str) -> str:
-    """UTF-8 as text. Raises DocumentError with the place where it is not."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        where = Location(source, line, error.start - data.rfind(b"\n", 0, error.start))
-        raise DocumentError([Problem(where, "is not UTF-8", "save the file as UTF-8")]) from None

@@ -26,9 +26,10 @@ from pydantic_core import CoreSchema, core_schema
 from playbooks.assessing import Assess
 from playbooks.conditions import PARAMS, Condition
 from playbooks.declared import Domain, fits, in_words
-from playbooks.errors import Location
 from playbooks.findings import Severity
 from playbooks.values import Value
+from texts.places import Location
+from texts.problems import MistakeError
 
 ACTION_ID = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -48,14 +49,6 @@ FromCatalogue = Literal[
 ]
 # A value as YAML has it; whether it fits the declared type is loading's business.
 Given = str | int | float | bool | list[str | int | float | bool] | None
-
-
-class MisplacedError(ValueError):
-    """A rule over several parts is broken; `at` is the way to the part that is to be changed."""
-
-    def __init__(self, message: str, *at: str | int) -> None:
-        self.at = at
-        super().__init__(message)
 
 
 class _Written(BaseModel):
@@ -93,11 +86,13 @@ class PropertySpec(_Written):
     def _values_are_of_the_type(self) -> PropertySpec:
         bare = self.type.removesuffix("?").removesuffix("[]")
         if self.values is not None and bare == "boolean":
-            raise MisplacedError("go with text and numbers only; remove them, true and false are known", "values")
+            raise MistakeError(
+                "go with text and numbers only", "remove them, true and false are known", way=("values",)
+            )
         for number, value in enumerate(self.values or ()):
             if not fits(value, bare):
                 advice = "quote it" if bare == "text" else "write it as the type asks"
-                raise MisplacedError(f"must be {in_words(bare)}; {advice}", "values", number)
+                raise MistakeError(f"must be {in_words(bare)}", advice, way=("values", number))
         return self
 
     @model_serializer(mode="plain")
@@ -121,7 +116,7 @@ class FactSpec(PropertySpec):
     @model_validator(mode="after")
     def _only_texts_are_in_the_catalogue(self) -> FactSpec:
         if self.values_from is not None and self.type.removesuffix("?").removesuffix("[]") != "text":
-            raise MisplacedError("goes with text only; remove it, or make the type text", "values_from")
+            raise MistakeError("goes with text only", "remove it, or make the type text", way=("values_from",))
         return self
 
 
@@ -185,26 +180,26 @@ class ActionContract(_Written):
     def _kinds_are_usable(self) -> ActionContract:
         for kind, properties in self.outputs.items():
             if kind == "Unread":
-                raise MisplacedError("is every action's; leave it out", "outputs", kind)
+                raise MistakeError("is every action's", "leave it out", way=("outputs", kind))
             if not re.fullmatch(KIND, kind):
-                raise MisplacedError("is not a Kind; write it LikeThis", "outputs", kind)
+                raise MistakeError("is not a Kind", "write it LikeThis", way=("outputs", kind))
             for name in properties:
                 if name == "Kind":
-                    raise MisplacedError("is every record's; leave it out", "outputs", kind, name)
+                    raise MistakeError("is every record's", "leave it out", way=("outputs", kind, name))
                 if not re.fullmatch(KIND, name):
-                    raise MisplacedError("is not a property; write it LikeThis", "outputs", kind, name)
+                    raise MistakeError("is not a property", "write it LikeThis", way=("outputs", kind, name))
         return self
 
     @model_validator(mode="after")
     def _judged_in_one_way(self) -> ActionContract:
         if self.compliant_when is not None and set(self.facts) - {"compliant"}:
-            raise MisplacedError(
-                "cannot be: with compliant_when there is one fact, compliant; leave facts out", "facts"
+            raise MistakeError(
+                "cannot be: with compliant_when there is one fact, compliant", "leave facts out", way=("facts",)
             )
         if self.compliant_when is None:
             for name in ("severity", "next"):
                 if getattr(self, name) is not None:
-                    raise MisplacedError("goes with compliant_when; remove it, or add that", name)
+                    raise MistakeError("goes with compliant_when", "remove it, or add that", way=(name,))
         return self
 
 
@@ -258,11 +253,11 @@ class Playbook(_Written):
         seen: set[str] = set()
         for number, step in enumerate(self.steps):
             if step.id == PARAMS:
-                raise MisplacedError(
-                    "is what `when` calls the parameters; name the step otherwise", "steps", number, "id"
+                raise MistakeError(
+                    "is what `when` calls the parameters", "name the step otherwise", way=("steps", number, "id")
                 )
             if step.id in seen:
-                raise MisplacedError("is the id of an earlier step too; rename one", "steps", number, "id")
+                raise MistakeError("is the id of an earlier step too", "rename one", way=("steps", number, "id"))
             seen.add(step.id)
         return self
 

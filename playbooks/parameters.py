@@ -16,9 +16,10 @@ from typing import assert_never
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import Domain, fits, in_words
-from playbooks.errors import ParameterError, suggestion
+from playbooks.errors import ParameterError
 from playbooks.model import FactSpec, FromCatalogue, Given, ParamSpec
 from playbooks.values import Value
+from texts.spelling import suggestion
 
 __all__ = ["bind", "choices", "domains", "passed_on", "samples", "value_of", "why_not"]
 
@@ -99,9 +100,8 @@ def bind(specs: Mapping[str, ParamSpec], given: Mapping[str, str], catalogue: Ca
     for name in given:
         if name not in specs:
             there = f"there are: {', '.join(sorted(specs))}" if specs else "this playbook has none"
-            raise ParameterError(
-                f"there is no such parameter; {suggestion(name, specs, otherwise=there)}", source=f"--param {name}"
-            )
+            advice = suggestion(name, specs, otherwise=there)
+            raise ParameterError("there is no such parameter", advice, source=f"--param {name}")
     values: dict[str, Value] = {}
     for name, spec in specs.items():
         source = f"--param {name}"
@@ -112,7 +112,7 @@ def bind(specs: Mapping[str, ParamSpec], given: Mapping[str, str], catalogue: Ca
             continue
         value = _from_text(given[name], spec.type, source)
         if wrong := why_not(value, spec, catalogue):
-            raise ParameterError("; ".join(wrong), source=source)
+            raise ParameterError(*wrong, source=source)
         values[name] = value
     return values
 
@@ -151,4 +151,4 @@ def _single(text: str, bare: str, declared: str, source: str) -> str | int | flo
         return int(text)
     if bare == "number" and re.fullmatch(r"-?[0-9]{1,18}\.[0-9]{1,18}", text, re.ASCII):
         return float(text)
-    raise ParameterError(f"must be {in_words(declared)}; correct the value", source=source)
+    raise ParameterError(f"must be {in_words(declared)}", "correct the value", source=source)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from playbooks.declared import in_words
-from playbooks.errors import nearest, suggestion
 from playbooks.lint.emission import NoRecord, Record, Untold, emitted
 from playbooks.model import ActionContract, PropertySpec
 from playbooks.observation import UNREAD_KIND
+from texts.spelling import nearest, suggestion
 
 __all__ = ["Broken", "broken", "unread_properties"]
 

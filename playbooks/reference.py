@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import in_words
-from playbooks.loading import load_action, shelf
+from playbooks.loading import load_action
 from playbooks.model import Action, FactSpec, ParamSpec, PropertySpec
 from playbooks.parameters import choices
+from playbooks.shelf import shelf
 
 HEAD = """\
 # Actions

@@ -99,7 +99,7 @@ def literal(value: Value) -> str:
 
 def _literal(value: object, depth: int) -> str:
     if depth == 0:
-        raise RenderingError(f"a value is nested more than {MAX_NESTING} deep; pass a flatter one")
+        raise RenderingError(f"a value is nested more than {MAX_NESTING} deep", "pass a flatter one")
     match value:
         case None:
             return "$null"
@@ -121,14 +121,14 @@ def _literal(value: object, depth: int) -> str:
             return _hashtable(value, depth - 1)
         case _:
             raise RenderingError(
-                f"a value of type {type(value).__name__} has no PowerShell literal; "
-                "pass text, a number, a boolean, null, a time, a list or a mapping"
+                f"a value of type {type(value).__name__} has no PowerShell literal",
+                "pass text, a number, a boolean, null, a time, a list or a mapping",
             )
 
 
 def _integer(value: int) -> str:
     if value not in INT64:
-        raise RenderingError("an integer does not fit 64 bits; pass it as text")
+        raise RenderingError("an integer does not fit 64 bits", "pass it as text")
     if value == INT64.start:
         return "([long]'-9223372036854775808')"  # its digits alone are beyond a long, before the sign is applied
     return f"({value})" if value < 0 else str(value)
@@ -136,14 +136,14 @@ def _integer(value: int) -> str:
 
 def _float(value: float) -> str:
     if not math.isfinite(value):
-        raise RenderingError("a number is infinite or not a number; pass a finite one")
+        raise RenderingError("a number is infinite or not a number", "pass a finite one")
     written = repr(value)
     return f"({written})" if written.startswith("-") else written
 
 
 def _time(value: datetime) -> str:
     if value.utcoffset() is None:
-        raise RenderingError("a time has no zone; add one, such as Z")
+        raise RenderingError("a time has no zone", "add one, such as Z")
     return _text(value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
 
 
@@ -179,11 +179,11 @@ def _hashtable(value: Mapping[object, object], depth: int) -> str:
     keys: dict[str, str] = {}
     for key in value:
         if not isinstance(key, str) or any(_misleads(character) for character in key):
-            raise RenderingError("a key of a mapping is not plain text; use letters, digits and punctuation")
+            raise RenderingError("a key of a mapping is not plain text", "use letters, digits and punctuation")
         folded = str.__str__(key).casefold()
         if folded in keys:
             raise RenderingError(
-                "two keys of a mapping differ in case only, which PowerShell takes for one; rename one"
+                "two keys of a mapping differ in case only, which PowerShell takes for one", "rename one"
             )
         keys[folded] = str.__str__(key)
     entries = [f"{_text(key)} = {_literal(value[key], depth)}" for key in sorted(keys.values())]
@@ -225,21 +225,22 @@ def render(template_text: str, params: Mapping[str, Value], *, source: str = "te
     template_text = template_text.replace("\r\n", "\n").replace("\r", "\n")
     for at, character in enumerate(template_text):
         if character not in "\t\n" and unicodedata.category(character) in ("Cc", "Cs"):
-            raise _at("a control character; remove it", template_text, at, source)
+            raise _at("a control character", "remove it", template_text, at, source)
     environment = _environment()
     try:
         tree = environment.parse(template_text)
         _refuse_what_rewrites(tree, source)
         marked = environment.from_string(tree).render(dict(params))
     except TemplateSyntaxError as error:
-        raise RenderingError(f"{error.message}; correct the template", source=source, line=error.lineno) from None
+        raise RenderingError(str(error.message), "correct the template", source=source, line=error.lineno) from None
     except TemplateError as error:
-        what = f"{error.message}; declare it in the action's params"
-        raise RenderingError(what, source=source, line=_line_of(error)) from None
+        raise RenderingError(
+            str(error.message), "declare it in the action's params", source=source, line=_line_of(error)
+        ) from None
     except RenderingError as error:
-        raise RenderingError(error.what, source=error.source or source, line=error.line) from None
+        raise RenderingError(error.what, error.advice, source=error.source or source, line=error.line) from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise RenderingError(f"an expression failed ({type(error).__name__}); correct it", source=source) from None
+        raise RenderingError(f"an expression failed ({type(error).__name__})", "correct it", source=source) from None
     _Places(marked, source).check()
     return marked.replace(_BEGIN, "").replace(_END, "")
 
@@ -254,17 +255,17 @@ def _refuse_what_rewrites(tree: nodes.Template, source: str) -> None:
     for node in tree.find_all(nodes.Node):
         if not isinstance(node, _NODES):
             raise RenderingError(
-                f"{type(node).__name__} is not accepted in a script's template; "
+                f"{type(node).__name__} is not accepted in a script's template",
                 "use {{ }}, if, for, set and the plain filters",
                 source=source,
                 line=node.lineno,
             )
 
 
-def _at(what: str, text: str, at: int, source: str) -> RenderingError:
+def _at(what: str, advice: str, text: str, at: int, source: str) -> RenderingError:
     before = text[:at].replace(_BEGIN, "").replace(_END, "")
     return RenderingError(
-        what, source=source, line=before.count("\n") + 1, column=len(before) - (before.rfind("\n") + 1) + 1
+        what, advice, source=source, line=before.count("\n") + 1, column=len(before) - (before.rfind("\n") + 1) + 1
     )
 
 
@@ -286,8 +287,8 @@ class _Places:
         while self.at < len(self.text):
             self._code()
 
-    def _refuse(self, what: str) -> RenderingError:
-        return _at(what, self.text, self.at, self.source)
+    def _refuse(self, what: str, advice: str) -> RenderingError:
+        return _at(what, advice, self.text, self.at, self.source)
 
     def _peek(self, offset: int = 0) -> str:
         at = self.at + offset
@@ -312,7 +313,7 @@ class _Places:
         elif here == "<" and self._peek(1) == "#":
             self._block_comment()
         elif self.text.startswith("--%", self.at):
-            raise self._refuse("--% stops PowerShell's parsing; quote the arguments instead")
+            raise self._refuse("--% stops PowerShell's parsing", "quote the arguments instead")
         else:
             self.at += 1
 
@@ -321,22 +322,22 @@ class _Places:
         end = self.text.index(_END, self.at)
         after = self.text[end + 1 : end + 2]
         if (before and before not in _BEFORE) or (after and after not in _AFTER):
-            raise self._refuse("a {{ }} touches other text; put spaces around it, and join texts with +")
+            raise self._refuse("a {{ }} touches other text", "put spaces around it, and join texts with +")
         self.at = end + 1
 
     def _escape(self) -> None:
         if self._peek(1) in ("", _BEGIN):
-            raise self._refuse("a backtick before a {{ }}; remove it")
+            raise self._refuse("a backtick before a {{ }}", "remove it")
         self.at += 2
 
     def _until(self, end: int, what: str) -> None:
         """Moves to `end`, and refuses a placeholder on the way there."""
         if end < 0:
-            raise self._refuse(f"{what} does not end; close it")
+            raise self._refuse(f"{what} does not end", "close it")
         inside = self.text.find(_BEGIN, self.at, end)
         if inside >= 0:
             self.at = inside
-            raise self._refuse(f"a {{{{ }}}} stands inside {what}; take it out: it brings its own quotes")
+            raise self._refuse(f"a {{{{ }}}} stands inside {what}", "take it out: it brings its own quotes")
         self.at = end
 
     def _single_quoted(self) -> None:
@@ -357,7 +358,7 @@ class _Places:
                 end += 1
             elif here == "$" and following in ("(", "{"):
                 self.at = end
-                raise self._refuse(f"${following} inside quotes; put it in a variable of its own, or use -f")
+                raise self._refuse(f"${following} inside quotes", "put it in a variable of its own, or use -f")
             elif here in DOUBLE_QUOTES:
                 if following not in tuple(DOUBLE_QUOTES):
                     return self._until(end + 1, "a quoted text")
@@ -366,22 +367,22 @@ class _Places:
         return self._until(-1, "a quoted text")
 
     def _here_string(self) -> None:
-        raise self._refuse("a here-string beside a {{ }}; join lines with + or use an array")
+        raise self._refuse("a here-string beside a {{ }}", "join lines with + or use an array")
 
     def _braced_name(self) -> None:
         end = self.text.find("}", self.at)
         if any(character in "`{" for character in self.text[self.at + 2 : max(end, 0)]):
-            raise self._refuse("an escaped character in ${ }; name the variable with letters and digits")
+            raise self._refuse("an escaped character in ${ }", "name the variable with letters and digits")
         self._until(end + 1 if end >= 0 else -1, "${ }")
 
     def _comment(self) -> None:
         if self._peek(-1) and self._peek(-1) not in _STARTS_COMMENT:
-            raise self._refuse("a # inside a word; quote the word, or put a space before the comment")
+            raise self._refuse("a # inside a word", "quote the word, or put a space before the comment")
         end = self.text.find("\n", self.at)
         self._until(len(self.text) if end < 0 else end, "a comment")
 
     def _block_comment(self) -> None:
         if self._peek(-1) and self._peek(-1) not in _STARTS_COMMENT:
-            raise self._refuse("a <# inside a word; put a space before the comment")
+            raise self._refuse("a <# inside a word", "put a space before the comment")
         end = self.text.find("#>", self.at + 2)
         self._until(end + 2 if end >= 0 else -1, "a comment")

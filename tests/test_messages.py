@@ -19,7 +19,7 @@ from runner.cli.main import app
 from tests.test_documentation import parse
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("inventory", "playbooks", "runner")
+PACKAGES = ("inventory", "playbooks", "runner", "texts")
 DATA = (".csv", ".yml", ".j2", ".html")
 # What follows `exrun` where it is the program that is spoken of, and no command of it.
 SPOKEN_OF = frozenset(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("inventory", "playbooks", "runner")
+PACKAGES = ("inventory", "playbooks", "runner", "texts")
 # One of each kind of data: a rule that drops a kind is named by this test even where all files of it are new.
 DATA = (
     "inventory/look_alikes.csv",
@@ -27,6 +27,7 @@ DATA = (
     "runner/py.typed",
     "runner/reports/audit.css",
     "runner/reports/audit.html.j2",
+    "texts/py.typed",
 )
 
 

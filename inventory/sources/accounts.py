@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from texts.yaml_tree import ESCAPE
+
 # As typed on a Japanese or Korean keyboard, or pasted from a document that draws its backslashes.
 _ALSO_BACKSLASHES = "＼¥￥₩∖⧵"
 _QUOTES = "\"'`“”„‟‘’‚‛«»"
@@ -141,7 +143,6 @@ def in_single_quotes(key: str, written: str) -> str:
     return f"write `{key}: '{text}'`" if re.fullmatch(r"[\w.$ \\/:@-]+", text) else "write it in single quotes"
 
 
-ESCAPE = "a `\\` in double quotes begins an escape"
 SHOWN_IN_QUOTES = frozenset({"user", "ca_file", "certificate", "certificate_key"})
 _SETTING = re.compile(
     r"""(?:^|[\s{,])["']?(?P<key>user|credential|ca_file|certificate|certificate_key)(?:["']:\s*|:\s+)"""

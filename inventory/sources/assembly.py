@@ -9,12 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from inventory.errors import Problem
-from inventory.model import Authentication, Client, Host, Inventory, LabelValues, Location, Scheme, SourceFile
+from inventory.model import Authentication, Client, Host, Inventory, LabelValues, Scheme, SourceFile
 from inventory.names import canonical_address, drawn, folded, is_address, why_not_a_name
 from inventory.sources.accounts import domain_advice, is_bare
 from inventory.sources.document import CREDENTIAL_ADVICE, credential_reference
 from inventory.sources.inheritance import Setting, Settings, shown
+from texts.places import Location
+from texts.problems import Problem
 
 PORTS = {Scheme.HTTP: 5985, Scheme.HTTPS: 5986}
 

@@ -13,18 +13,20 @@ is for selecting only, never for judging.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inventory.errors import Problem, SourceError, suggestion
-from inventory.model import Location, label_values
+from inventory.errors import SourceError
+from inventory.model import label_values
 from inventory.names import folded, is_address, why_not_a_name
 from inventory.sources.document import Settings, given_settings
-from inventory.sources.encoding import decode
 from inventory.sources.inheritance import Setting, shown
-from inventory.sources.reading import ClientPart, HostPart, Reading
+from inventory.sources.reading import MOST_BYTES, ClientPart, HostPart, Reading
+from texts.delimited import Cell, rows, table_text
+from texts.places import Location
+from texts.problems import Problem
+from texts.spelling import suggestion
 
 REQUIRED = ("Name", "Fqdn")
 LABELS = {
@@ -35,7 +37,6 @@ LABELS = {
 }
 ANSI = "cp1252"
 _EXPORT_AGAIN = "export again with `-Encoding UTF8`"
-_SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>.)"?[;,\t]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,19 @@ class ExchangeCsvSource:
         return _reading(data, file=str(path), folder=path.parent, client=self.client, settings=self.settings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    text: str
-    line: int
-    column: int
-
-
 def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Settings) -> Reading:
     start = Location(file, 1, 1)
-    text = _text(data, start)
-    rows = _rows(text, start)
-    header = next(rows, None)
-    if header is None:
-        raise SourceError([Problem(start, "is empty", "write it with `Get-ExchangeServer | Export-Csv`")])
     problems: list[Problem] = []
+    text = table_text(data, file, problems, most_bytes=MOST_BYTES, ansi=ANSI, advice=_EXPORT_AGAIN)
+    if text is None:
+        raise SourceError(problems)
+    lines = rows(text, file, problems, is_comment=_is_comment)
+    header = next(lines, None)
+    if header is None:
+        empty = Problem(start, "is empty", "write it with `Get-ExchangeServer | Export-Csv`")
+        raise SourceError(problems or [empty])
     columns = _columns(header, start, problems)
-    hosts = list(_hosts(rows, len(header), columns, start, problems))
+    hosts = list(_hosts(lines, len(header), columns, start, problems))
     if not hosts and not problems:
         problems.append(Problem(start, "has no servers", "write it with `Get-ExchangeServer | Export-Csv`"))
     given = {key: Setting(value, start) for key, value in given_settings(settings).items()}
@@ -75,77 +72,12 @@ def _reading(data: bytes, *, file: str, folder: Path, client: str, settings: Set
     return Reading(file, hashlib.sha256(data).hexdigest(), folder, (part,), tuple(problems))
 
 
-def _text(data: bytes, start: Location) -> str:
-    text = decode(data, start.file, ansi=ANSI, advice=_EXPORT_AGAIN)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError([Problem(Location(start.file, line, 1), "has a NUL character", _EXPORT_AGAIN)])
-    return text
+def _is_comment(line: str, begun: bool) -> bool:
+    """The line that Export-Csv puts first, quoted where Excel has saved it again."""
+    return not begun and line.startswith(("#TYPE", '"#TYPE'))
 
 
-def _rows(text: str, start: Location) -> Iterator[list[_Cell]]:
-    """RFC 4180 with the place of every cell; line breaks may stand inside quotes. Rows with nothing in them are
-    skipped, as Excel writes them (`;;`), and so are the lines that Export-Csv and Excel put first."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    position, line = 0, 1
-    delimiter = ""
-    while position < len(text):
-        first = text[position:].partition("\n")[0]
-        separator = _SEPARATOR_LINE.fullmatch(first.strip(" "))
-        if separator:
-            delimiter = separator["delimiter"]
-        elif not first.startswith(("#TYPE", '"#TYPE')) and first.strip(" ,;\t\xa0"):
-            break
-        position, line = position + len(first) + 1, line + 1
-    if not delimiter:
-        header = re.sub(r'"[^"]*"', "", text[position:].partition("\n")[0])
-        delimiter = max(",;\t", key=header.count)
-    beginning = position
-    row: list[_Cell] = []
-    while position < len(text) or row:  # after a delimiter there is a cell even at the end of the text
-        cell_line, column = line, position - beginning + 1
-        if text.startswith('"', position):
-            content, after = _quoted(text, position, Location(start.file, line, column))
-            breaks = text.count("\n", position, after)
-            if breaks:
-                line += breaks
-                beginning = text.rindex("\n", position, after) + 1
-            if text[after : after + 1] not in (delimiter, "\n", ""):
-                at = Location(start.file, line, after - beginning + 1)
-                raise SourceError(
-                    [Problem(at, "text follows a closing quote", 'double a quote that is part of the text (`""`)')]
-                )
-        else:
-            line_end = text.find("\n", position)
-            line_end = len(text) if line_end < 0 else line_end
-            after = text.find(delimiter, position, line_end)
-            after = line_end if after < 0 else after
-            content = text[position:after]
-        row.append(_Cell(content, cell_line, column))
-        position = after + 1
-        if text.startswith(delimiter, after):
-            continue
-        if any(cell.text.strip() for cell in row):
-            yield row
-        row = []
-        line, beginning = line + 1, position
-
-
-def _quoted(text: str, position: int, at: Location) -> tuple[str, int]:
-    """The text of the quoted cell that opens at `position`, and where the text after it begins."""
-    parts: list[str] = []
-    begin = position + 1
-    while True:
-        end = text.find('"', begin)
-        if end < 0:
-            raise SourceError([Problem(at, "a quote is opened and never closed", 'close it with `"`')])
-        parts.append(text[begin:end])
-        if text[end + 1 : end + 2] != '"':
-            return '"'.join(parts), end + 1
-        begin = end + 2
-
-
-def _columns(header: list[_Cell], start: Location, problems: list[Problem]) -> dict[str, int]:
+def _columns(header: list[Cell], start: Location, problems: list[Problem]) -> dict[str, int]:
     """Where the columns stand that are read; PowerShell takes their names in any case."""
     places: dict[str, int] = {}
     wanted = {name.casefold(): name for name in (*REQUIRED, *LABELS)}
@@ -181,14 +113,14 @@ def _columns(header: list[_Cell], start: Location, problems: list[Problem]) -> d
 
 
 def _hosts(
-    rows: Iterator[list[_Cell]],
+    lines: Iterator[list[Cell]],
     width: int,
     columns: dict[str, int],
     start: Location,
     problems: list[Problem],
 ) -> Iterator[HostPart]:
     seen: dict[str, int] = {}
-    for row in rows:
+    for row in lines:
         while len(row) > width and not row[-1].text.strip():  # cells beyond the table that Excel counts as used
             row.pop()
         if len(row) != width:
@@ -231,5 +163,5 @@ def _hosts(
         yield HostPart(name, at, {**address, **labels}, sound=usable and is_address(fqdn))
 
 
-def _place(start: Location, cell: _Cell, column: str) -> Location:
+def _place(start: Location, cell: Cell, column: str) -> Location:
     return Location(start.file, cell.line, cell.column, column)

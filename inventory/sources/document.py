@@ -27,6 +27,7 @@ from pydantic import (
 from inventory.model import Authentication, CredentialKind, CredentialReference, LabelValues, Scheme, label_values
 from inventory.names import is_address, why_not_an_address
 from inventory.sources.accounts import mended_reference, misspelt_user, wrong_kind
+from texts.problems import MistakeError
 
 VERSION = "inventory/1"
 LONGEST_TEXT = 1000
@@ -57,7 +58,7 @@ def credential_reference(text: str) -> CredentialReference:
     """Reads `env:NAME`, `keyring:SERVICE/USER` or `command:...`.
 
     Raises:
-        ValueError: anything else; the message does not repeat the text, which may be a password.
+        MistakeError: anything else; the message does not repeat the text, which may be a password.
     """
     kind, colon, target = text.partition(":")
     if colon and kind in {kind.value for kind in CredentialKind}:
@@ -66,18 +67,20 @@ def credential_reference(text: str) -> CredentialReference:
             return CredentialReference(known, target)
     mended = mended_reference(text)
     if mended is not None:
-        raise ValueError(f"is not how a reference to a credential is written; write `{mended}`")
+        raise MistakeError("is not how a reference to a credential is written", f"write `{mended}`")
     if colon and kind in {kind.value for kind in CredentialKind}:
-        raise ValueError(f"`{kind}:` is not followed by what it needs; {CREDENTIAL_ADVICE} (the text is not shown)")
+        raise MistakeError(
+            f"`{kind}:` is not followed by what it needs", f"{CREDENTIAL_ADVICE} (the text is not shown)"
+        )
     meant = wrong_kind(text)
     if meant:
-        raise ValueError(f"does not begin with `{meant}:`; write it so, in small letters (the text is not shown)")
+        raise MistakeError(f"does not begin with `{meant}:`", "write it so, in small letters (the text is not shown)")
     if text.isidentifier():
-        raise ValueError(
-            "is not a reference to a credential; if it is the name of a variable, put `env:` before it; "
-            f"else {CREDENTIAL_ADVICE} (the text is not shown)"
+        raise MistakeError(
+            "is not a reference to a credential",
+            f"if it is the name of a variable, put `env:` before it; else {CREDENTIAL_ADVICE} (the text is not shown)",
         )
-    raise ValueError(f"is not a reference to a credential; {CREDENTIAL_ADVICE} (the text is not shown)")
+    raise MistakeError("is not a reference to a credential", f"{CREDENTIAL_ADVICE} (the text is not shown)")
 
 
 def _is_reference(text: str) -> str:
@@ -89,12 +92,12 @@ def _port(value: object) -> object:
     # pydantic would take `5_985`, ` 5985 ` and `5985.0` as well.
     if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,4}", value) and int(value) <= 65535:
         return int(value)
-    raise ValueError("is not a port; write a number from 1 to 65535")
+    raise MistakeError("is not a port", "write a number from 1 to 65535")
 
 
 def _address(text: str) -> str:
     if why := why_not_an_address(text):
-        raise ValueError(why)
+        raise MistakeError(*why)
     return text
 
 
@@ -102,19 +105,21 @@ def _public_place(text: str) -> str:
     if "/" not in text:
         if "%" not in text and is_address(text):
             return text
-        raise ValueError("is not a network, an IP address or a host name; write `203.0.113.0/24` or `ex1.example.com`")
+        raise MistakeError(
+            "is not a network, an IP address or a host name", "write `203.0.113.0/24` or `ex1.example.com`"
+        )
     try:
         whole = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("is not a network; write it like `203.0.113.0/24` or `2001:db8::/32`") from None
+        raise MistakeError("is not a network", "write it like `203.0.113.0/24` or `2001:db8::/32`") from None
     if ipaddress.ip_address(text.partition("/")[0]) != whole.network_address:
-        raise ValueError(f"is an address within a network; write the network, `{whole}`, or the address alone")
+        raise MistakeError("is an address within a network", f"write the network, `{whole}`, or the address alone")
     return text
 
 
 def _printable(text: str) -> str:
     if not text.isprintable() or not text.strip() or text != text.strip():
-        raise ValueError("has control characters, or spaces around it, or nothing in it; write plain text")
+        raise MistakeError("has control characters, or spaces around it, or nothing in it", "write plain text")
     return text
 
 
@@ -126,9 +131,9 @@ def _label(value: object) -> LabelValues:
     written = value if isinstance(value, list | tuple) else [value]
     texts = [text for text in written if isinstance(text, str)]
     if len(texts) != len(written) or not texts:
-        raise ValueError("must be a text or a list of texts; write `Mailbox` or `[Mailbox, ClientAccess]`")
+        raise MistakeError("must be a text or a list of texts", "write `Mailbox` or `[Mailbox, ClientAccess]`")
     if any(len(text) > LONGEST_TEXT for text in texts):
-        raise ValueError(f"is longer than {LONGEST_TEXT} characters; shorten it")
+        raise MistakeError(f"is longer than {LONGEST_TEXT} characters", "shorten it")
     values = tuple(map(_printable, texts))
     return values if isinstance(value, list | tuple) else label_values(values[0])
 
@@ -151,7 +156,7 @@ PublicPlace = Annotated[str, StringConstraints(max_length=1000), AfterValidator(
 def _user(text: str) -> str:
     wrong = misspelt_user(text)
     if wrong is not None:
-        raise ValueError("; ".join(wrong))
+        raise MistakeError(*wrong)
     return text
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from inventory.errors import Problem, suggestion
-from inventory.model import Location
+from texts.places import Location
+from texts.problems import Problem
+from texts.spelling import suggestion
 
 DEEPEST = 32
 

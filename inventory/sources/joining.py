@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Inventory, Location, SourceFile
+from inventory.errors import SourceError
+from inventory.model import Inventory, SourceFile
 from inventory.names import folded
 from inventory.sources.assembly import ClientDraft, HostDraft, assemble, elsewhere
 from inventory.sources.inheritance import GroupDraft, Groups, Setting, Settings, shown
 from inventory.sources.reading import ClientPart, HostPart, Reading
+from texts.places import Location
+from texts.problems import Problem
 
 
 def joined(readings: Sequence[Reading]) -> Inventory:

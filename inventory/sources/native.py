@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from inventory.errors import Problem, SourceError, suggestion
-from inventory.model import Authentication, Inventory, Location, Scheme
-from inventory.sources.accounts import ESCAPE, SHOWN_IN_QUOTES, in_single_quotes, mangled
+from inventory.errors import SourceError
+from inventory.model import Inventory
+from inventory.sources.accounts import SHOWN_IN_QUOTES, advice_on_line, in_single_quotes, mangled
 from inventory.sources.document import (
     CREDENTIAL_ADVICE,
     SETTINGS,
@@ -30,12 +30,36 @@ from inventory.sources.document import (
 )
 from inventory.sources.inheritance import GroupDraft, Setting
 from inventory.sources.joining import joined
-from inventory.sources.reading import ClientPart, HostPart, Reading
-from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence, plain, read_tree, step
+from inventory.sources.reading import MOST_BYTES, ClientPart, HostPart, Reading
+from texts.models import Words, problems_of
+from texts.places import Location
+from texts.problems import Problem
+from texts.yaml_tree import ESCAPE, Mapping, Node, Rules, Scalar, Sequence, plain, read_tree, step
 
+RULES = Rules(
+    begin=f"begin with `exrun: {VERSION}` and `clients:`",
+    where="in an inventory",
+    instead_of_alias="repeat the text, or use a group for what hosts share",
+    instead_of_anchor="remove it; use a group for what hosts share",
+    most_bytes=MOST_BYTES,
+    deepest=32,
+    closer=advice_on_line,
+)
+_NO_PASSWORD = "a password does not stand in an inventory (it is not shown)", f"as `credential`, {CREDENTIAL_ADVICE}"
+
+
+def _first(details: ErrorDetails, node: Node | None, tree: Mapping) -> tuple[str, str] | None:
+    name = str(details["loc"][-1]) if details["loc"] else ""
+    if details["type"] == "extra_forbidden":
+        return _NO_PASSWORD if holds_a_secret(name) else None
+    if name in SHOWN_IN_QUOTES and isinstance(node, Scalar) and mangled(node.written):
+        return ESCAPE, in_single_quotes(name, node.written)
+    return None
+
+
+_WORDS = Words("docs/reference/inventory.md", first=_first)
 _LABEL = re.compile(r"[^\W\d_][\w.-]*")
 _OPERATORS = frozenset({"and", "or", "not"})
-_CHOICES = {"scheme": Scheme, "authentication": Authentication}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +86,7 @@ def read_native(data: bytes, *, file: str, folder: Path) -> Inventory:
 
 def _reading(data: bytes, *, file: str, folder: Path) -> Reading:
     problems: list[Problem] = []
-    root = read_tree(data, file, problems)
+    root = read_tree(data, file, RULES, problems)
     if root is None:
         raise SourceError(problems)
     _check_version(root, problems)
@@ -103,8 +127,10 @@ class _Validated:
         try:
             self.document = InventoryDocument.model_validate(data)
         except ValidationError as error:
-            for details in error.errors(include_url=False, include_context=True, include_input=False):
-                self._report(details)
+            for problem in problems_of(error, self.root, InventoryDocument, _WORDS, self._reported):
+                self._mark(problem.location.path)
+                self.problems.append(problem)
+            for details in error.errors(include_url=False, include_context=False, include_input=False):
                 _prune(data, details["loc"])
             try:
                 self.document = InventoryDocument.model_validate(data)
@@ -130,36 +156,9 @@ class _Validated:
         self.wrong.add(path)
         self.wrong.update(path[: mark.start()] for mark in re.finditer(r"[.\[]", path))
 
-    def _report(self, details: ErrorDetails) -> None:
-        loc = details["loc"]
-        unknown = details["type"] == "extra_forbidden"
-        at, node = _locate(self.root, loc, key=unknown)
-        if isinstance(node, Scalar) and node.text is None:  # nothing has no place of its own
-            at, _ = _locate(self.root, loc, key=True)
-        self._mark(at.path)
-        if at.path in self._reported:
-            return  # an alias or a tag stands here and is reported
-        what, advice = _unknown_key(loc) if unknown else _explain(details, node)
-        self.problems.append(Problem(at, what, advice))
-
 
 def _inner(node: Node | None) -> list[Mapping]:
     return [value for value in node.items.values() if isinstance(value, Mapping)] if isinstance(node, Mapping) else []
-
-
-def _locate(root: Mapping, loc: tuple[int | str, ...], *, key: bool) -> tuple[Location, Node | None]:
-    node: Node | None = root
-    at = root.at
-    for part in loc:
-        match node:
-            case Mapping() if isinstance(part, str) and part in node.items:
-                at, node = (node.keys[part] if key else node.items[part].at), node.items[part]
-            case Sequence(items=items) if isinstance(part, int) and part < len(items):
-                at, node = items[part].at, items[part]
-            case _:
-                path = step(at.path, part)
-                return Location(at.file, at.line, at.column, path), None
-    return at, node
 
 
 def _prune(data: Any, loc: tuple[int | str, ...]) -> None:
@@ -173,52 +172,6 @@ def _prune(data: Any, loc: tuple[int | str, ...]) -> None:
             return
     if isinstance(data, dict):
         data.pop(loc[-1], None)
-
-
-def _unknown_key(loc: tuple[int | str, ...]) -> tuple[str, str]:
-    key = str(loc[-1])
-    if holds_a_secret(key):
-        return "a password does not stand in an inventory (it is not shown)", f"as `credential`, {CREDENTIAL_ADVICE}"
-    model: type[BaseModel]
-    match loc:
-        case (_,):
-            model = InventoryDocument
-        case (_, _, _):
-            model = ClientDocument
-        case (_, _, "groups", *_):
-            model = GroupDocument
-        case _:
-            model = HostDocument
-    known = tuple(model.model_fields)
-    return "unknown key", suggestion(key, known, otherwise="known here: " + ", ".join(known))
-
-
-def _explain(details: ErrorDetails, node: Node | None) -> tuple[str, str]:
-    field_name = str(details["loc"][-1])
-    if isinstance(node, Scalar) and node.text is None:
-        return "is empty", "give it a value, or remove the key"
-    if field_name in SHOWN_IN_QUOTES and isinstance(node, Scalar) and mangled(node.written):
-        return ESCAPE, in_single_quotes(field_name, node.written)
-    match details["type"]:
-        case "missing":
-            return "is missing", "add it"
-        case "enum":
-            choices = [str(choice.value) for choice in _CHOICES[field_name]]
-            written = node.text if isinstance(node, Scalar) and node.text else ""
-            return "is not one of " + ", ".join(choices), suggestion(written, choices)
-        case "value_error":
-            what, _, advice = str(details["ctx"]["error"]).partition("; ")
-            return what, advice
-        case "too_short":
-            return "has nothing in it", "add at least one"
-        case "string_too_long":
-            return "is longer than 1000 characters", "shorten it"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return "must be a mapping", "write `key: value` lines, indented below it"
-        case "list_type":
-            return "must be a list", "write `[first, second]`"
-        case _:
-            return "must be a single text", "write one value, not a list or a mapping"
 
 
 def _client(name: str, document: ClientDocument, validated: _Validated, problems: list[Problem]) -> ClientPart:
@@ -274,13 +227,7 @@ def _settings(document: Settings | None, tree: Node, group: str | None, problems
         for label, values in document.labels.items():
             at = labels.keys[label]
             if holds_a_secret(label):
-                problems.append(
-                    Problem(
-                        at,
-                        "a password does not stand in an inventory (it is not shown)",
-                        f"as `credential`, {CREDENTIAL_ADVICE}",
-                    )
-                )
+                problems.append(Problem(at, *_NO_PASSWORD))
             elif not _LABEL.fullmatch(label) or label.casefold() in _OPERATORS:
                 problems.append(
                     Problem(

@@ -8,7 +8,7 @@ from collections.abc import Mapping as Keyed
 from dataclasses import dataclass, field
 
 from inventory.sources.native_writing import STEP, Tree, block_lines, flow_text, scalar
-from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence
+from texts.yaml_tree import Mapping, Node, Scalar, Sequence
 
 _COLON = re.compile(r"[ \t]*:")
 

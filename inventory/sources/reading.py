@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Location
+from inventory.errors import SourceError
 from inventory.sources.inheritance import GroupDraft, Settings
+from texts.places import Location
+from texts.problems import Problem
+
+MOST_BYTES = 32 * 1024 * 1024  # of one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,10 @@ def bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except IsADirectoryError:
-        problem = Problem(Location(str(path), 1, 1), "is a folder", "name the file in it; `-i` may be repeated")
+        problem = Problem(Location(str(path)), "is a folder", "name the file in it; `-i` may be repeated")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        problem = Problem(Location(str(path), 1, 1), f"cannot be read: {reason}", "check the path")
+        problem = Problem(Location(str(path)), f"cannot be read: {reason}", "check the path")
     except ValueError:  # a NUL character
-        problem = Problem(Location(str(path), 1, 1), "is no path", "check the path")
+        problem = Problem(Location(str(path)), "is no path", "check the path")
     raise SourceError([problem])

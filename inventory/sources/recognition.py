@@ -8,15 +8,16 @@ import shlex
 from enum import StrEnum
 from pathlib import PurePath
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Location
 from inventory.names import is_address
 from inventory.sources.ansible.ini import is_ini
 from inventory.sources.ansible.patterns import address_in_brackets
-from inventory.sources.ansible.yml import is_ansible
+from inventory.sources.ansible.yml import RULES, is_ansible
 from inventory.sources.csv import ANSI, REQUIRED
-from inventory.sources.encoding import MOST_BYTES, decode
-from inventory.sources.yaml_tree import read_tree
+from inventory.sources.reading import MOST_BYTES
+from texts.encoding import decode
+from texts.places import Location
+from texts.problems import Problem
+from texts.yaml_tree import read_tree
 
 
 class Form(StrEnum):
@@ -131,10 +132,7 @@ def _container(data: bytes, suffix: str) -> Form | None:
 
 
 def _text(data: bytes) -> str | None:
-    try:
-        return decode(data, "", ansi=ANSI)
-    except SourceError:
-        return None
+    return decode(data, "", [], most_bytes=MOST_BYTES, ansi=ANSI)
 
 
 def _json(start: str) -> Form | None:
@@ -153,11 +151,7 @@ def _json(start: str) -> Form | None:
 
 
 def _yaml(data: bytes) -> Form:
-    problems: list[Problem] = []
-    try:
-        root = read_tree(data, "", problems, foreign=True)
-    except SourceError:
-        return Form.NATIVE
+    root = read_tree(data, "", RULES, [])
     if root is None:
         return Form.ANSIBLE_PLAYBOOK if re.search(rb"(?m)^- (?:hosts|name|import_playbook):", data) else Form.NATIVE
     return Form.ANSIBLE_YAML if is_ansible(root) else Form.NATIVE

@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.tables import Availability, Campaign, Fix, Kind, Release, Support
-from playbooks.errors import suggestion
+from texts.problems import MistakeError
+from texts.spelling import meant, suggestion
 
-__all__ = ["BUILDS", "CAMPAIGNS", "MINIMUM_BUILDS", "NO_FIX", "SUPPORT", "TABLES", "CellError", "Column", "Table"]
+__all__ = ["BUILDS", "CAMPAIGNS", "MINIMUM_BUILDS", "NO_FIX", "SUPPORT", "TABLES", "Column", "Table"]
 
 Row = TypeVar("Row", Release, Campaign, Fix, Support)
 
@@ -33,21 +34,12 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
 
 
-class CellError(ValueError):
-    """Raised for a cell that does not fit its column."""
-
-    def __init__(self, what: str, advice: str) -> None:
-        super().__init__(what)
-        self.what = what
-        self.advice = advice
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column.
 
     Attributes:
-        read: the cell's value; of an empty cell what its absence means. Raises CellError.
+        read: the cell's value; of an empty cell what its absence means. Raises MistakeError.
         required: the table must have it.
         filled: no cell of it may be empty.
     """
@@ -80,7 +72,7 @@ def _text(cell: str) -> str:
 def _formed(pattern: re.Pattern[str], what: str, advice: str) -> Callable[[str], str]:
     def read(cell: str) -> str:
         if cell and not pattern.fullmatch(cell):
-            raise CellError(what, advice)
+            raise MistakeError(what, advice)
         return cell
 
     return read
@@ -90,14 +82,14 @@ def _cu(cell: str) -> str:
     if _CU.fullmatch(cell):
         return cell
     if _CU.fullmatch(cell.upper().replace(" ", "")):
-        raise CellError("is not a cumulative update", f"did you mean `{cell.upper().replace(' ', '')}`?")
-    raise CellError("is not a cumulative update", "write RTM or CU and a number, such as CU23; SP1 of 2013 is CU4")
+        raise MistakeError("is not a cumulative update", meant(cell.upper().replace(" ", "")))
+    raise MistakeError("is not a cumulative update", "write RTM or CU and a number, such as CU23; SP1 of 2013 is CU4")
 
 
 def _update(cell: str) -> str:
     if not cell or _UPDATE.fullmatch(cell):
         return cell
-    raise CellError(
+    raise MistakeError(
         "is not the name of an update",
         "write it as Nov22SU, May25HU or Aug23SUv2; empty for the cumulative update itself",
     )
@@ -107,7 +99,7 @@ def _build(cell: str) -> Build:
     try:
         return Build.parse(cell)
     except ValueError:
-        raise CellError("is not a build of four numbers", "write it as 15.1.2507.66") from None
+        raise MistakeError("is not a build of four numbers", "write it as 15.1.2507.66") from None
 
 
 def _minimum(cell: str) -> Build | None:
@@ -116,7 +108,7 @@ def _minimum(cell: str) -> Build | None:
     try:
         return Build.parse(cell)
     except ValueError:
-        raise CellError(
+        raise MistakeError(
             f"is neither a build of four numbers nor `{NO_FIX}`",
             f"write it as 15.1.2507.66, or `{NO_FIX}` where Microsoft made no fix for this cumulative update",
         ) from None
@@ -134,7 +126,7 @@ def _released(cell: str) -> str:
             return cell
     except ValueError:
         pass
-    raise CellError(
+    raise MistakeError(
         "is neither a day nor a month",
         "write a day as 2026-11-10, a month as 2026-11 (in Excel: give the column the format Text first)",
     )
@@ -148,7 +140,7 @@ def _day(cell: str) -> date | None:
             return date.fromisoformat(cell)
     except ValueError:
         pass
-    raise CellError("is not a day", "write it as 2026-10-31 (in Excel: give the column the format Text first)")
+    raise MistakeError("is not a day", "write it as 2026-10-31 (in Excel: give the column the format Text first)")
 
 
 def _kbs(cell: str) -> tuple[str, ...]:
@@ -163,9 +155,9 @@ def _words(cell: str, pattern: re.Pattern[str], what: str, example: str) -> tupl
     words = tuple(cell.split())
     for word in words:
         if not pattern.fullmatch(word):
-            raise CellError(f"`{word[:40]}` is not {what}", f"write it as {example}; several with a space between")
+            raise MistakeError(f"`{word[:40]}` is not {what}", f"write it as {example}; several with a space between")
     if len(set(words)) != len(words):
-        raise CellError(f"names {what} twice", "remove one")
+        raise MistakeError(f"names {what} twice", "remove one")
     return words
 
 
@@ -183,15 +175,17 @@ def _one_of(cell: str, known: tuple[str, ...]) -> str:
     if cell in known:
         return cell
     names = ", ".join(str(name) for name in known)
-    raise CellError(f"is none of {names}", suggestion(cell, known, otherwise="write one of these"))
+    raise MistakeError(f"is none of {names}", suggestion(cell, known, otherwise="write one of these"))
 
 
 def _campaign(cell: str) -> str:
     if cell in _RESERVED:
-        raise CellError(f"`{cell}` is a word of exrun's own", "give the campaign another name")
+        raise MistakeError(f"`{cell}` is a word of exrun's own", "give the campaign another name")
     if _CAMPAIGN.fullmatch(cell):
         return cell
-    raise CellError("is not the name of a campaign", "write small letters, digits and `-`, such as owa-xss-2026-42897")
+    raise MistakeError(
+        "is not the name of a campaign", "write small letters, digits and `-`, such as owa-xss-2026-42897"
+    )
 
 
 _product = _formed(_PRODUCT, "is not the name of a product", "write it as the other tables do: 2016, 2019 or SE")

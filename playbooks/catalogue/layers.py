@@ -14,7 +14,9 @@ from playbooks.catalogue.build import Build
 from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, MINIMUM_BUILDS, NO_FIX, SUPPORT, Row, Table
 from playbooks.catalogue.reading import Placed
 from playbooks.catalogue.tables import Campaign, Fix, Kind, Release, Support, Tables
-from playbooks.errors import Location, Problem, nearest, suggestion
+from texts.places import Location
+from texts.problems import Problem
+from texts.spelling import meant, nearest, suggestion
 
 __all__ = ["NO_ROWS", "Rows", "laid"]
 
@@ -111,13 +113,13 @@ def _combined(table: Table[Row], beneath: Placed[Row], over: Placed[Row], proble
     if not filled:
         return beneath
     cells["source"] = "; ".join(dict.fromkeys(part for part in (beneath.cells["source"], over.cells["source"]) if part))
-    return Placed(table.make(cells), over.place, cells, beneath.given | over.given)
+    return Placed(table.make(cells), over.place, cells, {**beneath.given, **over.given})
 
 
 def _compared(table: Table[Row], over: Placed[Row]) -> list[str]:
     """A source is no statement about Exchange, and the CVEs of a fix are its campaign's."""
     left_out = {"source"} | ({"cves"} if table.file == MINIMUM_BUILDS.file else set())
-    return [column.name for column in table.columns if column.name in over.given - left_out]
+    return [column.name for column in table.columns if column.name in over.given.keys() - left_out]
 
 
 def _contradiction(at: Location, said: str, place: Location) -> Problem:
@@ -131,7 +133,7 @@ def _shown(value: object) -> str:
 
 
 def _at(placed: Placed[Row], column: str) -> Location:
-    return replace(placed.place, path=column)
+    return replace(placed.place, column=placed.given.get(column, 1), path=column)
 
 
 def _twice(placed: Placed[Row], first: Location) -> Problem:
@@ -228,7 +230,7 @@ def _named_by_fixes(
                 problems.append(Problem(_at(fix, "campaign"), what, f"write `{twin.row.name}`"))
                 continue
             row = Campaign(name, Kind.SECURITY, name, cves, (), "", fix.row.source)
-            known[name] = Placed(row, fix.place, {"cves": cves}, frozenset({"cves"}))
+            known[name] = Placed(row, fix.place, {"cves": cves}, {"cves": fix.given.get("cves", 1)})
         elif cves and set(cves) != set(known[name].row.cves):
             said = _shown(known[name].row.cves) if known[name].row.cves else "that it has no CVE"
             problems.append(_contradiction(_at(fix, "cves"), said, known[name].place))
@@ -251,7 +253,7 @@ def _coherent(merged: Rows, over: Rows, problems: list[Problem]) -> None:
     for placed in over.support:
         near = nearest(placed.row.product, [product for product in products if product != placed.row.product])
         if near.casefold() == placed.row.product.casefold():
-            problems.append(Problem(_at(placed, "product"), "is no product", f"did you mean `{near}`?"))
+            problems.append(Problem(_at(placed, "product"), "is no product", meant(near)))
         if placed.row.esu_ends is not None and (placed.row.ends is None or placed.row.esu_ends < placed.row.ends):
             problems.append(
                 Problem(_at(placed, "esu_ends"), "is not after the end of support", "correct one of the two")
@@ -265,7 +267,7 @@ def _meant(product: str, products: list[str]) -> str:
     """Years are all alike, so that the nearest is a guess: of these, all are named."""
     same = next((known for known in products if known.casefold() == product.casefold()), None)
     names = ", ".join(products)
-    return f"did you mean `{same}`?" if same else f"write one of {names}, or add its row to {SUPPORT.file}"
+    return meant(same) if same else f"write one of {names}, or add its row to {SUPPORT.file}"
 
 
 def _families(merged: tuple[Placed[Release], ...], over: tuple[Placed[Release], ...], problems: list[Problem]) -> None:

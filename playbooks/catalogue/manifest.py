@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from playbooks.catalogue.columns import TABLES
-from playbooks.errors import Location, Problem
+from texts.places import Location
+from texts.problems import Problem
 
 __all__ = [
     "MANIFEST",

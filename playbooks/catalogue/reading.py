@@ -6,19 +6,20 @@ a byte order mark, UTF-16, CRLF, `;` or tabs between cells, `sep=;`, quoted comm
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from playbooks.catalogue.columns import CellError, Row, Table
-from playbooks.errors import Location, Problem, nearest, suggestion
+from playbooks.catalogue.columns import Row, Table
+from texts.delimited import Cell, rows, table_text
+from texts.places import Location
+from texts.problems import MistakeError, Problem
+from texts.spelling import nearest, suggestion
 
 __all__ = ["MOST_BYTES", "Placed", "read_table"]
 
 MOST_BYTES = 4 * 1024 * 1024  # of one table; the shipped ones have less than 40 KB together
-_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_DELIMITERS = ",;\t"
+_AGAIN = "save it as UTF-8 (in Excel: CSV UTF-8)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,13 @@ class Placed(Generic[Row]):
 
     Attributes:
         cells: what was read, by column; with a value for every column of the table.
-        given: the columns in which something stands.
+        given: the columns in which something stands, and where it begins, in characters from 1.
     """
 
     row: Row
     place: Location
     cells: Mapping[str, Any]
-    given: frozenset[str]
+    given: Mapping[str, int]
 
 
 def read_table(table: Table[Row], data: bytes, file: str, problems: list[Problem]) -> tuple[Placed[Row], ...]:
@@ -43,10 +44,10 @@ def read_table(table: Table[Row], data: bytes, file: str, problems: list[Problem
         data: what the file holds.
         file: what it is called in messages.
     """
-    text = _decoded(data, file, problems)
+    text = table_text(data, file, problems, most_bytes=MOST_BYTES, advice=_AGAIN)
     if text is None:
         return ()
-    lines = _lines(text, file, problems)
+    lines = rows(text, file, problems, is_comment=_is_comment, one_line=True)
     header = next(lines, None)
     if header is None:
         what = "has no line with the names of columns"
@@ -58,62 +59,21 @@ def read_table(table: Table[Row], data: bytes, file: str, problems: list[Problem
     return tuple(placed for line in lines if (placed := _row(table, line, places, file, problems)) is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    cells: list[str]
+def _is_comment(line: str, begun: bool) -> bool:
+    """Anywhere; quoted where Excel has saved it."""
+    return line.lstrip('"').startswith("#")
 
 
-def _decoded(data: bytes, file: str, problems: list[Problem]) -> str | None:
-    if len(data) > MOST_BYTES:
-        problems.append(Problem(Location(file), f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?"))
-        return None
-    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
-    again = "save it as UTF-8 (in Excel: CSV UTF-8)"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        what = "is not UTF-8" if encoding.startswith("utf-8") else "is not UTF-16 although it begins like it"
-        problems.append(Problem(Location(file, line), what, again))
-        return None
-    if "\0" in text:
-        problems.append(
-            Problem(Location(file, text.count("\n", 0, text.index("\0")) + 1), "has a NUL character", again)
-        )
-        return None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _lines(text: str, file: str, problems: list[Problem]) -> Iterator[_Line]:
-    """Lines with content, without comments. The first of them decides what divides cells."""
-    delimiter = ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.lstrip('"').startswith("#") or not line.strip(f' "{delimiter or _DELIMITERS}'):
-            continue
-        if not delimiter:
-            if line.casefold().startswith("sep=") and len(line.rstrip()) <= len("sep=;"):
-                continue
-            delimiter = max(_DELIMITERS, key=line.count)
-        try:
-            (cells,) = csv.reader([line], delimiter=delimiter, strict=True)
-        except csv.Error:
-            what = "a quote is opened and not closed, or text follows a closing quote"
-            advice = 'a row is one line; double a quote that is part of the text (`""`)'
-            problems.append(Problem(Location(file, number), what, advice))
-            continue
-        yield _Line(number, [cell.strip() for cell in cells])
-
-
-def _columns(table: Table[Row], header: _Line, file: str, problems: list[Problem]) -> dict[str, int] | None:
+def _columns(table: Table[Row], header: list[Cell], file: str, problems: list[Problem]) -> dict[str, int] | None:
     """Where each column stands; None where the rows cannot be read by this header."""
     known = [column.name for column in table.columns]
     places: dict[str, int] = {}
     before = len(problems)
     meant: set[str] = set()
-    for index, cell in enumerate(header.cells):
-        name = cell.casefold()
-        at = Location(file, header.number, path=cell[:40])
+    for index, cell in enumerate(header):
+        written = cell.text.strip()
+        name = written.casefold()
+        at = Location(file, cell.line, cell.column, written[:40])
         if not name:
             continue
         if name in places:
@@ -121,39 +81,39 @@ def _columns(table: Table[Row], header: _Line, file: str, problems: list[Problem
         elif name in known:
             places[name] = index
         else:
-            meant.add(nearest(cell, known))
-            advice = suggestion(cell, known, otherwise=f"{table.file} may have {', '.join(known)}")
+            meant.add(nearest(written, known))
+            advice = suggestion(written, known, otherwise=f"{table.file} may have {', '.join(known)}")
             problems.append(Problem(at, f"{table.file} has no such column", advice))
     for column in table.columns:
         if column.required and column.name not in places and column.name not in meant:
             what = f"there is no column `{column.name}`"
-            problems.append(Problem(Location(file, header.number), what, f"begin it with {table.beginning}"))
+            problems.append(Problem(Location(file, header[0].line), what, f"begin it with {table.beginning}"))
     return None if len(problems) > before else places
 
 
 def _row(
-    table: Table[Row], line: _Line, places: Mapping[str, int], file: str, problems: list[Problem]
+    table: Table[Row], line: list[Cell], places: Mapping[str, int], file: str, problems: list[Problem]
 ) -> Placed[Row] | None:
     named = set(places.values())
-    if len(line.cells) <= max(named) or any(cell for index, cell in enumerate(line.cells) if index not in named):
-        what = f"has {len(line.cells)} cells where the first line has {len(named)} names"
-        problems.append(Problem(Location(file, line.number), what, "is a quote or a comma missing, or one too many?"))
+    if len(line) <= max(named) or any(cell.text.strip() for index, cell in enumerate(line) if index not in named):
+        what = f"has {len(line)} cells where the first line has {len(named)} names"
+        problems.append(Problem(Location(file, line[0].line), what, "is a quote or a comma missing, or one too many?"))
         return None
     cells: dict[str, object] = {}
     before = len(problems)
     for column in table.columns:
-        cell = line.cells[places[column.name]] if column.name in places else ""
-        at = Location(file, line.number, path=column.name)
-        if not cell.isprintable():
-            problems.append(Problem(at, "has a character that does not show", "remove it"))
-        elif column.filled and not cell:
-            problems.append(Problem(at, "is empty", "every row needs it"))
-        else:
-            try:
-                cells[column.name] = column.read(cell)
-            except CellError as error:
-                problems.append(Problem(at, error.what, error.advice))
+        placed = line[places[column.name]] if column.name in places else None
+        cell = placed.text.strip() if placed is not None else ""
+        try:
+            if not cell.isprintable():
+                raise MistakeError("has a character that does not show", "remove it")
+            if column.filled and not cell:
+                raise MistakeError("is empty", "every row needs it")
+            cells[column.name] = column.read(cell)
+        except MistakeError as error:
+            at = Location(file, line[0].line, 1 if placed is None else placed.column, column.name)
+            problems.append(Problem(at, error.what, error.advice))
     if len(problems) > before:
         return None
-    given = frozenset(name for name, index in places.items() if line.cells[index])
-    return Placed(table.make(cells), Location(file, line.number), cells, given)
+    given = {name: line[index].column for name, index in places.items() if line[index].text.strip()}
+    return Placed(table.make(cells), Location(file, line[0].line), cells, given)

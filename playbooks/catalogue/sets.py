@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,10 @@ from playbooks.catalogue.manifest import MANIFEST, Manifest, manifest_of, read_m
 from playbooks.catalogue.origin import OwnRows
 from playbooks.catalogue.reading import MOST_BYTES, Placed, read_table
 from playbooks.catalogue.tables import Campaign, Fix, Release, Support, Tables
-from playbooks.errors import CatalogueError, Location, Problem, suggestion
+from playbooks.errors import CatalogueError
+from texts.places import Location
+from texts.problems import Problem
+from texts.spelling import suggestion
 
 __all__ = [
     "SHIPPED",
@@ -160,7 +163,7 @@ def _sound(files: Mapping[str, bytes], where: str, as_of: date, problems: list[P
     for placed in rows.builds:
         released = placed.row.released
         if released > as_of.isoformat()[: len(released)]:
-            at = Location(placed.place.file, placed.place.line, path="released")
+            at = replace(placed.place, column=placed.given.get("released", 1), path="released")
             problems.append(Problem(at, f"is after {as_of}, the day of this set", "give the set a later day"))
     return read, rows
 

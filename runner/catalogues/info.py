@@ -15,6 +15,7 @@ from playbooks.catalogue.origin import SetKind
 from playbooks.catalogue.sets import counts_of, sources_of
 from playbooks.catalogue.tables import Availability, Kind, Release
 from runner.catalogues.store import InUse
+from texts.counting import counted
 
 __all__ = ["document", "json_text", "lines", "schema_text"]
 
@@ -269,7 +270,7 @@ def _newest(release: Release) -> NewestMember:
 def _days(days: int) -> str:
     if days <= 0:
         return "a day that has not come by this machine's clock" if days else "today"
-    return f"{days} day old" if days == 1 else f"{days} days old"
+    return f"{counted(days, 'day')} old"
 
 
 def _age(age: AgeMember) -> str:
@@ -297,7 +298,7 @@ def _where(found: InfoDocument) -> Iterator[str]:
         yield from _signed(found.installed.signed)
     if found.own is not None:
         own = sum(table.own for table in found.tables)
-        yield f"With {own} own {'row' if own == 1 else 'rows'} of {found.own}, which do not make it newer"
+        yield f"With {counted(own, 'own row')} of {found.own}, which do not make it newer"
 
 
 def _signed(signed: SignedMember) -> Iterator[str]:

@@ -30,13 +30,15 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.catalogue.manifest import MANIFEST
 from playbooks.catalogue.origin import SetKind, Signed
 from playbooks.catalogue.sets import CatalogueSet, folder_files, read_set, shipped_set
-from playbooks.errors import CatalogueError, Location, Problem
+from playbooks.errors import CatalogueError
 from runner.journal.locking import try_lock
 from runner.signatures.allowed_signers import AllowedSigners
 from runner.signatures.errors import SignatureError
 from runner.signatures.keys import PublicKey
 from runner.signatures.signing import SUFFIX
 from runner.signatures.sshsig import key_of
+from texts.places import Location
+from texts.problems import Problem
 
 __all__ = ["NAMESPACE", "SIGNATURE", "InUse", "Installed", "RefusedError", "in_use", "install", "load", "reset"]
 

@@ -20,7 +20,8 @@ from inventory.errors import InventoryError
 from inventory.model import Host, Inventory
 from inventory.selection import check_count, select
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.loading import load_playbook, shelf
+from playbooks.loading import load_playbook
+from playbooks.shelf import shelf
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import (
@@ -50,7 +51,6 @@ from runner.opening import FleetRun, World, open_run
 from runner.order import Order, script_seconds, scripts_of
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
-from runner.reports.wording import counted
 from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
 from runner.runs import unused_run_id
@@ -61,6 +61,7 @@ from runner.terms import ALLOW_CLEARTEXT, AS_OF, SKIP_UNRESOLVED, Ending, Overri
 from runner.transport.connecting import Connector
 from runner.transport.gate import Gate
 from runner.transport.interface import Deadlines
+from texts.counting import counted
 
 PLAYBOOK = "exchange-audit"
 MOST_NAMED = 12  # servers in one line of an error

@@ -21,7 +21,7 @@ from typing import Annotated
 
 import typer
 
-from playbooks.errors import DocumentError, Location, Problem
+from playbooks.errors import DocumentError
 from runner.cli.commands import DEBUG
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, differences, expectations
@@ -36,6 +36,8 @@ from runner.results import FleetAudit
 from runner.runs import LAST, find_run, read_run
 from runner.terminal import visible
 from runner.transport.gate import marked
+from texts.places import Location
+from texts.problems import Problem
 
 HOST_SECONDS = 80
 

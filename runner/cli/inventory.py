@@ -15,22 +15,23 @@ from rich.table import Table
 from rich.text import Text
 
 from inventory import loading
-from inventory.errors import SHOWN, Problem, SourceError
+from inventory.errors import SourceError
 from inventory.importing import Imported, read_foreign
 from inventory.merging import merge
 from inventory.model import Host, LabelValues, label_text
 from inventory.selection import check_count, select
 from inventory.sources.document import Settings
-from inventory.sources.encoding import encoded
 from inventory.sources.native_writing import native_text
 from inventory.sources.reading import bytes_of
 from runner.cli.commands import Commands
 from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
-from runner.cli.output import UsageError, emit, width, write_file
+from runner.cli.output import UsageError, emit, problem_document, width, write_file
 from runner.cli.selecting import inventory_files, names_of, selected
 from runner.exit_status import ExitStatus
-from runner.reports.wording import counted
 from runner.terminal import visible
+from texts.counting import counted
+from texts.encoding import encoded
+from texts.problems import SHOWN, MistakeError
 
 group = Commands(help="Check, list and import the servers to work with. Connects to nothing.")
 
@@ -53,7 +54,7 @@ def inventory_check(inventory: InventoryOption = None, form: FormatOption = Form
     except SourceError as error:
         if form is not Format.JSON:
             raise
-        problems = [_problem(problem) for problem in error.problems]
+        problems = [problem_document(problem) for problem in error.problems]
         _json({"schema": "exrun.inventory-check/1", "valid": False, "clients": 0, "hosts": 0, "problems": problems})
         raise typer.Exit(ExitStatus.USAGE) from None
     clients, hosts = len(loaded.clients), len(loaded.hosts)
@@ -198,23 +199,12 @@ def _settings(given: dict[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")
-        what = first["msg"].removeprefix("Value error, ")
+        mistake = first.get("ctx", {}).get("error")
+        what = str(mistake) if isinstance(mistake, MistakeError) else first["msg"]
         what = re.sub(r"`user: '?([^`']+)'?`", r'`--user "\1"`', what)  # double quotes, which every shell takes
         raise UsageError(f"{option}: {what}", "Correct it and run it again.") from None
-
-
-def _problem(problem: Problem) -> dict[str, object]:
-    at = problem.location
-    return {
-        "file": at.file,
-        "line": at.line,
-        "column": at.column,
-        "path": at.path,
-        "what": problem.what,
-        "advice": problem.advice,
-    }
 
 
 def _host(host: Host) -> dict[str, object]:

@@ -14,7 +14,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from playbooks.errors import DocumentError, Location, PlaybookError, Problem
+from playbooks.errors import DocumentError, PlaybookError
 from runner.cli.commands import Commands
 from runner.cli.demo import lab_demo
 from runner.exit_status import ExitStatus
@@ -25,6 +25,8 @@ from runner.lab.ledger import Ledger
 from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import Lab, LabError
 from runner.terminal import visible
+from texts.places import Location
+from texts.problems import Problem
 
 group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
 

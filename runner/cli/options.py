@@ -106,6 +106,6 @@ def given_params(written: Sequence[str] | None) -> dict[str, str]:
         if not equals or not name.isidentifier():
             raise ParameterError("write it as name=value", source="--param")
         if name in given:
-            raise ParameterError("is given twice; keep one", source=f"--param {name}")
+            raise ParameterError("is given twice", "keep one", source=f"--param {name}")
         given[name] = value
     return given

@@ -14,6 +14,7 @@ from runner.cli.options import Format
 from runner.reports.json import JsonReport
 from runner.reports.table import TableReport
 from runner.results import FleetAudit
+from texts.problems import Problem
 
 _NARROW, _PIPED = 80, 160  # columns: the least that a table is laid out for, and those of a pipe
 
@@ -87,3 +88,16 @@ def write_file(path: Path, content: str | bytes) -> None:
         raise UsageError(
             f"{path}: cannot be written: {error.strerror or type(error).__name__}", "Name another file."
         ) from None
+
+
+def problem_document(problem: Problem) -> dict[str, object]:
+    """A problem of a text as an object of JSON; docs/reference/command-line.md has its members."""
+    at = problem.location
+    return {
+        "file": at.file,
+        "line": at.line,
+        "column": at.column,
+        "path": at.path,
+        "what": problem.what,
+        "advice": problem.advice,
+    }

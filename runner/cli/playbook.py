@@ -15,11 +15,12 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.checking import check
 from playbooks.declared import in_words
 from playbooks.documents import read_contract, read_playbook
-from playbooks.errors import DocumentError, PlaybookError, Problem
-from playbooks.loading import CONTRACT, Found, contents, load_action, load_playbook, shelf
+from playbooks.errors import DocumentError, PlaybookError
+from playbooks.loading import load_action, load_playbook
 from playbooks.model import Action, ParamSpec, ReadyPlaybook
 from playbooks.parameters import choices
 from playbooks.schemas import SchemaName, schema_text
+from playbooks.shelf import CONTRACT, Found, contents, shelf
 from playbooks.values import Value
 from runner.cli.commands import Commands
 from runner.cli.options import (
@@ -33,6 +34,7 @@ from runner.cli.options import (
     catalogue_of,
     given_params,
 )
+from runner.cli.output import problem_document
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
 
@@ -94,9 +96,9 @@ def playbook_show(
     if found:
         if len(found) > 1:
             places = " and ".join(each.source for each in found)
-            raise PlaybookError(f"stands in {places}; rename or remove one of them", source=name)
+            raise PlaybookError(f"stands in {places}", "rename or remove one of them", source=name)
         if param:
-            raise PlaybookError("is an action; --param is for playbooks", source=name)
+            raise PlaybookError("is an action", "--param is for playbooks", source=name)
         action = load_action(found[0], tables)
         document = action_document(action, tables, scripts=scripts)
         lines = action_text(document)
@@ -151,7 +153,9 @@ def playbook_lint(
     problems = [problem for path in paths for problem in check(path, tables, search=search or (), styled=styled)]
     problems = list(dict.fromkeys(problems))
     if form is Format.JSON:
-        _json({"schema": "exrun.lint/1", "problems": [problem_document(problem) for problem in problems]})
+        _json(
+            {"schema": "exrun.lint/1", "problems": [{**problem_document(each), "rule": each.rule} for each in problems]}
+        )
     else:
         for problem in problems:
             typer.echo(visible(str(problem)))
@@ -192,20 +196,6 @@ def _title_of_playbook(found: Found) -> str:
 
 def _title_of_action(found: Found) -> str:
     return read_contract(contents(found.place.joinpath(CONTRACT), found.source), found.source).model.title
-
-
-def problem_document(problem: Problem) -> dict[str, object]:
-    """One problem of `playbook lint --format json`."""
-    where = problem.location
-    return {
-        "file": where.file,
-        "line": where.line,
-        "column": where.column,
-        "path": where.path,
-        "rule": problem.rule,
-        "what": problem.what,
-        "advice": problem.advice,
-    }
 
 
 def playbook_document(ready: ReadyPlaybook, catalogue: Catalogue, *, scripts: bool) -> dict[str, Any]:

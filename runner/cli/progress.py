@@ -27,10 +27,10 @@ from rich.text import Text
 from inventory.model import Host
 from playbooks.findings import Verdict
 from runner.fleet import Listener
-from runner.reports.wording import counted
 from runner.results import WELL, HostAudit
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
+from texts.counting import counted
 
 SHOWN_HOSTS = 3
 _NAME = 24  # characters of a host's name on the line

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from texts.problems import MistakeError
+
 
 class Step(StrEnum):
     """Where a fault strikes. `receive-open` is a Receive of the pool, `receive` one of a pipeline."""
@@ -84,7 +86,7 @@ class Fault:
         allowed = _STEPS.get(self.act, _MESSAGES)
         if self.at not in allowed:
             steps = ", ".join(sorted(step.value for step in allowed))
-            raise ValueError(f"{self.act} cannot happen at {self.at}; it can at {steps}")
+            raise MistakeError(f"{self.act} cannot happen at {self.at}", f"it can at {steps}")
 
 
 class FaultPlan:

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, IPvAnyAddress, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, Field, IPvAnyAddress
 
-from playbooks.errors import DocumentError, Location, Problem, suggestion
-from playbooks.yaml_tree import Mapping as MappingNode
-from playbooks.yaml_tree import locate, plain, read_tree
+from playbooks.errors import DocumentError
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Authentication, Fleet, LabHost, Limits, Scheme
 from runner.lab.state import HostState, Strict
+from texts.models import Document, Words, read_model
+from texts.places import Location
+from texts.problems import MistakeError, Problem
+from texts.yaml_tree import Mapping as MappingNode
+from texts.yaml_tree import Rules, locate
 
 VERSION = "fleet/1"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+Name = Annotated[str, Field(pattern=NAME)]
 M = TypeVar("M", bound=BaseModel)
+_RULES = Rules(
+    begin="",
+    where="here",
+    instead_of_alias="repeat what it stands for",
+    instead_of_anchor="remove it",
+    most_bytes=1024 * 1024,
+    deepest=16,
+    only_utf8=True,
+    typed=True,
+)
+_WORDS = Words("docs/reference/lab.md", {NAME: ("cannot be a name", "use letters, digits, `.`, `_` and `-`")})
 
 
 class LimitsDocument(Strict):
@@ -51,7 +66,7 @@ class FaultDocument(Strict):
     code: int = Field(default=5, ge=0, le=0xFFFFFFFF, description="The WSManFault code, for fault.")
 
     def fault(self) -> Fault:
-        """The record. Raises ValueError where the act cannot happen at the step."""
+        """The record. Raises MistakeError where the act cannot happen at the step."""
         return Fault(self.act, self.at, self.first, self.times, self.milliseconds, self.status, self.code)
 
 
@@ -80,7 +95,7 @@ class ClientDocument(Settings):
     """One client: its account, for this lab only, and its servers."""
 
     user: str = Field(min_length=1, pattern=r"^[^:\r\n]+$", description="DOMAIN\\name.")
-    password: str = Field(min_length=1, description="Of this lab alone; it opens no door anywhere else.")
+    password: str = Field(min_length=1, description="Its password, of this lab alone: it opens no door anywhere else.")
     hosts: dict[Name, HostDocument] = Field(min_length=1)
 
 
@@ -104,7 +119,7 @@ def load_fleet(path: Path, *, engine: str | None = None) -> Fleet:
         DocumentError: with all problems, each with file, line and path.
     """
     problems: list[Problem] = []
-    document, tree = _read(path, FleetDocument, f"begin with `lab: {VERSION}`", Location(str(path)))
+    fleet = _read(path, FleetDocument, f"begin with `lab: {VERSION}`", Location(str(path)))
     states: dict[Path, HostState | None] = {}
 
     def state_of(host: HostDocument, named: Location) -> HostState | None:
@@ -112,15 +127,15 @@ def load_fleet(path: Path, *, engine: str | None = None) -> Fleet:
         if file not in states:
             states[file] = None
             try:
-                states[file] = _read(file, HostState, "begin with `name:`", named)[0]
+                states[file] = _read(file, HostState, "begin with `name:`", named).model
             except DocumentError as error:
                 problems.extend(error.problems)
         return states[file]
 
-    hosts = list(_hosts(document, tree, state_of, engine, problems))
+    hosts = list(_hosts(fleet.model, fleet.tree, state_of, engine, problems))
     if problems:
         raise DocumentError(problems)
-    return Fleet(tuple(hosts), document.day)
+    return Fleet(tuple(hosts), fleet.model.day)
 
 
 def schema_text(model: Literal["fleet", "state"]) -> str:
@@ -148,12 +163,12 @@ def _hosts(
             way = ("clients", client_name, "hosts", name)
             address = str(host.address or "127.0.0.1")
             if not address.startswith("127."):
-                at = locate(tree, (*way, "address"), key=False)[0]
+                at = locate(tree, (*way, "address"))[0]
                 problems.append(Problem(at, "is not on 127.0.0.0/8", "the lab is served on this machine only"))
             key = f"{client_name}/{name}"
             other = taken.setdefault((address, host.port), key)
             if host.port and other != key:
-                at = locate(tree, (*way, "port"), key=False)[0]
+                at = locate(tree, (*way, "port"))[0]
                 problems.append(Problem(at, f"{other} has this address and port", "give another, or 0"))
             layers = (document, client, host)
             scheme: Scheme = host.scheme or client.scheme or document.scheme or "http"
@@ -166,7 +181,7 @@ def _hosts(
             faults: list[Fault] = []
             for layer, place in zip(layers, ((), ("clients", client_name), way), strict=True):
                 faults += _faults(layer, place, tree, problems)
-            state = state_of(host, locate(tree, (*way, "state"), key=False)[0])
+            state = state_of(host, locate(tree, (*way, "state"))[0])
             if state is None:
                 continue
             in_state = state.engine if "engine" in state.model_fields_set else None
@@ -198,63 +213,19 @@ def _faults(layer: Settings, way: tuple[str, ...], tree: MappingNode, problems: 
     for number, written in enumerate(layer.faults):
         try:
             yield written.fault()
-        except ValueError as error:
-            at = locate(tree, (*way, "faults", number), key=False)[0]
-            problems.append(Problem(at, *str(error).split("; ", 1)))
+        except MistakeError as error:
+            at = locate(tree, (*way, "faults", number))[0]
+            problems.append(Problem(at, error.what, error.advice))
 
 
-def _read(path: Path, model: type[M], begin: str, named: Location) -> tuple[M, MappingNode]:
+def _read(path: Path, model: type[M], begin: str, named: Location) -> Document[M]:
     try:
         data = path.read_bytes()
     except OSError as error:
         what = f"{path} cannot be read: {error.strerror or type(error).__name__}"
         raise DocumentError([Problem(named, what, "check the path; it is relative to the fleet file")]) from None
     problems: list[Problem] = []
-    tree = read_tree(data, str(path), begin, problems)
-    try:
-        read = model.model_validate(plain(tree))
-    except ValidationError as error:
-        for details in error.errors(include_url=False, include_input=False):
-            problems.append(_problem(details, tree))
-        raise DocumentError(problems) from None
-    if problems:
+    document = read_model(data, str(path), model, replace(_RULES, begin=begin), _WORDS, problems)
+    if document is None:
         raise DocumentError(problems)
-    return read, tree
-
-
-def _problem(details: ErrorDetails, tree: MappingNode) -> Problem:
-    loc = details["loc"]
-    match details["type"]:
-        case "extra_forbidden":
-            known = _known(loc)
-            advice = suggestion(str(loc[-1]), known, otherwise=f"known here: {', '.join(known)}" if known else "")
-            return Problem(locate(tree, loc, key=True)[0], "unknown key", advice)
-        case "missing":
-            return Problem(locate(tree, loc, key=False)[0], "is missing", "add it")
-        case "string_type":
-            return Problem(locate(tree, loc, key=False)[0], "must be text", "quote it")
-        case "string_pattern_mismatch" if loc[-1] == "[key]":
-            what = "cannot be a name"
-            return Problem(locate(tree, loc[:-1], key=True)[0], what, "use letters, digits, `.`, `_` and `-`")
-        case _:
-            message = details["msg"].removeprefix("Value error, ")
-            return Problem(locate(tree, loc, key=False)[0], f"{message[:1].lower()}{message[1:]}")
-
-
-def _known(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that exist where an unknown one was found."""
-    models: tuple[type[BaseModel], ...]
-    match loc[:-1]:
-        case (*_, "limits"):
-            models = (LimitsDocument,)
-        case (*_, "faults", int()):
-            models = (FaultDocument,)
-        case ("clients", _):
-            models = (ClientDocument,)
-        case ("clients", _, "hosts", _):
-            models = (HostDocument,)
-        case ():
-            models = (FleetDocument, HostState)
-        case _:
-            models = ()
-    return [name for model in models for name in model.model_fields]
+    return document

@@ -18,11 +18,11 @@ from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
 from runner.reports.json import RunFindingMember, run_finding
-from runner.reports.wording import counted
 from runner.results import HostAudit, Judged, Outcome, worst_first
 from runner.runs import ClientRun
 from runner.state import Answered, HostProgress, RunPhase, RunState
 from runner.terminal import visible
+from texts.counting import counted
 
 SCHEMA: Literal["exrun.run/1"] = "exrun.run/1"
 LIMIT = 2000  # characters of one text on a terminal

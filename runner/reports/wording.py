@@ -10,6 +10,7 @@ from playbooks.findings import Verdict
 from runner.results import WELL, CoverageCount, FleetAudit, Outcome, Summary
 from runner.terminal import visible
 from runner.terms import Ending, Terms
+from texts.counting import counted
 
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
@@ -43,11 +44,6 @@ def tone(verdict: Verdict) -> Literal["grave", "open", "well"]:
     if verdict in _GRAVE:
         return "grave"
     return "well" if verdict in WELL else "open"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 server`, `2 servers`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def totals(summary: Summary) -> str:

@@ -25,6 +25,7 @@ from runner.transport.failures import (
     failure,
 )
 from runner.transport.interface import Retried
+from texts.counting import counted
 
 _Result = TypeVar("_Result")
 _SLICE = 0.2  # seconds between two looks at a cancellation
@@ -149,7 +150,7 @@ def _refused_by(refusing: Sequence[str], host: str) -> str:
     client = host.rpartition("/")[0]
     own = [each for each in refusing if each.rpartition("/")[0] == client]
     elsewhere = len(refusing) - len(own)
-    others = [f"{elsewhere} server{'' if elsewhere == 1 else 's'} elsewhere"] if elsewhere else []
+    others = [f"{counted(elsewhere, 'server')} elsewhere"] if elsewhere else []
     return ", ".join([*own, *others])
 
 

@@ -10,10 +10,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inventory.errors import Problem, SourceError
+from inventory.errors import SourceError
 from inventory.loading import load
-from inventory.sources.native import read_native
-from inventory.sources.yaml_tree import Loader, Mapping, Scalar, plain, read_tree
+from inventory.sources.native import RULES, read_native
+from texts.problems import Problem
+from texts.yaml_tree import Loader, Mapping, Scalar, plain, read_tree
 
 CASES = sorted((Path(__file__).parent / "broken").glob("*.case"))
 NOWHERE = Path("/nonexistent")
@@ -48,11 +49,9 @@ def test_pyyaml_reads_with_libyaml_here() -> None:
 def tree_of(data: bytes, loader: Loader) -> tuple[object, list[str]]:
     """The tree with the place of all that is not empty, and the problems; of what is not YAML, only the line."""
     problems: list[Problem] = []
-    try:
-        tree = read_tree(data, "i", problems, loader)
-    except SourceError as error:
-        return None, [re.sub(r":\d+: is not YAML.*", ": is not YAML", str(problem)) for problem in error.problems]
-    return (tree and (plain(tree), places(tree))), [str(problem) for problem in problems]
+    tree = read_tree(data, "i", RULES, problems, loader)
+    told = [re.sub(r":\d+: is not YAML.*", ": is not YAML", str(problem)) for problem in problems]
+    return (tree and (plain(tree), places(tree))), told
 
 
 def places(node: Mapping) -> list[object]:

@@ -365,6 +365,7 @@ PIECES = [
 )
 @example(b"[a:children]\na\n[a]\nx\n", "x.ini")
 @example(b"\xff\xfe\x00", "x")
+@example(b"\x1f", "x")  # white space to str.split alone
 def test_whatever_bytes_a_file_has_it_is_imported_or_refused_with_places(
     tmp_path: Path, data: bytes, name: str
 ) -> None:

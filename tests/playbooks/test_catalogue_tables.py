@@ -20,7 +20,8 @@ from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPO
 from playbooks.catalogue.manifest import MANIFEST, manifest_text, schema_text
 from playbooks.catalogue.reading import read_table
 from playbooks.catalogue.sets import folder_files, packed_manifest, read_set, set_files, shipped_set
-from playbooks.errors import CatalogueError, Problem
+from playbooks.errors import CatalogueError
+from texts.problems import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "playbooks" / "catalogue"
@@ -78,7 +79,7 @@ def test_a_shipped_table_that_somebody_changed_is_not_read(name: str) -> None:
 
 def test_a_set_knows_nothing_of_what_came_after_its_day() -> None:
     files = {name: (TABLES / name).read_bytes() for name in set_files()}
-    with pytest.raises(CatalogueError, match=r"shipped/builds.csv:\d+:1: released: is after 2026-06-30"):
+    with pytest.raises(CatalogueError, match=r"shipped/builds.csv:\d+:\d+: released: is after 2026-06-30"):
         packed_manifest(files, "shipped", date(2026, 6, 30))
 
 
@@ -160,10 +161,10 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_files(tmp_path: P
         minimum_builds=f"{FIX_COLUMNS}\nx y,SE,RTM,none\n",
     )
     assert [problem.split("; ")[0] for problem in problems(folder)] == [
-        "builds.csv:2:1: released: is neither a day nor a month",
-        "builds.csv:2:1: build: is not a build of four numbers",
-        "builds.csv:2:1: update: is not the name of an update",
-        "builds.csv:3:1: cu: is empty",
+        "builds.csv:2:8: update: is not the name of an update",
+        "builds.csv:2:10: build: is not a build of four numbers",
+        "builds.csv:2:12: released: is neither a day nor a month",
+        "builds.csv:3:4: cu: is empty",
         "minimum-builds.csv:2:1: campaign: is not the name of a campaign",
     ]
 

@@ -13,11 +13,12 @@ from ruamel.yaml import YAML
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import UnknownFact
 from playbooks.lint.emission import Record, emitted
-from playbooks.loading import load_action, shelf
+from playbooks.loading import load_action
 from playbooks.model import Action
 from playbooks.observation import UNREAD_KIND
 from playbooks.parameters import domains, samples
 from playbooks.rendering import render
+from playbooks.shelf import shelf
 from tests.playbooks.test_assess_cases import CATALOGUE, assess_of, entries, observation
 
 ACTIONS = {found.name: load_action(found, Catalogue.load()) for found in shelf([]).actions}

@@ -14,7 +14,8 @@ from playbooks.compliant import FACTS
 from playbooks.conditions import evaluate
 from playbooks.errors import DocumentError, ParameterError, PlaybookError
 from playbooks.lint import lint
-from playbooks.loading import load_playbook, shelf
+from playbooks.loading import load_playbook
+from playbooks.shelf import shelf
 
 CATALOGUE = Catalogue.load()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from inventory.model import Authentication, Host, Location, Scheme
+from inventory.model import Authentication, Host, Scheme
 from playbooks import conditions
 from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
@@ -29,6 +29,7 @@ from runner.transport.interface import (
     ScriptResult,
     Streams,
 )
+from texts.places import Location
 
 CATALOGUE = Catalogue.load()
 TODAY = CATALOGUE.as_of  # so that no test grows old

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from inventory.errors import Problem
-from inventory.model import Location
 from inventory.names import is_address, why_not_a_name
 from inventory.sources.accounts import is_bare, misspelt_user
 from inventory.sources.ansible.model import OUTERMOST, UNGROUPED, AnsibleGroup, AnsibleInventory, Variable
@@ -23,6 +21,8 @@ from inventory.sources.document import FILES, holds_a_secret
 from inventory.sources.document import Settings as Written
 from inventory.sources.inheritance import GroupDraft, Setting, shown
 from inventory.sources.reading import ClientPart, HostPart
+from texts.places import Location
+from texts.problems import Problem
 
 # Of one level the later wins, as with Ansible's plugins: the more particular one.
 _SETTINGS = {

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import shlex
 
-from inventory.errors import Problem
-from inventory.model import Location
 from inventory.sources.ansible.model import UNGROUPED, AnsibleInventory, Variable, variable
 from inventory.sources.ansible.patterns import RangeError, address_in_brackets, names_of
 from inventory.sources.inheritance import shown
+from texts.places import Location
+from texts.problems import Problem
 
 SECTION = re.compile(r"\[(?P<name>[^:\]]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*")

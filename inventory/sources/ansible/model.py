@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from inventory.model import Location
+from texts.places import Location
 
 OUTERMOST = "all"
 UNGROUPED = "ungrouped"

@@ -91,7 +91,7 @@ def port_apart(word: str) -> tuple[str, str]:
 
 def address_in_brackets(word: str) -> tuple[str, str] | None:
     """The IPv6 address and the port, or nothing, of `[2001:db8::1]:5986`; None where it is none."""
-    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+(?:%\w+)?)\](?::(\d+))?", word.split()[0])
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+(?:%\w+)?)\](?::(\d+))?", "".join(word.split()[:1]))
     if found is None or not is_ipv6(found[1]):
         return None
     return found[1], found[2] or ""

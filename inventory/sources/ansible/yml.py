@@ -3,12 +3,24 @@
 
 from __future__ import annotations
 
-from inventory.errors import Problem
-from inventory.model import Location
+from inventory.sources.accounts import advice_on_line
 from inventory.sources.ansible.model import AnsibleInventory, Variable, variable
 from inventory.sources.ansible.patterns import RangeError, names_of
-from inventory.sources.yaml_tree import Mapping, Node, Scalar, Sequence
+from inventory.sources.reading import MOST_BYTES
+from texts.places import Location
+from texts.problems import Problem
+from texts.yaml_tree import Mapping, Node, Rules, Scalar, Sequence
 
+RULES = Rules(
+    begin="write `hosts`, `vars` and `children` below the names of groups",
+    where="in an inventory",
+    instead_of_alias="repeat the text",
+    instead_of_anchor="remove it",
+    most_bytes=MOST_BYTES,
+    deepest=32,
+    foreign=True,
+    closer=advice_on_line,
+)
 _PARTS = frozenset({"hosts", "vars", "children"})
 _MOST_GROUPS = 10_000
 

@@ -7,6 +7,7 @@ from datetime import date
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Availability, Behind, Catalogue, Release
 from playbooks.findings import Finding, Severity
+from texts.counting import counted
 
 UPDATE_CATALOGUE = "Install a newer exrun, or newer tables with `exrun catalogue update`, and audit again"
 
@@ -23,9 +24,8 @@ def named(release: Release) -> str:
 
 def how_far(behind: Behind) -> str:
     """`12 updates and 15 months behind Oct26SU`."""
-    updates = f"{behind.updates} update{'' if behind.updates == 1 else 's'}"
-    months = "" if not behind.months else f" and {behind.months} month{'' if behind.months == 1 else 's'}"
-    return f"{updates}{months} behind {behind.newest.update or behind.newest.cu}"
+    months = f" and {counted(behind.months, 'month')}" if behind.months else ""
+    return f"{counted(behind.updates, 'update')}{months} behind {behind.newest.update or behind.newest.cu}"
 
 
 def install(release: Release, catalogue: Catalogue, today: date, *, needed: Build | None = None) -> str:

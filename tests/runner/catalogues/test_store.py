@@ -74,7 +74,7 @@ def test_own_rows_stand_beside_an_installed_set(newer: Path, state: Path, tmp_pa
     assert "dec" in load(state, own).campaigns
     assert load(state, own).as_of == LATER
     reset(state)
-    with pytest.raises(CatalogueError, match=r"own/minimum-builds.csv:2:1: min_build: no release of SE RTM has"):
+    with pytest.raises(CatalogueError, match=r"own/minimum-builds.csv:2:12: min_build: no release of SE RTM has"):
         load(state, own)
 
 

@@ -242,7 +242,7 @@ def test_nothing_is_sent_where_a_table_is_wrong(exrun: CommandLine, own: Path, t
     update(exrun)
     if harm == "own":
         (own / "minimum-builds.csv").write_text(OWN_ROWS.replace("RTM", "RTMM"))
-        said = "our-rows/minimum-builds.csv:2:1: cu: is not a cumulative update"
+        said = "our-rows/minimum-builds.csv:2:14: cu: is not a cumulative update"
     else:
         (builds,) = exrun.folder.glob(".exrun/catalogue/sets/*/builds.csv")
         builds.write_text(builds.read_text() + "#")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Location, Scheme
+from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Scheme
 from runner.secrets.interface import Secret
 from runner.transport import connecting, wire
 from runner.transport.connecting import Connector
@@ -17,6 +17,7 @@ from runner.transport.interface import Deadlines
 from runner.transport.retry import RetryPolicy
 from runner.transport.wire import dialler
 from tests.runner.transport.peer import Clock, Peer
+from texts.places import Location
 
 
 def host(scheme: Scheme, authentication: Authentication, **settings: object) -> Host:

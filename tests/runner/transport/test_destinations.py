@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Location, Scheme
+from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Scheme
 from runner.secrets.interface import Secret
 from runner.transport import connecting, wire
 from runner.transport.connecting import Connector
@@ -24,6 +24,7 @@ from runner.transport.interface import Deadlines
 from runner.transport.retry import LockoutGuard, RetryPolicy
 from runner.transport.wire import dialler
 from tests.runner.transport.peer import Clock, Peer
+from texts.places import Location
 
 Account = tuple[str, str]
 PUBLIC = ["203.0.113.7", "8.8.8.8", "172.32.0.1", "100.128.0.1", "169.253.1.1", "2001:db8::1", "::ffff:203.0.113.7"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Location, Scheme
+from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Scheme
 from runner.lab.engines.sim.engine import SimEngine
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Fleet, LabHost
@@ -34,6 +34,7 @@ from runner.transport.interface import (
 )
 from runner.transport.retry import LockoutGuard, RetryPolicy
 from tests.waiting import ends, happens
+from texts.places import Location
 
 ACCOUNT = Account("LAB\\auditor", "not-a-secret")
 TOKEN = "fedcba9876543210"

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Location, Scheme
+from inventory.model import Authentication, CredentialKind, CredentialReference, Host, Scheme
 from runner.lab.engines.sim.engine import SimEngine
 from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.server import Served, start
@@ -23,6 +23,7 @@ from runner.transport.http import HttpTransport, contexts
 from runner.transport.interface import Deadlines
 from runner.transport.retry import LockoutGuard, RetryPolicy
 from tests.runner.transport.peer import Clock, Peer
+from texts.places import Location
 
 ACCOUNT = Account("LAB\\auditor", "not-a-secret")
 Answering = Callable[[bytes], int]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-from inventory.errors import Problem, SourceError
-from inventory.model import Location
-
-MOST_BYTES = 32 * 1024 * 1024
+from texts.places import Location
+from texts.problems import Problem
 
 _MARKS = {  # the longer first: UTF-32's begins like UTF-16's
     b"\xff\xfe\0\0": "utf-32",
@@ -34,20 +32,29 @@ def encoding_of(data: bytes) -> str:
     return next((name for zeros, name in _ZEROS if zeros.match(data)), "utf-8")
 
 
-def decode(data: bytes, file: str, *, ansi: str | None = None, advice: str = "save the file as UTF-8") -> str:
-    """The text, without a byte order mark.
+def decode(
+    data: bytes,
+    file: str,
+    problems: list[Problem],
+    *,
+    most_bytes: int,
+    only_utf8: bool = False,
+    ansi: str | None = None,
+    advice: str = "save the file as UTF-8",
+) -> str | None:
+    """The text, without a byte order mark; None, with a problem more, where it cannot be read.
 
     Args:
+        file: what it is called in messages.
+        most_bytes: a larger file is not read; whole MiB.
+        only_utf8: that UTF-16 and UTF-32 are refused too.
         ansi: the code page to read as where the file is not UTF-8, as Excel writes CSV; None where that is an error.
-
-    Raises:
-        SourceError: larger than MOST_BYTES, or not what it begins like, with the place.
+        advice: what to do where it is in no encoding that is read.
     """
-    if len(data) > MOST_BYTES:
-        raise SourceError(
-            [Problem(Location(file, 1, 1), f"is larger than {MOST_BYTES >> 20} MiB", "is this the right file?")]
-        )
-    encoding = encoding_of(data)
+    if len(data) > most_bytes:
+        problems.append(too_large(file, most_bytes))
+        return None
+    encoding = "utf-8" if only_utf8 else encoding_of(data)
     try:
         return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -62,7 +69,14 @@ def decode(data: bytes, file: str, *, ansi: str | None = None, advice: str = "sa
         before = data[: error.start // unit * unit].decode(encoding, "ignore") if unit > 1 else ""
         line = (before if unit > 1 else data[: error.start].decode("latin-1")).count("\n") + 1
         column = error.start - data.rfind(b"\n", 0, error.start) if unit == 1 else 1
-        raise SourceError([Problem(Location(file, line, column), what, advice)]) from None
+        problems.append(Problem(Location(file, line, column), what, advice))
+        return None
+
+
+def too_large(file: str, most_bytes: int) -> Problem:
+    """That a file is larger than what is read of its kind, which is given in bytes."""
+    shown = f"{most_bytes >> 20} MiB" if most_bytes >= 1 << 20 else f"{most_bytes >> 10} KiB"
+    return Problem(Location(file), f"is larger than {shown}", "is this the right file?")
 
 
 def encoded(text: str, like: bytes) -> bytes:
