@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from inventory.model import Authentication, Host, Scheme
+from inventory.model import Authentication, CredentialReference, Host, Scheme
 from inventory.names import called
 from runner.secrets.interface import Secret
 from runner.transport.destinations import anywhere, ntlm_to
 from runner.transport.gate import Gate
-from runner.transport.http import HttpTransport, NewContext, always_permitted, client_tls, contexts
+from runner.transport.http import HttpTransport, NewContext, always_permitted, client_tls, contexts, nt_hash
 from runner.transport.interface import Deadlines, Limits, Notice, Transport
 from runner.transport.memory import MemoryBudget
 from runner.transport.retry import Account, LockoutGuard, RetryBudget, RetryPolicy
@@ -56,6 +56,7 @@ class Connector:
         self._allow_cleartext = allow_cleartext
         self._tls: dict[tuple[Path | None, Path | None, Path | None], ssl.SSLContext] = {}
         self._tls_lock = threading.Lock()
+        self._nt_hashes: dict[CredentialReference, str | None] = {}
 
     def is_cleartext(self, host: Host) -> bool:
         """Whether what is said to this host can be read on the network."""
@@ -83,6 +84,15 @@ class Connector:
             if files not in self._tls:
                 self._tls[files] = client_tls(*files)
             return self._tls[files]
+
+    def nt_hash(self, host: Host, secret: Secret) -> str | None:
+        """What NTLM makes of a password, made once for each credential of a run. None where the system does NTLM."""
+        reference = host.credential
+        if reference is None or not _may_speak_ntlm(host):
+            return None
+        if reference not in self._nt_hashes:  # two threads may both make it: it is the same
+            self._nt_hashes[reference] = nt_hash(secret.reveal())
+        return self._nt_hashes[reference]
 
 
 class HostConnections:
@@ -131,7 +141,7 @@ class HostConnections:
                 why_not=why_not,
                 ntlm_alone=host.authentication is Authentication.NTLM,
             ),
-            _new_context(host, secret, sealing=sealed),
+            self._new_context(sealing=sealed),
             sealed=sealed,
             clock=connector.clock,
             permit=permit,
@@ -161,17 +171,19 @@ class HostConnections:
             notify=self._notify,
         )
 
+    def _new_context(self, *, sealing: bool) -> NewContext | None:
+        host, secret = self._host, self._secret
+        if host.authentication is Authentication.CERTIFICATE:
+            return None
 
-def _new_context(host: Host, secret: Secret | None, *, sealing: bool) -> NewContext | None:
-    if host.authentication is Authentication.CERTIFICATE:
-        return None
-    return lambda bindings: contexts(
-        str(host.authentication),
-        host.user,
-        None if secret is None else secret.reveal(),
-        called(host.address),
-        sealing=sealing,
-    )(bindings)
+        return lambda bindings: contexts(
+            str(host.authentication),
+            host.user,
+            None if secret is None else secret.reveal(),
+            called(host.address),
+            sealing=sealing,
+            hashed=None if secret is None else self._connector.nt_hash(host, secret),
+        )(bindings)
 
 
 def _may_speak_ntlm(host: Host) -> bool:

@@ -18,6 +18,7 @@ import contextlib
 import re
 import ssl
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -135,19 +136,48 @@ def client_tls(ca_file: Path | None, certificate: Path | None, key: Path | None)
     return context
 
 
+def nt_hash(password: str) -> str | None:
+    """The NT hash (MS-NLMP 3.3.1) of a password in hexadecimal: as precious as the password itself.
+
+    pyspnego works it out anew for each context, and with it an LM hash that NTLMv2 does not use. None where its
+    function is not where it was, or where Windows does NTLM itself and takes no hash.
+    """
+    if sys.platform == "win32" or ":" in password:  # pyspnego takes LM:NT for two hashes
+        return None
+    try:
+        from spnego._ntlm_raw.crypto import ntowfv1
+    except ImportError:
+        return None
+    return ntowfv1(password).hex()
+
+
 def contexts(
-    protocol: str, user: str | None, password: str | None, hostname: str, *, sealing: bool, service: str = "host"
+    protocol: str,
+    user: str | None,
+    password: str | None,
+    hostname: str,
+    *,
+    sealing: bool,
+    service: str = "host",
+    hashed: str | None = None,
 ) -> NewContext:
     """Security contexts of `protocol` (negotiate, kerberos, ntlm) for one account and one host; no delegation.
 
-    `sealing` is for WinRM's message encryption, which plain HTTP needs.
+    Args:
+        password: None for what the system has cached of the user.
+        sealing: for WinRM's message encryption, which plain HTTP needs.
+        hashed: the password's `nt_hash`, which NTLM then takes; all else takes the password.
     """
+    account: str | list[spnego.Credential] | None = user
+    if user is not None and password is not None and hashed is not None:
+        account = [spnego.NTLMHash(username=user, nt_hash=hashed), spnego.Password(username=user, password=password)]
+        password = None
 
     def new_context(bindings: GssChannelBindings | None) -> spnego.ContextProxy:
         options = NegotiateOptions.wrapping_winrm if sealing else NegotiateOptions.none
         try:
             return spnego.client(
-                user,
+                account,
                 password,
                 hostname=hostname,
                 service=service,

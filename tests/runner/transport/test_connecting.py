@@ -1,6 +1,7 @@
 """A host's settings become the transport that they mean, and nothing is sent by making it."""
 
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from runner.transport import connecting, wire
 from runner.transport.connecting import Connector
 from runner.transport.failures import Cause, TransportError
 from runner.transport.gate import Gate
-from runner.transport.http import HttpTransport
+from runner.transport.http import HttpTransport, nt_hash
 from runner.transport.interface import Deadlines
 from runner.transport.retry import RetryPolicy
 from runner.transport.wire import dialler
@@ -106,7 +107,9 @@ def test_neither_a_zone_nor_a_letter_beyond_ascii_leaves_in_what_a_server_is_cal
 ) -> None:
     spns: list[str] = []
 
-    def contexts(protocol: str, user: str, password: str, hostname: str, *, sealing: bool) -> object:
+    def contexts(
+        protocol: str, user: str, password: str, hostname: str, *, sealing: bool, hashed: str | None
+    ) -> object:
         spns.append(hostname)
         return lambda bindings: None
 
@@ -202,3 +205,23 @@ def test_hosts_with_the_same_files_share_what_was_read_from_them(monkeypatch: py
     for _ in range(5):
         connector.to(host(Scheme.HTTPS, Authentication.NTLM, **PASSWORD), Secret("x"))(GATE, DEADLINES)
     assert len(read) == 1
+
+
+def test_a_password_is_hashed_once_for_all_hosts_of_its_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+
+    def counted(password: str) -> str | None:
+        hashed.append(password)
+        return nt_hash(password)
+
+    monkeypatch.setattr(connecting, "nt_hash", counted)
+    connector, one = Connector(), host(Scheme.HTTP, Authentication.NTLM, **PASSWORD)
+    said = {connector.nt_hash(one, Secret("Password")) for _ in range(3)}
+    assert hashed == ["Password"]
+    if sys.platform != "win32":
+        assert said == {"a4f49c406510bdcab6824ee7c30fd852"}  # MS-NLMP 4.2.2.1.2
+
+
+@pytest.mark.parametrize("password", ["lm:nt", f"{'0' * 32}:{'f' * 32}"])
+def test_what_pyspnego_might_take_for_two_hashes_is_left_to_it(password: str) -> None:
+    assert nt_hash(password) is None
