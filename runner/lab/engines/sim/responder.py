@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from playbooks.values import Value
@@ -11,6 +12,7 @@ from runner.lab.engines.sim.answers import Answer
 from runner.lab.engines.sim.clixml import number
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.recognition import Template
+from runner.lab.engines.sim.remembering import Answers
 from runner.lab.engines.sim.request import Command, Request
 from runner.lab.engines.sim.streams import (
     Exited,
@@ -37,13 +39,17 @@ Known = tuple[Answer, Mapping[str, Value]]
 
 
 class Library:
-    """The built-in scripts, by their templates; the same for all hosts.
+    """The built-in scripts, by their templates, and what was answered before; the same for all hosts.
 
     Args:
         templates: each with what answers its script.
+
+    Attributes:
+        answers: see there.
     """
 
     def __init__(self, templates: Sequence[tuple[Template, Answer]]) -> None:
+        self.answers = Answers()
         self._templates = templates
         self._seen: dict[str, Known] = {}
 
@@ -73,6 +79,9 @@ class Responder:
     def statement(self, commands: Sequence[Command]) -> Items:
         """What one statement of a request says."""
         first, *rest = commands
+        if first.is_script and not rest:
+            source, work_out = self._answer(first.text)
+            return self._library.answers.said(source, first.text, work_out)
         said = self._command(first)
         for command in rest:
             said = _piped(said, command)
@@ -91,17 +100,22 @@ class Responder:
                 return iter([_unknown(command.text)])
 
     def _script(self, script: str) -> Items:
+        return self._answer(script)[1]()
+
+    def _answer(self, script: str) -> tuple[object, Callable[[], Items]]:
+        """Recognises a script: what its answer depends on beside its text, and how to work it out."""
         if (marker := marked(script)) is not None:
-            return iter([Output(dict(marker))])
+            return self._library, lambda: iter([Output(dict(marker))])
         if known := self._library.find(script):
             answer, params = known
-            return answer(self._machine, params)
+            return self._state, lambda: answer(self._machine, params)
         for scripted in self._state.answers:
             if scripted.script == script:
-                return _scripted(scripted)
+                return scripted, partial(_scripted, scripted)
         if script.endswith(_EXIT):
-            return _then_exit(self._script(script.removesuffix(_EXIT)))
-        return iter([_unknown(script)])
+            source, work_out = self._answer(script.removesuffix(_EXIT))
+            return source, lambda: _then_exit(work_out())
+        return self._library, lambda: iter([_unknown(script)])
 
 
 def _scripted(answer: ScriptedAnswer) -> Items:
