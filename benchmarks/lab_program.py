@@ -12,6 +12,7 @@ import resource
 import sys
 from pathlib import Path
 
+from runner.lab import server
 from runner.lab.engines.sim.engine import SimEngine
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Fleet, LabHost
@@ -49,6 +50,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if soft < hard else soft, hard))
     said = [ScriptedAnswer(**each) for each in json.loads(given.answers.read_text(encoding="utf-8"))]
     with start(fleet(given.hosts, given.latency, said), {"sim": SimEngine()}) as served:
+        getattr(server, "alone", lambda: None)()  # as `exrun lab up`; a lab of before has no such thing
         print(json.dumps({host.host.name: host.port for host in served.hosts.values()}), flush=True)
         for _ in sys.stdin:
             usage = resource.getrusage(resource.RUSAGE_SELF)

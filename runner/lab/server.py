@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import ssl
@@ -32,6 +33,17 @@ _BACKLOG = 128
 _FAREWELL = 5.0  # seconds in which connections must be gone
 _PAUSE = 0.1  # seconds
 _PATIENCE = 30.0  # seconds for the loop's thread to begin and to end
+
+
+def alone() -> None:
+    """Says that this process does nothing else but serve what is there now.
+
+    The garbage collector went over all modules and hosts again and again, a seventh of what an audited host cost. Now
+    it looks only at what has come since, and more rarely.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 class LabError(Exception):

@@ -116,6 +116,8 @@ class Request:
 
 
 _S, _A, _W, _R, _P = (f"{{{uri}}}" for uri in (SOAP, ADDRESSING, WSMAN, SHELL, POWERSHELL))
+_ACTION, _RESOURCE, _SELECTORS = f"{_A}Action", f"{_W}ResourceURI", f"{_W}SelectorSet"
+_SELECTOR, _TIMEOUT, _LARGEST = f"{_W}Selector", f"{_W}OperationTimeout", f"{_W}MaxEnvelopeSize"
 _ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']*)["']""")
 _SIZE = re.compile(r"[0-9]{1,10}")
 _DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?")
@@ -162,7 +164,10 @@ def parse(data: bytes) -> Request:
 
 
 def _request(header: ET.Element, body: ET.Element, message_id: str) -> Request:
-    uri = header.findtext(f"{_A}Action") or ""
+    fields: dict[str, ET.Element] = {}
+    for field in header:
+        fields.setdefault(field.tag, field)
+    uri = _text(fields.get(_ACTION)) or ""
     action = _ACTIONS.get(uri.strip()) if uri else None
     if action is None:
         raise MalformedError(
@@ -174,14 +179,16 @@ def _request(header: ET.Element, body: ET.Element, message_id: str) -> Request:
                 sender=True,
             )
         )
-    resource = (header.findtext(f"{_W}ResourceURI") or "").strip()
+    resource = (_text(fields.get(_RESOURCE)) or "").strip()
     shell = None
-    for selector in header.iterfind(f"{_W}SelectorSet/{_W}Selector"):
-        if selector.get("Name") == "ShellId":
-            shell = _identifier(selector.text, NO_SUCH_SHELL)
-    timeout = header.findtext(f"{_W}OperationTimeout")
+    for selectors in header:
+        if selectors.tag == _SELECTORS:
+            for selector in selectors:
+                if selector.tag == _SELECTOR and selector.get("Name") == "ShellId":
+                    shell = _identifier(selector.text, NO_SUCH_SHELL)
+    timeout = _text(fields.get(_TIMEOUT))
     seconds = 60.0 if timeout is None else _seconds(timeout)
-    largest = header.findtext(f"{_W}MaxEnvelopeSize")
+    largest = _text(fields.get(_LARGEST))
     max_envelope = int(largest) if largest is not None and _SIZE.fullmatch(largest.strip()) else 153_600
     pipeline = signal = idle = new_shell = None
     fragments, name = b"", ""
@@ -240,6 +247,11 @@ def _request(header: ET.Element, body: ET.Element, message_id: str) -> Request:
         new_shell,
         name,
     )
+
+
+def _text(element: ET.Element | None) -> str | None:
+    """The text of an element, empty where it has none; None where there is no such element."""
+    return None if element is None else element.text or ""
 
 
 def _malformed(why: str) -> MalformedError:

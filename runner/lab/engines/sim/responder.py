@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import cast
 
 from playbooks.values import Value
@@ -32,10 +33,23 @@ from runner.lab.engines.sim.streams import (
 from runner.lab.state import HostState, ScriptedAnswer
 from runner.transport.gate import marked
 
+_REMEMBERED = 128  # texts: those of an audit, with a marker before each
+
 # What Ansible's psrp connection adds to every command.
 _EXIT = "\nexit $LASTEXITCODE"
 
-Known = tuple[Answer, Mapping[str, Value]]
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A statement that the engine recognises by its text alone.
+
+    Attributes:
+        of_server: its answer depends on the server; else on the text only.
+        answer: works it out.
+    """
+
+    of_server: bool
+    answer: Callable[[Machine], Items]
 
 
 class Library:
@@ -51,20 +65,16 @@ class Library:
     def __init__(self, templates: Sequence[tuple[Template, Answer]]) -> None:
         self.answers = Answers()
         self._templates = templates
-        self._seen: dict[str, Known] = {}
+        self.find = lru_cache(_REMEMBERED)(self._find)
 
-    def find(self, script: str) -> Known | None:
-        """What answers this script, and the params that it was rendered with."""
-        known = self._seen.get(script)
-        if known is not None:
-            return known
+    def _find(self, script: str) -> Known | None:
+        """What answers this script, where it is one that every server knows: a marker, or rendered of a template."""
+        if (marker := marked(script)) is not None:
+            return Known(False, lambda _: iter([Output(dict(marker))]))
         for template, answer in self._templates:
             params = template.params(script)
             if params is not None:
-                if len(self._seen) >= 64:
-                    self._seen.clear()
-                self._seen[script] = (answer, params)
-                return answer, params
+                return Known(True, partial(_for_params, answer, params))
         return None
 
 
@@ -104,11 +114,9 @@ class Responder:
 
     def _answer(self, script: str) -> tuple[object, Callable[[], Items]]:
         """Recognises a script: what its answer depends on beside its text, and how to work it out."""
-        if (marker := marked(script)) is not None:
-            return self._library, lambda: iter([Output(dict(marker))])
-        if known := self._library.find(script):
-            answer, params = known
-            return self._state, lambda: answer(self._machine, params)
+        known = self._library.find(script)
+        if known is not None:
+            return self._state if known.of_server else self._library, lambda: known.answer(self._machine)
         for scripted in self._state.answers:
             if scripted.script == script:
                 return scripted, partial(_scripted, scripted)
@@ -116,6 +124,10 @@ class Responder:
             source, work_out = self._answer(script.removesuffix(_EXIT))
             return source, lambda: _then_exit(work_out())
         return self._library, lambda: iter([_unknown(script)])
+
+
+def _for_params(answer: Answer, params: Mapping[str, Value], machine: Machine) -> Items:
+    return answer(machine, params)
 
 
 def _scripted(answer: ScriptedAnswer) -> Items:
