@@ -64,22 +64,28 @@ def lab(hosts: int, latency_ms: float, playbook: Path) -> Iterator[RunningLab]:
 
 
 @contextmanager
-def served(hosts: int, latency_ms: float, said: Sequence[object], tree: Path) -> Iterator[RunningLab]:
-    """The same with answers as a host's state has them; the lab is that of the checkout `tree`."""
+def served(
+    hosts: int, latency_ms: float, said: Sequence[object], tree: Path, before: Sequence[str] = ()
+) -> Iterator[RunningLab]:
+    """The same with answers as a host's state has them; the lab is that of the checkout `tree`.
+
+    Args:
+        before: the command under which it runs, such as valgrind with its options.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(said, file)
         file.flush()
         program = Path(__file__).with_name("lab_program.py")
         # -P: nothing of this checkout but the program itself.
-        command = [sys.executable, "-P", str(program), str(hosts), str(latency_ms), file.name]
+        command = [*before, sys.executable, "-P", str(program), str(hosts), str(latency_ms), file.name]
         environment = {**os.environ, "PYTHONPATH": str(tree)}
-        before = time.perf_counter()
+        began = time.perf_counter()
         process = subprocess.Popen(
             command, cwd=tree, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         try:
             ports = RunningLab._next(process)
-            yield RunningLab(process, ports, time.perf_counter() - before)
+            yield RunningLab(process, ports, time.perf_counter() - began)
         finally:
             assert process.stdin is not None
             process.stdin.close()

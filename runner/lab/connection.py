@@ -18,6 +18,7 @@ from runner.lab.http import Conversation, GoOn, Incoming, Trouble, Unanswerable
 from runner.lab.ledger import HostLedger
 from runner.lab.sealing import CONTENT_TYPE, SealError, is_sealed
 from runner.lab.service import Manner, Reply, Service, Waiting
+from runner.lab.shapes import Shapes
 from runner.lab.wsman import Action, MalformedError, Request
 
 _SOAP = "application/soap+xml;charset=UTF-8"
@@ -52,6 +53,7 @@ class Door(Protocol):
     accounts: Accounts
     tls: ssl.SSLContext | None
     binding: bytes | None
+    shapes: Shapes
     connections: set[Connection]
 
     def mapped(self, certificate: bytes) -> str | None:
@@ -331,7 +333,7 @@ class Connection(asyncio.Protocol):
             self._send(413, [("Connection", "close")], b"", ())
             return
         try:
-            request = wsman.parse(body)
+            request = self._door.shapes.parse(body)
         except MalformedError as error:
             reply = self._door.service.fault(error.fault, error.message_id, Manner())
             self._reply(reply, sealed, proof, ())

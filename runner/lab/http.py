@@ -32,6 +32,7 @@ _PLAIN = frozenset(
 )
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"[0-9]{1,9}")
+_LENGTH_FIELD = re.compile(rb"\r\ncontent-length: ?", re.IGNORECASE)
 _KEPT = frozenset({b"keep-alive"})  # h11 looks for `close` in it
 
 REASONS = {
@@ -87,6 +88,9 @@ class Conversation:
         self._largest = largest
         self._buffer = b""
         self._raw = b""  # the request that was read directly and has no answer yet
+        # Of the last head: what stands before and after the length of the body, and its fields.
+        self._last: tuple[bytes, bytes, Mapping[bytes, bytes]] = (b"", b"", {})
+        self._target = b""
         self._h11: h11.Connection | None = None
         self._request: h11.Request | None = None
         self._body = bytearray()
@@ -161,6 +165,13 @@ class Conversation:
         data = self._buffer
         if not data:
             return None
+        before, after, known = self._last
+        if known and data.startswith(before):
+            # The head of the request before, but for the length of its body.
+            at = data.find(b"\r\n", len(before))
+            length = data[len(before) : max(at, 0)]
+            if data.startswith(after, at) and _LENGTH.fullmatch(length) and int(length) <= self._largest:
+                return self._whole(data, at + len(after), {**known, b"content-length": length})
         head = _HEAD.match(data)
         if head is None:
             # What is no request of that shape, or not yet: h11 says which.
@@ -183,11 +194,19 @@ class Conversation:
         ):
             self._hand_over(data)
             return None
-        end = head.end() + int(length)
+        self._target = head[1]
+        found = _LENGTH_FIELD.search(data, 0, head.end())
+        if found is not None:
+            self._last = data[: found.end()], data[found.end() + len(length) : head.end()], fields
+        return self._whole(data, head.end(), fields)
+
+    def _whole(self, data: bytes, begin: int, fields: Mapping[bytes, bytes]) -> Incoming | None:
+        """The request whose body begins there; None where it has not come to its end."""
+        end = begin + int(fields[b"content-length"])
         if len(data) < end:
             return None
         self._raw, self._buffer = data[:end], data[end:]
-        return Incoming(b"POST", head[1], fields, data[head.end() : end])
+        return Incoming(b"POST", self._target, fields, data[begin:end])
 
     def _hand_over(self, data: bytes) -> h11.Connection:
         self._buffer = self._raw = b""

@@ -28,6 +28,7 @@ from runner.lab.faults import Act, FaultPlan, Step
 from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.ledger import HostLedger, Ledger
 from runner.lab.service import Service
+from runner.lab.shapes import Shapes
 
 _BACKLOG = 128
 _FAREWELL = 5.0  # seconds in which connections must be gone
@@ -64,6 +65,7 @@ class Served:
         service: Service,
         accounts: Accounts,
         counts: HostLedger,
+        shapes: Shapes,
         tls: ssl.SSLContext | None = None,
         binding: bytes | None = None,
         client: Issued | None = None,
@@ -72,6 +74,7 @@ class Served:
         self.service = service
         self.plan = FaultPlan(host.faults)
         self.counts = counts
+        self.shapes = shapes
         self.accounts = accounts
         self.tls = tls
         self.binding = binding
@@ -110,6 +113,7 @@ class Lab:
         self._engines = engines
         self._new_id = new_id
         self._authority = authority
+        self._shapes = Shapes()
         self._accounts: dict[Account, Accounts] = {}
         self._client_certificates: dict[Account, Issued] = {}
         self._served: dict[str, Served] = {}
@@ -153,9 +157,9 @@ class Lab:
                 issued = self._authority.server(host.name, host.address)
                 tls = self._authority.server_context(issued)
                 client = self.client_certificate(host.account)
-                served = Served(host, service, accounts, counts, tls, issued.endpoint_binding, client)
+                served = Served(host, service, accounts, counts, self._shapes, tls, issued.endpoint_binding, client)
             else:
-                served = Served(host, service, accounts, counts)
+                served = Served(host, service, accounts, counts, self._shapes)
             sock = _bound(host)
             self._sockets.append(sock)
             served.port = sock.getsockname()[1]
