@@ -99,6 +99,7 @@ package: $(READY)  ## build the wheel and the sdist
 bench: $(READY)  ## benchmarks with their limits, about ten minutes (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.inventory_load
 	@$(BIN)/python -m benchmarks.scale
+	@$(BIN)/python -m benchmarks.lab_cost
 	@$(BIN)/python -m benchmarks.against_ansible
 
 .PHONY: package-check

@@ -1,34 +1,25 @@
-"""A lab in a process of its own, so that what it costs is not counted to the client under test.
-
-As a program it serves hosts and talks JSON, a line a message: their ports when they are ready, then on each line of
-standard input what it counted; it ends with its standard input.
-"""
+"""A lab in a process of its own (lab_program.py), so that what it costs is not counted to the client under test."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.checks import answers, scripts
-from runner.lab.engines.sim.engine import SimEngine
-from runner.lab.faults import Act, Fault, Step
-from runner.lab.fleet import Account, Fleet, LabHost
-from runner.lab.server import start
-from runner.lab.state import HostState
+from benchmarks.lab_program import CLIENT, PASSWORD, USER
+
+__all__ = ["CLIENT", "PASSWORD", "ROOT", "USER", "Counts", "RunningLab", "lab", "served"]
 
 ROOT = Path(__file__).resolve().parent.parent
-USER = "BENCH\\svc-exrun"
-PASSWORD = "Lab-only-7b1d"
-CLIENT = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,54 +59,34 @@ class RunningLab:
 @contextmanager
 def lab(hosts: int, latency_ms: float, playbook: Path) -> Iterator[RunningLab]:
     """A lab of so many hosts, each answering the scripts of `playbook`; every request waits `latency_ms`."""
-    command = [sys.executable, "-m", "benchmarks.lab_process", str(hosts), str(latency_ms), str(playbook)]
-    before = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        ports = RunningLab._next(process)
-        yield RunningLab(process, ports, time.perf_counter() - before)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(60)
+    with served(hosts, latency_ms, [said.model_dump() for said in answers(scripts(playbook))], ROOT) as running:
+        yield running
 
 
-def _fleet(hosts: int, latency_ms: float, playbook: Path) -> Fleet:
-    said = answers(scripts(playbook))
-    account = Account(USER, PASSWORD)
-    faults = (
-        Fault(Act.LATENCY, Step.AUTHENTICATE, milliseconds=latency_ms),
-        Fault(Act.LATENCY, Step.MESSAGE, milliseconds=latency_ms),
-    )
-    return Fleet(
-        tuple(
-            LabHost(CLIENT, name, HostState(name=name, answers=said), account, faults=faults if latency_ms else ())
-            for name in (f"EX{number:04d}" for number in range(hosts))
+@contextmanager
+def served(
+    hosts: int, latency_ms: float, said: Sequence[object], tree: Path, before: Sequence[str] = ()
+) -> Iterator[RunningLab]:
+    """The same with answers as a host's state has them; the lab is that of the checkout `tree`.
+
+    Args:
+        before: the command under which it runs, such as valgrind with its options.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(said, file)
+        file.flush()
+        program = Path(__file__).with_name("lab_program.py")
+        # -P: nothing of this checkout but the program itself.
+        command = [*before, sys.executable, "-P", str(program), str(hosts), str(latency_ms), file.name]
+        environment = {**os.environ, "PYTHONPATH": str(tree)}
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=tree, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-    )
-
-
-def main() -> None:
-    """Serve until standard input ends."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("hosts", type=int)
-    parser.add_argument("latency", type=float)
-    parser.add_argument("playbook", type=Path)
-    given = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if soft < hard else soft, hard))
-    with start(_fleet(given.hosts, given.latency, given.playbook), {"sim": SimEngine()}) as served:
-        print(json.dumps({host.host.name: host.port for host in served.hosts.values()}), flush=True)
-        for _ in sys.stdin:
-            usage = resource.getrusage(resource.RUSAGE_SELF)
-            counted = {
-                "requests": served.ledger.requests,
-                "scripts": len(served.ledger.scripts()),
-                "cpu_seconds": usage.ru_utime + usage.ru_stime,
-                "memory": usage.ru_maxrss * 1024,
-            }
-            print(json.dumps(counted), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        try:
+            ports = RunningLab._next(process)
+            yield RunningLab(process, ports, time.perf_counter() - began)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(60)

@@ -23,7 +23,7 @@ from runner.lab.engines.choosing import engines_for
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Ledger
 from runner.lab.publishing import inventory_text, password_variables
-from runner.lab.server import Lab, LabError
+from runner.lab.server import Lab, LabError, alone
 from runner.terminal import visible
 from texts.places import Location
 from texts.problems import Problem
@@ -95,6 +95,7 @@ async def _serve(served: Lab, inventory_out: Path | None, ca_out: Path | None) -
     with _on_interrupt(enough):
         try:
             await served.begin()
+            alone()
             for line in _published(served, inventory_out, ca_out):
                 typer.echo(visible(line))
             await enough.wait()

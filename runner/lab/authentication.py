@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 import spnego
+from spnego import ContextProxy
 from spnego._ntlm_raw.crypto import ntowfv1  # the one place that hashes a password; OpenSSL 3 has no MD4
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import NegotiateOptions
@@ -24,6 +25,7 @@ from runner.lab.fleet import Account
 from runner.lab.sealing import SealError, join, split
 
 _VARIABLE = "NTLM_USER_FILE"
+_NTLM = b"NTLMSSP\x00"  # MS-NLMP 2.2.1
 _ENVIRONMENT = threading.RLock()  # the environment is the process's, so its guard is too
 
 
@@ -86,15 +88,8 @@ class Acceptor:
         self.complete = False
         self.user = ""
         self._accounts = accounts
-        bindings = None
-        if server_certificate_binding is not None:
-            bindings = GssChannelBindings(application_data=server_certificate_binding)
-        with accounts.in_sight():
-            self._context = spnego.server(
-                protocol="negotiate",
-                options=NegotiateOptions.use_negotiate,
-                channel_bindings=bindings,
-            )
+        self._binding = server_certificate_binding
+        self._context: ContextProxy | None = None
 
     def step(self, token: bytes) -> bytes | None:
         """Takes the client's token; returns the next, if there is one.
@@ -104,6 +99,8 @@ class Acceptor:
         """
         try:
             with self._accounts.in_sight():
+                if self._context is None:
+                    self._context = self._made(token)
                 answer = self._context.step(token)
         except Exception as error:  # pyspnego's parsers let struct.error and others out on malformed tokens
             raise RefusedError(f"{type(error).__name__}: {error}") from error
@@ -112,6 +109,18 @@ class Acceptor:
             self.user = self._accounts.user(self._context.client_principal or "")
         return answer
 
+    def _made(self, token: bytes) -> ContextProxy:
+        """The context for a first token. NTLM that comes without SPNEGO around it needs none: that is half the work.
+
+        The options are for pyspnego's own code: Windows' would ask for accounts of Windows.
+        """
+        bare = token.startswith(_NTLM)
+        return spnego.server(
+            protocol="ntlm" if bare else "negotiate",
+            options=NegotiateOptions.use_ntlm if bare else NegotiateOptions.use_negotiate,
+            channel_bindings=None if self._binding is None else GssChannelBindings(application_data=self._binding),
+        )
+
     def open(self, body: bytes) -> bytes:
         """The plaintext of a sealed body.
 
@@ -119,6 +128,8 @@ class Acceptor:
             SealError: it was not sealed by this context.
         """
         signature, sealed, length = split(body)
+        if self._context is None:
+            raise SealError("nobody is authenticated")
         try:
             message = self._context.unwrap_winrm(signature, sealed)
         except Exception as error:
@@ -129,5 +140,6 @@ class Acceptor:
 
     def seal(self, message: bytes) -> bytes:
         """The sealed body for a plaintext."""
+        assert self._context is not None
         wrapped = self._context.wrap_winrm(message)
         return join(wrapped.header, wrapped.data, len(message) + wrapped.padding_length)

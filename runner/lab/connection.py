@@ -1,4 +1,4 @@
-"""One HTTP connection to a simulated server: h11, authentication, sealing, and the faults that were asked for."""
+"""One HTTP connection to a simulated server: authentication, sealing, and the faults that were asked for."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import h11
-
 from runner.lab import wsman
 from runner.lab.authentication import Acceptor, Accounts, RefusedError
 from runner.lab.faults import Act, Fault, FaultPlan, Step
+from runner.lab.http import Conversation, GoOn, Incoming, Trouble, Unanswerable
 from runner.lab.ledger import HostLedger
 from runner.lab.sealing import CONTENT_TYPE, SealError, is_sealed
 from runner.lab.service import Manner, Reply, Service, Waiting
+from runner.lab.shapes import Shapes
 from runner.lab.wsman import Action, MalformedError, Request
 
 _SOAP = "application/soap+xml;charset=UTF-8"
 _MUTUAL = b"http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 _CHALLENGE = ("WWW-Authenticate", "Negotiate")
 _SEALING_OVERHEAD = 1024
-_MAX_HEADER_BYTES = 64 * 1024  # NTLM and Kerberos tokens stand in headers
 _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x0a\x00\xff\xfeSSH-2.0-none\r\n" * 4
 _NO_XML = b"<html><body><h1>It works!</h1><p>&nbsp;<br></body>"
 _LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST
@@ -54,6 +53,7 @@ class Door(Protocol):
     accounts: Accounts
     tls: ssl.SSLContext | None
     binding: bytes | None
+    shapes: Shapes
     connections: set[Connection]
 
     def mapped(self, certificate: bytes) -> str | None:
@@ -67,9 +67,7 @@ class Connection(asyncio.Protocol):
         self._door = door
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEADER_BYTES)
-        self._request: h11.Request | None = None
-        self._body = bytearray()
+        self._http = Conversation(door.service.host.limits.max_envelope_kb * 1024 + _SEALING_OVERHEAD)
         self._busy = False
         self._deaf = False
         self._secured = door.tls is None
@@ -77,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._user: str | None = None
         self._waiting: Waiting | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._quiet_since = 0.0
         self._securing: asyncio.Task[None] | None = None
         self._peer = ""
 
@@ -97,7 +96,7 @@ class Connection(asyncio.Protocol):
         """Bytes of requests."""
         if self._deaf:
             return
-        self._http.receive_data(data)
+        self._http.receive(data)
         if self._secured:  # else the request came with the handshake's end, before `_secure` goes on
             self._read()
 
@@ -217,71 +216,71 @@ class Connection(asyncio.Protocol):
 
     def _rest(self) -> None:
         """Waits for the next request, but not for ever."""
-        if self._timer is not None:
-            self._timer.cancel()
-        seconds = self._door.service.host.limits.keep_alive_seconds
-        self._timer = self._loop.call_later(min(seconds, 3600.0), self._idle)
+        self._quiet_since = self._loop.time()
+        if self._timer is None:
+            self._idle()
 
     def _idle(self) -> None:
-        if not self._busy and self._transport is not None:
+        """Closes the connection that has been quiet for its time; else looks again when that can be."""
+        if self._transport is None:
+            return
+        rest = self._quiet_since + self._door.service.host.limits.keep_alive_seconds - self._loop.time()
+        if rest <= 0 and not self._busy:
             self._transport.close()
+            return
+        if self._busy:
+            rest = self._door.service.host.limits.keep_alive_seconds
+        self._timer = self._loop.call_later(min(rest, 3600.0), self._idle)
 
     def _read(self) -> None:
-        largest = self._door.service.host.limits.max_envelope_kb * 1024 + _SEALING_OVERHEAD
-        try:
-            while not self._busy and not self._deaf:
-                event = self._http.next_event()
-                if isinstance(event, h11.Request):
-                    self._request = event
-                    self._body.clear()
-                    if self._http.they_are_waiting_for_100_continue and self._transport is not None:
-                        go_on = self._http.send(h11.InformationalResponse(status_code=100, headers=[]))
-                        self._transport.write(go_on or b"")
-                elif isinstance(event, h11.Data):
-                    self._body += event.data
-                    if len(self._body) > largest:
-                        self._count()
-                        self._send(413, [("Connection", "close")], b"", ())
-                        return
-                elif isinstance(event, h11.EndOfMessage):
+        while not self._busy and not self._deaf:
+            match self._http.next():
+                case Incoming() as request:
                     self._busy = True
                     self._count()
-                    self._dispatch()
-                elif isinstance(event, h11.ConnectionClosed):
+                    self._dispatch(request)
+                case GoOn(data):
+                    if self._transport is not None:
+                        self._transport.write(data)
+                case Trouble.TOO_LARGE:
+                    self._refuse(413)
+                case Trouble.MALFORMED:
+                    self._refuse(400)
+                case Trouble.CLOSED:
                     if self._transport is not None:
                         self._transport.close()
                     return
-                else:
+                case None:
                     return
-        except h11.RemoteProtocolError:
-            self._count()
-            self._send(400, [("Connection", "close")], b"", ())
+
+    def _refuse(self, status: int) -> None:
+        """An answer to what is no request; the last one."""
+        self._count()
+        self._send(status, [("Connection", "close")], b"", ())
+        self._deaf = True
 
     def _count(self) -> None:
         self._door.counts.requests += 1
 
-    def _dispatch(self) -> None:
-        request = self._request
-        assert request is not None
+    def _dispatch(self, request: Incoming) -> None:
         if request.target.split(b"?", 1)[0].rstrip(b"/").lower() != b"/wsman":
             self._send(404, [], b"", ())
             return
         if request.method != b"POST":
             self._send(405, [("Allow", "POST")], b"", ())
             return
-        headers = dict(request.headers)
-        offered = headers.get(b"authorization", b"")
+        offered = request.fields.get(b"authorization", b"")
         if self._user is not None and (not offered or offered == _MUTUAL):
-            self._message(headers, [])
+            self._message(request, [])
             return
         self._door.counts.steps[Step.AUTHENTICATE] += 1
-        self._strike(Step.AUTHENTICATE, lambda faults: self._authenticate(headers, offered, faults))
+        self._strike(Step.AUTHENTICATE, lambda faults: self._authenticate(request, offered, faults))
 
     def _forget(self) -> None:
         self._user = None
         self._acceptor = None
 
-    def _authenticate(self, headers: dict[bytes, bytes], offered: bytes, faults: Sequence[Fault]) -> None:
+    def _authenticate(self, request: Incoming, offered: bytes, faults: Sequence[Fault]) -> None:
         scheme, _, encoded = offered.partition(b" ")
         if scheme.lower() not in (b"negotiate", b"ntlm") or not encoded.strip():
             self._forget()
@@ -304,16 +303,15 @@ class Connection(asyncio.Protocol):
             return
         self._user = acceptor.user
         proof = [("WWW-Authenticate", answer)] if token else []
-        if self._body:
-            self._message(headers, proof)
+        if request.body:
+            self._message(request, proof)
         else:
             self._send(200, proof, b"", faults)
 
-    def _message(self, headers: dict[bytes, bytes], proof: list[tuple[str, str]]) -> None:
+    def _message(self, incoming: Incoming, proof: list[tuple[str, str]]) -> None:
         """A body of somebody who is authenticated."""
-        content_type = headers.get(b"content-type", b"").decode("latin-1")
-        sealed = is_sealed(content_type)
-        body = bytes(self._body)
+        sealed = is_sealed(incoming.fields.get(b"content-type", b"").decode("latin-1"))
+        body = incoming.body
         if not body:
             self._send(200, proof, b"", ())
             return
@@ -335,7 +333,7 @@ class Connection(asyncio.Protocol):
             self._send(413, [("Connection", "close")], b"", ())
             return
         try:
-            request = wsman.parse(body)
+            request = self._door.shapes.parse(body)
         except MalformedError as error:
             reply = self._door.service.fault(error.fault, error.message_id, Manner())
             self._reply(reply, sealed, proof, ())
@@ -391,49 +389,26 @@ class Connection(asyncio.Protocol):
         fields = [("Server", "Microsoft-HTTPAPI/2.0"), *headers]
         if Act.CLOSE in acts:
             fields.append(("Connection", "close"))
-        http = self._http
         try:
-            if Act.CHUNKED in acts and body:
-                out = self._chunked(status, fields, body)
-            else:
-                fields.append(("Content-Length", str(len(body))))
-                response = h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b""))
-                out = http.send(response) or b""
-                if body:
-                    out += http.send(h11.Data(data=body)) or b""
-                out += http.send(h11.EndOfMessage()) or b""
-        except h11.LocalProtocolError:  # the client broke the protocol in the middle of its request
+            out = self._http.reply(status, fields, body, chunked=Act.CHUNKED in acts)
+        except Unanswerable:
             transport.close()
             return
         if acts and self._spoil(transport, out, acts):
             return
         transport.write(out)
-        if http.our_state is h11.MUST_CLOSE or http.our_state is h11.CLOSED or http.their_state is h11.ERROR:
-            self._deaf = True
-            transport.close()
-            return
         self._next()
 
     def _next(self) -> None:
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
-        elif self._transport is not None:
-            self._deaf = True
-            self._transport.close()
+        if self._http.over:
+            if self._transport is not None:
+                self._deaf = True
+                self._transport.close()
             return
         self._busy = False
         self._rest()
-        self._loop.call_soon(self._read)
-
-    def _chunked(self, status: int, fields: list[tuple[str, str]], body: bytes) -> bytes:
-        size = max(len(body) // 7, 1)
-        response = h11.Response(
-            status_code=status, headers=[*fields, ("Transfer-Encoding", "chunked")], reason=_REASONS.get(status, b"")
-        )
-        out = [self._http.send(response) or b""]
-        out += [self._http.send(h11.Data(data=body[at : at + size])) or b"" for at in range(0, len(body), size)]
-        out.append(self._http.send(h11.EndOfMessage()) or b"")
-        return b"".join(out)
+        if self._http.more:
+            self._loop.call_soon(self._read)
 
     def _spoil(self, transport: asyncio.Transport, out: bytes, acts: dict[Act, Fault]) -> bool:
         """Carries out what befalls an answer on its way; True when that was the end of it."""
@@ -463,16 +438,6 @@ class Connection(asyncio.Protocol):
 
 
 _PLAIN = Manner()
-_REASONS = {
-    200: b"",
-    400: b"Bad Request",
-    401: b"",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    413: b"Request Entity Too Large",
-    500: b"",
-    503: b"Service Unavailable",
-}
 
 
 def _step(request: Request) -> Step:

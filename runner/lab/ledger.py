@@ -14,8 +14,9 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TextIO
 
 from psrpcore.types import PSRPMessageType
@@ -108,6 +109,7 @@ class Ledger:
         self._hosts: dict[str, HostLedger] = {}
         self._executed: list[Executed] = []
         self._texts: dict[str, str] = {}  # 2,000 hosts that run one script hold it once
+        self._read = lru_cache(_REMEMBERED)(self._statements)  # and those that are sent the same bytes, its statements
 
     def host(self, key: str) -> HostLedger:
         """One host's counts, made when first asked for."""
@@ -139,22 +141,23 @@ class Ledger:
         statements: tuple[Statement, ...] = ()
         if message is not None:
             try:
-                statements = _statements(message)
+                statements = self._read(message.kind, message.data)
             except (ET.ParseError, ValueError) as error:
                 why = f"{type(error).__name__}: {error}"
             else:
                 why = "" if statements else "no command in it"
         with self._lock:
-            kept = tuple(
-                Statement(one.statement, self._texts.setdefault(one.text, one.text), one.script, one.arguments)
-                for one in statements
-            )
-            entry = Executed(host, self._now(), shell, pipeline, kept, why)
+            entry = Executed(host, self._now(), shell, pipeline, statements, why)
             self._executed.append(entry)
             if self._file is not None:
                 for document in entry.documents():
                     self._file.write(json.dumps(document) + "\n")
                 self._file.flush()
+
+    def _statements(self, kind: int, data: bytes) -> tuple[Statement, ...]:
+        return tuple(
+            replace(found, text=self._texts.setdefault(found.text, found.text)) for found in _statements(kind, data)
+        )
 
 
 class ShellLedger:
@@ -188,6 +191,8 @@ class ShellLedger:
         self._assemblers.pop(pipeline, None)
 
 
+_REMEMBERED = 16  # pipelines of different bytes: an audit sends all its hosts the same
+
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -201,12 +206,12 @@ def _text(element: ET.Element | None) -> str:
     return undone.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
-def _statements(message: Message) -> tuple[Statement, ...]:
-    if message.kind == PSRPMessageType.GetCommandMetadata:
-        return (Statement(0, "Get-Command", False, (message.data.decode("utf-8", "replace"),)),)
-    if b"<!DOCTYPE" in message.data or b"<!ENTITY" in message.data:
+def _statements(kind: int, data: bytes) -> tuple[Statement, ...]:
+    if kind == PSRPMessageType.GetCommandMetadata:
+        return (Statement(0, "Get-Command", False, (data.decode("utf-8", "replace"),)),)
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise ValueError("a document type declaration")
-    root = ET.fromstring(message.data)  # noqa: S314  # no declarations, so no entities
+    root = ET.fromstring(data)  # noqa: S314  # no declarations, so no entities
     powershell = root.find("./MS/Obj[@N='PowerShell']/MS")
     if powershell is None:
         raise ValueError("a CreatePipeline without PowerShell")

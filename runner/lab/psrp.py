@@ -22,7 +22,8 @@ NO_PIPELINE = bytes(16)
 
 _FRAGMENT = struct.Struct(">QQBI")
 _MESSAGE = struct.Struct("<II16s16s")
-_TO_CLIENT = 1
+_HEAD = struct.Struct("<II")  # of a message, before whose it is
+_TO_CLIENT, _TO_SERVER = 1, 2
 _START, _END = 1, 2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -165,10 +166,21 @@ def to_client(messages: Iterable[Message], pool: uuid.UUID, pipeline: uuid.UUID 
         pool: whose messages they are, and of which pipeline of it; what the messages themselves say does not count.
         first: the first one's number, and those that follow have the next; no other message of the pool may have them.
     """
+    return _framed(_TO_CLIENT, messages, pool, pipeline, first)
+
+
+def to_server(messages: Iterable[Message], pool: uuid.UUID, pipeline: uuid.UUID | None, first: int) -> Iterator[bytes]:
+    """The same of messages to a server."""
+    return _framed(_TO_SERVER, messages, pool, pipeline, first)
+
+
+def _framed(
+    destination: int, messages: Iterable[Message], pool: uuid.UUID, pipeline: uuid.UUID | None, first: int
+) -> Iterator[bytes]:
     owner = pool.bytes_le + (NO_PIPELINE if pipeline is None else pipeline.bytes_le)
     room = MAX_FRAGMENT - _FRAGMENT.size
     for number, message in enumerate(messages, first):
-        blob = _HEAD.pack(_TO_CLIENT, message.kind) + owner + message.data
+        blob = _HEAD.pack(destination, message.kind) + owner + message.data
         if len(blob) <= room:
             yield _FRAGMENT.pack(number, 0, _START | _END, len(blob)) + blob
             continue
@@ -176,6 +188,3 @@ def to_client(messages: Iterable[Message], pool: uuid.UUID, pipeline: uuid.UUID 
             piece = blob[at : at + room]
             marks = (_START if at == 0 else 0) | (_END if at + room >= len(blob) else 0)
             yield _FRAGMENT.pack(number, index, marks, len(piece)) + piece
-
-
-_HEAD = struct.Struct("<II")

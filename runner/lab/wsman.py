@@ -12,9 +12,10 @@ import binascii
 import re
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from runner.lab.engines.interface import Signal
@@ -116,6 +117,10 @@ class Request:
 
 
 _S, _A, _W, _R, _P = (f"{{{uri}}}" for uri in (SOAP, ADDRESSING, WSMAN, SHELL, POWERSHELL))
+_ACTION, _RESOURCE, _SELECTORS = f"{_A}Action", f"{_W}ResourceURI", f"{_W}SelectorSet"
+_SELECTOR, _TIMEOUT, _LARGEST = f"{_W}Selector", f"{_W}OperationTimeout", f"{_W}MaxEnvelopeSize"
+_ENVELOPE, _HEADER, _BODY, _MESSAGE_ID = f"{_S}Envelope", f"{_S}Header", f"{_S}Body", f"{_A}MessageID"
+_IDENTIFY = f"{{{IDENTITY}}}Identify"
 _ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']*)["']""")
 _SIZE = re.compile(r"[0-9]{1,10}")
 _DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?")
@@ -145,24 +150,26 @@ def parse(data: bytes) -> Request:
         envelope = ET.fromstring(data)  # noqa: S314  # no declarations, so no entities; expat bounds the rest
     except (ET.ParseError, ValueError) as error:
         raise _malformed(f"the request is not well-formed XML: {error}") from error
-    body = envelope.find(f"{_S}Body")
-    if envelope.tag != f"{_S}Envelope" or body is None:
+    parts = _first(envelope)
+    body = parts.get(_BODY)
+    if envelope.tag != _ENVELOPE or body is None:
         raise _malformed("the request is no SOAP 1.2 envelope with a body")
-    header = envelope.find(f"{_S}Header")
-    if body.find(f"{{{IDENTITY}}}Identify") is not None:
+    if any(child.tag == _IDENTIFY for child in body):
         return Request(Action.IDENTIFY)
+    header = parts.get(_HEADER)
     if header is None:
         raise _malformed("the request has no header")
-    message_id = header.findtext(f"{_A}MessageID") or ""
+    fields = _first(header)
+    message_id = _text(fields.get(_MESSAGE_ID)) or ""
     try:
-        return _request(header, body, message_id)
+        return _request(header, fields, body, message_id)
     except MalformedError as error:
         error.message_id = message_id
         raise
 
 
-def _request(header: ET.Element, body: ET.Element, message_id: str) -> Request:
-    uri = header.findtext(f"{_A}Action") or ""
+def _request(header: ET.Element, fields: Mapping[str, ET.Element], body: ET.Element, message_id: str) -> Request:
+    uri = _text(fields.get(_ACTION)) or ""
     action = _ACTIONS.get(uri.strip()) if uri else None
     if action is None:
         raise MalformedError(
@@ -174,14 +181,16 @@ def _request(header: ET.Element, body: ET.Element, message_id: str) -> Request:
                 sender=True,
             )
         )
-    resource = (header.findtext(f"{_W}ResourceURI") or "").strip()
+    resource = (_text(fields.get(_RESOURCE)) or "").strip()
     shell = None
-    for selector in header.iterfind(f"{_W}SelectorSet/{_W}Selector"):
-        if selector.get("Name") == "ShellId":
-            shell = _identifier(selector.text, NO_SUCH_SHELL)
-    timeout = header.findtext(f"{_W}OperationTimeout")
+    for selectors in header:
+        if selectors.tag == _SELECTORS:
+            for selector in selectors:
+                if selector.tag == _SELECTOR and selector.get("Name") == "ShellId":
+                    shell = _identifier(selector.text, NO_SUCH_SHELL)
+    timeout = _text(fields.get(_TIMEOUT))
     seconds = 60.0 if timeout is None else _seconds(timeout)
-    largest = header.findtext(f"{_W}MaxEnvelopeSize")
+    largest = _text(fields.get(_LARGEST))
     max_envelope = int(largest) if largest is not None and _SIZE.fullmatch(largest.strip()) else 153_600
     pipeline = signal = idle = new_shell = None
     fragments, name = b"", ""
@@ -242,6 +251,19 @@ def _request(header: ET.Element, body: ET.Element, message_id: str) -> Request:
     )
 
 
+def _first(parent: ET.Element) -> dict[str, ET.Element]:
+    """The first child of each tag."""
+    found: dict[str, ET.Element] = {}
+    for child in parent:
+        found.setdefault(child.tag, child)
+    return found
+
+
+def _text(element: ET.Element | None) -> str | None:
+    """The text of an element, empty where it has none; None where there is no such element."""
+    return None if element is None else element.text or ""
+
+
 def _malformed(why: str) -> MalformedError:
     return MalformedError(
         WSManFault(
@@ -262,6 +284,11 @@ def _child(parent: ET.Element, path: str) -> ET.Element:
 
 def _decoded(text: str | None) -> bytes:
     try:
+        # Without line breaks first, as clients write it.
+        return binascii.a2b_base64(text or "", strict_mode=True)
+    except (binascii.Error, ValueError):
+        pass
+    try:
         return base64.b64decode("".join((text or "").split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _malformed("a stream is not base64") from error
@@ -280,6 +307,7 @@ def _optional_identifier(text: str | None) -> uuid.UUID | None:
     return None if text is None else _identifier(text)
 
 
+@lru_cache(64)
 def _seconds(text: str) -> float:
     found = _DURATION.fullmatch(text.strip())
     if found is None or not any(found.groups()):

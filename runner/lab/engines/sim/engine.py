@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import resources
 
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.sim.answers import ANSWERS, Answer
 from runner.lab.engines.sim.pipeline import CallLater, Timer
+from runner.lab.engines.sim.pool import Pool, opening
 from runner.lab.engines.sim.recognition import Template, parse
-from runner.lab.engines.sim.request import Memory
+from runner.lab.engines.sim.request import decode
 from runner.lab.engines.sim.responder import Library, Responder
 from runner.lab.engines.sim.shell import SimShell
 from runner.lab.state import HostState
+
+# Openings and requests of different bytes: hosts of one audit are sent the same.
+_REMEMBERED = 16
 
 
 def built_in_templates() -> Mapping[str, str]:
@@ -46,12 +51,13 @@ class SimEngine:
             (parse(text, action), ANSWERS[action]) for action, text in built_in_templates().items()
         ]
         self._library = Library(templates)
-        self._memory = Memory()
+        self._decode = lru_cache(_REMEMBERED)(decode)
+        self._opening = lru_cache(_REMEMBERED)(opening)
         self._call_later = call_later
 
     def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> SimShell:
         """A new pool of this host. The pool's own identifier comes with the client's first message."""
-        return SimShell(Responder(state, self._library), self._memory, self._call_later, sink)
+        return SimShell(Responder(state, self._library), Pool(self._opening), self._decode, self._call_later, sink)
 
     def close(self) -> None:
         """There is nothing to end."""

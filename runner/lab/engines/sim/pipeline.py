@@ -8,10 +8,22 @@ from typing import Protocol
 from psrpcore.types import PSInvocationState, PSRPMessageType
 
 from runner.lab.engines.sim import clixml
-from runner.lab.engines.sim.streams import Exited, Failed, Item, Items, Output, Problem, Verbose, Waits, Warned, Wrote
+from runner.lab.engines.sim.streams import (
+    Exited,
+    Failed,
+    Item,
+    Items,
+    Output,
+    Problem,
+    Ready,
+    Verbose,
+    Waits,
+    Warned,
+    Wrote,
+)
 from runner.lab.psrp import Message
 
-_SLICE = 400  # items between two turns of the event loop: a few milliseconds
+_SLICE = 400  # items, or messages, between two turns of the event loop: a few milliseconds
 _SET_SHOULD_EXIT, _WRITE_VERBOSE_LINE, _WRITE_WARNING_LINE = 6, 21, 22  # MS-PSRP 2.2.3.17
 
 _STOPPED = Problem(
@@ -63,8 +75,12 @@ class Run:
                     return self._end(messages, PSInvocationState.Failed, problem)
                 case Waits(seconds):
                     return self._pause(messages, seconds)
+                case Ready(quiet, shown):
+                    messages.extend(shown if self._has_host_ui else quiet)
                 case item:
-                    messages.extend(_messages(item, self._has_host_ui))
+                    messages.extend(messages_of(item, self._has_host_ui))
+            if len(messages) >= _SLICE:
+                break
         return self._pause(messages, 0.0)
 
     def stop(self) -> None:
@@ -90,7 +106,8 @@ class Run:
         self._write(messages, True)
 
 
-def _messages(item: Item, has_host_ui: bool) -> Iterator[Message]:
+def messages_of(item: Item, has_host_ui: bool) -> Iterator[Message]:
+    """What an item is on the wire; nothing for what only the pipeline itself is concerned with."""
     match item:
         case Output(None):
             yield Message(PSRPMessageType.PipelineOutput, b"")

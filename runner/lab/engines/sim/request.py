@@ -1,18 +1,19 @@
-"""What a client asks a pipeline to run, out of CreatePipeline (MS-PSRP 2.2.2.10), and a memory of such requests.
+"""What a client asks a pipeline to run, out of CreatePipeline (MS-PSRP 2.2.2.10).
 
-An audit sends every host of a fleet the same bytes; to read them through psrpcore costs 7 ms, more than all else.
+An audit sends every host of a fleet the same bytes, and to read them through psrpcore costs 7 ms: the engine remembers.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 from xml.etree.ElementTree import fromstring
 
 from psrpcore import PowerShell, PSRemotingCrypto
-from psrpcore.types import HostInfo, PSObject, deserialize
+from psrpcore.types import PSObject, deserialize
+
+from runner.lab.engines.sim.pool import has_ui
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,6 @@ class Request:
     has_host_ui: bool | None
 
 
-def has_ui(host: HostInfo | None) -> bool:
-    """Whether a client's host has a user interface."""
-    return host is not None and not host.IsHostNull and not host.IsHostUINull
-
-
 def decode(body: bytes) -> Request:
     """The request in the CLIXML of a CreatePipeline message. What psrpcore raises at CLIXML that is none, passes."""
     pipeline = cast(PSObject, deserialize(fromstring(body), PSRemotingCrypto()))  # noqa: S314  # expat refuses bombs
@@ -55,24 +51,3 @@ def decode(body: bytes) -> Request:
             statements.append(tuple(pipe))
             pipe = []
     return Request(tuple(statements), None if powershell.host.UseRunspaceHost else has_ui(powershell.host))
-
-
-class Memory:
-    """The requests last seen, by the bytes that asked for them; shared by all hosts of an engine."""
-
-    def __init__(self, size: int = 16, longest: int = 1024 * 1024) -> None:
-        self._size = size
-        self._longest = longest
-        self._known: OrderedDict[bytes, Request] = OrderedDict()
-
-    def request(self, body: bytes) -> Request:
-        """`decode`, where the body is not remembered."""
-        if body in self._known:
-            self._known.move_to_end(body)
-            return self._known[body]
-        request = decode(body)
-        if len(body) <= self._longest:
-            self._known[body] = request
-            if len(self._known) > self._size:
-                self._known.popitem(last=False)
-        return request

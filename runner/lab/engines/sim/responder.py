@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import cast
 
 from playbooks.values import Value
@@ -11,6 +13,7 @@ from runner.lab.engines.sim.answers import Answer
 from runner.lab.engines.sim.clixml import number
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.recognition import Template
+from runner.lab.engines.sim.remembering import Answers
 from runner.lab.engines.sim.request import Command, Request
 from runner.lab.engines.sim.streams import (
     Exited,
@@ -30,35 +33,48 @@ from runner.lab.engines.sim.streams import (
 from runner.lab.state import HostState, ScriptedAnswer
 from runner.transport.gate import marked
 
+_REMEMBERED = 128  # texts: those of an audit, with a marker before each
+
 # What Ansible's psrp connection adds to every command.
 _EXIT = "\nexit $LASTEXITCODE"
 
-Known = tuple[Answer, Mapping[str, Value]]
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A statement that the engine recognises by its text alone.
+
+    Attributes:
+        of_server: its answer depends on the server; else on the text only.
+        answer: works it out.
+    """
+
+    of_server: bool
+    answer: Callable[[Machine], Items]
 
 
 class Library:
-    """The built-in scripts, by their templates; the same for all hosts.
+    """The built-in scripts, by their templates, and what was answered before; the same for all hosts.
 
     Args:
         templates: each with what answers its script.
+
+    Attributes:
+        answers: see there.
     """
 
     def __init__(self, templates: Sequence[tuple[Template, Answer]]) -> None:
+        self.answers = Answers()
         self._templates = templates
-        self._seen: dict[str, Known] = {}
+        self.find = lru_cache(_REMEMBERED)(self._find)
 
-    def find(self, script: str) -> Known | None:
-        """What answers this script, and the params that it was rendered with."""
-        known = self._seen.get(script)
-        if known is not None:
-            return known
+    def _find(self, script: str) -> Known | None:
+        """What answers this script, where it is one that every server knows: a marker, or rendered of a template."""
+        if (marker := marked(script)) is not None:
+            return Known(False, lambda _: iter([Output(dict(marker))]))
         for template, answer in self._templates:
             params = template.params(script)
             if params is not None:
-                if len(self._seen) >= 64:
-                    self._seen.clear()
-                self._seen[script] = (answer, params)
-                return answer, params
+                return Known(True, partial(_for_params, answer, params))
         return None
 
 
@@ -73,6 +89,9 @@ class Responder:
     def statement(self, commands: Sequence[Command]) -> Items:
         """What one statement of a request says."""
         first, *rest = commands
+        if first.is_script and not rest:
+            source, work_out = self._answer(first.text)
+            return self._library.answers.said(source, first.text, work_out)
         said = self._command(first)
         for command in rest:
             said = _piped(said, command)
@@ -91,17 +110,24 @@ class Responder:
                 return iter([_unknown(command.text)])
 
     def _script(self, script: str) -> Items:
-        if (marker := marked(script)) is not None:
-            return iter([Output(dict(marker))])
-        if known := self._library.find(script):
-            answer, params = known
-            return answer(self._machine, params)
+        return self._answer(script)[1]()
+
+    def _answer(self, script: str) -> tuple[object, Callable[[], Items]]:
+        """Recognises a script: what its answer depends on beside its text, and how to work it out."""
+        known = self._library.find(script)
+        if known is not None:
+            return self._state if known.of_server else self._library, lambda: known.answer(self._machine)
         for scripted in self._state.answers:
             if scripted.script == script:
-                return _scripted(scripted)
+                return scripted, partial(_scripted, scripted)
         if script.endswith(_EXIT):
-            return _then_exit(self._script(script.removesuffix(_EXIT)))
-        return iter([_unknown(script)])
+            source, work_out = self._answer(script.removesuffix(_EXIT))
+            return source, lambda: _then_exit(work_out())
+        return self._library, lambda: iter([_unknown(script)])
+
+
+def _for_params(answer: Answer, params: Mapping[str, Value], machine: Machine) -> Items:
+    return answer(machine, params)
 
 
 def _scripted(answer: ScriptedAnswer) -> Items:

@@ -5,33 +5,20 @@ from __future__ import annotations
 import struct
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from psrpcore import (
-    GetAvailableRunspacesEvent,
-    PSRPCoreError,
-    PSRPEvent,
-    PSRPPayload,
-    ResetRunspaceStateEvent,
-    ServerRunspacePool,
-    SetMaxRunspacesEvent,
-    SetMinRunspacesEvent,
-    StreamType,
-)
-from psrpcore.types import PSRPMessageType, RunspacePoolState
+from psrpcore import PSRPCoreError
+from psrpcore.types import PSRPMessageType
 
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.engines.sim.pipeline import CallLater, Run
-from runner.lab.engines.sim.request import Memory, has_ui
+from runner.lab.engines.sim.pool import Pool, UnusableError
+from runner.lab.engines.sim.request import Request
 from runner.lab.engines.sim.responder import Responder, answers_to, metadata_refused
 from runner.lab.engines.sim.streams import Items
 from runner.lab.psrp import MAX_FRAGMENT, Assembler, FragmentError, Message, to_client
-
-# psrpcore numbers the messages of the pool from 1; those of pipelines begin far above.
-_FIRST_OBJECT = 1 << 32
 
 # The quota of Windows for one object of a client (PSMaximumReceivedObjectSizeMB).
 _MOST_RECEIVED = 10 * 1024 * 1024
@@ -50,32 +37,39 @@ _GARBLED = (
 )
 
 
-class _UnusableError(Exception):
-    """The pool cannot go on; the text says why."""
-
-
 @contextmanager
 def _reading() -> Iterator[None]:
     try:
         yield
     except _GARBLED as error:
-        raise _UnusableError(f"the client's PSRP data cannot be read: {error}") from error
+        raise UnusableError(f"the client's PSRP data cannot be read: {error}") from error
 
 
 class SimShell:
-    """A runspace pool. psrpcore speaks for the pool; pipelines' messages are framed here (see runner/lab/psrp.py)."""
+    """A runspace pool and its pipelines.
+
+    Args:
+        pool: not open yet.
+        decode: reads what a CreatePipeline asks for.
+    """
 
     def __init__(
-        self, responder: Responder, memory: Memory, call_later: CallLater, sink: Callable[[ShellEvent], None]
+        self,
+        responder: Responder,
+        pool: Pool,
+        decode: Callable[[bytes], Request],
+        call_later: CallLater,
+        sink: Callable[[ShellEvent], None],
     ) -> None:
         self._responder = responder
-        self._memory = memory
+        self._pool = pool
+        self._decode = decode
         self._call_later = call_later
         self._sink = sink
-        self._pool = ServerRunspacePool()
         self._ended = False
         self._starting = False
-        self._next_object = _FIRST_OBJECT
+        self._number = 1  # of the next message that goes out
+        self._of_pool = Assembler(_MOST_RECEIVED)
         self._incoming: dict[uuid.UUID, Assembler] = {}
         self._running: dict[uuid.UUID, Run] = {}
         self._waiting: deque[uuid.UUID] = deque()  # pipelines of _running whose turn has not come
@@ -127,32 +121,32 @@ class SimShell:
         """A pool that has ended says so; one whose client sends what is no PSRP ends."""
         try:
             if self._ended:
-                raise _UnusableError("the runspace pool has ended")
+                raise UnusableError("the runspace pool has ended")
             work()
-        except _UnusableError as error:
+        except UnusableError as error:
             self.close()
             self._sink(ShellEnded(str(error)))
 
     def _open(self, creation: bytes) -> None:
-        self._pool_data(creation)
-        if self._pool.state is not RunspacePoolState.Opened:
-            raise _UnusableError("creationXml opens no runspace pool")
+        with _reading():
+            said = self._pool.open(creation)
+        self._write(None, said)
 
     def _connect(self, fragments: bytes) -> None:
         with _reading():
-            self._pool.disconnect()
-            self._pool.connect()
-            self._pool.prepare_message(self._pool.our_capability)  # psrpcore greets only the first client
-        self._pool_data(fragments)
+            said = self._pool.connect(Assembler(_MOST_RECEIVED).feed(fragments))
+        self._of_pool = Assembler(_MOST_RECEIVED)  # who was there before will not finish what it began
+        self._write(None, said)
 
     def _pool_data(self, fragments: bytes) -> None:
         with _reading():
-            self._pool.receive_data(PSRPPayload(fragments, StreamType.default, None))
-            events = list(iter(self._pool.next_event, None))
-        for event in events:
-            self._pool_event(event)
-        while (payload := self._pool.data_to_send(MAX_FRAGMENT)) is not None:
-            self._say(Output(None, payload.data))
+            messages = self._of_pool.feed(fragments)
+        for message in messages:
+            busy = len(self._running) - len(self._waiting)
+            with _reading():
+                said = self._pool.take(message, max(self._pool.maximum - busy, 0))
+            self._write(None, said)
+            self._start_waiting()
 
     def _pipeline_data(self, pipeline: uuid.UUID, fragments: bytes) -> None:
         if pipeline not in self._incoming:
@@ -162,20 +156,11 @@ class SimShell:
         for message in messages:
             self._pipeline_message(pipeline, message)
 
-    def _pool_event(self, event: PSRPEvent[Any, Any]) -> None:
-        match event:
-            case GetAvailableRunspacesEvent():
-                busy = len(self._running) - len(self._waiting)
-                self._pool.runspace_availability_response(event.ci, max(self._pool.max_runspaces - busy, 0))
-            case SetMaxRunspacesEvent() | SetMinRunspacesEvent() | ResetRunspaceStateEvent():
-                self._pool.runspace_availability_response(event.ci, True)
-                self._start_waiting()
-
     def _pipeline_message(self, pipeline: uuid.UUID, message: Message) -> None:
         if message.kind == PSRPMessageType.CreatePipeline:
             with _reading():
-                request = self._memory.request(message.data)
-            has_host_ui = has_ui(self._pool.host) if request.has_host_ui is None else request.has_host_ui
+                request = self._decode(message.data)
+            has_host_ui = self._pool.has_ui if request.has_host_ui is None else request.has_host_ui
             self._add(pipeline, answers_to(request, self._responder), has_host_ui=has_host_ui)
         elif message.kind == PSRPMessageType.GetCommandMetadata:
             self._add(pipeline, metadata_refused(), has_host_ui=False)
@@ -185,7 +170,7 @@ class SimShell:
         self._running[pipeline] = Run(
             items,
             has_host_ui=has_host_ui,
-            write=lambda messages, done: self._write(pipeline, messages, done=done),
+            write=lambda messages, done: self._said(pipeline, messages, done=done),
             call_later=self._call_later,
         )
         self._waiting.append(pipeline)
@@ -196,21 +181,25 @@ class SimShell:
         if self._starting:  # one that ends at once comes back here: the loop below goes on
             return
         self._starting = True
-        while self._waiting and len(self._running) - len(self._waiting) < max(self._pool.max_runspaces, 1):
+        while self._waiting and len(self._running) - len(self._waiting) < max(self._pool.maximum, 1):
             self._running[self._waiting.popleft()].start()
         self._starting = False
 
-    def _write(self, pipeline: uuid.UUID, messages: list[Message], *, done: bool) -> None:
+    def _write(self, pipeline: uuid.UUID | None, messages: Sequence[Message]) -> None:
+        first, self._number = self._number, self._number + len(messages)
         gathered: list[bytes] = []
         size = 0
-        first, self._next_object = self._next_object, self._next_object + len(messages)
-        for fragment in to_client(messages, self._pool.runspace_pool_id, pipeline, first):
+        for fragment in to_client(messages, self._pool.id, pipeline, first):
             if gathered and size + len(fragment) > MAX_FRAGMENT:
                 self._say(Output(pipeline, b"".join(gathered)))
                 gathered, size = [], 0
             gathered.append(fragment)
             size += len(fragment)
-        self._say(Output(pipeline, b"".join(gathered)))
+        if gathered:
+            self._say(Output(pipeline, b"".join(gathered)))
+
+    def _said(self, pipeline: uuid.UUID, messages: list[Message], *, done: bool) -> None:
+        self._write(pipeline, messages)
         if done:
             self._say(PipelineDone(pipeline))
             self._forget(pipeline)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from runner.lab.psrp import Message
+
 # What one object of the output stream may be: a tuple is an array of its own element type (`string[]`, as the registry
 # gives), a list an `object[]`, a mapping a PSCustomObject whose properties keep their order.
 Plain = None | bool | int | float | str | tuple[str, ...] | list["Plain"] | Mapping[str, "Plain"]
@@ -79,7 +81,20 @@ class Exited:
     code: int
 
 
-Item = Output | Verbose | Warned | Wrote | Failed | Waits | Exited
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Items that were said before, as the messages that they are: nothing among them waits or ends anything.
+
+    Attributes:
+        quiet: for a client whose host has no user interface.
+        shown: for one whose host has.
+    """
+
+    quiet: tuple[Message, ...]
+    shown: tuple[Message, ...]
+
+
+Item = Output | Verbose | Warned | Wrote | Failed | Waits | Exited | Ready
 Items = Iterator[Item]
 
 

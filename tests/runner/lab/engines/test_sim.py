@@ -13,7 +13,8 @@ from psrpcore.types import HostInfo, PSInvocationState, RunspacePoolState
 from pytest_mock import MockerFixture
 
 from runner.lab.engines.interface import PipelineDone, ShellEnded, ShellEvent, Signal
-from runner.lab.engines.sim import SimEngine, request
+from runner.lab.engines.sim import SimEngine
+from runner.lab.engines.sim import engine as sim
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.psrp import MAX_FRAGMENT
 from runner.lab.state import HostState, ScriptedAnswer
@@ -185,13 +186,14 @@ def test_a_shell_that_is_closed_while_it_speaks_stops_speaking(engine: SimEngine
         assert len(heard) == 1
 
 
-def test_the_same_request_of_many_hosts_is_read_once(engine: SimEngine, mocker: MockerFixture) -> None:
-    decode = mocker.spy(request, "decode")
+def test_the_same_opening_and_request_of_many_hosts_are_read_once(timers: Timers, mocker: MockerFixture) -> None:
+    decode, opening = mocker.spy(sim, "decode"), mocker.spy(sim, "opening")
+    engine = SimEngine(timers.call_later)
     for name in ("EX1", "EX2", "EX3"):
         state = HostState(name=name, answers=[ScriptedAnswer(script="who", output=[name])])
         with Client(engine, state) as client:
             assert client.run("who").output == [name]
-    assert decode.call_count == 1
+    assert (decode.call_count, opening.call_count) == (1, 1)
 
 
 def test_pipelines_run_side_by_side_where_there_are_runspaces(engine: SimEngine, timers: Timers) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pypsrp.client import Client
 from pypsrp.complex_objects import PSInvocationState
+from pypsrp.exceptions import InvalidPSRPOperation
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
@@ -139,3 +140,25 @@ def test_another_client_takes_a_disconnected_pool_over(served: Served, pool: Run
         (found,) = [each for each in RunspacePool.get_runspace_pools(wsman) if each.id.lower() == pool.id.lower()]
         found.connect()
         assert PowerShell(found).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]
+
+
+def test_a_pool_gets_more_runspaces_and_goes_on(pool: RunspacePool) -> None:
+    pool.max_runspaces = 3
+    assert pool.get_available_runspaces() == 3
+    pool.min_runspaces = 2
+    assert PowerShell(pool).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]
+
+
+def test_a_pool_refuses_fewer_runspaces_than_it_keeps_and_goes_on(pool: RunspacePool) -> None:
+    pool.max_runspaces = 3
+    pool.min_runspaces = 2
+    with pytest.raises(InvalidPSRPOperation, match="maximum"):
+        pool.max_runspaces = 1
+    with pytest.raises(InvalidPSRPOperation, match="minimum"):
+        pool.min_runspaces = 4
+    assert PowerShell(pool).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]
+
+
+def test_the_state_of_a_pool_s_runspace_is_reset_and_the_pool_goes_on(pool: RunspacePool) -> None:
+    pool.reset_runspace_state()
+    assert PowerShell(pool).add_script(UNICODE).invoke() == ["Größe ☃ 😀 _x0041_"]
