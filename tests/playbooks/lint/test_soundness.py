@@ -122,7 +122,7 @@ def test_no_way_that_a_value_can_take_leads_an_accepted_script_elsewhere(powersh
 
 @pytest.mark.real_powershell
 def test_whatever_does_harm_on_the_engine_is_objected_to_by_the_check(powershell):
-    made = [one.text for one in ways(SEED + 1, 1500)]
+    made = [one.text for one in ways(SEED + 1, 600)]
     done, paths = deeds(powershell, made)
     unseen = [
         f"{why}\n{script}"
@@ -130,8 +130,8 @@ def test_whatever_does_harm_on_the_engine_is_objected_to_by_the_check(powershell
         if not answer.against
     ]
     assert unseen == []
-    assert len(done) >= 60
-    assert paths >= 600
+    assert len(done) >= 40
+    assert paths >= 300
 
 
 def test_a_soak_that_did_not_come_to_a_class_says_so():

@@ -243,13 +243,6 @@ function Get-Harm($tree) {
                     }
                     if ($name -in 'import-module', 'add-pssnapin' -and "$($value.Value)" -match '[\\/:]|^$' -and $of -match 'positional|name') { "loads $text" }
                 }
-                $chain = $node.Parent
-                if ((Test-Kind $chain 'PipelineAst') -and $chain.PipelineElements[0] -ne $node) {
-                    $source = $chain.PipelineElements[0]
-                    $made = (Test-Kind $source 'CommandExpressionAst') -and $source.Extent.Text -match '^(@\{|\[(pscustomobject|ordered|psobject)\])'
-                    $next = [array]::IndexOf(@($chain.PipelineElements), $node) -eq 1
-                    if ($made -and $next -and $name -match '^get-' -and $name -notin 'get-unique', 'get-member', 'get-random') { "made object into $name" }
-                }
             }
         }
     }

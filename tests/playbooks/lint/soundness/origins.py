@@ -863,12 +863,14 @@ class Origins:
                 if len(constant) != len(arguments):
                     return frozenset({UNKNOWN_TEXT})
                 taken = "".join(constant)
-            if name in ("trim", "trimend"):
-                beginning = beginning.rstrip(taken or None)
-                beginning = beginning.lstrip(taken or None) if name == "trim" else beginning
-            if name == "trim" and not beginning and not whole:
+            if name not in ("trim", "trimend"):
+                return frozenset({atom})
+            if name == "trim":
+                beginning = beginning.lstrip(taken or None)
+            if not whole and not beginning:
                 return frozenset({UNKNOWN_TEXT})
-            return frozenset({("text", beginning, whole)})
+            cut = ("text", beginning.rstrip(taken or None), True)  # where all that follows the beginning is cut off
+            return frozenset({cut} if whole else {cut, ("text", beginning, False)})
         if name in ("split", "tochararray"):
             return self.made("list", node, frozenset({UNKNOWN_TEXT}))
         return frozenset({UNKNOWN_TEXT, PLAIN})
@@ -1014,7 +1016,8 @@ class Origins:
             )
         if name == "where-object":
             texts = bool(coming) and all(map(_is_text, coming - {NULL}))
-            if source is None and self.filters(node, text=not texts):
+            whole = source is None or all(map(_is_text, self.of(source)))  # a list as -InputObject is one object
+            if whole and self.filters(node, text=not texts):
                 coming = frozenset({ON_DRIVE})
             return self.stream(coming, node)
         if name in _PASSES:

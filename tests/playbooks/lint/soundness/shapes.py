@@ -2,8 +2,8 @@
 command with its elements, pipelines, statements and blocks. Both are written in one form of nested tuples, and that is
 compared.
 
-What the form leaves out, because the linter's tree does: begin, process and end (one list of statements), labels,
-attributes, the types of a catch, and that `$x--` takes away what `$x++` adds (both are a change of a number).
+What the form leaves out, because the linter's tree does: labels, attributes, the types of a catch, and that `$x--` takes
+away what `$x++` adds (both are a change of a number).
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class _Own:
         self.script = script
 
     def block(self, node: ours.Block) -> Shape:
-        return ("block", tuple(self.parameter(item) for item in node.parameters), self.all(node.body))
+        phases = {one.word.lower(): one.body for one in node.body if type(one).__name__ == "Phase"}  # type: ignore[attr-defined]
+        bodies = [phases.get(word, ()) for word in ("begin", "process", "end")] if phases else [(), (), node.body]
+        return ("block", tuple(self.parameter(item) for item in node.parameters), *(self.all(body) for body in bodies))
 
     def parameter(self, item: ours.Parameter) -> Shape:
         default = None if item.default is None else self.of(item.default)
@@ -103,7 +105,7 @@ class _Own:
             case ours.Hash():
                 return ("table", *((self.of(pair.key), self.of(pair.value)) for pair in node.pairs))
             case ours.Group(opening="{"):
-                return ("block", (), self.all(node.body))
+                return ("block", (), (), (), self.all(node.body))
             case ours.Group():
                 return (node.opening, *self.all(node.body))
             case ours.Block():
@@ -155,11 +157,7 @@ class _Real:
             (one.several("Statements") if (one := node.one(name)) else [])
             for name in ("BeginBlock", "ProcessBlock", "EndBlock")
         ]
-        return (
-            "block",
-            tuple(self.parameter(item) for item in given),
-            self.all([one for body in bodies for one in body]),
-        )
+        return ("block", tuple(self.parameter(item) for item in given), *(self.all(body) for body in bodies))
 
     def parameter(self, node: Ast) -> Shape:
         types = tuple(item.word("TypeName") for item in node.several("Attributes") if item.kind == "TypeConstraint")
