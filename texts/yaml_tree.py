@@ -41,8 +41,9 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,30}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,30}|[0-9]{1,30}\.[0-9]{0,30})([eE][-+]?[0-9]{1,3})?", re.ASCII)
 _BARE = re.compile(r"[\w<>-]+")
 _TOKEN_KIND = re.compile(r"'(<[^']*>|[^']|\\.)'")
-# YAML 1.2, 5.1, less U+0085, U+2028 and U+2029, and a byte order mark within the text.
-_NOT_TEXT = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# What is not in YAML 1.2, 5.1, and U+0085, U+2028, U+2029 and a byte order mark within the text. Told by what is
+# refused: the same set told by what is allowed takes fifteen times as long to compile, at every start.
+_NOT_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 ESCAPE = "a `\\` in double quotes begins an escape"
 Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 Value = bool | int | float | str | None
