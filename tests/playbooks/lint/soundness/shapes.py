@@ -2,8 +2,8 @@
 command with its elements, pipelines, statements and blocks. Both are written in one form of nested tuples, and that is
 compared.
 
-What the form leaves out, because the linter's tree does: labels, attributes, the types of a catch, and that `$x--` takes
-away what `$x++` adds (both are a change of a number).
+What the form leaves out, because the linter's tree does: labels, attributes, the types of a catch, and that `$x--`
+takes away what `$x++` adds (both are a change of a number).
 """
 
 from __future__ import annotations
