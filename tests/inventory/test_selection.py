@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inventory.errors import (
@@ -17,6 +18,7 @@ from inventory.errors import (
 )
 from inventory.model import Inventory
 from inventory.selection import And, Expression, Named, Not, Or, Selection, Term, check_count, parse, select
+from inventory.selection_grammar import parsed
 from inventory.sources.native import read_native
 
 FLEET = read_native(
@@ -280,3 +282,29 @@ def test_every_name_that_does_not_exist_is_said_once() -> None:
     assert "`nowhere`" in lines[0]
     assert "`none`" in lines[1]
     assert "`nobody`" in lines[2]
+
+
+@given(st.text(st.sampled_from('aN*?.-_x \t\u00a0\x1c"()=:,&|!ÄßOTor'), max_size=8))
+@example("and")
+@example(" NOT ")
+@example("*")
+@example(" EX? ")
+def test_a_single_name_is_read_without_the_grammar_as_with_it(text: str) -> None:
+    def read(how: Callable[[str], Selection]) -> object:
+        try:
+            return how(text), [term.column for term in terms(how(text).expression)]
+        except SelectionSyntaxError as error:
+            return str(error)
+
+    if text.strip():
+        assert read(parse) == read(parsed)
+
+
+def terms(expression: Expression) -> list[Term]:
+    match expression:
+        case Term():
+            return [expression]
+        case Not(part):
+            return terms(part)
+        case And(parts) | Or(parts):
+            return [term for part in parts for term in terms(part)]
