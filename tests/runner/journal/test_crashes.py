@@ -193,7 +193,7 @@ def test_a_resume_that_dies_too_loses_no_more(first: str | None) -> None:
     for lives in range(len(operations(SMALL)) + 1):
         disk, written = died(SMALL, lives)
         names, writes = disk.unsynced()
-        for further in range(14):
+        for further in range(20):
             again = Written(list(written.marks), written.owed, written.closed, written.seconds)
             if first is None:
                 second = disk.killed(further)
