@@ -154,10 +154,10 @@ class Pen:
             data: canonical already; see `canonical`.
         """
         before = (
-            f'{self._before_data}{_encoded(data)},"event":{_encoded(event)},"format":{FORMAT},"host":{_encoded(host)}'
-            f',"phase":{_encoded(phase)},"previous":"{previous}{self._run}{_encoded(script_hash)},"sequence":{sequence}'
+            f'{self._before_data}{_encoded(data)},"event":{_encoded(event)},"format":{FORMAT},"host":{_text(host)}'
+            f',"phase":{_encoded(phase)},"previous":"{previous}{self._run}{_text(script_hash)},"sequence":{sequence}'
         ).encode()
-        after = f',"step":{_encoded(step)},"time":"{time_text(time)}"}}'.encode()
+        after = f',"step":{_text(step)},"time":"{time_text(time)}"}}'.encode()
         # Both hashes begin with the same bytes, which are read once.
         line = hashlib.sha256(before)
         own = line.copy()
@@ -370,18 +370,24 @@ def canonical(value: object, depth: int = 0) -> Json:
 
 def _canonical_members(value: Mapping[object, object] | list[object] | tuple[object, ...], depth: int) -> Json:
     deeper = depth + 1
+    if value and deeper > MAX_DEPTH:
+        raise UnrecordableValueError(f"nested deeper than {MAX_DEPTH}")
     if isinstance(value, list | tuple):
-        return [canonical(member, deeper) for member in value]
+        return [member if type(member) is str else canonical(member, deeper) for member in value]
     plain: dict[str, Json] = {}
     for key, member in value.items():
         if not isinstance(key, str):
             raise UnrecordableValueError(f"a key of type {type(key).__name__}")
-        plain[key] = canonical(member, deeper)
+        plain[key] = member if type(member) is str else canonical(member, deeper)
     return plain
 
 
 def _integer(value: int) -> int | str:
     return hex(value) if value.bit_length() > MAX_INTEGER_BITS else value
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else _encoded(value)
 
 
 def _narrow(digits: str) -> int:

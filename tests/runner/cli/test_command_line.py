@@ -129,7 +129,7 @@ def test_a_traceback_is_shown_only_on_request(
 
 
 def test_a_defect_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(path: Path) -> Verified:
+    def broken(path: Path, **_: object) -> Verified:
         raise RuntimeError(f"at {path}\x1b[0m")
 
     monkeypatch.setattr(command, "verify", broken)
@@ -140,7 +140,7 @@ def test_a_defect_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str], mo
 
 
 def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: Path) -> Verified:
+    def interrupted(path: Path, **_: object) -> Verified:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "verify", interrupted)
