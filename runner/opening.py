@@ -15,7 +15,8 @@ from runner import runlog
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
 from runner.fleet import Brake, Fleet, Listener, Stop
 from runner.journal.errors import JournalError
-from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
+from runner.journal.files import Disk
+from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Connect, Observing, unwritable
 from runner.order import Order
 from runner.recording import HostLog, unstarted_row

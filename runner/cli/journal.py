@@ -10,10 +10,15 @@ import typer
 
 from runner.cli.commands import Commands
 from runner.cli.options import Format, FormatOption
+from runner.events import Event
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken, Verified
+from runner.journal.lines import Line
 from runner.journal.verification import verify
 from runner.terminal import visible
+from texts.counting import counted
+
+_WORDS = frozenset(Event)
 
 group = Commands(help="Read what runs recorded.")
 
@@ -34,7 +39,7 @@ def journal_verify(
       exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
       exrun journal verify journal.jsonl --format json
     """
-    found = verify(file)
+    found = verify(file, known=_is_known)
     if form is Format.JSON:
         typer.echo(json.dumps(verification_document(found), indent=2))
     else:
@@ -45,13 +50,14 @@ def journal_verify(
 def verification_document(found: Verified | Broken) -> dict[str, object]:
     """The object of `journal verify --format json`; docs/reference/command-line.md says what its members mean."""
     match found:
-        case Verified(head, count, after_head):
+        case Verified(head, count, after_head, newer):
             return {
                 "schema": "exrun.journal-verification/1",
                 "verified": True,
                 "lines": count,
                 "sha256": head.sha256,
                 "after_head": after_head,
+                "newer": newer,
             }
         case Broken(line, fault, why, intact):
             return {
@@ -79,4 +85,11 @@ def verification_text(file: Path, found: Verified | Broken) -> str:
             end = "it ends where its head says"
         case Verified(head, count, after):
             end = f"the last {after} lines follow its head, and nothing outside the file vouches for them"
-    return f"{name}: {count} lines verified; {end}\nlast line {head.sha256}"
+    newer = ""
+    if found.newer:
+        newer = f"\n{counted(found.newer, 'line')} of a newer exrun: intact, and not all that they say is known here"
+    return f"{name}: {count} lines verified; {end}{newer}\nlast line {head.sha256}"
+
+
+def _is_known(line: Line) -> bool:
+    return line.event in _WORDS

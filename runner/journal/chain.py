@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from runner.journal.lines import Line, MalformedLineError, from_line, is_sha256, line_hash
+from runner.journal.lines import FORMAT, Line, MalformedLineError, from_line, is_sha256, line_hash
 
 GENESIS = "0" * 64
 
@@ -45,7 +45,7 @@ class Fault(StrEnum):
     MISSING = "missing"
     REORDERED = "reordered"
     DUPLICATE = "duplicate"
-    TRUNCATED = "truncated"  # the file ends in the middle of a line
+    TRUNCATED = "truncated"  # the file ends in the middle of a line, or in what never reached the disk
     SHORTER_THAN_HEAD = "shorter-than-head"
     NOT_THE_HEAD = "not-the-head"
     AFTER_CLOSE = "after-close"
@@ -57,11 +57,15 @@ class Verified:
 
     `after_head` counts the lines that follow the given head, which nothing outside vouches for; None when no head was
     given, so that nobody knows whether whole lines are missing at the end.
+
+    `newer` counts the lines that a newer version must have written: of a higher format, with members or with words
+    that this one does not know. They are as whole as the others; what they say is not known.
     """
 
     head: Head
     count: int
     after_head: int | None = None
+    newer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,14 @@ class Broken:
 def head_from_bytes(content: bytes) -> Head:
     """The head that a file `head` holds.
 
+    A later version may have added members; they are of no account here.
+
     Raises:
         ValueError: the content is not what `Head.to_bytes` writes.
     """
     try:
         members = json.loads(content)
+        canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode() + b"\n"
     except (ValueError, RecursionError) as error:
         raise ValueError("the head is not JSON") from error
     match members:
@@ -89,7 +96,7 @@ def head_from_bytes(content: bytes) -> Head:
             head = Head(sequence, sha256, closed)
         case _:
             raise ValueError("the head lacks a member")
-    if sequence < 0 or head.to_bytes() != content:
+    if isinstance(sequence, bool) or sequence < 0 or canonical != content:
         raise ValueError("the head is not written as a journal writes it")
     return head
 
@@ -118,23 +125,37 @@ def intact(lines: Iterable[bytes]) -> Iterator[Line]:
         at = Head(record.sequence, line_hash(line))
 
 
+def is_whole(line: bytes) -> bool:
+    """Whether a line is not what a crash leaves of one: without its end, or with zeros where bytes never arrived.
+
+    A file system may have made a file longer and not yet brought what was written there; it then reads as zeros, also
+    before bytes that did arrive. No line as it is written holds one.
+    """
+    return line.endswith(b"\n") and b"\0" not in line
+
+
 def verify(
-    lines: Iterable[bytes], head: Head | None = None, take: Callable[[Line], None] | None = None
+    lines: Iterable[bytes],
+    head: Head | None = None,
+    take: Callable[[Line], None] | None = None,
+    known: Callable[[Line], bool] | None = None,
 ) -> Verified | Broken:
     """Whether lines (each with its newline) are a whole chain, and one that holds the line that `head` names.
 
     Args:
         take: is given each record before anything that is wrong, in order.
+        known: whether the words of a record are known to who reads it; without it all are.
     """
     remaining = iter(lines)
     at = EMPTY
+    newer = 0
     for line in remaining:
         number = at.sequence + 1
         if head is not None and head.closed and head.sequence < number:
             why = f"the journal was closed at line {head.sequence}; somebody else wrote this"
             return Broken(number, Fault.AFTER_CLOSE, why, at.sequence)
-        if not line.endswith(b"\n"):
-            return Broken(number, Fault.TRUNCATED, _why_truncated(number, head), at.sequence)
+        if not is_whole(line) and not (line.endswith(b"\n") and head is not None and head.sequence >= number):
+            return Broken(number, Fault.TRUNCATED, _why_truncated(line, number, head), at.sequence)
         try:
             record = from_line(line)
         except MalformedLineError as error:
@@ -146,10 +167,12 @@ def verify(
         if head is not None and head.sequence == at.sequence and head.sha256 != at.sha256:
             why = "the line is well-formed, but the stored head names another: the journal was written anew"
             return Broken(number, Fault.NOT_THE_HEAD, why, at.sequence - 1)
+        if record.format != FORMAT or record.more or (known is not None and not known(record)):
+            newer += 1
         if take is not None:
             take(record)
     if head is None:
-        return Verified(at, at.sequence)
+        return Verified(at, at.sequence, newer=newer)
     if head.sequence > at.sequence:
         why = (
             f"the journal ends after line {at.sequence}, but the stored head names line {head.sequence}: lines were cut"
@@ -157,7 +180,7 @@ def verify(
         return Broken(at.sequence + 1, Fault.SHORTER_THAN_HEAD, why, at.sequence)
     if head.sequence == 0 and head.sha256 != GENESIS:
         return Broken(1, Fault.NOT_THE_HEAD, "the stored head names no line, yet has a hash", at.sequence)
-    return Verified(replace(at, closed=head.closed), at.sequence, at.sequence - head.sequence)
+    return Verified(replace(at, closed=head.closed), at.sequence, at.sequence - head.sequence, newer)
 
 
 def _misplaced(record: Line, at: Head, later: Iterator[bytes]) -> Broken | None:
@@ -185,7 +208,9 @@ def _sequence_of(line: bytes) -> int | None:
         return None
 
 
-def _why_truncated(number: int, head: Head | None) -> str:
+def _why_truncated(line: bytes, number: int, head: Head | None) -> str:
+    if line.endswith(b"\n"):
+        return "zeros stand in the line: the machine stopped before what was written had reached the disk"
     why = "the line has no end: the writer was stopped in the middle of it, or the file was cut"
     if head is not None and head.sequence >= number:
         return f"{why}; the stored head names line {head.sequence}, so lines that were durable are gone"

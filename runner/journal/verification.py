@@ -10,13 +10,14 @@ from typing import BinaryIO
 from runner.journal import chain
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.errors import JournalUnreadable
+from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import Line
 from runner.journal.location import HEAD
 
 _MAX_HEAD_BYTES = 4096
 
 
-def stored_head(path: Path) -> Head | None:
+def stored_head(path: Path, disk: Disk) -> Head | None:
     """The head in the file beside a journal; None when there is no such file.
 
     Raises:
@@ -24,51 +25,62 @@ def stored_head(path: Path) -> Head | None:
         OSError: it may not be read.
     """
     try:
-        with (path.parent / HEAD).open("rb") as file:
+        with disk.read(path.parent / HEAD) as file:
             content = file.read(_MAX_HEAD_BYTES)
     except FileNotFoundError:
         return None
     return chain.head_from_bytes(content)
 
 
-def verify(path: Path, head: Head | None = None, take: Callable[[Line], None] | None = None) -> Verified | Broken:
+def verify(
+    path: Path,
+    head: Head | None = None,
+    take: Callable[[Line], None] | None = None,
+    *,
+    known: Callable[[Line], bool] | None = None,
+    disk: Disk | None = None,
+) -> Verified | Broken:
     """Whether the journal at `path` is whole.
 
     Arguments:
         head: one that was kept elsewhere; without it, the file `head` beside the journal. Without either, `after_head`
             of the answer is None: that no whole lines are missing at the end is then not known.
         take: is given each record before anything that is wrong, in order.
+        known: whether the words of a record are known to who reads it; where not, it counts as `newer`.
 
     Raises:
         JournalUnreadable: the file is missing or may not be read.
     """
-    with _lines(path) as lines:
+    disk = disk or SystemDisk()
+    with _lines(path, disk) as lines:
         try:
-            known = stored_head(path) if head is None else head
+            stored = stored_head(path, disk) if head is None else head
         except ValueError as error:
-            found = chain.verify(lines, take=take)
+            found = chain.verify(lines, take=take, known=known)
             if isinstance(found, Broken):
                 return found
             why = f"the file {HEAD} beside the journal cannot be read ({error}), so its end is not known"
             return Broken(found.count, Fault.NOT_THE_HEAD, why, found.count)
-        return chain.verify(lines, known, take)
+        return chain.verify(lines, stored, take, known)
 
 
-def read(path: Path) -> tuple[tuple[Line, ...], Verified | Broken]:
+def read(
+    path: Path, *, known: Callable[[Line], bool] | None = None, disk: Disk | None = None
+) -> tuple[tuple[Line, ...], Verified | Broken]:
     """The records before anything that is wrong, and whether anything is: of one reading, so that they agree.
 
     Raises:
         JournalUnreadable: as for `verify`.
     """
     records: list[Line] = []
-    found = verify(path, take=records.append)
+    found = verify(path, take=records.append, known=known, disk=disk)
     return tuple(records), found
 
 
 @contextmanager
-def _lines(path: Path) -> Iterator[BinaryIO]:
+def _lines(path: Path, disk: Disk) -> Iterator[BinaryIO]:
     try:
-        with path.open("rb") as file:
+        with disk.read(path) as file:
             yield file
     except OSError as error:
         what = f"the journal cannot be read: {error.strerror}"

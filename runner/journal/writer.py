@@ -1,91 +1,84 @@
 """The one writer of a run's journal: structlog through four processors into an append-only file.
 
-What `record` has returned from has reached the operating system, so that a killed process loses nothing of it. With
-`durable=True` it has also reached the disk (fsync), together with all that other threads had written by then: one
-fsync serves all that wait for it. The rest reaches the disk with the next durable record, or after GROUP_LINES lines
-or GROUP_SECONDS, whichever is first seen at a write, or on `close`.
+Records wait in the process and are written together: with the next durable one, after GROUP_LINES, at the first after
+GROUP_SECONDS, or on `close`. Only `durable=True` waits for the disk: when it returns, this record and all before it
+are on it (fsync), and one fsync serves all threads that wait for it. A process that is killed can therefore lose
+records that were not durable, a machine that loses power those since the last durable one.
 
-The file `head` beside the journal is replaced after each fsync, never before it: it names a line that is on the disk.
+The file `head` beside the journal says that all up to its line must be there; `closed` says that nothing may follow.
+It is replaced at checkpoints: on opening, on closing, and by a durable record CHECKPOINT_FLUSHES or CHECKPOINT_SECONDS
+after the last. Its line is on the disk before it; it and its name are on the disk before anything comes after it.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
-import stat
-import sys
 import threading
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
 import structlog
 
-from runner.journal.chain import Broken, Head, Verified, intact, link, verify
-from runner.journal.errors import JournalBroken, JournalError, JournalLocked, JournalUnwritable
-from runner.journal.lines import JOURNAL_PHASE, TAIL_DROPPED, Json, Line, UnrecordableValueError, canonical, is_sha256
+from runner.journal.chain import Broken, Head, Verified, is_whole, verify
+from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritable
+from runner.journal.files import Disk, SystemDisk
+from runner.journal.lines import (
+    JOURNAL_PHASE,
+    TAIL_DROPPED,
+    Json,
+    Line,
+    Pen,
+    UnrecordableValueError,
+    canonical,
+    is_sha256,
+)
 from runner.journal.location import HEAD, JOURNAL, LOCK, run_directory
-from runner.journal.locking import try_lock
 from runner.journal.verification import stored_head
 from runner.redaction import Redactor
 
 GROUP_LINES = 64
 GROUP_SECONDS = 1.0
 
-_DIRECTORY_MODE = 0o700
-_FILE_MODE = 0o600
+CHECKPOINT_FLUSHES = 64
+CHECKPOINT_SECONDS = 5.0
+
+_PIECE = 1 << 20
 
 EventDict = MutableMapping[str, Any]
 
 
-class Disk(Protocol):
-    """What the writer asks of the file system for each line; tests hand in one that fails."""
-
-    def write(self, descriptor: int, data: bytes) -> int:
-        """As os.write: how many bytes were taken."""
-        ...
-
-    def fsync(self, descriptor: int) -> None:
-        """As os.fsync."""
-        ...
-
-
-class SystemDisk:
-    """The operating system's."""
-
-    def write(self, descriptor: int, data: bytes) -> int:
-        """As os.write."""
-        return os.write(descriptor, data)
-
-    def fsync(self, descriptor: int) -> None:
-        """As os.fsync."""
-        os.fsync(descriptor)
-
-
 @dataclass(frozen=True, slots=True)
 class TornTail:
-    """Half a line that a crash had left at the end and that opening cut off. `size` in bytes."""
+    """What a crash had left in pieces at the end, and opening cut off. `line` counts from 1, `size` is in bytes."""
 
     line: int
     size: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _End:
-    size: int  # bytes of whole lines
-    head: Head
+    """Where the file ends and what waits to be added to it: one object, so that Ctrl-C never sees half a change.
 
+    Attributes:
+        size: bytes of whole lines in the file.
+        head: the last of them.
+        waiting: the lines after it, each with the head that it makes.
+        begun: whether some of `waiting` may be in the file already.
+    """
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    line: bytes
+    size: int
     head: Head
+    waiting: list[tuple[bytes, Head]] = field(default_factory=list)
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,32 +121,31 @@ class JournalWriter:
         self.path = directory / JOURNAL
         self.torn = torn
         self._directory = directory
-        self._run = run
-        self._client = client
-        self._actor = actor
         self._redactor = redactor
         self._clock = clock
         self._disk = disk
         self._lock_descriptor = lock
         self._descriptor = descriptor
-        self._at = _End(os.fstat(descriptor).st_size, head)
-        self._pending = _Pending(b"", head)
+        self._pen = Pen(run, client, actor)
+        self._at = _End(disk.size(descriptor), head)
         self._durable = head
-        self._flushed_at = clock.monotonic()
+        self._flushes = 0  # since the last checkpoint
+        self._written_at = self._checkpoint_at = clock.monotonic()
         self._failure: JournalUnwritable | None = None
         self._closed = False
         self._appending = threading.Lock()  # taken inside _flushing, never the other way round
         self._flushing = threading.Lock()
-        self._log = structlog.wrap_logger(
-            structlog.ReturnLogger(),
-            processors=[self._redact, self._canonical, self._chain, self._write],
-            wrapper_class=structlog.BoundLoggerBase,
-        )
+        processors: list[structlog.typing.Processor] = [self._redact, self._canonical, self._chain, self._add]
+        self._log: structlog.BoundLogger = structlog.wrap_logger(
+            structlog.ReturnLogger(), processors, structlog.BoundLogger
+        ).bind()
+        atexit.register(self._write_at_exit)
 
     @property
     def head(self) -> Head:
-        """The last line written, for anchoring it elsewhere."""
-        return self._at.head
+        """The last record, for anchoring it elsewhere."""
+        at = self._at
+        return at.waiting[-1][1] if at.waiting else at.head
 
     def record(
         self,
@@ -179,18 +171,13 @@ class JournalWriter:
             raise UnrecordableValueError("a script hash that is no SHA-256 in lower-case hexadecimal")
         with self._appending:
             self._refuse_after_failure()
-            self._settle()
-            self._log._proxy_to_logger(
-                "info", event, phase=phase, host=host, step=step, script_hash=script_hash, data=data or {}
-            )
-            written = self._at.head
-            due = (
-                written.sequence - self._durable.sequence >= GROUP_LINES
-                or self._clock.monotonic() - self._flushed_at >= GROUP_SECONDS
-            )
-        if durable or due:
-            self._flush(written)
-        return written
+            self._log.info(event, phase=phase, host=host, step=step, script_hash=script_hash, data=data or {})
+            place = self.head
+            if not durable and self._is_due():
+                self._write()
+        if durable:
+            self._flush(place)
+        return place
 
     def clean(self, data: Mapping[str, object]) -> Clean:
         """Data as a line would hold it, for showing the same elsewhere; `record` takes it and need not redact again.
@@ -212,11 +199,12 @@ class JournalWriter:
             return
         try:
             if self._failure is None:
-                self._flush(self._at.head, closing=True)
+                self._flush(self.head, closing=True)
         finally:
             self._closed = True
-            os.close(self._descriptor)
-            os.close(self._lock_descriptor)
+            atexit.unregister(self._write_at_exit)
+            self._disk.close(self._descriptor)
+            self._disk.close(self._lock_descriptor)
 
     def __enter__(self) -> JournalWriter:
         return self
@@ -239,46 +227,54 @@ class JournalWriter:
         return event
 
     def _chain(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        record = Line(
-            sequence=0,
-            time=self._clock.now(),
-            run=self._run,
-            client=self._client,
-            host=event["host"],
-            step=event["step"],
-            phase=str(event["phase"]),
-            event=str(event["event"]),
-            script_hash=event["script_hash"],
-            actor=self._actor,
-            data=event["data"],
-            previous="",
+        before = self.head
+        sequence = before.sequence + 1
+        line, sha256 = self._pen.line(
+            sequence,
+            before.sha256,
+            self._clock.now(),
+            str(event["phase"]),
+            str(event["event"]),
+            event["host"],
+            event["step"],
+            event["script_hash"],
+            event["data"],
         )
-        _, line, head = link(record, self._at.head)
-        return {"line": line, "head": head}
+        return {"line": line, "head": Head(sequence, sha256)}
 
-    def _write(self, _logger: object, _name: str, event: EventDict) -> bytes:
-        self._pending = _Pending(event["line"], event["head"])
-        self._settle()
-        return self._pending.line
+    def _add(self, _logger: object, _name: str, event: EventDict) -> bytes:
+        line: bytes = event["line"]
+        self._at.waiting.append((line, event["head"]))
+        return line
 
-    def _settle(self) -> None:
-        """Bring the line that was begun last to its end.
+    def _is_due(self) -> bool:
+        return len(self._at.waiting) >= GROUP_LINES or self._clock.monotonic() - self._written_at >= GROUP_SECONDS
 
-        Ctrl-C may strike between any two steps here, also when the line is written and the head not yet moved on; so
-        what the file holds is asked for, not remembered, and the next call goes on where this one was stopped.
+    def _write(self) -> None:
+        """Bring what waits into the file.
+
+        Ctrl-C may strike between any two steps here, also when the bytes are written and nothing has noted it; so
+        after one the file is asked what it holds, and the next call goes on where this one was stopped.
         """
-        pending, at = self._pending, self._at
-        if pending.head.sequence <= at.head.sequence:
+        at = self._at
+        if not at.waiting:
             return
+        data = b"".join([line for line, _ in at.waiting])
         try:
-            while (done := os.fstat(self._descriptor).st_size - at.size) < len(pending.line):
-                if done < 0 or self._disk.write(self._descriptor, pending.line[done:]) == 0:
+            done = self._disk.size(self._descriptor) - at.size
+            if done < 0 or done > (len(data) if at.begun else 0):
+                raise OSError(errno.EIO, "somebody else writes to the file")
+            at.begun = True
+            while done < len(data):
+                if self._disk.write(self._descriptor, data[done:] if done else data) == 0:
                     raise OSError(errno.EIO, "the file does not grow")
-            if done > len(pending.line):
+                done = self._disk.size(self._descriptor) - at.size
+            if done > len(data):
                 raise OSError(errno.EIO, "somebody else writes to the file")
         except OSError as error:
             raise self._fail(error) from error
-        self._at = _End(at.size + len(pending.line), pending.head)
+        self._at = _End(at.size + len(data), at.waiting[-1][1])
+        self._written_at = self._clock.monotonic()
 
     def _flush(self, wanted: Head, *, closing: bool = False) -> None:
         with self._flushing:
@@ -286,15 +282,28 @@ class JournalWriter:
                 return
             with self._appending:
                 self._refuse_after_failure()
-                self._settle()
+                self._write()
                 reached = self._at.head
             try:
                 self._disk.fsync(self._descriptor)
-                _replace_head(self._directory, Head(reached.sequence, reached.sha256, closing), self._disk)
+                self._durable = reached
+                self._flushes += 1
+                if closing or self._is_checkpoint():
+                    _replace_head(self._directory, Head(reached.sequence, reached.sha256, closing), self._disk)
+                    self._flushes, self._checkpoint_at = 0, self._clock.monotonic()
             except OSError as error:
                 raise self._fail(error) from error
-            self._durable = reached
-            self._flushed_at = self._clock.monotonic()
+
+    def _is_checkpoint(self) -> bool:
+        return (
+            self._flushes >= CHECKPOINT_FLUSHES or self._clock.monotonic() - self._checkpoint_at >= CHECKPOINT_SECONDS
+        )
+
+    def _write_at_exit(self) -> None:
+        """A process that ends without having closed its journal keeps no line to itself."""
+        with self._appending, suppress(JournalUnwritable):
+            self._refuse_after_failure()
+            self._write()
 
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:
@@ -336,15 +345,17 @@ def open_journal(
     disk = disk or SystemDisk()
     opened: list[int] = []
     try:
-        _make_directories(state, directory)
-        lock = _open(directory / LOCK, os.O_RDWR)
+        _make_directories(state, directory, disk)
+        lock = disk.open(directory / LOCK)
         opened.append(lock)
-        if not try_lock(lock):
+        if not disk.lock(lock):
             raise JournalLocked(path, "another writer holds this journal", "Wait for that run to end, or stop it.")
-        descriptor = _open(path, os.O_RDWR | os.O_APPEND)
+        descriptor = disk.open(path)
         opened.append(descriptor)
-        _sync_directory(directory)
         head, torn = _continue(path, descriptor, run, client, disk)
+        # A killed writer may have left lines that no disk has yet, and the new head is to vouch for them.
+        disk.fsync(descriptor)
+        disk.sync_directory(directory)
         # From here on lines may follow, so the head of a run that was closed must not call them foreign.
         _replace_head(directory, Head(head.sequence, head.sha256), disk)
         writer = JournalWriter(directory, run, client, actor, redactor, clock, disk, lock, descriptor, head, torn)
@@ -352,94 +363,104 @@ def open_journal(
             data = {"bytes": torn.size, "sha256": torn.sha256}
             writer.record(JOURNAL_PHASE, TAIL_DROPPED, data=data, durable=True)
     except OSError as error:
-        _close_all(opened)
+        _close_all(opened, disk)
         raise _unwritable(path, error) from error
-    except JournalError:
-        _close_all(opened)
+    except BaseException:
+        _close_all(opened, disk)
         raise
     return writer
 
 
+class _Whole:
+    """The lines of a file up to the first that a crash has left in pieces.
+
+    Attributes:
+        size: bytes of the lines given so far.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._file:
+            if not is_whole(line):
+                return
+            self.size += len(line)
+            yield line
+
+
 def _continue(path: Path, descriptor: int, run: str, client: str, disk: Disk) -> tuple[Head, TornTail | None]:
-    """Where to go on, after checking what is there and cutting off half a line."""
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    tail = content[len(whole) :]
+    """Where to go on, after checking what is there and cutting off what a crash has left in pieces."""
     try:
-        head = stored_head(path)
+        head = stored_head(path, disk)
     except ValueError as error:
         raise _broken(path, f"its head cannot be read: {error}") from error
-    match verify(BytesIO(whole), head):
-        case Broken(line=line, why=why):
-            raise _broken(path, f"line {line}: {why}")
-        case Verified(head=reached):
-            pass
+    strangers: list[Line] = []
+
+    def look(line: Line) -> None:
+        if (line.run, line.client) != (run, client):
+            strangers.append(line)
+
+    with disk.read(path) as file:
+        lines = _Whole(file)
+        match verify(lines, head, look):
+            case Broken(line=line, why=why):
+                raise _broken(path, f"line {line}: {why}")
+            case Verified(head=reached):
+                pass
+        tail, digest = disk.size(descriptor) - lines.size, sha256()
+        file.seek(lines.size)
+        while piece := file.read(_PIECE):
+            digest.update(piece)
     if tail and head is not None and head.closed:
         raise _broken(path, f"line {reached.sequence + 1}: something was added after the journal was closed")
-    first = next(intact(BytesIO(whole)), None)
-    if first is not None and (first.run, first.client) != (run, client):
-        raise _broken(path, "it is the journal of another run or client")
+    if strangers:
+        raise _broken(path, f"line {strangers[0].sequence}: it is the journal of another run or client")
     if not tail:
         return reached, None
-    os.ftruncate(descriptor, len(whole))
-    disk.fsync(descriptor)
-    return reached, TornTail(reached.sequence + 1, len(tail), sha256(tail).hexdigest())
+    disk.truncate(descriptor, lines.size)
+    return reached, TornTail(reached.sequence + 1, tail, digest.hexdigest())
 
 
-def _make_directories(state: Path, directory: Path) -> None:
-    """The directories of a run, for the owner alone; a link in place of one is refused."""
-    state.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+def _make_directories(state: Path, directory: Path, disk: Disk) -> None:
+    """The directories of a run, for the owner alone, and their names on the disk; a link in place of one is refused.
+
+    The state directory is the user's: it may lie anywhere and be a link.
+    """
+    missing = [each for each in (state, *state.parents) if not disk.is_directory(each)]
+    for made in reversed(missing):
+        disk.make_directory(made)
+        disk.sync_directory(made.parent)
+    if not missing:
+        # Made by somebody whom a crash stopped, perhaps; but it may stand in what we may not read.
+        with suppress(OSError):
+            disk.sync_directory(state.parent)
     made = state
     for part in directory.relative_to(state).parts:
         made /= part
-        made.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
-        if not stat.S_ISDIR(made.lstat().st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, f"{made} is a link, not a directory")
-        if sys.platform != "win32" and stat.S_IMODE(made.stat().st_mode) != _DIRECTORY_MODE:
-            made.chmod(_DIRECTORY_MODE)
-
-
-def _open(path: Path, flags: int) -> int:
-    """A descriptor of a regular file, made for the owner alone; a link is not followed."""
-    here = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags | os.O_CREAT | here, _FILE_MODE)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "this is not a regular file")
-        if sys.platform != "win32":
-            os.fchmod(descriptor, _FILE_MODE)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+        disk.make_directory(made)
+        disk.sync_directory(made.parent)
 
 
 def _replace_head(directory: Path, head: Head, disk: Disk) -> None:
+    """Put a new head in place of the old: after the lines that it names, before any that may follow it."""
     fresh = directory / f"{HEAD}.new"
-    descriptor = _open(fresh, os.O_WRONLY | os.O_TRUNC)
+    descriptor = disk.open(fresh, emptied=True)
     try:
         content = head.to_bytes()
         if disk.write(descriptor, content) != len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         disk.fsync(descriptor)
     finally:
-        os.close(descriptor)
-    fresh.replace(directory / HEAD)
+        disk.close(descriptor)
+    disk.replace(fresh, directory / HEAD)
+    disk.sync_directory(directory)
 
 
-def _sync_directory(directory: Path) -> None:
-    """Makes the new file's name durable; Windows has no such call and does so by itself."""
-    if sys.platform != "win32":
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _close_all(descriptors: list[int]) -> None:
+def _close_all(descriptors: list[int], disk: Disk) -> None:
     for descriptor in descriptors:
-        os.close(descriptor)
+        disk.close(descriptor)
 
 
 def _broken(path: Path, what: str) -> JournalBroken:

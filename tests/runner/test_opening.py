@@ -21,10 +21,10 @@ from playbooks.model import ReadyPlaybook
 from runner.events import Event
 from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, Stop
 from runner.journal.chain import Verified
+from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import Line
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read
-from runner.journal.writer import Disk, SystemDisk
 from runner.opening import FleetRun, World, open_run
 from runner.order import Order, script_seconds, scripts_of
 from runner.recording import VOCABULARY
@@ -52,6 +52,7 @@ from runner.transport.interface import (
 )
 from tests.runner.fleets import JUDGEMENT, ScriptedTransport, host, lost, playbook, saying, step
 from tests.runner.journal.journals import FullDisk, ticking
+from tests.waiting import HANG_SECONDS
 
 PLAYBOOK = playbook(step("a"), step("b", when="a.good"), step("c"))
 
@@ -398,11 +399,13 @@ class Hanging(ScriptedTransport):
 
 def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Path) -> None:
     stop = Stop()
-    waiting = Hanging(entered=lambda: None)
+    in_work = threading.Event()
+    waiting = Hanging(entered=in_work.set)
 
     class Pressing(Heard):
         def ended(self, audit: HostAudit) -> None:
             Heard.ended(self, audit)
+            assert in_work.wait(HANG_SECONDS)
             stop.requested = Letting.ABORT
 
     hosts = (host("EX0"), host("EX1"), *(host(f"EX{number}") for number in range(2, 6)))

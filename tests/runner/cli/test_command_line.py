@@ -17,7 +17,8 @@ from runner.cli.journal import verification_text
 from runner.cli.main import app, main
 from runner.events import Event, Phase
 from runner.exit_status import ExitStatus
-from runner.journal.chain import Broken, Fault, Head, Verified
+from runner.journal.chain import Broken, Fault, Head, Verified, head_from_bytes, link
+from runner.journal.lines import Line
 from runner.journal.location import HEAD
 from runner.journal.writer import Clock, open_journal
 from runner.redaction import Redactor
@@ -88,6 +89,7 @@ def test_json_is_one_object_with_the_hash_to_keep(
         "lines": 2,
         "sha256": json.loads((journal.parent / HEAD).read_bytes())["sha256"],
         "after_head": 0,
+        "newer": 0,
     }
 
 
@@ -127,7 +129,7 @@ def test_a_traceback_is_shown_only_on_request(
 
 
 def test_a_defect_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(path: Path) -> Verified:
+    def broken(path: Path, **_: object) -> Verified:
         raise RuntimeError(f"at {path}\x1b[0m")
 
     monkeypatch.setattr(command, "verify", broken)
@@ -138,7 +140,7 @@ def test_a_defect_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str], mo
 
 
 def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: Path) -> Verified:
+    def interrupted(path: Path, **_: object) -> Verified:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "verify", interrupted)
@@ -156,11 +158,30 @@ def test_help_shows_an_example_and_the_variables(capsys: pytest.CaptureFixture[s
     ("found", "said"),
     [
         (Verified(Head(3, "0" * 64), 3, 2), "the last 2 lines follow its head, and nothing outside the file vouches"),
+        (
+            Verified(Head(3, "0" * 64), 3, 0, 1),
+            "its head says\n1 line of a newer exrun: intact, and not all",
+        ),
         (Broken(2, Fault.ALTERED, "said \x1b[2J", 1), "j.jsonl:2: altered: said <U+001B>[2J"),
     ],
 )
 def test_what_is_found_is_said_in_words_that_steer_no_terminal(found: Verified | Broken, said: str) -> None:
     assert said in verification_text(Path("j.jsonl"), found)
+
+
+def test_lines_of_tomorrow_are_intact_and_said_to_be_of_a_newer_exrun(
+    capsys: pytest.CaptureFixture[str], journal: Path
+) -> None:
+    head = head_from_bytes((journal.parent / HEAD).read_bytes())
+    (journal.parent / HEAD).write_bytes(Head(head.sequence, head.sha256).to_bytes())
+    when = datetime(2026, 11, 24, tzinfo=UTC)
+    with journal.open("ab") as file:
+        for event, more in (("override", {}), ("override", {"wave": 1}), ("word-of-tomorrow", {})):
+            line = Line(0, when, "r1", "alpha", None, None, "run", event, None, "ops@desk", {}, "", more=more)
+            _, content, head = link(line, head)
+            file.write(content)
+    status, out, _ = answer(capsys, ["journal", "verify", str(journal), "--format", "json"])
+    assert (status, json.loads(out)["verified"], json.loads(out)["newer"]) == (0, True, 2)
 
 
 def test_the_reference_names_every_fault_and_member() -> None:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from runner.events import Event, Phase
-from runner.journal.writer import Clock, Disk, JournalWriter, open_journal
+from runner.journal.files import Disk, SystemDisk
+from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.redaction import Redactor
 
 SCRIPT = "5c" * 32
@@ -57,17 +58,23 @@ def write_audit(journal: JournalWriter) -> None:
     journal.record(Phase.RUN, Event.RUN_INTERRUPTED, data={"signal": "SIGINT"}, durable=True)
 
 
-class CountingDisk:
-    """Counts what reaches the disk."""
+class CountingDisk(SystemDisk):
+    """Counts what is to reach the disk, and spares it."""
 
     def __init__(self) -> None:
+        self.writes = 0
         self.fsyncs = 0
+        self.directory_fsyncs = 0
 
     def write(self, descriptor: int, data: bytes) -> int:
+        self.writes += 1
         return os.write(descriptor, data)
 
     def fsync(self, descriptor: int) -> None:
         self.fsyncs += 1
+
+    def sync_directory(self, path: Path) -> None:
+        self.directory_fsyncs += 1
 
 
 class FullDisk(CountingDisk):

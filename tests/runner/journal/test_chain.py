@@ -31,6 +31,8 @@ records = st.builds(
     actor=st.text(max_size=8),
     data=st.dictionaries(st.text(max_size=5), json_values, max_size=3),
     previous=st.just(""),
+    format=st.sampled_from([1, 1, 2, 900]),
+    more=st.dictionaries(st.text(max_size=8).filter(lambda name: name not in Line.__slots__), json_values, max_size=3),
 )
 
 
@@ -61,10 +63,13 @@ CONTENT = b"".join(LINES)
 @settings(max_examples=60, deadline=None)
 def test_what_was_linked_verifies_and_reads_back(bodies: list[Line]) -> None:
     lines, head = chained(bodies)
-    assert verify(lines) == Verified(head, len(bodies))
-    assert verify(lines, head) == Verified(head, len(bodies), after_head=0)
+    newer = sum(body.format > 1 or bool(body.more) for body in bodies)
+    assert verify(lines) == Verified(head, len(bodies), newer=newer)
+    assert verify(lines, head) == Verified(head, len(bodies), after_head=0, newer=newer)
     assert [record.data for record in intact(lines)] == [body.data for body in bodies]
     assert [from_line(line).time for line in lines] == [body.time for body in bodies]
+    assert [(record.format, record.more) for record in intact(lines)] == [(body.format, body.more) for body in bodies]
+    assert [record.to_line() for record in intact(lines)] == lines
 
 
 def test_every_change_of_one_byte_is_found_without_the_head() -> None:

@@ -25,12 +25,19 @@ from journals import (
 )
 
 from runner.events import Event, Phase
-from runner.journal.chain import Verified, head_from_bytes
+from runner.journal.chain import EMPTY, Head, Verified, head_from_bytes
 from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritable
 from runner.journal.lines import UnrecordableValueError
 from runner.journal.location import directory_name
 from runner.journal.verification import read, verify
-from runner.journal.writer import GROUP_LINES, GROUP_SECONDS, Clock, JournalWriter
+from runner.journal.writer import (
+    CHECKPOINT_FLUSHES,
+    CHECKPOINT_SECONDS,
+    GROUP_LINES,
+    GROUP_SECONDS,
+    Clock,
+    JournalWriter,
+)
 from runner.redaction import Redactor
 from runner.state import RunPhase, fold
 from tests.waiting import HANG_SECONDS, ends, happens
@@ -179,26 +186,56 @@ def test_a_secret_never_reaches_the_file_in_keys_values_or_base64(tmp_path: Path
     assert read(journal.path)[0][0].data["ok"] == 1
 
 
-def test_intent_is_on_the_disk_with_its_head_before_record_returns(tmp_path: Path) -> None:
+def stored(journal: JournalWriter) -> Head:
+    return head_from_bytes((journal.path.parent / "head").read_bytes())
+
+
+def test_intent_is_on_the_disk_before_record_returns_with_all_that_stands_before_it(tmp_path: Path) -> None:
     disk = CountingDisk()
     journal = opened(tmp_path, disk=disk)
     journal.record(Phase.RUN, Event.RUN_STARTED)
     before = disk.fsyncs
-    place = journal.record(Phase.COLLECT, Event.HOST_STARTED, host="EX1", durable=True)
-    assert disk.fsyncs == before + 2  # the journal, then the head
-    assert head_from_bytes((journal.path.parent / "head").read_bytes()) == place
+    journal.record(Phase.COLLECT, Event.HOST_STARTED, host="EX1", durable=True)
+    assert disk.fsyncs == before + 1
+    assert journal.path.read_bytes().count(b"\n") == 2
     journal.close()
 
 
-def test_the_rest_reaches_the_disk_in_groups(tmp_path: Path) -> None:
+def test_the_head_is_replaced_at_checkpoints_alone(tmp_path: Path) -> None:
+    disk, seconds = CountingDisk(), [0.0]
+    clock = Clock(now=lambda: datetime(2026, 11, 24, tzinfo=UTC), monotonic=lambda: seconds[0])
+    journal = opened(tmp_path, disk=disk, clock=clock)
+
+    def intend() -> Head:
+        return journal.record(Phase.COLLECT, Event.HOST_STARTED, host="EX1", durable=True)
+
+    assert stored(journal) == EMPTY
+    before = disk.fsyncs, disk.directory_fsyncs
+    for _ in range(CHECKPOINT_FLUSHES - 1):
+        intend()
+    assert stored(journal) == EMPTY
+    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + CHECKPOINT_FLUSHES - 1, before[1])
+    assert intend() == stored(journal)
+    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + CHECKPOINT_FLUSHES + 1, before[1] + 1)
+    seconds[0] = CHECKPOINT_SECONDS - 0.1
+    assert intend() != stored(journal)
+    seconds[0] = CHECKPOINT_SECONDS
+    assert intend() == stored(journal)
+    last = journal.record(Phase.RUN, Event.RUN_ENDED)
+    journal.close()
+    assert stored(journal) == Head(last.sequence, last.sha256, closed=True)
+
+
+def test_the_rest_is_written_in_groups_and_waits_for_no_disk(tmp_path: Path) -> None:
     disk = CountingDisk()
     journal = opened(tmp_path, disk=disk)
-    before = disk.fsyncs
+    writes, fsyncs = disk.writes, disk.fsyncs
     for number in range(GROUP_LINES - 1):
         journal.record(Phase.RUN, Event.OVERRIDE, **note(number))
-    assert disk.fsyncs == before
-    journal.record(Phase.RUN, Event.OVERRIDE, **note(0))
-    assert disk.fsyncs == before + 2
+    assert (journal.path.stat().st_size, disk.writes) == (0, writes)
+    last = journal.record(Phase.RUN, Event.OVERRIDE, **note(0))
+    assert (disk.writes, disk.fsyncs) == (writes + 1, fsyncs)
+    assert read(journal.path)[1] == Verified(last, GROUP_LINES, GROUP_LINES)
     journal.close()
 
 
@@ -207,11 +244,26 @@ def test_a_line_does_not_wait_longer_than_the_group_time_once_another_follows(tm
     clock = Clock(now=lambda: datetime(2026, 11, 24, tzinfo=UTC), monotonic=lambda: seconds[0])
     journal = opened(tmp_path, disk=disk, clock=clock)
     journal.record(Phase.RUN, Event.RUN_STARTED)
-    before = disk.fsyncs
-    seconds[0] = GROUP_SECONDS
+    fsyncs, seconds[0] = disk.fsyncs, GROUP_SECONDS
     journal.record(Phase.RUN, Event.OVERRIDE)
-    assert disk.fsyncs == before + 2
+    assert journal.path.read_bytes().count(b"\n") == 2
+    journal.record(Phase.RUN, Event.OVERRIDE)
+    assert journal.path.read_bytes().count(b"\n") == 2
+    assert disk.fsyncs == fsyncs
     journal.close()
+
+
+def test_a_process_that_ends_without_closing_its_journal_keeps_no_line_to_itself(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.runner.journal.journals import opened, write_audit;"
+        f"journal = opened(Path({str(tmp_path)!r})); write_audit(journal);"
+        "journal.record('run', 'override', data={'last': True}); sys.exit(3)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False)
+    assert ended.returncode == 3
+    records, found = read(tmp_path / "alpha" / "runs" / "r1" / "journal.jsonl")
+    assert isinstance(found, Verified)
+    assert (len(records), records[-1].data) == (12, {"last": True})
 
 
 def test_threads_that_wait_for_the_disk_share_one_flush(tmp_path: Path) -> None:
@@ -243,7 +295,7 @@ def test_threads_that_wait_for_the_disk_share_one_flush(tmp_path: Path) -> None:
     disk.go.set()
     for thread in threads:
         assert ends(thread)
-    assert disk.fsyncs == before + 4  # the first, and one for the eight that came meanwhile
+    assert disk.fsyncs == before + 2  # the first, and one for the eight that came meanwhile
     journal.close()
     assert isinstance(verify(journal.path), Verified)
 
@@ -278,6 +330,7 @@ def test_a_system_call_that_takes_part_of_a_line_is_repeated_with_the_rest(tmp_p
 def _fill(journal: JournalWriter) -> None:
     for number in range(10):
         journal.record(Phase.RUN, Event.OVERRIDE, **note(number))
+    journal.record(Phase.RUN, Event.OVERRIDE, durable=True)
 
 
 @pytest.mark.parametrize("room", [0, 1, 300, 700])
@@ -347,20 +400,21 @@ def test_an_interrupt_within_a_line_leaves_a_journal_that_can_still_say_so(tmp_p
         journal.record(Phase.RUN, Event.RUN_STARTED)
         disk.armed = True
         with pytest.raises(KeyboardInterrupt):
-            journal.record(Phase.CONNECT, Event.HOST_STARTED, host="EX1")
+            journal.record(Phase.CONNECT, Event.HOST_STARTED, host="EX1", durable=True)
         journal.record(Phase.RUN, Event.RUN_INTERRUPTED, durable=True)
     assert isinstance(verify(journal.path), Verified)
     events = [record.event for record in read(journal.path)[0]]
     assert events == [Event.RUN_STARTED, Event.HOST_STARTED, Event.RUN_INTERRUPTED]
 
 
-def test_a_foreign_line_written_while_the_writer_runs_stops_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 5000])
+def test_foreign_bytes_written_while_the_writer_runs_stop_it(tmp_path: Path, size: int) -> None:
     journal = opened(tmp_path)
-    journal.record(Phase.RUN, Event.RUN_STARTED)
+    journal.record(Phase.RUN, Event.RUN_STARTED, durable=True)
     with journal.path.open("ab") as file:
-        file.write(b"x" * 5000)
+        file.write(b"x" * size)
     with pytest.raises(JournalUnwritable):
-        journal.record(Phase.RUN, Event.RUN_ENDED)
+        journal.record(Phase.RUN, Event.RUN_ENDED, durable=True)
     journal.close()
 
 
