@@ -129,7 +129,7 @@ _SWITCHED_OFF: Mapping[str, tuple[str, str]] = {
     ),
     ALLOW_FULL_LANGUAGE: (
         "Read-only by the linter alone: the servers' own engines did not hold these steps to reading: {value}",
-        "Write their actions for a locked session (see exrun playbook lint), and run it without --allow-full-language",
+        "Have their actions written for a locked session, and run it without --allow-full-language",
     ),
     SKIP_UNRESOLVED: (
         "Servers whose password could not be had were left out: they are the rows no-credential, if there are any",
