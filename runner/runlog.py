@@ -29,15 +29,15 @@ def begin(order: Order, client: str, journal: JournalWriter, unresolved: Collect
         mine = [host for host in order.hosts if host.client == client and _concerns(override, host, unresolved)]
         data = {**override_data(override), "hosts": [host.name for host in mine]}
         journal.record(Phase.RUN, Event.OVERRIDE, data=data)
+    for script in scripts_of(order.playbook):
+        steps = [ready.step.id for ready in order.playbook.steps if ready.script == script.text]
+        data = {"steps": steps, "text": script.text}
+        journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=script.sha256, data=data)
     # What opens a locked session is sent to every host, and belongs to no step.
     for statement in order.gate.opening:
         journal.record(
             Phase.RUN, Event.SCRIPT_NAMED, script_hash=statement.sha256, data={"steps": [], "text": statement.text}
         )
-    for script in scripts_of(order.playbook):
-        steps = [ready.step.id for ready in order.playbook.steps if ready.script == script.text]
-        data = {"steps": steps, "text": script.text}
-        journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=script.sha256, data=data)
 
 
 def _concerns(override: Override, host: Host, unresolved: Collection[str]) -> bool:

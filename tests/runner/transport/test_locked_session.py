@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from runner.lab.server import Served, start
 from runner.lab.state import FileState, HostState
 from runner.secrets.interface import Secret
 from runner.transport.connecting import Connector
-from runner.transport.gate import Gate
+from runner.transport.gate import LOCK, Gate
 from runner.transport.interface import Completed, Deadlines, Script, ScriptResult, Terminated
 from tests.runner.transport.test_lab import ACCOUNT, TOKEN, inventory_host
 
@@ -25,6 +26,7 @@ HERE = Path(__file__).resolve()
 CASES: list[dict[str, Any]] = YAML(typ="safe").load(HERE.with_name("locked_session.yml"))
 PAGE = HERE.parents[3] / "docs" / "explanation" / "dry-run.md"
 HARMFUL = HERE.parents[4] / "shared" / "cases" / "lint" / "harmful"
+OVER_THE_LAB = [case for case in CASES if "alone" not in case]
 # Those that change a file of the server, and those that reach another.
 CHANGING = ("01", "02", "04", "05")
 FILES = (r"C:\a\x.txt", r"C:\a\y.txt", r"C:\Windows\notepad.exe", r"C:\Windows\write.exe")
@@ -90,18 +92,29 @@ def test_what_a_locked_session_stops_is_what_the_table_says(bench: Bench, tmp_pa
     (tmp_path / "Mine.ps1").write_text(body, encoding="utf-8")
     # The lab's sessions are made of functions that were there before the lock: this stands for a module's.
     stand_in = {"{folder}": str(tmp_path), "Get-Early": EARLY}
-    scripts = [re.sub("|".join(stand_in), lambda found: stand_in[found[0]], case["script"]) for case in CASES]
+    scripts = [re.sub("|".join(stand_in), lambda found: stand_in[found[0]], case["script"]) for case in OVER_THE_LAB]
     free = bench.run(*scripts, full=True)
-    assert [case["tried"] for case, result in zip(CASES, free, strict=True) if not reached(result)] == []
+    assert [case["tried"] for case, result in zip(OVER_THE_LAB, free, strict=True) if not reached(result)] == []
     locked = bench.run(*scripts)
-    passed = {case["tried"] for case, result in zip(CASES, locked, strict=True) if reached(result)}
-    assert passed == {case["tried"] for case in CASES if "stops" in case}
-    for case, result in zip(CASES, locked, strict=True):
+    passed = {case["tried"] for case, result in zip(OVER_THE_LAB, locked, strict=True) if reached(result)}
+    assert passed == {case["tried"] for case in OVER_THE_LAB if "stops" in case}
+    for case, result in zip(OVER_THE_LAB, locked, strict=True):
         if "stops" not in case:
             assert REFUSED.search(said(result)) or " -as " in case["script"] or "Select-Object" in case["script"], (
                 case["tried"],
                 said(result),
             )
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("case", [case for case in CASES if "alone" in case], ids=lambda case: case["tried"])
+def test_what_a_locked_engine_does_not_stop_by_itself(case: dict[str, Any], tmp_path: Path, powershell: Path) -> None:
+    file = tmp_path / "tried.ps1"
+    file.write_text(f"{LOCK.text}\n{case['script'].replace('{program}', str(powershell))}", encoding="utf-8")
+    command = [str(powershell), "-NoProfile", "-NonInteractive", "-File", str(file)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "reached" in ran.stdout
+    assert "stops" in case
 
 
 # A function of the lab that calls methods of .NET and is there before the lock.
