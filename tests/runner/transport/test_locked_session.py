@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve()
 CASES: list[dict[str, Any]] = YAML(typ="safe").load(HERE.with_name("locked_session.yml"))
 PAGE = HERE.parents[3] / "docs" / "explanation" / "dry-run.md"
 HARMFUL = HERE.parents[4] / "shared" / "cases" / "lint" / "harmful"
-OVER_THE_LAB = [case for case in CASES if "alone" not in case]
+OVER_THE_LAB = [case for case in CASES if "before" not in case]
 # Those that change a file of the server, and those that reach another.
 CHANGING = ("01", "02", "04", "05")
 FILES = (r"C:\a\x.txt", r"C:\a\y.txt", r"C:\Windows\notepad.exe", r"C:\Windows\write.exe")
@@ -107,10 +107,17 @@ def test_what_a_locked_session_stops_is_what_the_table_says(bench: Bench, tmp_pa
 
 
 @pytest.mark.real_powershell
-@pytest.mark.parametrize("case", [case for case in CASES if "alone" in case], ids=lambda case: case["tried"])
+@pytest.mark.parametrize("case", [case for case in CASES if "before" in case], ids=lambda case: case["tried"])
 def test_what_a_locked_engine_does_not_stop_by_itself(case: dict[str, Any], tmp_path: Path, powershell: Path) -> None:
+    early = """
+        function Get-Live { Get-Item -LiteralPath '/etc/passwd' }
+        function Get-Said { '[System.IO.Path]::GetFileName("/x/reached")' }
+    """
+    (tmp_path / "Early.psm1").write_text(early, encoding="utf-8")
     file = tmp_path / "tried.ps1"
-    file.write_text(f"{LOCK.text}\n{case['script'].replace('{program}', str(powershell))}", encoding="utf-8")
+    lines = (case["before"], LOCK.text, case["script"])
+    text = "\n".join(lines).replace("{folder}", str(tmp_path)).replace("{program}", str(powershell))
+    file.write_text(text, encoding="utf-8")
     command = [str(powershell), "-NoProfile", "-NonInteractive", "-File", str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "reached" in ran.stdout
