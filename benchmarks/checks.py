@@ -36,10 +36,10 @@ $ErrorActionPreference = 'Stop'
 $key = '{key}'
 try {{
     $found = Get-ItemProperty -LiteralPath $key | Select-Object -Property {value}
-    [pscustomobject]@{{ Kind = 'Setting'; Name = '{value}'; Value = $found.{value} }}
+    @{{ Kind = 'Setting'; Name = '{value}'; Value = $found.{value} }}
 }}
 catch {{
-    [pscustomobject]@{{ Kind = 'Unread'; What = $key; Why = $_.Exception.Message }}
+    @{{ Kind = 'Unread'; What = $key; Why = $_.Exception.Message }}
 }}
 """
 _CONTRACT = """\
@@ -51,7 +51,7 @@ outputs:
     Value: integer?
 reads: ['{key}']
 writes: []
-needs: [local administrator]
+needs: {rights: [local administrator]}
 disruptive: false
 reboots: false
 interruption: none

@@ -9,7 +9,7 @@ Every problem of a playbook and of the actions that it uses is collected before 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -21,8 +21,19 @@ from playbooks.conditions import ANYTHING, Condition, parse
 from playbooks.declared import Domain, accepts, in_words
 from playbooks.documents import read_contract, read_playbook
 from playbooks.errors import ConditionError, DocumentError, RenderingError
-from playbooks.lint import lint, style
-from playbooks.model import Action, ActionContract, Given, ParamSpec, Playbook, ReadyPlaybook, ReadyStep, Step
+from playbooks.lint import Problem as Refused
+from playbooks.lint import lint, style, unlockable
+from playbooks.model import (
+    Action,
+    ActionContract,
+    Given,
+    ParamSpec,
+    Playbook,
+    ReadyPlaybook,
+    ReadyStep,
+    SessionKind,
+    Step,
+)
 from playbooks.parameters import bind
 from playbooks.promised import broken
 from playbooks.rendering import render
@@ -296,9 +307,19 @@ def scripted(
     except RenderingError as error:
         problems.append(rendering_problem(error, source))
         return None
-    refused = linted(script, source, styled=styled) or _promised(action, script, source)
+    refused = linted(script, source, styled=styled) or [
+        *_locked(action, script, source),
+        *_promised(action, script, source),
+    ]
     problems.extend(refused)
     return None if refused else script
+
+
+def _locked(action: Action, script: str, source: str) -> list[Problem]:
+    """What the session that the contract asks for would refuse."""
+    if action.contract.session is SessionKind.FULL:
+        return []
+    return _placed(unlockable(script, action.contract.needs.modules, source=source))
 
 
 def _promised(action: Action, script: str, source: str) -> list[Problem]:
@@ -319,7 +340,10 @@ def rendering_problem(error: RenderingError, source: str) -> Problem:
 
 def linted(script: str, source: str, *, styled: bool = False) -> list[Problem]:
     """What the linter has against a script; with `styled`, against how it is written too."""
-    found = (*lint(script, source=source), *(style(script, source=source) if styled else ()))
+    return _placed((*lint(script, source=source), *(style(script, source=source) if styled else ())))
+
+
+def _placed(found: Iterable[Refused]) -> list[Problem]:
     return [Problem(Location(each.source, each.line, each.column), each.why, each.instead, each.rule) for each in found]
 
 

@@ -43,6 +43,8 @@ TYPE = r"^(text|integer|number|boolean)(\[\])?\??$"
 Type = Annotated[str, StringConstraints(pattern=TYPE)]
 CVE = r"^CVE-\d{4}-\d{4,}$"
 PLAYBOOK = r"^[a-z][a-z0-9-]*$"
+# A module's name: no path, no pattern, and nothing that could end a literal.
+MODULE = r"[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*"
 # What the catalogue lists.
 FromCatalogue = Literal[
     "catalogue.campaigns", "catalogue.products", "catalogue.cumulative_updates", "catalogue.updates"
@@ -134,6 +136,22 @@ def _written_out(written: object) -> object:
     return written if isinstance(written, dict | PropertySpec) else {"type": written}
 
 
+class SessionKind(StrEnum):
+    """In which language a host's engine runs the scripts of an action."""
+
+    LOCKED = "locked"
+    FULL = "full"
+
+
+class Needs(_Written):
+    """What has to be there on the host."""
+
+    rights: list[Sentence] = Field(description="Rights and roles that the account needs there.")
+    modules: list[Annotated[str, StringConstraints(pattern=f"^{MODULE}$")]] = Field(
+        default_factory=list, description="PowerShell modules, by name, that are imported before the session is locked."
+    )
+
+
 class Timeouts(_Written):
     """How long a script may take, in seconds."""
 
@@ -154,7 +172,12 @@ class ActionContract(_Written):
     )
     reads: list[Sentence] = Field(description="Every place on the host that it reads.")
     writes: list[Sentence] = Field(description="Every place on the host that it changes; empty where none.")
-    needs: list[Sentence] = Field(description="Rights and modules that it needs on the host.")
+    needs: Needs = Field(description="What has to be there on the host: rights, and modules to import.")
+    session: Annotated[SessionKind, Field(strict=False)] = Field(
+        default=SessionKind.LOCKED,
+        description="locked: the host's own engine refuses what its ConstrainedLanguage does not allow. full: only the "
+        "linter holds the script to reading; such an action runs with --allow-full-language alone.",
+    )
     disruptive: bool = Field(description="Whether a user of the server could notice it.")
     reboots: bool = Field(description="Whether it restarts the server.")
     interruption: Sentence = Field(description="What disappears and for how long; `none` where nothing does.")

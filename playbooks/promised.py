@@ -18,7 +18,7 @@ from texts.spelling import nearest, suggestion
 
 __all__ = ["Broken", "broken", "unread_properties"]
 
-_TO_WRITE = "write [pscustomobject]@{ Kind = 'Service'; Name = $name }, with the Kind and each name in full"
+_TO_WRITE = "write @{ Kind = 'Service'; Name = $name }, with the Kind and each name in full"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import in_words
 from playbooks.loading import load_action
-from playbooks.model import Action, FactSpec, ParamSpec, PropertySpec
+from playbooks.model import Action, FactSpec, ParamSpec, PropertySpec, SessionKind
 from playbooks.parameters import choices
 from playbooks.shelf import shelf
 
@@ -44,8 +44,11 @@ def _section(action: Action, catalogue: Catalogue) -> str:
 def _nature(action: Action) -> str:
     contract = action.contract
     changes = "Changes nothing" if not contract.writes else f"Writes {'; '.join(contract.writes)}"
+    modules = [f"the module {name}" for name in contract.needs.modules]
+    full = " Asks for a session in the full language." if contract.session is SessionKind.FULL else ""
+    needs = ", ".join([*contract.needs.rights, *modules])
     return (
-        f"{changes}; interruption: {contract.interruption}. Needs: {', '.join(contract.needs)}. "
+        f"{changes}; interruption: {contract.interruption}. Needs: {needs}.{full} "
         f"Ends within {contract.timeouts.collect} s or is stopped."
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inventory.model import Host, SourceFile
-from playbooks.model import ReadyPlaybook
+from playbooks.model import ReadyPlaybook, SessionKind
 from runner.recording import StepName
-from runner.steps import Judgement
+from runner.steps import Judgement, script_of
 from runner.terms import Override
+from runner.transport.gate import Gate
 from runner.transport.interface import Script
 
 
@@ -47,6 +48,11 @@ class Order:
         return tuple(dict.fromkeys(host.client for host in self.hosts))
 
     @property
+    def gate(self) -> Gate:
+        """What the transports of this run may send."""
+        return Gate.of(scripts_of(self.playbook), self.token)
+
+    @property
     def steps(self) -> tuple[StepName, ...]:
         """The playbook's, in order."""
         return tuple(
@@ -55,13 +61,23 @@ class Order:
         )
 
 
+def full_steps(playbook: ReadyPlaybook) -> tuple[str, ...]:
+    """The steps whose scripts the host's own engine does not hold to reading, in the order of the playbook."""
+    return tuple(ready.step.id for ready in playbook.steps if ready.action.contract.session is SessionKind.FULL)
+
+
 def scripts_of(playbook: ReadyPlaybook) -> tuple[Script, ...]:
-    """All that a run of this playbook may send: for the gate. Named after the first step that each belongs to."""
-    first: dict[str, Script] = {}
+    """All that a run of this playbook may send: for the gate. Named after the first step that each belongs to.
+
+    A script that several steps share has all modules that they need, and is of the full language only where all ask.
+    """
+    found: dict[str, Script] = {}
     for ready in playbook.steps:
-        script = Script(ready.step.id, ready.script)
-        first.setdefault(script.sha256, script)
-    return tuple(first.values())
+        script = script_of(ready)
+        there = found.setdefault(script.sha256, script)
+        modules = tuple(dict.fromkeys((*there.modules, *script.modules)))
+        found[script.sha256] = replace(there, full=there.full and script.full, modules=modules)
+    return tuple(found.values())
 
 
 def script_seconds(playbook: ReadyPlaybook) -> dict[str, float]:

@@ -33,6 +33,11 @@ def begin(order: Order, client: str, journal: JournalWriter, unresolved: Collect
         steps = [ready.step.id for ready in order.playbook.steps if ready.script == script.text]
         data = {"steps": steps, "text": script.text}
         journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=script.sha256, data=data)
+    # What opens a locked session is sent to every host, and belongs to no step.
+    for statement in order.gate.opening:
+        journal.record(
+            Phase.RUN, Event.SCRIPT_NAMED, script_hash=statement.sha256, data={"steps": [], "text": statement.text}
+        )
 
 
 def _concerns(override: Override, host: Host, unresolved: Collection[str]) -> bool:

@@ -23,7 +23,7 @@ from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import evaluate
 from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
-from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
+from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep, SessionKind
 from playbooks.observation import NotObserved, Observation
 from runner.answers import NOT_RUN, observation_of
 from runner.results import StepAudit
@@ -103,7 +103,7 @@ class _Session:
         if batch:
             self._ask(batch)
         for ready in batch:
-            answer = self.answers[_script(ready).sha256]
+            answer = self.answers[script_of(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
                 self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
             self._judge(ready, observation_of(answer, ready.action.contract))
@@ -136,9 +136,9 @@ class _Session:
         """Sends each script of the batch that was not sent before, once."""
         sharing: dict[str, list[ReadyStep]] = {}
         for ready in batch:
-            sharing.setdefault(_script(ready).sha256, []).append(ready)
+            sharing.setdefault(script_of(ready).sha256, []).append(ready)
         fresh = [
-            Sending(_script(steps[0]), tuple(ready.step.id for ready in steps))
+            Sending(script_of(steps[0]), tuple(ready.step.id for ready in steps))
             for digest, steps in sharing.items()
             if digest not in self.answers
         ]
@@ -179,8 +179,11 @@ class _Session:
         self.concluded[ready.step.id] = self.witness.assessed(audit)
 
 
-def _script(ready: ReadyStep) -> Script:
-    return Script(ready.step.id, ready.script)
+def script_of(ready: ReadyStep) -> Script:
+    """The script of a step, as its contract wants it run."""
+    contract = ready.action.contract
+    full = contract.session is SessionKind.FULL
+    return Script(ready.step.id, ready.script, full=full, modules=tuple(contract.needs.modules))
 
 
 def _when(ready: ReadyStep) -> str:

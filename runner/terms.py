@@ -19,6 +19,7 @@ from playbooks.findings import Finding, Severity
 AS_OF = "--as-of"
 ALLOW_CLEARTEXT = "--allow-cleartext"
 SKIP_UNRESOLVED = "--skip-unresolved"
+ALLOW_FULL_LANGUAGE = "--allow-full-language"
 
 
 class Ending(StrEnum):
@@ -125,6 +126,10 @@ _SWITCHED_OFF: Mapping[str, tuple[str, str]] = {
     ALLOW_CLEARTEXT: (
         "Over http, whoever is on the network could read and change what was said",
         "Use it in labs only",
+    ),
+    ALLOW_FULL_LANGUAGE: (
+        "Read-only by the linter alone: the servers' own engines did not hold these steps to reading: {value}",
+        "Have their actions written for a locked session, and run it without --allow-full-language",
     ),
     SKIP_UNRESOLVED: (
         "Servers whose password could not be had were left out: they are the rows no-credential, if there are any",

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from .dialect import against_dialect
 from .flow import Flow
 from .lexer import Refusal
+from .locked import against_lock
 from .rules import RULES, Reading
 from .syntax import parse, refusals
 from .tree import walk
 
-__all__ = ["Problem", "lint", "style"]
+__all__ = ["Problem", "lint", "style", "unlockable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ def lint(text: str, *, source: str) -> tuple[Problem, ...]:
     except Refusal as refusal:
         found = refusals(text, refusal)
     return _problems(text, found, source)
+
+
+def unlockable(text: str, modules: Iterable[str], *, source: str) -> tuple[Problem, ...]:
+    """What a locked session would refuse of a script that is proven read-only, in the order of the text.
+
+    Args:
+        modules: those that are imported before the session is locked.
+    """
+    return _problems(text, against_lock(text, modules), source)
 
 
 def style(text: str, *, source: str) -> tuple[Problem, ...]:

@@ -21,6 +21,7 @@ from inventory.model import Host, Inventory
 from inventory.selection import check_count, select
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
+from playbooks.model import ReadyPlaybook
 from playbooks.shelf import shelf
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
@@ -48,7 +49,7 @@ from runner.fleet import Stop
 from runner.journal.location import directory_name
 from runner.observe import CLOSE_SECONDS, Connect
 from runner.opening import FleetRun, World, open_run
-from runner.order import Order, script_seconds, scripts_of
+from runner.order import Order, full_steps, script_seconds
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
@@ -57,9 +58,8 @@ from runner.runs import unused_run_id
 from runner.secrets.resolving import RedactedSecrets, system_stores
 from runner.steps import Judgement
 from runner.terminal import visible
-from runner.terms import ALLOW_CLEARTEXT, AS_OF, SKIP_UNRESOLVED, Ending, Override
+from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Ending, Override
 from runner.transport.connecting import Connector
-from runner.transport.gate import Gate
 from runner.transport.interface import Deadlines
 from texts.counting import counted
 
@@ -121,6 +121,14 @@ def audit(
             help="For labs: do not encrypt messages over http. Is recorded.",
         ),
     ] = False,
+    allow_full_language: Annotated[
+        bool,
+        typer.Option(
+            "--allow-full-language",
+            envvar="EXRUN_ALLOW_FULL_LANGUAGE",
+            help="Run actions that ask for `session: full`: read-only by the linter alone. Is recorded.",
+        ),
+    ] = False,
     skip_unresolved: Annotated[
         bool,
         typer.Option(
@@ -173,6 +181,7 @@ def audit(
     today = _today()
     judgement = _judgement(catalogue_of(state, catalogue), today, None if as_of is None else as_of.date())
     ready = load_playbook(playbook, given_params(param), judgement.catalogue, search=search or ())
+    full = _full_steps(ready, allowed=allow_full_language)
     pages = _pages(html, tuple(dict.fromkeys(host.client for host in hosts)))
     order = Order(
         run=unused_run_id(
@@ -189,7 +198,9 @@ def audit(
         host_seconds=timeout,
         token=secrets.token_hex(16),
         run_seconds=run_timeout,
-        overrides=tuple(_overrides(today, judgement, allow_cleartext=allow_cleartext, skip_unresolved=skip_unresolved)),
+        overrides=tuple(
+            _overrides(today, judgement, full, allow_cleartext=allow_cleartext, skip_unresolved=skip_unresolved)
+        ),
     )
     connect = _connect(order, connect_timeout, allow_cleartext=allow_cleartext)
     if allow_cleartext:
@@ -198,9 +209,28 @@ def audit(
             "This is recorded.",
             err=True,
         )
+    if full:
+        typer.echo(
+            f"exrun: warning: {ALLOW_FULL_LANGUAGE}: {visible(', '.join(full))}: read-only by the linter alone; the "
+            "servers' own engines do not hold these steps to reading. This is recorded.",
+            err=True,
+        )
     run = _run(order, connect, state)
     _print(run, form, pages)
     raise typer.Exit(_status(run, strict=strict))
+
+
+def _full_steps(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
+    """The steps that ask for the full language; ends the command, with nothing sent, where that is not allowed."""
+    full = full_steps(ready)
+    if full and not allowed:
+        named = ", ".join(f"{each.step.id} ({each.action.id})" for each in ready.steps if each.step.id in full)
+        raise UsageError(
+            f"nothing was sent: {counted(len(full), 'step')} of {ready.source} would run in the full language, in "
+            f"which the server does not hold a script to reading: {named}",
+            "Take `session: full` out of these actions, or allow it for this run with --allow-full-language.",
+        )
+    return full
 
 
 def _judgement(catalogue: Catalogue, today: date, as_of: date | None) -> Judgement:
@@ -209,10 +239,12 @@ def _judgement(catalogue: Catalogue, today: date, as_of: date | None) -> Judgeme
 
 
 def _overrides(
-    today: date, judgement: Judgement, *, allow_cleartext: bool, skip_unresolved: bool
+    today: date, judgement: Judgement, full: Sequence[str], *, allow_cleartext: bool, skip_unresolved: bool
 ) -> Iterator[Override]:
     if allow_cleartext:
         yield Override(ALLOW_CLEARTEXT)
+    if full:
+        yield Override(ALLOW_FULL_LANGUAGE, ", ".join(full))
     if skip_unresolved:
         yield Override(SKIP_UNRESOLVED)
     if judgement.today != today:
@@ -268,7 +300,7 @@ def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
 def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
     """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
     connector = Connector(allow_cleartext=allow_cleartext)
-    gate = Gate.of(scripts_of(order.playbook), order.token)
+    gate = order.gate
     deadlines = Deadlines(
         host=order.host_seconds,
         connect=connect_seconds,

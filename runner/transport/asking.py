@@ -7,7 +7,7 @@ has the intent. After that it stays without an answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runner.transport.batch import Batch
 from runner.transport.failures import Failure
@@ -19,10 +19,12 @@ class Asking:
 
     Args:
         scripts: independent of each other.
+        apart: those that share no pipeline with the others, and come after them.
     """
 
-    def __init__(self, scripts: Sequence[Script]) -> None:
+    def __init__(self, scripts: Sequence[Script], apart: Callable[[Script], bool] = lambda _: False) -> None:
         self._scripts = tuple(scripts)
+        self._apart = [apart(script) for script in scripts]
         self._results: list[ScriptResult | None] = [None] * len(scripts)
         self._may_have_run: dict[int, tuple[Failure, bool | None]] = {}
         self._sent_again: set[int] = set()
@@ -35,7 +37,8 @@ class Asking:
 
     def group(self) -> list[int]:
         """The scripts that make the next pipeline, by their places; none when each has its result."""
-        waiting = [index for index, result in enumerate(self._results) if result is None]
+        missing = [index for index, result in enumerate(self._results) if result is None]
+        waiting = [index for index in missing if not self._apart[index]] or missing
         return [index for index in waiting if index not in self._alone] or waiting[:1]
 
     def scripts(self, group: Sequence[int]) -> list[Script]:

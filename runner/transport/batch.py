@@ -5,6 +5,9 @@ script that the marker names, until the next marker. Only the marker of the next
 on. A marker that names any other script means that attribution cannot be trusted: the whole batch is given up
 (`doubtful`), and each of its scripts may have run. Alone, a script needs no marker.
 
+In a locked session every marker has to say the locked language, and the first pipeline of its pool has one before a
+single script too: without that proof nothing that came is an answer.
+
 A batch ends with the pipeline's final state. It must be stopped (`must_stop`) when a script overran a cap, asks for
 input, or sent what is no CLIXML; what the other scripts wrote before stays good.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from playbooks.values import Value
@@ -32,7 +35,7 @@ from runner.transport.clixml import (
 from runner.transport.failures import Cause, Failure, TransportError, failure, quoted, speaks_of_language_mode
 from runner.transport.fault_codes import meaning
 from runner.transport.fragments import Message, Oversize
-from runner.transport.gate import MARKER_KIND
+from runner.transport.gate import IMPORT_KIND, LOCKED_LANGUAGE, MARKER_KIND
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -124,10 +127,23 @@ class Batch:
         ended: the final state has come.
         must_stop: the pipeline has to be stopped.
         doubtful: a marker came that should not have: `results` are all None.
+        locked: the session has to be in the locked language.
+        opening: it begins with what locks the session, so that it is not known to be locked yet.
+        proven: a marker came, and said the language that it has to be.
+        unimported: modules that the session could not import, and why; the session's, and added to.
         began: when the current script began, on the caller's clock.
     """
 
-    def __init__(self, scripts: Sequence[Script], token: str, limits: Limits, seconds: Sequence[float]) -> None:
+    def __init__(
+        self,
+        scripts: Sequence[Script],
+        token: str,
+        limits: Limits,
+        seconds: Sequence[float],
+        *,
+        locked: bool = False,
+        opening: bool = False,
+    ) -> None:
         self.pipeline = uuid.uuid4()
         self.scripts = tuple(scripts)
         self.results: list[ScriptResult | None] = [None] * len(scripts)
@@ -135,6 +151,7 @@ class Batch:
         self.ended = False
         self.must_stop = False
         self.doubtful = False
+        self.proven = False
         self.began = 0.0
         self._now = 0.0
         self._taken = False
@@ -142,7 +159,10 @@ class Batch:
         self._limits = limits
         self._seconds = tuple(seconds)
         self._hashes = tuple(script.sha256 for script in scripts)
-        self._marked = len(scripts) > 1
+        self.locked = locked
+        self.opening = opening
+        self.unimported: dict[str, str] = {}
+        self._marked = len(scripts) > 1 or opening
         self._current = -1 if self._marked else 0
         self._reached = self._current  # the last script whose marker came, to be answered for or not
         self._final: _PipelineState | None = None
@@ -159,7 +179,7 @@ class Batch:
 
     @property
     def marked(self) -> bool:
-        """Whether markers stand before the scripts; a script that runs alone needs none."""
+        """Whether markers stand before the scripts; one that runs alone in a session known to be locked needs none."""
         return self._marked
 
     @property
@@ -301,21 +321,27 @@ class Batch:
         spent = Spent(self._spent.bytes, self._spent.objects, self._spent.values)
         # PowerShell writes a null to the output as a message without a text.
         found = value(parsed(message.xml, limits), limits, spent) if message.xml else None
+        if self.opening and self._current < 0 and self._take_unimported(found):
+            return
         named = self._marker(found)
         self._reach(named)
-        if named is None or not self._marked:
+        alone = len(self.scripts) == 1 and self._current == 0
+        if named is None or not self._marked or (alone and not self._overran):
             if not isinstance(found, Mapping | tuple):
                 spent.objects += 1
             if spent.objects > limits.max_objects:
                 raise CapExceeded("max_objects", limits.max_objects)
             self._spent = spent
             self._written.output.append(found)
+        elif not self._speaks_locked(found):
+            self._give_up(f"a marker says that the session's language is {self._language(found)}")
         elif self._overran:
             # The script that overran has ended after all, and the next began to run, unheard.
             self._set_timed_out()
             self._written, self._overran = _Written(), False
         elif self._current + 1 < len(self.scripts) and named == self._hashes[self._current + 1]:
             self._complete(now)
+            self.proven = True
             self._current += 1
             self.began = now
             self._written = _Written()
@@ -333,6 +359,34 @@ class Batch:
         if found.get("Token", "") != self._token or not isinstance(named, str):
             return None
         return named
+
+    def _speaks_locked(self, found: Value) -> bool:
+        return not self.locked or self._language(found) == LOCKED_LANGUAGE
+
+    def _language(self, found: Value) -> str:
+        language = found.get("Language") if isinstance(found, Mapping) else None
+        return quoted(language) if isinstance(language, str) and language else "not told"
+
+    def _take_unimported(self, found: Value) -> bool:
+        """Whether this says that a module was not imported; for what it says the scripts' errors are not enough."""
+        if not isinstance(found, Mapping) or found.get("Kind") != IMPORT_KIND:
+            return False
+        self._count_record()
+        self.unimported[str(found.get("Module", ""))] = str(found.get("Why", ""))
+        return True
+
+    def _explained(self, script: Script, error: ErrorText) -> ErrorText:
+        """An error of a script, with the modules that it needs and has not: what it misses is likely one of theirs."""
+        missing = [name for name in script.modules if name in self.unimported]
+        if not missing:
+            return error
+        whys = "; ".join(f"module {name} could not be imported: {quoted(self.unimported[name])}" for name in missing)
+        return replace(error, message=f"{error.message} ({whys})")
+
+    def _give_up(self, why: str) -> None:
+        """Nothing that this pipeline said is an answer, and the session is not to be used any more."""
+        self.results = [None] * len(self.scripts)
+        raise TransportError(failure(Cause.NOT_LOCKED, why))
 
     def _take_record(self, kind: Kind, message: Message) -> None:
         element, limits = parsed(message.xml, self._limits), self._limits
@@ -384,17 +438,25 @@ class Batch:
 
     def _terminate(self, error: ErrorText, now: float) -> None:
         nothing_ran = self._current < 0 or "ScriptsNotAllowed" in error.error_id
+        opening = self.opening and self._current < 0
         if nothing_ran and speaks_of_language_mode(f"{error.message} {error.error_id}"):
             stopped = failure(Cause.LANGUAGE_MODE, quoted(error.message))
             self.results = [NotRun(script, stopped, started=False) for script in self.scripts]
+        elif opening:
+            unlocked = failure(Cause.NOT_LOCKED, f"the session could not be locked: {quoted(error.message)}")
+            self.results = [NotRun(script, unlocked, started=False) for script in self.scripts]
         elif self._current >= 0:
             script = self.scripts[self._current]
-            self.results[self._current] = Terminated(script, error, self._written.streams(), now - self.began)
+            explained = self._explained(script, error)
+            self.results[self._current] = Terminated(script, explained, self._written.streams(), now - self.began)
             self._costs[self._current] = self._written.cost
 
     def _complete(self, now: float) -> None:
+        if self.opening and self._current < 0 and self.ended:
+            self._give_up("no marker said in which language the session is")
         if self._current >= 0:
             script = self.scripts[self._current]
+            self._written.errors = [self._explained(script, error) for error in self._written.errors]
             self.results[self._current] = Completed(script, self._written.streams(), now - self.began)
             self._costs[self._current] = self._written.cost
 

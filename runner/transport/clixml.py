@@ -2,7 +2,7 @@
 
     PSCustomObject      mapping, properties in their order
     list, array         tuple
-    dictionary          mapping, keys as text
+    dictionary          mapping, where all its keys are text; a text that says so where they are not
     text, URI, XML, version, GUID, duration, decimal, character    text
     integers of any width, booleans, null, bytes                   int, bool, None, bytes
     float, double       float; what is not finite as text: NaN, INF, -INF
@@ -40,6 +40,7 @@ _CUSTOM = frozenset(
     {"System.Management.Automation.PSCustomObject", "Deserialized.System.Management.Automation.PSCustomObject"}
 )
 _INNER = "[reference to an object that holds it]"
+_NOT_NAMED = "[a table with keys that are not text]"
 _MARKUP_PER_VALUE = 6  # an object has its types and properties in elements of their own, each with a start and an end
 # System.Management.Automation.ErrorCategory
 _CATEGORIES = (
@@ -305,15 +306,23 @@ class _Reader:
 
     def _dictionary(self, content: ET.Element, depth: int) -> tuple[Value, int]:
         found: dict[str, Value] = {}
-        highest = 0
+        own: set[str] = set()
+        highest, named = 0, True
         for entry in content:
             parts = {part.get("N"): part for part in entry}
             if entry.tag != "En" or len(entry) != 2 or set(parts) != {"Key", "Value"}:
                 raise Malformed("an entry of a dictionary is not a key and a value")
-            key, _ = self.read(parts["Key"], depth + 1)
-            found[key if isinstance(key, str) else str(key)], height = self.read(parts["Value"], depth + 1)
-            highest = max(highest, height)
-        return MappingProxyType(found), 1 + highest
+            key, below = self.read(parts["Key"], depth + 1)
+            entered, height = self.read(parts["Value"], depth + 1)
+            highest = max(highest, height, below)
+            if not isinstance(key, str):
+                named = False
+            elif key.lower() in own:  # which of the two a name means would be the reader's choice
+                raise Malformed("a dictionary has two keys of one name")
+            else:
+                own.add(key.lower())
+                found[key] = entered
+        return (MappingProxyType(found) if named else _NOT_NAMED), 1 + highest
 
     def _scalar(self, element: ET.Element) -> Value:
         tag, said = element.tag, element.text or ""

@@ -33,6 +33,7 @@ class Cause(StrEnum):
     ENVELOPE_SIZE = "envelope-size"
     ENDPOINT_MISSING = "endpoint-missing"
     LANGUAGE_MODE = "language-mode"
+    NOT_LOCKED = "not-locked"  # the session did not prove that its engine holds scripts to reading
     PROTOCOL = "protocol"
     CREDENTIAL = "credential"  # there is none to use: its reference could not be resolved, or no ticket is here
     MEMORY = "memory"  # what hosts sent would not fit into what this run may hold
@@ -104,6 +105,8 @@ NEXT: dict[Cause, str] = {
     "(Get-PSSessionConfiguration).",
     Cause.LANGUAGE_MODE: "The endpoint restricts the language; "
     "use one in FullLanguage, or one generated for these actions.",
+    Cause.NOT_LOCKED: "See whether $ExecutionContext.SessionState.LanguageMode can be set to "
+    "ConstrainedLanguage there, as it can since Windows PowerShell 3.0. If it can, take the server for compromised.",
     Cause.PROTOCOL: "Check that the port is WinRM's and no proxy stands between; "
     "if it is, report this with the host's version.",
     Cause.CREDENTIAL: "Check the credential reference in the inventory.",

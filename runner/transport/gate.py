@@ -1,25 +1,49 @@
 """Which texts may leave for a host: those whose SHA-256 was approved before any connection was opened, and no others.
 
 Between the scripts of one pipeline stand marker statements; what arrives after a marker belongs to the script that
-the marker names. Markers are scripts like others: their hashes are part of the gate.
+the marker names. The first pipeline of a pool begins with the opening: modules are imported, then the session is
+locked, and the marker that follows says in which language it is now. These statements are scripts like others: their
+hashes are part of the gate.
+
+A locked session is one in ConstrainedLanguage, from which there is no way back: no method runs but those of core types,
+no property of a live object is set, no type of .NET is reached (about_Language_Modes). Module functions that were
+imported before keep the language of their module. What is tried of it, and what it does not stop:
+docs/explanation/dry-run.md.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from playbooks.model import MODULE
 from runner.transport.failures import Cause, ScriptRefused, failure
 from runner.transport.interface import Script
 
 MARKER_KIND = "exrun.batch"
+IMPORT_KIND = "exrun.import"
+LOCKED_LANGUAGE = "ConstrainedLanguage"
+# Every script uses their commands. Loaded after the lock, what is a function in them (Get-FileHash, in Windows
+# PowerShell 5.1) would run in the constrained language and fail.
+BASE_MODULES = ("Microsoft.PowerShell.Management", "Microsoft.PowerShell.Utility")
+
+# An endpoint that is constrained already refuses to have the property set, and is as good.
+_LANGUAGE = "$ExecutionContext.SessionState.LanguageMode"
+LOCK = Script("lock", f"if (\"$({_LANGUAGE})\" -ne '{LOCKED_LANGUAGE}') {{ {_LANGUAGE} = '{LOCKED_LANGUAGE}' }}")
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(r"[0-9a-f]{16,64}")
 _MARKER = re.compile(
-    rf"\[pscustomobject\]@\{{ Kind = '{re.escape(MARKER_KIND)}'; Script = '(?P<script>[0-9a-f]{{64}})'"
-    r"(?:; Token = '(?P<token>[0-9a-f]{16,64})')? \}"
+    rf"@\{{ Kind = '{re.escape(MARKER_KIND)}'; Script = '(?P<script>[0-9a-f]{{64}})'"
+    rf"(?:; Token = '(?P<token>[0-9a-f]{{16,64}})')?; Language = \"\$\({re.escape(_LANGUAGE)}\)\" \}}"
+)
+_IMPORT = re.compile(
+    rf"foreach \(\$name in (?P<names>'{MODULE}'(?:, '{MODULE}')*)\) \{{ "
+    r"try \{ \$null = Import-Module -Name \$name -DisableNameChecking -ErrorAction Stop \} "
+    rf"catch \{{ @\{{ Kind = '{re.escape(IMPORT_KIND)}'; Module = \$name; Why = \"\$\(\$_\.Exception\.Message\)\" \}} "
+    r"\} \}"
 )
 
 
@@ -38,34 +62,81 @@ def marker(script_sha256: str, token: str = "") -> Script:
     if token and not _TOKEN.fullmatch(token):
         raise ValueError("the token of a marker is 16 to 64 lower-case hexadecimal digits")
     proof = f"; Token = '{token}'" if token else ""
-    return Script("marker", f"[pscustomobject]@{{ Kind = '{MARKER_KIND}'; Script = '{script_sha256}'{proof} }}")
+    language = f'; Language = "$({_LANGUAGE})"'
+    return Script("marker", f"@{{ Kind = '{MARKER_KIND}'; Script = '{script_sha256}'{proof}{language} }}")
 
 
-def marked(text: str) -> Mapping[str, str] | None:
-    """The properties of the object that a marker statement writes; None for any other text. For labs and ledgers."""
+def importing(modules: Sequence[str]) -> Script:
+    """The statement that imports modules, each or none of it; for one that cannot be, it writes why.
+
+    Raises:
+        ValueError: a name is none, so it could not stand in a literal unseen; or there is none.
+    """
+    if not modules or not all(re.fullmatch(MODULE, name) for name in modules):
+        raise ValueError("a module is named by letters and digits, with single dots, hyphens or underscores between")
+    names = ", ".join(f"'{name}'" for name in modules)
+    body = "try { $null = Import-Module -Name $name -DisableNameChecking -ErrorAction Stop }"
+    record = f"@{{ Kind = '{IMPORT_KIND}'; Module = $name; Why = \"$($_.Exception.Message)\" }}"
+    return Script("import", f"foreach ($name in {names}) {{ {body} catch {{ {record} }} }}")
+
+
+def marked(text: str, language: str = LOCKED_LANGUAGE) -> Mapping[str, str] | None:
+    """What a marker statement writes in a session of this language; None for any other text. For labs and ledgers."""
     found = _MARKER.fullmatch(text)
     if found is None:
         return None
     token = {"Token": found["token"]} if found["token"] else {}
-    return {"Kind": MARKER_KIND, "Script": found["script"], **token}
+    return {"Kind": MARKER_KIND, "Script": found["script"], **token, "Language": language}
+
+
+def imported(text: str) -> tuple[str, ...] | None:
+    """The modules that an import statement names; None for any other text. For labs and ledgers."""
+    found = _IMPORT.fullmatch(text)
+    return None if found is None else tuple(name.strip("'") for name in found["names"].split(", "))
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The set of SHA-256 (lower-case hexadecimal, of UTF-8 text) that a transport may send; `token`: see `marker`."""
+    """What a transport may send.
+
+    Attributes:
+        allowed: SHA-256 (lower-case hexadecimal, of UTF-8 text) of every text, the gate's own statements included.
+        token: see `marker`.
+        full: hashes of the scripts that run in a session of the full language.
+        modules: those that are imported before a session is locked.
+    """
 
     allowed: frozenset[str]
     token: str = ""
+    full: frozenset[str] = frozenset()
+    modules: tuple[str, ...] = BASE_MODULES
 
     @classmethod
     def of(cls, scripts: Iterable[Script], token: str = "") -> Gate:
-        """The gate that lets exactly these scripts and their markers pass."""
-        hashes = {script.sha256 for script in scripts}
-        return cls(frozenset(hashes | {marker(each, token).sha256 for each in hashes}), token)
+        """The gate that lets exactly these scripts pass, with their markers and what opens a locked session."""
+        named = tuple(scripts)
+        locked = [script for script in named if not script.full]
+        hashes = {script.sha256 for script in named}
+        modules = tuple(dict.fromkeys([*BASE_MODULES, *(name for script in locked for name in script.modules)]))
+        own = {marker(each, token).sha256 for each in hashes}
+        if locked:
+            own |= {importing(modules).sha256, LOCK.sha256}
+        full = hashes - {script.sha256 for script in locked}  # a text that stands for both is sent to the locked one
+        return cls(frozenset(hashes | own), token, frozenset(full), modules)
 
     def marker(self, script: Script) -> Script:
         """The statement that stands before this script."""
         return marker(script.sha256, self.token)
+
+    def is_full(self, script: Script) -> bool:
+        """Whether this script runs in a session of the full language."""
+        return script.sha256 in self.full
+
+    @property
+    def opening(self) -> tuple[Script, ...]:
+        """The statements with which the first pipeline of a locked session begins; none where there is none."""
+        statements = (importing(self.modules), LOCK)
+        return tuple(each for each in statements if each.sha256 in self.allowed)
 
     def check(self, script: Script) -> None:
         """Returns when the script's text may be sent.

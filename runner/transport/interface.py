@@ -20,10 +20,17 @@ if TYPE_CHECKING:  # the gate is made of scripts
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A rendered script. `name` says which step it belongs to; the hash covers `text` as UTF-8 bytes only."""
+    """A rendered script. `name` says which step it belongs to; the hash covers `text` as UTF-8 bytes only.
+
+    Attributes:
+        full: it asks for a session in the full language, which the host's own engine does not hold to reading.
+        modules: what it needs imported before its session is locked.
+    """
 
     name: str
     text: str
+    full: bool = field(default=False, compare=False)
+    modules: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def sha256(self) -> str:

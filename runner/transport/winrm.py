@@ -15,7 +15,7 @@ import struct
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -104,6 +104,21 @@ class _CannotStop(Exception):  # noqa: N818  # an outcome
     """The host took the Signal, and its pipeline goes on."""
 
 
+@dataclass(slots=True)
+class _Session:
+    """What is known of the session of one pool.
+
+    Attributes:
+        locked: whether it is the kind that is locked; None while nothing was sent to it.
+        proven: it said that it is locked.
+        unimported: modules that it could not import, and why.
+    """
+
+    locked: bool | None = None
+    proven: bool = False
+    unimported: dict[str, str] = field(default_factory=dict)
+
+
 class _Channel:
     """What stands as `WSMan.transport`: HttpTransport with the timeout that this module sets, not pypsrp's.
 
@@ -179,6 +194,7 @@ class WinRmTransport:
         self._shell: WinRS | None = None
         self._pool = uuid.UUID(int=0)
         self._left_behind: list[WinRS] = []  # may still be on the host
+        self._session = _Session()
         self._lost: Failure | None = None
         self._expires = float("inf")
         self._refused = False
@@ -196,11 +212,14 @@ class WinRmTransport:
         for script in scripts:
             self._gate.check(script)
             self._gate.check(self._gate.marker(script))
-        asking = Asking(scripts)
+            if not self._gate.is_full(script):
+                for statement in self._gate.opening:
+                    self._gate.check(statement)
+        asking = Asking(scripts, apart=self._gate.is_full)
         while group := asking.group():
             batch = self._batch(asking.scripts(group))
             try:
-                shell = self._usable()
+                shell = self._usable(batch)
                 for notice in asking.repeated(group):
                     self._notify(notice)
                 self._converse(shell, batch, once=False)
@@ -225,7 +244,7 @@ class WinRmTransport:
         self._gate.check(script)
         batch = self._batch([script])
         try:
-            settled = self._converse(self._usable(), batch, once=True)
+            settled = self._converse(self._usable(batch), batch, once=True)
         except _CannotStop:
             settled = False
             self._abandon(delete=True)
@@ -303,6 +322,7 @@ class WinRmTransport:
                 self._left_behind.append(shell)
             raise
         self._shell, self._pool, self._objects = shell, pool, count(fragmenter.outgoing_counter)
+        self._session = _Session()
 
     def _await_pool(self, shell: WinRS, ends: float) -> None:
         assembler = Assembler(self._limits.max_xml_bytes)
@@ -350,16 +370,23 @@ class WinRmTransport:
     # running
 
     def _batch(self, scripts: Sequence[Script]) -> Batch:
+        full = self._gate.is_full(scripts[0])
         seconds = [self._deadlines.per_script.get(script.name, self._deadlines.script) for script in scripts]
-        return Batch(scripts, self._gate.token, self._limits, seconds)
+        opening = not full and not (self._session.locked and self._session.proven)
+        return Batch(scripts, self._gate.token, self._limits, seconds, locked=not full, opening=opening)
 
-    def _usable(self) -> WinRS:
-        """The open pool. Raises TransportError when there is none to be used."""
+    def _usable(self, batch: Batch) -> WinRS:
+        """The open pool, in which only batches of its kind ran. Raises TransportError when there is none to be used."""
         if self._lost is not None:
             raise TransportError(self._lost)
         if self._shell is None:
             raise TransportError(failure(Cause.PROTOCOL, "no runspace pool is open"))
         self._cancellation.check()
+        if self._session.locked is not None and self._session.locked != batch.locked:
+            self._abandon(delete=True)
+            self._reopen()
+        self._session.locked = batch.locked
+        batch.unimported = self._session.unimported
         return self._shell
 
     def _replace(self, script: Script) -> None:
@@ -378,9 +405,11 @@ class WinRmTransport:
             TransportError: the pool cannot be used any more.
             _CannotStop
         """
+        session = self._session
         try:
             return self._listen(shell, batch, self._send(shell, batch, once=once))
         finally:
+            session.proven = session.proven or (batch.locked and batch.proven)
             self._kept += batch.kept
             for what, size in ((What.FRAGMENTS, 0), (What.PARSING, 0), (What.VALUES, self._kept)):
                 with contextlib.suppress(TransportError):  # it was refused once, and what is less is not
@@ -419,7 +448,7 @@ class WinRmTransport:
 
     def _send(self, shell: WinRS, batch: Batch, *, once: bool) -> str:
         """Sends the pipeline and returns the host's name for it."""
-        statements: list[Script] = []
+        statements: list[Script] = list(self._gate.opening) if batch.opening else []
         for script in batch.scripts:
             statements += [self._gate.marker(script), script] if batch.marked else [script]
         name = str(batch.pipeline).upper()

@@ -52,13 +52,13 @@ $found = foreach ($path in [System.IO.File]::ReadAllText($args[0]) | ConvertFrom
     )
     $commands = foreach ($command in $tree.FindAll({ param($node) $node -is [CommandAst] }, $true)) {
         $given = @($command.CommandElements | Where-Object { $_ -is [CommandParameterAst] })
-        [pscustomobject]@{
+        @{
             Name = $command.GetCommandName()
             Parameters = @($given | ForEach-Object { $_.ParameterName })
         }
     }
     $own = @($tree.FindAll({ param($node) $node -is [FunctionDefinitionAst] }, $true) | ForEach-Object { $_.Name })
-    [pscustomobject]@{
+    @{
         Path = $path
         Errors = @($errors | ForEach-Object { $_.Message })
         Newer = @($newer)

@@ -31,7 +31,7 @@ def contract(condition: str, **changes: Any) -> ActionContract:
             },
             "reads": [],
             "writes": [],
-            "needs": [],
+            "needs": {"rights": []},
             "disruptive": False,
             "reboots": False,
             "interruption": "none",

@@ -28,7 +28,7 @@ outputs:
   Protocol: {Name: text, Enabled: boolean}
 reads: [the SMB server's configuration]
 writes: []
-needs: [local administrator]
+needs: {rights: [local administrator]}
 disruptive: false
 reboots: false
 interruption: none
@@ -40,7 +40,7 @@ compliant_when: not Protocol.Enabled
 COLLECT = """\
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
-[pscustomobject]@{ Kind = 'Protocol'; Name = {{ name }}; Enabled = $false }
+@{ Kind = 'Protocol'; Name = {{ name }}; Enabled = $false }
 """
 PLAYBOOK = """\
 name: mine

@@ -18,7 +18,7 @@ def contract(**changes: Any) -> dict[str, Any]:
         "facts": {"installed": "boolean"},
         "reads": ["HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"],
         "writes": [],
-        "needs": ["local administrator"],
+        "needs": {"rights": ["local administrator"], "modules": ["FailoverClusters"]},
         "disruptive": False,
         "reboots": False,
         "interruption": "none",

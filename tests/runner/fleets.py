@@ -13,7 +13,7 @@ from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import Domain
 from playbooks.findings import Assessment, Finding, Severity, Verdict
-from playbooks.model import Action, ActionContract, OnFailure, Playbook, ReadyPlaybook, ReadyStep, Step, Timeouts
+from playbooks.model import Action, ActionContract, Needs, OnFailure, Playbook, ReadyPlaybook, ReadyStep, Step, Timeouts
 from playbooks.observation import NotObserved, Observation
 from playbooks.parameters import domains
 from playbooks.values import Value
@@ -42,7 +42,7 @@ CONTRACT = ActionContract(
     facts={"good": "boolean", "said": "text"},
     reads=["nothing"],
     writes=["nothing"],
-    needs=["nothing"],
+    needs=Needs(rights=["nothing"]),
     disruptive=False,
     reboots=False,
     interruption="none",

@@ -20,4 +20,6 @@ class Display:
             if isinstance(node, Command):
                 name = ALIASES.get(node.name.lower(), node.name)
                 if name.lower() in ("write-host", "out-host") or name.lower().startswith("format-"):
-                    yield Refusal(self.explains[0], node.at, f"{name} writes for a screen", "emit a [pscustomobject]")
+                    yield Refusal(
+                        self.explains[0], node.at, f"{name} writes for a screen", "emit a table: @{ Kind = ... }"
+                    )

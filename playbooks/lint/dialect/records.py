@@ -13,22 +13,27 @@ _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
 class Records:
-    """[pscustomobject] with Kind and PascalCase names, as the action's contract declares them."""
+    """A table with Kind and PascalCase names, as the action's contract declares them.
+
+    Whether each record that is emitted has a Kind is held to the contract (playbooks/promised.py): not every table is a
+    record.
+    """
 
     explains = ("style-record",)
 
     def check(self, text: str, reading: Reading) -> Iterator[Refusal]:
         for node in reading.nodes:
-            if not isinstance(node, Cast) or node.type.name.lower() != "pscustomobject":
-                continue
-            if not isinstance(node.value, Hash):
-                continue
-            keys = [pair.key for pair in node.value.pairs]
-            names = [key.value for key in keys if isinstance(key, Text)]
-            if "Kind" not in names:
-                yield Refusal(self.explains[0], node.at, "a record without Kind", "name its Kind as the contract does")
-            for key in keys:
-                if isinstance(key, Text) and not _PASCAL.fullmatch(key.value):
-                    yield Refusal(
-                        self.explains[0], key.at, "a property that is not PascalCase", "write it as InstallPath"
-                    )
+            match node:
+                case Cast(value=Hash()) if node.type.name.lower().rpartition(".")[2] == "pscustomobject":
+                    why = "a locked session makes no [pscustomobject]"
+                    yield Refusal(self.explains[0], node.at, why, "write the table alone: @{ Kind = '...'; ... }")
+                case Hash():
+                    yield from self._of_table(node)
+
+    def _of_table(self, table: Hash) -> Iterator[Refusal]:
+        keys = [pair.key for pair in table.pairs if isinstance(pair.key, Text)]
+        if not any(key.value.lower() == "kind" for key in keys):
+            return
+        for key in keys:
+            if not _PASCAL.fullmatch(key.value):
+                yield Refusal(self.explains[0], key.at, "a property that is not PascalCase", "write it as InstallPath")

@@ -25,7 +25,7 @@ from ..tree import (
 from .interface import Reading
 from .types import COLLECTIONS
 
-_ADVICE = "build it in this script first: $table = @{}, then $table['key'] = ..., or emit [pscustomobject]@{ ... }"
+_ADVICE = "build it in this script first: $table = @{}, then $table['key'] = ..., or emit @{ ... }"
 
 
 class Assignments:

@@ -107,11 +107,9 @@ def _special(flow: Flow, node: Command, known: KnownCommand, binding: Binding) -
             if name not in _HARMLESS_OBJECTS and not (
                 name in COLLECTIONS or ("[" in name and is_allowed(kind) and name.partition("[")[0] in COLLECTIONS)
             ):
-                yield Refusal(
-                    "type", node.at, "an object of this type may reach out or run", "use [pscustomobject]@{ ... }"
-                )
+                yield Refusal("type", node.at, "an object of this type may reach out or run", "use @{ ... }")
             if (given := binding.get("property")) is not None and not isinstance(given, Hash):
-                yield Refusal("type", node.at, "which properties are set cannot be seen", "use [pscustomobject]@{ }")
+                yield Refusal("type", node.at, "which properties are set cannot be seen", "use @{ }")
         case "Add-PSSnapin":
             yield from _one_of(node, binding.get("name"), _SNAPINS, "snap-in")
         case "Import-Module":

@@ -113,7 +113,7 @@ def _method(flow: Flow, node: Invoke) -> Iterator[Refusal]:
                 "method",
                 node.at,
                 f".{node.name}() may change a live object of the server",
-                "make the list in this script first: $list = New-Object System.Collections.ArrayList",
+                "make the list in this script: $list = @(), then $list += $item",
             )
     elif name == "replace":
         if not _is_text(flow, node.target):

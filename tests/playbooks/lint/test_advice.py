@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from playbooks.lint import lint
+from playbooks.lint import lint, unlockable
 from playbooks.lint.commands import known_commands
+from playbooks.lint.locked import FUNCTIONS as MODULES
 
 HERE = Path(__file__).parent
 LINT = HERE.parents[2] / "playbooks" / "lint"
@@ -101,6 +102,7 @@ def test_every_advice_with_code_in_it_has_a_script_that_follows_it() -> None:
 def test_the_script_that_follows_advice_passes_and_has_all_that_it_names(text: str) -> None:
     script = FOLLOWED[text]
     assert [str(problem) for problem in lint(script, source="x.ps1")] == []
+    assert [str(problem) for problem in unlockable(script, MODULES.values(), source="x.ps1")] == []
     missing = [piece for piece in pieces(text) if piece.lower() not in script.lower()]
     assert missing == []
 

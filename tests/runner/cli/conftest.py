@@ -44,7 +44,7 @@ outputs:
   Protocol: {Enabled: boolean, Banner: text}
 reads: [a protocol]
 writes: []
-needs: [nothing]
+needs: {rights: [nothing]}
 disruptive: false
 reboots: false
 interruption: none
@@ -57,7 +57,7 @@ next: Turn SMB 1 off
 COLLECT = """\
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
-[pscustomobject]@{ Kind = 'Protocol'; Enabled = $false; Banner = 'none' }
+@{ Kind = 'Protocol'; Enabled = $false; Banner = 'none' }
 """
 
 

@@ -224,6 +224,48 @@ def test_each_client_gets_an_html_report_of_its_own(exrun: CommandLine) -> None:
     assert (exrun.folder / "audit.html").exists()
 
 
+def in_the_full_language(exrun: CommandLine) -> None:
+    action = exrun.folder / "actions" / "test" / "smb1" / "action.yml"
+    action.write_text(action.read_text(encoding="utf-8") + "session: full\n", encoding="utf-8")
+
+
+def test_a_step_of_the_full_language_is_refused_with_nothing_sent(exrun: CommandLine) -> None:
+    in_the_full_language(exrun)
+    status, out, err = exrun.audit()
+    assert (status, out, exrun.runs, exrun.cleartext) == (2, "", [], [])
+    assert "nothing was sent: 1 step of smb.yml would run in the full language" in err.replace("./", "")
+    assert "smb1 (test.smb1)" in err
+    assert "--allow-full-language" in err
+
+
+def test_a_step_of_the_full_language_that_is_allowed_is_said_in_screen_report_json_and_journal(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_full_language(exrun)
+    said = "Read-only by the linter alone"
+    status, out, err = exrun.audit("--allow-full-language", "--html", "report.html")
+    assert status == 0
+    assert "exrun: warning: --allow-full-language: smb1: read-only by the linter alone" in err
+    assert said in " ".join(out.split())
+    assert "smb1" in out
+    for page in exrun.folder.glob("report*.html"):
+        assert said in page.read_text(encoding="utf-8")
+    for client in ("alpha", "beta"):
+        journal = (exrun.folder / ".exrun" / client / "runs" / exrun.runs[0] / "journal.jsonl").read_text()
+        assert '"option":"--allow-full-language"' in journal
+        assert '"value":"smb1"' in journal
+    monkeypatch.setenv("EXRUN_ALLOW_FULL_LANGUAGE", "1")
+    _, out, _ = exrun.audit("--format", "json")
+    found = [finding for finding in AuditDocument.model_validate_json(out).findings if said in finding.title]
+    assert [finding.evidence for finding in found] == [["--allow-full-language smb1"]]
+
+
+def test_a_locked_playbook_is_not_said_to_be_anything_else_though_the_option_is_given(exrun: CommandLine) -> None:
+    status, out, err = exrun.audit("--allow-full-language")
+    assert status == 0
+    assert "linter alone" not in out + err
+
+
 def test_cleartext_is_warned_of_and_recorded_in_every_journal(exrun: CommandLine) -> None:
     _, _, err = exrun.audit("--allow-cleartext")
     assert exrun.cleartext == [True]

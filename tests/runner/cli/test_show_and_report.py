@@ -15,6 +15,7 @@ from runner.journal.lines import from_line, line_hash
 from runner.reports.json import AuditDocument
 from runner.reports.record import RunDocument, schema_text
 from runner.transport.failures import Cause, failure
+from runner.transport.gate import BASE_MODULES, LOCK, importing
 from tests.runner.cli.conftest import COLLECT, CommandLine, protocol
 from tests.runner.fleets import ScriptedTransport
 
@@ -54,7 +55,9 @@ def test_show_says_what_was_sent_answered_and_judged_on_every_server(audited: Co
 def test_show_gives_the_very_text_that_was_sent_when_asked(audited: CommandLine) -> None:
     _, out, _ = audited("show", "last", "--scripts", "--client", "beta", "--format", "json")
     read = RunDocument.model_validate_json(out)
-    assert [script.text for script in read.clients[0].scripts] == [COLLECT]
+    assert [script.text for script in read.clients[0].scripts if script.steps] == [COLLECT]
+    opening = [importing(BASE_MODULES).text, LOCK.text]
+    assert [script.text for script in read.clients[0].scripts if not script.steps] == opening
     assert [part.client for part in read.clients] == ["beta"]
     _, out, _ = audited("show", "last", "--scripts", "--client", "beta")
     assert "    | $ErrorActionPreference = 'Stop'\n" in out

@@ -25,7 +25,7 @@ from psrpcore.types import (
     PSInvocationState,
 )
 
-from runner.transport.gate import marked
+from runner.transport.gate import LOCK, LOCKED_LANGUAGE, imported, marked
 from tests.runner.transport.peer import Clock
 
 NAMESPACES = {
@@ -112,9 +112,12 @@ class Host:
         late_state: the final state comes in a reply of its own.
         empty_answers: Receives are answered at once with nothing.
         version: of PSRP, as the host says it.
+        locks_to: the language that a pool is in once the lock statement ran.
+        says_markers: whether a marker statement writes anything.
+        unimported: what the import statement says of modules that are not there.
         fail_before_markers: a pipeline that has markers fails before the first.
         faults: a fault's code for the next request of an action (Create, Receive, Command, Signal, Delete).
-        ran: texts of the statements that were run, markers not included.
+        ran: texts of the statements that were run, those of the gate not included.
         pipelines: for each pipeline, its statements as they came.
         shells: names of the pools that stand.
     """
@@ -128,6 +131,10 @@ class Host:
     fail_before_markers: bool = False
     empty_answers: bool = False
     version: str = "2.3"
+    locks_to: str = LOCKED_LANGUAGE
+    language: str = "FullLanguage"
+    unimported: dict[str, str] = field(default_factory=dict)
+    says_markers: bool = True
     faults: dict[str, int] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     pipelines: list[list[str]] = field(default_factory=list)
@@ -185,6 +192,7 @@ class Host:
             pass
         name = next(each for each in body.iterfind("rsp:Shell", NAMESPACES)).get("ShellId", "")
         self.shells[name] = pool
+        self.language = "FullLanguage"
         self.running, self.pipeline, self.buffer = None, None, b""
         if self.version != "2.3":
             self.drain()
@@ -233,13 +241,21 @@ class Host:
     def _statements(self, pipeline: ServerPipeline, statements: list[str]) -> Iterator[float]:
         writer = Writer(self, pipeline)
         for text in statements:
-            fields = marked(text)
+            if text == LOCK.text:
+                self.language = self.locks_to
+                continue
+            if imported(text) is not None:
+                for name, why in self.unimported.items():
+                    writer.output({"Kind": "exrun.import", "Module": name, "Why": why})
+                continue
+            fields = marked(text, self.language)
             if fields is not None and self.fail_before_markers:
                 record = ErrorRecord(Exception=NETException(Message="no"), CategoryInfo=ErrorCategoryInfo())
                 pipeline._change_state(PSInvocationState.Failed, error=record)
                 return
             if fields is not None:
-                writer.output(fields)
+                if self.says_markers:
+                    writer.output(fields)
                 continue
             self.ran.append(text)
             self.current = text

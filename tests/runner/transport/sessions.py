@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, contexts
@@ -66,6 +66,8 @@ def session(
     sealing: bool = True,
     memory: MemoryBudget | None = None,
     answer: Callable[[bytes], tuple[int, bytes]] | None = None,
+    full: Iterable[str] = (),
+    modules: tuple[str, ...] = (),
 ) -> Session:
     clock = Clock()
     host = lab.Host(clock, scripts)
@@ -95,9 +97,10 @@ def session(
         connect_seconds=(deadlines or Deadlines()).connect,
         share=share,
     )
+    named = [replace(script(text), full=text in full, modules=modules) for text in [*scripts, *also_allowed]]
     transport = WinRmTransport(
         http,
-        Gate.of([script(text) for text in [*scripts, *also_allowed]], token),
+        Gate.of(named, token),
         limits=limits or Limits(),
         deadlines=deadlines or Deadlines(),
         clock=clock,

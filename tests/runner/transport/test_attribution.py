@@ -13,7 +13,7 @@ from psrpcore.types import HostMethodIdentifier
 
 from playbooks.values import Value
 from runner.transport.failures import Cause
-from runner.transport.gate import MARKER_KIND
+from runner.transport.gate import LOCKED_LANGUAGE, MARKER_KIND
 from runner.transport.interface import (
     Capped,
     Completed,
@@ -181,7 +181,7 @@ def says(text: str) -> Script:
 
 
 def marker_object(text: str, token: str) -> dict[str, Value]:
-    fields: dict[str, Value] = {"Kind": MARKER_KIND, "Script": script(text).sha256}
+    fields: dict[str, Value] = {"Kind": MARKER_KIND, "Script": script(text).sha256, "Language": LOCKED_LANGUAGE}
     return fields | ({"Token": token} if token else {})
 
 
@@ -400,18 +400,19 @@ def test_an_endpoint_that_runs_no_scripts_is_named_by_its_language_mode(ntlm_acc
 
 
 def test_a_pipeline_that_fails_before_its_first_marker_is_taken_apart(ntlm_account: Account) -> None:
-    """Where no marker came, nobody can say which statement failed."""
+    """Where no marker came, nobody can say which statement failed; that the session is locked is known by then."""
 
     def broken(writer: Writer) -> Iterator[float]:
         raise Throw("alone it fails too", "ParseException")
         yield 0.0
 
     at = session(ntlm_account, {"a": says("a"), "broken": broken, "b": says("b")})
-    at.host.fail_before_markers = True
     at.transport.open()
+    at.run("a")
+    at.host.fail_before_markers = True
     a, broke, b = at.run("a", "broken", "b")
     assert isinstance(a, Completed)
     assert isinstance(broke, Terminated)
     assert isinstance(b, Completed)
     assert broke.error.error_id == "ParseException"
-    assert [len(each) for each in at.host.pipelines] == [6, 1, 1, 1]
+    assert [len(each) for each in at.host.pipelines] == [4, 6, 1, 1, 1]

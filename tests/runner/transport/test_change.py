@@ -18,7 +18,7 @@ from runner.lab.server import Lab, start
 from runner.lab.state import HostState
 from runner.secrets.interface import Secret
 from runner.transport.failures import Cause, ScriptRefused, TransportError
-from runner.transport.gate import Gate
+from runner.transport.gate import BASE_MODULES, LOCK, Gate, importing, marked, marker
 from runner.transport.interface import (
     Ambiguous,
     Capped,
@@ -34,6 +34,7 @@ from runner.transport.interface import (
 )
 from runner.transport.retry import RetryPolicy
 from tests.runner.transport.host import FOREVER, Throw, Writer
+from tests.runner.transport.sessions import TOKEN as MARKED
 from tests.runner.transport.sessions import Session, script, session
 from tests.runner.transport.test_lab import (
     ACCOUNT,
@@ -53,6 +54,7 @@ from tests.runner.transport.test_lab import (
 Account = tuple[str, str]
 COMMAND, RECEIVE = 5, 6  # which request is which
 LIMITS = Limits(max_objects=40)
+OPENING = (importing(BASE_MODULES).text, LOCK.text)
 
 
 def says(text: str) -> Callable[[Writer], Iterator[float]]:
@@ -122,7 +124,7 @@ def test_a_change_that_goes_well_costs_two_requests_and_the_same_pool_answers_wh
     result = at.change("says")
     assert result == Completed(script("says"), Streams(("done",)), result.seconds)  # type: ignore[union-attr]
     assert at.peer.requests - before == 2
-    assert at.host.pipelines == [["says"]]
+    assert at.host.pipelines == [[*OPENING, marker(script("says").sha256, MARKED).text, "says"]]
     (after,) = at.run("throws")
     assert isinstance(after, Terminated)
 
@@ -382,4 +384,4 @@ def test_the_same_host_may_be_connected_to_anew_and_a_lost_change_be_looked_into
             third.open()
         assert raised.value.failure.cause is Cause.INTERRUPTED
         texts = [each.text for each in lab.ledger.scripts("alpha/EX1")]
-    assert texts == [change.text, look.text]
+    assert [text for text in texts if text not in OPENING and marked(text) is None] == [change.text, look.text]

@@ -19,6 +19,7 @@ from runner.transport.interface import ErrorText, Limits
 from tests.runner.transport.steps import counted
 
 LIMITS = Limits()
+_ENTRY = '<En><S N="Key">{}</S><B N="Value">true</B></En>'
 
 
 class NoCipher(ps.PSCryptoProvider):
@@ -158,7 +159,7 @@ TYPED: list[tuple[str, Value]] = [
             '<Obj RefId="0"><TN RefId="0"><T>System.Collections.Hashtable</T></TN><DCT><En><I32 N="Key">1</I32>'
             '<S N="Value">one</S></En></DCT></Obj>'
         ),
-        {"1": "one"},
+        "[a table with keys that are not text]",
     ),
     (
         (
@@ -198,6 +199,8 @@ BAD = [
     '<Ref RefId="7"/>',
     '<Obj RefId="0"><DCT><S N="Key"/></DCT></Obj>',
     '<Obj RefId="0"><DCT><En><S N="Key"/><S N="Key"/></En></DCT></Obj>',
+    f'<Obj RefId="0"><DCT>{_ENTRY.format("Present")}{_ENTRY.format("Present")}</DCT></Obj>',
+    f'<Obj RefId="0"><DCT>{_ENTRY.format("Present")}{_ENTRY.format("PRESENT")}</DCT></Obj>',
     '<Obj RefId="0"><MS><S N="A">1</S><S N="A">2</S></MS></Obj>',
     '<Obj RefId="0"><XYZ/></Obj>',
     "<S>&undefined;</S>",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.transport.failures import Cause, ScriptRefused
-from runner.transport.gate import Gate, marker
+from runner.transport.gate import BASE_MODULES, LOCK, Gate, imported, importing, marker
 from runner.transport.interface import Script
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
@@ -65,7 +65,46 @@ def test_the_gate_of_scripts_holds_their_markers_and_no_other_markers() -> None:
     gate.check(marker(first.sha256))
     with pytest.raises(ScriptRefused):
         gate.check(marker(second.sha256))
+    for statement in gate.opening:
+        gate.check(statement)
+    assert len(gate.allowed) == 4
+
+
+def test_only_a_locked_script_opens_the_gate_for_what_locks_a_session() -> None:
+    gate = Gate.of([Script("a", "Get-Date", full=True)])
     assert len(gate.allowed) == 2
+    assert gate.is_full(Script("a", "Get-Date"))
+    for statement in gate.opening:
+        with pytest.raises(ScriptRefused):
+            gate.check(statement)
+
+
+def test_a_text_that_stands_for_a_locked_and_for_a_full_script_runs_locked() -> None:
+    gate = Gate.of([Script("a", "Get-Date", full=True), Script("b", "Get-Date")])
+    assert not gate.is_full(Script("a", "Get-Date", full=True))
+
+
+def test_modules_of_locked_scripts_are_imported_once_and_before_the_lock() -> None:
+    gate = Gate.of(
+        [
+            Script("a", "1", modules=("FailoverClusters", "DnsServer")),
+            Script("b", "2", modules=("DnsServer",)),
+            Script("c", "3", full=True, modules=("Unwanted",)),
+        ]
+    )
+    imports, lock = gate.opening
+    assert imported(imports.text) == (*BASE_MODULES, "FailoverClusters", "DnsServer")
+    assert lock == LOCK
+    assert imported(LOCK.text) is None
+    assert imported(imports.text + " ") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "a..b", r"\\server\share\x", "C:\\x", "x.psm1'", "a*", "a b", "é", "-a", "a-", "a\n", "1a"]
+)
+def test_a_module_is_named_by_its_name_alone(name: str) -> None:
+    with pytest.raises(ValueError, match="letters and digits"):
+        importing([name])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from runner.lab.state import HostState, ScriptedAnswer
 from runner.secrets.interface import Secret
 from runner.transport.connecting import Connector, HostConnections
 from runner.transport.failures import Cause, TransportError
-from runner.transport.gate import Gate, marked
+from runner.transport.gate import BASE_MODULES, LOCK, LOCKED_LANGUAGE, Gate, importing, marked
 from runner.transport.interface import (
     Completed,
     Deadlines,
@@ -360,8 +360,10 @@ def test_the_ledger_holds_the_approved_scripts_and_their_markers_and_nothing_els
     with start(Fleet((host,)), {"sim": SimEngine()}) as lab:
         work(lab.host("alpha/EX1"), EIGHT, connector())
         statements = lab.ledger.scripts("alpha/EX1")
-    assert [each.text for each in statements if marked(each.text) is None] == [each.text for each in EIGHT]
+    first, second, *rest = [each.text for each in statements if marked(each.text) is None]
+    assert (first, second) == (importing(BASE_MODULES).text, LOCK.text)
+    assert rest == [each.text for each in EIGHT]
     assert [marked(each.text) for each in statements if marked(each.text) is not None] == [
-        {"Kind": "exrun.batch", "Script": each.sha256, "Token": TOKEN} for each in EIGHT
+        {"Kind": "exrun.batch", "Script": each.sha256, "Token": TOKEN, "Language": LOCKED_LANGUAGE} for each in EIGHT
     ]
     assert all(each.script and not each.arguments for each in statements)

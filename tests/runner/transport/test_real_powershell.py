@@ -33,10 +33,14 @@ def served(powershell: Path) -> Iterator[Served]:
 
 
 def run(
-    served: Served, *texts: str, limits: Limits | None = None, per_script: dict[str, float] | None = None
+    served: Served,
+    *texts: str,
+    limits: Limits | None = None,
+    per_script: dict[str, float] | None = None,
+    full: bool = False,
 ) -> tuple[ScriptResult, ...]:
     """Runs the texts as scripts s0, s1, ...; only those of `per_script` may take less than a busy machine needs."""
-    scripts = [Script(f"s{number}", text) for number, text in enumerate(texts)]
+    scripts = [Script(f"s{number}", text, full=full) for number, text in enumerate(texts)]
     deadlines = Deadlines(host=120.0, script=60.0, connect=60.0, per_script=per_script or {})
     to_host = Connector(limits=limits).to(inventory_host(served), Secret(ACCOUNT.password))
     transport = to_host(Gate.of(scripts, TOKEN), deadlines)
@@ -90,6 +94,7 @@ def test_values_of_the_real_serialiser_keep_their_types(served: Served) -> None:
         "Bytes = [byte[]](1, 2, 3); List = @(1, 'two', $null); Empty = @(); "
         "Table = [ordered]@{ a = 1; b = @{ c = 2 } }; "
         "Day = [DayOfWeek]::Monday; Inner = [pscustomobject]@{ x = [pscustomobject]@{ y = 1 } } }",
+        full=True,
     )
     (found,) = output(result)
     assert found == {
@@ -124,6 +129,7 @@ def test_a_hanging_a_prompting_and_a_flooding_script_cost_only_themselves(served
         "'fine'",
         limits=Limits(max_objects=500),
         per_script={"s0": 5.0},
+        full=True,
     )
     assert isinstance(hung, TimedOut)
     assert hung.streams.output == ("before",)

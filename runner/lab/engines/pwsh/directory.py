@@ -19,7 +19,16 @@ from runner.lab.state import HostState
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
-SCRIPTS = ("Host.ps1", "Registry.ps1", "Files.ps1", "Services.ps1", "Cim.ps1", "Exchange.ps1", "Windows51.ps1")
+SCRIPTS = (
+    "Host.ps1",
+    "Registry.ps1",
+    "Files.ps1",
+    "Services.ps1",
+    "Cim.ps1",
+    "Exchange.ps1",
+    "Windows51.ps1",
+    "Language.ps1",
+)
 TYPES = "Windows.types.ps1xml"
 
 # What every Windows has, listed in the state or not.

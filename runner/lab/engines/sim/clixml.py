@@ -20,7 +20,8 @@ INT32 = range(-(2**31), 2**31)
 _ENCODED = re.compile("_(?=[xX])|[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U00010000-\U0010ffff]")
 _PLAIN = re.compile(r"[A-Za-z0-9 .,:;()\\/-]*")
 
-_CUSTOM = ("System.Management.Automation.PSCustomObject", "System.Object")
+_TABLE = ("System.Collections.Hashtable", "System.Object")
+_VALUE = ' N="Value"'
 _OBJECTS = ("System.Object[]", "System.Array", "System.Object")
 _STRINGS = ("System.String[]", "System.Array", "System.Object")
 
@@ -71,9 +72,11 @@ class _Writer:
             case list():
                 return self._array(plain, name, _OBJECTS)
             case Mapping():
-                head = self._head(name, _CUSTOM)
-                inner = "".join(self.element(each, f' N="{_attribute(key)}"') for key, each in plain.items())
-                return f"{head}<MS>{inner}</MS></Obj>"
+                head = self._head(name, _TABLE)
+                inner = "".join(
+                    f'<En><S N="Key">{text(key)}</S>{self.element(each, _VALUE)}</En>' for key, each in plain.items()
+                )
+                return f"{head}<DCT>{inner}</DCT></Obj>" if inner else f"{head}<DCT /></Obj>"
 
     def _array(self, items: tuple[str, ...] | list[Plain], name: str, types: tuple[str, ...]) -> str:
         head = self._head(name, types)
@@ -93,10 +96,6 @@ class _Writer:
 def number(value: float) -> str:
     """A double as .NET's round-trip form in the invariant culture."""
     return repr(value).upper().removesuffix(".0")
-
-
-def _attribute(name: str) -> str:
-    return text(name).replace('"', "&quot;")
 
 
 def _type_names(reference: int, types: tuple[str, ...]) -> str:

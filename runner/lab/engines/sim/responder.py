@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache, partial
 from typing import cast
 
@@ -31,7 +32,7 @@ from runner.lab.engines.sim.streams import (
     error_written,
 )
 from runner.lab.state import HostState, ScriptedAnswer
-from runner.transport.gate import marked
+from runner.transport.gate import BASE_MODULES, IMPORT_KIND, LOCK, LOCKED_LANGUAGE, imported, marked
 
 _REMEMBERED = 128  # texts: those of an audit, with a marker before each
 
@@ -39,17 +40,25 @@ _REMEMBERED = 128  # texts: those of an audit, with a marker before each
 _EXIT = "\nexit $LASTEXITCODE"
 
 
+class Depends(Enum):
+    """What the answer to a known statement depends on."""
+
+    TEXT = auto()
+    LANGUAGE = auto()
+    SERVER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A statement that the engine recognises by its text alone.
 
     Attributes:
-        of_server: its answer depends on the server; else on the text only.
-        answer: works it out.
+        depends: what its answer depends on beside the text.
+        answer: works it out, for a server and for the language that its session is in.
     """
 
-    of_server: bool
-    answer: Callable[[Machine], Items]
+    depends: Depends
+    answer: Callable[[Machine, str], Items]
 
 
 class Library:
@@ -68,27 +77,34 @@ class Library:
         self.find = lru_cache(_REMEMBERED)(self._find)
 
     def _find(self, script: str) -> Known | None:
-        """What answers this script, where it is one that every server knows: a marker, or rendered of a template."""
-        if (marker := marked(script)) is not None:
-            return Known(False, lambda _: iter([Output(dict(marker))]))
+        """What answers this script, where it is one that every server knows: of the gate, or of a template."""
+        if marked(script) is not None:
+            return Known(Depends.LANGUAGE, lambda _, language: iter([Output(dict(marked(script, language) or {}))]))
+        if (modules := imported(script)) is not None:
+            missing = [_not_there(name) for name in modules if name not in BASE_MODULES]
+            return Known(Depends.TEXT, lambda *_: iter(missing))
         for template, answer in self._templates:
             params = template.params(script)
             if params is not None:
-                return Known(True, partial(_for_params, answer, params))
+                return Known(Depends.SERVER, partial(_for_params, answer, params))
         return None
 
 
 class Responder:
-    """One server's answers."""
+    """One server's answers, in one session: it is locked once the gate's statement was sent, as a server's is."""
 
     def __init__(self, state: HostState, library: Library) -> None:
         self._state = state
         self._machine = Machine(state)
         self._library = library
+        self._language = "FullLanguage"
 
     def statement(self, commands: Sequence[Command]) -> Items:
         """What one statement of a request says."""
         first, *rest = commands
+        if first.text == LOCK.text and first.is_script:
+            self._language = LOCKED_LANGUAGE
+            return iter([])
         if first.is_script and not rest:
             source, work_out = self._answer(first.text)
             return self._library.answers.said(source, first.text, work_out)
@@ -116,7 +132,8 @@ class Responder:
         """Recognises a script: what its answer depends on beside its text, and how to work it out."""
         known = self._library.find(script)
         if known is not None:
-            return self._state if known.of_server else self._library, lambda: known.answer(self._machine)
+            sources = {Depends.TEXT: self._library, Depends.LANGUAGE: self._language, Depends.SERVER: self._state}
+            return sources[known.depends], lambda: known.answer(self._machine, self._language)
         for scripted in self._state.answers:
             if scripted.script == script:
                 return scripted, partial(_scripted, scripted)
@@ -126,8 +143,14 @@ class Responder:
         return self._library, lambda: iter([_unknown(script)])
 
 
-def _for_params(answer: Answer, params: Mapping[str, Value], machine: Machine) -> Items:
+def _for_params(answer: Answer, params: Mapping[str, Value], machine: Machine, _language: str) -> Items:
     return answer(machine, params)
+
+
+def _not_there(module: str) -> Item:
+    """What the import statement writes where there is no such module: this engine has none but the basic ones."""
+    why = f"The specified module '{module}' was not loaded because no valid module file was found."
+    return Output({"Kind": IMPORT_KIND, "Module": module, "Why": why})
 
 
 def _scripted(answer: ScriptedAnswer) -> Items:

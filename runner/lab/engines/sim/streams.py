@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runner.lab.psrp import Message
 
 # What one object of the output stream may be: a tuple is an array of its own element type (`string[]`, as the registry
-# gives), a list an `object[]`, a mapping a PSCustomObject whose properties keep their order.
+# gives), a list an `object[]`, a mapping a hashtable, as the records of a locked session are.
 Plain = None | bool | int | float | str | tuple[str, ...] | list["Plain"] | Mapping[str, "Plain"]
 
 

@@ -66,9 +66,11 @@ class Said:
 
 
 def typed(value: Any) -> Any:
-    """A value with the .NET types that it had; properties in their order."""
+    """A value with the .NET types that it had; properties in their order, and a table's, which has none, by name."""
     if isinstance(value, list):
         return (value.PSObject.type_names[0], [typed(each) for each in value])  # type: ignore[attr-defined]
+    if isinstance(value, dict):
+        return (value.PSObject.type_names[0], sorted((key, typed(each)) for key, each in value.items()))  # type: ignore[attr-defined]
     if isinstance(value, PSObject) and value.PSObject.extended_properties and not isinstance(value, str | int):
         properties = [(each.name, typed(each.get_value(value))) for each in value.PSObject.extended_properties]
         return (value.PSObject.type_names[0], properties)

@@ -116,10 +116,7 @@ class OnePowerShell:
 def observation(action: str, said: Said) -> Observation:
     """What the runner makes of an answer; a script that failed is an error of the test."""
     assert (said.problem, said.errors) == (None, [])
-    records = tuple(
-        {each.name: as_value(each.get_value(record)) for each in record.PSObject.extended_properties}
-        for record in said.output
-    )
+    records = tuple({name: as_value(each) for name, each in record.items()} for record in said.output)
     return observation_of(Completed(Script(action, SCRIPTS[action]), Streams(output=records), 0.0), CONTRACTS[action])
 
 

@@ -18,7 +18,7 @@ from runner.lab.engines.sim import engine as sim
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.psrp import MAX_FRAGMENT
 from runner.lab.state import HostState, ScriptedAnswer
-from runner.transport.gate import marker
+from runner.transport.gate import BASE_MODULES, IMPORT_KIND, LOCK, LOCKED_LANGUAGE, importing, marker
 from tests.runner.lab.engines.client import Client, typed
 from tests.runner.lab.engines.timers import Timers
 
@@ -98,9 +98,23 @@ def test_a_built_in_script_is_known_to_the_byte(client: Client, action: str) -> 
 def test_a_batch_of_the_transport_is_attributed_by_its_markers(client: Client) -> None:
     scripts = [marker("a" * 64).text, BUILT_IN["exchange.version"], marker("b" * 64).text, "one"]
     said = client.run(*scripts)
-    marks = [at for at, each in enumerate(said.output) if getattr(each, "Kind", None) == "exrun.batch"]
+    marks = [at for at, each in enumerate(said.output) if isinstance(each, dict) and each["Kind"] == "exrun.batch"]
     assert marks == [0, len(said.output) - 2]
-    assert [said.output[at].Script for at in marks] == ["a" * 64, "b" * 64]
+    assert [said.output[at]["Script"] for at in marks] == ["a" * 64, "b" * 64]
+
+
+def test_a_session_says_that_it_is_locked_once_it_was_and_no_sooner(client: Client) -> None:
+    spoken = marker("a" * 64).text
+    (before,) = client.run(spoken).output
+    (after,) = client.run(importing(BASE_MODULES).text, LOCK.text, spoken).output
+    (later,) = client.run(spoken).output
+    assert [each["Language"] for each in (before, after, later)] == ["FullLanguage", LOCKED_LANGUAGE, LOCKED_LANGUAGE]
+
+
+def test_a_module_that_is_not_there_is_named(client: Client) -> None:
+    (said,) = client.run(importing([*BASE_MODULES, "FailoverClusters"]).text).output
+    assert (said["Kind"], said["Module"]) == (IMPORT_KIND, "FailoverClusters")
+    assert "was not loaded" in said["Why"]
 
 
 def test_what_only_looks_like_a_marker_is_unknown(client: Client) -> None:
@@ -240,11 +254,8 @@ def plain(value: object) -> object:
     kind, inner = typed(value)
     if kind == "Deserialized.System.Object[]":
         return [plain(each) for each in value]  # type: ignore[attr-defined]
-    if kind == "System.Management.Automation.PSCustomObject":
-        return {
-            each.name: plain(each.get_value(value))
-            for each in value.PSObject.extended_properties  # type: ignore[attr-defined]
-        }
+    if kind == "System.Collections.Hashtable":
+        return {name: plain(each) for name, each in value.items()}  # type: ignore[attr-defined]
     return inner
 
 

@@ -534,6 +534,9 @@ function Get-FileHash {
     }
 }
 
+# For Windows.types.ps1xml: a function, which unlike a property's block keeps the full language in a locked session.
+function LabShown([string] $Real) { [LabFiles]::Shown($Real) }
+
 [LabFiles]::Drives = [LabHost]::Folder + '/drives'
 [LabHost]::AddProvider([LabFileProvider], 'Microsoft.PowerShell.Management')
 Set-Location -LiteralPath 'C:\Users\Administrator\Documents'

@@ -22,7 +22,7 @@ ROLES = (
 
 
 def record(kind: str, **properties: Plain) -> Output:
-    """`[pscustomobject]@{ Kind = KIND; ... }`."""
+    """`@{ Kind = KIND; ... }`."""
     return Output({"Kind": kind, **properties})
 
 
