@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inventory.model import Host, SourceFile
 from playbooks.model import ReadyPlaybook
-from runner.recording import StepName
+from runner.events import StepDue
 from runner.steps import Judgement
 from runner.terms import Override
 from runner.transport.interface import Script
@@ -47,10 +47,16 @@ class Order:
         return tuple(dict.fromkeys(host.client for host in self.hosts))
 
     @property
-    def steps(self) -> tuple[StepName, ...]:
+    def steps(self) -> tuple[StepDue, ...]:
         """The playbook's, in order."""
         return tuple(
-            StepName(ready.step.id, ready.action.id, Script(ready.step.id, ready.script).sha256)
+            StepDue(
+                id=ready.step.id,
+                action=ready.action.id,
+                script=Script(ready.step.id, ready.script).sha256,
+                when=None if ready.condition is None else ready.condition.text,
+                params=ready.params,
+            )
             for ready in self.playbook.steps
         )
 
