@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inventory.model import CredentialReference, Host
-from runner.journal.lines import canonical
 from runner.order import Order
-from runner.recording import VOCABULARY, override_data
 from runner.redaction import Redactor
-from runner.runlog import started_data
 from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
 
 Credentials = Mapping[CredentialReference, Secret | SecretUnavailableError]
@@ -23,14 +20,11 @@ def resolve_credentials(order: Order, secrets: SecretStore, redactors: Mapping[s
     it costs the hosts that need it and no others.
     """
     said: dict[CredentialReference, Secret | SecretUnavailableError] = {}
-    ours = [canonical(started_data(order, client)) for client in order.clients]
-    ours += [ready.script for ready in order.playbook.steps]
-    ours += [canonical(override_data(each)) for each in order.overrides]
     for host in order.hosts:
         if host.credential is None:
             continue
         if host.credential not in said:
-            said[host.credential] = _resolved(host.credential, secrets, ours)
+            said[host.credential] = _resolved(host.credential, secrets)
         known = said[host.credential]
         if isinstance(known, Secret):
             redactors[host.client].register(known.reveal())
@@ -54,17 +48,8 @@ def unresolved(order: Order, credentials: Credentials) -> tuple[Unresolved, ...]
     )
 
 
-def _resolved(
-    reference: CredentialReference, secrets: SecretStore, ours: Sequence[object]
-) -> Secret | SecretUnavailableError:
+def _resolved(reference: CredentialReference, secrets: SecretStore) -> Secret | SecretUnavailableError:
     try:
-        secret = secrets.resolve(reference)
+        return secrets.resolve(reference)
     except SecretUnavailableError as error:
         return error
-    alone = Redactor()
-    alone.register(secret.reveal())
-    if any(alone.redact(each) != each for each in (*ours, VOCABULARY)):
-        # Redacting it would take words out of the journal without which it cannot be read back.
-        why = "the password is so ordinary a text that it cannot be kept out of the journal"
-        return SecretUnavailableError(reference, why, "Use a longer password, of several kinds of characters.")
-    return secret

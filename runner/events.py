@@ -1,37 +1,778 @@
-"""What happens in a run, as a journal names it."""
+"""What happens in a run: one class an event, and in one place what is written of it and what is read.
+
+    event --write, redacted--> Clean --journal--> line --read--> Recorded(event)
+
+The registry at the end gives each event its name, its phase and the forms of its members (runner/codec.py).
+docs/reference/journal.md says the same for people.
+
+A line may be of a newer exrun: an event that is not in the registry becomes `Newer`, a member that is not is named in
+`Recorded.newer`. Neither is a fault of the journal. A member that is missing or of another type is one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
 
+from playbooks.catalogue.origin import OwnRows, SetKind, Signed
+from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.values import Value
+from runner.codec import (
+    DAY,
+    FLAG,
+    FREE,
+    FREE_VALUE,
+    HASH,
+    INTEGER,
+    NUMBER,
+    PLAIN,
+    TAINTED,
+    TAINTED_JSON,
+    TAINTED_VALUE,
+    TIME,
+    Form,
+    IllFormedError,
+    Redact,
+    many,
+    maybe,
+    one_of,
+    record,
+    table,
+    word,
+)
 from runner.journal import lines
+from runner.journal.lines import Json, Line
+from runner.results import Outcome
+from runner.terms import Ending
+from runner.transport.failures import Cause, Failure
+from runner.transport.interface import ErrorText
+
+if TYPE_CHECKING:  # a report reads and never writes
+    from runner.journal.writer import Clean, JournalWriter
 
 
 class Phase(StrEnum):
-    """Which part of a run a record belongs to."""
+    """Which part of a run an event belongs to."""
 
     RUN = "run"
     CONNECT = "connect"
     COLLECT = "collect"
     ASSESS = "assess"
+    SETTLE = "settle"
     REPORT = "report"
     JOURNAL = lines.JOURNAL_PHASE  # what the journal says about itself
 
 
 class Event(StrEnum):
-    """What happened. docs/reference/journal.md says which members each has in `data`."""
+    """The names of all events."""
 
     RUN_STARTED = "run-started"
     RUN_RESUMED = "run-resumed"
     RUN_INTERRUPTED = "run-interrupted"
     RUN_ENDED = "run-ended"
-    OVERRIDE = "override"  # a safety default was switched off
-    SCRIPT_NAMED = "script-named"  # the text behind a script hash
+    OVERRIDE = "override"
+    SCRIPT_NAMED = "script-named"
     HOST_STARTED = "host-started"
     HOST_ENDED = "host-ended"
-    SCRIPT_SENDING = "script-sending"  # intent: durable before the first byte leaves
+    SCRIPT_SENDING = "script-sending"
     SCRIPT_ANSWERED = "script-answered"
     STEP_ASSESSED = "step-assessed"
-    CONNECTION_RETRIED = "connection-retried"  # nothing had been run; another attempt follows
-    POOL_REPLACED = "pool-replaced"  # a script could not be stopped, so the rest runs in a new pool
-    TAIL_DROPPED = lines.TAIL_DROPPED  # a crash had left half a line, which was cut off
+    SETTLED = "settled"
+    CONNECTION_RETRIED = "connection-retried"
+    POOL_REPLACED = "pool-replaced"
+    TAIL_DROPPED = lines.TAIL_DROPPED
+
+
+class Purpose(StrEnum):
+    """What a script is sent for."""
+
+    COLLECT = "collect"
+    RECHECK = "recheck"  # collect again, to see whether what a plan was made on still holds
+    APPLY = "apply"
+    VERIFY = "verify"  # collect again, to see what a change came to
+    PROBE = "probe"  # collect again after a loss, to learn what became of a change
+    ROLLBACK = "rollback"
+    CONFIRM = "confirm"  # what keeps a host from undoing a change by itself
+
+    @property
+    def changes(self) -> bool:
+        """Whether an attempt may have changed something, and is open until it is settled."""
+        return self in (Purpose.APPLY, Purpose.ROLLBACK, Purpose.CONFIRM)
+
+
+class Settlement(StrEnum):
+    """What became of an attempt to change something."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+    PARTLY_DONE = "partly-done"
+
+
+# What several events are made of.
+
+
+@dataclass(frozen=True, slots=True)
+class FileUsed:
+    """A file of the inventory: its name without its folder, and the SHA-256 of its bytes."""
+
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryUsed:
+    """Where hosts are from.
+
+    Attributes:
+        source: names of the files that speak of this client.
+        sha256: of the file; of several the digest over theirs, in the order in which they were named.
+        files: those that speak of this client; empty where there was one file alone.
+        read: how many files there were.
+    """
+
+    source: str
+    sha256: str
+    files: tuple[FileUsed, ...]
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookUsed:
+    """What was to be done; `source` is the file's name, `sha256` of its bytes."""
+
+    name: str
+    title: str
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepDue:
+    """One step of the playbook. `script` is the hash of what is sent for it."""
+
+    id: str
+    action: str
+    script: str
+    when: str | None
+    params: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class TablesUsed:
+    """Which rows judge: their day, the SHA-256 over all of them, from which set, who vouches for it."""
+
+    as_of: date
+    age_days: int
+    sha256: str
+    set: SetKind
+    manifest: str
+    signed: Signed | None
+    own: OwnRows | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A script about to leave. `steps` share it, and `number` counts the attempts of the first of them from 1."""
+
+    script: str
+    steps: tuple[str, ...]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a script said; the counts are always whole.
+
+    Attributes:
+        output: canonical; None where it is too large to be kept.
+        errors, warnings: the first of them.
+    """
+
+    objects: int
+    output: Json
+    errors: tuple[ErrorText, ...]
+    error_count: int
+    warnings: tuple[str, ...]
+    warning_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completed(Said):
+    """The script ran to its end."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated(Said):
+    """The script ended in an error."""
+
+    seconds: float
+    error: ErrorText
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut(Said):
+    """The script was stopped after its time."""
+
+    limit_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """The script said more than `limit` of what `cap` counts, and was stopped."""
+
+    cap: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """The connection failed first. `started` is None where nobody knows whether the script ran."""
+
+    started: bool | None
+    failure: Failure
+
+
+Answer = Completed | Terminated | TimedOut | Capped | NotRun
+
+
+# The events.
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The first: versions and digests of all that decides, and the hosts of this client alone.
+
+    Attributes:
+        exrun: version.
+        selection: as it was written; None where it may name another client's hosts.
+        today: the day as on which is judged.
+        marker_token: of the marker statements of this run, see runner/transport/gate.py.
+    """
+
+    exrun: str
+    inventory: InventoryUsed
+    selection: str | None
+    hosts: tuple[str, ...]
+    playbook: PlaybookUsed
+    steps: tuple[StepDue, ...]
+    catalogue: TablesUsed
+    today: date
+    marker_token: str
+    parallel: int
+    host_seconds: float
+    run_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """An interrupted or killed run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInterrupted:
+    """The run ended before all was done; the rest as of RunEnded."""
+
+    reason: Ending
+    message: str
+    next: str
+    hosts: int
+    outcomes: Mapping[str, int]
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last. `status` is the exit status that this client's hosts alone would give."""
+
+    hosts: int
+    outcomes: Mapping[str, int]
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A safety default was switched off for these hosts; `value` is empty where the option has none."""
+
+    option: str
+    value: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptNamed:
+    """The text behind a script hash."""
+
+    script: str
+    steps: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostStarted:
+    """Before connecting."""
+
+    host: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRetried:
+    """Nothing had been run, and another attempt to connect follows."""
+
+    host: str
+    attempt: int
+    wait_seconds: float
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReplaced:
+    """A script could not be stopped, so the rest runs in a new pool."""
+
+    host: str
+    step: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSending:
+    """Intent: on the disk before the first byte of these scripts leaves.
+
+    Attributes:
+        again_after: what was lost, where they are sent once more.
+    """
+
+    host: str
+    purpose: Purpose
+    scripts: tuple[Intent, ...]
+    again_after: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptAnswered:
+    """An answer, where no judgement of it is recorded with it."""
+
+    host: str
+    step: str
+    script: str
+    purpose: Purpose
+    number: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class StepAssessed:
+    """The judgement of a step.
+
+    Attributes:
+        script: what was sent for it; None where nothing was.
+        number: of the attempt whose answer was judged; None with `script`.
+        answer: None where nothing was sent, or where the answer to the same script is recorded before.
+    """
+
+    host: str
+    step: str
+    script: str | None
+    action: str
+    purpose: Purpose
+    number: int | None
+    answer: Answer | None
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an attempt that may have changed something, and how that is known."""
+
+    host: str
+    step: str
+    purpose: Purpose
+    number: int
+    settlement: Settlement
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded:
+    """The end of the work with a host.
+
+    Attributes:
+        outcome, verdict: for readers of the file; reports make them anew from the rest.
+        requests: HTTP requests sent.
+        failure: why there was no session, or what cut it short; None where every step was judged.
+    """
+
+    host: str
+    outcome: Outcome
+    verdict: Verdict
+    requests: int
+    seconds: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class TailDropped:
+    """Opening cut off half a line that a crash had left: so many bytes, of this SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """An event of a newer exrun."""
+
+    phase: str
+    event: str
+    data: Mapping[str, Json]
+
+
+RunEvent = RunStarted | RunResumed | RunInterrupted | RunEnded | Overridden | ScriptNamed | TailDropped
+HostEvent = (
+    HostStarted | ConnectionRetried | PoolReplaced | ScriptSending | ScriptAnswered | StepAssessed | Settled | HostEnded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as a journal has it. `newer` names members that this version does not know."""
+
+    sequence: int
+    time: datetime
+    run: str
+    client: str
+    event: RunEvent | HostEvent | Newer
+    newer: tuple[str, ...] = ()
+
+
+class UnreadableEventError(ValueError):
+    """Raised for a line that is intact and does not say what an event of its name says; names line and member."""
+
+    def __init__(self, line: Line, error: IllFormedError) -> None:
+        where = f" `{error.member}`" if error.member else ""
+        super().__init__(f"line {line.sequence} ({line.event}):{where} {error.why}")
+        self.sequence = line.sequence
+
+
+# The forms.
+
+
+def _fact() -> Form[Value | UnknownFact]:
+    known, unknown = record(_Known, value=TAINTED_VALUE), record(UnknownFact, reason=TAINTED)
+
+    def write(fact: Value | UnknownFact, redact: Redact) -> Json:
+        if isinstance(fact, UnknownFact):
+            return {"unknown": redact.redact_text(fact.reason)}
+        return known.write(_Known(fact), redact)
+
+    def read(data: Json, aside: list[str]) -> Value | UnknownFact:
+        if type(data) is dict and "unknown" in data:
+            return unknown.read({"reason" if name == "unknown" else name: data[name] for name in data}, aside)
+        return known.read(data, aside).value
+
+    return Form(write, read)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    value: Value
+
+
+_FAILURE = record(Failure, cause=word(Cause), message=TAINTED, next=TAINTED)
+_ERROR = record(ErrorText, message=TAINTED, error_id=TAINTED, category=TAINTED)
+_SAID: Mapping[str, Form[Any]] = {
+    "objects": INTEGER,
+    "output": TAINTED_JSON,
+    "errors": many(_ERROR),
+    "error_count": INTEGER,
+    "warnings": many(TAINTED),
+    "warning_count": INTEGER,
+}
+_ANSWER: Form[Answer] = one_of(
+    "outcome",
+    {
+        "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
+        "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
+        "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
+        "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
+        "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
+    },
+)
+_FINDING = record(Finding, id=PLAIN, severity=word(Severity), title=TAINTED, evidence=many(TAINTED), next=TAINTED)
+_FACTS = table(_fact())
+_ASSESSMENT = record(
+    Assessment,
+    verdict=word(Verdict),
+    summary=TAINTED,
+    findings=many(_FINDING),
+    facts=_FACTS,
+    coverage=word(Coverage),
+)
+_STEP = record(StepDue, id=PLAIN, action=PLAIN, script=HASH, when=maybe(FREE), params=table(FREE_VALUE))
+_FILE = record(FileUsed, source=FREE, sha256=HASH)
+_INVENTORY = record(InventoryUsed, source=FREE, sha256=HASH, files=many(_FILE), read=INTEGER)
+_PLAYBOOK = record(PlaybookUsed, name=PLAIN, title=FREE, source=FREE, sha256=HASH)
+_TABLES = record(
+    TablesUsed,
+    as_of=DAY,
+    age_days=INTEGER,
+    sha256=HASH,
+    set=word(SetKind),
+    manifest=HASH,
+    signed=maybe(record(Signed, by=FREE, key=PLAIN, taken=TIME)),
+    own=maybe(record(OwnRows, folder=FREE, rows=table(INTEGER))),
+)
+_INTENT = record(Intent, script=HASH, steps=many(PLAIN), number=INTEGER)
+_TOTALS: Mapping[str, Form[Any]] = {"hosts": INTEGER, "outcomes": table(INTEGER), "status": INTEGER}
+
+
+# The registry.
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one event stands in a line. Of its members `host`, `step` and `script` stand beside the data."""
+
+    name: Event
+    phase: Phase
+    form: Form[Any]
+    host: bool
+    step: bool
+    script: bool
+
+
+def _kind(name: Event, phase: Phase, made: type[Any], **members: Form[Any]) -> tuple[type[Any], _Kind]:
+    beside = ("host" in members, "step" in members, "script" in members)
+    return made, _Kind(name, phase, record(made, **members), *beside)
+
+
+_KINDS: Mapping[type[Any], _Kind] = dict(
+    [
+        _kind(
+            Event.RUN_STARTED,
+            Phase.RUN,
+            RunStarted,
+            exrun=PLAIN,
+            inventory=_INVENTORY,
+            selection=maybe(FREE),
+            hosts=many(PLAIN),
+            playbook=_PLAYBOOK,
+            steps=many(_STEP),
+            catalogue=_TABLES,
+            today=DAY,
+            marker_token=PLAIN,
+            parallel=INTEGER,
+            host_seconds=NUMBER,
+            run_seconds=maybe(NUMBER),
+        ),
+        _kind(Event.RUN_RESUMED, Phase.RUN, RunResumed),
+        _kind(
+            Event.RUN_INTERRUPTED,
+            Phase.RUN,
+            RunInterrupted,
+            reason=word(Ending),
+            message=FREE,
+            next=FREE,
+            **_TOTALS,
+        ),
+        _kind(Event.RUN_ENDED, Phase.RUN, RunEnded, **_TOTALS),
+        _kind(Event.OVERRIDE, Phase.RUN, Overridden, option=PLAIN, value=FREE, hosts=many(PLAIN)),
+        _kind(Event.SCRIPT_NAMED, Phase.RUN, ScriptNamed, script=HASH, steps=many(PLAIN), text=FREE),
+        _kind(Event.HOST_STARTED, Phase.CONNECT, HostStarted, host=PLAIN, address=PLAIN, port=INTEGER),
+        _kind(
+            Event.CONNECTION_RETRIED,
+            Phase.CONNECT,
+            ConnectionRetried,
+            host=PLAIN,
+            attempt=INTEGER,
+            wait_seconds=NUMBER,
+            failure=_FAILURE,
+        ),
+        _kind(Event.POOL_REPLACED, Phase.COLLECT, PoolReplaced, host=PLAIN, step=PLAIN, script=HASH),
+        _kind(
+            Event.SCRIPT_SENDING,
+            Phase.COLLECT,
+            ScriptSending,
+            host=PLAIN,
+            purpose=word(Purpose),
+            scripts=many(_INTENT),
+            again_after=maybe(_FAILURE),
+        ),
+        _kind(
+            Event.SCRIPT_ANSWERED,
+            Phase.COLLECT,
+            ScriptAnswered,
+            host=PLAIN,
+            step=PLAIN,
+            script=HASH,
+            purpose=word(Purpose),
+            number=INTEGER,
+            answer=_ANSWER,
+        ),
+        _kind(
+            Event.STEP_ASSESSED,
+            Phase.ASSESS,
+            StepAssessed,
+            host=PLAIN,
+            step=PLAIN,
+            script=maybe(HASH),
+            action=PLAIN,
+            purpose=word(Purpose),
+            number=maybe(INTEGER),
+            answer=maybe(_ANSWER),
+            assessment=_ASSESSMENT,
+        ),
+        _kind(
+            Event.SETTLED,
+            Phase.SETTLE,
+            Settled,
+            host=PLAIN,
+            step=PLAIN,
+            purpose=word(Purpose),
+            number=INTEGER,
+            settlement=word(Settlement),
+            why=TAINTED,
+        ),
+        _kind(
+            Event.HOST_ENDED,
+            Phase.COLLECT,
+            HostEnded,
+            host=PLAIN,
+            outcome=word(Outcome),
+            verdict=word(Verdict),
+            requests=INTEGER,
+            seconds=NUMBER,
+            failure=maybe(_FAILURE),
+        ),
+        _kind(Event.TAIL_DROPPED, Phase.JOURNAL, TailDropped, bytes=INTEGER, sha256=HASH),
+    ]
+)
+_BY_NAME: Mapping[str, tuple[type[Any], _Kind]] = {kind.name.value: (made, kind) for made, kind in _KINDS.items()}
+
+
+NAMES = frozenset(_BY_NAME)
+
+
+class _AsItIs:
+    """Redacts nothing: what was read has been redacted."""
+
+    def redact(self, value: object) -> object:
+        return value
+
+    def redact_text(self, text: str) -> str:
+        return text
+
+
+AS_IT_IS = _AsItIs()
+
+
+def name_of(event: RunEvent | HostEvent | Newer) -> str:
+    """The event's name, as its line has it."""
+    return event.event if isinstance(event, Newer) else _KINDS[type(event)].name.value
+
+
+def data_of(event: RunEvent | HostEvent, redact: Redact = AS_IT_IS) -> Mapping[str, Json]:
+    """What `data` of the event's line holds.
+
+    Args:
+        redact: for what goes into a journal the writer's own; an event that was read from one has passed it.
+
+    Raises:
+        UnrecordableValueError: a value of the event has no canonical form.
+    """
+    kind = _KINDS[type(event)]
+    data = cast(dict[str, Json], kind.form.write(event, redact))
+    if kind.host:
+        del data["host"]
+    if kind.step:
+        del data["step"]
+    if kind.script:
+        del data["script"]
+    return data
+
+
+def answer_data(answer: Answer) -> Mapping[str, Json]:
+    """An answer as `data` has it, of an event that was read."""
+    return cast(Mapping[str, Json], _ANSWER.write(answer, AS_IT_IS))
+
+
+def facts_data(assessment: Assessment) -> Mapping[str, Json]:
+    """The facts of an assessment as `data` has them, of an event that was read."""
+    return cast(Mapping[str, Json], _FACTS.write(assessment.facts, AS_IT_IS))
+
+
+def clean(journal: JournalWriter, event: RunEvent | HostEvent) -> Clean:
+    """The event's data as the line will hold it.
+
+    Raises:
+        UnrecordableValueError: see `data_of`.
+    """
+    return journal.clean(lambda redactor: data_of(event, redactor))
+
+
+def put(
+    journal: JournalWriter, event: RunEvent | HostEvent, data: Clean | None = None, *, durable: bool = False
+) -> None:
+    """Writes one event; see `JournalWriter.record`.
+
+    Args:
+        data: what `clean` gave for it, where that was asked for before.
+
+    Raises:
+        JournalUnwritable: send nothing more.
+        UnrecordableValueError: see `data_of`; nothing was written.
+    """
+    kind = _KINDS[type(event)]
+    named = cast(Any, event)
+    journal.record(
+        kind.phase,
+        kind.name,
+        host=named.host if kind.host else None,
+        step=named.step if kind.step else None,
+        script_hash=named.script if kind.script else None,
+        data=clean(journal, event) if data is None else data,
+        durable=durable,
+    )
+
+
+def assessed(event: StepAssessed, data: Clean) -> StepAssessed:
+    """The event as its line will be read: what is shown of it is what the journal has."""
+    beside: Mapping[str, Json] = {"host": event.host, "step": event.step, "script": event.script}
+    return cast(StepAssessed, _KINDS[StepAssessed].form.read({**data.members, **beside}, []))
+
+
+def redacted(journal: JournalWriter, failure: Failure) -> Failure:
+    """A failure as the journal will have it, for the row that quotes it."""
+    data = journal.clean(lambda redactor: cast(Mapping[str, Json], _FAILURE.write(failure, redactor)))
+    return _FAILURE.read(data.members, [])
+
+
+def read(line: Line) -> Recorded:
+    """The event that a line of a journal says.
+
+    Raises:
+        UnreadableEventError: a member of a known event is missing or ill-typed.
+    """
+    found = _BY_NAME.get(line.event)
+    if found is None:
+        return Recorded(line.sequence, line.time, line.run, line.client, Newer(line.phase, line.event, line.data), ())
+    _, kind = found
+    data: dict[str, Json] = {**line.data}
+    if kind.host:
+        data["host"] = line.host
+    if kind.step:
+        data["step"] = line.step
+    if kind.script:
+        data["script"] = line.script_hash
+    aside: list[str] = []
+    try:
+        event = kind.form.read(data, aside)
+    except IllFormedError as error:
+        raise UnreadableEventError(line, error) from None
+    return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))

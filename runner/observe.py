@@ -9,8 +9,8 @@ from typing import Protocol
 from inventory.model import Host
 from playbooks.model import ReadyPlaybook
 from runner.fleet import Brake
+from runner.hostlog import AbandonedError, HaltedError, HostLog
 from runner.journal.errors import JournalError
-from runner.recording import AbandonedError, HaltedError, HostLog
 from runner.results import HostAudit
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError

@@ -14,12 +14,12 @@ from inventory.model import Host
 from runner import runlog
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
 from runner.fleet import Brake, Fleet, Listener, Stop
+from runner.hostlog import HostLog, unstarted_row
 from runner.journal.errors import JournalError
 from runner.journal.files import Disk
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Connect, Observing, unwritable
 from runner.order import Order
-from runner.recording import HostLog, unstarted_row
 from runner.redaction import Redactor
 from runner.results import FleetAudit, HostAudit, fleet_audit
 from runner.rollout import Rules
@@ -106,14 +106,14 @@ class Opened:
     def _fleet(
         self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostAudit]
     ) -> Fleet[HostAudit]:
-        order, world = self.order, self.world
+        order, world, steps = self.order, self.world, self.order.steps
 
         def begin(host: Host) -> Observing:
             log = HostLog(
                 journals[host.client],
                 host.client,
                 host.name,
-                order.steps,
+                steps,
                 halted=lambda: brake.aborted is not None,
                 on_defect=lambda step, error: listener.defect(f"{host.key}, step {step}", error),
             )
@@ -130,7 +130,7 @@ class Opened:
             )
 
         def unbegun(host: Host, why: Failure) -> HostAudit:
-            return unstarted_row(host.name, host.client, order.steps, why)
+            return unstarted_row(host.name, host.client, steps, why)
 
         rules = Rules(order.parallel, order.run_seconds)
         return Fleet(rules, order.host_seconds, begin, unbegun, brake, listener, world.monotonic)

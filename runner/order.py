@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from inventory.model import Host, SourceFile
 from playbooks.model import ReadyPlaybook, SessionKind
-from runner.recording import StepName
+from runner.events import StepDue
 from runner.steps import Judgement, script_of
 from runner.terms import Override
 from runner.transport.gate import Gate
@@ -53,10 +53,16 @@ class Order:
         return Gate.of(scripts_of(self.playbook), self.token)
 
     @property
-    def steps(self) -> tuple[StepName, ...]:
+    def steps(self) -> tuple[StepDue, ...]:
         """The playbook's, in order."""
         return tuple(
-            StepName(ready.step.id, ready.action.id, Script(ready.step.id, ready.script).sha256)
+            StepDue(
+                id=ready.step.id,
+                action=ready.action.id,
+                script=Script(ready.step.id, ready.script).sha256,
+                when=None if ready.condition is None else ready.condition.text,
+                params=ready.params,
+            )
             for ready in self.playbook.steps
         )
 

@@ -5,6 +5,12 @@ plain, URL-encoded, JSON-escaped, XML-escaped and PowerShell-quoted spellings; i
 hexadecimal (also with separators, as BitConverter prints) and as Base64 or Base64url at each of the three alignments
 at which it can stand in longer data. Not found are a secret that is compressed, encrypted, hashed, wrapped over
 lines, or split over two values.
+
+A secret of fewer than ENCODED_LENGTH characters is looked for in its characters alone: two or three letters of Base64
+stand everywhere by accident. Which texts pass here is decided by the forms of runner/codec.py.
+
+Nearly every text is clean. So each pattern has hints: texts without which it cannot be found, looked for first because
+that costs a hundredth.
 """
 
 from __future__ import annotations
@@ -13,19 +19,47 @@ import base64
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-MIN_LENGTH = 4  # characters; a shorter text stands everywhere by accident and cannot be kept out
-# Shorter than any secret, so that each pass makes a text shorter and none can go on for ever.
-PLACEHOLDER = "***"
+ENCODED_LENGTH = 4  # characters
+# What stands in a secret's place: the first of them in which no secret stands, so that no pass makes work for the next.
+PLACEHOLDERS = ("***", "###", "")
 
 _XML_NAMES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _JSON_SHORT = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _POWERSHELL_QUOTES = "'\u2018\u2019\u201a\u201b"
+_SPELT_OTHERWISE = frozenset(_XML_NAMES) | frozenset(_JSON_SHORT) | frozenset(_POWERSHELL_QUOTES) | {" "}
+_ESCAPES = ("\\u", "\\U", "%", "_x", "_X", "&#")  # by which any character can be spelt
+_BASE64_VARIANTS = re.compile(r"[+/]")
 
 
-class SecretTooShortError(ValueError):
-    """Raised when a secret has fewer than MIN_LENGTH characters; the message does not quote it."""
+class NoSecretError(ValueError):
+    """Raised for an empty secret: it stands everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One way in which a secret is spelt.
+
+    Attributes:
+        needed: all of these stand in a text in which the pattern is found.
+        unless: but not where one of these stands in it.
+        folded: whether `needed` is of the text in lower case.
+    """
+
+    pattern: re.Pattern[str]
+    needed: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    folded: bool = False
+
+    def possible(self, text: str, lower: str) -> bool:
+        """Whether the pattern can stand in a text at all."""
+        where = lower if self.folded else text
+        for hint in self.needed:
+            if hint not in where:
+                return any(escape in text for escape in self.unless)
+        return True
 
 
 class Redactor:
@@ -33,49 +67,55 @@ class Redactor:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._patterns: dict[str, tuple[re.Pattern[str], ...]] = {}
-        self._any: re.Pattern[str] | None = None  # all of them: nearly every text is clean, and one search says so
+        self._secrets: tuple[str, ...] = ()
+        self._patterns: tuple[_Pattern, ...] = ()
+        self._placeholder = PLACEHOLDERS[0]
 
     def register(self, secret: str) -> None:
         """From now on, keep this secret out.
 
         Raises:
-            SecretTooShortError: fewer than MIN_LENGTH characters.
+            NoSecretError: it is empty.
         """
-        if len(secret) < MIN_LENGTH:
-            raise SecretTooShortError(
-                f"a secret of fewer than {MIN_LENGTH} characters cannot be kept out of the journal"
-            )
-        patterns = tuple(re.compile(pattern, re.DOTALL) for pattern in _patterns(secret))
+        if not secret:
+            raise NoSecretError("an empty secret cannot be kept out of anything")
+        patterns = tuple(_patterns(secret))
         with self._lock:
-            known = {**self._patterns, secret: patterns}
-            every = "|".join(pattern.pattern for each in known.values() for pattern in each)
-            self._patterns, self._any = known, re.compile(every, re.DOTALL)
+            if secret in self._secrets:
+                return
+            every = (*self._patterns, *patterns)
+            clean = (each for each in PLACEHOLDERS if not any(known.pattern.search(each) for known in every))
+            self._placeholder = next(clean, "")
+            self._secrets, self._patterns = (*self._secrets, secret), every
 
     def redact(self, value: object) -> object:
-        """A copy of the value without the secrets; mappings become dicts, tuples and lists keep their kind.
+        """The value without the secrets; itself where none stands in it. Tuples and lists keep their kind.
 
         A number, time or byte string in which a secret stands is replaced as a whole. Two keys that become equal are
         told apart by `#2`, `#3`. Values of other types come back as they are.
         """
+        if not self._patterns:
+            return value
         match value:
             case str():
                 return self.redact_text(value)
-            case bytes():
-                text = value.decode("latin-1")
-                return value if self.redact_text(text) == text else PLACEHOLDER.encode()
             case None | bool():
                 return value
             case int() | float():
-                return value if self._is_clean(repr(value)) else PLACEHOLDER
-            case datetime():
-                return value if self._is_clean(value.isoformat()) else PLACEHOLDER
+                return value if self._is_clean(repr(value)) else self._placeholder
             case Mapping():
                 return self._redact_mapping(value)
             case list():
-                return [self.redact(member) for member in value]
+                members = [self.redact(member) for member in value]
+                return value if _same(members, value) else members
             case tuple():
-                return tuple(self.redact(member) for member in value)
+                members = [self.redact(member) for member in value]
+                return value if _same(members, value) else tuple(members)
+            case datetime():
+                return value if self._is_clean(value.isoformat()) else self._placeholder
+            case bytes():
+                text = value.decode("latin-1")
+                return value if self._is_clean(text) else self._placeholder.encode()
             case _:
                 return value
 
@@ -84,7 +124,7 @@ class Redactor:
         while spans := self._found(text):
             kept, position = [], 0
             for start, end in spans:
-                kept += [text[position:start], PLACEHOLDER]
+                kept += [text[position:start], self._placeholder]
                 position = end
             text = "".join([*kept, text[position:]])
         return text
@@ -92,24 +132,26 @@ class Redactor:
     def _is_clean(self, text: str) -> bool:
         return not self._found(text)
 
-    def _redact_mapping(self, mapping: Mapping[object, object]) -> dict[object, object]:
+    def _redact_mapping(self, mapping: Mapping[object, object]) -> Mapping[object, object]:
         clean: dict[object, object] = {}
+        same = True
         for key, member in mapping.items():
             name = unique = self.redact(key)
             count = 1
             while unique in clean:
                 count += 1
                 unique = f"{name}#{count}"
-            clean[unique] = self.redact(member)
-        return clean
+            redacted = clean[unique] = self.redact(member)
+            same = same and unique is key and redacted is member
+        return mapping if same else clean
 
     def _found(self, text: str) -> list[tuple[int, int]]:
         """Where secrets stand, overlapping ones joined: else half of the second would remain."""
-        if self._any is None or self._any.search(text) is None:
+        lower = text.lower()
+        possible = [each.pattern for each in self._patterns if each.possible(text, lower)]
+        if not possible:
             return []
-        spans = sorted(
-            span for patterns in self._patterns.values() for pattern in patterns for span in _overlapping(pattern, text)
-        )
+        spans = sorted(span for pattern in possible for span in _overlapping(pattern, text))
         joined: list[tuple[int, int]] = []
         for start, end in spans:
             if joined and start < joined[-1][1]:
@@ -119,6 +161,10 @@ class Redactor:
         return joined
 
 
+def _same(members: list[object], value: list[object] | tuple[object, ...]) -> bool:
+    return all(one is other for one, other in zip(members, value, strict=True))
+
+
 def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
     found = pattern.search(text)
     while found is not None:
@@ -126,14 +172,31 @@ def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int
         found = pattern.search(text, found.start() + 1)
 
 
-def _patterns(secret: str) -> Iterator[str]:
-    yield "".join(map(_spellings, secret))
+def _patterns(secret: str) -> Iterator[_Pattern]:
+    # Where no escape stands in a text, every character but those of a few spellings of their own stands as it is.
+    run = max(_runs(secret), key=len)
+    yield _Pattern(_compiled("".join(map(_spellings, secret))), (run,) if run else (), _ESCAPES)
+    if len(secret) < ENCODED_LENGTH:
+        return
     # The sides of a surrogate pair are two \u escapes in JSON, so such a character has them among its spellings.
     for raw in {_bytes(secret, "utf-8"), _bytes(secret, "utf-16-le")}:
-        yield re.escape(raw.decode("latin-1"))
-        yield "(?i:" + "[-:, ]?".join(f"(?:0x)?{byte:02x}" for byte in raw) + ")"
+        text = raw.decode("latin-1")
+        yield _Pattern(_compiled(re.escape(text)), (text,))
+        pairs = tuple(f"{byte:02x}" for byte in raw)
+        hexadecimal = "(?i:" + "[-:, ]?".join(f"(?:0x)?{pair}" for pair in pairs) + ")"
+        yield _Pattern(_compiled(hexadecimal), tuple(dict.fromkeys(pairs)), folded=True)
         for alignment in range(3):
-            yield _base64_core(raw, alignment)
+            pattern, fixed = _base64_core(raw, alignment)
+            yield _Pattern(_compiled(pattern), (fixed,))
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL)
+
+
+def _runs(secret: str) -> list[str]:
+    """The longest pieces of a secret of which no character has a spelling of its own."""
+    return "".join("\0" if character in _SPELT_OTHERWISE else character for character in secret).split("\0")
 
 
 def _bytes(text: str, encoding: str) -> bytes:
@@ -159,10 +222,11 @@ def _spellings(character: str) -> str:
     return "(?:" + "|".join([*spellings, re.escape(character)]) + ")"
 
 
-def _base64_core(raw: bytes, alignment: int) -> str:
+def _base64_core(raw: bytes, alignment: int) -> tuple[str, str]:
     """A pattern for the characters of Base64 that depend on `raw` alone when `alignment` bytes stand before it.
 
-    The characters at its two ends that also carry bits of `raw` are taken with it.
+    The characters at its two ends that also carry bits of `raw` are taken with it. With it, what of it has one
+    spelling in Base64 and Base64url.
     """
     text = base64.b64encode(bytes(alignment) + raw).decode().rstrip("=")
     start = (alignment * 8 + 5) // 6
@@ -170,4 +234,4 @@ def _base64_core(raw: bytes, alignment: int) -> str:
     core = "".join({"+": "[-+]", "/": "[_/]"}.get(character, character) for character in text[start:end])
     before = "[-A-Za-z0-9+/_]?" if alignment else ""
     after = "[-A-Za-z0-9+/_]?" if (alignment + len(raw)) * 8 % 6 else ""
-    return before + core + after
+    return before + core + after, max(_BASE64_VARIANTS.split(text[start:end]), key=len)

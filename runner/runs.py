@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner import events
 from runner.journal.chain import Broken, Verified
 from runner.journal.location import JOURNAL, run_directory
-from runner.journal.verification import read
-from runner.state import RunState, fold
+from runner.journal.verification import verify
+from runner.state import Folding, RunState
 
 LAST = "last"
 
@@ -92,6 +95,18 @@ class ClientRun:
     state: RunState
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """While a run is read and shown: what is made of it forms no rings, and to look for some takes as long again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def read_run(run: Run, client: str | None = None) -> tuple[ClientRun, ...]:
     """The journals of a run: all, or the one of a client.
 
@@ -99,11 +114,13 @@ def read_run(run: Run, client: str | None = None) -> tuple[ClientRun, ...]:
         RunNotFoundError: the run has no such client, or nothing was recorded.
         JournalUnreadable: a journal may not be read.
         ContradictionError: a journal says what no writer can have written.
+        UnreadableEventError: a line is intact, and not one that this version can read.
     """
     parts: list[ClientRun] = []
     for journal in run.journals:
-        records, found = read(journal)
-        state = fold(records)
+        folding = Folding()
+        found = verify(journal, take=lambda line, folding=folding: folding.take(events.read(line)))  # type: ignore[misc]
+        state = folding.state
         if state is not None:
             parts.append(ClientRun(journal, found, state))
     if not parts:

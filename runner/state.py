@@ -1,29 +1,43 @@
-"""What a run has come to, as a fold over its records: pure, and the same for any beginning of a journal.
+"""What a run has come to, as a fold over its events: pure, and the same for any beginning of a journal.
 
-`resume`, `status` and reports start from here; nothing else remembers what a run did.
+`resume`, `status` and reports start from here; nothing else remembers what a run did. What may follow what stands in
+three tables: of the run, of a host, and of an attempt. An attempt is one sending of one script: to this host, for this
+step and purpose, the n-th. Whatever stands in no table no writer can have written, and is a contradiction.
+
+    to read     an answer   a further attempt   a settlement
+    sent        answered    superseded          settled
+    answered    -           answered            -
+    superseded  -           superseded          -
+    settled     -           settled             -
+
+    to change   an answer   a further attempt   a settlement
+    sent        answered    -                   settled
+    answered    -           -                   settled
+    settled     -           settled             -
+
+So an attempt that may have changed something is open until a `Settled` says what became of it; any other until there
+is an answer or a later attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, assert_never
 
-from runner.events import Event
-from runner.journal.lines import Json, Line
-
-Item = TypeVar("Item")
+from runner import events
+from runner.events import Answer, HostEvent, Purpose, Recorded, RunStarted, Settlement
 
 
 class ContradictionError(ValueError):
-    """Raised for records that one writer cannot have written in this order; names the sequence."""
+    """Raised for events that one writer cannot have written in this order; names the line."""
 
-    def __init__(self, record: Line, why: str) -> None:
-        super().__init__(f"line {record.sequence} ({record.event}): {why}")
-        self.sequence = record.sequence
+    def __init__(self, recorded: Recorded, why: str) -> None:
+        super().__init__(f"line {recorded.sequence} ({events.name_of(recorded.event)}): {why}")
+        self.sequence = recorded.sequence
 
 
 class RunPhase(StrEnum):
@@ -34,40 +48,104 @@ class RunPhase(StrEnum):
     ENDED = "ended"
 
 
+class Standing(StrEnum):
+    """How far an attempt is."""
+
+    SENT = "sent"  # intent is written and no answer is: whether the script ran is unknown
+    ANSWERED = "answered"
+    SUPERSEDED = "superseded"  # without an answer, and then read again
+    SETTLED = "settled"
+
+
+class Move(StrEnum):
+    """What may happen to an attempt."""
+
+    ANSWER = "an answer"
+    AGAIN = "a further attempt"
+    SETTLE = "a settlement"
+
+
+# From where a move leads to where. By whether the purpose may have changed something.
+_READING: Mapping[tuple[Standing, Move], Standing] = MappingProxyType(
+    {
+        (Standing.SENT, Move.ANSWER): Standing.ANSWERED,
+        (Standing.SENT, Move.AGAIN): Standing.SUPERSEDED,
+        (Standing.ANSWERED, Move.AGAIN): Standing.ANSWERED,
+        (Standing.SUPERSEDED, Move.AGAIN): Standing.SUPERSEDED,
+        (Standing.SETTLED, Move.AGAIN): Standing.SETTLED,
+        (Standing.SENT, Move.SETTLE): Standing.SETTLED,
+    }
+)
+_CHANGING: Mapping[tuple[Standing, Move], Standing] = MappingProxyType(
+    {
+        (Standing.SENT, Move.ANSWER): Standing.ANSWERED,
+        (Standing.SENT, Move.SETTLE): Standing.SETTLED,
+        (Standing.ANSWERED, Move.SETTLE): Standing.SETTLED,
+        (Standing.SETTLED, Move.AGAIN): Standing.SETTLED,
+    }
+)
+
+
+class Key(NamedTuple):
+    """Which attempt on a host. `step` is the first of those that share the script."""
+
+    step: str
+    purpose: Purpose
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The intent to send is written and no answer is: whether the script ran is unknown."""
+class Attempt:
+    """One sending of one script.
 
-    script_hash: str
+    Attributes:
+        steps: those that share it.
+        at: when its intent, its answer or its settlement was recorded: the last of these.
+        answer: None until there is one.
+        settlement: what became of it, where that was settled.
+    """
+
+    key: Key
+    script: str
+    steps: tuple[str, ...]
+    standing: Standing
     at: datetime
+    answer: Answer | None = None
+    settlement: Settlement | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The script's answer, as the record's data has it."""
-
-    script_hash: str
-    at: datetime
-    data: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class Assessed:
-    """The judgement of a step, as the record's data has it."""
-
-    at: datetime
-    data: Mapping[str, Json]
+    @property
+    def open(self) -> bool:
+        """Whether it is not known what became of it."""
+        if self.key.purpose.changes:
+            return self.standing is not Standing.SETTLED
+        return self.standing is Standing.SENT
 
 
 @dataclass(frozen=True, slots=True)
 class HostProgress:
-    """One host. `scripts` by step: the last that was sent; `ended` is the data of host-ended, None until then."""
+    """One host. `attempts` in the order in which they were begun; `ended` is None while it is in work."""
 
     name: str
     started_at: datetime
-    scripts: Mapping[str, Sent | Answered] = field(default_factory=lambda: MappingProxyType({}))
-    assessments: Mapping[str, Assessed] = field(default_factory=lambda: MappingProxyType({}))
-    ended: Mapping[str, Json] | None = None
+    attempts: Mapping[Key, Attempt] = field(default_factory=lambda: MappingProxyType({}))
+    assessed: Mapping[str, events.StepAssessed] = field(default_factory=lambda: MappingProxyType({}))
+    ended: events.HostEnded | None = None
+
+    @property
+    def answered_by_script(self) -> Mapping[str, bool]:
+        """Each script that was about to leave to be collected, and whether an answer came; of the last attempt."""
+        return {
+            attempt.script: attempt.answer is not None
+            for attempt in self.attempts.values()
+            if attempt.key.purpose is Purpose.COLLECT
+        }
+
+    def attempt_for(self, step: str, script: str | None = None) -> Attempt | None:
+        """The last attempt to collect that was for this step, or that sent this script for another."""
+        for attempt in reversed(tuple(self.attempts.values())):
+            if (step in attempt.steps or attempt.script == script) and attempt.key.purpose is Purpose.COLLECT:
+                return attempt
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,158 +153,212 @@ class RunState:
     """One run of one client.
 
     Attributes:
-        started: data of run-started.
-        script_texts: data of script-named, by script hash.
-        overrides: data of each override.
-        ended: data of run-ended or run-interrupted.
+        script_texts: by script hash.
+        ended: the run's end, where it has one.
+        resumed: how many times.
+        newer: how many lines are of a newer exrun, or have a member that only one knows: what they say is not here.
     """
 
     run: str
     client: str
     phase: RunPhase
     started_at: datetime
-    started: Mapping[str, Json]
+    started: RunStarted
     last_at: datetime
     hosts: Mapping[str, HostProgress] = field(default_factory=lambda: MappingProxyType({}))
-    script_texts: Mapping[str, Mapping[str, Json]] = field(default_factory=lambda: MappingProxyType({}))
-    overrides: tuple[Mapping[str, Json], ...] = ()
-    ended: Mapping[str, Json] | None = None
+    script_texts: Mapping[str, events.ScriptNamed] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: tuple[events.Overridden, ...] = ()
+    ended: events.RunEnded | events.RunInterrupted | None = None
     resumed: int = 0
+    newer: int = 0
 
     @property
-    def unsettled(self) -> tuple[tuple[str, str, Sent], ...]:
-        """Host, step and intent wherever an answer is missing: to be collected again before anything else."""
+    def unsettled(self) -> tuple[tuple[str, Attempt], ...]:
+        """Host and attempt wherever it is not known what became of it: before anything else happens on that host."""
         return tuple(
-            (host.name, step, script)
-            for host in self.hosts.values()
-            for step, script in host.scripts.items()
-            if isinstance(script, Sent)
+            (host.name, attempt) for host in self.hosts.values() for attempt in host.attempts.values() if attempt.open
         )
 
 
-def fold(records: Iterable[Line]) -> RunState | None:
-    """The state after these records; None before run-started. The same as `advance` over all of them.
+def fold(recorded: Iterable[Recorded]) -> RunState | None:
+    """The state after these events; None before run-started. The same as `advance` over all of them.
 
     Raises:
-        ContradictionError: an answer without an intent, a host twice, a record of another run, and the like.
+        ContradictionError: an answer without an intent, a host twice, an event of another run, and the like.
     """
-    state: RunState | None = None
-    hosts: dict[str, HostProgress] = {}  # copied into the state once, not with each of a large fleet's records
-    for record in records:
-        if state is not None and record.event in _OF_A_HOST:
-            state = _running(state, record)
-            name, host = _host_after(hosts.get(record.host or ""), record, resumed=bool(state.resumed))
-            hosts[name] = host
-        else:
-            state = advance(state, record)
-    return state if state is None else replace(state, hosts=MappingProxyType(hosts))
+    folding = Folding()
+    for each in recorded:
+        folding.take(each)
+    return folding.state
 
 
-def advance(state: RunState | None, record: Line) -> RunState | None:
-    """The state after one more record; see `fold`."""
-    if state is None:
-        return _begin(record)
-    if record.event == Event.RUN_RESUMED:
-        return replace(_of_this_run(state, record), phase=RunPhase.RUNNING, ended=None, resumed=state.resumed + 1)
-    if record.event == Event.TAIL_DROPPED:
-        return _of_this_run(state, record)
-    state = _running(state, record)
-    match record.event:
-        case Event.RUN_STARTED:
-            raise ContradictionError(record, "the run had started before")
-        case Event.RUN_ENDED:
-            return replace(state, phase=RunPhase.ENDED, ended=record.data)
-        case Event.RUN_INTERRUPTED:
-            return replace(state, phase=RunPhase.INTERRUPTED, ended=record.data)
-        case Event.OVERRIDE:
-            return replace(state, overrides=(*state.overrides, record.data))
-        case Event.SCRIPT_NAMED:
-            return replace(state, script_texts=_with(state.script_texts, _script(record), record.data))
-        case _:
-            known = state.hosts.get(record.host or "")
-            name, host = _host_after(known, record, resumed=bool(state.resumed))
-            return replace(state, hosts=_with(state.hosts, name, host))
+def advance(state: RunState | None, recorded: Recorded) -> RunState | None:
+    """The state after one more event; see `fold`."""
+    folding = Folding(state)
+    folding.take(recorded)
+    return folding.state
 
 
-def _of_this_run(state: RunState, record: Line) -> RunState:
-    if (record.run, record.client) != (state.run, state.client):
-        raise ContradictionError(record, "it is of another run or client")
-    return replace(state, last_at=record.time)
+class Folding:
+    """A fold that goes on: what `fold` does, an event at a time, without a copy of a large fleet's hosts for each."""
 
+    def __init__(self, state: RunState | None = None) -> None:
+        self._run = state
+        self._hosts: dict[str, HostProgress] = {} if state is None else dict(state.hosts)
+        self._last_at = None if state is None else state.last_at
+        self._newer = 0 if state is None else state.newer
 
-def _running(state: RunState, record: Line) -> RunState:
-    state = _of_this_run(state, record)
-    if state.phase is not RunPhase.RUNNING:
-        raise ContradictionError(record, f"the run had {state.phase} and was not resumed")
-    return state
-
-
-def _begin(record: Line) -> RunState | None:
-    match record.event:
-        case Event.TAIL_DROPPED:
+    @property
+    def state(self) -> RunState | None:
+        """After what was taken so far."""
+        if self._run is None or self._last_at is None:
             return None
-        case Event.RUN_STARTED:
-            return RunState(record.run, record.client, RunPhase.RUNNING, record.time, record.data, record.time)
-        case _:
-            raise ContradictionError(record, "the run had not started")
+        return replace(self._run, hosts=MappingProxyType(dict(self._hosts)), last_at=self._last_at, newer=self._newer)
+
+    def take(self, recorded: Recorded) -> None:
+        """One more event.
+
+        Raises:
+            ContradictionError: see `fold`; the state is that before it.
+        """
+        event = recorded.event
+        run = self._run
+        if run is not None and (recorded.run, recorded.client) != (run.run, run.client):
+            raise ContradictionError(recorded, "it is of another run or client")
+        match event:
+            case events.Newer() | events.TailDropped():
+                pass
+            case events.RunStarted():
+                if run is not None:
+                    raise ContradictionError(recorded, "the run had started before")
+                at = recorded.time
+                self._run = RunState(recorded.run, recorded.client, RunPhase.RUNNING, at, event, at)
+            case _ if run is None:
+                raise ContradictionError(recorded, "the run had not started")
+            case events.RunResumed():
+                self._run = replace(run, phase=RunPhase.RUNNING, ended=None, resumed=run.resumed + 1)
+            case _ if run.phase is not RunPhase.RUNNING:
+                raise ContradictionError(recorded, f"the run had {run.phase} and was not resumed")
+            case events.RunEnded():
+                self._run = replace(run, phase=RunPhase.ENDED, ended=event)
+            case events.RunInterrupted():
+                self._run = replace(run, phase=RunPhase.INTERRUPTED, ended=event)
+            case events.Overridden():
+                self._run = replace(run, overrides=(*run.overrides, event))
+            case events.ScriptNamed():
+                texts = {**run.script_texts, event.script: event}
+                self._run = replace(run, script_texts=MappingProxyType(texts))
+            case _:
+                known = self._hosts.get(event.host)
+                self._hosts[event.host] = _host_after(known, event, recorded, resumed=run.resumed > 0)
+        self._last_at = recorded.time
+        if self._run is not None:
+            self._newer += isinstance(event, events.Newer) or bool(recorded.newer)
 
 
-_OF_A_HOST = frozenset(
-    {
-        Event.HOST_STARTED,
-        Event.HOST_ENDED,
-        Event.SCRIPT_SENDING,
-        Event.SCRIPT_ANSWERED,
-        Event.STEP_ASSESSED,
-        Event.CONNECTION_RETRIED,
-        Event.POOL_REPLACED,
-    }
-)
-
-
-def _host_after(host: HostProgress | None, record: Line, *, resumed: bool) -> tuple[str, HostProgress]:
-    """The host that a record is about, and how far it is after it."""
-    if record.host is None:
-        raise ContradictionError(record, "it names no host")
-    if record.event == Event.HOST_STARTED:
+def _host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, *, resumed: bool) -> HostProgress:
+    """How far the host is after an event about it."""
+    if isinstance(event, events.HostStarted):
         if host is not None and host.ended is None and not resumed:
-            raise ContradictionError(record, f"{record.host} had started before")
-        # What a resumed run had learnt of the host stays: an intent without an answer above all.
-        return record.host, HostProgress(record.host, record.time) if host is None else replace(host, ended=None)
+            raise ContradictionError(recorded, f"{event.host} had started before")
+        # What a resumed run had learnt of the host stays: an attempt that is open above all.
+        return HostProgress(event.host, recorded.time) if host is None else replace(host, ended=None)
     if host is None:
-        raise ContradictionError(record, f"{record.host} had not started")
+        raise ContradictionError(recorded, f"{event.host} had not started")
+    if isinstance(event, events.Settled):  # also by somebody who looked at a host that is no longer in work
+        return _settled(host, event, recorded)
     if host.ended is not None:
-        raise ContradictionError(record, f"{record.host} had ended")
-    return record.host, _next(host, record)
-
-
-def _next(host: HostProgress, record: Line) -> HostProgress:
-    if record.event == Event.HOST_ENDED:
-        return replace(host, ended=record.data)
-    if record.event in (Event.CONNECTION_RETRIED, Event.POOL_REPLACED):
-        return host
-    if record.step is None:
-        raise ContradictionError(record, "it names no step")
-    match record.event:
-        case Event.SCRIPT_SENDING:
-            return replace(host, scripts=_with(host.scripts, record.step, Sent(_script(record), record.time)))
-        case Event.SCRIPT_ANSWERED:
-            sent = host.scripts.get(record.step)
-            if not isinstance(sent, Sent) or sent.script_hash != _script(record):
-                raise ContradictionError(record, "no intent to send this script stands before it")
-            answer = Answered(sent.script_hash, record.time, record.data)
-            return replace(host, scripts=_with(host.scripts, record.step, answer))
-        case Event.STEP_ASSESSED:
-            return replace(host, assessments=_with(host.assessments, record.step, Assessed(record.time, record.data)))
+        raise ContradictionError(recorded, f"{event.host} had ended")
+    match event:
+        case events.HostEnded():
+            return replace(host, ended=event)
+        case events.ConnectionRetried() | events.PoolReplaced():
+            return host
+        case events.ScriptSending():
+            return _sent(host, event, recorded)
+        case events.ScriptAnswered():
+            key = Key(event.step, event.purpose, event.number)
+            attempts = _answered(host, host.attempts.get(key), event.script, event.answer, recorded)
+            return replace(host, attempts=attempts)
+        case events.StepAssessed():
+            attempts = host.attempts
+            if event.answer is not None:
+                attempts = _answered(host, _judged(host, event), event.script, event.answer, recorded)
+            elif event.script is not None and not host.answered_by_script.get(event.script):
+                raise ContradictionError(recorded, "no answer to this script stands before it")
+            assessed = MappingProxyType({**host.assessed, event.step: event})
+            return HostProgress(host.name, host.started_at, attempts, assessed, host.ended)
         case _:
-            raise ContradictionError(record, "this event does not concern a step")
+            assert_never(event)
 
 
-def _script(record: Line) -> str:
-    if record.script_hash is None:
-        raise ContradictionError(record, "it names no script hash")
-    return record.script_hash
+def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -> HostProgress:
+    attempts = dict(host.attempts)
+    for intent in event.scripts:
+        if not intent.steps:
+            raise ContradictionError(recorded, "a script is sent for no step")
+        key = Key(intent.steps[0], event.purpose, intent.number)
+        earlier = [known for known in attempts if (known.step, known.purpose) == (key.step, key.purpose)]
+        if key.number != len(earlier) + 1:
+            raise ContradictionError(
+                recorded, f"attempt {key.number} to {key.purpose} {key.step} follows {len(earlier)} others"
+            )
+        for before in earlier:
+            attempts[before] = replace(attempts[before], standing=_after(attempts[before], Move.AGAIN, recorded))
+        if event.purpose.changes:
+            _refuse_beside_an_open_change(attempts.values(), key, recorded)
+        attempts[key] = Attempt(key, intent.script, intent.steps, Standing.SENT, recorded.time)
+    return replace(host, attempts=MappingProxyType(attempts))
 
 
-def _with(mapping: Mapping[str, Item], key: str, value: Item) -> Mapping[str, Item]:
-    return MappingProxyType({**mapping, key: value})
+def _refuse_beside_an_open_change(attempts: Iterable[Attempt], key: Key, recorded: Recorded) -> None:
+    """Nothing is changed while it is not known what became of a change; but a step's own change may be confirmed."""
+    for attempt in attempts:
+        confirms = key.purpose is Purpose.CONFIRM and attempt.key.step == key.step
+        if attempt.key.purpose.changes and attempt.open and not confirms:
+            named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"
+            raise ContradictionError(recorded, f"it is not settled what became of {named}")
+
+
+def _judged(host: HostProgress, event: events.StepAssessed) -> Attempt | None:
+    """The attempt whose answer a judgement brings: of its step, or of one that its step shares the script with."""
+    if event.number is None:
+        return None
+    own = host.attempts.get(Key(event.step, event.purpose, event.number))
+    if own is not None:
+        return own
+    shared: Iterator[Attempt] = (
+        attempt
+        for attempt in host.attempts.values()
+        if (attempt.key.purpose, attempt.key.number, attempt.script) == (event.purpose, event.number, event.script)
+    )
+    return next(shared, None)
+
+
+def _answered(
+    host: HostProgress, attempt: Attempt | None, script: str | None, answer: Answer, recorded: Recorded
+) -> Mapping[Key, Attempt]:
+    if attempt is None or attempt.script != script:
+        raise ContradictionError(recorded, "no intent to send this script stands before it")
+    standing = _after(attempt, Move.ANSWER, recorded)
+    moved = Attempt(attempt.key, attempt.script, attempt.steps, standing, recorded.time, answer)
+    return MappingProxyType({**host.attempts, attempt.key: moved})
+
+
+def _settled(host: HostProgress, event: events.Settled, recorded: Recorded) -> HostProgress:
+    attempt = host.attempts.get(Key(event.step, event.purpose, event.number))
+    if attempt is None:
+        raise ContradictionError(recorded, "no intent of this attempt stands before it")
+    standing = _after(attempt, Move.SETTLE, recorded)
+    moved = replace(attempt, standing=standing, at=recorded.time, settlement=event.settlement)
+    return replace(host, attempts=MappingProxyType({**host.attempts, attempt.key: moved}))
+
+
+def _after(attempt: Attempt, move: Move, recorded: Recorded) -> Standing:
+    """How far the attempt is after a move; the tables know of no other."""
+    table = _CHANGING if attempt.key.purpose.changes else _READING
+    standing = table.get((attempt.standing, move))
+    if standing is None:
+        named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"
+        raise ContradictionError(recorded, f"{named} is {attempt.standing}, and {move} cannot follow")
+    return standing

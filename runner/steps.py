@@ -57,11 +57,14 @@ class Witness(Protocol):
     def sending(self, batch: Sequence[Sending]) -> None:
         """Called before the first byte of a batch leaves, which does not happen unless this returns."""
 
-    def answered(self, step: str, result: ScriptResult) -> None:
-        """Called once for each script; `step` is the first of those that the script was sent for."""
+    def answered(self, result: ScriptResult) -> None:
+        """Called once for each script that was sent, before any judgement of what it said."""
 
-    def assessed(self, audit: StepAudit) -> StepAudit:
-        """Called once for each step. What it returns is what counts from then on: the same, without secrets."""
+    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+        """Called once for each step; `script` is what was answered for it, None where nothing was asked.
+
+        What it returns is what counts from then on: the same, without secrets.
+        """
         ...
 
     def defect(self, step: str, error: Exception) -> None:
@@ -106,7 +109,7 @@ class _Session:
             answer = self.answers[script_of(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
                 self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
-            self._judge(ready, observation_of(answer, ready.action.contract))
+            self._judge(ready, observation_of(answer, ready.action.contract), answer.script)
 
     def _decide(self) -> list[ReadyStep]:
         """The steps to ask for now. Those that are decided without asking are settled, the others stay pending."""
@@ -152,9 +155,9 @@ class _Session:
             results = tuple(NotRun(script, error.failure, None) for script in scripts)
         for sending, result in zip(fresh, results, strict=True):
             self.answers[sending.script.sha256] = result
-            self.witness.answered(sending.steps[0], result)
+            self.witness.answered(result)
 
-    def _judge(self, ready: ReadyStep, observation: Observation) -> None:
+    def _judge(self, ready: ReadyStep, observation: Observation, script: Script | None = None) -> None:
         """Settles a step by its action's judgement; a step that failed may stop those after it."""
         failed = isinstance(observation, NotObserved)
         names = tuple(ready.action.contract.facts)
@@ -169,14 +172,14 @@ class _Session:
                 why = f"the judgement of {ready.action.id} failed with {type(error).__name__}"
                 assessment = not_observed(ready.action.id, NotObserved(DEFECT, why), names)
         self.facts[ready.step.id] = assessment.facts
-        self._conclude(ready, assessment)
+        self._conclude(ready, assessment, script)
         if failed and ready.step.on_failure is OnFailure.STOP and self.halted is None:
             why = f"step {ready.step.id} failed, and the playbook stops there"
             self.halted = NotObserved(STOPPED, why)
 
-    def _conclude(self, ready: ReadyStep, assessment: Assessment) -> None:
+    def _conclude(self, ready: ReadyStep, assessment: Assessment, script: Script | None = None) -> None:
         audit = StepAudit(ready.step.id, ready.action.id, assessment)
-        self.concluded[ready.step.id] = self.witness.assessed(audit)
+        self.concluded[ready.step.id] = self.witness.assessed(audit, script)
 
 
 def script_of(ready: ReadyStep) -> Script:

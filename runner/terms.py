@@ -15,6 +15,7 @@ from playbooks.actions.exchange.standing import UPDATE_CATALOGUE
 from playbooks.catalogue.catalogue import Age, age_of
 from playbooks.catalogue.origin import OwnRows
 from playbooks.findings import Finding, Severity
+from texts.counting import counted
 
 AS_OF = "--as-of"
 ALLOW_CLEARTEXT = "--allow-cleartext"
@@ -65,6 +66,7 @@ class Terms:
         as_of: the day of the tables that judged.
         today: the day as on which was judged: the controller's UTC date when the run started, unless told another.
         own_rows: the user's own rows that judged too; None for none.
+        newer: how many lines of the journal are of a newer exrun, or have a member that only one knows.
     """
 
     as_of: date
@@ -72,6 +74,7 @@ class Terms:
     end: End = End()
     overrides: tuple[Override, ...] = ()
     own_rows: OwnRows | None = None
+    newer: int = 0
 
     @property
     def days(self) -> int:
@@ -82,7 +85,7 @@ class Terms:
     def findings(self) -> tuple[Finding, ...]:
         """What is to be known before any row, worst first. Those above `info` cost the run its exit status 0 with
         --strict."""
-        found = [*_end(self.end), *_tables(self), *(_override(each) for each in self.overrides)]
+        found = [*_end(self.end), *_newer(self.newer), *_tables(self), *(_override(each) for each in self.overrides)]
         return tuple(sorted(found, key=lambda finding: finding.severity.rank))
 
 
@@ -99,6 +102,13 @@ def _end(end: End) -> tuple[Finding, ...]:
     unrecorded = end.how is Ending.UNRECORDED
     what = f"{'It is not known how the run ended' if unrecorded else 'The run did not come to its end'}: {end.message}"
     return (Finding(f"run.{end.how}", Severity.HIGH, what, (), _AFTER.get(end.how, end.next)),)
+
+
+def _newer(lines: int) -> tuple[Finding, ...]:
+    if not lines:
+        return ()
+    what = f"The journal has {counted(lines, 'line')} of a newer exrun: what only that version knows is not here"
+    return (Finding("run.newer", Severity.MEDIUM, what, (), "Read the run with the version of exrun that wrote it"),)
 
 
 def _tables(terms: Terms) -> tuple[Finding, ...]:

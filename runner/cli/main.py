@@ -76,8 +76,8 @@ def _said(error: Exception) -> ExitStatus:
     from inventory.errors import InventoryError
     from playbooks.errors import PlaybookError
     from runner.cli.output import UsageError
+    from runner.events import UnreadableEventError
     from runner.journal.errors import JournalError, JournalUnwritable
-    from runner.recording import UnreadableRunError
     from runner.runs import RunNotFoundError
     from runner.state import ContradictionError
 
@@ -91,7 +91,7 @@ def _said(error: Exception) -> ExitStatus:
         case RunNotFoundError():
             _complain(str(error), "See exrun show --help.")
             return ExitStatus.USAGE
-        case ContradictionError() | UnreadableRunError():
+        case ContradictionError() | UnreadableEventError():
             _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
             return ExitStatus.JOURNAL
         case UsageError(what=what, next=then):

@@ -17,7 +17,7 @@ from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import JsonReport
 from runner.reports.table import TableReport
-from runner.runs import find_run, read_run
+from runner.runs import find_run, read_run, uncollected
 from runner.terminal import visible
 
 FILE_WIDTH = 160  # columns of a table in a file
@@ -55,24 +55,25 @@ def report(
       exrun report last -f html -o audit.html
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
     """
-    parts = read_run(find_run(state, run), client)
-    if len(parts) > 1:
-        names = ", ".join(part.state.client for part in parts)
-        raise UsageError(
-            f"this run has {len(parts)} clients ({names}), and a report holds one",
-            "Name it with --client; exrun show has all of them.",
-        )
-    status = warn_of_broken(parts)
-    if status is not ExitStatus.WELL:
-        raise typer.Exit(status)
-    audit = replay([part.state for part in parts])
-    if output is not None:
-        write_file(output, _report(form).render(audit))
-        typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
-    elif form is ReportFormat.HTML:
-        emit(HtmlReport().render(audit))
-    else:
-        print_report(audit, Format(form.value))
+    with uncollected():
+        parts = read_run(find_run(state, run), client)
+        if len(parts) > 1:
+            names = ", ".join(part.state.client for part in parts)
+            raise UsageError(
+                f"this run has {len(parts)} clients ({names}), and a report holds one",
+                "Name it with --client; exrun show has all of them.",
+            )
+        status = warn_of_broken(parts)
+        if status is not ExitStatus.WELL:
+            raise typer.Exit(status)
+        audit = replay([part.state for part in parts])
+        if output is not None:
+            write_file(output, _report(form).render(audit))
+            typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
+        elif form is ReportFormat.HTML:
+            emit(HtmlReport().render(audit))
+        else:
+            print_report(audit, Format(form.value))
 
 
 def _report(form: ReportFormat) -> Report:

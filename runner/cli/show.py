@@ -10,8 +10,8 @@ from runner.cli.options import STATE, ClientOption, Format, FormatOption, RunArg
 from runner.cli.output import UsageError, emit
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
-from runner.reports.record import RunDocument, document, json_text, lines
-from runner.runs import ClientRun, find_run, read_run
+from runner.reports.run import RunDocument, document, json_text, lines
+from runner.runs import ClientRun, find_run, read_run, uncollected
 from runner.terminal import visible
 
 
@@ -38,15 +38,16 @@ def show(
       exrun show last --scripts
       exrun show last --format json
     """
-    parts = read_run(find_run(state, run), client)
-    wanted = None if not host else frozenset(name.casefold() for name in host)
-    found = document(parts, texts=scripts, hosts=wanted)
-    if wanted is not None:
-        _check_hosts(wanted, found)
-    if form is Format.JSON:
-        emit(json_text(found))
-    else:
-        emit("".join(f"{line}\n" for line in lines(found)))
+    with uncollected():
+        parts = read_run(find_run(state, run), client)
+        wanted = None if not host else frozenset(name.casefold() for name in host)
+        found = document(parts, texts=scripts, hosts=wanted)
+        if wanted is not None:
+            _check_hosts(wanted, found)
+        if form is Format.JSON:
+            emit(json_text(found))
+        else:
+            emit("".join(f"{line}\n" for line in lines(found)))
     raise typer.Exit(warn_of_broken(parts))
 
 

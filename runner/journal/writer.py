@@ -83,7 +83,7 @@ class _End:
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Data that has passed the redactor and is canonical. Only `JournalWriter.clean` makes it."""
+    """Data that is canonical and in which what may hold a secret has passed the redactor: `JournalWriter.clean`."""
 
     members: Mapping[str, Json]
 
@@ -160,8 +160,8 @@ class JournalWriter:
     ) -> Head:
         """Write one record and return its place in the chain.
 
-        `data` is redacted; the other members are ours, not a server's, and stay as they are so that the journal can
-        be read back. Pass `durable=True` for intent, before anything is sent.
+        `data` is redacted whole, unless `clean` made it; the other members are ours, not a server's, and stay as they
+        are so that the journal can be read back. Pass `durable=True` for intent, before anything is sent.
 
         Raises:
             JournalUnwritable: this or an earlier line could not be written; send nothing more.
@@ -179,15 +179,13 @@ class JournalWriter:
             self._flush(place)
         return place
 
-    def clean(self, data: Mapping[str, object]) -> Clean:
-        """Data as a line would hold it, for showing the same elsewhere; `record` takes it and need not redact again.
+    def clean(self, write: Callable[[Redactor], Mapping[str, Json]]) -> Clean:
+        """What `write` makes of the redactor, for showing the same elsewhere; `record` takes it as it stands.
 
-        Raises:
-            UnrecordableValueError: `data` has no canonical form.
+        Which parts of an event may hold a secret its writer knows: see runner/events.py. `data` of which nothing is
+        known passes the redactor whole.
         """
-        members = canonical(self._redactor.redact(data))
-        assert isinstance(members, Mapping)
-        return Clean(members)
+        return Clean(write(self._redactor))
 
     def close(self) -> None:
         """Flush, mark the head as closed and let go of the lock. A second call does nothing.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from inventory.model import CredentialKind, CredentialReference
-from runner.redaction import Redactor, SecretTooShortError
+from runner.redaction import Redactor
 from runner.secrets.command import CommandSecrets
 from runner.secrets.env import EnvironmentSecrets
 from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
@@ -30,10 +30,7 @@ class RedactedSecrets:
             if known is not None:
                 return known
             secret = self._store(reference).resolve(reference)
-            try:
-                self._redactor.register(secret.reveal())
-            except SecretTooShortError as error:
-                raise SecretUnavailableError(reference, str(error), "Use a longer password.") from None
+            self._redactor.register(secret.reveal())
             self._known[reference] = secret
             return secret
 

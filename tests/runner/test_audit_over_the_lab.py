@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import events
 from runner.cli.main import main
 from runner.events import Event
 from runner.journal.chain import Verified
@@ -165,7 +166,13 @@ def test_what_servers_were_sent_is_byte_for_byte_what_the_journal_names(audited:
         token = str(records[0].data["marker_token"])
         texts = {each.script_hash: str(each.data["text"]) for each in records if each.event == Event.SCRIPT_NAMED}
         opening = {each.script_hash for each in records if each.event == Event.SCRIPT_NAMED and not each.data["steps"]}
-        intended = {(each.host, each.script_hash) for each in records if each.event == Event.SCRIPT_SENDING}
+        sent = [each.event for each in map(events.read, records)]
+        intended = {
+            (each.host, script.script)
+            for each in sent
+            if isinstance(each, events.ScriptSending)
+            for script in each.scripts
+        }
         for key, served in audited.lab.hosts.items():
             if served.host.client != client:
                 continue

@@ -1,141 +1,303 @@
-"""The state of a run is a fold over its records."""
+"""The state of a run is a fold over its events: it never forgets an attempt of which nobody knows what became."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.events import Event, Phase
-from runner.journal.lines import Line
-from runner.journal.verification import read
-from runner.state import Answered, ContradictionError, RunPhase, RunState, Sent, advance, fold
-from tests.runner.journal.journals import SCRIPT, CountingDisk, opened, write_audit
+from runner.events import (
+    ConnectionRetried,
+    HostEvent,
+    HostStarted,
+    Intent,
+    Newer,
+    NotRun,
+    Overridden,
+    PoolReplaced,
+    Purpose,
+    Recorded,
+    RunEvent,
+    RunResumed,
+    ScriptNamed,
+    ScriptSending,
+    Settled,
+    StepAssessed,
+    TailDropped,
+)
+from runner.state import ContradictionError, Key, RunPhase, RunState, Standing, advance, fold
+from runner.transport.failures import Cause, failure
+from tests.runner.happenings import (
+    COMPLETED,
+    ENDED,
+    INTERRUPTED,
+    SCRIPT,
+    STARTED,
+    answered,
+    assessed,
+    host_ended,
+    recorded,
+    sending,
+    settled,
+)
+
+HOST = HostStarted("EX1", "ex1.example", 5985)
+LOST = NotRun(None, failure(Cause.CONNECTION_LOST, "the connection went"))
+APPLY, PROBE, COLLECT = Purpose.APPLY, Purpose.PROBE, Purpose.COLLECT
+CHANGES = [purpose for purpose in Purpose if purpose.changes]
 
 
-def records(state: Path, *entries: tuple[Event, str | None, str | None, str | None]) -> tuple[Line, ...]:
-    """A written journal of these events with host, step and script hash."""
-    with opened(state, disk=CountingDisk()) as journal:
-        for event, host, step, script in entries:
-            journal.record(Phase.RUN, event, host=host, step=step, script_hash=script)
-    return read(journal.path)[0]
+def folded(*events: RunEvent | HostEvent) -> RunState:
+    state = fold(recorded(STARTED, *events))
+    assert state is not None
+    return state
 
 
-START = (Event.RUN_STARTED, None, None, None)
-HOST = (Event.HOST_STARTED, "EX1", None, None)
-SEND = (Event.SCRIPT_SENDING, "EX1", "version", SCRIPT)
-ANSWER = (Event.SCRIPT_ANSWERED, "EX1", "version", SCRIPT)
-END = (Event.RUN_ENDED, None, None, None)
-RESUME = (Event.RUN_RESUMED, None, None, None)
-HOST_END = (Event.HOST_ENDED, "EX1", None, None)
+def open_attempts(state: RunState) -> list[tuple[str, Key]]:
+    return [(host, attempt.key) for host, attempt in state.unsettled]
 
 
-def audited(state: Path) -> RunState:
-    with opened(state) as journal:
-        write_audit(journal)
-    folded = fold(read(journal.path)[0])
-    assert folded is not None
-    return folded
-
-
-def test_an_interrupted_audit_says_which_hosts_have_answered_and_which_have_not(tmp_path: Path) -> None:
-    state = audited(tmp_path)
+def test_an_interrupted_audit_says_which_hosts_have_answered_and_which_have_not() -> None:
+    override = Overridden("--allow-cleartext", "", ("EX1",))
+    named = ScriptNamed(SCRIPT, ("version",), "Get-Item")
+    other = HostStarted("EX2", "ex2.example", 5985)
+    told = (override, named, HOST, other, sending(), sending("EX2"), assessed(), host_ended(), INTERRUPTED)
+    state = folded(*told)
     assert (state.run, state.client, state.phase) == ("r1", "alpha", RunPhase.INTERRUPTED)
-    assert (state.started, state.ended) == ({"playbook": "exchange-audit"}, {"signal": "SIGINT"})
-    assert state.overrides == ({"option": "--allow-cleartext"},)
-    assert state.script_texts[SCRIPT]["text"] == "Get-Item"
-    answered = state.hosts["EX1"].scripts["version"]
-    assert isinstance(answered, Answered)
-    assert answered.data == {"outcome": "completed", "objects": 1}
-    assert state.hosts["EX1"].assessments["version"].data == {"verdict": "ok"}
-    assert state.hosts["EX1"].ended == {"outcome": "compliant"}
+    assert (state.started, state.ended) == (STARTED, INTERRUPTED)
+    assert state.overrides == (override,)
+    assert state.script_texts == {SCRIPT: named}
+    attempt = state.hosts["EX1"].attempts[Key("version", COLLECT, 1)]
+    assert (attempt.standing, attempt.answer) == (Standing.ANSWERED, COMPLETED)
+    assert state.hosts["EX1"].assessed == {"version": assessed()}
+    assert state.hosts["EX1"].ended == host_ended()
     assert state.hosts["EX2"].ended is None
-    assert isinstance(state.hosts["EX2"].scripts["version"], Sent)
-    assert [(host, step) for host, step, _ in state.unsettled] == [("EX2", "version")]
+    assert open_attempts(state) == [("EX2", Key("version", COLLECT, 1))]
 
 
 def test_an_empty_journal_has_no_state() -> None:
     assert fold([]) is None
 
 
-def test_a_resumed_run_still_knows_what_was_sent_without_an_answer(tmp_path: Path) -> None:
-    state = fold(records(tmp_path, START, HOST, SEND, RESUME, HOST))
-    assert state is not None
+def test_a_resumed_run_still_knows_what_was_sent_without_an_answer() -> None:
+    state = folded(HOST, sending(), RunResumed(), HOST)
     assert (state.phase, state.resumed) == (RunPhase.RUNNING, 1)
-    assert [(host, step) for host, step, _ in state.unsettled] == [("EX1", "version")]
+    assert open_attempts(state) == [("EX1", Key("version", COLLECT, 1))]
 
 
-def test_the_state_cannot_be_changed_from_outside(tmp_path: Path) -> None:
+def test_the_state_cannot_be_changed_from_outside() -> None:
     with pytest.raises(TypeError):
-        audited(tmp_path).hosts["EX3"] = None  # type: ignore[index]
+        folded(HOST).hosts["EX3"] = None  # type: ignore[index]
 
 
-OTHER = (Event.SCRIPT_ANSWERED, "EX1", "version", "0" * 64)
+def test_a_script_that_steps_share_is_one_attempt_and_its_answer_stands_once() -> None:
+    both = ScriptSending("EX1", COLLECT, (Intent(SCRIPT, ("version", "again"), 1),), None)
+    second = replace(assessed(), step="again", answer=None)
+    state = folded(HOST, both, assessed(), second)
+    assert list(state.hosts["EX1"].attempts) == [Key("version", COLLECT, 1)]
+    found = state.hosts["EX1"].attempt_for("again")
+    assert found is not None
+    assert found.answer == COMPLETED
+    assert open_attempts(state) == []
+
+
+def test_what_was_read_again_after_a_loss_is_no_longer_open() -> None:
+    again = replace(sending(number=2), again_after=LOST.failure)
+    state = folded(HOST, sending(), again)
+    assert [attempt.standing for attempt in state.hosts["EX1"].attempts.values()] == [
+        Standing.SUPERSEDED,
+        Standing.SENT,
+    ]
+    assert open_attempts(state) == [("EX1", Key("version", COLLECT, 2))]
+
+
+@pytest.mark.parametrize("purpose", CHANGES)
+@pytest.mark.parametrize("answer", [None, LOST, COMPLETED])
+def test_nothing_but_a_settlement_closes_an_attempt_that_may_have_changed_something(
+    purpose: Purpose, answer: NotRun | None
+) -> None:
+    told: list[RunEvent | HostEvent] = [HOST, sending(purpose=purpose)]
+    if answer is not None:
+        told.append(answered(purpose=purpose, answer=answer))
+    told += [sending(purpose=PROBE), answered(purpose=PROBE), sending(purpose=Purpose.VERIFY)]
+    told += [answered(purpose=Purpose.VERIFY), host_ended(), INTERRUPTED, RunResumed(), HOST]
+    still = ("EX1", Key("version", purpose, 1))
+    for length in range(2, len(told) + 1):
+        assert still in open_attempts(folded(*told[:length]))
+    assert still not in open_attempts(folded(*told, settled(purpose=purpose)))
+
+
+def test_an_apply_a_lost_connection_and_a_probes_answer_leave_the_apply_open_until_it_is_settled() -> None:
+    told = [HOST, sending(purpose=APPLY), answered(purpose=APPLY, answer=LOST), sending(purpose=PROBE)]
+    told += [answered(purpose=PROBE)]
+    assert open_attempts(folded(*told)) == [("EX1", Key("version", APPLY, 1))]
+    assert open_attempts(folded(*told, settled())) == []
+    assert open_attempts(folded(*told, INTERRUPTED, RunResumed())) == [("EX1", Key("version", APPLY, 1))]
+    # Also where somebody settles it who looked by hand, when the host is no longer in work.
+    assert open_attempts(folded(*told, host_ended(), settled())) == []
+
+
+def test_a_change_that_is_not_settled_may_be_confirmed_and_nothing_else_may_be_changed() -> None:
+    told = [HOST, sending(purpose=APPLY), answered(purpose=APPLY)]
+    confirmed = folded(*told, sending(purpose=Purpose.CONFIRM))
+    assert open_attempts(confirmed) == [("EX1", Key("version", each, 1)) for each in (APPLY, Purpose.CONFIRM)]
+    for other in (
+        sending(purpose=Purpose.ROLLBACK),
+        sending(step="patch", purpose=APPLY),
+        sending(step="patch", purpose=Purpose.CONFIRM),
+    ):
+        with pytest.raises(ContradictionError, match="not settled what became of attempt 1 to apply version"):
+            folded(*told, other)
+    assert folded(*told, settled(), sending(purpose=Purpose.ROLLBACK)).hosts["EX1"].ended is None
+
+
+def test_lines_of_a_newer_exrun_are_counted_and_change_nothing() -> None:
+    plain = recorded(STARTED, HOST, sending(), ENDED)
+    newer = replace(plain[1], event=Newer("apply", "host-isolated", {"by": "firewall"}))
+    later = replace(plain[3], newer=("of-tomorrow",))
+    state = fold([plain[0], newer, *plain[1:3], newer, later])
+    was = fold(plain)
+    assert was is not None
+    assert state == replace(was, newer=3)
+
+
+SHARED = StepAssessed("EX1", "other", SCRIPT, "exchange.version", COLLECT, 1, None, assessed().assessment)
 
 
 @pytest.mark.parametrize(
-    ("entries", "why"),
+    ("events", "why"),
     [
         ([HOST], "had not started"),
-        ([START, START], "had started before"),
-        ([START, HOST, HOST], "EX1 had started before"),
-        ([START, SEND], "EX1 had not started"),
-        ([START, HOST, ANSWER], "no intent"),
-        ([START, HOST, SEND, OTHER], "no intent"),
-        ([START, HOST, SEND, ANSWER, ANSWER], "no intent"),
-        ([START, HOST, HOST_END, SEND], "EX1 had ended"),
-        ([START, END, HOST], "had ended and was not resumed"),
-        ([START, (Event.HOST_STARTED, None, None, None)], "names no host"),
-        ([START, HOST, (Event.SCRIPT_SENDING, "EX1", None, SCRIPT)], "names no step"),
-        ([START, HOST, (Event.SCRIPT_SENDING, "EX1", "version", None)], "names no script hash"),
+        ([STARTED, STARTED], "had started before"),
+        ([STARTED, HOST, HOST], "EX1 had started before"),
+        ([STARTED, sending()], "EX1 had not started"),
+        ([STARTED, settled()], "EX1 had not started"),
+        ([STARTED, HOST, answered()], "no intent"),
+        ([STARTED, HOST, assessed()], "no intent"),
+        ([STARTED, HOST, SHARED], "no answer to this script"),
+        ([STARTED, HOST, sending(), SHARED], "no answer to this script"),
+        ([STARTED, HOST, sending(), answered(script="0" * 64)], "no intent"),
+        ([STARTED, HOST, sending(), answered(purpose=PROBE)], "no intent"),
+        ([STARTED, HOST, sending(), answered(), answered()], "is answered, and an answer cannot follow"),
+        ([STARTED, HOST, sending(), sending()], "attempt 1 to collect version follows 1 others"),
+        ([STARTED, HOST, sending(number=2)], "attempt 2 to collect version follows 0 others"),
+        ([STARTED, HOST, sending(), sending(number=2), answered()], "is superseded, and an answer cannot follow"),
+        ([STARTED, HOST, replace(sending(), scripts=(Intent(SCRIPT, (), 1),))], "for no step"),
+        ([STARTED, HOST, sending(), answered(), settled(purpose=COLLECT)], "is answered, and a settlement cannot"),
+        ([STARTED, HOST, settled()], "no intent of this attempt"),
+        ([STARTED, HOST, sending(purpose=APPLY), sending(purpose=APPLY, number=2)], "a further attempt cannot follow"),
+        ([STARTED, HOST, sending(purpose=APPLY), settled(), settled()], "is settled, and a settlement cannot follow"),
+        ([STARTED, HOST, sending(purpose=APPLY), settled(), answered(purpose=APPLY)], "an answer cannot follow"),
+        ([STARTED, HOST, host_ended(), sending()], "EX1 had ended"),
+        ([STARTED, ENDED, HOST], "had ended and was not resumed"),
     ],
 )
-def test_records_that_no_run_can_have_written_are_named_with_their_line(
-    tmp_path: Path, entries: list[tuple[Event, str | None, str | None, str | None]], why: str
-) -> None:
+def test_what_no_run_can_have_written_is_named_with_its_line(events: list[RunEvent | HostEvent], why: str) -> None:
     with pytest.raises(ContradictionError, match=why) as raised:
-        fold(records(tmp_path, *entries))
-    assert raised.value.sequence == len(entries)
+        fold(recorded(*events))
+    assert raised.value.sequence == len(events)
 
 
-def test_a_record_of_another_client_is_a_contradiction(tmp_path: Path) -> None:
-    with opened(tmp_path, client="beta") as other:
-        other.record(Phase.CONNECT, Event.HOST_STARTED, host="EX1")
+def test_an_event_of_another_client_is_a_contradiction() -> None:
     with pytest.raises(ContradictionError, match="another run or client"):
-        fold([*records(tmp_path, START), *read(other.path)[0]])
+        fold([*recorded(STARTED), *recorded(HOST, client="beta")])
 
 
-entries = st.lists(
-    st.tuples(
-        st.sampled_from(Event),
-        st.sampled_from([None, "EX1", "EX2"]),
-        st.sampled_from([None, "version", "patch"]),
-        st.sampled_from([None, SCRIPT]),
-    ),
-    max_size=8,
+hosts = st.sampled_from(["EX1", "EX2"])
+steps = st.sampled_from(["version", "patch"])
+purposes = st.sampled_from(Purpose)
+attempts = st.integers(1, 2)
+answers = st.sampled_from([COMPLETED, LOST])
+happenings: st.SearchStrategy[RunEvent | HostEvent | Newer] = st.one_of(
+    st.builds(HostStarted, hosts, st.just("ex.example"), st.just(5985)),
+    st.builds(sending, hosts, steps, purposes, attempts),
+    st.builds(sending, hosts, steps, purposes, attempts),
+    st.builds(answered, hosts, steps, purposes, attempts, st.just(SCRIPT), answers),
+    st.builds(assessed, hosts, steps, st.none() | answers),
+    st.builds(settled, hosts, steps, purposes, attempts),
+    st.builds(host_ended, hosts),
+    st.builds(PoolReplaced, hosts, steps, st.just(SCRIPT)),
+    st.builds(ConnectionRetried, hosts, attempts, st.just(0.5), st.just(LOST.failure)),
+    st.sampled_from([RunResumed(), TailDropped(3, "0" * 64), Newer("apply", "later", {}), ENDED, INTERRUPTED, STARTED]),
 )
 
 
-@settings(max_examples=200)
-@given(entries, st.booleans())
-def test_folding_all_records_is_advancing_over_each(
-    found: list[tuple[Event, str | None, str | None, str | None]], begun: bool
+def legal(drawn: Sequence[RunEvent | HostEvent | Newer]) -> list[Recorded]:
+    """Of these events those that may follow the ones before: the rest is left out."""
+    kept: list[Recorded] = []
+    state: RunState | None = None
+    for event in (STARTED, HostStarted("EX1", "ex1.example", 5985), *drawn):
+        [one] = recorded(ENDED)
+        one = replace(one, sequence=len(kept) + 1, event=event)
+        try:
+            state = advance(state, one)
+        except ContradictionError:
+            continue
+        kept.append(one)
+    return kept
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(happenings, max_size=30))
+def test_no_open_attempt_is_ever_lost(drawn: list[RunEvent | HostEvent | Newer]) -> None:
+    """Against a model that knows nothing of hosts and runs: what was begun and what was said to close it."""
+    begun: dict[tuple[str, Key], bool] = {}
+    state: RunState | None = None
+    for each in legal(drawn):
+        state = advance(state, each)
+        match each.event:
+            case ScriptSending(host=host, purpose=purpose, scripts=scripts):
+                for intent in scripts:
+                    for other in begun:
+                        if other[0] == host and (other[1].step, other[1].purpose) == (intent.steps[0], purpose):
+                            begun[other] = begun[other] and purpose.changes
+                    begun[(host, Key(intent.steps[0], purpose, intent.number))] = True
+            case Settled(host=host, step=step, purpose=purpose, number=number):
+                begun[(host, Key(step, purpose, number))] = False
+            case StepAssessed(host=host, step=step, purpose=purpose, number=int(number), answer=answer):
+                if answer is not None:
+                    [key] = [
+                        known
+                        for known in begun
+                        if known[0] == host and (known[1].purpose, known[1].number) == (purpose, number)
+                        if known[1].step == step or (host, Key(step, purpose, number)) not in begun
+                    ][:1]
+                    begun[key] = False
+            case _ if type(each.event) is type(answered()):
+                key = (each.event.host, Key(each.event.step, each.event.purpose, each.event.number))
+                begun[key] = begun[key] and each.event.purpose.changes
+            case _:
+                pass
+        assert state is not None
+        assert set(open_attempts(state)) == {key for key, still in begun.items() if still}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(happenings, max_size=25), st.integers(0, 27))
+def test_a_fold_over_a_beginning_and_the_rest_is_the_fold_over_all(
+    drawn: list[RunEvent | HostEvent | Newer], at: int
 ) -> None:
-    at = datetime(2026, 11, 24, tzinfo=UTC)
-    some = [START, HOST, SEND, *found] if begun else found
-    journal = [
-        Line(number, at, "r1", "alpha", host, step, Phase.RUN, event, script, "ops@desk", {"n": number}, "0" * 64)
-        for number, (event, host, step, script) in enumerate(some, start=1)
-    ]
+    journal = legal(drawn)
+    state = fold(journal[:at])
+    for each in journal[at:]:
+        state = advance(state, each)
+    assert state == fold(journal)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(happenings, max_size=12))
+def test_what_contradicts_contradicts_alike_however_it_is_folded(drawn: list[RunEvent | HostEvent | Newer]) -> None:
+    journal = [replace(each, sequence=at) for at, each in enumerate(recorded(STARTED, HOST), start=1)]
+    [one] = recorded(ENDED)
+    journal += [replace(one, sequence=at, event=event) for at, event in enumerate(drawn, start=3)]
 
     def advanced() -> RunState | None:
         state: RunState | None = None
-        for record in journal:
-            state = advance(state, record)
+        for each in journal:
+            state = advance(state, each)
         return state
 
     def outcome(function: Callable[[], RunState | None]) -> object:

@@ -18,6 +18,7 @@ from runner.transport.interface import (
     Capped,
     Completed,
     ErrorText,
+    Script,
     ScriptResult,
     Streams,
     Terminated,
@@ -32,16 +33,18 @@ class Notes:
 
     told: list[tuple[str, str]] = field(default_factory=list)
     shared: list[tuple[str, ...]] = field(default_factory=list)
+    judged: dict[str, Script | None] = field(default_factory=dict)
 
     def sending(self, batch: Sequence[Sending]) -> None:
         self.told += [("sending", each.script.name) for each in batch]
         self.shared += [each.steps for each in batch]
 
-    def answered(self, step: str, result: ScriptResult) -> None:
-        self.told.append(("answered", step))
+    def answered(self, result: ScriptResult) -> None:
+        self.told.append(("answered", result.script.name))
 
-    def assessed(self, audit: StepAudit) -> StepAudit:
+    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
         self.told.append(("assessed", audit.step))
+        self.judged[audit.step] = script
         return audit
 
     def defect(self, step: str, error: Exception) -> None:

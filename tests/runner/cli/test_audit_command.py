@@ -22,7 +22,7 @@ from runner.cli.progress import found_text, in_work_text
 from runner.exit_status import ExitStatus
 from runner.journal.files import SystemDisk
 from runner.reports.json import AuditDocument
-from runner.reports.record import RunDocument
+from runner.reports.run import RunDocument
 from runner.results import Outcome
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import Script, ScriptResult
@@ -300,7 +300,7 @@ def test_when_the_disk_fills_up_the_status_is_6_and_what_was_learnt_is_shown(
     exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: SystemDisk, descriptor: int, data: bytes) -> int:
-        if b'"script-answered"' in data:
+        if b'"step-assessed"' in data:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return os.write(descriptor, data)
 
@@ -438,8 +438,8 @@ def test_servers_without_a_password_are_left_out_when_that_is_asked_for_and_it_i
     assert [(found.id, found.evidence) for found in read.findings] == [("run.override", ["--skip-unresolved"])]
     told = RunDocument.model_validate_json(exrun("show", "last", "--format", "json")[1])
     assert {part.client: part.overrides for part in told.clients} == {
-        "alpha": [{"option": "--skip-unresolved", "hosts": ["EX2", "EX3", "EX4"]}],
-        "beta": [{"option": "--skip-unresolved", "hosts": ["MBX1"]}],
+        "alpha": [{"option": "--skip-unresolved", "value": "", "hosts": ["EX2", "EX3", "EX4"]}],
+        "beta": [{"option": "--skip-unresolved", "value": "", "hosts": ["MBX1"]}],
     }
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from runner.events import Event
-from runner.journal.chain import Head, link
+from runner.journal.chain import EMPTY, Head, link
 from runner.journal.lines import from_line, line_hash
 from runner.reports.json import AuditDocument
-from runner.reports.record import RunDocument, schema_text
+from runner.reports.run import RunDocument, schema_text
 from runner.transport.failures import Cause, failure
 from runner.transport.gate import BASE_MODULES, LOCK, importing
 from tests.runner.cli.conftest import COLLECT, CommandLine, protocol
@@ -171,3 +171,60 @@ def test_the_journal_of_a_killed_run_still_has_a_row_for_every_server(audited: C
     assert "[high] It is not known how the run ended: no end of this run is recorded" in out
     assert "unreachable" not in out
     assert "0 requests" not in out
+
+
+def tampered_by_tomorrow(journal: Path) -> None:
+    """The journal as a newer exrun would have written it: an event and a member that this version does not know."""
+    lines = [from_line(line) for line in journal.read_bytes().splitlines(keepends=True)]
+    later = replace(lines[3], event="host-isolated", phase="apply", data={"by": "firewall"})
+    ended = replace(lines[-1], data={**lines[-1].data, "of-tomorrow": {"a": 1}})
+    head, written = EMPTY, b""
+    for line in (*lines[:3], later, *lines[3:-1], ended):
+        _, text, head = link(line, head)
+        written += text
+    journal.write_bytes(written)
+    (journal.parent / "head").write_bytes(replace(head, closed=True).to_bytes())
+
+
+def test_the_journal_of_a_newer_exrun_verifies_and_shows_and_says_so(audited: CommandLine) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    before = RunDocument.model_validate_json(audited("show", "last", "--client", "alpha", "--format", "json")[1])
+    tampered_by_tomorrow(journal)
+    status, out, err = audited("journal", "verify", str(journal))
+    assert (status, err) == (0, "")
+    status, out, err = audited("show", "last", "--client", "alpha", "--format", "json")
+    assert (status, err) == (0, "")
+    [was], [now] = before.clients, RunDocument.model_validate_json(out).clients
+    assert (was.newer, now.newer) == (0, 2)
+    assert (now.verified, now.hosts, now.phase) == (True, was.hosts, was.phase)
+    said = "The journal has 2 lines of a newer exrun: what only that version knows is not here"
+    assert said in audited("show", "last", "--client", "alpha")[1]
+    assert said in " ".join(audited("report", "last", "--client", "alpha")[1].split())
+    assert said in audited("report", "last", "--client", "alpha", "-f", "html")[1]
+
+
+def test_a_known_event_that_lacks_a_member_is_named_with_its_line(audited: CommandLine) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    lines = [from_line(line) for line in journal.read_bytes().splitlines(keepends=True)]
+    head, written = EMPTY, b""
+    for line in (*lines[:-1], replace(lines[-1], data={"hosts": 2, "outcomes": {}})):
+        _, text, head = link(line, head)
+        written += text
+    journal.write_bytes(written)
+    (journal.parent / "head").write_bytes(replace(head, closed=True).to_bytes())
+    status, out, err = audited("show", "last", "--client", "alpha")
+    assert (status, out) == (6, "")
+    assert f"line {len(lines)} (run-ended): `status` is missing" in err
+
+
+@pytest.mark.parametrize("form", ["text", "html", "json"])
+def test_a_report_of_a_killed_run_says_that_scripts_may_have_run(audited: CommandLine, form: str) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    kept = next(number for number, line in enumerate(lines) if b'"script-sending"' in line) + 1
+    journal.write_bytes(b"".join(lines[:kept]))
+    (journal.parent / "head").unlink()
+    status, out, _ = audited("report", "last", "--client", "alpha", "-f", form)
+    assert status == 0
+    assert "script may have run" in " ".join(out.split())
+    assert "unreachable" not in out.replace('"unreachable": 0', "")

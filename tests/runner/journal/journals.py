@@ -8,12 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from runner.events import Event, Phase
+from runner import events
 from runner.journal.files import Disk, SystemDisk
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.redaction import Redactor
-
-SCRIPT = "5c" * 32
+from tests.runner import happenings
+from tests.runner.happenings import SCRIPT
 
 
 def ticking() -> Clock:
@@ -45,17 +45,16 @@ def opened(
 
 def write_audit(journal: JournalWriter) -> None:
     """Two hosts: EX1 answers and is judged, EX2 is sent a script and gives no answer before Ctrl-C."""
-    journal.record(Phase.RUN, Event.RUN_STARTED, data={"playbook": "exchange-audit"})
-    journal.record(Phase.RUN, Event.OVERRIDE, data={"option": "--allow-cleartext"})
-    journal.record(Phase.RUN, Event.SCRIPT_NAMED, script_hash=SCRIPT, data={"name": "version", "text": "Get-Item"})
+    events.put(journal, happenings.STARTED)
+    events.put(journal, events.Overridden("--allow-cleartext", "", ("EX1", "EX2")))
+    events.put(journal, events.ScriptNamed(SCRIPT, ("version",), "Get-Item"))
     for host in ("EX1", "EX2"):
-        journal.record(Phase.CONNECT, Event.HOST_STARTED, host=host)
-        journal.record(Phase.COLLECT, Event.SCRIPT_SENDING, host=host, step="version", script_hash=SCRIPT, durable=True)
-    answer = {"outcome": "completed", "objects": 1}
-    journal.record(Phase.COLLECT, Event.SCRIPT_ANSWERED, host="EX1", step="version", script_hash=SCRIPT, data=answer)
-    journal.record(Phase.ASSESS, Event.STEP_ASSESSED, host="EX1", step="version", data={"verdict": "ok"})
-    journal.record(Phase.COLLECT, Event.HOST_ENDED, host="EX1", data={"outcome": "compliant"})
-    journal.record(Phase.RUN, Event.RUN_INTERRUPTED, data={"signal": "SIGINT"}, durable=True)
+        events.put(journal, events.HostStarted(host, f"{host.lower()}.example", 5985))
+        events.put(journal, happenings.sending(host), durable=True)
+    events.put(journal, happenings.answered())
+    events.put(journal, happenings.assessed(answer=None))
+    events.put(journal, happenings.host_ended())
+    events.put(journal, happenings.INTERRUPTED, durable=True)
 
 
 class CountingDisk(SystemDisk):

@@ -24,7 +24,8 @@ from journals import (
     write_audit,
 )
 
-from runner.events import Event, Phase
+from runner.events import Event, Phase, RunResumed, put
+from runner.events import read as read_event
 from runner.journal.chain import EMPTY, Head, Verified, head_from_bytes
 from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritable
 from runner.journal.lines import UnrecordableValueError
@@ -39,7 +40,8 @@ from runner.journal.writer import (
     JournalWriter,
 )
 from runner.redaction import Redactor
-from runner.state import RunPhase, fold
+from runner.state import Attempt, RunPhase, fold
+from tests.runner.happenings import ENDED
 from tests.waiting import HANG_SECONDS, ends, happens
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
@@ -56,7 +58,7 @@ def test_what_was_written_verifies_against_its_head_and_reads_back(tmp_path: Pat
     records = read(journal.path)[0]
     assert [record.sequence for record in records] == list(range(1, 12))
     assert {(record.run, record.client, record.actor) for record in records} == {("r1", "alpha", "ops@desk")}
-    assert records[4].script_hash == SCRIPT
+    assert records[2].script_hash == SCRIPT
 
 
 def test_the_journal_lies_in_a_directory_of_its_client_and_run(tmp_path: Path) -> None:
@@ -500,17 +502,17 @@ def test_a_writer_killed_at_any_byte_leaves_a_journal_that_is_described_folds_an
             assert not isinstance(found, Verified)
             assert (found.fault, found.line, found.intact) == ("truncated", count + 1, count)
         assert records == whole[:count]
-        state = fold(records)
+        state = fold(map(read_event, records))
         assert (state is None) == (count == 0)
         if state is not None:
             _agrees(state.unsettled, count)
             assert state.phase is (RunPhase.INTERRUPTED if count == len(ends) else RunPhase.RUNNING)
 
 
-def _agrees(unsettled: tuple[tuple[str, str, object], ...], count: int) -> None:
+def _agrees(unsettled: tuple[tuple[str, Attempt], ...], count: int) -> None:
     """Lines 5 and 7 send to EX1 and EX2; line 8 is the answer of EX1; nothing answers for EX2."""
     expected = {"EX1"} & ({"EX1"} if 5 <= count < 8 else set()) | ({"EX2"} if count >= 7 else set())
-    assert {host for host, _, _ in unsettled} == expected
+    assert {host for host, _ in unsettled} == expected
 
 
 def test_a_run_killed_at_any_byte_is_resumed_with_one_whole_chain(tmp_path: Path) -> None:
@@ -526,9 +528,9 @@ def test_a_run_killed_at_any_byte_is_resumed_with_one_whole_chain(tmp_path: Path
         torn = content[:length][-1:] != b"\n"
         with opened(state, disk=CountingDisk()) as again:
             assert (again.torn is not None) == torn
-            again.record(Phase.RUN, Event.RUN_RESUMED)
-            again.record(Phase.RUN, Event.RUN_ENDED)
+            put(again, RunResumed())
+            put(again, ENDED)
         assert isinstance(verify(again.path), Verified)
-        folded = fold(read(again.path)[0])
+        folded = fold(map(read_event, read(again.path)[0]))
         assert folded is not None
         assert (folded.phase, folded.resumed) == (RunPhase.ENDED, 1)

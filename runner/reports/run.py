@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Severity, Verdict
+from runner import events
+from runner.events import ScriptNamed
 from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
 from runner.reports.json import RunFindingMember, run_finding
 from runner.results import HostAudit, Judged, Outcome, worst_first
 from runner.runs import ClientRun
-from runner.state import Answered, HostProgress, RunPhase, RunState
+from runner.state import HostProgress, RunPhase, RunState
 from runner.terminal import visible
 from texts.counting import counted
 
@@ -60,9 +62,9 @@ class StepMember(_Member):
     verdict: Verdict
     summary: str
     coverage: Coverage
-    script: Sha256 | None = Field(description="what was sent for this step; null where nothing was, or another step's")
+    script: Sha256 | None = Field(description="what was sent for this step; null where nothing was")
     sent_at: datetime | None = Field(description="UTC; when intent or answer was recorded last")
-    answer: dict[str, Any] | None = Field(description="data of script-answered; null where nobody knows whether it ran")
+    answer: dict[str, Any] | None = Field(description="as the journal has it; null where nobody knows whether it ran")
     facts: dict[str, Any] = Field(description='each {"value": ...} or {"unknown": why}')
     findings: list[FindingMember]
 
@@ -94,6 +96,7 @@ class ClientMember(_Member):
     last_at: datetime
     started: dict[str, Any] = Field(description="data of run-started: versions, digests, steps and hosts")
     ended: dict[str, Any] | None = Field(description="data of run-ended or run-interrupted")
+    newer: int = Field(description="lines of which this version of exrun does not know all; they are not shown")
     overrides: list[dict[str, Any]]
     findings: list[RunFindingMember] = Field(description="of the run itself, worst first")
     scripts: list[ScriptMember]
@@ -125,7 +128,7 @@ def document(parts: Sequence[ClientRun], *, texts: bool, hosts: frozenset[str] |
 
 def json_text(found: RunDocument) -> str:
     """One object, indented, ASCII only."""
-    return json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=True) + "\n"
+    return found.model_dump_json(indent=2, ensure_ascii=True) + "\n"
 
 
 def schema_text() -> str:
@@ -155,22 +158,18 @@ def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None) -> Clien
         phase=state.phase,
         started_at=state.started_at,
         last_at=state.last_at,
-        started=dict(state.started),
-        ended=None if state.ended is None else dict(state.ended),
-        overrides=[dict(override) for override in state.overrides],
+        started=dict(events.data_of(state.started)),
+        ended=None if state.ended is None else dict(events.data_of(state.ended)),
+        newer=state.newer,
+        overrides=[dict(events.data_of(override)) for override in state.overrides],
         findings=[run_finding(finding) for finding in terms([state]).findings],
-        scripts=[_script(digest, data, texts) for digest, data in state.script_texts.items()],
+        scripts=[_script(named, texts) for named in state.script_texts.values()],
         hosts=[_host(row, state) for row in rows],
     )
 
 
-def _script(digest: str, data: Mapping[str, Json], texts: bool) -> ScriptMember:
-    steps, text = data.get("steps"), data.get("text")
-    return ScriptMember(
-        sha256=digest,
-        steps=[str(step) for step in steps] if isinstance(steps, list) else [],
-        text=_text(text) if texts and isinstance(text, str) else None,
-    )
+def _script(named: ScriptNamed, texts: bool) -> ScriptMember:
+    return ScriptMember(sha256=named.script, steps=list(named.steps), text=_text(named.text) if texts else None)
 
 
 def _host(row: HostAudit, state: RunState) -> HostMember:
@@ -192,19 +191,22 @@ def _host(row: HostAudit, state: RunState) -> HostMember:
 
 def _steps(row: Judged, progress: HostProgress | None) -> Iterator[StepMember]:
     for audit in row.steps:
-        script = None if progress is None else progress.scripts.get(audit.step)
-        assessed = None if progress is None else progress.assessments.get(audit.step)
-        facts = None if assessed is None else assessed.data.get("facts")
+        assessed = None if progress is None else progress.assessed.get(audit.step)
+        script = None if assessed is None else assessed.script
+        # What was sent for a step that was judged is named by its judgement; of any other the intent says it.
+        attempt = None if progress is None else progress.attempt_for(audit.step, script)
+        if assessed is not None and script is None:
+            attempt = None
         yield StepMember(
             step=audit.step,
             action=audit.action,
             verdict=audit.assessment.verdict,
             summary=_text(audit.assessment.summary),
             coverage=audit.assessment.coverage,
-            script=None if script is None else script.script_hash,
-            sent_at=None if script is None else script.at,
-            answer=_plain(script.data) if isinstance(script, Answered) else None,
-            facts=_plain(facts) if isinstance(facts, Mapping) else {},
+            script=None if attempt is None else attempt.script,
+            sent_at=None if attempt is None else attempt.at,
+            answer=None if attempt is None or attempt.answer is None else _plain(events.answer_data(attempt.answer)),
+            facts={} if assessed is None else _plain(events.facts_data(assessed.assessment)),
             findings=[
                 FindingMember(
                     id=finding.id,
@@ -223,18 +225,19 @@ def _plain(data: Mapping[str, Json]) -> dict[str, Any]:
 
 
 def _json(value: Json) -> Any:
-    match value:
-        case str():
-            return _text(value)
-        case Mapping():
-            return _plain(value)
-        case list() | tuple():
-            return [_json(member) for member in value]
-        case _:
-            return value
+    kind = type(value)
+    if kind is str:
+        return _text(cast(str, value))
+    if kind is dict:
+        return _plain(cast(dict[str, Json], value))
+    if kind is list or kind is tuple:
+        return [_json(member) for member in cast(list[Json], value)]
+    return value
 
 
 def _text(tainted: str) -> str:
+    if tainted.isascii():
+        return tainted
     # PSRP can carry half a surrogate pair, which neither UTF-8 nor strict JSON readers take.
     return tainted.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

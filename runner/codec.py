@@ -1,0 +1,274 @@
+"""How the members of an event are written and read back: strict in what is known, patient with what is newer. Pure.
+
+A `Form` is both directions of one kind of value. Which form a member has says also whether the redactor touches it:
+
+    PLAIN, HASH, INTEGER, NUMBER, FLAG, DAY, TIME, word(...)   our words, names of hosts and steps, numbers: never
+    FREE, FREE_VALUE                                           what a user wrote: titles, parameters, names of files
+    TAINTED, TAINTED_VALUE, TAINTED_JSON                       what a server said, or what quotes it
+
+So a password that is one of our words costs nothing but the places where a server or a user says it. What is read is
+of exactly the declared type; a member that is missing or is not raises with its name. A member that nobody knows is of
+a newer version: it is passed over, and named to `aside`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from playbooks.values import Value
+from runner.journal.lines import Json, canonical, is_sha256
+
+Item = TypeVar("Item")
+Word = TypeVar("Word", bound=StrEnum)
+Class = TypeVar("Class")
+
+
+class Redact(Protocol):
+    """What keeps secrets out; see runner/redaction.py."""
+
+    def redact(self, value: object) -> object:
+        """A copy of a value of any nesting without them."""
+        ...
+
+    def redact_text(self, text: str) -> str:
+        """A text without them."""
+        ...
+
+
+class IllFormedError(ValueError):
+    """Raised for a member that is missing or is not of its type; `member` leads to it, such as `findings[2].title`."""
+
+    def __init__(self, why: str, member: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+        self.member = member
+
+    def within(self, outer: str) -> IllFormedError:
+        """The same, seen from one level further out."""
+        joint = "" if not self.member or self.member.startswith("[") else "."
+        return IllFormedError(self.why, f"{outer}{joint}{self.member}")
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[Item]):
+    """One kind of value.
+
+    Attributes:
+        write: the value as canonical JSON, redacted where it is tainted or free.
+        read: the value that JSON says; names what it does not know to its second argument.
+    """
+
+    write: Callable[[Item, Redact], Json]
+    read: Callable[[Json, list[str]], Item]
+
+
+def _as_it_is(value: Any, _redact: Redact) -> Any:
+    return value
+
+
+def _text(data: Json, _aside: list[str]) -> str:
+    if type(data) is not str:
+        raise IllFormedError("is not a text")
+    return data
+
+
+def _integer(data: Json, _aside: list[str]) -> int:
+    if type(data) is not int:
+        raise IllFormedError("is not an integer")
+    return data
+
+
+def _number(data: Json, _aside: list[str]) -> float:
+    if type(data) is not float and type(data) is not int:
+        raise IllFormedError("is not a number")
+    return data
+
+
+def _flag(data: Json, _aside: list[str]) -> bool:
+    if type(data) is not bool:
+        raise IllFormedError("is neither true nor false")
+    return data
+
+
+def _hash(data: Json, _aside: list[str]) -> str:
+    if type(data) is not str or not is_sha256(data):
+        raise IllFormedError("is not a SHA-256 in lower-case hexadecimal")
+    return data
+
+
+def _day(data: Json, aside: list[str]) -> date:
+    try:
+        return date.fromisoformat(_text(data, aside))
+    except ValueError as error:
+        raise IllFormedError("is not a day") from error
+
+
+def _time(data: Json, aside: list[str]) -> datetime:
+    try:
+        return datetime.fromisoformat(_text(data, aside))
+    except ValueError as error:
+        raise IllFormedError("is not a time") from error
+
+
+def _value(data: Json, aside: list[str]) -> Value:
+    """JSON as values are within exrun: arrays are tuples."""
+    kind = type(data)
+    if kind is list:
+        return tuple([_value(member, aside) for member in cast(list[Json], data)])
+    if kind is dict:
+        return {name: _value(member, aside) for name, member in cast(dict[str, Json], data).items()}
+    return cast(Value, data)
+
+
+def _redacted_text(value: str, redact: Redact) -> Json:
+    return redact.redact_text(value)
+
+
+def _redacted_value(value: object, redact: Redact) -> Json:
+    return canonical(redact.redact(value))
+
+
+PLAIN: Form[str] = Form(_as_it_is, _text)
+HASH: Form[str] = Form(_as_it_is, _hash)
+INTEGER: Form[int] = Form(_as_it_is, _integer)
+NUMBER: Form[float] = Form(_as_it_is, _number)
+FLAG: Form[bool] = Form(_as_it_is, _flag)
+TIME: Form[datetime] = Form(lambda value, _redact: value.isoformat(), _time)
+DAY: Form[date] = Form(lambda value, _redact: value.isoformat(), _day)
+FREE: Form[str] = Form(_redacted_text, _text)
+TAINTED: Form[str] = Form(_redacted_text, _text)
+FREE_VALUE: Form[Value] = Form(_redacted_value, _value)
+TAINTED_VALUE: Form[Value] = Form(_redacted_value, _value)
+# Canonical already, and left as it is read: nothing but a report looks into it.
+TAINTED_JSON: Form[Json] = Form(lambda value, redact: cast(Json, redact.redact(value)), lambda data, _aside: data)
+
+
+def word(words: type[Word]) -> Form[Word]:
+    """One of a closed set of our words."""
+    known = {each.value: each for each in words}
+
+    def read(data: Json, _aside: list[str]) -> Word:
+        try:
+            return known[_text(data, _aside)]
+        except KeyError:
+            raise IllFormedError(f"is {data!r:.80}, which this version does not know") from None
+
+    return Form(lambda value, _redact: value.value, read)
+
+
+def maybe(form: Form[Item]) -> Form[Item | None]:
+    """The same, or null."""
+    write, read = form.write, form.read
+    return Form(
+        lambda value, redact: None if value is None else write(value, redact),
+        lambda data, aside: None if data is None else read(data, aside),
+    )
+
+
+def many(form: Form[Item]) -> Form[tuple[Item, ...]]:
+    """An array."""
+    write, read = form.write, form.read
+
+    def read_all(data: Json, aside: list[str]) -> tuple[Item, ...]:
+        if type(data) is not list:
+            raise IllFormedError("is not an array")
+        try:
+            return tuple([read(member, aside) for member in data])
+        except IllFormedError:
+            for at, member in enumerate(data):
+                try:
+                    read(member, [])
+                except IllFormedError as error:
+                    raise error.within(f"[{at}]") from None
+            raise
+
+    return Form(lambda value, redact: [write(member, redact) for member in value], read_all)
+
+
+def table(form: Form[Item]) -> Form[Mapping[str, Item]]:
+    """An object whose names are ours."""
+    write, read = form.write, form.read
+
+    def read_all(data: Json, aside: list[str]) -> Mapping[str, Item]:
+        if type(data) is not dict:
+            raise IllFormedError("is not an object")
+        found: dict[str, Item] = {}
+        for name, member in data.items():
+            try:
+                found[name] = read(member, aside)
+            except IllFormedError as error:
+                raise error.within(name) from None
+        return found
+
+    return Form(lambda value, redact: {name: write(member, redact) for name, member in value.items()}, read_all)
+
+
+def record(made: type[Class], **members: Form[Any]) -> Form[Class]:
+    """An object of the named members, in the order in which `made` takes them; what it adds to them has a default.
+
+    Raises:
+        TypeError: `made` has no such members; found when the module is loaded.
+    """
+    # A dataclass that is neither frozen nor ours would not be built from its members alone.
+    known = tuple(each.name for each in dataclasses.fields(cast(Any, made)))[: len(members)]
+    if known != tuple(members):
+        raise TypeError(f"{made.__name__} begins with {', '.join(known)}, not {', '.join(members)}")
+    writes = tuple((name, form.write) for name, form in members.items())
+    reads = tuple((name, form.read) for name, form in members.items())
+    count = len(members)
+
+    def write(value: Class, redact: Redact) -> Json:
+        return {name: each(getattr(value, name), redact) for name, each in writes}
+
+    def read(data: Json, aside: list[str]) -> Class:
+        if type(data) is not dict:
+            raise IllFormedError("is not an object")
+        try:
+            value = made(*[each(data[name], aside) for name, each in reads])
+        except (KeyError, IllFormedError):
+            raise _what_is_wrong(data, reads) from None
+        if len(data) > count:
+            aside += [name for name in data if name not in members]
+        return value
+
+    return Form(write, read)
+
+
+def one_of(tag: str, forms: Mapping[str, tuple[type[Any], Form[Any]]]) -> Form[Any]:
+    """One of several records, told apart by the member `tag`."""
+    tags = {made: name for name, (made, _) in forms.items()}
+    by_class = {made: form.write for made, form in forms.values()}
+
+    def write(value: Any, redact: Redact) -> Json:
+        made = type(value)
+        return {tag: tags[made], **cast(Mapping[str, Json], by_class[made](value, redact))}
+
+    def read(data: Json, aside: list[str]) -> Any:
+        if type(data) is not dict:
+            raise IllFormedError("is not an object")
+        if tag not in data:
+            raise IllFormedError("is missing", tag)
+        found = forms.get(cast(str, data[tag])) if type(data[tag]) is str else None
+        if found is None:
+            raise IllFormedError(f"is {data[tag]!r:.80}, which this version does not know", tag)
+        return found[1].read({name: member for name, member in data.items() if name != tag}, aside)
+
+    return Form(write, read)
+
+
+def _what_is_wrong(
+    data: Mapping[str, Json], reads: Sequence[tuple[str, Callable[[Json, list[str]], object]]]
+) -> IllFormedError:
+    for name, each in reads:
+        if name not in data:
+            return IllFormedError("is missing", name)
+        try:
+            each(data[name], [])
+        except IllFormedError as error:
+            return error.within(name)
+    return IllFormedError("cannot be read")

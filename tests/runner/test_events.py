@@ -1,0 +1,268 @@
+"""What is written of an event is what is read; of a newer exrun is not of an altered one; our words stay our words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from runner import events
+from runner.codec import Redact
+from runner.events import AS_IT_IS, HostEvent, Newer, RunEvent, UnreadableEventError, data_of, read
+from runner.journal.chain import Verified
+from runner.journal.lines import Json, Line, canonical, from_line
+from runner.journal.verification import read as read_journal
+from runner.journal.verification import verify
+from runner.redaction import Redactor
+from tests.runner.happenings import (
+    ASSESSMENT,
+    ENDED,
+    STARTED,
+    answered,
+    assessed,
+    host_ended,
+    sending,
+    settled,
+)
+from tests.runner.happenings import events as any_event
+from tests.runner.journal.journals import opened
+from tests.runner.test_redaction import forms
+
+DOCUMENTED = Path(__file__).resolve().parents[2] / "docs" / "reference" / "journal.md"
+
+
+def line_of(event: RunEvent | HostEvent, redact: Redact = AS_IT_IS) -> Line:
+    """The line that a journal has of an event."""
+    return Line(
+        sequence=7,
+        time=datetime(2026, 11, 24, tzinfo=UTC),
+        run="r1",
+        client="alpha",
+        host=getattr(event, "host", None),
+        step=getattr(event, "step", None),
+        phase="run",
+        event=events.name_of(event),
+        script_hash=getattr(event, "script", None),
+        actor="ops@desk",
+        data=data_of(event, redact),
+        previous="0" * 64,
+    )
+
+
+@given(any_event())
+@settings(max_examples=300, deadline=None)
+def test_what_is_written_of_an_event_is_what_is_read(event: RunEvent | HostEvent) -> None:
+    written = from_line(line_of(event).to_line())
+    again = read(written)
+    assert again.newer == ()
+    assert data_of(again.event) == written.data  # type: ignore[arg-type]
+    assert plain(again.event) == plain(event)
+
+
+def plain(value: object) -> object:
+    """A value without what does not survive the way through JSON: that an array had been a tuple."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(member) for name, member in value.items()}
+    return [plain(member) for member in value] if isinstance(value, list | tuple) else value
+
+
+@given(any_event(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_members_of_tomorrow_are_named_and_change_nothing_of_what_is_read(
+    event: RunEvent | HostEvent, data: st.DataObject
+) -> None:
+    line = line_of(event)
+    objects = list(objects_of_ours(line.data, event))
+    assume(objects)
+    chosen = data.draw(st.sampled_from(range(len(objects))))
+    copy = json.loads(json.dumps(line.data))
+    target = list(objects_of_ours(copy, event))[chosen]
+    target["of-tomorrow"] = {"a": [1]}
+    later = read(replace(line, data=copy))
+    assert later.newer == ("of-tomorrow",)
+    assert later.event == read(replace(line, data=json.loads(json.dumps(line.data)))).event
+
+
+def objects_of_ours(data: Json, event: object) -> Iterator[dict[str, Json]]:
+    """The objects whose members are declared: not those that a server, a user or a table of names fills."""
+    open_to_all = {"output", "params", "value", "outcomes", "rows", "facts"}
+    match data:
+        case dict():
+            yield data
+            for name, member in data.items():
+                if name == "facts" and isinstance(member, dict):
+                    for fact in member.values():
+                        yield from objects_of_ours(fact, event)
+                elif name not in open_to_all:
+                    yield from objects_of_ours(member, event)
+        case list():
+            for member in data:
+                yield from objects_of_ours(member, event)
+        case _:
+            pass
+
+
+def test_an_event_of_tomorrow_is_one_of_a_newer_exrun() -> None:
+    line = replace(line_of(ENDED), event="host-isolated", phase="apply", data={"by": "firewall"})
+    assert read(line).event == Newer("apply", "host-isolated", {"by": "firewall"})
+
+
+@pytest.mark.parametrize(
+    ("event", "harm", "said"),
+    [
+        (ENDED, {"status": "0"}, "line 7 (run-ended): `status` is not an integer"),
+        (ENDED, {"status": True}, "line 7 (run-ended): `status` is not an integer"),
+        (ENDED, {"outcomes": {"compliant": None}}, "line 7 (run-ended): `outcomes.compliant` is not an integer"),
+        (ENDED, {"hosts": ...}, "line 7 (run-ended): `hosts` is missing"),
+        (host_ended(), {"verdict": "fine"}, "line 7 (host-ended): `verdict` is 'fine', which this version does not"),
+        (sending(), {"scripts": [{"number": 1, "script": "x", "steps": []}]}, "`scripts[0].script` is not a SHA-256"),
+        (STARTED, {"today": "tomorrow"}, "line 7 (run-started): `today` is not a day"),
+        (answered(), {"answer": {"outcome": "odd"}}, "`answer.outcome` is 'odd', which this version does not know"),
+        (answered(), {"answer": {}}, "`answer.outcome` is missing"),
+        (assessed(), {"assessment": {"verdict": "ok"}}, "(step-assessed): `assessment.summary` is missing"),
+    ],
+)
+def test_a_member_that_is_missing_or_ill_typed_is_named_with_its_line(
+    event: RunEvent | HostEvent, harm: Mapping[str, Json], said: str
+) -> None:
+    line = line_of(event)
+    data = {name: member for name, member in {**line.data, **harm}.items() if member is not ...}
+    with pytest.raises(UnreadableEventError) as raised:
+        read(replace(line, data=data))
+    assert said in str(raised.value)
+
+
+def test_a_line_that_lacks_the_host_that_it_is_about_is_named() -> None:
+    with pytest.raises(UnreadableEventError, match=r"line 7 \(host-ended\): `host` is not a text"):
+        read(replace(line_of(host_ended()), host=None))
+
+
+def test_a_journal_of_tomorrow_verifies_and_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        events.put(journal, STARTED)
+        journal.record("apply", "host-isolated", host="EX1", data={"by": "firewall"})
+        journal.record("run", "run-ended", data={**data_of(ENDED), "of-tomorrow": 1})
+    assert isinstance(verify(journal.path), Verified)
+    found = [read(line) for line in read_journal(journal.path)[0]]
+    assert [type(each.event) for each in found] == [events.RunStarted, Newer, events.RunEnded]
+    assert [each.newer for each in found] == [(), (), ("of-tomorrow",)]
+
+
+# Redaction by the type of a member.
+
+
+@dataclass(slots=True)
+class Watching:
+    """A redactor that keeps what it was given and what it gave."""
+
+    redactor: Redactor
+    seen: list[tuple[object, object]] = field(default_factory=list)
+
+    def redact(self, value: object) -> object:
+        self.seen.append((value, self.redactor.redact(value)))
+        return self.seen[-1][1]
+
+    def redact_text(self, text: str) -> str:
+        self.seen.append((text, self.redactor.redact_text(text)))
+        return str(self.seen[-1][1])
+
+
+class Marking:
+    """Puts a mark that nothing else is in place of all that the redactor is to look at."""
+
+    def redact(self, value: object) -> object:
+        return "\0marked"
+
+    def redact_text(self, text: str) -> str:
+        return "\0marked"
+
+
+secrets = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(
+    ["ok", "steps", "verdict", "5c5c", "null", "true", "run-ended", "***", "compliant", "version", "0000", "a", "*"]
+)
+
+
+@given(secrets.flatmap(lambda secret: st.tuples(st.just(secret), any_event(st.sampled_from(spelt(secret))))))
+@settings(max_examples=300, deadline=None)
+def test_no_spelling_of_any_password_passes_in_what_is_tainted_or_free_and_our_words_stay(
+    drawn: tuple[str, RunEvent | HostEvent],
+) -> None:
+    secret, event = drawn
+    redactor = Redactor()
+    redactor.register(secret)
+    watching = Watching(redactor)
+    data = json.loads(json.dumps(data_of(event, watching)))
+    for _, given_back in watching.seen:
+        for text in texts(given_back):
+            assert redactor.redact_text(text) == text
+    # It reads back, and differs from what was not redacted in nothing but what the redactor was to look at.
+    line = replace(line_of(event), data=data)
+    again = read(line)
+    assert data_of(again.event) == data  # type: ignore[arg-type]
+    as_it_was = json.loads(json.dumps(data_of(event)))
+    looked_at = differences(as_it_was, json.loads(json.dumps(data_of(event, Marking()))))
+    for changed in differences(as_it_was, data):
+        assert any(changed == each or changed.startswith(f"{each}.") for each in looked_at)
+
+
+def spelt(secret: str) -> list[str]:
+    return [f"<{form}>" for form in forms(secret)] if len(secret) >= 4 else [f"<{secret}>"]
+
+
+def texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for key, member in value.items():
+                yield from texts(key)
+                yield from texts(member)
+        case list() | tuple():
+            for member in value:
+                yield from texts(member)
+        case _:
+            pass
+
+
+def differences(one: object, other: object, at: str = "") -> set[str]:
+    """Where two values differ: the outermost members of which the types or the names are no longer the same."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return {path for name in one for path in differences(one[name], other[name], f"{at}.{name}")}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return {
+            path
+            for number, (left, right) in enumerate(zip(one, other, strict=True))
+            for path in differences(left, right, f"{at}.{number}")
+        }
+    return set() if one == other else {at}
+
+
+def test_every_event_is_in_the_registry_and_documented() -> None:
+    documented = DOCUMENTED.read_text(encoding="utf-8")
+    for event in events.Event:
+        assert f"| `{event}` |" in documented
+    for phase in events.Phase:
+        assert phase in documented
+    assert {events.name_of(each) for each in (STARTED, ENDED, settled(), host_ended())} <= set(events.Event)
+    assert frozenset(events.Event) == events.NAMES
+
+
+def test_facts_that_json_lacks_are_recorded_as_the_journal_writes_them() -> None:
+    odd = replace(ASSESSMENT, facts={"at": datetime(2026, 11, 24, tzinfo=UTC), "raw": b"\x00", "many": (1, (2,))})
+    data = data_of(replace(assessed(), assessment=odd))
+    assert canonical(data) == data
+    again = read(replace(line_of(assessed()), data=json.loads(json.dumps(data)))).event
+    assert isinstance(again, events.StepAssessed)
+    assert again.assessment.facts == {
+        "at": "2026-11-24T00:00:00.000000Z",
+        "raw": {"base64": "AA=="},
+        "many": (1, (2,)),
+    }
