@@ -6,12 +6,14 @@ are different types here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.origin import Origin, SetKind, Signed
@@ -169,6 +171,25 @@ class Behind:
     months: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The builds that share their first two numbers, by their CUs: from each level on, which product they are of."""
+
+    levels: tuple[tuple[int, int, int], ...]
+    products: tuple[str, ...]
+    below: str  # all of them
+
+    @classmethod
+    def of(cls, rows: Sequence[Release]) -> _Line:
+        levels = sorted({row.build.cu_level for row in rows})
+        nearest = (max((row for row in rows if row.build.cu_level <= level), key=_by_build) for level in levels)
+        return cls(tuple(levels), tuple(row.product for row in nearest), min(rows, key=_by_build).product)
+
+    def product_at(self, build: Build) -> str:
+        at = bisect_right(self.levels, build.cu_level)
+        return self.products[at - 1] if at else self.below
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Releases, campaigns, fixes and ends of support, with the day on which they were true, and where they are from."""
@@ -259,6 +280,25 @@ class Catalogue:
     def _campaigns(self) -> Mapping[str, Campaign]:
         return {campaign.name: campaign for campaign in self.tables.campaigns}
 
+    # Every server is judged by every campaign: rows are found by what they are asked by, not looked through each time.
+
+    @cached_property
+    def _lines(self) -> Mapping[tuple[int, int], _Line]:
+        lines = _grouped(self.releases, lambda row: (row.build.major, row.build.minor))
+        return {numbers: _Line.of(rows) for numbers, rows in lines.items()}
+
+    @cached_property
+    def _by_cu(self) -> Mapping[tuple[int, int, int], tuple[Release, ...]]:
+        return _grouped(sorted(self.releases, key=_by_build), lambda row: row.build.cu_level)
+
+    @cached_property
+    def _by_product(self) -> Mapping[str, tuple[Release, ...]]:
+        return _grouped(sorted(self.releases, key=_by_build), lambda row: row.product)
+
+    @cached_property
+    def _fixes(self) -> Mapping[str, tuple[Fix, ...]]:
+        return _grouped(self.tables.fixes, lambda row: row.campaign)
+
     @cached_property
     def products(self) -> tuple[str, ...]:
         """Products, oldest first."""
@@ -274,19 +314,15 @@ class Catalogue:
 
     def product_of(self, build: Build) -> str | None:
         """The product whose builds share the first two numbers; SE continues 2019's 15.2 from its RTM build on."""
-        line = [row for row in self.releases if (row.build.major, row.build.minor) == (build.major, build.minor)]
-        if not line:
-            return None
-        at_or_below = [row for row in line if row.build.cu_level <= build.cu_level]
-        nearest = max(at_or_below, key=_by_build) if at_or_below else min(line, key=_by_build)
-        return nearest.product
+        line = self._lines.get((build.major, build.minor))
+        return None if line is None else line.product_at(build)
 
     def identify(self, build: Build) -> Identity:
         """Which release a build is."""
         product = self.product_of(build)
         if product is None:
             return NotInCatalogue()
-        rows = sorted((row for row in self.releases if row.product == product), key=_by_build)
+        rows = self._by_product[product]
         # A CU and its first update can bear the same file version (2016 CU12 and Feb19SU): the CU is named.
         exact = next((row for row in rows if row.build == build), None)
         if exact is not None:
@@ -305,7 +341,7 @@ class Catalogue:
 
     def of_cu(self, build: Build) -> tuple[Release, ...]:
         """The releases of a build's cumulative update, oldest first."""
-        return tuple(sorted((row for row in self.releases if row.build.cu_level == build.cu_level), key=_by_build))
+        return self._by_cu.get(build.cu_level, ())
 
     def behind(self, build: Build) -> Behind | None:
         """What is newer for the build's cumulative update; None where nothing is listed above it.
@@ -338,7 +374,7 @@ class Catalogue:
             KeyError: the campaign is not in the catalogue.
         """
         product = self.product_of(build)
-        rows = [fix for fix in self.tables.fixes if fix.campaign == self.campaign(campaign).name]
+        rows = self._fixes.get(self.campaign(campaign).name, ())
         if product is None:
             return Undecided(f"the catalogue of {self.as_of} knows no product with build {build}")
         own = sorted(
@@ -361,7 +397,7 @@ class Catalogue:
     def _is_of(self, row: Fix, product: str, build: Build) -> bool:
         return row.product == product and any(release.cu == row.cu for release in self.of_cu(build))
 
-    def _without_row(self, campaign: str, product: str, build: Build, rows: list[Fix]) -> PatchState:
+    def _without_row(self, campaign: str, product: str, build: Build, rows: Sequence[Fix]) -> PatchState:
         """A product that a campaign does not name: it came after all that it names, or nothing is listed for it."""
         made = [(self.products.index(row.product), row.minimum, row) for row in rows if row.minimum is not None]
         if not made:
@@ -423,3 +459,15 @@ def _by_build(release: Release) -> Build:
 def _months(earlier: Release, later: Release) -> int:
     (year, month), (last_year, last_month) = earlier.month, later.month
     return max(0, 12 * (last_year - year) + last_month - month)
+
+
+_Row = TypeVar("_Row")
+_Key = TypeVar("_Key")
+
+
+def _grouped(rows: Iterable[_Row], key: Callable[[_Row], _Key]) -> dict[_Key, tuple[_Row, ...]]:
+    """Rows by what they have in common, in their order."""
+    groups: dict[_Key, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return {each: tuple(group) for each, group in groups.items()}

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
 
@@ -138,7 +139,17 @@ class Tables:
     @property
     def digest(self) -> str:
         """SHA-256 over every row: of equal tables it is equal, wherever these were read from."""
-        members = [
-            [astuple(row) for row in table] for table in (self.releases, self.campaigns, self.fixes, self.support)
-        ]
-        return hashlib.sha256(json.dumps(members, default=str, separators=(",", ":")).encode()).hexdigest()
+        members = [_members(table) for table in (self.releases, self.campaigns, self.fixes, self.support)]
+        return hashlib.sha256(json.dumps(members, default=_plain, separators=(",", ":")).encode()).hexdigest()
+
+
+def _members(rows: Sequence[Release | Campaign | Fix | Support]) -> list[list[object]]:
+    """The same as `astuple` of each row, whose deep copies took a sixth of the start of an audit."""
+    if not rows:
+        return []
+    names = [field.name for field in fields(rows[0])]
+    return [[getattr(row, name) for name in names] for row in rows]
+
+
+def _plain(value: object) -> object:
+    return (value.major, value.minor, value.build, value.revision) if isinstance(value, Build) else str(value)

@@ -1,30 +1,15 @@
-"""`exrun audit`: from an inventory to a verdict per server. Runs only scripts that read."""
+"""`exrun audit`: what it takes. What it does is loaded once its first line stands (audit_work.py)."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import platform
-import secrets
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from inventory import loading
-from inventory.errors import InventoryError
-from inventory.model import Host, Inventory
-from inventory.selection import check_count, select
-from playbooks.catalogue.catalogue import Catalogue
-from playbooks.loading import load_playbook
-from playbooks.model import ReadyPlaybook
-from playbooks.shelf import shelf
-from runner.cli.descriptors import allow
-from runner.cli.interruption import interruptible
+from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
     CatalogueOption,
@@ -37,34 +22,36 @@ from runner.cli.options import (
     SearchOption,
     SelectionArgument,
     StateOption,
-    catalogue_of,
-    given_params,
 )
-from runner.cli.output import UsageError, debugging, print_report, write_file
-from runner.cli.progress import opening, shown
-from runner.cli.selecting import inventory_files, not_a_selection, selected
-from runner.credentials import Unresolved
-from runner.exit_status import ExitStatus
-from runner.fleet import Stop
-from runner.journal.location import directory_name
-from runner.observe import CLOSE_SECONDS, Connect
-from runner.opening import FleetRun, World, open_run
-from runner.order import Order, full_steps, script_seconds
-from runner.redaction import Redactor
-from runner.reports.html import HtmlReport
-from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
-from runner.rollout import Letting
-from runner.runs import unused_run_id
-from runner.secrets.resolving import RedactedSecrets, system_stores
-from runner.steps import Judgement
-from runner.terminal import visible
-from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Ending, Override
-from runner.transport.connecting import Connector
-from runner.transport.interface import Deadlines
-from texts.counting import counted
 
 PLAYBOOK = "exchange-audit"
-MOST_NAMED = 12  # servers in one line of an error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command line asks for. Times in seconds; None for what its option was not given."""
+
+    context: typer.Context
+    inventory: tuple[Path, ...]
+    selection: list[str] | None
+    playbook: str
+    limit: list[str] | None
+    expect: int | None
+    param: list[str] | None
+    search: list[Path] | None
+    parallel: int | None
+    timeout: float
+    connect_timeout: float
+    run_timeout: float | None
+    form: Format
+    html: Path | None
+    state: Path
+    catalogue: Path | None
+    allow_cleartext: bool
+    allow_full_language: bool
+    skip_unresolved: bool
+    as_of: datetime | None
+    strict: bool
 
 
 def audit(
@@ -175,207 +162,29 @@ def audit(
       exrun audit -i inventory.yml --html audit.html --parallel 8
       exrun audit -i inventory.yml --catalogue our-rows
     """
-    loaded = loading.load(*inventory_files(inventory))
-    hosts, chosen = _selected(context, loaded, selection, limit)
-    check_count(hosts, expect)
-    today = _today()
-    judgement = _judgement(catalogue_of(state, catalogue), today, None if as_of is None else as_of.date())
-    ready = load_playbook(playbook, given_params(param), judgement.catalogue, search=search or ())
-    full = _full_steps(ready, allowed=allow_full_language)
-    pages = _pages(html, tuple(dict.fromkeys(host.client for host in hosts)))
-    order = Order(
-        run=unused_run_id(
-            state, [client.name for client in loaded.clients], datetime.now(UTC), lambda: secrets.token_hex(2)
-        ),
-        playbook=ready,
-        judgement=judgement,
-        hosts=hosts,
-        inventory_source=loaded.source,
-        inventory_digest=loaded.digest,
-        inventory_files=loaded.files,
-        selection=_recorded(chosen, loaded),
-        parallel=parallel or ready.playbook.strategy.parallel,
-        host_seconds=timeout,
-        token=secrets.token_hex(16),
-        run_seconds=run_timeout,
-        overrides=tuple(
-            _overrides(today, judgement, full, allow_cleartext=allow_cleartext, skip_unresolved=skip_unresolved)
-        ),
-    )
-    connect = _connect(order, connect_timeout, allow_cleartext=allow_cleartext)
-    if allow_cleartext:
-        typer.echo(
-            "exrun: warning: --allow-cleartext: over http, whoever is on the network can read and change what is said. "
-            "This is recorded.",
-            err=True,
-        )
-    if full:
-        typer.echo(
-            f"exrun: warning: {ALLOW_FULL_LANGUAGE}: {visible(', '.join(full))}: read-only by the linter alone; the "
-            "servers' own engines do not hold these steps to reading. This is recorded.",
-            err=True,
-        )
-    run = _run(order, connect, state)
-    _print(run, form, pages)
-    raise typer.Exit(_status(run, strict=strict))
-
-
-def _full_steps(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
-    """The steps that ask for the full language; ends the command, with nothing sent, where that is not allowed."""
-    full = full_steps(ready)
-    if full and not allowed:
-        named = ", ".join(f"{each.step.id} ({each.action.id})" for each in ready.steps if each.step.id in full)
-        raise UsageError(
-            f"nothing was sent: {counted(len(full), 'step')} of {ready.source} would run in the full language, in "
-            f"which the server does not hold a script to reading: {named}",
-            "Take `session: full` out of these actions, or allow it for this run with --allow-full-language.",
-        )
-    return full
-
-
-def _judgement(catalogue: Catalogue, today: date, as_of: date | None) -> Judgement:
-    """What judges: the catalogue as it is today, or what it knew on an earlier day and that day."""
-    return Judgement(catalogue, today) if as_of is None else Judgement(catalogue.on(as_of), as_of)
-
-
-def _overrides(
-    today: date, judgement: Judgement, full: Sequence[str], *, allow_cleartext: bool, skip_unresolved: bool
-) -> Iterator[Override]:
-    if allow_cleartext:
-        yield Override(ALLOW_CLEARTEXT)
-    if full:
-        yield Override(ALLOW_FULL_LANGUAGE, ", ".join(full))
-    if skip_unresolved:
-        yield Override(SKIP_UNRESOLVED)
-    if judgement.today != today:
-        yield Override(AS_OF, judgement.today.isoformat())
-
-
-def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
-    """Everything that touches the world: credentials, journals, servers."""
-    # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
-    allow(2 * len(order.clients) + 2 * order.parallel)
-    world = World(
+    asked = Asked(
+        context=context,
+        inventory=announced(inventory),
+        selection=selection,
+        playbook=playbook,
+        limit=limit,
+        expect=expect,
+        param=param,
+        search=search,
+        parallel=parallel,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        run_timeout=run_timeout,
+        form=form,
+        html=html,
         state=state,
-        secrets=RedactedSecrets(system_stores(os.environ), Redactor()),
-        connect=connect,
-        actor=_actor(),
-        now=lambda: datetime.now(UTC),
-        monotonic=time.monotonic,
+        catalogue=catalogue,
+        allow_cleartext=allow_cleartext,
+        allow_full_language=allow_full_language,
+        skip_unresolved=skip_unresolved,
+        as_of=as_of,
+        strict=strict,
     )
-    run = open_run(order, world)
-    _check_resolved(order, run.unresolved)
+    from runner.cli import audit_work  # takes a moment, in which the first line is read
 
-    def ready() -> None:
-        playbook = visible(order.playbook.playbook.name)
-        typer.echo(f"exrun: {opening(order.run, len(order.hosts), len(order.clients), playbook)}", err=True)
-
-    stop = Stop()
-    with (
-        interruptible(stop, [Letting.ABORT]),
-        shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
-    ):
-        return run.audit(stop, progress, ready)
-
-
-def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
-    """Ends the command, with nothing sent, where a password cannot be had: says so of all of them at once."""
-    if not found:
-        return
-    for each in found:
-        names = [host.key for host in each.hosts]
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        needed = f"needed by {', '.join(names[:MOST_NAMED])}{more}"
-        told = f"{each.error.reference}: {each.error.why}; {needed}. {each.error.next}"
-        typer.echo(f"exrun: {visible(told)}", err=True)
-    if any(override.option == SKIP_UNRESOLVED for override in order.overrides):
-        return
-    hosts = sum(len(each.hosts) for each in found)
-    raise UsageError(
-        f"nothing was sent: {hosts} of {counted(len(order.hosts), 'server')} have no password to log on with",
-        "Mend these references, or leave their servers out with --skip-unresolved.",
-    )
-
-
-def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
-    """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
-    connector = Connector(allow_cleartext=allow_cleartext)
-    gate = order.gate
-    deadlines = Deadlines(
-        host=order.host_seconds,
-        connect=connect_seconds,
-        per_script=script_seconds(order.playbook),
-        close=CLOSE_SECONDS,
-    )
-    return lambda host, secret, notify: connector.to(host, secret, notify)(gate, deadlines)
-
-
-def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
-    print_report(run.audit, form)
-    for client, page in pages.items():
-        write_file(page, HtmlReport().render(of_client(run.audit, client)))
-        typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
-    if run.why is not None:
-        said = "; not every server was audited" if _left_out(run.audit) else ""
-        then = "Run it again for the rest." if run.ending is Ending.INTERRUPTED else run.why.next
-        typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(then)}", err=True)
-
-
-def _left_out(audit: FleetAudit) -> bool:
-    return any(isinstance(row, NotReached) for row in audit.hosts)
-
-
-def _status(run: FleetRun, *, strict: bool) -> ExitStatus:
-    match run.ending:
-        case Ending.INTERRUPTED:
-            return ExitStatus.INTERRUPTED
-        case Ending.JOURNAL:
-            return ExitStatus.JOURNAL
-        case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
-            return ExitStatus(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
-
-
-def _selected(
-    context: typer.Context, loaded: Inventory, words: Sequence[str] | None, limits: Sequence[str] | None
-) -> tuple[tuple[Host, ...], str]:
-    """The servers, and the selection as text. An argument that selects nothing may have been meant as a playbook."""
-    try:
-        selection, text = selected(context, words, limits)
-        return select(loaded, selection), text
-    except InventoryError:
-        playbooks = {found.name for found in shelf(context.params["search"] or ()).playbooks}
-        for word in words or ():
-            meant = not_a_selection(word, playbooks)
-            if meant is not None:
-                raise meant from None
-        raise
-
-
-def _recorded(limit: str, loaded: Inventory) -> str | None:
-    """The selection as a journal may hold it: with several clients, it may name what is not that client's."""
-    return limit if len(loaded.clients) == 1 else None
-
-
-def _pages(html: Path | None, clients: tuple[str, ...]) -> dict[str, Path]:
-    """Where each client's report goes; checked before anything is sent."""
-    if html is None:
-        return {}
-    if not html.parent.is_dir():
-        raise UsageError(f"--html {html}: there is no folder {html.parent}", "Make it, or name another file.")
-    if html.is_dir():
-        raise UsageError(f"--html {html}: this is a folder", "Name a file in it.")
-    if len(clients) == 1:
-        return {clients[0]: html}
-    return {client: html.with_name(f"{html.stem}.{directory_name(client)}{html.suffix}") for client in clients}
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
-def _actor() -> str:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        user = "unknown"
-    return f"{user}@{platform.node() or 'unknown'}"
+    raise typer.Exit(audit_work.audit(asked))

@@ -24,9 +24,10 @@ from inventory.sources.document import Settings
 from inventory.sources.native_writing import native_text
 from inventory.sources.reading import bytes_of
 from runner.cli.commands import Commands
+from runner.cli.inventory_files import inventory_files, names_of
 from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
 from runner.cli.output import UsageError, emit, problem_document, width, write_file
-from runner.cli.selecting import inventory_files, names_of, selected
+from runner.cli.selecting import selected
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
 from texts.counting import counted

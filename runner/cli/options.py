@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from playbooks.catalogue.catalogue import Catalogue
-from playbooks.errors import ParameterError
+if TYPE_CHECKING:
+    from playbooks.catalogue.catalogue import Catalogue
 
 
 class Format(StrEnum):
@@ -100,8 +100,12 @@ def given_params(written: Sequence[str] | None) -> dict[str, str]:
     Raises:
         ParameterError: no `=`, or a name that stands twice.
     """
+    if not written:
+        return {}
+    from playbooks.errors import ParameterError  # with what the errors of playbooks need
+
     given: dict[str, str] = {}
-    for each in written or ():
+    for each in written:
         name, equals, value = each.partition("=")
         if not equals or not name.isidentifier():
             raise ParameterError("write it as name=value", source="--param")

@@ -6,15 +6,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from runner.cli.commands import DEBUG
 from runner.cli.options import Format
-from runner.reports.json import JsonReport
-from runner.reports.table import TableReport
-from runner.results import FleetAudit
-from texts.problems import Problem
+
+if TYPE_CHECKING:
+    from runner.results import FleetAudit
+    from texts.problems import Problem
 
 _NARROW, _PIPED = 80, 160  # columns: the least that a table is laid out for, and those of a pipe
 
@@ -49,8 +50,12 @@ def print_report(audit: FleetAudit, form: Format) -> None:
     """An audit on standard output."""
     match form:
         case Format.JSON:
+            from runner.reports.json import JsonReport  # only the one that is printed
+
             text = JsonReport().render(audit)
         case Format.TEXT:
+            from runner.reports.table import TableReport
+
             text = TableReport(width=width(), colour=coloured()).render(audit)
     emit(text)
 

@@ -1,4 +1,4 @@
-"""Which inventory and which of its servers a command line is about."""
+"""Which servers of an inventory a command line is about."""
 
 from __future__ import annotations
 
@@ -13,31 +13,8 @@ from inventory.selection import Or, Selection, parse
 from runner.cli.commands import of_environment
 from runner.cli.options import ALL_HOSTS
 from runner.cli.output import UsageError
-from runner.terminal import visible
 
-FOUND = Path("inventory.yml")
-_ALSO_CALLED_SO = ("inventory.yaml", "inventory.csv", "servers.csv", "inventory.ini", "hosts.ini", "hosts.yml", "hosts")
 _OPERATORS = frozenset({"and", "or", "not"})
-
-
-def inventory_files(named: Sequence[Path] | None) -> tuple[Path, ...]:
-    """The files of `-i`; without it `inventory.yml` of this folder, which is said on standard error.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if named:
-        return tuple(named)
-    if FOUND.is_file():
-        typer.echo(f"exrun: inventory: {FOUND} of this folder; -i names another", err=True)
-        return (FOUND,)
-    near = next((name for name in _ALSO_CALLED_SO if Path(name).is_file()), None)
-    raise UsageError(
-        f"no inventory is named, and there is no {FOUND} in this folder",
-        f"Name it: -i {near}."
-        if near
-        else f"Name one with -i FILE, or make one: exrun inventory import servers.csv --client NAME -o {FOUND}",
-    )
 
 
 def selected(
@@ -87,8 +64,3 @@ def _start(path: Path) -> bytes:
             return file.read(4096)
     except OSError:
         return b""
-
-
-def names_of(files: Sequence[Path]) -> str:
-    """Files in a message."""
-    return visible(", ".join(map(str, files)))

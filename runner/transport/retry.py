@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from random import Random
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from inventory.model import CredentialReference
 from runner.transport.failures import (
@@ -26,6 +24,9 @@ from runner.transport.failures import (
 )
 from runner.transport.interface import Retried
 from texts.counting import counted
+
+if TYPE_CHECKING:
+    import tenacity
 
 _Result = TypeVar("_Result")
 _SLICE = 0.2  # seconds between two looks at a cancellation
@@ -74,7 +75,7 @@ class RetryBudget:
         self._sleep = sleep
         self._random = random
         self._notify = notify
-        self._began: float | None = None
+        self._began = 0.0
         self._attempts = 0
 
     def spend(self, attempt: Callable[[], _Result]) -> _Result:
@@ -83,25 +84,41 @@ class RetryBudget:
         Raises:
             TransportError: as `attempt` raised it.
         """
-        self._began = None
+        self._began = self._clock()
+        try:
+            return self._counted(attempt)
+        except Exception as error:
+            if not worth_another_attempt(error):
+                raise
+            return self._again(error, attempt)
+
+    def _again(self, error: Exception, attempt: Callable[[], _Result]) -> _Result:
+        """From a first attempt on that ended with `error`."""
+        import tenacity  # with asyncio; few runs need either
+
+        first = [error]
+
+        def next_attempt() -> _Result:
+            if first:
+                raise first.pop()
+            return self._counted(attempt)
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(worth_another_attempt),
             stop=self._spent,
             wait=self._wait,
             sleep=self._sleep,
-            before=self._count,
             before_sleep=self._tell,
             reraise=True,
         )
-        return retrying(attempt)
+        return retrying(next_attempt)
 
-    def _count(self, state: tenacity.RetryCallState) -> None:
-        self._began = self._clock() if self._began is None else self._began
+    def _counted(self, attempt: Callable[[], _Result]) -> _Result:
         self._attempts += 1
+        return attempt()
 
     def _spent(self, state: tenacity.RetryCallState) -> bool:
-        began = self._clock() if self._began is None else self._began
-        late = self._clock() + state.upcoming_sleep - began > self._policy.seconds
+        late = self._clock() + state.upcoming_sleep - self._began > self._policy.seconds
         return late or self._attempts >= self._policy.attempts
 
     def _wait(self, state: tenacity.RetryCallState) -> float:

@@ -1,4 +1,4 @@
-"""What a command loads: the lab is for `exrun lab` alone."""
+"""What a command loads: the lab is for `exrun lab` alone, and an audit says a line before it loads the rest."""
 
 from __future__ import annotations
 
@@ -60,3 +60,27 @@ def test_each_command_is_there_under_its_name_and_says_what_the_programs_help_sa
         assert command.name == name
         own = " ".join((command.help or "").split())
         assert set(summary.rstrip(".").lower().split()) & set(own.lower().split()), name
+
+
+# pydantic is not among them: typer reads options with it.
+HEAVY = ("yaml", "lark", "jinja2", "pypsrp", "spnego", "structlog", "rich", "inventory", "playbooks")
+FIRST_LINE = """
+import sys, typer
+real, then = typer.echo, []
+def echo(text, **given):
+    then.append((text, set(sys.modules)))
+    real(text, **given)
+typer.echo = echo
+from runner.cli.main import main
+main(sys.argv[1:])
+print(then[0][0])
+print("loaded:", *(name for name in {names!r} if name in then[0][1]))
+"""
+
+
+def test_an_audit_says_its_first_line_before_it_loads_what_takes_a_moment() -> None:
+    script = FIRST_LINE.format(names=HEAVY)
+    command = [sys.executable, "-c", script, "audit", "-i", "no-such-inventory.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["exrun: reading no-such-inventory.yml", "loaded:"]
+    assert done.stderr.splitlines()[0] == "exrun: reading no-such-inventory.yml"

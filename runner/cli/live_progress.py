@@ -1,0 +1,89 @@
+"""How a run goes on, on a terminal: one line that is redrawn."""
+
+from __future__ import annotations
+
+from threading import Lock
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+from rich.text import Text
+
+from inventory.model import Host
+from playbooks.findings import Verdict
+from runner.cli.progress import PlainProgress, found_text, in_work_text
+from runner.results import HostAudit
+from runner.terminal import visible
+
+
+class LiveProgress(PlainProgress):
+    """One line that is redrawn: how many are done, what was found so far, and which servers are in work."""
+
+    def __init__(self, console: Console, hosts: int, *, debug: bool = False) -> None:
+        super().__init__(lambda line: console.print(Text(visible(line))), debug=debug)
+        self._found: dict[Verdict, int] = {}
+        self._in_work: dict[str, None] = {}
+        self._lock = Lock()
+        self._progress = Progress(
+            TextColumn("auditing", table_column=_fixed(8)),
+            BarColumn(bar_width=16, table_column=_fixed(16)),
+            MofNCompleteColumn(table_column=_fixed(2 * len(str(hosts)) + 1)),
+            TimeElapsedColumn(table_column=_fixed(7)),
+            _State(),
+            console=console,
+            expand=True,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self._task: TaskID = self._progress.add_task("", total=hosts, found="", in_work="")
+
+    def started(self, host: Host) -> None:
+        """Names the host."""
+        with self._lock:
+            self._in_work[host.key] = None
+            self._progress.update(self._task, in_work=in_work_text(self._in_work))
+
+    def ended(self, audit: HostAudit) -> None:
+        """Counts the host and its verdict."""
+        with self._lock:
+            self._in_work.pop(f"{audit.client}/{audit.name}", None)
+            self._found[audit.verdict] = self._found.get(audit.verdict, 0) + 1
+            self._progress.update(
+                self._task, advance=1, found=found_text(self._found), in_work=in_work_text(self._in_work)
+            )
+
+    def __enter__(self) -> LiveProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Takes the line away."""
+        self._progress.stop()
+
+
+class _State(ProgressColumn):
+    """What was found and what is in work, as far as the line has room. Names are data, not markup."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+
+    def render(self, task: Task) -> Text:
+        parts = [task.fields["found"], task.fields["in_work"]]
+        return Text("; ".join(part for part in parts if part), overflow="ellipsis", no_wrap=True)
+
+
+def _fixed(width: int) -> Column:
+    """What must not give way to the state, however long that is."""
+    return Column(min_width=width, no_wrap=True)
