@@ -57,7 +57,8 @@ class Logged:
         observe_steps(self.ready, transport, JUDGEMENT, self.log)
 
     def told(self) -> list[HostEvent]:
-        """The host's events, in order."""
+        """The host's events, in order; nothing is recorded after."""
+        self.journal.close()
         found = [events.read(line).event for line in read(self.journal.path)[0]]
         return [each for each in found if not isinstance(each, events.RunStarted)]  # type: ignore[misc]
 
