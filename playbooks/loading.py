@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 
 from playbooks import compliant, parameters
-from playbooks.assessing import Assess
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import ANYTHING, Condition, parse
 from playbooks.declared import Domain, accepts, in_words
@@ -26,6 +25,7 @@ from playbooks.lint import lint, style, unlockable
 from playbooks.model import (
     Action,
     ActionContract,
+    Assess,
     Given,
     ParamSpec,
     Playbook,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from playbooks.assessing import not_observed
+from playbooks.unknowns import not_observed
 from playbooks.observation import NotObserved
 from runner import events
 from runner.answers import MAY_HAVE_RUN, NOT_RUN

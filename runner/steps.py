@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import evaluate
 from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep, SessionKind
 from playbooks.observation import NotObserved, Observation
+from playbooks.unknowns import not_observed
 from runner.answers import NOT_RUN, observation_of
 from runner.results import StepAudit
 from runner.transport.failures import Failure, TransportError, in_words
