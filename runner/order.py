@@ -1,4 +1,4 @@
-"""What a run is to do, settled before anything is sent. Pure."""
+"""What a run is to do, decided before anything is sent. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.transport.interface import Script
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to audit, settled before anything is sent.
+    """What to audit, decided before anything is sent.
 
     Attributes:
         run: its id.

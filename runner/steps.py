@@ -101,7 +101,7 @@ class _Session:
     halted: NotObserved | None = None  # why nothing more is asked of this host
 
     def advance(self) -> None:
-        """Settles at least the first pending step, with at most one batch."""
+        """Concludes at least the first pending step, with at most one batch."""
         batch = self._decide()
         if batch:
             self._ask(batch)
@@ -112,7 +112,7 @@ class _Session:
             self._judge(ready, observation_of(answer, ready.action.contract), answer.script)
 
     def _decide(self) -> list[ReadyStep]:
-        """The steps to ask for now. Those that are decided without asking are settled, the others stay pending."""
+        """The steps to ask for now. Those that are decided without asking are concluded, the others stay pending."""
         batch: list[ReadyStep] = []
         waiting: list[ReadyStep] = []
         overtaking = True
@@ -123,7 +123,7 @@ class _Session:
             decided = True if ready.condition is None else evaluate(ready.condition, self.facts)
             if not overtaking or (isinstance(decided, UnknownFact) and (batch or waiting)):
                 waiting.append(ready)
-            elif isinstance(decided, UnknownFact):  # every step before it is settled: no fact will come any more
+            elif isinstance(decided, UnknownFact):  # every step before it is concluded: no fact will come any more
                 self._judge(ready, NotObserved(CONDITION, f"whether {_when(ready)} is not known: {decided.reason}"))
                 continue
             elif decided:
@@ -158,7 +158,7 @@ class _Session:
             self.witness.answered(result)
 
     def _judge(self, ready: ReadyStep, observation: Observation, script: Script | None = None) -> None:
-        """Settles a step by its action's judgement; a step that failed may stop those after it."""
+        """Concludes a step by its action's judgement; a step that failed may stop those after it."""
         failed = isinstance(observation, NotObserved)
         names = tuple(ready.action.contract.facts)
         if isinstance(observation, NotObserved) and observation.cause in (STOPPED, CONDITION):
