@@ -324,14 +324,14 @@ class ReadyStep:
     Attributes:
         params: every parameter of the action, given or by default, of its declared type.
         condition: the parsed `when`; None where the step always runs.
-        script: the rendered collect script.
+        collect: the rendered collect script.
     """
 
     step: Step
     action: Action
     params: Mapping[str, Value]
     condition: Condition | None
-    script: str
+    collect: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class _Session:
         if batch:
             self._ask(batch)
         for ready in batch:
-            answer = self.answers[script_of(ready).sha256]
+            answer = self.answers[collect_of(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
                 self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
             self._judge(ready, observation_of(answer, ready.action.contract), answer.script)
@@ -139,9 +139,9 @@ class _Session:
         """Sends each script of the batch that was not sent before, once."""
         sharing: dict[str, list[ReadyStep]] = {}
         for ready in batch:
-            sharing.setdefault(script_of(ready).sha256, []).append(ready)
+            sharing.setdefault(collect_of(ready).sha256, []).append(ready)
         fresh = [
-            Sending(script_of(steps[0]), tuple(ready.step.id for ready in steps))
+            Sending(collect_of(steps[0]), tuple(ready.step.id for ready in steps))
             for digest, steps in sharing.items()
             if digest not in self.answers
         ]
@@ -182,11 +182,11 @@ class _Session:
         self.concluded[ready.step.id] = self.witness.assessed(audit, script)
 
 
-def script_of(ready: ReadyStep) -> Script:
-    """The script of a step, as its contract wants it run."""
+def collect_of(ready: ReadyStep) -> Script:
+    """The collect script of a step, as its contract wants it run."""
     contract = ready.action.contract
     full = contract.session is SessionKind.FULL
-    return Script(ready.step.id, ready.script, full=full, modules=tuple(contract.needs.modules))
+    return Script(ready.step.id, ready.collect, full=full, modules=tuple(contract.needs.modules))
 
 
 def _when(ready: ReadyStep) -> str:

@@ -49,7 +49,7 @@ from runner.fleet import Stop
 from runner.journal.location import directory_name
 from runner.observe import CLOSE_SECONDS, Connect
 from runner.opening import FleetRun, World, open_run
-from runner.order import Order, full_steps, script_seconds
+from runner.order import Order, collect_seconds, full_steps
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
@@ -304,7 +304,7 @@ def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> 
     deadlines = Deadlines(
         host=order.host_seconds,
         connect=connect_seconds,
-        per_script=script_seconds(order.playbook),
+        per_script=collect_seconds(order.playbook),
         close=CLOSE_SECONDS,
     )
     return lambda host, secret, notify: connector.to(host, secret, notify)(gate, deadlines)

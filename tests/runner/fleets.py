@@ -88,7 +88,7 @@ def step(
         action=action,
         params={},
         condition=None if when is None else conditions.parse(when, every),
-        script=script if script is not None else f"Get-{name}",
+        collect=script if script is not None else f"Get-{name}",
     )
 
 
