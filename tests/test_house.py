@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,25 @@ def test_every_place_that_the_page_on_the_house_names_is_there() -> None:
     }
     assert len(named) > 40
     assert [place for place in sorted(named) if not any(path.endswith(f"/{place}") for path in there)] == []
+
+
+def test_the_page_on_the_house_draws_the_layers_that_the_contract_holds() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    drawn = re.search(r"\n\n((?:    [a-z_ ]+\n)+)\nBesides:", page)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    [held] = [contract["layers"] for contract in contracts if contract["id"] == "runner"]
+    assert drawn is not None
+    assert [line.split() for line in drawn[1].splitlines()] == [layer.split(" | ") for layer in held]
+
+
+def test_the_walk_on_the_page_visits_each_stage_once() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    walk = page.partition("## The walk")[2].partition("\n## ")[0]
+    stages = re.findall(r"^    .*?  ((?:inventory|playbooks|runner)/\S+?),?(?:  |$| )", walk, re.MULTILINE)
+    assert len(stages) > 20
+    assert len(set(stages)) == len(stages)
 
 
 CLOCKS = {"sleep", "time", "time_ns", "monotonic", "perf_counter", "process_time", "thread_time"}
