@@ -50,9 +50,10 @@ peers: $(READY) $(PEERS)/.ready  ## try the lab with Ansible, which is installed
 	@$(BIN)/python -m pytest tests/peers
 
 .PHONY: lint
-lint: $(READY)  ## ruff: style, imports, formatting
+lint: $(READY)  ## ruff: style, imports, formatting; import-linter: what may import what
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 .PHONY: types
 types: $(READY)  ## mypy in strict mode

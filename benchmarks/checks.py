@@ -80,7 +80,7 @@ def write_playbook(folder: Path) -> Path:
 
 def scripts(playbook: Path) -> tuple[str, ...]:
     """The texts that exrun sends, rendered and linted as for any audit."""
-    return tuple(ready.script for ready in load_playbook(str(playbook), {}, Catalogue.load()).steps)
+    return tuple(ready.collect for ready in load_playbook(str(playbook), {}, Catalogue.load()).steps)
 
 
 def answers(texts: tuple[str, ...]) -> list[ScriptedAnswer]:

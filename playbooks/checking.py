@@ -13,7 +13,7 @@ from pathlib import Path
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.documents import read_playbook
 from playbooks.errors import DocumentError, RenderingError
-from playbooks.loading import COLLECT, linted, load_action, ready, rendering_problem, scripted
+from playbooks.loading import COLLECT, collected, linted, load_action, ready, rendering_problem
 from playbooks.parameters import samples
 from playbooks.rendering import render
 from playbooks.shelf import CONTRACT, Found, contents, shelf, text_in
@@ -82,7 +82,7 @@ def _action(folder: Path, catalogue: Catalogue, styled: bool) -> list[Problem]:
     name = f"{folder.resolve().parent.name}.{folder.resolve().name}"
     action = load_action(Found(name, str(folder), folder, built_in), catalogue)
     problems: list[Problem] = []
-    scripted(action, samples(action.contract.params, catalogue), problems, styled=styled)
+    collected(action, samples(action.contract.params, catalogue), problems, styled=styled)
     return problems
 
 

@@ -19,14 +19,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from playbooks.assessing import Assess, not_observed, unknown
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import PARAMS, Condition, Words, evaluate, names, parse
 from playbooks.errors import ConditionError
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
-from playbooks.model import ActionContract, FactSpec
+from playbooks.model import ActionContract, Assess, FactSpec
 from playbooks.observation import Observation, Observed
 from playbooks.parameters import domains
+from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value
 
 FACT = "compliant"

@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 
 from playbooks import compliant, parameters
-from playbooks.assessing import Assess
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import ANYTHING, Condition, parse
 from playbooks.declared import Domain, accepts, in_words
@@ -26,6 +25,7 @@ from playbooks.lint import lint, style, unlockable
 from playbooks.model import (
     Action,
     ActionContract,
+    Assess,
     Given,
     ParamSpec,
     Playbook,
@@ -185,7 +185,7 @@ class _Loader:
             facts[step.id] = parameters.domains(action.contract.facts, self.catalogue) if action else _Anything()
             if action and params is not None:
                 self._check_judgement(number, step, action, params)
-            script = scripted(action, params, self.problems) if action and params is not None else None
+            script = collected(action, params, self.problems) if action and params is not None else None
             if action and params is not None and script is not None:
                 ready.append(ReadyStep(step, action, params, condition, script))
         return tuple(ready)
@@ -297,7 +297,7 @@ class _Loader:
             params[name] = values[passed]
 
 
-def scripted(
+def collected(
     action: Action, params: Mapping[str, Value], problems: list[Problem], *, styled: bool = False
 ) -> str | None:
     """The rendered and linted collect script; None, and more `problems`, where something is wrong with it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
     BaseModel,
@@ -23,10 +24,11 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from playbooks.assessing import Assess
+from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import PARAMS, Condition
 from playbooks.declared import Domain, fits, in_words
-from playbooks.findings import Severity
+from playbooks.findings import Assessment, Severity
+from playbooks.observation import Observation
 from playbooks.values import Value
 from texts.places import Location
 from texts.problems import MistakeError
@@ -285,6 +287,18 @@ class Playbook(_Written):
         return self
 
 
+class Assess(Protocol):
+    """The signature of `assess` in every assess.py.
+
+    `params` are the step's typed parameters, `today` the controller's UTC date: support ends on a day, and a
+    judgement that reads the clock itself could not be replayed.
+    """
+
+    def __call__(
+        self, observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date
+    ) -> Assessment: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """An action as loaded: its contract, the text of its collect template, and its judgement.
@@ -310,14 +324,14 @@ class ReadyStep:
     Attributes:
         params: every parameter of the action, given or by default, of its declared type.
         condition: the parsed `when`; None where the step always runs.
-        script: the rendered collect script.
+        collect: the rendered collect script.
     """
 
     step: Step
     action: Action
     params: Mapping[str, Value]
     condition: Condition | None
-    script: str
+    collect: str
 
 
 @dataclass(frozen=True, slots=True)

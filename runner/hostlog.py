@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from playbooks.assessing import not_observed
 from playbooks.observation import NotObserved
+from playbooks.unknowns import not_observed
 from runner import events
 from runner.answers import MAY_HAVE_RUN, NOT_RUN
 from runner.events import Answer, HostEvent, Intent, Purpose, StepDue

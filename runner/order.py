@@ -1,4 +1,4 @@
-"""What a run is to do, settled before anything is sent. Pure."""
+"""What a run is to do, decided before anything is sent. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from inventory.model import Host, SourceFile
 from playbooks.model import ReadyPlaybook, SessionKind
 from runner.events import StepDue
-from runner.steps import Judgement, script_of
+from runner.steps import Judgement, collect_of
 from runner.terms import Override
 from runner.transport.gate import Gate
 from runner.transport.interface import Script
@@ -15,7 +15,7 @@ from runner.transport.interface import Script
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to audit, settled before anything is sent.
+    """What to audit, decided before anything is sent.
 
     Attributes:
         run: its id.
@@ -50,7 +50,7 @@ class Order:
     @property
     def gate(self) -> Gate:
         """What the transports of this run may send."""
-        return Gate.of(scripts_of(self.playbook), self.token)
+        return Gate.of(collects_of(self.playbook), self.token)
 
     @property
     def steps(self) -> tuple[StepDue, ...]:
@@ -59,7 +59,7 @@ class Order:
             StepDue(
                 id=ready.step.id,
                 action=ready.action.id,
-                script=Script(ready.step.id, ready.script).sha256,
+                script=Script(ready.step.id, ready.collect).sha256,
                 when=None if ready.condition is None else ready.condition.text,
                 params=ready.params,
             )
@@ -72,23 +72,23 @@ def full_steps(playbook: ReadyPlaybook) -> tuple[str, ...]:
     return tuple(ready.step.id for ready in playbook.steps if ready.action.contract.session is SessionKind.FULL)
 
 
-def scripts_of(playbook: ReadyPlaybook) -> tuple[Script, ...]:
-    """All that a run of this playbook may send: for the gate. Named after the first step that each belongs to.
+def collects_of(playbook: ReadyPlaybook) -> tuple[Script, ...]:
+    """The collect scripts, all that an audit may send: for the gate. Named after the first step that each is of.
 
     A script that several steps share has all modules that they need, and is of the full language only where all ask.
     """
     found: dict[str, Script] = {}
     for ready in playbook.steps:
-        script = script_of(ready)
+        script = collect_of(ready)
         there = found.setdefault(script.sha256, script)
         modules = tuple(dict.fromkeys((*there.modules, *script.modules)))
         found[script.sha256] = replace(there, full=there.full and script.full, modules=modules)
     return tuple(found.values())
 
 
-def script_seconds(playbook: ReadyPlaybook) -> dict[str, float]:
-    """The time limit of each script in seconds, by step; steps that share a script share the longest."""
+def collect_seconds(playbook: ReadyPlaybook) -> dict[str, float]:
+    """The time limit of each collect script in seconds, by step; steps that share a script share the longest."""
     longest: dict[str, float] = {}
     for ready in playbook.steps:
-        longest[ready.script] = max(longest.get(ready.script, 0.0), float(ready.action.contract.timeouts.collect))
-    return {ready.step.id: longest[ready.script] for ready in playbook.steps}
+        longest[ready.collect] = max(longest.get(ready.collect, 0.0), float(ready.action.contract.timeouts.collect))
+    return {ready.step.id: longest[ready.collect] for ready in playbook.steps}

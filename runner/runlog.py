@@ -10,7 +10,7 @@ from inventory.model import Host
 from runner import events
 from runner.events import FileUsed, InventoryUsed, PlaybookUsed, RunStarted, TablesUsed
 from runner.journal.writer import JournalWriter
-from runner.order import Order, scripts_of
+from runner.order import Order, collects_of
 from runner.results import HostAudit, exit_status, summarise
 from runner.steps import Judgement
 from runner.terms import SKIP_UNRESOLVED, Ending, Override
@@ -28,8 +28,8 @@ def begin(order: Order, client: str, journal: JournalWriter, unresolved: Collect
         mine = [host for host in order.hosts if host.client == client and _concerns(override, host, unresolved)]
         hosts = tuple(host.name for host in mine)
         events.put(journal, events.Overridden(override.option, override.value, hosts))
-    for script in scripts_of(order.playbook):
-        steps = tuple(ready.step.id for ready in order.playbook.steps if ready.script == script.text)
+    for script in collects_of(order.playbook):
+        steps = tuple(ready.step.id for ready in order.playbook.steps if ready.collect == script.text)
         events.put(journal, events.ScriptNamed(script.sha256, steps, script.text))
     # What opens a locked session is sent to every host, and belongs to no step.
     for statement in order.gate.opening:

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import evaluate
 from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep, SessionKind
 from playbooks.observation import NotObserved, Observation
+from playbooks.unknowns import not_observed
 from runner.answers import NOT_RUN, observation_of
 from runner.results import StepAudit
 from runner.transport.failures import Failure, TransportError, in_words
@@ -101,18 +101,18 @@ class _Session:
     halted: NotObserved | None = None  # why nothing more is asked of this host
 
     def advance(self) -> None:
-        """Settles at least the first pending step, with at most one batch."""
+        """Concludes at least the first pending step, with at most one batch."""
         batch = self._decide()
         if batch:
             self._ask(batch)
         for ready in batch:
-            answer = self.answers[script_of(ready).sha256]
+            answer = self.answers[collect_of(ready).sha256]
             if isinstance(answer, NotRun) and self.halted is None:
                 self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
             self._judge(ready, observation_of(answer, ready.action.contract), answer.script)
 
     def _decide(self) -> list[ReadyStep]:
-        """The steps to ask for now. Those that are decided without asking are settled, the others stay pending."""
+        """The steps to ask for now. Those that are decided without asking are concluded, the others stay pending."""
         batch: list[ReadyStep] = []
         waiting: list[ReadyStep] = []
         overtaking = True
@@ -123,7 +123,7 @@ class _Session:
             decided = True if ready.condition is None else evaluate(ready.condition, self.facts)
             if not overtaking or (isinstance(decided, UnknownFact) and (batch or waiting)):
                 waiting.append(ready)
-            elif isinstance(decided, UnknownFact):  # every step before it is settled: no fact will come any more
+            elif isinstance(decided, UnknownFact):  # every step before it is concluded: no fact will come any more
                 self._judge(ready, NotObserved(CONDITION, f"whether {_when(ready)} is not known: {decided.reason}"))
                 continue
             elif decided:
@@ -139,9 +139,9 @@ class _Session:
         """Sends each script of the batch that was not sent before, once."""
         sharing: dict[str, list[ReadyStep]] = {}
         for ready in batch:
-            sharing.setdefault(script_of(ready).sha256, []).append(ready)
+            sharing.setdefault(collect_of(ready).sha256, []).append(ready)
         fresh = [
-            Sending(script_of(steps[0]), tuple(ready.step.id for ready in steps))
+            Sending(collect_of(steps[0]), tuple(ready.step.id for ready in steps))
             for digest, steps in sharing.items()
             if digest not in self.answers
         ]
@@ -158,7 +158,7 @@ class _Session:
             self.witness.answered(result)
 
     def _judge(self, ready: ReadyStep, observation: Observation, script: Script | None = None) -> None:
-        """Settles a step by its action's judgement; a step that failed may stop those after it."""
+        """Concludes a step by its action's judgement; a step that failed may stop those after it."""
         failed = isinstance(observation, NotObserved)
         names = tuple(ready.action.contract.facts)
         if isinstance(observation, NotObserved) and observation.cause in (STOPPED, CONDITION):
@@ -182,11 +182,11 @@ class _Session:
         self.concluded[ready.step.id] = self.witness.assessed(audit, script)
 
 
-def script_of(ready: ReadyStep) -> Script:
-    """The script of a step, as its contract wants it run."""
+def collect_of(ready: ReadyStep) -> Script:
+    """The collect script of a step, as its contract wants it run."""
     contract = ready.action.contract
     full = contract.session is SessionKind.FULL
-    return Script(ready.step.id, ready.script, full=full, modules=tuple(contract.needs.modules))
+    return Script(ready.step.id, ready.collect, full=full, modules=tuple(contract.needs.modules))
 
 
 def _when(ready: ReadyStep) -> str:

@@ -1,5 +1,4 @@
-"""The house stays one-way: texts imports none of it, inventory and playbooks import neither runner nor each other. And
-tests look at no clock."""
+"""What the contracts in pyproject.toml cannot say of the house: names, its page, and that tests look at no clock."""
 
 from __future__ import annotations
 
@@ -9,56 +8,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FORBIDDEN = {
-    "texts": {"inventory", "playbooks", "runner"},
-    "inventory": {"playbooks", "runner"},
-    "playbooks": {"inventory", "runner"},
-}
 VAGUE_NAMES = {"utils", "helpers", "common", "base", "manager", "core"}
-
-
-def imported_packages(source: str) -> set[str]:
-    """Top-level packages that a module imports, wherever in the module it does so."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Import(names=names):
-                found.update(alias.name.split(".")[0] for alias in names)
-            case ast.ImportFrom(module=str(module), level=0):
-                found.add(module.split(".")[0])
-            case _:
-                pass
-    return found
-
-
-@pytest.mark.parametrize("package", sorted(FORBIDDEN))
-def test_a_package_imports_nothing_from_the_rooms_above_or_beside_it(package: str) -> None:
-    offenders = {
-        str(path.relative_to(ROOT)): sorted(imported_packages(path.read_text(encoding="utf-8")) & FORBIDDEN[package])
-        for path in (ROOT / package).rglob("*.py")
-        if imported_packages(path.read_text(encoding="utf-8")) & FORBIDDEN[package]
-    }
-    assert offenders == {}
-
-
-def test_the_lab_is_imported_only_by_the_lab_and_the_command_line() -> None:
-    offenders = [
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "runner").rglob("*.py")
-        if "lab" not in path.relative_to(ROOT / "runner").parts
-        and "cli" not in path.relative_to(ROOT / "runner").parts
-        and "runner.lab" in path.read_text(encoding="utf-8")
-    ]
-    assert offenders == []
-
-
-def test_an_import_inside_a_function_is_seen_too() -> None:
-    assert imported_packages("def f():\n    from runner.results import audit\n") == {"runner"}
 
 
 def test_no_module_bears_a_name_that_says_nothing() -> None:
@@ -81,6 +37,25 @@ def test_every_place_that_the_page_on_the_house_names_is_there() -> None:
     }
     assert len(named) > 40
     assert [place for place in sorted(named) if not any(path.endswith(f"/{place}") for path in there)] == []
+
+
+def test_the_page_on_the_house_draws_the_layers_that_the_contract_holds() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    drawn = re.search(r"\n\n((?:    [a-z_ ]+\n)+)\nBesides:", page)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    [held] = [contract["layers"] for contract in contracts if contract["id"] == "runner"]
+    assert drawn is not None
+    assert [line.split() for line in drawn[1].splitlines()] == [layer.split(" | ") for layer in held]
+
+
+def test_the_walk_on_the_page_visits_each_stage_once() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    walk = page.partition("## The walk")[2].partition("\n## ")[0]
+    stages = re.findall(r"^    .*?  ((?:inventory|playbooks|runner)/\S+?),?(?:  |$| )", walk, re.MULTILINE)
+    assert len(stages) > 20
+    assert len(set(stages)) == len(stages)
 
 
 CLOCKS = {"sleep", "time", "time_ns", "monotonic", "perf_counter", "process_time", "thread_time"}

@@ -102,7 +102,7 @@ class Groups:
                 children[parent].append(name)
         ready = [name for name, count in waiting.items() if count == 0]
         for name in ready:  # grows while it is read: outer groups first
-            self._settle(name, parents[name])
+            self._inherit(name, parents[name])
             for child in children[name]:
                 waiting[child] -= 1
                 if waiting[child] == 0:
@@ -110,7 +110,7 @@ class Groups:
         self.broken.update(name for name, count in waiting.items() if count)
         self._report_cycles({name: [p for p in parents[name] if waiting[p]] for name in parents if waiting[name]})
 
-    def _settle(self, name: str, parents: list[str]) -> None:
+    def _inherit(self, name: str, parents: list[str]) -> None:
         draft = self._drafts[name]
         self._depth[name] = 1 + max((self._depth[parent] for parent in parents), default=0)
         if self._depth[name] > DEEPEST:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from runner.cli.asked import Asked
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -25,33 +25,6 @@ from runner.cli.options import (
 )
 
 PLAYBOOK = "exchange-audit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the command line asks for. Times in seconds; None for what its option was not given."""
-
-    context: typer.Context
-    inventory: tuple[Path, ...]
-    selection: list[str] | None
-    playbook: str
-    limit: list[str] | None
-    expect: int | None
-    param: list[str] | None
-    search: list[Path] | None
-    parallel: int | None
-    timeout: float
-    connect_timeout: float
-    run_timeout: float | None
-    form: Format
-    html: Path | None
-    state: Path
-    catalogue: Path | None
-    allow_cleartext: bool
-    allow_full_language: bool
-    skip_unresolved: bool
-    as_of: datetime | None
-    strict: bool
 
 
 def audit(

@@ -9,6 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,12 +23,12 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
 from playbooks.model import ReadyPlaybook
 from playbooks.shelf import shelf
-from runner.cli.audit import Asked
+from runner.cli.asked import Asked
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format, catalogue_of, given_params
 from runner.cli.output import UsageError, debugging, print_report, write_file
-from runner.cli.progress import opening, shown
+from runner.cli.progress import PlainProgress, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.credentials import Unresolved
 from runner.exit_status import ExitStatus
@@ -35,7 +36,7 @@ from runner.fleet import Stop
 from runner.journal.location import directory_name
 from runner.observe import CLOSE_SECONDS, Connect
 from runner.opening import FleetRun, World, open_run
-from runner.order import Order, full_steps, script_seconds
+from runner.order import Order, collect_seconds, full_steps
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
@@ -161,7 +162,7 @@ def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
     stop = Stop()
     with (
         interruptible(stop, [Letting.ABORT]),
-        shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
+        _shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
     ):
         return run.audit(stop, progress, ready)
 
@@ -192,7 +193,7 @@ def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> 
     deadlines = Deadlines(
         host=order.host_seconds,
         connect=connect_seconds,
-        per_script=script_seconds(order.playbook),
+        per_script=collect_seconds(order.playbook),
         close=CLOSE_SECONDS,
     )
     return lambda host, secret, notify: connector.to(host, secret, notify)(gate, deadlines)
@@ -267,3 +268,18 @@ def _actor() -> str:
     except (OSError, KeyError, ImportError):
         user = "unknown"
     return f"{user}@{platform.node() or 'unknown'}"
+
+
+@contextmanager
+def _shown(hosts: int, environment: Mapping[str, str], *, terminal: bool, debug: bool) -> Iterator[PlainProgress]:
+    """The progress that suits standard error."""
+    if terminal and environment.get("TERM") != "dumb":
+        from rich.console import Console  # a log or a pipe needs none of it
+
+        from runner.cli.live_progress import LiveProgress
+
+        console = Console(stderr=True, no_color="NO_COLOR" in environment and environment["NO_COLOR"] != "")
+        with LiveProgress(console, hosts, debug=debug) as live:
+            yield live
+    else:
+        yield PlainProgress(lambda line: typer.echo(f"exrun: {visible(line)}", err=True), debug=debug)

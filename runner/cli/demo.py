@@ -26,11 +26,12 @@ from runner.cli.commands import DEBUG
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, differences, expectations
 from runner.lab.engines.choosing import engines_for
+from runner.lab.errors import LabError
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Statement
 from runner.lab.publishing import inventory_text, password_variables
-from runner.lab.server import Lab, LabError, start
+from runner.lab.server import Lab, start
 from runner.replay import replay
 from runner.results import FleetAudit
 from runner.runs import LAST, find_run, read_run

@@ -20,10 +20,11 @@ from runner.cli.demo import lab_demo
 from runner.exit_status import ExitStatus
 from runner.lab.certificates import Authority
 from runner.lab.engines.choosing import engines_for
+from runner.lab.errors import LabError
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Ledger
 from runner.lab.publishing import inventory_text, password_variables
-from runner.lab.server import Lab, LabError, alone
+from runner.lab.server import Lab, alone
 from runner.terminal import visible
 from texts.places import Location
 from texts.problems import Problem

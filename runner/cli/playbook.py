@@ -216,8 +216,8 @@ def playbook_document(ready: ReadyPlaybook, catalogue: Catalogue, *, scripts: bo
                 "params": {name: _plain(value) for name, value in each.params.items()},
                 "when": each.step.when,
                 "on_failure": each.step.on_failure.value,
-                "script_sha256": hashlib.sha256(each.script.encode()).hexdigest(),
-                **({"script": each.script} if scripts else {}),
+                "script_sha256": hashlib.sha256(each.collect.encode()).hexdigest(),
+                **({"script": each.collect} if scripts else {}),
             }
             for each in ready.steps
         ],

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol
-
-import typer
 
 from inventory.model import Host
 from playbooks.findings import Verdict
@@ -83,21 +80,6 @@ def in_work_text(hosts: Mapping[str, None]) -> str:
     names = [visible(name, _NAME) for name in list(hosts)[:SHOWN_HOSTS]]
     more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
     return f"in work: {', '.join(names)}{more}"
-
-
-@contextmanager
-def shown(hosts: int, environment: Mapping[str, str], *, terminal: bool, debug: bool) -> Iterator[PlainProgress]:
-    """The progress that suits standard error."""
-    if terminal and environment.get("TERM") != "dumb":
-        from rich.console import Console  # a log or a pipe needs none of it
-
-        from runner.cli.live_progress import LiveProgress
-
-        console = Console(stderr=True, no_color="NO_COLOR" in environment and environment["NO_COLOR"] != "")
-        with LiveProgress(console, hosts, debug=debug) as live:
-            yield live
-    else:
-        yield PlainProgress(lambda line: typer.echo(f"exrun: {visible(line)}", err=True), debug=debug)
 
 
 def opening(run: str, hosts: int, clients: int, playbook: str) -> str:

@@ -24,6 +24,7 @@ from runner.lab.authentication import Accounts
 from runner.lab.certificates import Authority, Issued
 from runner.lab.connection import Connection
 from runner.lab.engines.interface import Engine
+from runner.lab.errors import LabError
 from runner.lab.faults import Act, FaultPlan, Step
 from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.ledger import HostLedger, Ledger
@@ -45,10 +46,6 @@ def alone() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
-
-
-class LabError(Exception):
-    """The lab cannot begin: an address that is taken, or an engine that nobody gave."""
 
 
 class Served:

@@ -244,9 +244,9 @@ class WinRmTransport:
         self._gate.check(script)
         batch = self._batch([script])
         try:
-            settled = self._converse(self._usable(batch), batch, once=True)
+            ended = self._converse(self._usable(batch), batch, once=True)
         except _CannotStop:
-            settled = False
+            ended = False
             self._abandon(delete=True)
         except ScriptRefused:
             raise
@@ -254,7 +254,7 @@ class WinRmTransport:
             self._lost = self._lost or error.failure
             return (Ambiguous if batch.sent else NotStarted)(script, error.failure)
         match batch.results[0]:
-            case Completed() | Terminated() | TimedOut() | Capped() as result if settled:
+            case Completed() | Terminated() | TimedOut() | Capped() as result if ended:
                 return result
             case NotRun(failure=why):
                 # Words that are not CLIXML; or of the language mode, which a script can end in after its first half.

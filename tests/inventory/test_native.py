@@ -103,7 +103,7 @@ def test_two_hosts_may_share_an_address_on_different_ports() -> None:
     assert [(host.address, host.port) for host in inventory.hosts] == [("127.0.0.1", 1), ("127.0.0.1", 2)]
 
 
-def test_a_host_settles_what_its_groups_disagree_about() -> None:
+def test_a_host_decides_what_its_groups_disagree_about() -> None:
     groups = "groups: {x: {port: 1}, y: {port: 2}}"
     inventory = load(f"exrun: inventory/1\nclients: {{a: {{{groups}, hosts: {{EX1: {{groups: [x, y], port: 3}}}}}}}}")
     assert inventory.hosts[0].port == 3

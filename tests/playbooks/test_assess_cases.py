@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from playbooks.assessing import Assess
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
+from playbooks.model import Assess
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
 
 ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions"

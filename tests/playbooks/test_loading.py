@@ -89,7 +89,7 @@ def test_the_shipped_playbook_takes_every_campaign_of_the_catalogue(campaign: st
 
 def test_every_script_of_this_version_is_accepted_by_the_linter() -> None:
     for step in load_playbook("exchange-audit", {}, CATALOGUE).steps:
-        assert lint(step.script, source=step.action.id) == ()
+        assert lint(step.collect, source=step.action.id) == ()
 
 
 def test_every_playbook_of_this_version_loads_with_its_defaults() -> None:
@@ -115,7 +115,7 @@ def test_the_search_folder_may_be_the_playbooks_own(mine: Path) -> None:
 def test_a_parameter_of_the_playbook_reaches_the_script_as_a_literal(mine: Path) -> None:
     ready = load_playbook(str(mine), {"protocol": "it's"}, CATALOGUE)
     assert ready.steps[1].params == {"name": "it's"}
-    assert "Name = 'it''s';" in ready.steps[1].script
+    assert "Name = 'it''s';" in ready.steps[1].collect
 
 
 def test_the_digest_is_that_of_the_files_bytes(mine: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_digest_is_that_of_the_files_bytes(mine: Path) -> None:
 
 def test_the_same_files_and_parameters_give_the_same_scripts(mine: Path) -> None:
     first, second = (load_playbook(str(mine), {"protocol": "x"}, CATALOGUE) for _ in range(2))
-    assert [step.script for step in first.steps] == [step.script for step in second.steps]
+    assert [step.collect for step in first.steps] == [step.collect for step in second.steps]
 
 
 def test_a_name_that_two_search_folders_have_is_not_chosen_between(mine: Path, tmp_path: Path) -> None:

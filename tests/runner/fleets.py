@@ -9,13 +9,13 @@ from datetime import date
 
 from inventory.model import Authentication, Host, Scheme
 from playbooks import conditions
-from playbooks.assessing import not_observed
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import Domain
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from playbooks.model import Action, ActionContract, Needs, OnFailure, Playbook, ReadyPlaybook, ReadyStep, Step, Timeouts
 from playbooks.observation import NotObserved, Observation
 from playbooks.parameters import domains
+from playbooks.unknowns import not_observed
 from playbooks.values import Value
 from runner.steps import Judgement
 from runner.transport.failures import Cause, Failure, TransportError, failure
@@ -88,7 +88,7 @@ def step(
         action=action,
         params={},
         condition=None if when is None else conditions.parse(when, every),
-        script=script if script is not None else f"Get-{name}",
+        collect=script if script is not None else f"Get-{name}",
     )
 
 

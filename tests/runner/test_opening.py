@@ -28,7 +28,7 @@ from runner.journal.lines import Line
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read
 from runner.opening import FleetRun, World, open_run
-from runner.order import Order, script_seconds, scripts_of
+from runner.order import Order, collect_seconds, collects_of
 from runner.replay import replay
 from runner.results import HostAudit, Judged, Outcome, exit_status
 from runner.rollout import Halt, Letting
@@ -634,8 +634,8 @@ def test_a_journal_that_cannot_be_opened_sends_nothing_and_leaves_the_others_unl
 
 def test_scripts_that_steps_share_have_one_name_and_the_longest_time_limit() -> None:
     ready = playbook(step("a", script="Get-x"), step("b", script="Get-x"), step("c"))
-    assert [(script.name, script.text) for script in scripts_of(ready)] == [("a", "Get-x"), ("c", "Get-c")]
-    assert script_seconds(ready) == {"a": 30.0, "b": 30.0, "c": 30.0}
+    assert [(script.name, script.text) for script in collects_of(ready)] == [("a", "Get-x"), ("c", "Get-c")]
+    assert collect_seconds(ready) == {"a": 30.0, "b": 30.0, "c": 30.0}
 
 
 def test_intent_is_on_the_disk_before_a_script_leaves(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def plays(draw: st.DrawFn) -> tuple[ReadyPlaybook, ScriptedTransport]:
         condition = draw(st.none() | st.tuples(when, st.sampled_from([" and ", " or "])).map(lambda w: w[1].join(w[0])))
         script = draw(st.sampled_from([f"Get-{name}", "Get-shared"]))
         steps.append(step(name, script=script, when=condition, stop=draw(st.booleans())))
-    known = {text: draw(answers) for text in {ready.script for ready in steps}}
+    known = {text: draw(answers) for text in {ready.collect for ready in steps}}
     return playbook(*steps), ScriptedTransport(known)
 
 
@@ -245,12 +245,12 @@ def test_every_step_ends_with_an_assessment_and_no_script_is_sent_twice(
     found = audited(transport, ready, notes)
     assert set(found) == {each.step.id for each in ready.steps}
     assert len(transport.sent) == len(set(transport.sent))
-    assert set(transport.sent) <= {each.script for each in ready.steps}
+    assert set(transport.sent) <= {each.collect for each in ready.steps}
     assert sorted(name for what, name in notes.told if what == "assessed") == sorted(found)
     announced = [name for what, name in notes.told if what == "sending"]
     assert announced == [name for what, name in notes.told if what == "answered"]
     judged_by_answer = {Verdict.OK, Verdict.VULNERABLE}
-    scripts = {each.step.id: each.script for each in ready.steps}
+    scripts = {each.step.id: each.collect for each in ready.steps}
     assert all(scripts[name] in transport.sent for name in found if found[name].verdict in judged_by_answer)
 
 

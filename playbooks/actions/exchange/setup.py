@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from playbooks.assessing import not_observed, unknown
 from playbooks.catalogue.build import Build
 from playbooks.findings import Assessment
 from playbooks.observation import Observation, Observed
+from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record
 
 SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"

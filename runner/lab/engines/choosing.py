@@ -9,8 +9,8 @@ from pathlib import Path
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
+from runner.lab.errors import LabError
 from runner.lab.fleet import Fleet
-from runner.lab.server import LabError
 
 
 def engines_for(fleet: Fleet) -> dict[str, Engine]:

@@ -56,7 +56,7 @@ def test_show_prints_the_text_that_would_be_sent_with_its_hash(capsys: pytest.Ca
     status, read = document(capsys, "show", "exchange-audit", "--param", "campaign=proxylogon", "--scripts")
     assert (status, read["schema"]) == (0, "exrun.playbook/1")
     ready = load_playbook("exchange-audit", {"campaign": "proxylogon"}, Catalogue.load())
-    assert [step["script"] for step in read["steps"]] == [step.script for step in ready.steps]
+    assert [step["script"] for step in read["steps"]] == [step.collect for step in ready.steps]
     for step in read["steps"]:
         assert step["script_sha256"] == hashlib.sha256(step["script"].encode()).hexdigest()
     assert read["steps"][1]["params"] == {"campaign": "proxylogon"}

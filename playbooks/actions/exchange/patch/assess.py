@@ -18,7 +18,6 @@ from playbooks.actions.exchange.standing import (
     one_of,
     too_old,
 )
-from playbooks.assessing import undecided, unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
     Age,
@@ -35,6 +34,7 @@ from playbooks.catalogue.catalogue import (
 )
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation
+from playbooks.unknowns import undecided, unknown
 from playbooks.values import Value
 
 ACTION = "exchange.patch"

@@ -14,10 +14,10 @@ from datetime import date
 
 from playbooks.actions.exchange.services.required import MAY_STAND_STILL, MITIGATION, ON_DEMAND, Product, Role, required
 from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed
-from playbooks.assessing import unknown
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
+from playbooks.unknowns import unknown
 from playbooks.values import Value, text_of
 
 ACTION = "exchange.services"

@@ -8,7 +8,6 @@ from datetime import date
 
 from playbooks.actions.exchange.setup import SETUP_KEY, Installation, installed, program_build
 from playbooks.actions.exchange.standing import UPDATE_CATALOGUE, behind_finding, how_far, not_current, too_old
-from playbooks.assessing import unknown
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
     Age,
@@ -23,6 +22,7 @@ from playbooks.catalogue.catalogue import (
 )
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
+from playbooks.unknowns import unknown
 from playbooks.values import Value
 
 ACTION = "exchange.version"

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from playbooks.assessing import not_observed, unknown
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
+from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value
 
 ACTION = "windows.pending_reboot"

@@ -1,28 +1,9 @@
-"""What an assess.py is: a pure function from what was observed to an Assessment."""
+"""The assessment of what could not be known: not read, not told by the tables, or not answered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Protocol
-
-from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
-from playbooks.observation import NotObserved, Observation
-from playbooks.values import Value
-
-
-class Assess(Protocol):
-    """The signature of `assess` in every assess.py.
-
-    `params` are the step's typed parameters, `today` the controller's UTC date: support ends on a day, and a
-    judgement that reads the clock itself could not be replayed.
-    """
-
-    def __call__(
-        self, observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date
-    ) -> Assessment: ...
-
+from playbooks.observation import NotObserved
 
 _LOOK = "Run the audit with an account that is a local administrator of this server, or look by hand"
 _AFTER = {
