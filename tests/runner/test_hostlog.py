@@ -10,7 +10,7 @@ import pytest
 
 from playbooks.model import ReadyPlaybook
 from runner import events
-from runner.events import Answer, HostEvent, Purpose, StepDue
+from runner.events import Answer, HostEvent, Purpose, Recorded, StepDue
 from runner.hostlog import AbandonedError, HaltedError, HostLog
 from runner.journal.verification import read
 from runner.journal.writer import JournalWriter
@@ -57,10 +57,13 @@ class Logged:
         observe_steps(self.ready, transport, JUDGEMENT, self.log)
 
     def told(self) -> list[HostEvent]:
-        """The host's events, in order; nothing is recorded after."""
-        self.journal.close()
-        found = [events.read(line).event for line in read(self.journal.path)[0]]
+        """The host's events, in order; nothing can be recorded from then on."""
+        found = [each.event for each in self.recorded()]
         return [each for each in found if not isinstance(each, events.RunStarted)]  # type: ignore[misc]
+
+    def recorded(self) -> list[Recorded]:
+        self.journal.close()
+        return [events.read(line) for line in read(self.journal.path)[0]]
 
     def names(self) -> list[str]:
         return [events.name_of(each) for each in self.told()]
@@ -152,7 +155,7 @@ def test_every_answer_of_a_session_that_was_cut_is_recorded_once(tmp_path: Path,
     host.log.end(failure(Cause.INTERRUPTED, "halted"), 7, 0.5)
     assert [step for step, _ in answers(host.told())] == ["a", "b", "c"]
     assert host.names()[2:] == [*judged * ["step-assessed"], *(3 - judged) * ["script-answered"], "host-ended"]
-    state = fold(map(events.read, read(host.journal.path)[0]))
+    state = fold(host.recorded())
     assert state is not None
     assert state.unsettled == ()
 
@@ -169,7 +172,7 @@ def test_what_is_sent_again_is_a_further_attempt_whose_answer_counts(tmp_path: P
 
     host.session(Losing())
     host.log.end(None, 7, 0.5)
-    state = fold(map(events.read, read(host.journal.path)[0]))
+    state = fold(host.recorded())
     assert state is not None
     assert [(key, attempt.standing) for key, attempt in state.hosts["EX1"].attempts.items()] == [
         (Key("a", Purpose.COLLECT, 1), "answered"),
