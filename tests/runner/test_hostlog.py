@@ -40,7 +40,7 @@ class Logged:
     def __post_init__(self) -> None:
         events.put(self.journal, STARTED)
         steps = tuple(
-            StepDue(each.step.id, each.action.id, Script(each.step.id, each.script).sha256, None, {})
+            StepDue(each.step.id, each.action.id, Script(each.step.id, each.collect).sha256, None, {})
             for each in self.ready.steps
         )
         self.log = HostLog(
