@@ -51,7 +51,7 @@ outputs:
     Value: integer?
 reads: ['{key}']
 writes: []
-needs: {rights: [local administrator]}
+needs: {{rights: [local administrator]}}
 disruptive: false
 reboots: false
 interruption: none

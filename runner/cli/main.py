@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None takes those of the process.
     """
+    # Whatever is installed beside exrun could otherwise put itself into the reading of every model, and pydantic looks
+    # through all installed packages for it (pydantic.dev, Plugins).
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name or a word of a server that the console's code page lacks

@@ -84,3 +84,20 @@ def test_an_audit_says_its_first_line_before_it_loads_what_takes_a_moment() -> N
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["exrun: reading no-such-inventory.yml", "loaded:"]
     assert done.stderr.splitlines()[0] == "exrun: reading no-such-inventory.yml"
+
+
+def test_no_plugin_of_pydantic_is_looked_for() -> None:
+    script = (
+        "import sys; from runner.cli.main import main; main(sys.argv[1:]);"
+        "from pydantic.plugin import _loader; print('plugins:', _loader._plugins)"
+    )
+    command = [sys.executable, "-c", script, "audit", "-i", "no-such-inventory.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["plugins: None"]
+
+
+def test_the_collector_of_garbage_works_again_when_an_audit_is_loaded() -> None:
+    script = "import gc, sys; from runner.cli.main import main; main(sys.argv[1:]); print('enabled:', gc.isenabled())"
+    command = [sys.executable, "-c", script, "audit", "-i", "no-such-inventory.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["enabled: True"]
