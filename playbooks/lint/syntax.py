@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from .kinds import is_known
 from .lexer import ESCAPES, Lexer, Refusal
 from .tree import (
     Argument,
@@ -28,6 +29,7 @@ from .tree import (
     Number,
     Pair,
     Parameter,
+    Phase,
     Pipeline,
     Text,
     TypeName,
@@ -170,6 +172,7 @@ class _Parser:
         self.depth = 0
 
     def refuse(self, rule: str, why: str, instead: str, at: int | None = None) -> NoReturn:
+        self.lexer.plain(self.lexer.at, self.lexer.at + 1)
         raise Refusal(rule, self.lexer.at if at is None else at, why, instead)
 
     def expect(self, text: str) -> None:
@@ -221,9 +224,11 @@ class _Parser:
         self.lexer.space()
         body: tuple[Node, ...] = ()
         if phases and _PHASE.match(self.lexer.text, self.lexer.at):
-            while self.lexer.match(_PHASE):
-                body += self.braces()
+            at = self.lexer.at
+            while word := self.lexer.match(_PHASE):
+                body += (Phase(at, word.lower(), self.braces()),)
                 self.lexer.space()
+                at = self.lexer.at
             if not self.lexer.peek("}"):
                 self.refuse("syntax", "a statement beside begin, process and end", "put it into one of them")
             return Block(start, parameters, body)
@@ -279,7 +284,7 @@ class _Parser:
                 value = self.expression(commas=False)
                 if not (
                     isinstance(value, Text | Number)
-                    or (isinstance(value, TypeName) and name == "outputtype")
+                    or (isinstance(value, TypeName) and name == "outputtype" and is_known(value.name))
                     or (isinstance(value, Unary) and isinstance(value.value, Number))
                     or (isinstance(value, Variable) and value.name in ("true", "false"))
                 ):
@@ -642,10 +647,16 @@ class _Parser:
         )
         if operator == "," and not commas:
             self.refuse("syntax", "a value is missing before the comma", "write it, or put parentheses around", start)
-        if operator:
-            self.lexer.space()
-            return Unary(start, operator.lower(), self.expression(4 if operator in ("-", "+") else 8, commas=commas))
-        return self.postfix(self.primary())
+        if not operator:
+            return self.postfix(self.primary())
+        # Every unary operator binds tighter than every binary one, the comma included: -join 1, 2 is (-join 1), 2.
+        self.lexer.space()
+        self.depth += 1
+        if self.depth > _MAXIMUM_DEPTH:
+            self.refuse("syntax", "the script is nested too deeply", "use intermediate variables or functions")
+        value = self.unary(commas=commas)
+        self.depth -= 1
+        return Unary(start, operator.lower(), value)
 
     def primary(self) -> Node:  # noqa: RET503 - unknown() never returns
         lexer = self.lexer
@@ -769,6 +780,7 @@ class _Parser:
         found = _DOUBLE.match(self.lexer.text, start)
         if found is None:
             self.refuse("syntax", "the string does not end", 'close it with "')
+        self.lexer.plain(start, found.end())
         self.lexer.at = found.end()
         return self.expand(start, start + 1, found.end() - 1)
 
