@@ -63,7 +63,7 @@ from .tree import (
     walk,
 )
 
-SITE_TEXT = re.compile(r"IIS:\\?(?:(?:AppPools|SslBindings|Sites)(?:\\[^\\/]+)?)?\\?", re.IGNORECASE)
+SITE_TEXT = re.compile(r"IIS:\\(?:(?:AppPools|SslBindings|Sites)(?:\\[^\\/]+)?)?\\?", re.IGNORECASE)
 # What follows a beginning that may be empty: a step down, which is no device (\\??\\UNC) and no other host.
 _STEP = re.compile(r"[\\/][^\\/:?]")
 # Windows sets these for every session; nothing in a script can (about_Environment_Variables).
@@ -93,7 +93,9 @@ _THROUGH = frozenset({"where-object", "sort-object", "get-unique", "get-random",
 _TO_WORDS = frozenset(
     {"get-content", "out-string", "convertto-json", "convertto-csv", "get-date", "new-timespan", "test-path"}
 )
-_MADE = frozenset({"convertfrom-json", "convertfrom-csv", "new-object", "compare-object", "get-member", "get-command"})
+_MADE = frozenset(
+    {"convertfrom-json", "convertfrom-csv", "new-object", "import-csv", "compare-object", "group-object", "get-member"}
+)
 _KEEP_START = frozenset({"trimend", "tolower", "tolowerinvariant", "toupper", "toupperinvariant", "tostring"})
 # Methods that put a value into a collection.
 MUTATORS = frozenset(
@@ -722,7 +724,7 @@ class Flow:
                 if isinstance(argument.value, Block):
                     found |= self.emits(argument.value)
             return found
-        if name in ("group-object", "measure-object"):
+        if name == "measure-object":
             return (UNKNOWN if coming & Origin.OTHER else Origin.READ) | ANY
         if name in _TO_WORDS:
             return Origin.WORDS | stream

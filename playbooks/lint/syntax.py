@@ -226,6 +226,8 @@ class _Parser:
         if phases and _PHASE.match(self.lexer.text, self.lexer.at):
             at = self.lexer.at
             while word := self.lexer.match(_PHASE):
+                if any(isinstance(one, Phase) and one.word == word.lower() for one in body):
+                    self.refuse("syntax", f"{word} stands here twice", "write it once", at)
                 body += (Phase(at, word.lower(), self.braces()),)
                 self.lexer.space()
                 at = self.lexer.at
@@ -251,6 +253,8 @@ class _Parser:
             name = self.lexer.variable()
             if name is None:
                 self.unknown()
+            if any(one.name == name for one in found):
+                self.refuse("syntax", f"the parameter ${name} is declared twice", "delete one of them", start)
             self.lexer.space()
             default = None
             if self.lexer.take("="):
@@ -478,6 +482,8 @@ class _Parser:
         self.expect("{")
         block = self.block(phases=True)
         self.expect("}")
+        if outer and block.parameters:
+            self.refuse("syntax", "parameters stand before and behind the brace", "write param (...) alone", start)
         return Function(start, name, Block(block.at, outer + block.parameters, block.body), top)
 
     def leave(self, start: int, word: str) -> Node:
