@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .dialect import against_dialect
-from .flow import Flow
 from .lexer import Refusal
 from .locked import against_lock
-from .rules import RULES, Reading
-from .syntax import parse, refusals
-from .tree import walk
+from .reading import read
+from .rules import READ_ONLY, Rule
+from .syntax import refusals
 
-__all__ = ["Problem", "lint", "style", "unlockable"]
+__all__ = ["READ_ONLY", "Problem", "lint", "style", "unlockable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,12 @@ class Problem:
         return f"{self.source}:{self.line}:{self.column}: {self.rule}: {self.why}; {self.instead}"
 
 
-def lint(text: str, *, source: str) -> tuple[Problem, ...]:
-    """What stands against the script, in the order of the text; empty when it is proven read-only."""
+def lint(text: str, *, source: str, rules: tuple[Rule, ...] = READ_ONLY) -> tuple[Problem, ...]:
+    """What stands against the script by these rules, in the order of the text; empty when all that they ask for is
+    proven: by default, that it only reads."""
     try:
-        script = parse(text)
-        flow = Flow(script)
-        reading = Reading(script, tuple(walk(script)), flow)
-        found = [refusal for rule in RULES for refusal in rule.check(reading)]
+        reading = read(text)
+        found = [refusal for rule in rules for refusal in rule.check(reading)]
     except Refusal as refusal:
         found = refusals(text, refusal)
     return _problems(text, found, source)

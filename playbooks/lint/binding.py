@@ -20,6 +20,11 @@ class Binding:
     switches: frozenset[str]
     refusals: tuple[Refusal, ...]
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The parameters that have a value."""
+        return frozenset(name for name, _ in self.values)
+
     def get(self, *names: str) -> Node | None:
         """The value of the first of these parameters that has one."""
         return next((value for name, value in self.values if name in names), None)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .binding import bind
-from .commands import full_name, known_commands
-from .flow import MUTATORS, Flow
-from .syntax import parse
+from .calls import Call, Calls
+from .flow import MUTATORS
+from .reading import read
 from .tree import (
     Assign,
     Binary,
@@ -34,6 +33,7 @@ from .tree import (
     Member,
     Node,
     Number,
+    Phase,
     Pipeline,
     Text,
     TypeName,
@@ -130,9 +130,10 @@ _ELEMENTS = frozenset({"toarray", "getenumerator", "pop", "dequeue", "peek"})
 
 def emitted(text: str) -> tuple[Emitted, ...]:
     """What a script that is proven read-only may emit, in the order of its text."""
-    script = parse(text)
+    reading = read(text)
+    script = reading.script
     try:
-        found = tuple(_Reader(Flow(script)).script(script))
+        found = tuple(_Reader(reading.calls).script(script))
     except (_TooIntricateError, RecursionError):
         return (Untold(script.at, "the script is too intricate to follow"),)
     return tuple(sorted(found, key=lambda each: each.at))
@@ -203,8 +204,8 @@ def _text(value: Value) -> str | None:
 
 @dataclass(slots=True)
 class _Reader:
-    flow: Flow
-    calls: list[str] = field(default_factory=list)
+    calls: Calls
+    inside: list[str] = field(default_factory=list)
     followed: int = 0
 
     def script(self, script: Block) -> Iterator[Emitted]:
@@ -243,6 +244,8 @@ class _Reader:
                 return self.branch(node, env)
             case Loop():
                 return self.loop(node, env)
+            case Phase():
+                return self.run(node.body, env)[0]
             case _:
                 return self.of(node, env)
 
@@ -556,13 +559,13 @@ class _Reader:
         return value
 
     def command(self, node: Command, env: _Env, coming: Value | None) -> Value:
-        if node.name.lower() in self.flow.functions:
-            return self.call(node, env, coming)
-        known = known_commands().get(full_name(node.name))
-        if known is None:
+        call = self.calls.of(node)
+        if call is None:
             return _value(Untold(node.at, f"{node.name} is not known"))
+        if call.own:
+            return self.call(call, env, coming)
+        known, binding = call.known, call.binding
         name = known.name.lower()
-        binding = bind(node, known)
         given = binding.get("inputobject")
         if coming is None:
             coming = self.of(given, env) if given is not None else _NOTHING
@@ -635,13 +638,13 @@ class _Reader:
             return replace(record, names={**record.names, **names}, certain=record.certain | set(names), table=False)
         return Record(node.at, kinds or None, names, frozenset(names), {}, open=True, table=False)
 
-    def call(self, node: Command, env: _Env, coming: Value | None) -> Value:
+    def call(self, call: Call, env: _Env, coming: Value | None) -> Value:
+        node, binding = call.node, call.binding
         name = node.name.lower()
-        if name in self.calls or len(self.calls) >= _MOST_CALLS:
+        if name in self.inside or len(self.inside) >= _MOST_CALLS:
             return _value(Untold(node.at, f"{node.name} calls itself"))
-        binding = bind(node, self.flow.functions[name])
         found: list[Value] = []
-        for block in self.flow.blocks[name]:
+        for block in self.calls.blocks[name]:
             inside = dict(env)
             inside.pop("_", None)
             for parameter in block.parameters:
@@ -657,9 +660,9 @@ class _Reader:
                 inside[parameter.name] = value
             if coming is not None:
                 inside["_"] = inside["input"] = coming
-            self.calls.append(name)
+            self.inside.append(name)
             value, _ = self.run(block.body, inside)
-            self.calls.pop()
+            self.inside.pop()
             found.append(value)
         return _union(found)
 

@@ -1,8 +1,8 @@
 """Where each value of a script comes from, so that a path can be shown to stay on this host.
 
 Every variable has one origin for the whole script: the union of everything that is ever written to it, found by going
-round until nothing is added. What the analysis cannot follow is OTHER. Only what a condition around a statement proves
-(`checked`) and what is surely assigned before it (`assigned`) depends on the place.
+round until nothing is added. What the analysis cannot follow is unknown (OTHER). Only what a condition around a
+statement proves (`checked`) and what is surely assigned before it (`assigned`) depends on the place.
 """
 
 from __future__ import annotations
@@ -10,10 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from enum import IntFlag
 
-from .binding import bind
-from .commands import KnownCommand, full_name, function_as_command, known_commands
+from .calls import Call, Calls
+from .origins import (
+    ANY,
+    CORE,
+    KINDS,
+    LOCAL_TEXT,
+    MANY,
+    OPAQUE,
+    SAME,
+    UNKNOWN,
+    Origin,
+    cast,
+    element,
+    index_of,
+    is_core,
+    is_place,
+    listed,
+    plain,
+    property_of,
+    several,
+    text,
+)
+from .proofs import certain, comparison, is_place_pattern, leaves, left_unless, proven, sure, targets
 from .tree import (
     Assign,
     Binary,
@@ -33,6 +53,7 @@ from .tree import (
     Member,
     Node,
     Number,
+    Phase,
     Pipeline,
     Text,
     TypeName,
@@ -42,34 +63,9 @@ from .tree import (
     walk,
 )
 
-
-class Origin(IntFlag):
-    """What a value may be; no flag at all is nothing, a number or a truth value."""
-
-    NOTHING = 0
-    LOCAL = 1  # text that names a place on this host
-    ITEM = 2  # what a command returned for such a place
-    WORDS = 4  # any other text or number
-    READ = 8  # what a command read from the host: may name another host
-    OTHER = 16  # anything else, such as an object that the script made
-    HOLLOW = 32  # may be null or empty
-    LIST = 64  # may be several
-    NEST = 128  # of which one may be several again
-
-
-KINDS = Origin.LOCAL | Origin.ITEM | Origin.WORDS | Origin.READ | Origin.OTHER
-MANY = Origin.LIST | Origin.NEST
-_ANY = MANY | Origin.HOLLOW
-_UNKNOWN = Origin.OTHER | _ANY
-
-_DRIVE = r"(?:[A-Za-z]|HKLM|HKCU|Env|Cert):(?!:)"
-LOCAL_TEXT = re.compile(
-    rf"(?:{_DRIVE}|(?:Microsoft\.PowerShell\.Core\\)?Registry::|\\\\\?\\[A-Za-z]:\\)", re.IGNORECASE
-)
-SITE_TEXT = re.compile(r"IIS:\\?(?:(?:AppPools|SslBindings|Sites)(?:\\[^\\/]+)?)?\\?", re.IGNORECASE)
-_LIKE = re.compile(rf"(?:\[(?:[A-Za-z]-[A-Za-z])+\]:|{_DRIVE})\\", re.IGNORECASE)
-_MATCH = re.compile(r"\^(?:\[(?:[A-Za-z]-[A-Za-z])+\]|[A-Za-z]):\\\\[^|]*")
-_STEP = re.compile(r"[\\/][^\\/:]")
+SITE_TEXT = re.compile(r"IIS:\\(?:(?:AppPools|SslBindings|Sites)(?:\\[^\\/]+)?)?\\?", re.IGNORECASE)
+# What follows a beginning that may be empty: a step down, which is no device (\\??\\UNC) and no other host.
+_STEP = re.compile(r"[\\/][^\\/:?]")
 # Windows sets these for every session; nothing in a script can (about_Environment_Variables).
 _PLACES = frozenset(
     f"env:{name}"
@@ -89,15 +85,17 @@ _PLACES_OR_EMPTY = frozenset(
         "localappdata",
     )
 )
+# Casts of a table that leave it a table, or a list of tables.
+_TABLES = SAME | {"ordered", "hashtable", "collections.hashtable", "array", "object[]", "collections.arraylist"}
+_LISTS = frozenset({"array", "object[]", "psobject[]", "string[]", "collections.arraylist"})
 _FOLDERS = frozenset({"windows", "system", "programfiles", "commonapplicationdata", "commonprogramfiles"})
-_OF_ITEM = frozenset({"fullname", "pspath", "psparentpath", "directoryname", "path", "providerpath"})
-_ITEM_OF_ITEM = frozenset({"directory", "parent", "root"})
 _THROUGH = frozenset({"where-object", "sort-object", "get-unique", "get-random", "write-output"})
 _TO_WORDS = frozenset(
     {"get-content", "out-string", "convertto-json", "convertto-csv", "get-date", "new-timespan", "test-path"}
 )
-_MADE = frozenset({"convertfrom-json", "convertfrom-csv", "new-object", "compare-object", "get-member"})
-_CONTAINERS = frozenset({"pscustomobject", "psobject", "ordered", "hashtable", "array", "object", "object[]"})
+_MADE = frozenset(
+    {"convertfrom-json", "convertfrom-csv", "new-object", "import-csv", "compare-object", "group-object", "get-member"}
+)
 _KEEP_START = frozenset({"trimend", "tolower", "tolowerinvariant", "toupper", "toupperinvariant", "tostring"})
 # Methods that put a value into a collection.
 MUTATORS = frozenset(
@@ -115,7 +113,6 @@ MUTATORS = frozenset(
         "clear",
     }
 )
-_COMPARISONS = frozenset({"eq", "ne", "gt", "ge", "lt", "le", "like", "match", "contains", "in"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +127,20 @@ class Topic:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What holds at a place: what $_ is, which variables a condition has shown to be local if they are one text
-    (`tested`: and shown to be one; `loose`: or to be empty), and which are surely assigned."""
+    (`tested`: and shown to be one; `loose`: or to be empty), which are surely assigned, and which ones a
+    loop runs through here."""
 
     topic: Topic | None = None
     checked: frozenset[str] = frozenset()
     tested: frozenset[str] = frozenset()
     loose: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
+    looping: frozenset[str] = frozenset()
 
     def about(self, topic: Topic | None) -> Context:
         """The same with another $_, of which nothing is known yet."""
         gone = {"_", "psitem"}
-        return Context(topic, self.checked - gone, self.tested - gone, self.loose - gone, self.assigned)
+        return Context(topic, self.checked - gone, self.tested - gone, self.loose - gone, self.assigned, self.looping)
 
 
 @dataclass(slots=True)
@@ -149,31 +148,27 @@ class Flow:
     """The origins of a script's values."""
 
     script: Block
-    functions: dict[str, KnownCommand] = field(default_factory=dict)
-    blocks: dict[str, list[Block]] = field(default_factory=dict)
+    calls: Calls
     writes: dict[str, list[tuple[str, Node | Origin]]] = field(default_factory=dict)
     context: dict[int, Context] = field(default_factory=dict)
     place: dict[int, tuple[Pipeline, int]] = field(default_factory=dict)
     table: dict[str, Origin] = field(default_factory=dict)
+    constraints: dict[str, set[str]] = field(default_factory=dict)
     returned: dict[str, Origin] = field(default_factory=dict)
+    assigned: dict[int, Node] = field(default_factory=dict)
     made: list[Node] = field(default_factory=list)
-    owned: list[Block] = field(default_factory=list)
+    owned: set[int] = field(default_factory=set)
+    settled: bool = False
 
     def __post_init__(self) -> None:
-        for node in walk(self.script):
-            if isinstance(node, Function):
-                self.functions[node.name.lower()] = function_as_command(node.name, node.block)
-                self.blocks.setdefault(node.name.lower(), []).append(node.block)
-                self.owned.append(node.block)
+        self.owned = {id(block) for blocks in self.calls.blocks.values() for block in blocks}
         self._visit(self.script, Context())
         for parameter in self.script.parameters:
             self._parameter(parameter.name, parameter.types, parameter.default)
-        while self._round():
-            pass
-
-    def command(self, node: Command) -> KnownCommand | None:
-        """What a command's name stands for."""
-        return self.functions.get(node.name.lower()) or known_commands().get(full_name(node.name))
+        # First what values come to be, then what is made of those that never are more than null.
+        for self.settled in (False, True):
+            while self._round():
+                pass
 
     def upstream(self, node: Command) -> Origin | None:
         """What is piped into a command; nothing where it stands first."""
@@ -188,10 +183,11 @@ class Flow:
         self.context[id(node)] = context
         match node:
             case Block():
-                body = inner or context
+                # A block of a table in a variable runs later: nothing that holds where it stands may hold then.
+                body = inner or (context if node is self.script or id(node) in self.owned else Context())
                 for parameter in node.parameters:
-                    if node is not self.script and not any(node is block for block in self.owned):
-                        self._write(parameter.name, "is", _UNKNOWN)
+                    if node is not self.script and id(node) not in self.owned:
+                        self._write(parameter.name, "is", UNKNOWN)
                     if parameter.default is not None:
                         self._visit(parameter.default, body)
                 self._statements(node.body, body)
@@ -206,21 +202,16 @@ class Flow:
             case Loop():
                 self._loop(node, context)
             case Pipeline():
-                for index, element in enumerate(node.elements):
-                    self.place[id(element)] = (node, index)
-                    self._visit(element, context, context.about(Topic(node, index)) if index else None)
+                for index, item in enumerate(node.elements):
+                    self.place[id(item)] = (node, index)
+                    self._visit(item, context, context.about(Topic(node, index)) if index else None)
             case Command():
-                below = inner or context.about(None)
-                for argument in node.arguments:
-                    self.context[id(argument)] = context
-                    if argument.value is not None:
-                        self._visit(argument.value, context, below)
-                if node.name.lower() in self.functions:
-                    self._call(node)
+                self._arguments(node, context, inner or context.about(None))
             case Invoke() if node.name.lower() in ("where", "foreach"):
                 self._visit(node.target, context)
+                topic = context.about(Topic(source=node.target))
                 for item in node.arguments:
-                    self._visit(item, context, context.about(Topic(source=node.target)))
+                    self._visit(item, topic, topic)
             case Invoke():
                 for child in children(node):
                     self._visit(child, context)
@@ -229,8 +220,8 @@ class Flow:
                         self._write(node.target.name, "put", item)
             case Binary() if node.operator in ("-and", "-or"):
                 self._visit(node.left, context)
-                proven = self._proven(node.left, holds=node.operator == "-and")
-                self._visit(node.right, self._with(context, proven, (node.left, node.right)))
+                shown = proven(node.left, holds=node.operator == "-and")
+                self._visit(node.right, _with(context, shown, (node.left, node.right)))
             case Assign():
                 self._visit(node.value, context)
                 self._visit(node.target, context)
@@ -239,14 +230,39 @@ class Flow:
                 for child in children(node):
                     self._visit(child, context, inner)
 
-    def _statements(self, statements: tuple[Node, ...], context: Context) -> None:
+    def _arguments(self, node: Command, context: Context, inner: Context) -> None:
+        call = self.calls.of(node)
+        # $_ in -Begin and -End of ForEach-Object is the one around the command.
+        outer = (
+            {id(value) for name, value in call.binding.values if name in ("begin", "end")}
+            if call is not None and call.known.name == "ForEach-Object"
+            else frozenset[int]()
+        )
+        for argument in node.arguments:
+            self.context[id(argument)] = context
+            if argument.value is not None:
+                self._visit(argument.value, context, context if id(argument.value) in outer else inner)
+        if call is not None and call.own:
+            self._call(call)
+
+    def _statements(self, statements: tuple[Node, ...], context: Context) -> Context:
+        """Visits statements one after the other; what holds after the last of them."""
         for number, statement in enumerate(statements):
+            if isinstance(statement, Phase):
+                self.context[id(statement)] = context
+                after = self._statements(statement.body, context)
+                # Only what is written stays, and only where nothing leaves the phase before that: `return` in begin
+                # does not leave the function.
+                if not any(True for _ in leaves(statement)):
+                    context = replace(context, assigned=after.assigned)
+                continue
             self._visit(statement, context)
-            if name := _certain(statement, context):
+            if name := certain(statement, context.assigned):
                 context = replace(context, assigned=context.assigned | {name})
-            if proven := self._left_unless(statement):
-                held = self._with(context, proven, statements[number:])
+            if shown := left_unless(statement, context.assigned):
+                held = _with(context, shown, statements[number:])
                 context = replace(held, loose=held.loose | (held.checked - context.checked))
+        return context
 
     def _branch(self, node: Branch, context: Context) -> None:
         if node.word == "if":
@@ -254,11 +270,11 @@ class Flow:
                 self._visit(head, context)
             failed: frozenset[tuple[str, bool]] = frozenset()
             for number, body in enumerate(node.bodies):
-                proven = failed
+                shown = failed
                 if number < len(node.heads):
-                    proven |= self._proven(node.heads[number], holds=True)
-                    failed |= self._proven(node.heads[number], holds=False)
-                self._statements(body, self._with(context, proven, (*node.heads, *body)))
+                    shown |= proven(node.heads[number], holds=True)
+                    failed |= proven(node.heads[number], holds=False)
+                self._statements(body, _with(context, shown, (*node.heads, *body)))
             return
         topic = context
         if node.word == "switch":
@@ -276,54 +292,11 @@ class Flow:
         if node.variable is not None:
             self._write(node.variable.name, "each", node.heads[0])
             self.context[id(node.variable)] = context
-            if _sure(node.heads[0], context):
-                context = replace(context, assigned=context.assigned | {node.variable.name})
+            names = {node.variable.name}
+            context = replace(context, looping=context.looping | names)
+            if sure(node.heads[0], context.assigned):
+                context = replace(context, assigned=context.assigned | names)
         self._statements(node.body, context)
-
-    def _with(self, context: Context, proven: Iterable[tuple[str, bool]], where: tuple[Node, ...]) -> Context:
-        """Adds what a condition proves, unless the variable is written again in the statements it guards."""
-        written = {name for statement in where for below in walk(statement) for name in _targets(below)}
-        kept = [(name, tested) for name, tested in proven if name not in written]
-        if not kept:
-            return context
-        return replace(
-            context,
-            checked=context.checked | {name for name, _ in kept},
-            tested=context.tested | {name for name, tested in kept if tested},
-        )
-
-    def _proven(self, node: Node, *, holds: bool) -> frozenset[tuple[str, bool]]:
-        """Variables that are local paths when the condition holds (or fails), and whether it tests for one string."""
-        match node:
-            case Group(body=(single,)):
-                return self._proven(single, holds=holds)
-            case Unary(operator="-not" | "!"):
-                return self._proven(node.value, holds=not holds)
-            case Binary(operator="-and") if holds:
-                found = self._proven(node.left, holds=True) | self._proven(node.right, holds=True)
-                strings = {name for side in (node.left, node.right) for name in _strings(side)}
-                return frozenset((name, tested or name in strings) for name, tested in found)
-            case Binary(operator="-or") if not holds:
-                return self._proven(node.left, holds=False) | self._proven(node.right, holds=False)
-            case Binary(left=Variable(name=name), right=Text(value=pattern)):
-                word = node.operator.lstrip("-")
-                word = word[1:] if word[1:].removeprefix("not") in _COMPARISONS else word
-                word = word if holds else {"notlike": "like", "notmatch": "match"}.get(word, "")
-                if (word == "like" and _LIKE.match(pattern)) or (word == "match" and _MATCH.fullmatch(pattern)):
-                    return frozenset({(name, False)})
-        return frozenset()
-
-    def _left_unless(self, statement: Node) -> frozenset[tuple[str, bool]]:
-        """What holds after `if (...) { ...; return }`."""
-        if not (isinstance(statement, Branch) and statement.word == "if"):
-            return frozenset()
-        if len(statement.bodies) != 1 or not statement.bodies[0]:
-            return frozenset()
-        last = statement.bodies[0][-1]
-        # A value that fails would not leave: return (1/0) goes on with the next statement, and so may throw.
-        if not isinstance(last, Leave) or last.word == "throw" or not _cannot_fail(last.value):
-            return frozenset()
-        return self._proven(statement.heads[0], holds=False)
 
     # -- what is written ---------------------------------------------------------------------------------------------
 
@@ -338,76 +311,87 @@ class Flow:
     def _assign(self, node: Assign, context: Context) -> None:
         target, value = node.target, node.value
         if isinstance(target, Cast) and isinstance(target.value, Variable):
+            # The variable keeps its type: whatever is written to it later is converted as well.
+            self.constraints.setdefault(target.value.name, set()).add(target.type.name)
+        whole = target.value if isinstance(target, Cast) else target
+        if node.operator != "=":
+            value = self._make(Binary(node.at, node.operator[:-1], whole, value), context)
+        if isinstance(target, Cast):
             value = self._make(Cast(node.at, target.type, value), context)
-            target = target.value
-        if isinstance(target, Variable):
-            if node.operator == "+=":
-                value = self._make(Binary(node.at, "+", target, value), context)
-            self._write(target.name, "is", Origin.WORDS if node.operator not in ("=", "+=") else value)
-        elif isinstance(target, Listing):
-            for item in target.items:
-                if isinstance(item, Variable):
-                    self._write(item.name, "several", value)
-        while isinstance(target, Cast):
-            target = target.value
-        if isinstance(target, Member | Index) and isinstance(target.target, Variable):
-            self._write(target.target.name, "put", value)
+        self.assigned[id(node)] = value
+        match whole:
+            case Variable():
+                self._write(whole.name, "is", value)
+            case Listing():
+                for item in whole.items:
+                    if isinstance(item, Variable):
+                        self._write(item.name, "several", value)
+            case Member(target=Variable(name=name)) | Index(target=Variable(name=name)):
+                self._write(name, "put", value)
 
     def _parameter(self, name: str, types: tuple[TypeName, ...], default: Node | None) -> None:
         self._write(name, "is", Origin.HOLLOW)
+        self.constraints.setdefault(name, set()).update(kind.name for kind in types)
         if default is not None:
             context = self.context.get(id(default), Context())
-            self._write(name, "is", self._make(Cast(default.at, types[-1], default), context) if types else default)
+            self._write(name, "is", self._converted(types, default, context))
 
-    def _call(self, node: Command) -> None:
-        known = self.functions[node.name.lower()]
-        kinds = {item.name: item.types for block in self.blocks[node.name.lower()] for item in block.parameters}
-        binding = bind(node, known)
+    def _converted(self, types: tuple[TypeName, ...], value: Node, context: Context) -> Node | Origin:
+        """What a parameter of these types is given."""
+        if len(types) > 1:
+            return UNKNOWN
+        return self._make(Cast(value.at, types[0], value), context) if types else value
+
+    def _call(self, call: Call) -> None:
+        node = call.node
+        kinds = {item.name: item.types for block in self.calls.blocks[node.name.lower()] for item in block.parameters}
         context = self.context[id(node)]
 
-        def give(name: str, value: Node) -> None:
-            types = kinds.get(name, ())
-            self._write(name, "is", self._make(Cast(node.at, types[-1], value), context) if types else value)
-
-        for name, value in binding.values:
-            give(name, value)
-        for value in binding.unnamed:
-            for name in kinds:
-                give(name, value)
+        for name, value in call.binding.values:
+            self._write(name, "is", self._converted(kinds.get(name, ()), value, context))
+        for value in call.binding.unnamed:
+            for name, types in kinds.items():
+                self._write(name, "is", self._converted(types, value, context))
         if self.place.get(id(node), (None, 0))[1] > 0:
-            for name in kinds:
-                self._write(name, "is", _UNKNOWN)
+            for name, types in kinds.items():
+                self._write(name, "is", cast(types[0].name, UNKNOWN) if len(types) == 1 else UNKNOWN)
 
     def _round(self) -> bool:
         """Adds to the origins what their writes now say; whether anything was added."""
         grown = False
         for name, writes in self.writes.items():
-            found = Origin.NOTHING
+            found = self.table.get(name, Origin.NOTHING)
             for how, value in writes:
                 origin = value if isinstance(value, Origin) else self.of(value)
                 if how == "each":
-                    origin = self.elements(origin)
+                    origin = element(origin)
                 elif how == "several":
                     origin = origin | MANY | Origin.HOLLOW
                 elif how == "put":
-                    origin = (origin & ~MANY) | (MANY if origin & Origin.LIST else Origin.LIST)
+                    origin = listed(origin & ~MANY) if not origin & Origin.LIST else origin | MANY
                 found |= origin
-            grown |= bool(found & ~self.table.get(name, Origin.NOTHING))
-            self.table[name] = self.table.get(name, Origin.NOTHING) | found
-        for name, blocks in self.blocks.items():
-            found = Origin.NOTHING
+            for kind in self.constraints.get(name, ()):
+                found |= cast(kind, found)
+            grown |= found != self.table.get(name, Origin.NOTHING)
+            self.table[name] = found
+        for name, blocks in self.calls.blocks.items():
+            found = self.returned.get(name, Origin.NOTHING)
             for block in blocks:
-                found |= self.outputs(block.body)
-            grown |= bool(found & ~self.returned.get(name, Origin.NOTHING))
-            self.returned[name] = self.returned.get(name, Origin.NOTHING) | found
+                found |= self.emits(block)
+            grown |= found != self.returned.get(name, Origin.NOTHING)
+            self.returned[name] = found
         return grown
 
     # -- origins -----------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def elements(origin: Origin) -> Origin:
-        """One element of a value."""
-        return origin if origin & Origin.NEST else origin & ~Origin.LIST
+    def emits(self, block: Block) -> Origin:
+        """What a block emits: its statements, and what leaves it with a value from within an expression."""
+        found = self.outputs(block.body)
+        for statement in block.body:
+            for leave in leaves(statement):
+                if leave.word == "return" and leave.value is not None:
+                    found |= self.of(leave.value) | Origin.LIST | Origin.HOLLOW
+        return found
 
     def outputs(self, statements: tuple[Node, ...]) -> Origin:
         """What statements emit together."""
@@ -417,12 +401,12 @@ class Flow:
             match statement:
                 case Assign() | Function():
                     continue
-                case Loop():
+                case Loop() | Phase():
                     found |= self.outputs(statement.body) | Origin.LIST | Origin.HOLLOW
                 case Branch():
                     for body in statement.bodies:
                         found |= self.outputs(body)
-                    found |= Origin.HOLLOW
+                    found |= Origin.HOLLOW | (Origin.LIST if statement.word != "if" else Origin.NOTHING)
                 case Leave():
                     if statement.value is not None and statement.word == "return":
                         found |= self.of(statement.value)
@@ -437,7 +421,7 @@ class Flow:
         """What the value of a node may be."""
         match node:
             case Text():
-                return _text(node.value)
+                return text(node.value)
             case Number():
                 return Origin.WORDS
             case Expandable():
@@ -445,35 +429,26 @@ class Flow:
             case Variable():
                 return self._variable(node)
             case Cast():
-                return self._cast(node.type.name, self.of(node.value))
-            case Unary(operator="-not" | "!"):
-                return Origin.NOTHING
+                return cast(node.type.name, self.of(node.value))
             case Unary(operator=","):
-                origin = self.of(node.value)
-                return origin | (MANY if origin & Origin.LIST else Origin.LIST)
+                return listed(self.of(node.value))
             case Unary():
-                return Origin.WORDS | (MANY if "split" in node.operator else Origin.NOTHING)
+                return self._unary(node)
             case Binary():
                 return self._binary(node)
             case Listing():
                 found = Origin.LIST
                 for item in node.items:
-                    origin = self.of(item)
-                    found |= origin | (Origin.NEST if origin & Origin.LIST else Origin.NOTHING)
+                    found |= listed(self.of(item))
                 return found
             case Member():
                 return self._member(node)
             case Invoke():
                 return self._invoke(node)
             case Index():
-                if (tables := self.tables(node.target)) is not None:
-                    key = node.index.value if isinstance(node.index, Text) else None
-                    if isinstance(node.index, Number):
-                        return _UNKNOWN
-                    return self._pairs(tables, key)
-                return self.of(node.target) | Origin.HOLLOW
+                return self._index(node)
             case Group(opening="(", body=(Assign() as inner,)):
-                return self.of(inner.value)
+                return self.of(inner)
             case Group():
                 found = self.outputs(node.body)
                 return found | Origin.LIST if node.opening == "@(" else found
@@ -484,10 +459,9 @@ class Flow:
             case Branch() | Loop():
                 return self.outputs((node,))
             case Assign():
-                return self.of(node.value)
-            case TypeName():
-                return Origin.WORDS
-        return _UNKNOWN
+                value = self.of(self.assigned[id(node)])
+                return value if node.operator == "=" else value | self.of(node.target)
+        return UNKNOWN
 
     def _variable(self, node: Variable) -> Origin:
         context = self.context.get(id(node), Context())
@@ -495,7 +469,7 @@ class Flow:
         if name in ("_", "psitem"):
             origin = self._topic(context.topic)
         elif name in ("true", "false", "?"):
-            return Origin.NOTHING
+            return Origin.WORDS
         elif name == "null":
             return Origin.HOLLOW
         elif name in _PLACES or name == "pshome":
@@ -508,139 +482,180 @@ class Flow:
             origin = self.table.get(name, Origin.NOTHING)
             if name not in context.assigned:
                 origin |= Origin.HOLLOW
+            if name not in context.looping and all(how == "each" for how, _ in self.writes[name]):
+                origin |= UNKNOWN  # outside of its loop, which may never have run
         else:
-            origin = _UNKNOWN  # an automatic variable, or one that an earlier script of the session left
-        if name in context.checked and (name in context.tested or not origin & MANY):
-            return Origin.LOCAL | (Origin.HOLLOW if name in context.loose else Origin.NOTHING)
+            origin = UNKNOWN  # an automatic variable, or one that an earlier script of the session left
+        if name in context.checked and (name in context.tested or not several(origin)):
+            found = Origin.LOCAL | (Origin.HOLLOW if name in context.loose else Origin.NOTHING)
+            # What reads as a place need not be text: it may still be the file itself.
+            return found if name in context.tested else found | (origin & Origin.ITEM)
         return origin
 
     def _topic(self, topic: Topic | None) -> Origin:
         if topic is None:
-            return _UNKNOWN
+            return UNKNOWN
         if topic.pipeline is not None:
-            return self.elements(self._output(topic.pipeline, topic.index - 1))
-        return self.elements(self.of(topic.source)) if topic.source is not None else _UNKNOWN
-
-    def _cast(self, kind: str, origin: Origin) -> Origin:
-        kind = kind.lower().removeprefix("system.")
-        if kind in ("string", "string[]"):
-            text = origin & (Origin.LOCAL | Origin.HOLLOW)
-            if origin & Origin.ITEM:
-                text |= Origin.LOCAL
-            if origin & (Origin.WORDS | Origin.READ | Origin.OTHER):
-                text |= Origin.WORDS
-            return text | (Origin.LIST if kind == "string[]" else Origin.NOTHING)
-        if kind in _CONTAINERS:
-            return origin
-        if kind == "void":
-            return Origin.NOTHING
-        return Origin.WORDS | (Origin.LIST if kind.endswith("[]") else Origin.NOTHING)
+            return element(self._output(topic.pipeline, topic.index - 1))
+        return element(self.of(topic.source)) if topic.source is not None else UNKNOWN
 
     def _joined(self, parts: tuple[Node, ...]) -> Origin:
         """Text made of parts: it is local where its beginning is, whatever follows."""
-        first = parts[0]
-        while isinstance(first, Group) and first.opening == "(" and len(first.body) == 1:
-            first = first.body[0]
+        first = _inside(parts[0])
         if isinstance(first, Text):
             return Origin.LOCAL if LOCAL_TEXT.match(first.value) else Origin.WORDS
-        origin = self.of(first)
-        if origin & (Origin.WORDS | Origin.READ | Origin.OTHER):
+        origin = cast("string", self.of(first))
+        if self._yet_nothing(origin):
+            return Origin.NOTHING
+        if not is_place(origin):
             return Origin.WORDS | Origin.HOLLOW
         if not origin & Origin.HOLLOW or len(parts) == 1:
-            return Origin.LOCAL | (origin & Origin.HOLLOW)
+            return origin
         # The beginning may be empty: then the rest must not be a path of another host.
         rest = parts[1]
-        plain = isinstance(rest, Text) and _STEP.match(rest.value)
-        if not plain or any(isinstance(part, Text) and "filesystem" in part.value.lower() for part in parts):
+        step = isinstance(rest, Text) and _STEP.match(rest.value)
+        if not step or any(isinstance(part, Text) and "filesystem" in part.value.lower() for part in parts):
             return Origin.WORDS
         return Origin.LOCAL
+
+    def _yet_nothing(self, origin: Origin) -> bool:
+        """Whether no value has come to be that something could be made of, while that may still change."""
+        return not self.settled and not origin & KINDS
+
+    def _unary(self, node: Unary) -> Origin:
+        origin = self.of(node.value)
+        if "split" in node.operator:
+            return Origin.WORDS | Origin.LIST | Origin.HOLLOW
+        if node.operator in ("-not", "!", "-join"):
+            return Origin.WORDS | (Origin.HOLLOW if node.operator == "-join" else Origin.NOTHING)
+        return Origin.WORDS if is_core(origin) else UNKNOWN
 
     def _binary(self, node: Binary) -> Origin:
         operator = node.operator
         if operator in ("-and", "-or", "-xor", "-is", "-isnot"):
-            return Origin.NOTHING
-        if operator == "+":
-            parts = tuple(_chain(node))
-            first = self.of(parts[0])
-            if not first & (MANY | Origin.ITEM | Origin.READ | Origin.OTHER):
-                return self._joined(parts)
-            return first | self.of(node.left) | self.of(node.right) | MANY
+            return Origin.WORDS
+        if operator == "-as":
+            converted = cast(node.right.name, self.of(node.left)) if isinstance(node.right, TypeName) else UNKNOWN
+            return converted | Origin.HOLLOW
         if operator == "-f":
             return self._joined((node.left,)) if isinstance(node.left, Text | Expandable) else Origin.WORDS
-        if operator == "-as" and isinstance(node.right, TypeName):
-            return self._cast(node.right.name, self.of(node.left)) | Origin.HOLLOW
-        word = operator.lstrip("-")
-        if word[:1] in "ic" and word[1:].removeprefix("not") in _COMPARISONS:
-            word = word[1:]
-        if word.removeprefix("not") in _COMPARISONS:
-            left = self.of(node.left)
-            if not left & MANY:
-                return Origin.NOTHING
-            cast = node.left
-            while isinstance(cast, Group) and len(cast.body) == 1:
-                cast = cast.body[0]
-            several = isinstance(cast, Cast) and cast.type.name.lower() == "string[]"
-            pattern = node.right.value if isinstance(node.right, Text) else ""
-            if several and (
-                (word == "like" and _LIKE.match(pattern)) or (word == "match" and _MATCH.fullmatch(pattern))
-            ):
-                return Origin.LOCAL | Origin.LIST | Origin.HOLLOW
-            return left | Origin.HOLLOW
-        many = self.of(node.left) & MANY
-        return Origin.WORDS | Origin.HOLLOW | (MANY if "split" in operator or many else Origin.NOTHING)
+        if operator == "+":
+            return self._plus(node)
+        left = self.of(node.left)
+        if (word := comparison(operator)) is not None:
+            return self._compared(node, word, left)
+        if operator == "-join":
+            return Origin.WORDS | Origin.HOLLOW
+        if "split" in operator or operator == "..":
+            return Origin.WORDS | Origin.LIST | Origin.HOLLOW
+        if "replace" in operator:
+            single = not several(left) and isinstance(_inside(node.left), Text | Expandable | Cast | Variable | Member)
+            return Origin.WORDS | Origin.HOLLOW | (Origin.NOTHING if single else MANY)
+        # Arithmetic: of what is not known it may be anything, and a list times a number is a list.
+        right = self.of(node.right)
+        if not is_core(left) or not is_core(right):
+            return left | right | UNKNOWN
+        return Origin.WORDS | Origin.HOLLOW | ((left & KINDS) | MANY if operator == "*" else left & MANY)
+
+    def _compared(self, node: Binary, word: str, left: Origin) -> Origin:
+        """Of a list its members that the comparison holds of, else true or false."""
+        if self._yet_nothing(left):
+            return Origin.NOTHING
+        if word.removeprefix("not") in ("in", "contains") or not several(left):
+            return Origin.WORDS
+        of = _inside(node.left)
+        if isinstance(of, Cast) and plain(of.type.name) == "string[]" and is_place_pattern(word, node.right):
+            return Origin.LOCAL | Origin.LIST | Origin.HOLLOW
+        return left | Origin.HOLLOW | Origin.WORDS if not self.is_list(node.left) else left | Origin.HOLLOW
+
+    def _plus(self, node: Binary) -> Origin:
+        parts = tuple(_chain(node))
+        first = self.of(parts[0])
+        if first & KINDS == Origin.LOCAL and not first & MANY:
+            found = self._joined(parts)
+            # Nothing plus a value is the value, also where that is a list.
+            if first & Origin.HOLLOW and (found & KINDS != Origin.LOCAL or several(self.of(parts[1]))):
+                for part in parts[1:]:
+                    found |= self.of(part) | MANY
+            return found
+        left, right = self.of(node.left), self.of(node.right)
+        if left & OPAQUE:
+            return left | right | UNKNOWN
+        found = Origin.NOTHING
+        if left & MANY:
+            found |= left | right | MANY
+        if left & Origin.ITEM and not left & MANY:
+            return UNKNOWN  # a file has no sum
+        if left & Origin.HOLLOW:
+            found |= right | cast("string", right)
+        if left & CORE and not self.is_list(node.left):
+            found |= (left & CORE) | (right if right & OPAQUE else Origin.NOTHING)
+        return found | Origin.HOLLOW
+
+    def is_list(self, node: Node, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a value surely is a list, however many stand in it."""
+        match node:
+            case Listing() | Unary(operator=",") | Group(opening="@("):
+                return True
+            case Cast():
+                return plain(node.type.name) in _LISTS
+            case Group(opening="(", body=(single,)):
+                return self.is_list(single, seen)
+            case Binary(operator="+" | "*"):
+                return self.is_list(node.left, seen)
+            case Variable(name=name) if name in self.writes:
+                return name in seen or all(
+                    how == "put" or (how == "is" and isinstance(value, Node) and self.is_list(value, seen | {name}))
+                    for how, value in self.writes[name]
+                )
+        return False
+
+    def _index(self, node: Index) -> Origin:
+        if (tables := self.tables(node.target)) is not None:
+            return self._pairs(tables, node.index.value) if isinstance(node.index, Text) else UNKNOWN
+        one = isinstance(node.index, Number) or (
+            isinstance(node.index, Unary) and node.index.operator == "-" and isinstance(node.index.value, Number)
+        )
+        return index_of(self.of(node.target), is_list=self.is_list(node.target), one=one)
 
     def _member(self, node: Member) -> Origin:
         name = node.name.lower()
         if isinstance(node.target, TypeName):
-            local = (_type(node.target), name) == ("environment", "systemdirectory")
-            return Origin.LOCAL if local else Origin.WORDS
-        if name in ("count", "length"):
-            return Origin.WORDS
+            kind = plain(node.target.name)
+            if (kind, name) == ("environment", "systemdirectory"):
+                return Origin.LOCAL
+            return Origin.WORDS | (Origin.HOLLOW if (kind, name) == ("string", "empty") else Origin.NOTHING)
         if (tables := self.tables(node.target)) is not None:
             return self._named(tables, name)
-        return self._property(self.of(node.target), name)
-
-    @staticmethod
-    def _property(origin: Origin, name: str) -> Origin:
-        found = (origin & (MANY | Origin.OTHER | Origin.READ)) | Origin.HOLLOW
-        if origin & Origin.ITEM:
-            if name in _OF_ITEM:
-                found |= Origin.LOCAL
-            elif name in _ITEM_OF_ITEM:
-                found |= Origin.ITEM
-            else:
-                found |= Origin.READ
-        if origin & (Origin.LOCAL | Origin.WORDS):
-            found |= Origin.WORDS
-        if origin & (Origin.READ | Origin.OTHER) or (origin & Origin.ITEM and name not in _OF_ITEM | _ITEM_OF_ITEM):
-            found |= MANY
-        return found
+        return property_of(self.of(node.target), name)
 
     def _invoke(self, node: Invoke) -> Origin:
         name = node.name.lower()
         if isinstance(node.target, TypeName):
-            return self._static(_type(node.target), name, node)
-        if name == "where":
-            return self.of(node.target) | Origin.LIST | Origin.HOLLOW
-        if name == "foreach" and node.arguments and isinstance(node.arguments[0], Block):
-            return self.outputs(node.arguments[0].body) | MANY
+            return self._static(plain(node.target.name), name, node)
         origin = self.of(node.target)
+        if name == "where":
+            return origin | Origin.LIST | Origin.HOLLOW
+        if name == "foreach" and node.arguments and isinstance(node.arguments[0], Block):
+            return self.emits(node.arguments[0]) | MANY | Origin.HOLLOW
         if name in _KEEP_START or (name == "trim" and not node.arguments):
-            text = self._cast("string", origin)
-            return text | Origin.HOLLOW | (origin & MANY)
+            words = Origin.WORDS if origin & MANY or (name == "tostring" and node.arguments) else Origin.NOTHING
+            return cast("string", origin) | Origin.HOLLOW | (origin & MANY) | words
         if name in ("toarray", "pop", "dequeue", "peek", "getenumerator"):
-            return origin | MANY | Origin.HOLLOW
-        if origin & Origin.READ and name in ("getvalue", "getvaluenames", "getsubkeynames"):
-            return Origin.READ | _ANY
-        return Origin.WORDS | _ANY
+            return origin | ANY
+        if name in ("getvalue", "getvaluenames", "getsubkeynames") and not origin & (KINDS & ~Origin.ITEM):
+            return Origin.WORDS | ANY  # of a registry key: values there are texts, numbers and lists of these
+        return Origin.WORDS | ANY if is_core(origin) else UNKNOWN
 
     def _static(self, kind: str, name: str, node: Invoke) -> Origin:
         if kind == "io.path" and name == "combine" and node.arguments:
             rest = all(isinstance(item, Text) and not re.match(r"[\\/]|.*:", item.value) for item in node.arguments[1:])
             first = self.of(node.arguments[0])
-            return Origin.LOCAL if rest and not first & (KINDS & ~Origin.LOCAL) else Origin.WORDS
+            if self._yet_nothing(first):
+                return Origin.NOTHING
+            return Origin.LOCAL if rest and first & KINDS == Origin.LOCAL and not first & ANY else Origin.WORDS
         if kind == "io.path" and name == "getdirectoryname" and node.arguments:
-            return self._cast("string", self.of(node.arguments[0])) | Origin.HOLLOW
+            return cast("string", self.of(node.arguments[0])) | Origin.HOLLOW
         if kind == "environment" and name == "getfolderpath":
             given = node.arguments[0] if node.arguments else None
             local = isinstance(given, Text) and given.value.lower() in _FOLDERS
@@ -648,48 +663,58 @@ class Flow:
         if kind == "io.directory" and name in ("getfiles", "getdirectories"):
             return Origin.LOCAL | Origin.LIST | Origin.HOLLOW
         if kind == "io.driveinfo" or name in ("getversioninfo", "getcurrent"):
-            return Origin.READ | _ANY
+            return Origin.READ | ANY
         if name == "new":
-            return _UNKNOWN
-        return Origin.WORDS | _ANY
+            return UNKNOWN
+        return Origin.WORDS | ANY
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
     def _output(self, pipeline: Pipeline, index: int) -> Origin:
-        element = pipeline.elements[index]
-        if index == 0 or not isinstance(element, Command):
-            return self.of(element)
-        return self._command(element, self._output(pipeline, index - 1))
+        item = pipeline.elements[index]
+        if index == 0 or not isinstance(item, Command):
+            return self.of(item)
+        return self._command(item, self._output(pipeline, index - 1))
 
     def _command(self, node: Command, upstream: Origin | None) -> Origin:
-        if node.name.lower() in self.functions:
+        call = self.calls.of(node)
+        if call is None:
+            return UNKNOWN
+        if call.own:
             return self.returned.get(node.name.lower(), Origin.NOTHING) | Origin.LIST | Origin.HOLLOW
-        known = known_commands().get(full_name(node.name))
-        if known is None:
-            return _UNKNOWN
-        binding = bind(node, known)
-        name = known.name.lower()
+        binding = call.binding
+        name = call.known.name.lower()
         given = binding.get("inputobject")
         coming = upstream if upstream is not None else self.of(given) if given is not None else Origin.HOLLOW
+        if upstream is None and coming & MANY:
+            coming |= MANY  # a list that is given by name goes through as one
         stream = Origin.LIST | Origin.HOLLOW
         if name in ("get-childitem", "get-item"):
             sites = binding.get("path", "literalpath")
             if isinstance(sites, Text) and SITE_TEXT.fullmatch(sites.value):
-                return Origin.READ | _ANY
+                return Origin.READ | ANY
             return (Origin.WORDS if "name" in binding.switches else Origin.ITEM) | stream
-        if name in ("resolve-path", "convert-path"):
-            return (Origin.ITEM if name == "resolve-path" else Origin.LOCAL) | stream
+        if name == "resolve-path":
+            return (Origin.WORDS if "relative" in binding.switches else Origin.ITEM) | stream
+        if name == "convert-path":
+            return Origin.LOCAL | stream
         if name in ("join-path", "split-path"):
             start = binding.get("path", "literalpath")
             origin = self.of(start) if start is not None else coming
-            kept = not origin & (KINDS & ~(Origin.LOCAL | Origin.ITEM))
-            if name == "split-path" and binding.switches - {"parent", "qualifier", "resolve"}:
+            if self._yet_nothing(origin):
+                return Origin.NOTHING
+            kept = is_place(origin)
+            if name == "split-path" and (
+                origin & Origin.HOLLOW or binding.switches - {"parent", "qualifier", "resolve"}
+            ):
                 kept = False
-            return (Origin.LOCAL if kept else Origin.WORDS) | (origin & MANY) | Origin.HOLLOW
+            places = Origin.LIST if "resolve" in binding.switches or not kept else Origin.NOTHING
+            return (Origin.LOCAL if kept else Origin.WORDS) | (origin & MANY) | Origin.HOLLOW | places
         if name in _THROUGH:
-            proven = self._filtered(node) if name == "where-object" else None
-            if proven is not None and (proven or not self.elements(coming) & MANY):
-                return Origin.LOCAL | stream
+            tested = self._filtered(node) if name == "where-object" else None
+            # With -InputObject, $_ is the whole list: one member of it that fits lets all through.
+            if tested or (tested is not None and upstream is not None and not several(element(coming))):
+                return Origin.LOCAL | stream | (Origin.NOTHING if tested else coming & Origin.ITEM)
             return coming | stream
         if name == "select-object":
             return self._select(binding.get("property"), binding.get("expandproperty"), coming) | stream
@@ -697,34 +722,38 @@ class Flow:
             found = stream
             for argument in node.arguments:
                 if isinstance(argument.value, Block):
-                    found |= self.outputs(argument.value.body)
+                    found |= self.emits(argument.value)
             return found
-        if name in ("group-object", "measure-object"):
-            return (_UNKNOWN if coming & Origin.OTHER else Origin.READ) | _ANY
+        if name == "measure-object":
+            return (UNKNOWN if coming & Origin.OTHER else Origin.READ) | ANY
         if name in _TO_WORDS:
             return Origin.WORDS | stream
         if name in _MADE:
-            return _UNKNOWN
-        return Origin.READ | _ANY
+            return UNKNOWN
+        return Origin.READ | ANY
 
-    def _filtered(self, node: Command) -> bool | None:
+    @staticmethod
+    def _filtered(node: Command) -> bool | None:
         """Whether a Where-Object lets only local paths through: None if not, else whether it tests for a string."""
         for argument in node.arguments:
             if isinstance(argument.value, Block) and len(argument.value.body) == 1:
-                for name, tested in self._proven(argument.value.body[0], holds=True):
+                for name, tested in proven(argument.value.body[0], holds=True):
                     if name in ("_", "psitem"):
                         return tested
         return None
 
-    def _select(self, properties: Node | None, expanded: Node | None, coming: Origin) -> Origin:
+    @staticmethod
+    def _select(properties: Node | None, expanded: Node | None, coming: Origin) -> Origin:
         if expanded is not None:
-            return self._property(coming, expanded.value.lower()) if isinstance(expanded, Text) else _UNKNOWN
+            # With -Property as well, what comes out has properties of any name.
+            seen = isinstance(expanded, Text) and properties is None
+            return property_of(coming, expanded.value.lower()) if seen and isinstance(expanded, Text) else UNKNOWN
         if properties is None:
             return coming
         if any(isinstance(below, Hash) or not isinstance(below, Text | Listing | Group) for below in walk(properties)):
-            return _UNKNOWN
-        if coming & (Origin.OTHER | Origin.LOCAL | Origin.WORDS):
-            return _UNKNOWN
+            return UNKNOWN
+        if coming & (Origin.OTHER | CORE):
+            return UNKNOWN
         return coming | MANY
 
     # -- tables that the script makes --------------------------------------------------------------------------------
@@ -734,11 +763,11 @@ class Flow:
         match node:
             case Hash():
                 return [node]
-            case Cast() if node.type.name.lower() in _CONTAINERS:
+            case Cast() if plain(node.type.name) in _TABLES:
                 return self.tables(node.value, seen)
             case Listing():
                 return self._all(node.items, seen)
-            case Group() if node.opening != "{":
+            case Group() if node.opening != "{" and node.body:
                 return self._all(node.body, seen)
             case Binary(operator="+"):
                 return self._all((node.left, node.right), seen)
@@ -769,14 +798,25 @@ class Flow:
         return found
 
     def _named(self, tables: list[Hash], name: str) -> Origin:
-        keys = {key for table in tables for key in _keys(table)}
-        if name not in keys and name in ("key", "name", "keys"):
-            found = Origin.LIST
+        """A member: what stands under the key, else what tables, entries and lists have; anything where it is neither.
+
+        A key that one of the tables lacks is a member of another kind there: `SyncRoot` is the table again.
+        """
+        having = [table for table in tables if name in _keys(table)]
+        found = self._pairs(having, name) if having else Origin.NOTHING
+        if name in ("key", "name", "keys"):
+            found |= Origin.LIST | Origin.HOLLOW
             for table in tables:
                 for pair in table.pairs:
                     found |= self.of(pair.key)
             return found
-        return self._pairs(tables, None if name not in keys and name in ("value", "values") else name)
+        if name in ("value", "values"):
+            return found | self._pairs(tables, None)
+        if len(having) == len(tables):
+            return found or UNKNOWN
+        if name in ("count", "length") and all(isinstance(pair.key, Text) for table in tables for pair in table.pairs):
+            return found | Origin.WORDS
+        return UNKNOWN
 
     def _pairs(self, tables: list[Hash], key: str | None) -> Origin:
         """What stands under a key, or under any."""
@@ -784,30 +824,41 @@ class Flow:
         for table in tables:
             for pair in table.pairs:
                 if key is None or not isinstance(pair.key, Text) or pair.key.value.lower() == key.lower():
-                    found |= self.of(pair.value)
-        if key is not None and len(tables) == 1 and [one for one in _keys(tables[0]) if one == key.lower()]:
+                    origin = self.of(pair.value)
+                    found |= listed(origin) if key is None else origin
+        if key is not None and len(tables) == 1 and key.lower() in _keys(tables[0]):
             value = next(
                 p.value for p in tables[0].pairs if isinstance(p.key, Text) and p.key.value.lower() == key.lower()
             )
-            if isinstance(value, Text):
+            if isinstance(value, Text) and all(isinstance(pair.key, Text) for pair in tables[0].pairs):
                 found &= ~Origin.HOLLOW
         return found
+
+
+def _with(context: Context, shown: Iterable[tuple[str, bool]], where: tuple[Node, ...]) -> Context:
+    """Adds what a condition proves, unless the variable is written again in the statements it guards."""
+    written = {name for statement in where for below in walk(statement) for name in targets(below)}
+    kept = [(name, tested) for name, tested in shown if name not in written]
+    if not kept:
+        return context
+    return replace(
+        context,
+        checked=context.checked | {name for name, _ in kept},
+        tested=context.tested | {name for name, tested in kept if tested},
+    )
+
+
+def _inside(node: Node) -> Node:
+    """What stands within parentheses."""
+    while isinstance(node, Group) and node.opening == "(" and len(node.body) == 1:
+        node = node.body[0]
+    return node
 
 
 def _keys(table: Hash) -> Iterator[str]:
     for pair in table.pairs:
         if isinstance(pair.key, Text):
             yield pair.key.value.lower()
-
-
-def _text(value: str) -> Origin:
-    if LOCAL_TEXT.match(value):
-        return Origin.LOCAL
-    return Origin.WORDS | (Origin.NOTHING if value else Origin.HOLLOW)
-
-
-def _type(node: TypeName) -> str:
-    return node.name.lower().removeprefix("system.")
 
 
 def _chain(node: Node) -> Iterator[Node]:
@@ -821,59 +872,3 @@ def _chain(node: Node) -> Iterator[Node]:
         yield from node.parts
     else:
         yield node
-
-
-def _targets(node: Node) -> Iterator[str]:
-    """The variables that a node writes."""
-    if isinstance(node, Loop) and node.variable is not None:
-        yield node.variable.name
-    if isinstance(node, Block):
-        yield from (parameter.name for parameter in node.parameters)
-    if isinstance(node, Assign):
-        target = node.target.value if isinstance(node.target, Cast) else node.target
-        for item in target.items if isinstance(target, Listing) else (target,):
-            if isinstance(item, Variable):
-                yield item.name
-
-
-def _strings(node: Node) -> Iterator[str]:
-    """Variables that a condition shows to be one string."""
-    match node:
-        case Group(body=(single,)):
-            yield from _strings(single)
-        case Binary(operator="-and"):
-            yield from _strings(node.left)
-            yield from _strings(node.right)
-        case Binary(operator="-is", left=Variable(name=name), right=TypeName() as kind) if _type(kind) == "string":
-            yield name
-
-
-def _certain(statement: Node, context: Context) -> str | None:
-    """The variable that a statement surely assigns something that is not empty."""
-    if isinstance(statement, Assign) and statement.operator == "=":
-        target = statement.target.value if isinstance(statement.target, Cast) else statement.target
-        if isinstance(target, Variable) and _sure(statement.value, context):
-            return target.name
-    return None
-
-
-def _sure(node: Node, context: Context) -> bool:
-    match node:
-        case Text():
-            return bool(node.value)
-        case Number():
-            return True
-        case Expandable():
-            return not any(isinstance(part, Group) for part in node.parts)
-        case Variable():
-            return node.name in context.assigned
-        case Listing():
-            return all(_sure(item, context) for item in node.items)
-        case Group(opening="@(" | "("):
-            return bool(node.body) and all(_sure(item, context) for item in node.body)
-    return False
-
-
-def _cannot_fail(node: Node | None) -> bool:
-    constant = isinstance(node, Variable) and node.name in ("null", "true", "false")
-    return constant or node is None or isinstance(node, Text | Number)

@@ -37,7 +37,10 @@ class Lexer:
                 f"the character U+{ord(found[0][0]):04X} is invisible or ends a line in some readers only",
                 "delete it; end lines with a line feed",
             )
-        if found := _LOOKALIKE.search(text):
+
+    def plain(self, start: int, end: int) -> None:
+        """Refuses characters that PowerShell takes for quotes and dashes; in a comment they are none."""
+        if found := _LOOKALIKE.search(self.text, start, end):
             raise Refusal(
                 "characters",
                 found.start(),
@@ -117,6 +120,7 @@ class Lexer:
                     )
                 self.at = end + 2
             else:
+                self.plain(self.at, self.at + 1)
                 return
 
     def space(self) -> None:
@@ -164,6 +168,7 @@ class Lexer:
         found = self.match(re.compile(r"'(?:[^']|'')*'"))
         if found is None:
             raise Refusal("syntax", start, "the string does not end", "close it with '")
+        self.plain(start, self.at)
         return found[1:-1].replace("''", "'")
 
     def here(self, quote: str) -> tuple[str, int]:
@@ -172,5 +177,6 @@ class Lexer:
         found = re.compile(rf"@{quote}[ \t]*\r?\n(?:(.*?)\r?\n)??{quote}@", re.DOTALL).match(self.text, self.at)
         if found is None:
             raise Refusal("syntax", start, "the here-string does not end", f"close it with {quote}@ at a line's start")
+        self.plain(start, found.end())
         self.at = found.end()
         return found[1] or "", found.start(1) if found[1] else found.end() - 2

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from .kinds import plain
 from .lexer import Refusal
-from .rules.types import plain
-from .syntax import parse
-from .tree import Binary, Cast, Command, Invoke, Member, Node, Text, TypeName, walk
+from .reading import read
+from .tree import Binary, Cast, Command, Invoke, Member, Node, Text, TypeName
 
 __all__ = ["CORE", "FUNCTIONS", "against_lock"]
 
@@ -81,7 +81,7 @@ def against_lock(text: str, modules: Iterable[str]) -> Iterator[Refusal]:
         modules: those that are imported before the lock.
     """
     there = {name.lower() for name in modules}
-    for node in walk(parse(text)):
+    for node in read(text).nodes:
         match node:
             case Cast(type=kind) if not _is_core(kind.name):
                 yield _type(node, kind.name, f"nothing can be converted to [{kind.name}]")

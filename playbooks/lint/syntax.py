@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from .kinds import is_known
 from .lexer import ESCAPES, Lexer, Refusal
 from .tree import (
     Argument,
@@ -28,6 +29,7 @@ from .tree import (
     Number,
     Pair,
     Parameter,
+    Phase,
     Pipeline,
     Text,
     TypeName,
@@ -170,6 +172,7 @@ class _Parser:
         self.depth = 0
 
     def refuse(self, rule: str, why: str, instead: str, at: int | None = None) -> NoReturn:
+        self.lexer.plain(self.lexer.at, self.lexer.at + 1)
         raise Refusal(rule, self.lexer.at if at is None else at, why, instead)
 
     def expect(self, text: str) -> None:
@@ -221,9 +224,13 @@ class _Parser:
         self.lexer.space()
         body: tuple[Node, ...] = ()
         if phases and _PHASE.match(self.lexer.text, self.lexer.at):
-            while self.lexer.match(_PHASE):
-                body += self.braces()
+            at = self.lexer.at
+            while word := self.lexer.match(_PHASE):
+                if any(isinstance(one, Phase) and one.word == word.lower() for one in body):
+                    self.refuse("syntax", f"{word} stands here twice", "write it once", at)
+                body += (Phase(at, word.lower(), self.braces()),)
                 self.lexer.space()
+                at = self.lexer.at
             if not self.lexer.peek("}"):
                 self.refuse("syntax", "a statement beside begin, process and end", "put it into one of them")
             return Block(start, parameters, body)
@@ -246,6 +253,8 @@ class _Parser:
             name = self.lexer.variable()
             if name is None:
                 self.unknown()
+            if any(one.name == name for one in found):
+                self.refuse("syntax", f"the parameter ${name} is declared twice", "delete one of them", start)
             self.lexer.space()
             default = None
             if self.lexer.take("="):
@@ -279,7 +288,7 @@ class _Parser:
                 value = self.expression(commas=False)
                 if not (
                     isinstance(value, Text | Number)
-                    or (isinstance(value, TypeName) and name == "outputtype")
+                    or (isinstance(value, TypeName) and name == "outputtype" and is_known(value.name))
                     or (isinstance(value, Unary) and isinstance(value.value, Number))
                     or (isinstance(value, Variable) and value.name in ("true", "false"))
                 ):
@@ -473,6 +482,8 @@ class _Parser:
         self.expect("{")
         block = self.block(phases=True)
         self.expect("}")
+        if outer and block.parameters:
+            self.refuse("syntax", "parameters stand before and behind the brace", "write param (...) alone", start)
         return Function(start, name, Block(block.at, outer + block.parameters, block.body), top)
 
     def leave(self, start: int, word: str) -> Node:
@@ -642,10 +653,16 @@ class _Parser:
         )
         if operator == "," and not commas:
             self.refuse("syntax", "a value is missing before the comma", "write it, or put parentheses around", start)
-        if operator:
-            self.lexer.space()
-            return Unary(start, operator.lower(), self.expression(4 if operator in ("-", "+") else 8, commas=commas))
-        return self.postfix(self.primary())
+        if not operator:
+            return self.postfix(self.primary())
+        # Every unary operator binds tighter than every binary one, the comma included: -join 1, 2 is (-join 1), 2.
+        self.lexer.space()
+        self.depth += 1
+        if self.depth > _MAXIMUM_DEPTH:
+            self.refuse("syntax", "the script is nested too deeply", "use intermediate variables or functions")
+        value = self.unary(commas=commas)
+        self.depth -= 1
+        return Unary(start, operator.lower(), value)
 
     def primary(self) -> Node:  # noqa: RET503 - unknown() never returns
         lexer = self.lexer
@@ -769,6 +786,7 @@ class _Parser:
         found = _DOUBLE.match(self.lexer.text, start)
         if found is None:
             self.refuse("syntax", "the string does not end", 'close it with "')
+        self.lexer.plain(start, found.end())
         self.lexer.at = found.end()
         return self.expand(start, start + 1, found.end() - 1)
 

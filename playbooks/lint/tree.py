@@ -129,6 +129,14 @@ class Block(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Phase(Node):
+    """`begin`, `process` or `end` of a function: what leaves one of them does not leave the next."""
+
+    word: str
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Argument(Node):
     """`-Name`, `-Name:value` or a value; the value of `-Name value` is the next argument."""
 

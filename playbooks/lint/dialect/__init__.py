@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from ..flow import Flow
 from ..lexer import Refusal
-from ..rules.interface import Reading
-from ..syntax import parse
-from ..tree import walk
+from ..reading import Reading, read
 from .display import Display
 from .header import Header
 from .layout import Layout
@@ -42,8 +39,7 @@ DIALECT: tuple[StyleRule, ...] = (Header(), Layout(), Naming(), LiteralPaths(), 
 def against_dialect(text: str) -> list[Refusal]:
     """What is written otherwise, in the order of the text; nothing for a script that does not parse."""
     try:
-        script = parse(text)
-        reading = Reading(script, tuple(walk(script)), Flow(script))
+        reading = read(text)
     except Refusal:
         return []
     return sorted((found for rule in DIALECT for found in rule.check(text, reading)), key=lambda found: found.at)

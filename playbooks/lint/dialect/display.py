@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..commands import ALIASES
 from ..lexer import Refusal
-from ..rules.interface import Reading
+from ..reading import Reading
 from ..tree import Command
 
 

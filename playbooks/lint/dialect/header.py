@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..lexer import Refusal
-from ..rules.interface import Reading
+from ..reading import Reading
 
 FIRST = ("Set-StrictMode -Version 2.0", "$ErrorActionPreference = 'Stop'")
 

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..lexer import Refusal
-from ..rules.interface import Reading
-from ..tree import Block, Branch, Expandable, Group, Loop, Node, Text, walk
+from ..reading import Reading
+from ..tree import Block, Branch, Expandable, Group, Loop, Node, Phase, Text, walk
 
 _LEAD = re.compile(r"^[ \t]+(?=[^ \t\r\n])", re.MULTILINE)
-_PHASE = re.compile(r"^[ \t]*(?:begin|process|end)[ \t\r\n]*\{", re.IGNORECASE | re.MULTILINE)
 _STRING = re.compile(r"@'.*?\n'@|@\".*?\n\"@|'(?:[^']|'')*'|\"(?:[^\"`]|\"\"|`.)*\"", re.DOTALL)
 _INDENT = 4
 
@@ -31,7 +30,7 @@ class Layout:
                     yield Refusal("style-line", start, "a second statement on one line", "give it its own line")
                 before = begins
                 lead = text[begins:start]
-                wanted = _wanted(text, opens, start)
+                wanted = _wanted(text, opens)
                 if not lead.strip() and "\t" not in lead and len(lead) != wanted:
                     why = f"indented by {len(lead)} where {wanted} are expected"
                     yield Refusal("style-indent", start, why, "indent by 4 spaces a level")
@@ -41,14 +40,12 @@ class Layout:
                 yield Refusal("style-indent", found.start(), "a tab indents this line", "indent by 4 spaces a level")
 
 
-def _wanted(text: str, opens: Node | None, start: int) -> int:
-    """Spaces before a statement that begins at `start`; `opens` is nothing for the script's own statements."""
+def _wanted(text: str, opens: Node | None) -> int:
+    """Spaces before a statement; `opens` is nothing for the script's own statements."""
     if opens is None:
         return 0
     line = text[text.rfind("\n", 0, opens.at) + 1 : opens.at]
-    # The tree does not keep begin, process and end, which are a level of their own.
-    phased = isinstance(opens, Block) and _PHASE.search(text, opens.at, start)
-    return len(line) - len(line.lstrip()) + _INDENT * (2 if phased else 1)
+    return len(line) - len(line.lstrip()) + _INDENT
 
 
 def _lines_of_text(text: str, node: Node) -> tuple[int, int] | None:
@@ -63,7 +60,7 @@ def _bodies(script: Block, nodes: Sequence[Node]) -> Iterator[tuple[Node | None,
         match node:
             case Block(body=body):
                 yield None if node is script else node, body
-            case Loop(body=body) | Group(body=body):
+            case Loop(body=body) | Group(body=body) | Phase(body=body):
                 yield node, body
             case Branch(word="switch", heads=heads, bodies=bodies):
                 yield from zip(heads[1:], bodies, strict=True)

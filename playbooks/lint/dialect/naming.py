@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..commands import ALIASES, COMMON, SHORT, KnownCommand
 from ..lexer import Refusal
-from ..rules.interface import Reading
+from ..reading import Reading
 from ..tree import Command
 
 
@@ -17,14 +17,14 @@ class Naming:
 
     def check(self, text: str, reading: Reading) -> Iterator[Refusal]:
         for node in reading.nodes:
-            if not isinstance(node, Command) or node.name.lower() in reading.flow.functions:
+            call = reading.calls.of(node)
+            if not isinstance(node, Command) or (call is not None and call.own):
                 continue
             whole = ALIASES.get(node.name.lower())
             if whole is not None:
                 yield Refusal("style-alias", node.at, f"{node.name} is an alias", f"write {whole}")
-            known = reading.flow.command(node)
-            if known is not None:
-                yield from _arguments(node, known)
+            if call is not None:
+                yield from _arguments(node, call.known)
 
 
 def _arguments(node: Command, known: KnownCommand) -> Iterator[Refusal]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..binding import bind
 from ..lexer import Refusal
-from ..rules.interface import Reading
-from ..tree import Command, Listing, Text
+from ..reading import Reading
+from ..tree import Listing, Text
 
 
 class LiteralPaths:
@@ -17,10 +16,10 @@ class LiteralPaths:
 
     def check(self, text: str, reading: Reading) -> Iterator[Refusal]:
         for node in reading.nodes:
-            known = reading.flow.command(node) if isinstance(node, Command) else None
-            if not isinstance(node, Command) or known is None or "literalpath" not in known.parameters:
+            call = reading.calls.of(node)
+            if call is None or "literalpath" not in call.known.parameters:
                 continue
-            for name, value in bind(node, known).values:
+            for name, value in call.binding.values:
                 parts = value.items if isinstance(value, Listing) else (value,)
                 if name == "path" and not all(isinstance(part, Text) for part in parts):
                     yield Refusal(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..lexer import Refusal
-from ..rules.interface import Reading
+from ..reading import Reading
 from ..tree import Cast, Hash, Text
 
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")

@@ -1,4 +1,4 @@
-"""One small class per rule; RULES is the list that every script is held against."""
+"""One small class per rule; READ_ONLY is the set that a script is held against to be proven read-only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .paths import Paths
 from .types import Types
 from .variables import Variables
 
-RULES: tuple[Rule, ...] = (
+READ_ONLY: tuple[Rule, ...] = (
     Commands(),
     Functions(),
     Blocks(),
@@ -23,4 +23,4 @@ RULES: tuple[Rule, ...] = (
     Paths(),
 )
 
-__all__ = ["RULES", "Reading", "Rule"]
+__all__ = ["READ_ONLY", "Reading", "Rule"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..flow import Flow
+from ..kinds import COLLECTIONS
 from ..lexer import Refusal
 from ..tree import (
     Assign,
@@ -23,7 +24,6 @@ from ..tree import (
     Variable,
 )
 from .interface import Reading
-from .types import COLLECTIONS
 
 _ADVICE = "build it in this script first: $table = @{}, then $table['key'] = ..., or emit @{ ... }"
 

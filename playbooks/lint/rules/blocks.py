@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..binding import bind
 from ..flow import Flow
 from ..lexer import Refusal
 from ..tree import Block, Cast, Command, Function, Group, Hash, Invoke, Listing, Member, Node, Number, Text, Variable
@@ -20,7 +19,11 @@ _ANY_NAMES = frozenset({"Select-Object", "Format-List", "Format-Table", "Format-
 STRANGE = frozenset(
     {"psobject", "psbase", "psadapted", "psextended", "methods", "scriptblock", "mycommand", "module", "sessionstate",
      "invokecommand", "exportedcommands", "exportedfunctions", "engineintrinsics", "runspace", "invoke",
-     "invokereturnasis", "getnewclosure", "ast", "commandinfo", "commandruntime", "implementingassembly"}
+     "invokereturnasis", "getnewclosure", "ast", "commandinfo", "commandruntime", "implementingassembly",
+     "implementingtype", "assembly", "basetype", "declaringtype", "reflectedtype", "targetsite", "definedtypes",
+     "exportedtypes", "declaredmembers", "declaredmethods", "declaredproperties", "declaredfields",
+     "declaredconstructors", "propertytype", "fieldtype", "parametertype", "returntype", "underlyingsystemtype",
+     "typehandle", "invokeprovider", "syncroot"}
 )  # fmt: skip
 
 
@@ -34,12 +37,20 @@ class Blocks:
             if isinstance(node, Function):
                 allowed.add(id(node.block))
             elif isinstance(node, Command):
-                known = flow.command(node)
-                if known is None or node.name.lower() in flow.functions:
+                call = reading.calls.of(node)
+                if call is None or call.own:
                     continue
+                known = call.known
                 if known.name in _TAKERS:
                     allowed.update(id(item.value) for item in node.arguments if isinstance(item.value, Block))
-                for name, value in bind(node, known).values:
+                if known.name == "Select-Object" and {"property", "expandproperty"} <= call.binding.given:
+                    yield Refusal(
+                        "property",
+                        node.at,
+                        "with -Property and -ExpandProperty, objects of the server are given properties of any name",
+                        "leave one of them out; of each, write ForEach-Object { @{ Name = $_.Name } }",
+                    )
+                for name, value in call.binding.values:
                     if known.parameters.get(name, ("", ""))[1] == "names":
                         yield from _names(flow, known.name, name, value, allowed)
             elif isinstance(node, Invoke) and node.name.lower() in ("where", "foreach"):

@@ -6,13 +6,14 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from ..binding import Binding, bind
-from ..commands import KnownCommand, classes, known_commands, lacking
+from ..binding import Binding
+from ..calls import Call
+from ..commands import classes, known_commands, lacking
 from ..flow import Flow
+from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
-from ..tree import Block, Command, Hash, Listing, Node, Text
+from ..tree import Block, Cast, Command, Expandable, Group, Hash, Listing, Node, Text, Variable
 from .interface import Reading
-from .types import COLLECTIONS, is_allowed, plain
 
 _HARMLESS_OBJECTS = frozenset({"psobject", "pscustomobject", "object", "management.automation.psobject"})
 _SNAPINS = ("microsoft.exchange.management.powershell.e2010", "microsoft.exchange.management.powershell.snapin")
@@ -27,6 +28,7 @@ _EVENTS = frozenset(
 _STORES = frozenset({"activestore", "persistentstore", "rsop", "systemdefaults", "staticservicestore",
                      "configurableservicestore", "localhost"})  # fmt: skip
 _ACTIONS = frozenset({"stop", "continue", "silentlycontinue", "ignore"})
+_HERE = frozenset({"localhost", "."})
 _CONFIG = re.compile(r"(?:IIS:\\|MACHINE/)[^*]*", re.IGNORECASE)
 _COUNTER = re.compile(r"\\[^\\].*")
 
@@ -39,15 +41,14 @@ class Commands:
         for node in reading.nodes:
             if not isinstance(node, Command):
                 continue
-            known = flow.command(node)
-            if known is None:
+            call = reading.calls.of(node)
+            if call is None:
                 yield _unknown(node)
                 continue
-            binding = bind(node, known)
-            yield from binding.refusals
-            yield from _values(node, known, binding)
-            if node.name.lower() not in flow.functions:
-                yield from _special(flow, node, known, binding)
+            yield from call.binding.refusals
+            yield from _values(flow, call)
+            if not call.own:
+                yield from _special(call)
 
 
 def _unknown(node: Command) -> Refusal:
@@ -66,8 +67,9 @@ def _unknown(node: Command) -> Refusal:
     )
 
 
-def _values(node: Command, known: KnownCommand, binding: Binding) -> Iterator[Refusal]:
-    for name, value in binding.values:
+def _values(flow: Flow, call: Call) -> Iterator[Refusal]:
+    node, known = call.node, call.known
+    for name, value in call.binding.values:
         kind = known.parameters.get(name, ("", "action"))[1]
         match kind:
             case "block" if not isinstance(value, Block):
@@ -80,11 +82,37 @@ def _values(node: Command, known: KnownCommand, binding: Binding) -> Iterator[Re
                 yield Refusal("value", value.at, "this place of IIS is not seen", "write 'MACHINE/WEBROOT/APPHOST'")
             case "store" if not (isinstance(value, Text) and value.value.lower() in _STORES):
                 yield Refusal("value", value.at, "a policy store may lie on a domain controller", "write ActiveStore")
+            case "host" if not _is_this_host(flow, value, frozenset()):
+                yield Refusal(
+                    "parameter",
+                    value.at,
+                    f"{known.name} -{known.parameters[name][0]} may name another server",
+                    "write $env:COMPUTERNAME there: exrun runs the script on each server of the inventory",
+                )
             case "action" if name in ("erroraction", "warningaction", "informationaction"):
                 if not (isinstance(value, Text) and value.value.lower() in _ACTIONS):
                     yield Refusal("value", value.at, "this is not one of the actions", "write Stop or SilentlyContinue")
             case "events":
                 yield from _filter(value)
+
+
+def _is_this_host(flow: Flow, value: Node, seen: frozenset[str]) -> bool:
+    """Whether a value names the host that the script runs on, through variables that hold nothing else."""
+    match value:
+        case Text():
+            return value.value.lower() in _HERE
+        case Variable(name="env:computername"):
+            return True
+        case Variable(name=name) if name not in seen and name in flow.writes:
+            return all(
+                how == "is" and isinstance(written, Node) and _is_this_host(flow, written, seen | {name})
+                for how, written in flow.writes[name]
+            )
+        case Expandable(parts=(single,)) | Group(opening="(", body=(single,)):
+            return _is_this_host(flow, single, seen)
+        case Cast():
+            return value.type.name.lower() == "string" and _is_this_host(flow, value.value, seen)
+    return False
 
 
 def _filter(value: Node) -> Iterator[Refusal]:
@@ -98,8 +126,9 @@ def _filter(value: Node) -> Iterator[Refusal]:
         )
 
 
-def _special(flow: Flow, node: Command, known: KnownCommand, binding: Binding) -> Iterator[Refusal]:
-    match known.name:
+def _special(call: Call) -> Iterator[Refusal]:
+    node, binding = call.node, call.binding
+    match call.known.name:
         case "New-Object":
             value = binding.get("typename")
             kind = value.value if isinstance(value, Text) else ""
@@ -108,8 +137,10 @@ def _special(flow: Flow, node: Command, known: KnownCommand, binding: Binding) -
                 name in COLLECTIONS or ("[" in name and is_allowed(kind) and name.partition("[")[0] in COLLECTIONS)
             ):
                 yield Refusal("type", node.at, "an object of this type may reach out or run", "use @{ ... }")
-            if (given := binding.get("property")) is not None and not isinstance(given, Hash):
-                yield Refusal("type", node.at, "which properties are set cannot be seen", "use @{ }")
+            given = binding.get("property")
+            # What a PSObject is given are notes on it; a property of another type is set as that type pleases.
+            if given is not None and not isinstance(given, Hash) and name not in _HARMLESS_OBJECTS:
+                yield Refusal("type", node.at, "which properties are set cannot be seen", "use @{ ... }")
         case "Add-PSSnapin":
             yield from _one_of(node, binding.get("name"), _SNAPINS, "snap-in")
         case "Import-Module":

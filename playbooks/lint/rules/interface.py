@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
-from ..flow import Flow
 from ..lexer import Refusal
-from ..tree import Block, Node
+from ..reading import Reading
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A script as rules see it: its tree, every node of it in order, and where its values come from."""
-
-    script: Block
-    nodes: tuple[Node, ...]
-    flow: Flow
+__all__ = ["Reading", "Rule"]
 
 
 class Rule(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..flow import MANY, MUTATORS, Flow, Origin
+from ..flow import MUTATORS, Flow
+from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
+from ..origins import KINDS, MANY, OPAQUE, Origin, is_core
 from ..tree import Block, Invoke, Member, Node, Text, TypeName, Variable
 from .assignments import is_made
 from .interface import Reading
-from .types import COLLECTIONS, is_allowed, plain
 
 PURE = frozenset(
     {
@@ -64,24 +65,52 @@ STATIC = {
     "io.fileattributes": {"reparsepoint", "hidden", "system", "directory", "readonly"},
     "serviceprocess.servicecontrollerstatus": {"running", "stopped", "startpending", "stoppending", "paused"},
 }  # fmt: skip
-# Text whatever the server says: FileInfo.Replace() would change a file, but not what stands in these.
+# Texts and dates whatever the server says: FileInfo.Replace() would change a file, but not what stands in these.
 _TEXTS = frozenset(
     {"name", "fullname", "displayname", "basename", "extension", "directoryname", "description", "message", "line",
      "caption", "commandline", "pathname", "hotfixid", "path", "definition", "pschildname", "pspath", "thumbprint"}
 )  # fmt: skip
+_DATES = frozenset(
+    {"lastwritetime", "lastwritetimeutc", "creationtime", "creationtimeutc", "lastaccesstime", "lastaccesstimeutc",
+     "timecreated", "timegenerated", "timewritten", "notafter", "notbefore", "lastbootuptime", "installdate",
+     "starttime", "endtime", "lastruntime", "whencreated", "whenchanged", "whencreatedutc", "whenchangedutc"}
+)  # fmt: skip
+_OF_KEYS = frozenset({"getvalue", "getvaluenames", "getsubkeynames", "getvaluekind"})
+# Methods that people know of live objects, and the same without one.
+_INSTEAD = {
+    **dict.fromkeys(
+        ("tobytes", "tokb", "tomb", "togb", "totb"),
+        "read its text: [int64]([string]$value -replace '^.*\\(|[^0-9]')",
+    ),
+    "gettype": "write $value -is [string]",
+    **dict.fromkeys(
+        ("getvalue", "getvaluenames", "getsubkeynames", "getvaluekind"),
+        "read the key: Get-ItemProperty -LiteralPath 'HKLM:\\...'",
+    ),
+    "hasflag": "write ([int]$value -band 2) -ne 0",
+}
+_STATIC_INSTEAD = {
+    "net.servicepointmanager": "read what holds for all programs: "
+    "Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\Microsoft\\.NETFramework\\v4.0.30319'",
+}
 
 
 class Members:
     explains = ("static", "method")
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
+        named = {
+            id(node.target)
+            for node in reading.nodes
+            if isinstance(node, Member) and node.name.lower() in ("name", "fullname")
+        }
         for node in reading.nodes:
             if not isinstance(node, Invoke | Member):
                 continue
             if isinstance(node.target, TypeName):
                 yield from _static(node, node.target)
             elif isinstance(node, Invoke):
-                yield from _method(reading.flow, node)
+                yield from _method(reading.flow, node, named=id(node) in named)
 
 
 def _static(node: Invoke | Member, kind: TypeName) -> Iterator[Refusal]:
@@ -95,17 +124,17 @@ def _static(node: Invoke | Member, kind: TypeName) -> Iterator[Refusal]:
             "static",
             node.at,
             f"[{kind.name}]::{node.name} is not known to be pure",
-            "use a command, or one of the members that docs/reference/lint.md lists",
+            _STATIC_INSTEAD.get(
+                plain(kind.name), "use a command, or one of the members that docs/reference/lint.md lists"
+            ),
         )
 
 
-def _method(flow: Flow, node: Invoke) -> Iterator[Refusal]:
+def _method(flow: Flow, node: Invoke, *, named: bool) -> Iterator[Refusal]:
     name = node.name.lower()
     if name in ("where", "foreach"):
         if len(node.arguments) != 1 or not isinstance(node.arguments[0], Block):
             yield Refusal("method", node.at, f".{node.name}() without one block", "use Where-Object { ... }")
-    elif name == "gettype" and not node.arguments:
-        return
     elif name in MUTATORS or name in ("pop", "dequeue", "sort", "reverse"):
         made = isinstance(node.target, Variable) and is_made(flow, node.target.name)
         if not made and not (name in ("remove", "insert") and _is_text(flow, node.target)):
@@ -123,23 +152,51 @@ def _method(flow: Flow, node: Invoke) -> Iterator[Refusal]:
                 "this may not be text, and FileInfo.Replace() changes a file",
                 "write $value -replace 'pattern', 'text', or ([string]$value).Replace(...)",
             )
+    elif name == "gettype" and named and not node.arguments:
+        return
     elif name not in PURE:
         yield Refusal(
             "method",
             node.at,
             f".{node.name}() may change the object or run something",
-            "read properties, or use a command: Get-..., Select-Object, -replace, -split",
+            _INSTEAD.get(name, "read properties, or use a command: Get-..., Select-Object, -replace, -split"),
+        )
+    elif not _computes(flow, node, name):
+        yield Refusal(
+            "method",
+            node.at,
+            f"what .{node.name}() is called on is not shown to be of a core type",
+            _INSTEAD.get(name, "say what it is: ([string]$value).Trim(), ([datetime]$value).AddDays(1), @($value)"),
         )
 
 
+def _computes(flow: Flow, node: Invoke, name: str) -> bool:
+    """Whether a method that computes is called on what has it: a value of a core type, or what the script made."""
+    target = node.target
+    if name == "tostring" or (isinstance(target, Variable) and is_made(flow, target.name)):
+        return True
+    if flow.tables(target) is not None or (flow.is_list(target) and name in ("contains", "getenumerator", "toarray")):
+        return True
+    origin = flow.of(target)
+    if name in _OF_KEYS:
+        return not origin & (KINDS & ~Origin.ITEM) and bool(origin & Origin.ITEM)
+    return is_core(origin) or _is_named(flow, target, _TEXTS | _DATES)
+
+
+def _is_named(flow: Flow, node: Node, names: frozenset[str]) -> bool:
+    """Whether a value is a property of which the type is known by its name, on what a command returned."""
+    return (
+        isinstance(node, Member)
+        and node.name.lower() in names
+        and not isinstance(node.target, TypeName)
+        and not flow.of(node.target) & Origin.OTHER
+    )
+
+
 def _is_text(flow: Flow, node: Node) -> bool:
-    if isinstance(node, Text):
+    """Whether a value surely has no method that changes something: a text, or another value of a core type."""
+    if isinstance(node, Text) or (isinstance(node, Invoke) and node.name.lower() == "tostring"):
         return True
-    if isinstance(node, Invoke) and node.name.lower() in ("tostring", "replace", "trim", "trimend", "trimstart",
-                                                          "substring", "toupper", "tolower", "toupperinvariant",
-                                                          "tolowerinvariant", "padleft", "padright"):  # fmt: skip
-        return True
-    origin = flow.of(node)
-    if isinstance(node, Member) and node.name.lower() in _TEXTS and not isinstance(node.target, TypeName):
-        return not flow.of(node.target) & Origin.OTHER
-    return not origin & (MANY | Origin.ITEM | Origin.READ | Origin.OTHER)
+    if isinstance(node, Member) and not isinstance(node.target, TypeName) and node.name.lower() in _TEXTS:
+        return _is_named(flow, node, _TEXTS)
+    return not flow.of(node) & (MANY | Origin.ITEM | OPAQUE)

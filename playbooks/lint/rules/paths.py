@@ -8,22 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..binding import bind
-from ..commands import KnownCommand
-from ..flow import KINDS, SITE_TEXT, Flow, Origin
+from ..calls import Call
+from ..flow import SITE_TEXT, Flow
+from ..kinds import plain
 from ..lexer import Refusal
-from ..tree import Command, Invoke, Node, Text, TypeName, Variable, walk
+from ..origins import KINDS, PLACE, Origin, is_place
+from ..tree import Invoke, Member, Node, Text, TypeName, Variable, walk
 from .interface import Reading
-from .types import plain
 
 _REMOTE = re.compile(r"(?:^|::)\s*(?:\\\\|//|\\/|/\\)|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PROVIDER = re.compile(r"(?:function|alias|variable|wsman|ad|iis|microsoft\.powershell\.core\\.*):", re.IGNORECASE)
-_PLACE = Origin.LOCAL | Origin.ITEM
 _TAKES = {
-    "path": _PLACE,
-    "text": _PLACE | Origin.WORDS,
+    "path": PLACE,
+    "text": PLACE | Origin.WORDS,
     "words": Origin.LOCAL | Origin.WORDS,
-    "read": _PLACE | Origin.WORDS | Origin.READ,
+    "read": PLACE | Origin.WORDS | Origin.READ,
     "none": Origin.NOTHING,
 }
 _SITES = frozenset({"Get-ChildItem", "Get-Item", "Get-ItemProperty", "Test-Path", "Get-ItemPropertyValue"})
@@ -41,16 +40,12 @@ class Paths:
                     yield Refusal("path", node.at, "which file this reads cannot be seen", "give it a path")
                 for argument in node.arguments[:1]:
                     yield from _place(flow, argument)
-            elif (
-                isinstance(node, Command)
-                and node.name.lower() not in flow.functions
-                and (known := flow.command(node)) is not None
-            ):
-                yield from _command(flow, node, known)
+            elif (call := reading.calls.of(node)) is not None and not call.own:
+                yield from _command(flow, call)
 
 
-def _command(flow: Flow, node: Command, known: KnownCommand) -> Iterator[Refusal]:
-    binding = bind(node, known)
+def _command(flow: Flow, call: Call) -> Iterator[Refusal]:
+    node, known, binding = call.node, call.known, call.binding
     named = False
     touches = "resolve" in binding.switches
     for name, value in binding.values:
@@ -83,7 +78,7 @@ def _command(flow: Flow, node: Command, known: KnownCommand) -> Iterator[Refusal
 
 def _place(flow: Flow, value: Node) -> Iterator[Refusal]:
     origin = flow.of(value)
-    if not origin & (KINDS & ~_PLACE):
+    if is_place(origin):
         return
     for text in walk(value):
         if isinstance(text, Text) and (_REMOTE.search(text.value) or _PROVIDER.match(text.value)):
@@ -95,9 +90,20 @@ def _place(flow: Flow, value: Node) -> Iterator[Refusal]:
 _LOCAL = "begin the path with a drive: 'C:\\...', 'HKLM:\\...' or \"$env:SystemRoot\\...\""
 
 
+def _as_written(value: Node) -> str:
+    """A value as it may stand in a line of advice."""
+    name = "$_.Path"
+    match value:
+        case Variable():
+            name = f"${value.name}"
+        case Member(target=Variable(name=of)):
+            name = f"${of}.{value.name}"
+    return name
+
+
 def _instead(origin: Origin, value: Node | None) -> str:
     if origin & Origin.READ or isinstance(value, Variable):
-        name = f"${value.name}" if isinstance(value, Variable) and value.name != "_" else "$_.Path"
+        name = _as_written(value) if value is not None else "$_.Path"
         # Another name than its own: what a variable held before the cast counts for all of the script.
         return f"check it first: $local = [string]{name}; if ($local -like '[A-Z]:\\*') {{ ... }}, and use $local"
     return _LOCAL + ", or put it below one: Join-Path -Path 'C:\\...' -ChildPath $name"

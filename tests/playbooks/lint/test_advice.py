@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 LINT = HERE.parents[2] / "playbooks" / "lint"
 FOLLOWED: dict[str, str] = YAML(typ="safe").load(HERE / "advice.yml")
 # The tables and functions that advice is taken from where it is not written at the refusal itself.
-TABLES = {"_INSTEAD", "_CLASS", "_ADVICE", "_LOCAL", "_LEAVE"}
+TABLES = {"_INSTEAD", "_STATIC_INSTEAD", "_CLASS", "_ADVICE", "_LOCAL", "_LEAVE"}
 FUNCTIONS = {"_instead", "_written"}
 # Where advice names a thing to write: a command, a parameter or an operator, a type's member, a method, a property.
 PIECE = re.compile(
@@ -56,7 +56,7 @@ def of_code(source: str) -> Iterator[str]:
                 yield from parts(instead)
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if name in TABLES:
                 for value in values:
-                    yield from parts(value)
+                    yield from parts(value.args[1] if isinstance(value, ast.Call) else value)
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in TABLES:
                 yield from parts(value)
             case ast.FunctionDef(name=name) if name in FUNCTIONS:

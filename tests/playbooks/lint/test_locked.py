@@ -10,9 +10,9 @@ import pytest
 
 from playbooks.lint import lint, unlockable
 from playbooks.lint.commands import known_commands
+from playbooks.lint.kinds import ALLOWED, COLLECTIONS
 from playbooks.lint.locked import CORE, FUNCTIONS
 from playbooks.lint.rules.members import STATIC
-from playbooks.lint.rules.types import ALLOWED, COLLECTIONS
 
 # A value that each type takes; those that the linter accepts behind -is alone are not made.
 VALUES = {

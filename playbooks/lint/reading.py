@@ -1,0 +1,30 @@
+"""A script as the rules, the dialect and the record of what it emits see it: read once, whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .calls import Calls
+from .flow import Flow
+from .syntax import parse
+from .tree import Block, Node, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A script's tree, every node of it in order, its calls, and where its values come from."""
+
+    script: Block
+    nodes: tuple[Node, ...]
+    calls: Calls
+    flow: Flow
+
+
+@lru_cache(maxsize=16)
+def read(text: str) -> Reading:
+    """Reads a script; raises Refusal at the first thing that is not in the subset."""
+    script = parse(text)
+    nodes = tuple(walk(script))
+    calls = Calls(nodes)
+    return Reading(script, nodes, calls, Flow(script, calls))
