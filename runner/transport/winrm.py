@@ -64,7 +64,6 @@ from runner.transport.interface import (
 )
 from runner.transport.memory import Share, What
 from runner.transport.retry import RetryBudget
-from runner.transport.statements import create_pipeline, texts_of
 from runner.transport.wire import Cancellation
 
 _RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
@@ -452,10 +451,9 @@ class WinRmTransport:
         for script in batch.scripts:
             statements += [self._gate.marker(script), script] if batch.marked else [script]
         name = str(batch.pipeline).upper()
-        body = create_pipeline([statement.text for statement in statements])
+        body = self._gate.message(statements)
         # The gate, on the very bytes that are about to leave: what they make the host run, not what was meant.
-        for said in texts_of(body):
-            self._gate.check(Script("a statement", said))
+        self._gate.check_message(body)
         first, *others = self._fragments(body, batch.pipeline)
         said_first = base64.b64encode(first).decode()
         command = self._leave(
