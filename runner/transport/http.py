@@ -46,6 +46,7 @@ from runner.transport.failures import (
     quoted,
 )
 from runner.transport.memory import MemoryBudget, Share, What
+from runner.transport.replies import is_plain
 from runner.transport.wire import Dial, Wire, endpoint_binding
 
 NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
@@ -480,8 +481,9 @@ class HttpTransport:
         """
         try:
             body = self._opened(connection, reply)
-            _refuse_declarations(body)
-            check_envelope(body, self._caps)
+            if not is_plain(body, self._caps):
+                _refuse_declarations(body)
+                check_envelope(body, self._caps)
         except TransportError as error:
             self.close()
             raise AmbiguousLoss(error.failure) from error
