@@ -13,7 +13,7 @@ from dataclasses import dataclass
 _FRAGMENT = struct.Struct(">QQBI")  # object id, fragment id, flags, length of the data that follows
 _MESSAGE = struct.Struct("<II16s16s")  # destination, type, pool, pipeline
 _START, _END = 1, 2
-_TO_CLIENT = 1
+_TO_CLIENT, _TO_SERVER = 1, 2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_PIPELINE = bytes(16)
 
@@ -121,3 +121,24 @@ def _header_of(data: bytes | bytearray) -> tuple[int, uuid.UUID | None]:
     if destination != _TO_CLIENT:
         raise Garbage("a message is not for a client")
     return kind, None if pipeline == _NO_PIPELINE else uuid.UUID(bytes_le=pipeline)
+
+
+CREATE_PIPELINE = 0x00021006
+SESSION_CAPABILITY = 0x00010002
+INIT_RUNSPACEPOOL = 0x00010004
+
+
+def header(kind: int, pool: uuid.UUID, pipeline: uuid.UUID | None = None) -> bytes:
+    """What stands before the XML of a message to a server."""
+    return _MESSAGE.pack(_TO_SERVER, kind, pool.bytes_le, _NO_PIPELINE if pipeline is None else pipeline.bytes_le)
+
+
+def split(object_id: int, message: bytes, largest: int) -> list[bytes]:
+    """A message in fragments of at most `largest` bytes each, their own header included."""
+    size = largest - _FRAGMENT.size
+    packed = []
+    for number, at in enumerate(range(0, len(message), size)):
+        part = message[at : at + size]
+        flags = (_START if at == 0 else 0) | (_END if at + size >= len(message) else 0)
+        packed.append(_FRAGMENT.pack(object_id, number, flags, len(part)) + part)
+    return packed

@@ -16,11 +16,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playbooks.model import MODULE
 from runner.transport.failures import Cause, ScriptRefused, failure
 from runner.transport.interface import Script
+from runner.transport.statements import create_pipeline, texts_of
 
 MARKER_KIND = "exrun.batch"
 IMPORT_KIND = "exrun.import"
@@ -95,6 +96,28 @@ def imported(text: str) -> tuple[str, ...] | None:
     return None if found is None else tuple(name.strip("'") for name in found["names"].split(", "))
 
 
+_MAX_KEPT = 64  # of each; a run has a handful of batches, and the same for every host
+
+
+@dataclass(slots=True)
+class _Verified:
+    """What was found to be allowed: a gate's texts do not change, nor do texts and bytes.
+
+    Attributes:
+        texts: whose hashes are in the set. No more than the set has.
+        pipelines: messages that make a host run such texts alone.
+        written: messages by the texts that they were written from; not verified by being here.
+        markers: by the hash that they name.
+        opening: as the gate says it; None before it was asked for.
+    """
+
+    texts: set[str] = field(default_factory=set)
+    pipelines: set[bytes] = field(default_factory=set)
+    written: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+    markers: dict[str, Script] = field(default_factory=dict)
+    opening: tuple[Script, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a transport may send.
@@ -110,6 +133,7 @@ class Gate:
     token: str = ""
     full: frozenset[str] = frozenset()
     modules: tuple[str, ...] = BASE_MODULES
+    _verified: _Verified = field(default_factory=lambda: _Verified(), init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, scripts: Iterable[Script], token: str = "") -> Gate:
@@ -126,7 +150,37 @@ class Gate:
 
     def marker(self, script: Script) -> Script:
         """The statement that stands before this script."""
-        return marker(script.sha256, self.token)
+        known = self._verified.markers.get(script.sha256)
+        if known is None:
+            known = marker(script.sha256, self.token)
+            if len(self._verified.markers) < len(self.allowed):
+                self._verified.markers[script.sha256] = known
+        return known
+
+    def message(self, statements: Iterable[Script]) -> bytes:
+        """The CREATE_PIPELINE that runs these statements, written once for all hosts. It is not checked here."""
+        texts = tuple(statement.text for statement in statements)
+        written = self._verified.written.get(texts)
+        if written is None:
+            written = create_pipeline(texts)
+            if len(self._verified.written) < _MAX_KEPT:
+                self._verified.written[texts] = written
+        return written
+
+    def check_message(self, message: bytes) -> None:
+        """Returns when all that these bytes of a CREATE_PIPELINE make a host run may be sent.
+
+        Bytes that are equal to some that were read and found good before are not read again.
+
+        Raises:
+            ScriptRefused: one of the texts in it is not in the set.
+        """
+        if message in self._verified.pipelines:
+            return
+        for said in texts_of(message):
+            self.check(Script("a statement", said))
+        if len(self._verified.pipelines) < _MAX_KEPT:
+            self._verified.pipelines.add(message)
 
     def is_full(self, script: Script) -> bool:
         """Whether this script runs in a session of the full language."""
@@ -135,8 +189,10 @@ class Gate:
     @property
     def opening(self) -> tuple[Script, ...]:
         """The statements with which the first pipeline of a locked session begins; none where there is none."""
-        statements = (importing(self.modules), LOCK)
-        return tuple(each for each in statements if each.sha256 in self.allowed)
+        if self._verified.opening is None:
+            statements = (importing(self.modules), LOCK)
+            self._verified.opening = tuple(each for each in statements if each.sha256 in self.allowed)
+        return self._verified.opening
 
     def check(self, script: Script) -> None:
         """Returns when the script's text may be sent.
@@ -144,6 +200,8 @@ class Gate:
         Raises:
             ScriptRefused: the text, as it stands now, is not in the set. A text that is not valid Unicode is never.
         """
+        if script.text in self._verified.texts:
+            return
         try:
             digest = hashlib.sha256(script.text.encode()).hexdigest()
         except UnicodeEncodeError:
@@ -155,3 +213,4 @@ class Gate:
                     f"script {script.name!r} (SHA-256 {digest}) is not among the {len(self.allowed)} texts of this run",
                 )
             )
+        self._verified.texts.add(script.text)

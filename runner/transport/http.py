@@ -19,7 +19,7 @@ import re
 import ssl
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from email.message import Message
@@ -45,7 +45,9 @@ from runner.transport.failures import (
     failure,
     quoted,
 )
+from runner.transport.http_replies import Partial, Reply, plain_reply
 from runner.transport.memory import MemoryBudget, Share, What
+from runner.transport.replies import is_plain
 from runner.transport.wire import Dial, Wire, endpoint_binding
 
 NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
@@ -71,19 +73,11 @@ _TLS_RECORDS = (b"\x15\x03", b"\x16\x03")  # an alert and a handshake (RFC 8446,
 _HTTP_PORTS, _HTTPS_PORTS = frozenset({80, 5985}), frozenset({443, 5986})
 _XML_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']*)["']""")
 _STATUS_LINE = b"HTTP/1."
+_VISIBLE = re.compile("[!-~]+")  # no line ends early, and no header begins within another
 _MAX_LEGS = 6  # NTLM takes 2, Kerberos 1 or 2; a server that asks for more plays with us
 _MAX_HEADER_BYTES = 64 * 1024
 _COPIES = 6  # of a reply at one time: parts, body, what was sealed, its text in a tree, PSRP's bytes; measured below 6
 _MAX_TOKEN_BYTES = 48 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP reply, read to its end. Header names are in lower case; equal ones are joined by a comma."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class _Undecided(Exception):  # noqa: N818  # not an error
@@ -259,6 +253,8 @@ class HttpTransport:
         self.expires = float("inf")
         self._host, _, path = endpoint.partition("://")[2].partition("/")
         self._path = "/" + path
+        if not _VISIBLE.fullmatch(f"{self._host}{self._path}"):
+            raise ValueError("an endpoint has visible ASCII characters only")
         self._dial = dial
         self._new_context = new_context
         self._seals = sealed
@@ -480,8 +476,9 @@ class HttpTransport:
         """
         try:
             body = self._opened(connection, reply)
-            _refuse_declarations(body)
-            check_envelope(body, self._caps)
+            if not is_plain(body, self._caps):
+                _refuse_declarations(body)
+                check_envelope(body, self._caps)
         except TransportError as error:
             self.close()
             raise AmbiguousLoss(error.failure) from error
@@ -533,7 +530,7 @@ class HttpTransport:
             reply = self._converse(connection, headers, body, deadline)
             if connection.http.our_state is h11.DONE and connection.http.their_state is h11.DONE:
                 connection.http.start_next_cycle()
-            else:
+            elif connection.http.our_state is not h11.IDLE:  # it is where plain_reply read the reply
                 self.close()
             return reply
         except BaseException:
@@ -541,20 +538,14 @@ class HttpTransport:
             raise
 
     def _converse(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes, deadline: float) -> Reply:
-        http = connection.http
-        request = h11.Request(
-            method="POST",
-            target=self._path,
-            headers=[
-                ("Host", self._host),
-                ("User-Agent", "exrun"),
-                ("Accept-Encoding", "identity"),
-                ("Connection", "Keep-Alive"),
-                *headers,
-            ],
-        )
-        data = (http.send(request) or b"") + (http.send(h11.Data(data=body)) or b"")
-        data += http.send(h11.EndOfMessage()) or b""
+        named = [
+            ("Host", self._host),
+            ("User-Agent", "exrun"),
+            ("Accept-Encoding", "identity"),
+            ("Connection", "Keep-Alive"),
+            *headers,
+        ]
+        data = written(self._path, named, body)
         self.requests += 1
         left = memoryview(data)
         unwritten: OSError | None = None
@@ -567,7 +558,7 @@ class HttpTransport:
                 unwritten = error  # a server may answer 401 and close before it has read everything
                 break
         try:
-            return self._reply(connection, deadline)
+            return self._reply(connection, named, deadline)
         except (OSError, EOFError) as error:
             if unwritten is not None:
                 raise _NotSentError(unwritten) from error
@@ -577,17 +568,23 @@ class HttpTransport:
                 raise EOFError(f"the connection was closed within a reply: {quoted(error)}") from error
             raise AmbiguousLoss(failure(Cause.PROTOCOL, f"the reply is not HTTP: {quoted(error)}")) from error
 
-    def _reply(self, connection: _Connection, deadline: float) -> Reply:
+    def _reply(self, connection: _Connection, named: list[tuple[str, str]], deadline: float) -> Reply:
+        """The whole reply to a request with these headers. h11 is told of the request when it is to read the reply."""
         http = connection.http
         received = 0
         self._share.hold(What.REPLY, 0, deadline)  # the last one was read
         begun = b""
+        unread: bytes | None = b""  # what h11 has not been given; None once it reads
+        closed = False
         response: h11.Response | None = None
         parts: list[bytes] = []
+        if http.trailing_data != (b"", False):
+            _tell(http, self._path, named)
+            unread = None
         while True:
-            event = http.next_event()
+            event = http.next_event() if unread is None else h11.NEED_DATA
             if event is h11.NEED_DATA:
-                chunk = connection.wire.recv(deadline - self._clock())
+                chunk = b"" if closed else connection.wire.recv(deadline - self._clock())
                 begun += chunk[: len(_STATUS_LINE) - len(begun)]
                 if not self._answered and begun[:2] in _TLS_RECORDS:
                     raise AmbiguousLoss(failure(Cause.TLS, "the host answers in TLS, not in HTTP", then=SPEAKS_TLS))
@@ -604,6 +601,19 @@ class HttpTransport:
                     self._share.hold(What.REPLY, received * _COPIES, deadline)
                 except TransportError as error:
                     raise AmbiguousLoss(error.failure) from error
+                if unread is not None:
+                    unread += chunk
+                    found = plain_reply(unread) if chunk else None
+                    if isinstance(found, Reply):
+                        self._answered = True
+                        return found
+                    if isinstance(found, Partial):
+                        continue
+                    _tell(http, self._path, named)
+                    if unread:
+                        http.receive_data(unread)
+                    unread, closed = None, not chunk
+                    continue
                 if not chunk and response is None:
                     raise EOFError("the host closed the connection without a reply")
                 http.receive_data(chunk)
@@ -616,6 +626,21 @@ class HttpTransport:
                 return Reply(response.status_code, _joined(response), b"".join(parts))
             elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 raise EOFError("the host closed the connection without a reply")
+
+
+def written(path: str, named: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    """The bytes of a POST, as h11 writes them."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in named)
+    return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
+
+
+def _tell(http: h11.Connection, path: str, named: list[tuple[str, str]]) -> None:
+    """Brings h11 to where it is once a request has left. It writes it out as well, and nobody reads that."""
+    http.send(h11.Request(method="POST", target=path, headers=named))
+    length = next(int(value) for name, value in named if name == "Content-Length")
+    if length:
+        http.send(h11.Data(data=bytes(length)))
+    http.send(h11.EndOfMessage())
 
 
 def _stepped(context: spnego.ContextProxy, challenge: bytes) -> bytes | None:

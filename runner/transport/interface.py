@@ -31,11 +31,14 @@ class Script:
     text: str
     full: bool = field(default=False, compare=False)
     modules: tuple[str, ...] = field(default=(), compare=False)
+    _sha256: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def sha256(self) -> str:
-        """Lower-case hexadecimal SHA-256 of the UTF-8 text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Lower-case hexadecimal SHA-256 of the UTF-8 text; worked out once, for a text does not change."""
+        if not self._sha256:
+            object.__setattr__(self, "_sha256", hashlib.sha256(self.text.encode()).hexdigest())
+        return self._sha256
 
 
 @dataclass(frozen=True, slots=True)

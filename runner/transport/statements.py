@@ -14,6 +14,7 @@ from itertools import count
 from xml.sax.saxutils import escape
 
 from runner.transport.clixml import unescaped
+from runner.transport.fragments import INIT_RUNSPACEPOOL, SESSION_CAPABILITY
 
 # What PowerShell does not write as it is: control characters, what is outside the BMP, and what looks like an escape.
 _ENCODED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U00010000-\U0010ffff]|_(?=x[0-9A-Fa-f]{4}_)")
@@ -24,6 +25,11 @@ _LIST = (
 _RUNSPACES = "System.Management.Automation.Runspaces"
 _MERGES = ("MergeMyResult", "MergeToResult", "MergePreviousResults")
 _LATER_MERGES = ("MergeError", "MergeWarning", "MergeVerbose", "MergeDebug", "MergeInformation")
+
+_NO_HOST = (
+    '<MS><B N="_isHostNull">true</B><B N="_isHostUINull">true</B><B N="_isHostRawUINull">true</B>'
+    '<B N="_useRunspaceHost">true</B></MS>'
+)
 
 
 def create_pipeline(texts: Sequence[str]) -> bytes:
@@ -44,8 +50,8 @@ def create_pipeline(texts: Sequence[str]) -> bytes:
         "<I32>2</I32></Obj>"
         f'<Obj RefId="2" N="RemoteStreamOptions">{_enum_types(1, "RemoteStreamOptions")}<ToString />'
         "<I32>0</I32></Obj>"
-        '<B N="AddToHistory">false</B><Obj RefId="3" N="HostInfo"><MS><B N="_isHostNull">true</B>'
-        '<B N="_isHostUINull">true</B><B N="_isHostRawUINull">true</B><B N="_useRunspaceHost">true</B></MS></Obj>'
+        '<B N="AddToHistory">false</B><Obj RefId="3" N="HostInfo">'
+        f"{_NO_HOST}</Obj>"
         f'<Obj RefId="4" N="PowerShell"><MS><B N="IsNested">false</B>{extra}{commands}'
         '<Nil N="History" /><B N="RedirectShellErrorOutputPipe">false</B></MS></Obj>'
         '<B N="IsNested">false</B></MS></Obj>'
@@ -111,3 +117,25 @@ class _Writer:
             return f'<TNRef RefId="{self._named[key]}" />'
         self._named[key] = len(self._named) + 2
         return types(self._named[key])
+
+
+OPENING = (
+    (
+        SESSION_CAPABILITY,
+        (
+            b'<Obj RefId="0"><MS><Version N="protocolversion">2.3</Version><Version N="PSVersion">2.0</Version>'
+            b'<Version N="SerializationVersion">1.1.0.1</Version></MS></Obj>'
+        ),
+    ),
+    (
+        INIT_RUNSPACEPOOL,
+        (
+            '<Obj RefId="0"><MS><I32 N="MinRunspaces">1</I32><I32 N="MaxRunspaces">1</I32>'
+            f'<Obj RefId="1" N="PSThreadOptions">{_enum_types(0, "PSThreadOptions")}<ToString>Default</ToString>'
+            f'<I32>0</I32></Obj><Obj RefId="2" N="ApartmentState">{_enum_types(1, "ApartmentState")}'
+            f'<ToString>UNKNOWN</ToString><I32>2</I32></Obj><Obj RefId="3" N="HostInfo">{_NO_HOST}</Obj>'
+            '<Nil N="ApplicationArguments" /></MS></Obj>'
+        ).encode(),
+    ),
+)
+"""What opens a pool of one runspace without a host to talk to: messages by their types (2.2.2.1, 2.2.2.2)."""

@@ -1,17 +1,15 @@
 """One host over WinRM: one runspace pool, scripts in batches, and an end to every wait.
 
-pypsrp writes what is sent: SOAP envelopes, shells, PSRP messages and their fragments. What comes back is read by
-fragments.py, clixml.py and batch.py, because a server that is presumed to be compromised wrote it. A whole host costs
-Create, Receive, Command, Receive and Delete beside authentication.
+What is sent is what pypsrp writes, filled in: envelopes (wsman.py), PSRP messages (statements.py) and their fragments.
+What comes back is read by replies.py, fragments.py, clixml.py and batch.py, because a server that is presumed to be
+compromised wrote it. A whole host costs Create, Receive, Command, Receive and Delete beside authentication.
 
 Why pypsrp's RunspacePool and PowerShell classes do not stand here: docs/decisions/0005-session-over-pypsrp.md.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import struct
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
@@ -20,14 +18,9 @@ from functools import partial
 from itertools import count
 from typing import TypeVar
 
-from pypsrp.complex_objects import ApartmentState, HostInfo, PSThreadOptions
 from pypsrp.exceptions import WinRMError, WinRMTransportError, WSManFaultError
-from pypsrp.messages import Destination, InitRunspacePool, MessageType, SessionCapability
-from pypsrp.powershell import PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION, Fragment, Fragmenter
-from pypsrp.serializer import Serializer
-from pypsrp.shell import CommandState, WinRS
-from pypsrp.wsman import OptionSet, SelectorSet, WSMan
 
+from runner.transport import fragments
 from runner.transport.asking import Asking
 from runner.transport.batch import Batch, Kind, check_pool_state
 from runner.transport.classifying import classify, fault_meaning
@@ -63,19 +56,15 @@ from runner.transport.interface import (
     TimedOut,
 )
 from runner.transport.memory import Share, What
+from runner.transport.replies import DONE, RUNNING
 from runner.transport.retry import RetryBudget
-from runner.transport.statements import create_pipeline, texts_of
+from runner.transport.statements import OPENING
 from runner.transport.wire import Cancellation
+from runner.transport.wsman import MAX_PAYLOAD, Shell, WSMan
 
-_RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
-_CREATION = "http://schemas.microsoft.com/powershell"
 _STOP = "powershell/signal/crtl_c"  # so spelt in MS-PSRP 3.1.5.3.9 and in Windows, to which ctrl_c is a close
-_SAFE_ENVELOPE = 150 * 1024  # of a request: MaxEnvelopeSizekb of Windows Server 2008 R2, the smallest default there is
-_REPLY_ENVELOPE = 500 * 1024  # of a reply: the default since Windows Server 2012; fewer and larger Receives
 _LONGEST_RECEIVE = 20.0  # seconds; a dead connection is noticed this and Deadlines.reply after its last word
 _SHORTEST_RECEIVE = 0.5  # seconds; WinRM takes no shorter OperationTimeout
-_IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
-_COMMAND_ID = "{*}CommandResponse/{*}CommandId"
 _MAX_OPENING_BYTES = 1024 * 1024
 _MAX_EMPTY = 20  # Receives without a word, beyond one a second
 _REFUSALS = frozenset({Cause.AUTHENTICATION, Cause.CREDENTIAL, Cause.LOCKOUT_GUARD})
@@ -85,7 +74,7 @@ _REFUSED_COMMANDS = frozenset(
     {Cause.ACCESS_DENIED, Cause.AUTHENTICATION, Cause.ENDPOINT_MISSING, Cause.ENVELOPE_SIZE, Cause.QUOTA}
 )
 
-# What pypsrp lets out when it reads an answer that is not what it expects.
+# What reading an answer lets out when it is not what it should be; pypsrp reads faults.
 _MISREAD = (
     WinRMError,
     ET.ParseError,
@@ -120,10 +109,10 @@ class _Session:
 
 
 class _Channel:
-    """What stands as `WSMan.transport`: HttpTransport with the timeout that this module sets, not pypsrp's.
+    """HttpTransport with the timeout that this module sets.
 
     Attributes:
-        answered: whether pypsrp has been given something to read that the host wrote.
+        answered: whether something has come to be read that the host wrote.
         once: the message that follows leaves at most once.
     """
 
@@ -134,11 +123,11 @@ class _Channel:
         self.once = False
         self._http = http
 
-    def send(self, message: bytes, *, retries_on_read_timeout: int = 0, timeout: object = None) -> bytes:
+    def send(self, message: bytes) -> bytes:
         try:
             answer = self._http.send(message, timeout=self.seconds, once=self.once)
         except WinRMTransportError:
-            self.answered = True  # pypsrp reads the fault in it
+            self.answered = True  # the fault in it is read
             raise
         self.answered = True
         return answer
@@ -187,13 +176,11 @@ class WinRmTransport:
         self._came_back_once = False
         self._notify = notify
         self._channel = _Channel(http)
-        self._wsman = WSMan("localhost", max_envelope_size=_SAFE_ENVELOPE)
-        self._wsman.transport = self._channel  # type: ignore[assignment]
-        self._wsman.max_envelope_size = _REPLY_ENVELOPE
+        self._wsman = WSMan(self._channel)
         self._objects = count(1)
-        self._shell: WinRS | None = None
+        self._shell: Shell | None = None
         self._pool = uuid.UUID(int=0)
-        self._left_behind: list[WinRS] = []  # may still be on the host
+        self._left_behind: list[Shell] = []  # may still be on the host
         self._session = _Session()
         self._lost: Failure | None = None
         self._expires = float("inf")
@@ -289,42 +276,23 @@ class WinRmTransport:
         ends = min(self._clock() + self._deadlines.connect, self._expires)
         pool = uuid.uuid4()
         name = str(pool).upper()
-        shell = WinRS(
-            self._wsman,
-            resource_uri=_RESOURCE,
-            id=name,
-            input_streams="stdin pr",
-            output_streams="stdout",
-            idle_time_out=_IDLE_SECONDS,
+        shell = Shell.named(name)
+        first = b"".join(
+            fragment
+            for number, (kind, body) in enumerate(OPENING, start=1)
+            for fragment in fragments.split(number, fragments.header(kind, pool) + body, MAX_PAYLOAD)
         )
-        # A server that answers Create names its own selectors; until then the pool is known by the name we gave it.
-        shell._selector_set = SelectorSet()
-        shell._selector_set.add_option("ShellId", name)
-        fragmenter = Fragmenter(self._wsman.max_payload_size, Serializer())
-        first = fragmenter.fragment_multiple(
-            [
-                SessionCapability(PROTOCOL_VERSION, PS_VERSION, SERIALIZATION_VERSION),
-                InitRunspacePool(
-                    1, 1, PSThreadOptions(value=PSThreadOptions.DEFAULT), ApartmentState(value=2), HostInfo(host=None)
-                ),
-            ],
-            name,
-        )
-        content = ET.Element("creationXml", xmlns=_CREATION)
-        content.text = base64.b64encode(b"".join(first)).decode()
-        options = OptionSet()
-        options.add_option("protocolversion", PROTOCOL_VERSION, {"MustComply": "true"})
         try:
-            self._call(self._deadlines.connect, lambda: shell.open(options, content))
+            self._call(self._deadlines.connect, lambda: self._wsman.create(shell, name, first))
             self._await_pool(shell, ends)
         except TransportError as error:
             if shell.opened or isinstance(error, AmbiguousLoss) or error.failure.cause is Cause.INTERRUPTED:
                 self._left_behind.append(shell)
             raise
-        self._shell, self._pool, self._objects = shell, pool, count(fragmenter.outgoing_counter)
+        self._shell, self._pool, self._objects = shell, pool, count(len(OPENING) + 1)
         self._session = _Session()
 
-    def _await_pool(self, shell: WinRS, ends: float) -> None:
+    def _await_pool(self, shell: Shell, ends: float) -> None:
         assembler = Assembler(self._limits.max_xml_bytes)
         received = empty = 0
         began = self._clock()
@@ -375,7 +343,7 @@ class WinRmTransport:
         opening = not full and not (self._session.locked and self._session.proven)
         return Batch(scripts, self._gate.token, self._limits, seconds, locked=not full, opening=opening)
 
-    def _usable(self, batch: Batch) -> WinRS:
+    def _usable(self, batch: Batch) -> Shell:
         """The open pool, in which only batches of its kind ran. Raises TransportError when there is none to be used."""
         if self._lost is not None:
             raise TransportError(self._lost)
@@ -395,7 +363,7 @@ class WinRmTransport:
         self._abandon(delete=True)
         self._reopen()
 
-    def _converse(self, shell: WinRS, batch: Batch, *, once: bool) -> bool:
+    def _converse(self, shell: Shell, batch: Batch, *, once: bool) -> bool:
         """Runs one pipeline to its end; whether the host said that it ended.
 
         Args:
@@ -415,7 +383,7 @@ class WinRmTransport:
                 with contextlib.suppress(TransportError):  # it was refused once, and what is less is not
                     self._share.hold(what, size, self._clock())
 
-    def _listen(self, shell: WinRS, batch: Batch, command: str) -> bool:
+    def _listen(self, shell: Shell, batch: Batch, command: str) -> bool:
         assembler = Assembler(self._limits.max_xml_bytes)
         began = self._clock()
         empty = 0
@@ -440,27 +408,25 @@ class WinRmTransport:
             for message in self._messages(assembler, data):
                 batch.feed(message, now)
                 self._share.hold(What.VALUES, self._kept + batch.kept, self._expires)
-            if state == CommandState.DONE and not batch.ended:
+            if state == DONE and not batch.ended:
                 if batch.must_stop:
                     return True
                 raise TransportError(failure(Cause.PROTOCOL, "the host ended a pipeline without its final state"))
         return True
 
-    def _send(self, shell: WinRS, batch: Batch, *, once: bool) -> str:
+    def _send(self, shell: Shell, batch: Batch, *, once: bool) -> str:
         """Sends the pipeline and returns the host's name for it."""
         statements: list[Script] = list(self._gate.opening) if batch.opening else []
         for script in batch.scripts:
             statements += [self._gate.marker(script), script] if batch.marked else [script]
         name = str(batch.pipeline).upper()
-        body = create_pipeline([statement.text for statement in statements])
+        body = self._gate.message(statements)
         # The gate, on the very bytes that are about to leave: what they make the host run, not what was meant.
-        for said in texts_of(body):
-            self._gate.check(Script("a statement", said))
+        self._gate.check_message(body)
         first, *others = self._fragments(body, batch.pipeline)
-        said_first = base64.b64encode(first).decode()
         command = self._leave(
             batch,
-            lambda: shell.command("", arguments=[said_first], command_id=name).findtext(_COMMAND_ID),
+            lambda: self._wsman.command(shell, name, first),
             last=not others,
             once=once,
         )
@@ -468,7 +434,7 @@ class WinRmTransport:
         for number, fragment in enumerate(others, start=1):
             self._leave(
                 batch,
-                partial(shell.send, "stdin", fragment, command_id=command),
+                partial(self._wsman.send, shell, command, fragment),
                 last=number == len(others),
                 once=once,
             )
@@ -490,19 +456,12 @@ class WinRmTransport:
 
     def _fragments(self, body: bytes, pipeline: uuid.UUID) -> list[bytes]:
         """CREATE_PIPELINE in as many fragments as the smallest envelope of a server asks for (MS-PSRP 2.2.1, 2.2.4)."""
-        header = struct.pack(
-            "<II16s16s", Destination.SERVER, MessageType.CREATE_PIPELINE, self._pool.bytes_le, pipeline.bytes_le
-        )
-        message, size = header + body, self._wsman.max_payload_size - 21
-        number, starts = next(self._objects), range(0, len(header + body), size)
-        return [
-            Fragment(number, index, message[at : at + size], start=index == 0, end=at + size >= len(message)).pack()
-            for index, at in enumerate(starts)
-        ]
+        message = fragments.header(fragments.CREATE_PIPELINE, self._pool, pipeline) + body
+        return fragments.split(next(self._objects), message, MAX_PAYLOAD)
 
-    def _stop(self, shell: WinRS, command: str) -> None:
+    def _stop(self, shell: Shell, command: str) -> None:
         try:
-            self._call(self._deadlines.reply, lambda: shell.signal(_STOP, command))
+            self._call(self._deadlines.reply, lambda: self._wsman.signal(shell, command, _STOP))
         except TransportError as error:
             if not _is_fault(error):
                 raise
@@ -547,17 +506,16 @@ class WinRmTransport:
 
     # talking
 
-    def _receive(self, shell: WinRS, command: str | None, ends: float) -> tuple[str, bytes]:
+    def _receive(self, shell: Shell, command: str | None, ends: float) -> tuple[str, bytes]:
         """What the host has to say until `ends`; nothing when it has nothing."""
         left = min(ends, self._expires) - self._clock()
         seconds = min(max(left, _SHORTEST_RECEIVE), _LONGEST_RECEIVE)
         try:
-            state, _, buffers = self._call(seconds, lambda: shell.receive("stdout", command_id=command))
+            return self._call(seconds, lambda: self._wsman.receive(shell, command))
         except TransportError as error:
             if _is_fault(error, OPERATION_TIMED_OUT):
-                return CommandState.RUNNING, b""
+                return RUNNING, b""
             raise
-        return state, buffers["stdout"]
 
     def _counted_empty(self, data: bytes, empty: int, began: float) -> int:
         """How many Receives in a row had nothing to say. A host that waits as it was asked to comes nowhere near."""
@@ -579,14 +537,13 @@ class WinRmTransport:
         hold(What.PARSING, 0, until)
         hold(What.FRAGMENTS, 2 * assembler.held, until)
 
-    def _delete(self, shell: WinRS) -> None:
-        shell.opened = True
-        self._call(self._deadlines.close, shell.close)
+    def _delete(self, shell: Shell) -> None:
+        self._call(self._deadlines.close, lambda: self._wsman.delete(shell))
 
     def _call(self, seconds: float, operation: Callable[[], _Answer]) -> _Answer:
         """One request that the host has `seconds` for. Whatever goes wrong with the host is a TransportError."""
         self._channel.answered = False
-        self._wsman.operation_timeout = round(seconds, 3)  # type: ignore[assignment]
+        self._wsman.seconds = round(seconds, 3)
         self._channel.seconds = seconds + self._deadlines.reply
         try:
             return operation()

@@ -1,6 +1,7 @@
 """The gate lets the approved texts pass and nothing else."""
 
 import hashlib
+import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from runner.transport.failures import Cause, ScriptRefused
 from runner.transport.gate import BASE_MODULES, LOCK, Gate, imported, importing, marker
 from runner.transport.interface import Script
+from runner.transport.statements import create_pipeline
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
 
@@ -113,3 +115,40 @@ def test_a_module_is_named_by_its_name_alone(name: str) -> None:
 def test_a_marker_is_made_of_a_hash_and_of_nothing_else(forged: str) -> None:
     with pytest.raises(ValueError, match="hexadecimal"):
         marker(forged)
+
+
+@settings(max_examples=60)
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8"), max_size=40), min_size=1, max_size=4),
+    at=st.integers(0, 10_000),
+    other=st.binary(min_size=0, max_size=3),
+)
+def test_a_message_passes_as_often_as_it_likes_and_none_that_differs_by_a_byte_passes_unread(
+    texts: list[str], at: int, other: bytes
+) -> None:
+    scripts = [Script("one", text) for text in texts]
+    gate = Gate.of(scripts)
+    message = gate.message(scripts)
+    for _ in range(2):
+        assert gate.message(scripts) == create_pipeline(texts)
+        gate.check_message(message)
+    at %= len(message)
+    changed = message[:at] + other + message[at + 1 :]
+    assert _passes(gate, changed) == _passes(Gate(gate.allowed, gate.token), changed)
+
+
+def test_what_was_written_is_not_let_pass_for_that() -> None:
+    known, unknown = Script("a", "Get-Date"), Script("b", "Stop-Computer")
+    gate = Gate.of([known])
+    gate.check_message(gate.message([known]))
+    for _ in range(2):
+        with pytest.raises(ScriptRefused):
+            gate.check_message(gate.message([known, unknown]))
+
+
+def _passes(gate: Gate, message: bytes) -> str:
+    try:
+        gate.check_message(message)
+    except (ScriptRefused, ET.ParseError) as error:
+        return type(error).__name__
+    return "passes"

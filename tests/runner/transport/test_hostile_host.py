@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from runner.transport import winrm
+from runner.transport import gate
 from runner.transport.failures import Cause, ScriptRefused, TransportError
 from runner.transport.interface import Deadlines, NotRun
 from runner.transport.retry import RetryPolicy
@@ -130,7 +130,7 @@ def test_a_text_that_got_into_the_message_by_any_way_is_stopped_by_the_gate(
     at: Session = session(ntlm_account, {"a": says(1)})
     at.transport.open()
     before = at.peer.requests
-    monkeypatch.setattr(winrm, "create_pipeline", with_one_more)
+    monkeypatch.setattr(gate, "create_pipeline", with_one_more)
     with pytest.raises(ScriptRefused):
         at.run("a")
     assert (at.peer.requests, at.host.pipelines) == (before, [])

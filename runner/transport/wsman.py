@@ -1,0 +1,239 @@
+"""WS-Management as one host's session needs it: what is sent is filled in, what is answered is read.
+
+Each kind of envelope is the one that pypsrp writes (a test compares them for random values), which builds a tree for it
+anew and writes that out: a quarter of a host's instructions, and pypsrp.wsman brings an HTTP client that is not used.
+Replies are read as pypsrp reads them; those of the shape that WinRM sends, without a tree (replies.py).
+Faults alone are still read by pypsrp. Facts: MS-WSMV 3.1.4, MS-PSRP 3.1.5.3.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from typing import Protocol
+from xml.sax.saxutils import escape
+
+from pypsrp.exceptions import WinRMError, WinRMTransportError, WSManFaultError
+
+from runner.transport.replies import ADDRESSING, PENDING, SHELL, SOAP, Plain, plain
+
+MAX_PAYLOAD = 113_951  # bytes whose Base64 fits an envelope of 150 KB, as pypsrp counts; the smallest default there is
+_REPLY_ENVELOPE = 500 * 1024  # the default since Windows Server 2012; fewer and larger Receives
+_WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
+_WSMV = "http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd"
+_TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
+_RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
+_CREATION = "http://schemas.microsoft.com/powershell"
+_IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
+_NAMES = {"s": SOAP, "wsa": ADDRESSING, "rsp": SHELL, "wsman": _WSMAN, "wst": _TRANSFER}
+_IN_ATTRIBUTES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#09;"}
+_VERSION = '<wsman:Option MustComply="true" Name="protocolversion">2.3</wsman:Option>'
+_KEEP_ALIVE = '<wsman:Option Name="WSMAN_CMDSHELL_OPTION_KEEPALIVE">True</wsman:Option>'
+_SKIP_CMD = '<wsman:Option Name="WINRS_SKIP_CMD_SHELL">False</wsman:Option>'
+
+
+class Channel(Protocol):
+    """What envelopes travel through."""
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that they are sent to."""
+
+    def send(self, message: bytes) -> bytes:
+        """The answer to an envelope.
+
+        Raises:
+            WinRMTransportError: it is of another HTTP status than 200.
+        """
+
+
+@dataclass(slots=True)
+class Shell:
+    """A runspace pool on the host, by the names that the host gave it."""
+
+    selectors: list[tuple[str, str]]
+    resource: str = _RESOURCE
+    opened: bool = False
+
+    @classmethod
+    def named(cls, name: str) -> Shell:
+        """Until the server has answered with its own selectors, a pool is known by the name we gave it."""
+        return cls([("ShellId", name)])
+
+
+class WSMan:
+    """One host's envelopes.
+
+    Every operation raises what `Channel.send` does, WSManFaultError where the host answers with a fault, and what
+    ElementTree and Base64 raise where its answer is not what it should be.
+
+    Attributes:
+        seconds: that the host has for an operation (OperationTimeout).
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.seconds: float = 20
+        self._channel = channel
+        self._session = uuid.uuid4()
+
+    def create(self, shell: Shell, name: str, first: bytes) -> None:
+        """Opens the pool `name` with the fragments of its first messages."""
+        body = (
+            f'<rsp:Shell ShellId="{_attribute(name)}"><rsp:InputStreams>stdin pr</rsp:InputStreams>'
+            f"<rsp:OutputStreams>stdout</rsp:OutputStreams><rsp:IdleTimeOut>PT{_IDLE_SECONDS}S</rsp:IdleTimeOut>"
+            f'<creationXml xmlns="{_CREATION}">{base64.b64encode(first).decode()}</creationXml></rsp:Shell>'
+        )
+        answer = self._answer(f"{_TRANSFER}/Create", shell, body, _VERSION, opens=True)
+        if not isinstance(answer, ET.Element):
+            raise WinRMError("the answer has no body")
+        resource = answer.find("rsp:Shell/rsp:ResourceUri", _NAMES)
+        if resource is not None:
+            shell.resource = resource.text or ""
+        selectors = answer.find("wst:ResourceCreated/wsa:ReferenceParameters/wsman:SelectorSet", _NAMES)
+        if selectors is not None:
+            shell.selectors = [(each.attrib["Name"], each.text or "") for each in selectors]
+        shell.opened = True
+
+    def receive(self, shell: Shell, command: str | None) -> tuple[str, bytes]:
+        """The state of a command, and what it, or the pool, has written since the last time."""
+        of_command = "" if command is None else f' CommandId="{_attribute(command)}"'
+        body = f"<rsp:Receive><rsp:DesiredStream{of_command}>stdout</rsp:DesiredStream></rsp:Receive>"
+        answer = self._answer(f"{SHELL}/Receive", shell, body, _KEEP_ALIVE)
+        return (answer.state or PENDING, answer.data) if isinstance(answer, Plain) else received(answer)
+
+    def command(self, shell: Shell, name: str, first: bytes) -> str | None:
+        """Begins a pipeline with its first fragment; the host's name for it, where it gives one."""
+        body = (
+            f'<rsp:CommandLine CommandId="{_attribute(name)}"><rsp:Command />'
+            f"<rsp:Arguments>{base64.b64encode(first).decode()}</rsp:Arguments></rsp:CommandLine>"
+        )
+        answer = self._answer(f"{SHELL}/Command", shell, body, _SKIP_CMD)
+        return answer.command if isinstance(answer, Plain) else commanded(answer)
+
+    def send(self, shell: Shell, command: str, fragment: bytes) -> None:
+        """A further fragment of a pipeline."""
+        body = (
+            f'<rsp:Send><rsp:Stream Name="stdin" CommandId="{_attribute(command)}">'
+            f"{base64.b64encode(fragment).decode()}</rsp:Stream></rsp:Send>"
+        )
+        self._answer(f"{SHELL}/Send", shell, body)
+
+    def signal(self, shell: Shell, command: str, code: str) -> None:
+        """A signal to a pipeline."""
+        body = f'<rsp:Signal CommandId="{_attribute(command)}"><rsp:Code>{_text(code)}</rsp:Code></rsp:Signal>'
+        self._answer(f"{SHELL}/Signal", shell, body)
+
+    def delete(self, shell: Shell) -> None:
+        """Removes the pool."""
+        self._answer(f"{_TRANSFER}/Delete", shell, "")
+        shell.opened = False
+
+    def _answer(
+        self,
+        action: str,
+        shell: Shell,
+        body: str,
+        options: str = "",
+        *,
+        opens: bool = False,
+    ) -> ET.Element | Plain | None:
+        """The body of an answer; None where it has none. A shell that is not open yet is not selected, and its answer
+        is always a tree."""
+        message_id = f"uuid:{str(uuid.uuid4()).upper()}"
+        set_of = f'<wsman:OptionSet s:mustUnderstand="true">{options}</wsman:OptionSet>' if options else ""
+        if not opens:
+            each = (
+                f'<wsman:Selector Name="{_attribute(name)}">{_text(of)}</wsman:Selector>'
+                for name, of in shell.selectors
+            )
+            set_of += f"<wsman:SelectorSet>{''.join(each)}</wsman:SelectorSet>"
+        envelope = (
+            f'<s:Envelope xmlns:rsp="{SHELL}" xmlns:s="{SOAP}" xmlns:wsa="{ADDRESSING}" xmlns:wsman="{_WSMAN}" '
+            f'xmlns:wsmv="{_WSMV}"><s:Header><wsa:Action s:mustUnderstand="true">{action}</wsa:Action>'
+            '<wsmv:DataLocale s:mustUnderstand="false" xml:lang="en-US" />'
+            '<wsman:Locale s:mustUnderstand="false" xml:lang="en-US" />'
+            f'<wsman:MaxEnvelopeSize s:mustUnderstand="true">{_REPLY_ENVELOPE}</wsman:MaxEnvelopeSize>'
+            f"<wsa:MessageID>{message_id}</wsa:MessageID>"
+            f"<wsman:OperationTimeout>PT{self.seconds}S</wsman:OperationTimeout>"
+            f'<wsa:ReplyTo><wsa:Address s:mustUnderstand="true">{ADDRESSING}/role/anonymous</wsa:Address></wsa:ReplyTo>'
+            f'<wsman:ResourceURI s:mustUnderstand="true">{_text(shell.resource)}</wsman:ResourceURI>'
+            f'<wsmv:SessionId s:mustUnderstand="false">uuid:{str(self._session).upper()}</wsmv:SessionId>'
+            f"<wsa:To>{_text(self._channel.endpoint)}</wsa:To>{set_of}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+        ).encode("utf-8", "xmlcharrefreplace")
+        try:
+            reply = self._channel.send(envelope)
+        except WinRMTransportError as error:
+            found = _fault(error)
+            if found is None:
+                raise
+            raise found from error
+        known = None if opens else plain(reply)
+        if known is not None:
+            _check_related(message_id, known.relates_to)
+            return known
+        root = ET.fromstring(reply)  # noqa: S314  # no declarations, and within caps (http.py)
+        _check_related(message_id, root.findtext("s:Header/wsa:RelatesTo", "", _NAMES))
+        return root.find("s:Body", _NAMES)
+
+
+def received(body: ET.Element | None) -> tuple[str, bytes]:
+    """What the body of a ReceiveResponse says, read with care.
+
+    Raises:
+        WinRMError: it is none.
+        KeyError: a stream or a state without its name, or a stream that was not asked for.
+        ValueError: what should be Base64 or a number is not.
+    """
+    if body is None:
+        raise WinRMError("the answer has no body")
+    found = body.find("rsp:ReceiveResponse/rsp:CommandState", _NAMES)
+    state = PENDING if found is None else found.attrib["State"]
+    code = body.find("rsp:ReceiveResponse/rsp:CommandState/rsp:ExitCode", _NAMES)
+    if code is not None:
+        int(code.text or "0")
+    data = b""
+    for stream in body.findall("rsp:ReceiveResponse/rsp:Stream", _NAMES):
+        if stream.text is None:
+            continue
+        part = base64.b64decode(stream.text.encode())
+        if stream.attrib["Name"] != "stdout":
+            raise KeyError(stream.attrib["Name"])
+        data += part
+    return state, data
+
+
+def commanded(body: ET.Element | None) -> str | None:
+    """The host's name for a pipeline in the body of a CommandResponse, read with care; None where it gives none.
+
+    Raises:
+        WinRMError: it is none.
+    """
+    if body is None:
+        raise WinRMError("the answer has no body")
+    return body.findtext("rsp:CommandResponse/rsp:CommandId", None, _NAMES)
+
+
+def _fault(error: WinRMTransportError) -> WSManFaultError | None:
+    """The fault that an answer holds; None where it is no XML."""
+    from pypsrp.wsman import WSMan as Reader  # with it comes an HTTP client: not before it is needed
+
+    try:
+        return Reader._parse_wsman_fault(error.response_text)
+    except ET.ParseError:
+        return None
+
+
+def _check_related(sent: str, received: str) -> None:
+    """Raises WinRMError when an answer is to another message."""
+    if sent != received:
+        raise WinRMError(f"Received related id does not match: Sent: {sent}, Received: {received}")
+
+
+def _text(said: str) -> str:
+    return escape(said)
+
+
+def _attribute(said: str) -> str:
+    return escape(said, _IN_ATTRIBUTES)
