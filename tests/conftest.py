@@ -58,6 +58,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     function = getattr(item, "function", None)
     if report.when == "call" and report.failed and function is not None and is_hypothesis_test(function):
         seed = getattr(function, "_hypothesis_internal_use_generated_seed", None)
+        seed = item.config.getoption("--hypothesis-seed", None) if seed is None else seed
         command = [sys.executable, "-m", "pytest", "-n", "0", item.nodeid]
         # No seed: the values follow from the test alone, as they do where CI is set.
         command = ["env", "CI=true", *command] if seed is None else [*command, f"--hypothesis-seed={seed}"]

@@ -342,7 +342,7 @@ def test_a_reader_that_goes_away_changes_nothing_of_the_exit_status(
         )
         os.close(writing)
     assert ended.returncode == 3
-    assert ended.stderr.count("\n") == 1
+    assert [line.split()[:2] for line in ended.stderr.splitlines()] == [["exrun:", "reading"], ["exrun:", "run"]]
 
 
 def _environment() -> dict[str, str]:

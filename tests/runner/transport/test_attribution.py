@@ -143,6 +143,8 @@ def test_each_result_is_its_own_scripts_whatever_the_others_do_and_none_runs_twi
         deadlines=Deadlines(host=10_000.0, script=SECONDS),
         token=token,
     )
+    if any(plan.ending == "swells" for plan in drawn):
+        piece = max(piece, 90)  # a byte a fragment, such a reply would have more elements than any reply may
     at.host.one_fragment = one_fragment and piece > 22
     at.host.piece, at.host.late_state = piece, late_state
     at.host.unstoppable = frozenset(plan.name for plan in drawn if plan.ending == "hangs on")
