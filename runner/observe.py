@@ -17,16 +17,15 @@ from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.steps import Judgement, observe_steps
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, TransportError, defect, failure
-from runner.transport.interface import Notice, Transport
+from runner.transport.gate import Gate
+from runner.transport.interface import Connect, Deadlines, Notice
 
-CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
 
+class Reach(Protocol):
+    """The way to a host; sends nothing. `Connector.to` of runner/transport/connecting.py is one."""
 
-class Connect(Protocol):
-    """Makes the transport of a host; sends nothing. See runner/transport/connecting.py."""
-
-    def __call__(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
-        """Raises TransportError where the host's files cannot be used."""
+    def __call__(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Connect:
+        """Of its connections each has a gate and deadlines of its own."""
         ...
 
 
@@ -35,6 +34,8 @@ class Observing:
     """The work with one host of an audit: see `HostWork` in runner/fleet.py.
 
     Attributes:
+        reach: the way to the host; its work opens one connection.
+        gate: what may be sent over that connection, within `deadlines`.
         secret: what to log on with; None for a certificate or the current Kerberos ticket.
         log: the host's lines in its client's journal, and its row.
         on_defect: told of what is a fault of ours: where, and what was raised.
@@ -44,13 +45,15 @@ class Observing:
     secret: Secret | SecretUnavailableError | None
     playbook: ReadyPlaybook
     judgement: Judgement
-    connect: Connect
+    reach: Reach
+    gate: Gate
+    deadlines: Deadlines
     log: HostLog
     brake: Brake
     monotonic: Callable[[], float]
     on_defect: Callable[[str, Exception], None]
     since: float = field(init=False)
-    transport: Transport | None = None
+    connections: Connect | None = None
     cancelled: bool = False
 
     def __post_init__(self) -> None:
@@ -70,12 +73,12 @@ class Observing:
     def cancel(self) -> None:
         """See `HostWork`."""
         self.cancelled = True
-        if self.transport is not None:
-            self.transport.cancel()
+        if self.connections is not None:
+            self.connections.cancel()
 
     def leave(self, why: Failure | None) -> HostAudit:
         """See `HostWork`; `why` is None where every step was judged."""
-        requests = 0 if self.transport is None else self.transport.requests
+        requests = 0 if self.connections is None else self.connections.requests
         seconds = self.monotonic() - self.since
         try:
             self.log.end(why, requests, seconds)
@@ -96,13 +99,14 @@ class Observing:
             log.started(host.address, host.port)
             if isinstance(self.secret, SecretUnavailableError):
                 return Failure(Cause.CREDENTIAL, f"{self.secret.reference}: {self.secret.why}", self.secret.next)
-            self.transport = self.connect(host, self.secret, log.noticed)
+            self.connections = self.reach(host, self.secret, log.noticed)
+            transport = self.connections(self.gate, self.deadlines)
             try:
                 if self.brake.aborted is not None or self.cancelled:
                     raise HaltedError
-                result = observe_steps(self.playbook, self.transport, self.judgement, log)
+                result = observe_steps(self.playbook, transport, self.judgement, log)
             finally:
-                self.transport.close()
+                transport.close()
         except TransportError as error:
             return self._outweighed(error.failure)
         except HaltedError:

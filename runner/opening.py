@@ -18,7 +18,7 @@ from runner.hostlog import HostLog, unstarted_row
 from runner.journal.errors import JournalError
 from runner.journal.files import Disk
 from runner.journal.writer import Clock, JournalWriter, open_journal
-from runner.observe import Connect, Observing, unwritable
+from runner.observe import Observing, Reach, unwritable
 from runner.order import Order
 from runner.redaction import Redactor
 from runner.results import FleetAudit, HostAudit, fleet_audit
@@ -35,7 +35,7 @@ class World:
     Attributes:
         state: the state directory, for the journals.
         secrets: where passwords are.
-        connect: makes transports whose gate lets `order.scripts` pass and nothing else.
+        reach: the way to each host.
         actor: who runs it, `user@machine`.
         now: UTC, for what is written.
         monotonic: seconds, for deadlines.
@@ -44,7 +44,7 @@ class World:
 
     state: Path
     secrets: SecretStore
-    connect: Connect
+    reach: Reach
     actor: str
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -107,6 +107,7 @@ class Opened:
         self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostAudit]
     ) -> Fleet[HostAudit]:
         order, world, steps = self.order, self.world, self.order.steps
+        gate, deadlines = order.gate, order.deadlines
 
         def begin(host: Host) -> Observing:
             log = HostLog(
@@ -122,7 +123,9 @@ class Opened:
                 None if host.credential is None else self.credentials[host.credential],
                 order.playbook,
                 order.judgement,
-                world.connect,
+                world.reach,
+                gate,
+                deadlines,
                 log,
                 brake,
                 world.monotonic,

@@ -10,7 +10,9 @@ from runner.events import StepDue
 from runner.steps import Judgement, collect_of
 from runner.terms import Override
 from runner.transport.gate import Gate
-from runner.transport.interface import Script
+from runner.transport.interface import Deadlines, Script
+
+CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Order:
         run: its id.
         selection: as it was written; None where it may name what belongs to another client than a journal's own.
         host_seconds: how long one host may take before it is cancelled; its transport has the same deadline.
+        connect_seconds: for connecting and logging on, each time.
         run_seconds: how long all may take; None for as long as it takes.
         token: of the marker statements of this run, see runner/transport/gate.py; the journal has it, so that a reader
             can tell what every statement was that a server was sent.
@@ -39,6 +42,7 @@ class Order:
     host_seconds: float
     token: str
     run_seconds: float | None = None
+    connect_seconds: float = 30.0
     overrides: tuple[Override, ...] = ()
     inventory_files: tuple[SourceFile, ...] = ()
 
@@ -51,6 +55,16 @@ class Order:
     def gate(self) -> Gate:
         """What the transports of this run may send."""
         return Gate.of(collects_of(self.playbook), self.token)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Of the one connection over which a host is observed."""
+        return Deadlines(
+            host=self.host_seconds,
+            connect=self.connect_seconds,
+            per_script=collect_seconds(self.playbook),
+            close=CLOSE_SECONDS,
+        )
 
     @property
     def steps(self) -> tuple[StepDue, ...]:

@@ -34,9 +34,9 @@ from runner.credentials import Unresolved
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.journal.location import directory_name
-from runner.observe import CLOSE_SECONDS, Connect
+from runner.observe import Reach
 from runner.opening import FleetRun, World, open_run
-from runner.order import Order, collect_seconds, full_steps
+from runner.order import Order, full_steps
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
 from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
@@ -47,7 +47,6 @@ from runner.steps import Judgement
 from runner.terminal import visible
 from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Ending, Override
 from runner.transport.connecting import Connector
-from runner.transport.interface import Deadlines
 from texts.counting import counted
 
 MOST_NAMED = 12  # servers in one line of an error
@@ -85,13 +84,14 @@ def audit(asked: Asked) -> ExitStatus:
         host_seconds=asked.timeout,
         token=secrets.token_hex(16),
         run_seconds=asked.run_timeout,
+        connect_seconds=asked.connect_timeout,
         overrides=tuple(
             _overrides(
                 today, judgement, full, allow_cleartext=asked.allow_cleartext, skip_unresolved=asked.skip_unresolved
             )
         ),
     )
-    connect = _connect(order, asked.connect_timeout, allow_cleartext=asked.allow_cleartext)
+    reach = _reach(allow_cleartext=asked.allow_cleartext)
     if asked.allow_cleartext:
         typer.echo(
             "exrun: warning: --allow-cleartext: over http, whoever is on the network can read and change what is said. "
@@ -104,7 +104,7 @@ def audit(asked: Asked) -> ExitStatus:
             "servers' own engines do not hold these steps to reading. This is recorded.",
             err=True,
         )
-    run = _run(order, connect, asked.state)
+    run = _run(order, reach, asked.state)
     _print(run, asked.form, pages)
     return _status(run, strict=asked.strict)
 
@@ -140,14 +140,14 @@ def _overrides(
         yield Override(AS_OF, judgement.today.isoformat())
 
 
-def _run(order: Order, connect: Connect, state: Path) -> FleetRun:
+def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
     allow(2 * len(order.clients) + 2 * order.parallel)
     world = World(
         state=state,
         secrets=RedactedSecrets(system_stores(os.environ), Redactor()),
-        connect=connect,
+        reach=reach,
         actor=_actor(),
         now=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
@@ -186,17 +186,9 @@ def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
     )
 
 
-def _connect(order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
-    """The transports of a run: one gate, which lets the playbook's collect scripts pass and nothing else."""
-    connector = Connector(allow_cleartext=allow_cleartext)
-    gate = order.gate
-    deadlines = Deadlines(
-        host=order.host_seconds,
-        connect=connect_seconds,
-        per_script=collect_seconds(order.playbook),
-        close=CLOSE_SECONDS,
-    )
-    return lambda host, secret, notify: connector.to(host, secret, notify)(gate, deadlines)
+def _reach(*, allow_cleartext: bool) -> Reach:
+    """The way to every host of a run."""
+    return Connector(allow_cleartext=allow_cleartext).to
 
 
 def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:

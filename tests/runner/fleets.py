@@ -19,15 +19,18 @@ from playbooks.unknowns import not_observed
 from playbooks.values import Value
 from runner.steps import Judgement
 from runner.transport.failures import Cause, Failure, TransportError, failure
+from runner.transport.gate import Gate
 from runner.transport.interface import (
     Ambiguous,
     ChangeResult,
     Completed,
+    Deadlines,
     NotRun,
     NotStarted,
     Script,
     ScriptResult,
     Streams,
+    Transport,
 )
 from texts.places import Location
 
@@ -183,3 +186,22 @@ class ScriptedTransport:
     def close(self) -> None:
         self.requests += 1
         self.closed += 1
+
+
+@dataclass(slots=True)
+class OneConnection:
+    """The way to a host of which there is one connection."""
+
+    transport: Transport
+    made: list[tuple[Gate, Deadlines]] = field(default_factory=list)
+
+    def __call__(self, gate: Gate, deadlines: Deadlines) -> Transport:
+        self.made.append((gate, deadlines))
+        return self.transport
+
+    @property
+    def requests(self) -> int:
+        return self.transport.requests
+
+    def cancel(self) -> None:
+        self.transport.cancel()

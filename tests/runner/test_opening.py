@@ -51,7 +51,7 @@ from runner.transport.interface import (
     TimedOut,
     Transport,
 )
-from tests.runner.fleets import JUDGEMENT, ScriptedTransport, host, lost, playbook, saying, step
+from tests.runner.fleets import JUDGEMENT, OneConnection, ScriptedTransport, host, lost, playbook, saying, step
 from tests.runner.journal.journals import FullDisk, ticking
 from tests.waiting import HANG_SECONDS
 
@@ -126,13 +126,13 @@ class Fleet:
             run_seconds=self.run_seconds,
         )
 
-    def connect(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
+    def reach(self, host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> OneConnection:
         known = self.transports.get(host.key)
         if known is None:
             known = ScriptedTransport()
         transport = known(host, notify) if callable(known) else known
         self.made[host.key] = transport
-        return transport
+        return OneConnection(transport)
 
     def resolve(self, reference: CredentialReference) -> Secret:
         if reference.target not in self.secrets:
@@ -144,7 +144,7 @@ class Fleet:
         world = World(
             state=self.state,
             secrets=self,
-            connect=self.connect,
+            reach=self.reach,
             actor="ops@desk",
             now=ticking().now,
             monotonic=self.monotonic,

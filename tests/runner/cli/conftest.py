@@ -13,11 +13,10 @@ import pytest
 from inventory.model import Host
 from runner.cli import audit_work
 from runner.cli.main import main
-from runner.observe import Connect
-from runner.order import Order
+from runner.observe import Reach
 from runner.secrets.interface import Secret
 from runner.transport.interface import Completed, Notice, Script, ScriptResult, Streams, Transport
-from tests.runner.fleets import CATALOGUE, ScriptedTransport
+from tests.runner.fleets import CATALOGUE, OneConnection, ScriptedTransport
 
 INVENTORY = """\
 exrun: inventory/1
@@ -87,14 +86,15 @@ class CommandLine:
     def audit(self, *arguments: str) -> tuple[int, str, str]:
         return self("audit", "-i", "inventory.yml", "--playbook", "./smb.yml", *arguments)
 
-    def connect(self, order: Order, connect_seconds: float, *, allow_cleartext: bool) -> Connect:
+    def reach(self, *, allow_cleartext: bool) -> Reach:
         self.cleartext.append(allow_cleartext)
 
-        def transport(host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> Transport:
+        def to(host: Host, secret: Secret | None, notify: Callable[[Notice], None]) -> OneConnection:
             self.secrets[host.key] = secret
-            return self.transports.setdefault(host.key, ScriptedTransport(otherwise=protocol(enabled=False)))
+            known = self.transports.setdefault(host.key, ScriptedTransport(otherwise=protocol(enabled=False)))
+            return OneConnection(known)
 
-        return transport
+        return to
 
     @property
     def runs(self) -> list[str]:
@@ -118,6 +118,6 @@ def exrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     ):
         path.write_text(text, encoding="utf-8")
     command = CommandLine(tmp_path, capsys)
-    monkeypatch.setattr(audit_work, "_connect", command.connect)
+    monkeypatch.setattr(audit_work, "_reach", command.reach)
     monkeypatch.setattr(audit_work, "_today", lambda: command.today)
     return command
