@@ -549,8 +549,7 @@ class Flow:
         if "split" in operator or operator == "..":
             return Origin.WORDS | Origin.LIST | Origin.HOLLOW
         if "replace" in operator:
-            single = not several(left) and isinstance(_inside(node.left), Text | Expandable | Cast | Variable | Member)
-            return Origin.WORDS | Origin.HOLLOW | (Origin.NOTHING if single else MANY)
+            return Origin.WORDS | ANY
         # Arithmetic: of what is not known it may be anything, and a list times a number is a list.
         right = self.of(node.right)
         if not is_core(left) or not is_core(right):
@@ -654,8 +653,6 @@ class Flow:
             if self._yet_nothing(first):
                 return Origin.NOTHING
             return Origin.LOCAL if rest and first & KINDS == Origin.LOCAL and not first & ANY else Origin.WORDS
-        if kind == "io.path" and name == "getdirectoryname" and node.arguments:
-            return cast("string", self.of(node.arguments[0])) | Origin.HOLLOW
         if kind == "environment" and name == "getfolderpath":
             given = node.arguments[0] if node.arguments else None
             local = isinstance(given, Text) and given.value.lower() in _FOLDERS
