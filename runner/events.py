@@ -494,16 +494,15 @@ _SAID: Mapping[str, Form[Any]] = {
     "warnings": many(TAINTED),
     "warning_count": INTEGER,
 }
-_ANSWER: Form[Answer] = one_of(
-    "outcome",
-    {
-        "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
-        "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
-        "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
-        "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
-        "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
-    },
-)
+_ANSWERS: Mapping[str, tuple[type[Any], Form[Any]]] = {
+    "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
+    "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
+    "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
+    "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
+    "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
+}
+_ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
+_OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
 _FINDING = record(Finding, id=PLAIN, severity=word(Severity), title=TAINTED, evidence=many(TAINTED), next=TAINTED)
 _FACTS = table(_fact())
 _ASSESSMENT = record(
@@ -700,6 +699,11 @@ def data_of(event: RunEvent | HostEvent, redact: Redact = AS_IT_IS) -> Mapping[s
 def answer_data(answer: Answer) -> Mapping[str, Json]:
     """An answer as `data` has it, of an event that was read."""
     return cast(Mapping[str, Json], _ANSWER.write(answer, AS_IT_IS))
+
+
+def outcome_of(answer: Answer) -> str:
+    """The word by which `data` tells answers apart."""
+    return _OUTCOMES[type(answer)]
 
 
 def facts_data(assessment: Assessment) -> Mapping[str, Json]:
