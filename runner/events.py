@@ -763,9 +763,13 @@ def read(line: Line) -> Recorded:
     Raises:
         UnreadableEventError: a member of a known event is missing or ill-typed.
     """
+    aside = list(line.more)
+    if line.format != lines.FORMAT:
+        aside.append("format")
     found = _BY_NAME.get(line.event)
     if found is None:
-        return Recorded(line.sequence, line.time, line.run, line.client, Newer(line.phase, line.event, line.data), ())
+        newer = Newer(line.phase, line.event, line.data)
+        return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
     _, kind = found
     data: dict[str, Json] = {**line.data}
     if kind.host:
@@ -774,9 +778,17 @@ def read(line: Line) -> Recorded:
         data["step"] = line.step
     if kind.script:
         data["script"] = line.script_hash
-    aside: list[str] = []
     try:
         event = kind.form.read(data, aside)
     except IllFormedError as error:
         raise UnreadableEventError(line, error) from None
     return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
+
+
+def is_known(line: Line) -> bool:
+    """Whether nothing in a line is of a newer exrun. What a line lacks is another matter: see `read`."""
+    try:
+        found = read(line)
+    except UnreadableEventError:
+        return True
+    return not found.newer and not isinstance(found.event, Newer)
