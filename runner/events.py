@@ -494,16 +494,15 @@ _SAID: Mapping[str, Form[Any]] = {
     "warnings": many(TAINTED),
     "warning_count": INTEGER,
 }
-_ANSWER: Form[Answer] = one_of(
-    "outcome",
-    {
-        "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
-        "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
-        "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
-        "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
-        "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
-    },
-)
+_ANSWERS: Mapping[str, tuple[type[Any], Form[Any]]] = {
+    "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
+    "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
+    "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
+    "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
+    "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
+}
+_ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
+_OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
 _FINDING = record(Finding, id=PLAIN, severity=word(Severity), title=TAINTED, evidence=many(TAINTED), next=TAINTED)
 _FACTS = table(_fact())
 _ASSESSMENT = record(
@@ -702,6 +701,11 @@ def answer_data(answer: Answer) -> Mapping[str, Json]:
     return cast(Mapping[str, Json], _ANSWER.write(answer, AS_IT_IS))
 
 
+def outcome_of(answer: Answer) -> str:
+    """The word by which `data` tells answers apart."""
+    return _OUTCOMES[type(answer)]
+
+
 def facts_data(assessment: Assessment) -> Mapping[str, Json]:
     """The facts of an assessment as `data` has them, of an event that was read."""
     return cast(Mapping[str, Json], _FACTS.write(assessment.facts, AS_IT_IS))
@@ -759,9 +763,13 @@ def read(line: Line) -> Recorded:
     Raises:
         UnreadableEventError: a member of a known event is missing or ill-typed.
     """
+    aside = list(line.more)
+    if line.format != lines.FORMAT:
+        aside.append("format")
     found = _BY_NAME.get(line.event)
     if found is None:
-        return Recorded(line.sequence, line.time, line.run, line.client, Newer(line.phase, line.event, line.data), ())
+        newer = Newer(line.phase, line.event, line.data)
+        return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
     _, kind = found
     data: dict[str, Json] = {**line.data}
     if kind.host:
@@ -770,9 +778,17 @@ def read(line: Line) -> Recorded:
         data["step"] = line.step
     if kind.script:
         data["script"] = line.script_hash
-    aside: list[str] = []
     try:
         event = kind.form.read(data, aside)
     except IllFormedError as error:
         raise UnreadableEventError(line, error) from None
     return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
+
+
+def is_known(line: Line) -> bool:
+    """Whether nothing in a line is of a newer exrun. What a line lacks is another matter: see `read`."""
+    try:
+        found = read(line)
+    except UnreadableEventError:
+        return True
+    return not found.newer and not isinstance(found.event, Newer)

@@ -10,15 +10,12 @@ import typer
 
 from runner.cli.commands import Commands
 from runner.cli.options import Format, FormatOption
-from runner.events import Event
+from runner.events import is_known
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken, Verified
-from runner.journal.lines import Line
 from runner.journal.verification import verify
 from runner.terminal import visible
 from texts.counting import counted
-
-_WORDS = frozenset(Event)
 
 group = Commands(help="Read what runs recorded.")
 
@@ -39,7 +36,7 @@ def journal_verify(
       exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
       exrun journal verify journal.jsonl --format json
     """
-    found = verify(file, known=_is_known)
+    found = verify(file, known=is_known)
     if form is Format.JSON:
         typer.echo(json.dumps(verification_document(found), indent=2))
     else:
@@ -89,7 +86,3 @@ def verification_text(file: Path, found: Verified | Broken) -> str:
     if found.newer:
         newer = f"\n{counted(found.newer, 'line')} of a newer exrun: intact, and not all that they say is known here"
     return f"{name}: {count} lines verified; {end}{newer}\nlast line {head.sha256}"
-
-
-def _is_known(line: Line) -> bool:
-    return line.event in _WORDS

@@ -41,7 +41,7 @@ def show(
     with uncollected():
         parts = read_run(find_run(state, run), client)
         wanted = None if not host else frozenset(name.casefold() for name in host)
-        found = document(parts, texts=scripts, hosts=wanted)
+        found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)
         if wanted is not None:
             _check_hosts(wanted, found)
         if form is Format.JSON:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Severity, Verdict
 from runner import events
-from runner.events import ScriptNamed
+from runner.events import Answer, ScriptNamed
 from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
@@ -113,14 +113,17 @@ class RunDocument(_Member):
     clients: list[ClientMember]
 
 
-def document(parts: Sequence[ClientRun], *, texts: bool, hosts: frozenset[str] | None = None) -> RunDocument:
+def document(
+    parts: Sequence[ClientRun], *, texts: bool, hosts: frozenset[str] | None = None, whole: bool = True
+) -> RunDocument:
     """A run as the published schema has it.
 
     Args:
         texts: whether the scripts' texts are wanted.
+        whole: whether facts are wanted, and of answers more than their outcome: `lines` shows neither.
         hosts: only these, by name in lower case, and only clients that have one; None for all.
     """
-    clients = [_client(part, texts, hosts) for part in parts]
+    clients = [_client(part, texts, hosts, whole) for part in parts]
     if hosts is not None:
         clients = [client for client in clients if client.hosts]
     return RunDocument(schema=SCHEMA, run=parts[0].state.run, clients=clients)
@@ -148,7 +151,7 @@ def lines(found: RunDocument) -> Iterator[str]:
         yield from _client_lines(found.run, part)
 
 
-def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None) -> ClientMember:
+def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None, whole: bool) -> ClientMember:
     state = part.state
     rows = [row for row in worst_first(client_rows(state)) if hosts is None or row.name.casefold() in hosts]
     return ClientMember(
@@ -164,7 +167,7 @@ def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None) -> Clien
         overrides=[dict(events.data_of(override)) for override in state.overrides],
         findings=[run_finding(finding) for finding in terms([state]).findings],
         scripts=[_script(named, texts) for named in state.script_texts.values()],
-        hosts=[_host(row, state) for row in rows],
+        hosts=[_host(row, state, whole) for row in rows],
     )
 
 
@@ -172,7 +175,7 @@ def _script(named: ScriptNamed, texts: bool) -> ScriptMember:
     return ScriptMember(sha256=named.script, steps=list(named.steps), text=_text(named.text) if texts else None)
 
 
-def _host(row: HostAudit, state: RunState) -> HostMember:
+def _host(row: HostAudit, state: RunState, whole: bool) -> HostMember:
     progress = state.hosts.get(row.name)
     return HostMember(
         name=row.name,
@@ -185,11 +188,11 @@ def _host(row: HostAudit, state: RunState) -> HostMember:
         ended=progress is not None and progress.ended is not None,
         requests=row.requests,
         seconds=row.seconds,
-        steps=list(_steps(row, progress)) if isinstance(row, Judged) else [],
+        steps=list(_steps(row, progress, whole)) if isinstance(row, Judged) else [],
     )
 
 
-def _steps(row: Judged, progress: HostProgress | None) -> Iterator[StepMember]:
+def _steps(row: Judged, progress: HostProgress | None, whole: bool) -> Iterator[StepMember]:
     for audit in row.steps:
         assessed = None if progress is None else progress.assessed.get(audit.step)
         script = None if assessed is None else assessed.script
@@ -205,8 +208,8 @@ def _steps(row: Judged, progress: HostProgress | None) -> Iterator[StepMember]:
             coverage=audit.assessment.coverage,
             script=None if attempt is None else attempt.script,
             sent_at=None if attempt is None else attempt.at,
-            answer=None if attempt is None or attempt.answer is None else _plain(events.answer_data(attempt.answer)),
-            facts={} if assessed is None else _plain(events.facts_data(assessed.assessment)),
+            answer=None if attempt is None or attempt.answer is None else _answer(attempt.answer, whole),
+            facts={} if assessed is None or not whole else _plain(events.facts_data(assessed.assessment)),
             findings=[
                 FindingMember(
                     id=finding.id,
@@ -218,6 +221,10 @@ def _steps(row: Judged, progress: HostProgress | None) -> Iterator[StepMember]:
                 for finding in audit.assessment.findings
             ],
         )
+
+
+def _answer(answer: Answer, whole: bool) -> dict[str, Any]:
+    return _plain(events.answer_data(answer)) if whole else {"outcome": events.outcome_of(answer)}
 
 
 def _plain(data: Mapping[str, Json]) -> dict[str, Any]:

@@ -115,6 +115,14 @@ def test_an_event_of_tomorrow_is_one_of_a_newer_exrun() -> None:
     assert read(line).event == Newer("apply", "host-isolated", {"by": "firewall"})
 
 
+def test_a_line_of_a_later_format_or_with_a_further_member_is_of_a_newer_exrun() -> None:
+    line = replace(line_of(ENDED), format=2, more={"signature": "x"})
+    assert read(line).event == ENDED
+    assert read(line).newer == ("signature", "format")
+    assert not events.is_known(line)
+    assert events.is_known(line_of(ENDED))
+
+
 @pytest.mark.parametrize(
     ("event", "harm", "said"),
     [

@@ -192,6 +192,7 @@ def test_the_journal_of_a_newer_exrun_verifies_and_shows_and_says_so(audited: Co
     tampered_by_tomorrow(journal)
     status, out, err = audited("journal", "verify", str(journal))
     assert (status, err) == (0, "")
+    assert "\n2 lines of a newer exrun" in out
     status, out, err = audited("show", "last", "--client", "alpha", "--format", "json")
     assert (status, err) == (0, "")
     [was], [now] = before.clients, RunDocument.model_validate_json(out).clients
