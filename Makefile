@@ -101,6 +101,7 @@ bench: $(READY)  ## benchmarks with their limits, about ten minutes (benchmarks/
 	@$(BIN)/python -m benchmarks.inventory_load
 	@$(BIN)/python -m benchmarks.scale
 	@$(BIN)/python -m benchmarks.lab_cost
+	@$(BIN)/python -m benchmarks.show_cost
 	@$(BIN)/python -m benchmarks.against_ansible
 
 .PHONY: package-check

@@ -69,6 +69,9 @@ class Redactor:
         self._lock = threading.Lock()
         self._secrets: tuple[str, ...] = ()
         self._patterns: tuple[_Pattern, ...] = ()
+        self._shortest = 0  # no spelling of a secret is shorter than the secret itself
+        self._hints: tuple[str, ...] = ()  # of each pattern the first; without any of these a text is clean
+        self._folded_hints: tuple[str, ...] = ()
         self._placeholder = PLACEHOLDERS[0]
 
     def register(self, secret: str) -> None:
@@ -86,7 +89,11 @@ class Redactor:
             every = (*self._patterns, *patterns)
             clean = (each for each in PLACEHOLDERS if not any(known.pattern.search(each) for known in every))
             self._placeholder = next(clean, "")
-            self._secrets, self._patterns = (*self._secrets, secret), every
+            self._hints = tuple(dict.fromkeys(_hint(each) for each in every if not each.folded))
+            self._folded_hints = tuple(dict.fromkeys(_hint(each) for each in every if each.folded))
+            self._secrets = (*self._secrets, secret)
+            self._shortest = min(map(len, self._secrets))
+            self._patterns = every
 
     def redact(self, value: object) -> object:
         """The value without the secrets; itself where none stands in it. Tuples and lists keep their kind.
@@ -145,8 +152,24 @@ class Redactor:
             same = same and unique is key and redacted is member
         return mapping if same else clean
 
+    def _has_no_hint(self, text: str) -> bool:
+        for hint in self._hints:
+            if hint in text:
+                return False
+        for escape in _ESCAPES:
+            if escape in text:
+                return False
+        if self._folded_hints:
+            lower = text.lower()
+            for hint in self._folded_hints:
+                if hint in lower:
+                    return False
+        return True
+
     def _found(self, text: str) -> list[tuple[int, int]]:
         """Where secrets stand, overlapping ones joined: else half of the second would remain."""
+        if len(text) < self._shortest or self._has_no_hint(text):
+            return []
         lower = text.lower()
         possible = [each.pattern for each in self._patterns if each.possible(text, lower)]
         if not possible:
@@ -159,6 +182,10 @@ class Redactor:
             else:
                 joined.append((start, end))
         return joined
+
+
+def _hint(pattern: _Pattern) -> str:
+    return pattern.needed[0] if pattern.needed else ""  # which stands in every text
 
 
 def _same(members: list[object], value: list[object] | tuple[object, ...]) -> bool:

@@ -192,6 +192,7 @@ class Careful(Redactor):
     def register(self, secret: str) -> None:
         super().register(secret)
         self._patterns = tuple(replace(each, needed=()) for each in self._patterns)
+        self._hints, self._shortest = ("",), 0
 
 
 @given(st.lists(secrets | st.text("a\u0130\u212a\xb5ok%", min_size=1, max_size=6), min_size=1, max_size=3), st.data())
