@@ -62,7 +62,7 @@ _SCALARS = frozenset(
     {
         "int", "int16", "int32", "int64", "long", "uint16", "uint32", "uint64", "byte", "char", "bool", "boolean",
         "double", "single", "float", "decimal", "datetime", "datetimeoffset", "timespan", "version", "guid",
-        "uri", "ipaddress", "net.ipaddress", "switch", "switchparameter", "management.automation.switchparameter",
+        "ipaddress", "net.ipaddress", "switch", "switchparameter", "management.automation.switchparameter",
     }
 )  # fmt: skip
 # Casts that leave a value what it is.
