@@ -10,7 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.lab_process import PASSWORD, ROOT, USER
+from benchmarks.checkouts import ROOT
+from benchmarks.lab_process import PASSWORD, USER
 from benchmarks.measured import Measured, run
 
 ENVIRONMENT = ROOT / "benchmarks" / ".env"

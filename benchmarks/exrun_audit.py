@@ -7,7 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.lab_process import CLIENT, PASSWORD, ROOT, USER
+from benchmarks.checkouts import ROOT
+from benchmarks.lab_process import CLIENT, PASSWORD, USER
 from benchmarks.measured import Measured, run
 
 VARIABLE = "EXRUN_BENCH_PASSWORD"

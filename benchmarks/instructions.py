@@ -12,59 +12,40 @@ Counted by valgrind's cachegrind (Linux; `apt-get install valgrind`), with the b
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import checks, exrun_audit
-from benchmarks.lab_process import ROOT, lab
-from benchmarks.measured import run
+from benchmarks.checkouts import ROOT
+from benchmarks.lab_process import lab
+from benchmarks.measured import counted, counting, run
 
 MILLION = 1_000_000
 LIMIT_HELP = 400
 LIMIT_START = 2200
 LIMIT_HOST = 20
-_COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 
-def counting(valgrind: str) -> list[str]:
-    """The command that counts what stands after it, and says so on standard error."""
-    return [valgrind, "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={os.devnull}"]
-
-
-def counted(errors: str) -> float:
-    """Millions of instructions, from what valgrind said.
-
-    Raises:
-        RuntimeError: it said nothing.
-    """
-    found = _COUNTED.findall(errors)
-    if not found:
-        raise RuntimeError(f"valgrind counted nothing:\n{errors[-2000:]}")
-    return int(found[-1].replace(",", "")) / MILLION
-
-
-def help_cost(valgrind: str) -> float:
+def help_cost() -> float:
     """Of `exrun --help`."""
     command = [sys.executable, "-c", "import sys; from runner.cli.entry import main; sys.exit(main())", "--help"]
     run(command, ROOT, {})  # compiles what was not
-    measured = run([*counting(valgrind), *command], ROOT, {})
+    measured = run([*counting(), *command], ROOT, {})
     if measured.status != 0 or "audit" not in measured.output:
         raise RuntimeError(f"exrun --help ended with {measured.status}:\n{measured.errors[-2000:]}")
-    return counted(measured.errors)
+    return counted(measured.errors) / MILLION
 
 
-def audit_cost(valgrind: str, hosts: int) -> float:
-    """Of an audit of so many hosts, eight scripts each."""
+def audited(hosts: int, before: Sequence[str]) -> str:
+    """What an audit of so many hosts, eight scripts each, said on standard error, run by the command `before`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         playbook = checks.write_playbook(folder)
         with lab(hosts, 0.0, playbook) as served:
-            measured = exrun_audit.audit(served.ports, playbook, folder, before=counting(valgrind))
-    return counted(measured.errors)
+            return exrun_audit.audit(served.ports, playbook, folder, before=before).errors
 
 
 def main() -> int:
@@ -73,17 +54,17 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, nargs=2, default=[8, 40], metavar=("FEWER", "MORE"))
     parser.add_argument("--host-alone", action="store_true", help="count a further host and nothing else: for CI")
     given = parser.parse_args()
-    valgrind = shutil.which("valgrind")
-    if valgrind is None:
+    if shutil.which("valgrind") is None:
         print("SKIPPED: valgrind is not here; apt-get install valgrind")
         return 0
     fewer, more = given.hosts
-    costs = {hosts: audit_cost(valgrind, hosts) for hosts in (fewer, more)}
+    audited(1, ())  # compiles what was not
+    costs = {hosts: counted(audited(hosts, counting())) / MILLION for hosts in (fewer, more)}
     a_host = (costs[more] - costs[fewer]) / (more - fewer)
     limits = {"a further host": (a_host, LIMIT_HOST)}
     if not given.host_alone:
         limits["an audit's start"] = (costs[fewer] - fewer * a_host, LIMIT_START)
-        limits["--help"] = (help_cost(valgrind), LIMIT_HELP)
+        limits["--help"] = (help_cost(), LIMIT_HELP)
     for what, (cost, limit) in limits.items():
         word = "PASS" if cost <= limit else "FAIL"
         print(f"{word}: {what}: {cost:.1f} million instructions, at most {limit}", flush=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -103,10 +102,16 @@ def main() -> int:
 
 def _measured(checkout: Path, lines: int) -> Cost:
     """In a process of its own, which imports that checkout's journal."""
+    from benchmarks.checkouts import environment  # not above: `report` runs where the older checkout is imported
+
     code = f"import runpy; runpy.run_path({str(Path(__file__))!r})['report']({lines})"
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=checkout, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=checkout,
+        env=environment(PYTHONPATH=str(checkout)),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return Cost(**json.loads(done.stdout))
 

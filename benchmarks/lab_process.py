@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkouts import ROOT, environment
 from benchmarks.checks import answers, scripts
 from benchmarks.lab_program import CLIENT, PASSWORD, USER
 
 __all__ = ["CLIENT", "PASSWORD", "ROOT", "USER", "Counts", "RunningLab", "lab", "served"]
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +76,14 @@ def served(
         program = Path(__file__).with_name("lab_program.py")
         # -P: nothing of this checkout but the program itself.
         command = [*before, sys.executable, "-P", str(program), str(hosts), str(latency_ms), file.name]
-        environment = {**os.environ, "PYTHONPATH": str(tree)}
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=tree, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=tree,
+            env=environment(PYTHONPATH=str(tree)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             ports = RunningLab._next(process)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks import checkouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         before = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **environment}, stdout=output, stderr=errors, text=True
+            command, cwd=folder, env=checkouts.environment(**environment), stdout=output, stderr=errors, text=True
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - before
@@ -49,3 +52,28 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
             usage.ru_utime + usage.ru_stime,
             usage.ru_maxrss * 1024,
         )
+
+
+_COUNTED = re.compile(r"I +refs: +([\d,]+)")
+
+
+def counting(log: Path | None = None) -> list[str]:
+    """The command that counts the user instructions of the command after it (valgrind's cachegrind).
+
+    Args:
+        log: where it says so; standard error without.
+    """
+    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={os.devnull}"]
+    return command if log is None else [*command, f"--log-file={log}"]
+
+
+def counted(said: str) -> int:
+    """The instructions, from what it said.
+
+    Raises:
+        RuntimeError: it said no number.
+    """
+    found = _COUNTED.findall(said)
+    if not found:
+        raise RuntimeError(f"valgrind counted nothing:\n{said[-2000:]}")
+    return int(found[-1].replace(",", ""))

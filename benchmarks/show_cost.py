@@ -17,10 +17,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab_process import CLIENT, ROOT
+from benchmarks.checkouts import ROOT, environment, older
+from benchmarks.lab_process import CLIENT
 from benchmarks.measured import Measured, run
 
 AUDITED = 10  # hosts of the lab
@@ -49,7 +51,7 @@ with lab(int(sys.argv[2]), 0.0, playbook) as served:
 def audited(checkout: Path, folder: Path) -> Path:
     """The journal of an audit of a few hosts by the exrun of a checkout."""
     command = [sys.executable, "-c", ONE_AUDIT, str(folder), str(AUDITED)]
-    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+    subprocess.run(command, cwd=checkout, env=environment(), check=True, capture_output=True)
     [journal] = folder.glob("state/*/runs/*/journal.jsonl")
     return journal
 
@@ -95,7 +97,7 @@ def read(checkout: Path, journal: Path, name: str) -> Measured:
     state = journal.parents[3]
     command = [sys.executable, "-m", "runner.cli.main", *COMMANDS[name]]
     command += [str(journal)] if name == "journal verify" else ["--state", str(state), "--client", CLIENT]
-    measured = run(command, checkout, {"COLUMNS": "160", "PYTHONDONTWRITEBYTECODE": ""})
+    measured = run(command, checkout, {"COLUMNS": "160"})
     if measured.status != 0:
         raise RuntimeError(f"exrun {name} of {checkout} ended with {measured.status}:\n{measured.errors[-2000:]}")
     return measured
@@ -110,39 +112,31 @@ def main() -> int:
     given = parser.parse_args()
     best = dict.fromkeys(COMMANDS, float("inf"))
     ratios: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, older(given.rev) if given.rev else nullcontext(ROOT) as before_it:
         folder = Path(place)
-        checkouts = {"here": ROOT}
-        worktree = ["git", "-C", str(ROOT), "worktree"]
-        if given.rev:
-            checkouts = {given.rev: folder / "older", **checkouts}
-            subprocess.run([*worktree, "add", "--quiet", "--detach", str(folder / "older"), given.rev], check=True)
-        try:
-            journals: dict[str, Path] = {}
-            for label, checkout in checkouts.items():
-                (folder / f"of-{label}").mkdir()
-                journals[label] = audited(checkout, folder / f"of-{label}")
-                multiply(journals[label], given.hosts)
-                lines = journals[label].read_bytes().count(b"\n")
-                megabytes = journals[label].stat().st_size / 1e6
-                print(f"journal of {given.hosts} hosts by {label}: {lines} lines, {megabytes:.1f} MB", flush=True)
-            for number in range(1, given.rounds + 1):
-                print(f"  round {number}, load {os.getloadavg()[0]:.1f}")
-                for name in COMMANDS:
-                    found = {label: read(checkouts[label], journals[label], name) for label in checkouts}
-                    here = found["here"]
-                    best[name] = min(best[name], here.seconds)
-                    told = f"    {name:20} here {here.seconds:6.2f} s, {here.cpu_seconds:6.2f} CPU-s"
-                    told += f", {here.memory / 2**20:5.0f} MiB"
-                    if given.rev:
-                        before = found[given.rev]
-                        ratios[name].append(here.cpu_seconds / before.cpu_seconds)
-                        told += f"; {given.rev} {before.seconds:6.2f} s, {before.cpu_seconds:6.2f} CPU-s"
-                        told += f", {before.memory / 2**20:5.0f} MiB; {ratios[name][-1]:.3f} of its CPU"
-                    print(told, flush=True)
-        finally:
-            if given.rev:
-                subprocess.run([*worktree, "remove", "--force", str(folder / "older")], check=True)
+        checkouts = {**({given.rev: before_it} if given.rev else {}), "here": ROOT}
+        journals: dict[str, Path] = {}
+        for label, checkout in checkouts.items():
+            (folder / f"of-{label}").mkdir()
+            journals[label] = audited(checkout, folder / f"of-{label}")
+            multiply(journals[label], given.hosts)
+            lines = journals[label].read_bytes().count(b"\n")
+            megabytes = journals[label].stat().st_size / 1e6
+            print(f"journal of {given.hosts} hosts by {label}: {lines} lines, {megabytes:.1f} MB", flush=True)
+        for number in range(1, given.rounds + 1):
+            print(f"  round {number}, load {os.getloadavg()[0]:.1f}")
+            for name in COMMANDS:
+                found = {label: read(checkouts[label], journals[label], name) for label in checkouts}
+                here = found["here"]
+                best[name] = min(best[name], here.seconds)
+                told = f"    {name:20} here {here.seconds:6.2f} s, {here.cpu_seconds:6.2f} CPU-s"
+                told += f", {here.memory / 2**20:5.0f} MiB"
+                if given.rev:
+                    before = found[given.rev]
+                    ratios[name].append(here.cpu_seconds / before.cpu_seconds)
+                    told += f"; {given.rev} {before.seconds:6.2f} s, {before.cpu_seconds:6.2f} CPU-s"
+                    told += f", {before.memory / 2**20:5.0f} MiB; {ratios[name][-1]:.3f} of its CPU"
+                print(told, flush=True)
     passed = True
     for name, seconds in best.items():
         well = seconds <= AT_MOST_SECONDS or name == UNLIMITED

@@ -13,10 +13,9 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from benchmarks.lab_process import ROOT
+from benchmarks.checkouts import ROOT, environment, older
 
 # Runs in either checkout, so it uses only what both have.
 ONE_AUDIT = """
@@ -43,7 +42,7 @@ print(json.dumps({
 def audit(checkout: Path, hosts: int, latency: float) -> dict[str, float]:
     """One audit by the exrun of a checkout."""
     command = [sys.executable, "-c", ONE_AUDIT, str(hosts), str(latency)]
-    ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=checkout, env=environment(), capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise RuntimeError(f"the audit of {checkout} ended with {ended.returncode}:\n{ended.stderr[-2000:]}")
     figures: dict[str, float] = json.loads(ended.stdout)
@@ -60,24 +59,20 @@ def main() -> int:
     parser.add_argument("--at-most", type=float, default=0.35, help="of the older version's processor time")
     given = parser.parse_args()
     ratios: dict[str, list[float]] = {"cpu_ms": [], "lab_ms": []}
-    with tempfile.TemporaryDirectory() as name:
-        older = Path(name) / "older"
-        worktree = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*worktree, "add", "--quiet", "--detach", str(older), given.rev], check=True)
-        try:
-            for number in range(1, given.rounds + 1):
-                before, now = audit(older, given.hosts, given.latency), audit(ROOT, given.hosts, given.latency)
-                for what, found in ratios.items():
-                    found.append(now[what] / before[what])
-                print(
-                    f"  round {number}: client {before['cpu_ms']:.1f}, here {now['cpu_ms']:.1f} CPU-ms/host:"
-                    f" {ratios['cpu_ms'][-1]:.2f}; lab {before['lab_ms']:.1f}, here {now['lab_ms']:.1f} CPU-ms/host:"
-                    f" {ratios['lab_ms'][-1]:.2f}; {now['requests']:.1f} requests/host,"
-                    f" {given.hosts / before['seconds']:.1f} and {given.hosts / now['seconds']:.1f} hosts/s",
-                    flush=True,
-                )
-        finally:
-            subprocess.run([*worktree, "remove", "--force", str(older)], check=True)
+    with older(given.rev) as before_it:
+        for checkout in (before_it, ROOT):
+            audit(checkout, 1, 0.0)  # compiles what was not
+        for number in range(1, given.rounds + 1):
+            before, now = (audit(checkout, given.hosts, given.latency) for checkout in (before_it, ROOT))
+            for what, found in ratios.items():
+                found.append(now[what] / before[what])
+            print(
+                f"  round {number}: client {before['cpu_ms']:.1f}, here {now['cpu_ms']:.1f} CPU-ms/host:"
+                f" {ratios['cpu_ms'][-1]:.2f}; lab {before['lab_ms']:.1f}, here {now['lab_ms']:.1f} CPU-ms/host:"
+                f" {ratios['lab_ms'][-1]:.2f}; {now['requests']:.1f} requests/host,"
+                f" {given.hosts / before['seconds']:.1f} and {given.hosts / now['seconds']:.1f} hosts/s",
+                flush=True,
+            )
     client, lab = (statistics.median(found) for found in ratios.values())
     held = client <= given.at_most
     print(
