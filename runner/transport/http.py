@@ -574,7 +574,8 @@ class HttpTransport:
         received = 0
         self._share.hold(What.REPLY, 0, deadline)  # the last one was read
         begun = b""
-        unread: bytes | None = b""  # what h11 has not been given; None once it reads
+        unread: bytearray | None = bytearray()  # what h11 has not been given; None once it reads
+        needs = 0  # bytes of it before which nothing more can be told
         closed = False
         response: h11.Response | None = None
         parts: list[bytes] = []
@@ -603,15 +604,18 @@ class HttpTransport:
                     raise AmbiguousLoss(error.failure) from error
                 if unread is not None:
                     unread += chunk
-                    found = plain_reply(unread) if chunk else None
+                    if chunk and len(unread) < needs:
+                        continue
+                    found = plain_reply(bytes(unread)) if chunk else None
                     if isinstance(found, Reply):
                         self._answered = True
                         return found
                     if isinstance(found, Partial):
+                        needs = found.needs
                         continue
                     _tell(http, self._path, named)
                     if unread:
-                        http.receive_data(unread)
+                        http.receive_data(bytes(unread))
                     unread, closed = None, not chunk
                     continue
                 if not chunk and response is None:

@@ -25,18 +25,22 @@ class Reply:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
 class Partial:
-    """The beginning of a reply of the known shape, as far as can be told: more is to come."""
+    """The beginning of a reply of the known shape, as far as can be told: more is to come.
 
+    Attributes:
+        needs: bytes before which nothing more can be told; a body that drips need not be looked at again and again.
+    """
 
-PARTIAL = Partial()
+    needs: int
 
 
 def plain_reply(data: bytes) -> Reply | Partial | None:
-    """The reply that `data` is, whole and alone; PARTIAL where it may become one; None where h11 has to read it."""
+    """The reply that `data` is, whole and alone; Partial where it may become one; None where h11 has to read it."""
     end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
     if end < 0:
-        return PARTIAL if len(data) < _LONGEST_HEAD and not _BARE.search(data) else None
+        return Partial(len(data) + 1) if len(data) < _LONGEST_HEAD and not _BARE.search(data) else None
     found = _HEAD.match(data)
     if found is None or found.end() != end + 4:
         return None
@@ -51,7 +55,7 @@ def plain_reply(data: bytes) -> Reply | Partial | None:
         or headers.get("connection", "keep-alive").lower() != "keep-alive"
     ):
         return None
-    body = data[end + 4 :]
-    if len(body) < int(length):
-        return PARTIAL
-    return Reply(int(found[1]), headers, body) if len(body) == int(length) else None
+    whole = end + 4 + int(length)
+    if len(data) < whole:
+        return Partial(whole)
+    return Reply(int(found[1]), headers, data[end + 4 :]) if len(data) == whole else None

@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypsrp.exceptions import WinRMTransportError
 
+from runner.transport import http as module
 from runner.transport.failures import AmbiguousLoss, Cause, CredentialRejected, TransportError
 from runner.transport.http import HttpTransport, client_tls, contexts
+from runner.transport.http_replies import Partial, Reply, plain_reply
 from runner.transport.wire import SocketWire, dialler, endpoint_binding
 from tests.runner.transport.peer import Clock, MemoryWire, Peer
 
@@ -149,6 +151,26 @@ def test_a_hang_ends_on_the_deadline_as_an_ambiguous_timeout(peer: Peer, ntlm_ac
         http.send(b"<a/>", timeout=7)
     assert raised.value.failure.cause is Cause.TIMEOUT
     assert peer.clock.now - start == pytest.approx(7)
+
+
+def test_the_body_of_a_reply_that_drips_is_looked_at_once_when_it_is_whole(
+    peer: Peer, ntlm_account: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    def counted(data: bytes) -> Reply | Partial | None:
+        looked_at.append(len(data))
+        return plain_reply(data)
+
+    monkeypatch.setattr(module, "plain_reply", counted)
+    http = client(peer, ntlm_account)
+    http.send(b"<a/>")
+    looked_at.clear()
+    peer.drip = 0.0
+    long = b"<b>" + b"x" * 20_000 + b"</b>"
+    assert http.send(long) == b"<ok>" + long + b"</ok>"
+    assert len([size for size in looked_at if size > 1_000]) == 1
+    assert len(looked_at) < 1_000
 
 
 def test_a_slow_drip_ends_on_the_deadline_though_every_read_is_quick(peer: Peer, ntlm_account: tuple[str, str]) -> None:
