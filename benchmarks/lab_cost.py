@@ -2,8 +2,8 @@
 
 Each lab is audited by the client of its own checkout, since what opens a session and marks a script has changed; the
 number of requests, which is printed, is to be the same. A process each. The instructions are those of the lab's own
-process as valgrind counts them, which no load on the machine changes; they are what the limit is for. CPU time is measured in rounds that alternate; the median of their ratios is shown beside it, and
-counts where there is no valgrind.
+process as valgrind counts them, which no load on the machine changes; they are what the limit is for. CPU time is
+measured in rounds that alternate; the median of their ratios is shown beside it, and counts where there is no valgrind.
 
 Limit: 0.3 of the older lab.
 

@@ -73,7 +73,7 @@ class Order:
             StepDue(
                 id=ready.step.id,
                 action=ready.action.id,
-                script=Script(ready.step.id, ready.collect).sha256,
+                script=collect_of(ready).sha256,
                 when=None if ready.condition is None else ready.condition.text,
                 params=ready.params,
             )

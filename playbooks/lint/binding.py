@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from texts.spelling import nearest
 
 from .abbreviations import meant
 from .commands import COMMON, SHORT, KnownCommand, lacking
@@ -84,7 +85,7 @@ def _unknown(argument: Argument, known: KnownCommand) -> Refusal:
         return Refusal("parameter", argument.at, why, special)
     found = meant(name, known)
     if not found.fits:
-        (near, *_) = (*get_close_matches(name, known.parameters, n=1), "")
+        near = nearest(name, known.parameters)
         instead = f"did you mean -{known.parameters[near][0]}?" if near else _LEAVE
     elif found.whole and found.taken is not None and found.taken.lower() == name:
         instead = _LEAVE

@@ -133,7 +133,7 @@ class Gate:
     token: str = ""
     full: frozenset[str] = frozenset()
     modules: tuple[str, ...] = BASE_MODULES
-    _verified: _Verified = field(default_factory=lambda: _Verified(), init=False, repr=False, compare=False)
+    _verified: _Verified = field(default_factory=_Verified, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, scripts: Iterable[Script], token: str = "") -> Gate:

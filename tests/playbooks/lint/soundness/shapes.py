@@ -54,7 +54,7 @@ class _Own:
         self.script = script
 
     def block(self, node: ours.Block) -> Shape:
-        phases = {one.word.lower(): one.body for one in node.body if type(one).__name__ == "Phase"}  # type: ignore[attr-defined]
+        phases = {one.word.lower(): one.body for one in node.body if isinstance(one, ours.Phase)}
         bodies = [phases.get(word, ()) for word in ("begin", "process", "end")] if phases else [(), (), node.body]
         return ("block", tuple(self.parameter(item) for item in node.parameters), *(self.all(body) for body in bodies))
 
