@@ -36,7 +36,7 @@ from runner.replay import replay
 from runner.results import FleetAudit
 from runner.runs import LAST, find_run, read_run
 from runner.terminal import visible
-from runner.transport.gate import marked
+from runner.transport.gate import is_own, marked
 from texts.places import Location
 from texts.problems import Problem
 
@@ -125,6 +125,11 @@ def unnamed(executed: Iterable[Statement], named: frozenset[str]) -> tuple[str, 
     )
 
 
+def collects(executed: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Of what ran, the collect scripts: neither what opens a locked session nor what marks a script."""
+    return tuple(statement for statement in executed if not is_own(statement.text))
+
+
 def _made(folder: Path | None) -> Path:
     if folder is None:
         return Path(tempfile.mkdtemp(prefix="exrun-demo-"))
@@ -173,10 +178,9 @@ def _conclude(
         for line in wrong:
             _say(f"DIFFERS: {line}")
     else:
-        markers = sum(marked(statement.text) is not None for statement in executed)
         _say(
             f"All {len(audit.hosts)} verdicts are those of the servers' files. The servers ran"
-            f" {len(executed) - markers} collect scripts, every one named in the journal, and nothing else."
+            f" {len(collects(executed))} collect scripts, every one named in the journal, and nothing else."
         )
     _say(f"{seconds:.1f} s in all.")
 

@@ -96,6 +96,11 @@ def imported(text: str) -> tuple[str, ...] | None:
     return None if found is None else tuple(name.strip("'") for name in found["names"].split(", "))
 
 
+def is_own(text: str) -> bool:
+    """Whether a text is a statement of a gate and no script: a marker, an import, or the lock. For labs and ledgers."""
+    return text == LOCK.text or imported(text) is not None or marked(text) is not None
+
+
 _MAX_KEPT = 64  # of each; a run has a handful of batches, and the same for every host
 
 

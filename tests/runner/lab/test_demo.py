@@ -12,8 +12,9 @@ import pytest
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, Verdict
+from playbooks.loading import load_playbook
 from runner.cli import audit_work
-from runner.cli.demo import EngineName, as_of, unnamed
+from runner.cli.demo import EngineName, as_of, collects, unnamed
 from runner.cli.main import main
 from runner.lab.demo.expectations import FLEET, Expected, differences, expectations
 from runner.lab.engines.pwsh import PwshEngine
@@ -29,7 +30,7 @@ from runner.runs import LAST, find_run, read_run
 from runner.steps import Judgement
 from runner.terms import Terms
 from runner.transport.failures import Cause, failure
-from runner.transport.gate import marker
+from runner.transport.gate import BASE_MODULES, LOCK, importing, marker
 from runner.transport.interface import Script
 
 DEMO = Path(str(resources.files("runner.lab.demo")))
@@ -180,6 +181,17 @@ def test_a_row_too_few_a_row_too_many_and_another_cause_are_said() -> None:
         "a/EX2 has no row",
         "a/EX3 has a row that nobody expects",
     )
+
+
+def test_what_opens_a_session_and_what_marks_a_script_is_no_collect_script() -> None:
+    collect = Script("s", "Get-Service")
+    ran = [importing(BASE_MODULES), LOCK, marker(collect.sha256, "ab" * 8), collect]
+    executed = [Statement(number, script.text, True) for number, script in enumerate(ran)]
+    assert collects(executed) == (executed[-1],)
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+    answering = [host for host in load_fleet(DEMO / FLEET).hosts if not host.faults]
+    steps = load_playbook("exchange-audit", {}, Catalogue.load()).steps
+    assert f"The servers ran {len(answering) * len(steps)} collect scripts, every one named in the journal" in readme
 
 
 def test_whatever_ran_on_a_server_and_is_in_no_journal_is_said() -> None:
