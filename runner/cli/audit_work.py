@@ -212,6 +212,8 @@ def _status(run: FleetRun, *, strict: bool) -> ExitStatus:
             return ExitStatus.INTERRUPTED
         case Ending.JOURNAL:
             return ExitStatus.JOURNAL
+        case Ending.BUDGET:
+            return ExitStatus.BUDGET
         case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
             return ExitStatus(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
 
