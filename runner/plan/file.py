@@ -1,0 +1,194 @@
+"""A plan as the bytes of a file, and back. Pure.
+
+The bytes are canonical JSON (RFC 8785): what is hashed, approved and applied is spelt in one way. A file that says the
+same in another spelling is refused, for somebody else's reader might see another plan in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import rfc8785
+
+from playbooks.changes import CHANGE_ID, Change, ChangeValue
+from playbooks.findings import Coverage, Verdict
+from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, Form, IllFormedError, many, maybe, record, table, word
+from runner.journal.lines import Json
+from runner.plan.records import (
+    FORMAT,
+    Disturbance,
+    From,
+    Going,
+    Plan,
+    PlannedChange,
+    PlannedHost,
+    PlannedStep,
+    Standing,
+    StepPlan,
+)
+
+__all__ = ["MOST_BYTES", "PlanError", "digest", "read", "write"]
+
+KIND = "exrun-plan"
+MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
+_SAFE = 2**53  # beyond it integers of JSON are not the same for every reader (RFC 8785, 3.2.2.3)
+
+
+class PlanError(ValueError):
+    """Raised for a file that is no plan, or not one that can be trusted to say one thing. `next` is what to do."""
+
+    def __init__(self, what: str, next: str) -> None:  # noqa: A002
+        super().__init__(what)
+        self.what = what
+        self.next = next
+
+
+class _AsItIs:
+    def redact(self, value: object) -> object:
+        return value
+
+    def redact_text(self, text: str) -> str:
+        return text
+
+
+def _change_value(data: Json, _aside: list[str]) -> ChangeValue:
+    if data is None or type(data) in (bool, str):
+        return cast(ChangeValue, data)
+    if type(data) is int and abs(data) < _SAFE:
+        return data
+    if type(data) is list and all(type(each) is str for each in data):
+        return tuple(cast(list[str], data))
+    raise IllFormedError("is neither text, a whole number, true, false, null nor a list of texts")
+
+
+def _written(value: ChangeValue, _redact: object) -> Json:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _named(data: Json, _aside: list[str]) -> str:
+    if type(data) is not str or not CHANGE_ID.fullmatch(data):
+        raise IllFormedError("is not the id of a change")
+    return data
+
+
+_VALUES: Form[Mapping[str, ChangeValue]] = table(Form(_written, _change_value))
+_CHANGE = record(
+    Change,
+    id=Form(lambda value, _redact: value, _named),
+    title=PLAIN,
+    values=_VALUES,
+    before=_VALUES,
+    after=_VALUES,
+    disturbs=PLAIN,
+    coverage=word(Coverage),
+)
+_PLANNED = record(PlannedChange, change=_CHANGE, apply=HASH, rollback=maybe(HASH))
+_STEP = record(
+    PlannedStep,
+    step=PLAIN,
+    standing=word(Standing),
+    verdict=word(Verdict),
+    summary=PLAIN,
+    observed=maybe(HASH),
+    changes=many(_PLANNED),
+)
+_HOST = record(PlannedHost, host=PLAIN, address=PLAIN, port=INTEGER, steps=many(_STEP), refused=PLAIN)
+_FROM = record(From, source=PLAIN, sha256=HASH)
+_DISTURBANCE = record(Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG)
+_STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
+_GOING = record(
+    Going,
+    parallel=INTEGER,
+    waves=many(PLAIN),
+    pause_seconds=INTEGER,
+    limits=table(INTEGER),
+    budget=maybe(PLAIN),
+)
+_PLAN = record(
+    Plan,
+    id=PLAIN,
+    token=PLAIN,
+    client=PLAIN,
+    made=TIME,
+    planner=PLAIN,
+    exrun=PLAIN,
+    inventory=many(_FROM),
+    playbook=_FROM,
+    params=table(Form(_written, _change_value)),
+    policy=maybe(HASH),
+    catalogue=HASH,
+    selection=PLAIN,
+    going=_GOING,
+    steps=many(_STEP_PLAN),
+    hosts=many(_HOST),
+    texts=table(PLAIN),
+)
+
+
+def write(plan: Plan) -> bytes:
+    """The plan's file.
+
+    Raises:
+        ValueError: a text of it cannot be UTF-8, or an integer is beyond 53 bits.
+    """
+    return rfc8785.dumps(cast(Any, {"kind": KIND, "format": FORMAT, **cast(Any, _PLAN.write(plan, _AsItIs()))}))
+
+
+def digest(data: bytes) -> str:
+    """What names a plan, is approved and is looked up in the journal: SHA-256 of its file's bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(data: bytes) -> Plan:
+    """The plan that these bytes are; each text in it is the one that its hash names, and none is missing.
+
+    Raises:
+        PlanError: they are none, or not spelt as `write` spells it.
+    """
+    try:
+        document = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise PlanError("is not JSON", "Name the file that `exrun plan` wrote.") from None
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise PlanError("is JSON, and not a plan", "Name the file that `exrun plan` wrote.")
+    if _canonical(document) != data:
+        raise PlanError("is not spelt as a plan is: it was edited or formatted anew", "Make the plan again.")
+    if type(document.get("format")) is not int or document["format"] < FORMAT:
+        raise PlanError("does not say its format", "Make the plan again.")
+    aside = ["format"] if document["format"] > FORMAT else []
+    members = {name: value for name, value in document.items() if name not in ("kind", "format")}
+    try:
+        plan = _PLAN.read(members, aside)
+    except IllFormedError as error:
+        raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
+    _check_texts(plan)
+    return plan if not aside else _newer(plan, aside)
+
+
+def _canonical(document: object) -> bytes:
+    """As rfc8785 writes it, for what a plan consists of: no member of ours is a fraction or named beyond ASCII."""
+    try:
+        return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return b""
+
+
+def _newer(plan: Plan, aside: list[str]) -> Plan:
+    return replace(plan, newer=tuple(dict.fromkeys(aside)))
+
+
+def _check_texts(plan: Plan) -> None:
+    for sha256, text in plan.texts.items():
+        if hashlib.sha256(text.encode()).hexdigest() != sha256:
+            raise PlanError(f"the script named {sha256:.12} is another than its hash says", "Make the plan again.")
+    for host, step, change in plan.changes:
+        for sha in (change.apply, change.rollback):
+            if sha is not None and sha not in plan.texts:
+                raise PlanError(
+                    f"the script {sha:.12} of {host.host}, step {step.step}, change {change.change.id} is missing",
+                    "Make the plan again.",
+                )
