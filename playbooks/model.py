@@ -233,6 +233,7 @@ class OnFailure(StrEnum):
 
     STOP = "stop"
     CONTINUE = "continue"
+    ROLLBACK = "rollback"  # undo what the step changed on this host, then stop
 
 
 class Step(_Written):
