@@ -281,7 +281,7 @@ class _Step:
     def _verify(self, applied: Sequence[Tried]) -> Move | Outcome:
         still_open = [each for each in applied if _is_open(each)]
         blind = self.own.judged is None or not self.own.judged.known
-        anew = self.since if still_open or blind else 0  # what is settled and seen does not change when a run is resumed
+        anew = self.since if still_open or blind else 0  # what is settled and seen stays so when a run is resumed
         judged = self._judged_since(max(applied[-1].sequence, anew), Purpose.VERIFY)
         if judged is None:
             return Collect(self.plan.step, Purpose.VERIFY)

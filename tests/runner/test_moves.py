@@ -234,6 +234,21 @@ def test_drift_is_refused_and_nothing_is_sent_behind_it(right: bool | None) -> N
     assert not played.ran
 
 
+def test_behind_a_loss_that_left_something_else_nothing_more_is_sent_and_the_attempt_stays_open() -> None:
+    played = play(host(2, 2), OnFailure.CONTINUE)
+    played.so_far = HostSoFar(
+        1,
+        {
+            "s0": StepSoFar(
+                Judged(Purpose.PROBE, 4, known=True, would=(Would("c0", sha("another"), None),)),
+                (Tried("c0", Purpose.APPLY, 1, 3, Ended.AMBIGUOUS),),
+            )
+        },
+    )
+    assert next_move(played.plan, played.on_failure, played.so_far) == Finish()
+    assert played.outcomes == {"s0": Outcome.UNKNOWN, "s1": Outcome.SKIPPED}
+
+
 @pytest.mark.parametrize("standing", [Standing.COMPLIANT, Standing.DEFERRED, Standing.UNKNOWN, Standing.NOT_APPLICABLE])
 def test_what_is_not_planned_is_not_run(standing: Standing) -> None:
     plan = host(1, 1)
