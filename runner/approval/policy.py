@@ -225,10 +225,8 @@ def read_policy(data: bytes, file: str, *, local: Callable[[datetime], datetime]
 def _twice(approvers: Sequence[Approver], document: Document[PolicyDocument], number: int) -> list[Problem]:
     """Whether the last approver is one of those before: nobody may count for two."""
     *others, last = approvers
-    known = {
-        name for each in others for signer in each.signers.signers for name in (signer.principals, signer.key.blob)
-    }
-    if any({signer.principals, signer.key.blob} & known for signer in last.signers.signers):
+    known = {name for each in others for name in (each.signer.principals, each.signer.key.blob)}
+    if {last.signer.principals, last.signer.key.blob} & known:
         at = document.at("approvers", number, "key")
         return [Problem(at, "has the name or the key of another approver", "name each person once")]
     return []
