@@ -32,7 +32,8 @@ demo: $(READY)  ## audit a simulated fleet over WinRM, and compare every verdict
 	@$(BIN)/exrun lab demo --engine $(or $(ENGINE),sim)
 
 .PHONY: test
-test: lint types $(READY)  ## lint, types and all tests: what CI runs
+test: lint types $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
+	@$(BIN)/python -m benchmarks.instructions --kept
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: test-busy
