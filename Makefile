@@ -98,12 +98,8 @@ package: $(READY)  ## build the wheel and the sdist
 	@$(BIN)/python -m hatchling build
 
 .PHONY: bench
-bench: $(READY)  ## benchmarks with their limits, about ten minutes (benchmarks/README.md)
-	@$(BIN)/python -m benchmarks.inventory_load
-	@$(BIN)/python -m benchmarks.scale
-	@$(BIN)/python -m benchmarks.lab_cost
-	@$(BIN)/python -m benchmarks.show_cost
-	@$(BIN)/python -m benchmarks.against_ansible
+bench: $(READY)  ## benchmarks with their limits, about twenty minutes (benchmarks/README.md; TIMES=3 BUSY=1: also under load)
+	@$(BIN)/python -m benchmarks --times $(or $(TIMES),1) $(if $(BUSY),--busy)
 
 .PHONY: package-check
 package-check: package  ## install the wheel into a fresh environment elsewhere and run the demo from it
