@@ -49,6 +49,7 @@ from runner.transport.failures import (
 from runner.transport.http_replies import Partial, Reply, plain_reply
 from runner.transport.memory import MemoryBudget, Share, What
 from runner.transport.replies import Plain, plain
+from runner.transport.sealing import BOUNDARY, opened, sealed
 from runner.transport.wire import Dial, Wire, endpoint_binding
 
 NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
@@ -63,7 +64,6 @@ other error when neither is known.
 
 _PLAIN = "application/soap+xml;charset=UTF-8"
 _SEALED = 'multipart/encrypted;protocol="{}";boundary="Encrypted Boundary"'
-_BOUNDARY = "Encrypted Boundary"
 _MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 _TOKEN = re.compile(r"(?:^|,)\s*(?:Negotiate|Kerberos|NTLM)[ \t]+([A-Za-z0-9+/=]+)\s*(?=,|$)", re.IGNORECASE)
 _SCHEMES = ("Negotiate", "Kerberos", "NTLM", "CredSSP", "Basic", "Digest", "Bearer", "Certificate")
@@ -468,7 +468,8 @@ class HttpTransport:
                 headers.append(("Authorization", _MUTUAL))
             return headers, message
         protocol = WinRMEncryption.KERBEROS if self._scheme == "Kerberos" else WinRMEncryption.SPNEGO
-        _, body = WinRMEncryption(connection.context, protocol).wrap_message(message)
+        assert connection.context is not None
+        body = sealed(connection.context, protocol, message)
         return [("Content-Type", _SEALED.format(protocol)), ("Content-Length", str(len(body)))], body
 
     def _incoming(self, connection: _Connection, reply: Reply) -> bytes:
@@ -509,18 +510,19 @@ class HttpTransport:
             # text only the number is used.
             raise TransportError(classify(WinRMTransportError("http", reply.status, "(not sealed)")))
         # pypsrp builds regular expressions of the boundary; Windows and Exchange only ever send this one.
-        if boundary != _BOUNDARY:
+        if boundary != BOUNDARY:
             raise TransportError(failure(Cause.PROTOCOL, "the sealed reply has a boundary that WinRM does not use"))
         try:
-            opened = WinRMEncryption(connection.context, WinRMEncryption.SPNEGO).unwrap_message(reply.body, _BOUNDARY)
+            assert connection.context is not None
+            message = opened(connection.context, reply.body)
         except (SpnegoError, WinRMError, ArithmeticError, LookupError, ValueError, struct.error) as error:
             raise TransportError(
                 failure(Cause.PROTOCOL, f"the sealed reply cannot be opened: {quoted(error)}")
             ) from error
-        if not opened:
+        if not message:
             # A body without any part opens to nothing, and nothing has then proved where it came from.
             raise TransportError(failure(Cause.PROTOCOL, "the sealed reply holds no message"))
-        return opened
+        return message
 
     def _exchange(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes, deadline: float) -> Reply:
         """One request and its whole reply. Whatever goes wrong drops the connection.
