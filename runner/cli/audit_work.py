@@ -155,16 +155,13 @@ def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
     run = open_run(order, world)
     _check_resolved(order, run.unresolved)
 
-    def ready() -> None:
-        playbook = visible(order.playbook.playbook.name)
-        typer.echo(f"exrun: {opening(order.run, len(order.hosts), len(order.clients), playbook)}", err=True)
-
     stop = Stop()
     with (
         interruptible(stop, [Letting.ABORT]),
         _shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
     ):
-        return run.audit(stop, progress, ready)
+        said = opening(order.run, len(order.hosts), len(order.clients), order.playbook.playbook.name)
+        return run.audit(stop, progress, lambda: progress.say(said))
 
 
 def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:

@@ -30,7 +30,7 @@ class LiveProgress(PlainProgress):
     """One line that is redrawn: how many are done, what was found so far, and which servers are in work."""
 
     def __init__(self, console: Console, hosts: int, *, debug: bool = False) -> None:
-        super().__init__(lambda line: console.print(Text(visible(line))), debug=debug)
+        super().__init__(lambda line: console.print(Text(f"exrun: {visible(line)}")), debug=debug)
         self._found: dict[Verdict, int] = {}
         self._in_work: dict[str, None] = {}
         self._lock = Lock()

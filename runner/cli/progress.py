@@ -33,7 +33,7 @@ class PlainProgress:
     """For logs and pipes: says what is out of order, and nothing of what is in order."""
 
     def __init__(self, say: Callable[[str], None], *, debug: bool = False) -> None:
-        self._say = say
+        self.say = say  # a line of its own: above the live one, where there is one
         self._debug = debug
 
     def started(self, host: Host) -> None:
@@ -46,18 +46,18 @@ class PlainProgress:
         """Says why, and that it ends by itself."""
         match halt.letting:
             case Letting.DRAIN:
-                self._say(f"{halt.why.message}; the servers in work are finished. Once more lets go of them.")
+                self.say(f"{halt.why.message}; the servers in work are finished. Once more lets go of them.")
             case Letting.ABORT:
-                self._say(
+                self.say(
                     f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once."
                 )
 
     def defect(self, where: str, error: Exception) -> None:
         """Says what failed; with --debug the traceback too."""
-        self._say(f"exrun has a defect: {where}: {type(error).__name__}; that part is reported as unknown")
+        self.say(f"exrun has a defect: {where}: {type(error).__name__}; that part is reported as unknown")
         if self._debug:
             for line in "".join(traceback.format_exception(error)).splitlines():
-                self._say(line)
+                self.say(line)
 
     def __enter__(self) -> PlainProgress:
         return self

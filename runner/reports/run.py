@@ -29,6 +29,7 @@ from texts.counting import counted
 SCHEMA: Literal["exrun.run/1"] = "exrun.run/1"
 LIMIT = 2000  # characters of one text on a terminal
 SHORT_HASH = 12
+OPENS = "(opens a locked session)"  # what no step sends, see runner/runlog.py
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -267,7 +268,7 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
         yield ""
         yield "scripts that this run could send"
         for script in part.scripts:
-            yield f"  {script.sha256}  {_shown(', '.join(script.steps))}"
+            yield f"  {script.sha256}  {_shown(', '.join(script.steps)) or OPENS}"
             if script.text is not None:
                 yield from (f"    | {_shown(line, None)}" for line in script.text.splitlines())
                 yield ""
