@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -234,7 +235,7 @@ def action_document(action: Action, catalogue: Catalogue, *, scripts: bool) -> d
         "source": action.source,
         **written,
         "params": _params(contract.params, catalogue),
-        **({"template": action.collect} if scripts else {}),
+        **({"templates": {phase: text for phase, text in asdict(action.templates).items() if text}} if scripts else {}),
     }
 
 
@@ -283,13 +284,15 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
         ("Facts", [f"{name}: {_fact_text(written)}" for name, written in document["facts"].items()] or ["none"]),
     ):
         lines += ["", heading, *(f"  {entry}" for entry in entries)]
-    lines += ["", f"Interruption: {document['interruption']}; at most {document['timeouts']['collect']} s"]
+    limits = [f"{phase} at most {seconds} s" for phase, seconds in document["timeouts"].items() if seconds]
+    lines += ["", f"Interruption: {document['interruption']}; {', '.join(limits)}"]
     if document["session"] == SessionKind.FULL:
         lines += ["", "Asks for a session in the full language: read-only by the linter alone"]
     if document["compliant_when"]:
         lines += ["", f"Well where {document['compliant_when']}"]
-    template = document.get("template", "")
-    return lines + (["", *(f"| {line}" for line in template.splitlines())] if template else [])
+    for phase, template in document.get("templates", {}).items():
+        lines += ["", phase, *(f"| {line}" for line in template.splitlines())]
+    return lines
 
 
 def _fact_text(written: str | Mapping[str, Any]) -> str:

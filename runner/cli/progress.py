@@ -48,9 +48,7 @@ class PlainProgress:
             case Letting.DRAIN:
                 self.say(f"{halt.why.message}; the servers in work are finished. Once more lets go of them.")
             case Letting.ABORT:
-                self.say(
-                    f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once."
-                )
+                self.say(f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once.")
 
     def defect(self, where: str, error: Exception) -> None:
         """Says what failed; with --debug the traceback too."""
