@@ -10,7 +10,7 @@ from typing import Protocol
 from inventory.model import Host
 from playbooks.findings import Verdict
 from runner.fleet import Listener
-from runner.results import WELL, HostAudit
+from runner.results import WELL, HostResult
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
 from texts.counting import counted
@@ -19,7 +19,7 @@ SHOWN_HOSTS = 3
 _NAME = 24  # characters of a host's name on the line
 
 
-class ProgressListener(Listener[HostAudit], Protocol):
+class ProgressListener(Listener[HostResult], Protocol):
     """A listener that shows something while it is entered."""
 
     def __enter__(self) -> ProgressListener: ...
@@ -39,7 +39,7 @@ class PlainProgress:
     def started(self, host: Host) -> None:
         """Nothing is said."""
 
-    def ended(self, audit: HostAudit) -> None:
+    def ended(self, row: HostResult) -> None:
         """Nothing is said: the table comes at the end."""
 
     def halting(self, halt: Halt) -> None:
