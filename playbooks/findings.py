@@ -1,6 +1,6 @@
 """What judgement says: a verdict, findings and facts. This is the language of every assess.py.
 
-`assess(observation, params, catalogue) -> Assessment` is pure: the same arguments give the same assessment.
+`assess(observation, params, catalogue, today) -> Assessment` is pure: the same arguments give the same assessment.
 """
 
 from __future__ import annotations

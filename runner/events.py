@@ -62,7 +62,6 @@ class Phase(StrEnum):
     COLLECT = "collect"
     ASSESS = "assess"
     SETTLE = "settle"
-    REPORT = "report"
     JOURNAL = lines.JOURNAL_PHASE  # what the journal says about itself
 
 

@@ -11,7 +11,7 @@ from playbooks.model import ReadyPlaybook
 from runner.fleet import Brake
 from runner.hostlog import AbandonedError, HaltedError, HostLog
 from runner.journal.errors import JournalError
-from runner.results import HostAudit
+from runner.results import HostResult
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.steps import Judgement, observe_steps
@@ -59,7 +59,7 @@ class Observing:
     def __post_init__(self) -> None:
         self.since = self.monotonic()
 
-    def run(self) -> HostAudit:
+    def run(self) -> HostResult:
         """See `HostWork`."""
         try:
             why = self._session()
@@ -76,7 +76,7 @@ class Observing:
         if self.connections is not None:
             self.connections.cancel()
 
-    def leave(self, why: Failure | None) -> HostAudit:
+    def leave(self, why: Failure | None) -> HostResult:
         """See `HostWork`; `why` is None where every step was judged."""
         requests = 0 if self.connections is None else self.connections.requests
         seconds = self.monotonic() - self.since

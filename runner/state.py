@@ -174,14 +174,20 @@ class RunState:
 
     @property
     def unsettled(self) -> tuple[tuple[str, Attempt], ...]:
-        """Host and attempt wherever it is not known what became of it: before anything else happens on that host."""
+        """Each attempt of which it is not known what became, with its host's name, in the order of the hosts' starts.
+
+        Where a run that changed something goes on, each of these is settled before anything else happens on its host.
+        An audit has nothing to settle: its rows say from `answered_by_script` that a script may have run.
+        """
         return tuple(
             (host.name, attempt) for host in self.hosts.values() for attempt in host.attempts.values() if attempt.open
         )
 
 
 def fold(recorded: Iterable[Recorded]) -> RunState | None:
-    """The state after these events; None before run-started. The same as `advance` over all of them.
+    """The state after these events; None before run-started. The same as a `Folding` that takes each of them.
+
+    For who has the events; a journal's lines are taken one by one, see runner/runs.py.
 
     Raises:
         ContradictionError: an answer without an intent, a host twice, an event of another run, and the like.

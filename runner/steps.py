@@ -26,7 +26,7 @@ from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep, SessionKind
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
 from runner.answers import NOT_RUN, observation_of
-from runner.results import StepAudit
+from runner.results import StepResult
 from runner.transport.failures import Failure, TransportError, in_words
 from runner.transport.interface import NotRun, Script, ScriptResult, Transport
 
@@ -60,7 +60,7 @@ class Witness(Protocol):
     def answered(self, result: ScriptResult) -> None:
         """Called once for each script that was sent, before any judgement of what it said."""
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, result: StepResult, script: Script | None) -> StepResult:
         """Called once for each step; `script` is what was answered for it, None where nothing was asked.
 
         What it returns is what counts from then on: the same, without secrets.
@@ -73,8 +73,8 @@ class Witness(Protocol):
 
 def observe_steps(
     playbook: ReadyPlaybook, transport: Transport, judgement: Judgement, witness: Witness
-) -> tuple[StepAudit, ...] | Failure:
-    """Runs a playbook's collect scripts and judges the answers: one audit a step, in the order of the playbook.
+) -> tuple[StepResult, ...] | Failure:
+    """Runs a playbook's collect scripts and judges the answers: one result a step, in the order of the playbook.
 
     Opens the transport and leaves it to the caller to close. A Failure is returned when no session came about; once
     there is one, whatever breaks it makes the steps that it costs unknown.
@@ -95,7 +95,7 @@ class _Session:
     judgement: Judgement
     witness: Witness
     pending: list[ReadyStep]
-    concluded: dict[str, StepAudit] = field(default_factory=dict)
+    concluded: dict[str, StepResult] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
     answers: dict[str, ScriptResult] = field(default_factory=dict)  # by script hash
     halted: NotObserved | None = None  # why nothing more is asked of this host
@@ -178,8 +178,8 @@ class _Session:
             self.halted = NotObserved(STOPPED, why)
 
     def _conclude(self, ready: ReadyStep, assessment: Assessment, script: Script | None = None) -> None:
-        audit = StepAudit(ready.step.id, ready.action.id, assessment)
-        self.concluded[ready.step.id] = self.witness.assessed(audit, script)
+        result = StepResult(ready.step.id, ready.action.id, assessment)
+        self.concluded[ready.step.id] = self.witness.assessed(result, script)
 
 
 def collect_of(ready: ReadyStep) -> Script:

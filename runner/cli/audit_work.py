@@ -39,7 +39,7 @@ from runner.opening import FleetRun, World, open_run
 from runner.order import Order, full_steps
 from runner.redaction import Redactor
 from runner.reports.html import HtmlReport
-from runner.results import FleetAudit, NotReached, exit_status, of_client, strict_status
+from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
 from runner.runs import unused_run_id
 from runner.secrets.resolving import RedactedSecrets, system_stores
@@ -155,16 +155,13 @@ def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
     run = open_run(order, world)
     _check_resolved(order, run.unresolved)
 
-    def ready() -> None:
-        playbook = visible(order.playbook.playbook.name)
-        typer.echo(f"exrun: {opening(order.run, len(order.hosts), len(order.clients), playbook)}", err=True)
-
     stop = Stop()
     with (
         interruptible(stop, [Letting.ABORT]),
         _shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
     ):
-        return run.audit(stop, progress, ready)
+        said = opening(order.run, len(order.hosts), len(order.clients), order.playbook.playbook.name)
+        return run.audit(stop, progress, lambda: progress.say(said))
 
 
 def _check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
@@ -202,7 +199,7 @@ def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
         typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(then)}", err=True)
 
 
-def _left_out(audit: FleetAudit) -> bool:
+def _left_out(audit: FleetResult) -> bool:
     return any(isinstance(row, NotReached) for row in audit.hosts)
 
 

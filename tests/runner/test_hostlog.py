@@ -15,7 +15,7 @@ from runner.hostlog import AbandonedError, HaltedError, HostLog
 from runner.journal.verification import read
 from runner.journal.writer import JournalWriter
 from runner.redaction import Redactor
-from runner.results import StepAudit
+from runner.results import StepResult
 from runner.state import Key, fold
 from runner.steps import observe_steps
 from runner.transport.failures import Cause, failure
@@ -137,7 +137,7 @@ class Cutting:
     def answered(self, result: ScriptResult) -> None:
         self.log.answered(result)
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, audit: StepResult, script: Script | None) -> StepResult:
         if self.left == 0:
             raise CutError
         self.left -= 1

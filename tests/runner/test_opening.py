@@ -30,7 +30,7 @@ from runner.journal.verification import read
 from runner.opening import FleetRun, World, open_run
 from runner.order import Order, collect_seconds, collects_of
 from runner.replay import replay
-from runner.results import HostAudit, Judged, Outcome, exit_status
+from runner.results import HostResult, Judged, Outcome, exit_status
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.state import RunPhase, RunState, fold
@@ -63,14 +63,14 @@ class Heard:
     """A listener that keeps what it is told."""
 
     begun: list[str] = field(default_factory=list)
-    rows: list[HostAudit] = field(default_factory=list)
+    rows: list[HostResult] = field(default_factory=list)
     halts: list[Halt] = field(default_factory=list)
     defects: list[tuple[str, str]] = field(default_factory=list)
 
     def started(self, host: Host) -> None:
         self.begun.append(host.key)
 
-    def ended(self, audit: HostAudit) -> None:
+    def ended(self, audit: HostResult) -> None:
         self.rows.append(audit)
 
     def halting(self, halt: Halt) -> None:
@@ -290,7 +290,7 @@ def test_a_dead_host_delays_no_other(tmp_path: Path) -> None:
     hosts = tuple(host(f"EX{number}") for number in range(12))
 
     class Freeing(Heard):
-        def ended(self, audit: HostAudit) -> None:
+        def ended(self, audit: HostResult) -> None:
             Heard.ended(self, audit)
             if len(self.rows) == 11:  # all others are done while the dead one still hangs
                 release.set()
@@ -419,7 +419,7 @@ def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Pa
     waiting = Hanging(entered=in_work.set)
 
     class Pressing(Heard):
-        def ended(self, audit: HostAudit) -> None:
+        def ended(self, audit: HostResult) -> None:
             Heard.ended(self, audit)
             assert in_work.wait(HANG_SECONDS)
             stop.requested = Letting.ABORT

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Verdict
 from playbooks.model import ReadyPlaybook
-from runner.results import StepAudit
+from runner.results import StepResult
 from runner.steps import Sending, observe_steps
 from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (
@@ -42,7 +42,7 @@ class Notes:
     def answered(self, result: ScriptResult) -> None:
         self.told.append(("answered", result.script.name))
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, audit: StepResult, script: Script | None) -> StepResult:
         self.told.append(("assessed", audit.step))
         self.judged[audit.step] = script
         return audit

@@ -61,6 +61,10 @@ def test_show_gives_the_very_text_that_was_sent_when_asked(audited: CommandLine)
     assert [part.client for part in read.clients] == ["beta"]
     _, out, _ = audited("show", "last", "--scripts", "--client", "beta")
     assert "    | $ErrorActionPreference = 'Stop'\n" in out
+    assert [f"  {script.sha256}  (opens a locked session)" in out for script in (importing(BASE_MODULES), LOCK)] == [
+        True,
+        True,
+    ]
 
 
 def test_show_as_json_is_of_the_published_schema_and_holds_the_evidence(audited: CommandLine) -> None:
