@@ -290,7 +290,7 @@ _NO_THREAD = Halt(
     Ending.INTERRUPTED,
     Failure(
         Cause.INTERRUPTED,
-        "this machine gives exrun no thread to work with",
+        "this machine gives no thread to work with",
         "End other programs, or raise the limit of processes (ulimit -u), and run the audit again.",
     ),
 )

@@ -250,7 +250,7 @@ def test_where_the_machine_gives_no_further_thread_the_run_goes_on_with_those_it
     if threads:
         assert rows == [f"EX{number}: finished" for number in range(9)]
     else:
-        why = "not begun: this machine gives exrun no thread to work with"
+        why = "not begun: this machine gives no thread to work with"
         assert rows == [f"EX{number}: {why}" for number in range(9)]
     assert most[0] <= threads
 
