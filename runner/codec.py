@@ -8,7 +8,8 @@ A `Form` is both directions of one kind of value. Which form a member has says a
 
 So a password that is one of our words costs nothing but the places where a server or a user says it. What is read is
 of exactly the declared type; a member that is missing or is not raises with its name. A member that nobody knows is of
-a newer version: it is passed over, and named to `aside`.
+a newer version: it is passed over, and named to `aside`. So is a word of a closed set that nobody knows, and what it
+stands in cannot be read without it: it raises UnknownWordError.
 """
 
 from __future__ import annotations
@@ -51,7 +52,11 @@ class IllFormedError(ValueError):
     def within(self, outer: str) -> IllFormedError:
         """The same, seen from one level further out."""
         joint = "" if not self.member or self.member.startswith("[") else "."
-        return IllFormedError(self.why, f"{outer}{joint}{self.member}")
+        return type(self)(self.why, f"{outer}{joint}{self.member}")
+
+
+class UnknownWordError(IllFormedError):
+    """Raised for a word that is none of a closed set, as this version knows it: a later one may have added it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ def word(words: type[Word]) -> Form[Word]:
         try:
             return known[_text(data, _aside)]
         except KeyError:
-            raise IllFormedError(f"is {data!r:.80}, which this version does not know") from None
+            raise UnknownWordError(f"is {data!r:.80}, which this version does not know") from None
 
     return Form(lambda value, _redact: value.value, read)
 
@@ -253,9 +258,12 @@ def one_of(tag: str, forms: Mapping[str, tuple[type[Any], Form[Any]]]) -> Form[A
             raise IllFormedError("is not an object")
         if tag not in data:
             raise IllFormedError("is missing", tag)
-        found = forms.get(cast(str, data[tag])) if type(data[tag]) is str else None
+        try:
+            found = forms.get(_text(data[tag], aside))
+        except IllFormedError as error:
+            raise error.within(tag) from None
         if found is None:
-            raise IllFormedError(f"is {data[tag]!r:.80}, which this version does not know", tag)
+            raise UnknownWordError(f"is {data[tag]!r:.80}, which this version does not know", tag)
         return found[1].read({name: member for name, member in data.items() if name != tag}, aside)
 
     return Form(write, read)

@@ -5,8 +5,10 @@
 The registry at the end gives each event its name, its phase and the forms of its members (runner/codec.py).
 docs/reference/journal.md says the same for people.
 
-A line may be of a newer exrun: an event that is not in the registry becomes `Newer`, a member that is not is named in
-`Recorded.newer`. Neither is a fault of the journal. A member that is missing or of another type is one.
+A line may be of a newer exrun. An event that is not in the registry becomes `Newer`; so does one of which a word is
+not known (a purpose, a cause, a verdict of tomorrow), since the rest of it means nothing without. A member that is not
+in the registry is named in `Recorded.newer`. None of these is a fault of the journal. A member that is missing or of
+another type is one, but in a line of a higher format, which may have changed it.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from runner.codec import (
     Form,
     IllFormedError,
     Redact,
+    UnknownWordError,
     many,
     maybe,
     one_of,
@@ -425,11 +428,18 @@ class TailDropped:
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """An event of a newer exrun."""
+    """A line of a newer exrun: what it says is not known.
+
+    Attributes:
+        host: about which it is; None where it is about the run, or says so in `data`.
+        why: what of it this version does not know; empty where that is the event.
+    """
 
     phase: str
     event: str
     data: Mapping[str, Json]
+    host: str | None = None
+    why: str = ""
 
 
 RunEvent = RunStarted | RunResumed | RunInterrupted | RunEnded | Overridden | ScriptNamed | TailDropped
@@ -767,8 +777,7 @@ def read(line: Line) -> Recorded:
         aside.append("format")
     found = _BY_NAME.get(line.event)
     if found is None:
-        newer = Newer(line.phase, line.event, line.data)
-        return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
+        return _newer(line, aside)
     _, kind = found
     data: dict[str, Json] = {**line.data}
     if kind.host:
@@ -780,8 +789,15 @@ def read(line: Line) -> Recorded:
     try:
         event = kind.form.read(data, aside)
     except IllFormedError as error:
+        if isinstance(error, UnknownWordError) or line.format != lines.FORMAT:
+            return _newer(line, list(line.more), f"`{error.member}` {error.why}")
         raise UnreadableEventError(line, error) from None
     return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
+
+
+def _newer(line: Line, aside: list[str], why: str = "") -> Recorded:
+    newer = Newer(line.phase, line.event, line.data, line.host, why)
+    return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
 
 
 def is_known(line: Line) -> bool:

@@ -18,7 +18,7 @@ from runner.answers import MAY_HAVE_RUN, NOT_RUN
 from runner.events import Answer, HostEvent, Intent, Purpose, StepDue
 from runner.journal.lines import Json, UnrecordableValueError, canonical
 from runner.journal.writer import JournalWriter
-from runner.results import HostResult, NotReached, StepResult, judged
+from runner.results import HostResult, NotReached, Outcome, StepResult, judged
 from runner.steps import DEFECT, Sending
 from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (
@@ -176,7 +176,7 @@ class HostLog:
             return self._row(failure, requests, round(seconds, 3))
 
     def _row(self, failure: Failure | None, requests: int, seconds: float) -> HostResult:
-        sent = {script: each.answer is not None for script, each in self._sent.items()}
+        sent = {script: (*(None for _ in range(1, each.number)), each.answer) for script, each in self._sent.items()}
         return host_row(self.host, self.client, self.steps, dict(self._assessed), sent, failure, requests, seconds)
 
     def _assessment(self, result: StepResult, script: str | None) -> events.StepAssessed:
@@ -226,10 +226,13 @@ def host_row(
     client: str,
     steps: Sequence[StepDue],
     assessed: Mapping[str, StepResult],
-    sent: Mapping[str, bool],
+    sent: Mapping[str, Sequence[Answer | None]],
     failure: Failure | None,
     requests: int,
     seconds: float,
+    *,
+    open_changes: Mapping[str, str] | None = None,
+    unread: bool = False,
 ) -> HostResult:
     """The row of a host with which work had begun, from what its journal says.
 
@@ -238,28 +241,43 @@ def host_row(
 
     Args:
         assessed: the judged steps.
-        sent: hashes of the scripts that were about to leave, and whether an answer came.
+        sent: hashes of the scripts that were about to leave, and the answer of each attempt.
         failure: why there was no session, or what cut it short; redacted.
         requests: HTTP requests sent.
+        open_changes: by step: an attempt to change something of which it is not settled what became. Whatever was
+            judged of the step before holds no longer.
+        unread: the journal has more of this host than can be read here.
     """
-    if failure is not None and not assessed and not sent:
+    changes = open_changes or {}
+    if failure is not None and not (assessed or sent or changes or unread):
         return NotReached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
     why, then = ("no judgement is recorded", "") if failure is None else (in_words(failure), failure.next)
-    audits = [
-        assessed[step.id]
-        if step.id in assessed
-        else _without_answer(step, NotObserved(NOT_RUN, f"{why}{_SENT[sent.get(step.script)]}", then))
-        for step in steps
-    ]
-    return judged(name, client, audits, requests, seconds)
+    audits: list[StepResult] = []
+    for step in steps:
+        if step.id in changes:
+            changed = f"{why}; it is not settled what became of {changes[step.id]}"
+            audits.append(_without_answer(step, NotObserved(NOT_RUN, changed, then)))
+        elif step.id in assessed:
+            audits.append(assessed[step.id])
+        else:
+            became = f"; {UNREAD}" if unread and step.script not in sent else _became(sent.get(step.script, ()))
+            audits.append(_without_answer(step, NotObserved(NOT_RUN, f"{why}{became}", then)))
+    row = judged(name, client, audits, requests, seconds)
+    if unread and UNREAD not in row.why:
+        return replace(row, outcome=Outcome.UNKNOWN, why=f"{row.why}; {UNREAD}")
+    return row
 
 
-# What became of a step's script: nothing of it was sent; it was sent; it was answered.
-_SENT: Mapping[bool | None, str] = {
-    None: "",
-    False: f"; {MAY_HAVE_RUN}",
-    True: "; its script was answered, and the answer was not judged",
-}
+UNREAD = "not all that the journal says of this server can be read here, and scripts may have run"
+
+
+def _became(answers: Sequence[Answer | None]) -> str:
+    """What became of a step's script. That it did not run is known where no attempt can have begun it."""
+    if any(not isinstance(answer, events.NotRun | None) for answer in answers):
+        return "; its script was answered, and the answer was not judged"
+    if all(isinstance(answer, events.NotRun) and answer.started is False for answer in answers):
+        return ""
+    return f"; {MAY_HAVE_RUN}"
 
 
 def _with_nothing_sent(failure: Failure) -> Failure:

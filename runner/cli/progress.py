@@ -50,7 +50,7 @@ class PlainProgress:
             case Letting.ABORT:
                 self.say(f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once.")
 
-    def defect(self, where: str, error: Exception) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
         """Says what failed; with --debug the traceback too."""
         self.say(f"exrun has a defect: {where}: {type(error).__name__}; that part is reported as unknown")
         if self._debug:

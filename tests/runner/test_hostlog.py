@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -38,11 +38,11 @@ class Logged:
     log: HostLog = field(init=False)
 
     def __post_init__(self) -> None:
-        events.put(self.journal, STARTED)
         steps = tuple(
             StepDue(each.step.id, each.action.id, Script(each.step.id, each.collect).sha256, None, {})
             for each in self.ready.steps
         )
+        events.put(self.journal, replace(STARTED, steps=steps))
         self.log = HostLog(
             self.journal,
             "alpha",
