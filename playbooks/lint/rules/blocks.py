@@ -23,7 +23,10 @@ STRANGE = frozenset(
      "implementingtype", "assembly", "basetype", "declaringtype", "reflectedtype", "targetsite", "definedtypes",
      "exportedtypes", "declaredmembers", "declaredmethods", "declaredproperties", "declaredfields",
      "declaredconstructors", "propertytype", "fieldtype", "parametertype", "returntype", "underlyingsystemtype",
-     "typehandle", "invokeprovider", "syncroot"}
+     "typehandle", "invokeprovider", "syncroot", "accessrighttype", "accessruletype", "auditruletype",
+     "customattributes", "attributetype", "argumenttype", "constructor", "constructorarguments", "namedarguments",
+     "memberinfo", "typeinitializer", "declaringmethod", "declaredevents", "declarednestedtypes", "methodhandle",
+     "getmethod", "setmethod", "generictypearguments", "generictypeparameters", "implementedinterfaces", "typeid"}
 )  # fmt: skip
 
 
