@@ -13,6 +13,7 @@ from ..flow import Flow
 from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
 from ..tree import Block, Cast, Command, Expandable, Group, Hash, Listing, Node, Text, Variable
+from .blocks import parts
 from .interface import Reading
 
 _HARMLESS_OBJECTS = frozenset({"psobject", "pscustomobject", "object", "management.automation.psobject"})
@@ -88,7 +89,7 @@ def _values(flow: Flow, call: Call) -> Iterator[Refusal]:
                     "this place of IIS is not seen, or leads to a site's folder",
                     "write 'MACHINE/WEBROOT/APPHOST'",
                 )
-            case "fields" if not all(_is(item, _FIELD) for item in _items(value)):
+            case "fields" if not all(_is(item, _FIELD) for item in parts(flow, value)):
                 yield Refusal("value", value.at, "what is asked for cannot be seen", "write -Property Name, State")
             case "store" if not (isinstance(value, Text) and value.value.lower() in _STORES):
                 yield Refusal("value", value.at, "a policy store may lie on a domain controller", "write ActiveStore")

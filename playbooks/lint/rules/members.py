@@ -97,6 +97,8 @@ _INSTEAD = {
         "read its text: [int64]([string]$value -replace '^.*\\(|[^0-9]')",
     ),
     "gettype": "write $value -is [string]",
+    "converttodatetime": "read it as a date: (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime",
+    "toxml": "read .Message, or .Properties[0].Value",
     **dict.fromkeys(
         ("getvalue", "getvaluenames", "getsubkeynames", "getvaluekind"),
         "read the key: Get-ItemProperty -LiteralPath 'HKLM:\\...'",
@@ -104,6 +106,10 @@ _INSTEAD = {
     "hasflag": "write ([int]$value -band 2) -ne 0",
 }
 _STATIC_INSTEAD = {
+    **dict.fromkeys(
+        ("microsoft.win32.registry", "microsoft.win32.registrykey"),
+        "read the key: Get-ItemProperty -LiteralPath 'HKLM:\\...'",
+    ),
     "net.servicepointmanager": "read what holds for all programs: "
     "Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\Microsoft\\.NETFramework\\v4.0.30319'",
 }

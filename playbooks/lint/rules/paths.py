@@ -13,7 +13,7 @@ from ..flow import SITE_TEXT, Flow
 from ..kinds import plain
 from ..lexer import Refusal
 from ..origins import KINDS, PLACE, Origin, is_place
-from ..tree import Expandable, Group, Invoke, Listing, Member, Node, Text, TypeName, Variable, walk
+from ..tree import Binary, Expandable, Group, Invoke, Listing, Member, Node, Text, TypeName, Variable, walk
 from .interface import Reading
 
 _REMOTE = re.compile(r"(?:^|::)\s*(?:\\\\|//|\\/|/\\)|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -66,6 +66,16 @@ def _command(flow: Flow, call: Call) -> Iterator[Refusal]:
             if sites and known.name in _SITES and _stays_in_iis(call, value):
                 continue
             if known.name.lower() in _READS_LONG and _is_long(value):
+                continue
+            if sites and known.name == "Get-ChildItem":
+                why = "below a site stand the files of its folder, which may lie elsewhere"
+                yield Refusal(
+                    "path", value.at, why, "write Get-WebApplication -Site '...', or Get-ChildItem IIS:\\Sites"
+                )
+                continue
+            if _is_long(value):
+                why = f"{known.name} gives items, from which other paths are made"
+                yield Refusal("network", value.at, why, r"write the path without \\?\ before its drive")
                 continue
             yield from _place(flow, value)
     upstream = flow.upstream(node)
@@ -144,6 +154,16 @@ def _place(flow: Flow, value: Node) -> Iterator[Refusal]:
 _LOCAL = "begin the path with a drive: 'C:\\...', 'HKLM:\\...' or \"$env:SystemRoot\\...\""
 
 
+def _beginning(value: Node) -> Node:
+    """What a path begins with, as far as it is put together where it is used."""
+    match value:
+        case Expandable(parts=(first, *_)) | Group(opening="(" | "$(", body=(first,)):
+            return _beginning(first)
+        case Binary(operator="+", left=first):
+            return _beginning(first)
+    return value
+
+
 def _as_written(value: Node) -> str:
     """A value as it may stand in a line of advice."""
     name = "$_.Path"
@@ -156,8 +176,9 @@ def _as_written(value: Node) -> str:
 
 
 def _instead(origin: Origin, value: Node | None) -> str:
-    if origin & Origin.READ or isinstance(value, Variable):
-        name = _as_written(value) if value is not None else "$_.Path"
+    first = _beginning(value) if value is not None else None
+    if origin & Origin.READ or isinstance(first, Variable) or _as_written(first or Text(0, "")) != "$_.Path":
+        name = _as_written(first) if first is not None else "$_.Path"
         # Another name than its own: what a variable held before the cast counts for all of the script.
         return f"check it first: $local = [string]{name}; if ($local -like '[A-Z]:\\*') {{ ... }}, and use $local"
     return _LOCAL + ", or put it below one: Join-Path -Path 'C:\\...' -ChildPath $name"
