@@ -70,12 +70,12 @@ def _command(flow: Flow, call: Call) -> Iterator[Refusal]:
             if sites and known.name == "Get-ChildItem":
                 why = "below a site stand the files of its folder, which may lie elsewhere"
                 yield Refusal(
-                    "path", value.at, why, "write Get-WebApplication -Site '...', or Get-ChildItem IIS:\\Sites"
+                    "network", value.at, why, "write Get-WebApplication -Site '...', or Get-ChildItem IIS:\\Sites"
                 )
                 continue
             if _is_long(value):
                 why = f"{known.name} gives items, from which other paths are made"
-                yield Refusal("network", value.at, why, r"write the path without \\?\ before its drive")
+                yield Refusal("path", value.at, why, r"write the path without \\?\ before its drive")
                 continue
             yield from _place(flow, value)
     upstream = flow.upstream(node)
