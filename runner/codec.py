@@ -20,15 +20,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from playbooks.values import Value
 from runner.journal.lines import Json, canonical, is_sha256
-from runner.redaction import Redact
 
 Item = TypeVar("Item")
 Word = TypeVar("Word", bound=StrEnum)
 Class = TypeVar("Class")
+
+
+class Redact(Protocol):
+    """What keeps secrets out; see runner/redaction.py."""
+
+    def redact(self, value: object) -> object:
+        """A copy of a value of any nesting without them."""
+        ...
+
+    def redact_text(self, text: str) -> str:
+        """A text without them."""
+        ...
 
 
 class IllFormedError(ValueError):

@@ -38,6 +38,7 @@ from runner.codec import (
     Form,
     IllFormedError,
     Redact,
+    Redact,
     UnknownWordError,
     many,
     maybe,
@@ -48,7 +49,6 @@ from runner.codec import (
 )
 from runner.journal import lines
 from runner.journal.lines import Json, Line
-from runner.redaction import Redact
 from runner.results import Outcome
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure

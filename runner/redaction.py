@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 Made = TypeVar("Made")
 
@@ -65,18 +65,6 @@ class _Pattern:
         return True
 
 
-class Redact(Protocol):
-    """What keeps secrets out of values."""
-
-    def redact(self, value: object) -> object:
-        """See Redactor."""
-        ...
-
-    def redact_text(self, text: str) -> str:
-        """See Redactor."""
-        ...
-
-
 class Redactor:
     """Replaces registered secrets by `***` in values of any nesting. May be used from several threads."""
 
@@ -110,13 +98,13 @@ class Redactor:
             self._shortest = min(map(len, self._secrets))
             self._patterns = every
 
-    def applied(self, write: Callable[[Redact], Made]) -> Made:
+    def applied(self, write: Callable[[Redactor | Gathered], Made]) -> Made:
         """What `write` makes of this redactor; it may be called twice, so it has no effect but its result.
 
         Its texts are looked at all at once for a hint, which nearly none has: then none of them would be changed.
         """
         if self._patterns:
-            gathered = _Gathered()
+            gathered = Gathered()
             made = write(gathered)
             if self._has_no_hint("\n".join(gathered.texts)):
                 return made
@@ -211,7 +199,7 @@ class Redactor:
         return joined
 
 
-class _Gathered:
+class Gathered:
     """Redacts nothing, and keeps every text in which a redactor would look."""
 
     def __init__(self) -> None:
@@ -219,10 +207,12 @@ class _Gathered:
         self.keep = self.texts.append
 
     def redact_text(self, text: str) -> str:
+        """As Redactor's, of a clean text."""
         self.keep(text)
         return text
 
     def redact(self, value: object) -> object:
+        """As Redactor's, of a clean value."""
         kind = type(value)
         if kind is str:
             self.keep(value)  # type: ignore[arg-type]

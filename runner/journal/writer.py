@@ -42,7 +42,7 @@ from runner.journal.lines import (
 )
 from runner.journal.location import HEAD, JOURNAL, LOCK, run_directory
 from runner.journal.verification import stored_head
-from runner.redaction import Redact, Redactor
+from runner.redaction import Gathered, Redactor
 
 GROUP_LINES = 64
 GROUP_SECONDS = 1.0
@@ -179,7 +179,7 @@ class JournalWriter:
             self._flush(place)
         return place
 
-    def clean(self, write: Callable[[Redact], Mapping[str, Json]]) -> Clean:
+    def clean(self, write: Callable[[Redactor | Gathered], Mapping[str, Json]]) -> Clean:
         """What `write` makes of the redactor, for showing the same elsewhere; `record` takes it as it stands.
 
         See `Redactor.applied`.

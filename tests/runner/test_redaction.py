@@ -16,7 +16,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner.redaction import ENCODED_LENGTH, PLACEHOLDERS, NoSecretError, Redact, Redactor
+from runner.codec import Redact
+from runner.redaction import ENCODED_LENGTH, PLACEHOLDERS, NoSecretError, Redactor
 
 PLACEHOLDER = PLACEHOLDERS[0]
 secrets = st.text(st.characters(codec="utf-8"), min_size=4, max_size=16) | st.text(
