@@ -38,7 +38,6 @@ from runner.codec import (
     Form,
     IllFormedError,
     Redact,
-    Redact,
     UnknownWordError,
     many,
     maybe,
