@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
@@ -104,7 +105,7 @@ class PropertySpec(_Written):
         listed = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
         return listed if len(listed) > 1 else self.type
 
-    @property
+    @cached_property
     def domain(self) -> Domain:
         """Its type and values as conditions and answers are held to them."""
         return Domain(self.type, None if self.values is None else tuple(self.values))

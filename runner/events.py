@@ -474,11 +474,12 @@ class UnreadableEventError(ValueError):
 
 def _fact() -> Form[Value | UnknownFact]:
     known, unknown = record(_Known, value=TAINTED_VALUE), record(UnknownFact, reason=TAINTED)
+    write_value = TAINTED_VALUE.write
 
     def write(fact: Value | UnknownFact, redact: Redact) -> Json:
         if isinstance(fact, UnknownFact):
             return {"unknown": redact.redact_text(fact.reason)}
-        return known.write(_Known(fact), redact)
+        return {"value": write_value(fact, redact)}
 
     def read(data: Json, aside: list[str]) -> Value | UnknownFact:
         if type(data) is dict and "unknown" in data:
@@ -744,8 +745,8 @@ def put(
     kind = _KINDS[type(event)]
     named = cast(Any, event)
     journal.record(
-        kind.phase,
-        kind.name,
+        kind.phase.value,
+        kind.name.value,
         host=named.host if kind.host else None,
         step=named.step if kind.step else None,
         script_hash=named.script if kind.script else None,
@@ -754,10 +755,9 @@ def put(
     )
 
 
-def assessed(event: StepAssessed, data: Clean) -> StepAssessed:
-    """The event as its line will be read: what is shown of it is what the journal has."""
-    beside: Mapping[str, Json] = {"host": event.host, "step": event.step, "script": event.script}
-    return cast(StepAssessed, _KINDS[StepAssessed].form.read({**data.members, **beside}, []))
+def assessed(data: Clean) -> Assessment:
+    """The assessment of a StepAssessed as its line will be read: what is shown of it is what the journal has."""
+    return _ASSESSMENT.read(data.members["assessment"], [])
 
 
 def redacted(journal: JournalWriter, failure: Failure) -> Failure:

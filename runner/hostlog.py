@@ -133,7 +133,7 @@ class HostLog:
             why = f"the judgement of {result.action} gave what cannot be recorded: {error}"
             event = replace(event, assessment=not_observed(result.action, NotObserved(DEFECT, why), ()))
             clean = events.clean(self.journal, event)
-        recorded = StepResult(result.step, result.action, events.assessed(event, clean).assessment)
+        recorded = StepResult(result.step, result.action, events.assessed(clean))
         with self._lock:
             if self.row is not None:
                 raise AbandonedError

@@ -24,6 +24,7 @@ from runner.redaction import Redactor
 from runner.results import FleetResult, HostResult, fleet_result
 from runner.rollout import Rules
 from runner.secrets.interface import SecretStore
+from runner.steps import collects_by_step
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Failure
 
@@ -107,7 +108,7 @@ class Opened:
         self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostResult]
     ) -> Fleet[HostResult]:
         order, world, steps = self.order, self.world, self.order.steps
-        gate, deadlines = order.gate, order.deadlines
+        gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
 
         def begin(host: Host) -> Observing:
             log = HostLog(
@@ -122,6 +123,7 @@ class Opened:
                 host,
                 None if host.credential is None else self.credentials[host.credential],
                 order.playbook,
+                collects,
                 order.judgement,
                 world.reach,
                 gate,

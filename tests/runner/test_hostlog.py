@@ -17,7 +17,7 @@ from runner.journal.writer import JournalWriter
 from runner.redaction import Redactor
 from runner.results import StepResult
 from runner.state import Key, fold
-from runner.steps import observe_steps
+from runner.steps import collects_by_step, observe_steps
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import Repeated, Replaced, Retried, Script, ScriptResult
 from tests.runner.fleets import JUDGEMENT, ScriptedTransport, lost, playbook, saying, step
@@ -54,7 +54,7 @@ class Logged:
         self.log.started("ex1.example", 5985)
 
     def session(self, transport: ScriptedTransport) -> None:
-        observe_steps(self.ready, transport, JUDGEMENT, self.log)
+        observe_steps(self.ready, collects_by_step(self.ready), transport, JUDGEMENT, self.log)
 
     def told(self) -> list[HostEvent]:
         """The host's events, in order; nothing can be recorded from then on."""
@@ -151,7 +151,9 @@ class Cutting:
 def test_every_answer_of_a_session_that_was_cut_is_recorded_once(tmp_path: Path, judged: int) -> None:
     host = logged(tmp_path, "a", "b", "c")
     with pytest.raises(CutError):
-        observe_steps(host.ready, ScriptedTransport(), JUDGEMENT, Cutting(host.log, judged))
+        observe_steps(
+            host.ready, collects_by_step(host.ready), ScriptedTransport(), JUDGEMENT, Cutting(host.log, judged)
+        )
     host.log.end(failure(Cause.INTERRUPTED, "halted"), 7, 0.5)
     assert [step for step, _ in answers(host.told())] == ["a", "b", "c"]
     assert host.names()[2:] == [*judged * ["step-assessed"], *(3 - judged) * ["script-answered"], "host-ended"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import tempfile
@@ -22,11 +23,13 @@ from playbooks.model import ReadyPlaybook
 from runner import events
 from runner.events import Event, Intent
 from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, Stop
+from runner.hostlog import HostLog
 from runner.journal.chain import Verified
 from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import Line
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read
+from runner.observe import Observing
 from runner.opening import FleetRun, World, open_run
 from runner.order import Order, collect_seconds, collects_of
 from runner.replay import replay
@@ -768,3 +771,16 @@ def test_wherever_a_killed_run_ends_no_row_hides_that_a_script_may_have_run(tmp_
                 assert {step for step, summary in said.items() if summary == "well"} == judged
             seen.add((row.verdict, len(unanswered)))
     assert {(Verdict.NOT_ASKED, 0), (Verdict.UNKNOWN, 0), (Verdict.UNKNOWN, 1), (Verdict.UNKNOWN, 2)} < seen
+
+
+def test_a_host_that_has_ended_leaves_its_row_and_nothing_else(tmp_path: Path) -> None:
+    done = Fleet(tmp_path, tuple(host(f"LEAVING{number}") for number in range(40))).run()
+    for thread in threading.enumerate():
+        if thread.name == "exrun-host":
+            thread.join(HANG_SECONDS)
+    # Nobody looks for rings before: what a host leaves goes by itself.
+    kept = gc.get_objects()
+    assert len({id(each) for each in kept if type(each) is Judged and each.name.startswith("LEAVING")}) == 40
+    assert [each for each in kept if type(each) is HostLog and each.host.startswith("LEAVING")] == []
+    assert [each for each in kept if type(each) is Observing and each.host.name.startswith("LEAVING")] == []
+    assert len(done.audit.hosts) == 40
