@@ -32,7 +32,8 @@ demo: $(READY)  ## audit a simulated fleet over WinRM, and compare every verdict
 	@$(BIN)/exrun lab demo --engine $(or $(ENGINE),sim)
 
 .PHONY: test
-test: lint types $(READY)  ## lint, types and all tests: what CI runs
+test: lint types $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
+	@$(BIN)/python -m benchmarks.instructions --kept
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: test-busy
@@ -97,12 +98,8 @@ package: $(READY)  ## build the wheel and the sdist
 	@$(BIN)/python -m hatchling build
 
 .PHONY: bench
-bench: $(READY)  ## benchmarks with their limits, about ten minutes (benchmarks/README.md)
-	@$(BIN)/python -m benchmarks.inventory_load
-	@$(BIN)/python -m benchmarks.scale
-	@$(BIN)/python -m benchmarks.lab_cost
-	@$(BIN)/python -m benchmarks.show_cost
-	@$(BIN)/python -m benchmarks.against_ansible
+bench: $(READY)  ## benchmarks with their limits, about twenty minutes (benchmarks/README.md; TIMES=3 BUSY=1: also under load)
+	@$(BIN)/python -m benchmarks --times $(or $(TIMES),1) $(if $(BUSY),--busy)
 
 .PHONY: package-check
 package-check: package  ## install the wheel into a fresh environment elsewhere and run the demo from it

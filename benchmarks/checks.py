@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
 from runner.lab.state import ScriptedAnswer
@@ -87,6 +89,6 @@ def answers(texts: tuple[str, ...]) -> list[ScriptedAnswer]:
     """What the lab says to each: one object. Ansible cuts the last line end off."""
     found = []
     for text, (_, value) in zip(texts, _PLACES.values(), strict=True):
-        output = [{"Kind": "Setting", "Name": value, "Value": 1}]
+        output: list[JsonValue] = [{"Kind": "Setting", "Name": value, "Value": 1}]
         found += [ScriptedAnswer(script=form, output=output) for form in (text, text.rstrip("\n"))]
     return found

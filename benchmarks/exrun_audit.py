@@ -12,6 +12,32 @@ from benchmarks.lab_process import CLIENT, PASSWORD, USER
 from benchmarks.measured import Measured, run
 
 VARIABLE = "EXRUN_BENCH_PASSWORD"
+ENVIRONMENT = {VARIABLE: PASSWORD}
+
+
+def command(ports: Mapping[str, int], playbook: Path, folder: Path, parallel: int | None = None) -> list[str]:
+    """What audits all hosts; it is to run in `ROOT` with `ENVIRONMENT`. `folder` gets inventory and journals."""
+    inventory = folder / "inventory.yml"
+    hosts = "".join(f"      {name}: {{port: {port}}}\n" for name, port in ports.items())
+    inventory.write_text(
+        f"exrun: inventory/1\nclients:\n  {CLIENT}:\n    user: {USER}\n    credential: env:{VARIABLE}\n"
+        f"    address: 127.0.0.1\n    authentication: ntlm\n    hosts:\n{hosts}",
+        encoding="utf-8",
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "runner.cli.main",
+        "audit",
+        "-i",
+        str(inventory),
+        "--playbook",
+        str(playbook),
+    ]
+    words += ["--format", "json", "--state", str(folder / "state")]
+    if parallel is not None:
+        words += ["--parallel", str(parallel)]
+    return words
 
 
 def audit(
@@ -25,28 +51,7 @@ def audit(
     Raises:
         RuntimeError: a host was not judged by all steps.
     """
-    inventory = folder / "inventory.yml"
-    hosts = "".join(f"      {name}: {{port: {port}}}\n" for name, port in ports.items())
-    inventory.write_text(
-        f"exrun: inventory/1\nclients:\n  {CLIENT}:\n    user: {USER}\n    credential: env:{VARIABLE}\n"
-        f"    address: 127.0.0.1\n    authentication: ntlm\n    hosts:\n{hosts}",
-        encoding="utf-8",
-    )
-    command = [
-        *before,
-        sys.executable,
-        "-m",
-        "runner.cli.main",
-        "audit",
-        "-i",
-        str(inventory),
-        "--playbook",
-        str(playbook),
-    ]
-    command += ["--format", "json", "--state", str(folder / "state")]
-    if parallel is not None:
-        command += ["--parallel", str(parallel)]
-    measured = run(command, ROOT, {VARIABLE: PASSWORD})
+    measured = run([*before, *command(ports, playbook, folder, parallel)], ROOT, ENVIRONMENT)
     if measured.status != 0:
         raise RuntimeError(f"exrun audit ended with {measured.status}:\n{measured.errors[-2000:]}")
     summary = json.loads(measured.output)["summary"]

@@ -5,8 +5,7 @@ turn by turn, so that another load on the machine falls on both alike; of each t
 The ratio is the measure, seconds are not.
 Limits: at most half of the older one's time for each, and 130,000 lines (5,000 hosts) verified in 5 s.
 
-    git worktree add /tmp/older f2a7642
-    python -m benchmarks.journal_cost /tmp/older
+    python -m benchmarks.journal_cost [--rev f2a7642]
 """
 
 from __future__ import annotations
@@ -75,20 +74,22 @@ class Cost:
 
 def main() -> int:
     """Prints the figures; 1 when a limit is passed."""
+    from benchmarks.checkouts import ROOT, older  # not above: `report` runs where the older checkout is imported
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("older", type=Path, help="a checkout to compare with")
+    parser.add_argument("--rev", default="f2a7642", help="the older checkout")
     parser.add_argument("--lines", type=int, default=26_000)
     parser.add_argument("--turns", type=int, default=5)
     given = parser.parse_args()
-    here = Path(__file__).parents[1]
-    costs: dict[Path, list[Cost]] = {given.older.resolve(): [], here: []}
-    for _ in range(given.turns):
-        for checkout, found in costs.items():
-            found.append(_measured(checkout, given.lines))
-    older, newer = costs.values()
+    before: list[Cost] = []
+    newer: list[Cost] = []
+    with older(given.rev) as tree:
+        for _ in range(given.turns):
+            before.append(_measured(tree, given.lines))
+            newer.append(_measured(ROOT, given.lines))
     held = True
     for name in ("write", "verify"):
-        was, now = (min(getattr(cost, name) for cost in each) for each in (older, newer))
+        was, now = (min(getattr(cost, name) for cost in each) for each in (before, newer))
         held = held and now / was <= LIMIT
         print(
             f"{name:7s}: {1e6 / was:7.0f} lines a CPU-second before, {1e6 / now:7.0f} now: {now / was:.2f} of the time"
@@ -102,7 +103,7 @@ def main() -> int:
 
 def _measured(checkout: Path, lines: int) -> Cost:
     """In a process of its own, which imports that checkout's journal."""
-    from benchmarks.checkouts import environment  # not above: `report` runs where the older checkout is imported
+    from benchmarks.checkouts import environment
 
     code = f"import runpy; runpy.run_path({str(Path(__file__))!r})['report']({lines})"
     done = subprocess.run(
@@ -127,7 +128,7 @@ def report(lines: int) -> None:
     with suppress(ImportError):  # the journal once knew our words
         words = import_module("runner.journal.record")
         word, of_phase = words.Event, words.Phase
-    turn = [(of_phase(phase), word(event), *rest) for phase, event, *rest in TURN]
+    turn = [(of_phase(phase), word(event), step, data, durable) for phase, event, step, data, durable in TURN]
     redactor = Redactor()
     redactor.register("a password of the benchmark")
     with tempfile.TemporaryDirectory() as state:

@@ -55,27 +55,38 @@ class RunningLab:
 
 
 @contextmanager
-def lab(hosts: int, latency_ms: float, playbook: Path) -> Iterator[RunningLab]:
-    """A lab of so many hosts, each answering the scripts of `playbook`; every request waits `latency_ms`."""
-    with served(hosts, latency_ms, [said.model_dump() for said in answers(scripts(playbook))], ROOT) as running:
+def lab(hosts: int, latency_ms: float, playbook: Path, *, replaying: bool = False) -> Iterator[RunningLab]:
+    """A lab of so many hosts, each answering the scripts of `playbook`; every request waits `latency_ms`.
+
+    Args:
+        replaying: it says again what it said before (replaying.py), and costs less.
+    """
+    said = [said.model_dump() for said in answers(scripts(playbook))]
+    with served(hosts, latency_ms, said, ROOT, options=["--replaying"] if replaying else []) as running:
         yield running
 
 
 @contextmanager
 def served(
-    hosts: int, latency_ms: float, said: Sequence[object], tree: Path, before: Sequence[str] = ()
+    hosts: int,
+    latency_ms: float,
+    said: Sequence[object],
+    tree: Path,
+    before: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Iterator[RunningLab]:
     """The same with answers as a host's state has them; the lab is that of the checkout `tree`.
 
     Args:
         before: the command under which it runs, such as valgrind with its options.
+        options: of lab_program.py.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(said, file)
         file.flush()
         program = Path(__file__).with_name("lab_program.py")
         # -P: nothing of this checkout but the program itself.
-        command = [*before, sys.executable, "-P", str(program), str(hosts), str(latency_ms), file.name]
+        command = [*before, sys.executable, "-P", str(program), str(hosts), str(latency_ms), file.name, *options]
         began = time.perf_counter()
         process = subprocess.Popen(
             command,

@@ -45,10 +45,15 @@ def main() -> None:
     parser.add_argument("hosts", type=int)
     parser.add_argument("latency", type=float)
     parser.add_argument("answers", type=Path, help="JSON: what each host answers")
+    parser.add_argument("--replaying", action="store_true", help="says again what it said: replaying.py")
     given = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if soft < hard else soft, hard))
     said = [ScriptedAnswer(**each) for each in json.loads(given.answers.read_text(encoding="utf-8"))]
+    if given.replaying:
+        from benchmarks import replaying  # not above: a lab of before knows nothing of it
+
+        replaying.instead_of_the_lab(PASSWORD)
     with start(fleet(given.hosts, given.latency, said), {"sim": SimEngine()}) as served:
         getattr(server, "alone", lambda: None)()  # as `exrun lab up`; a lab of before has no such thing
         print(json.dumps({host.host.name: host.port for host in served.hosts.values()}), flush=True)

@@ -39,7 +39,11 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
         process = subprocess.Popen(
             command, cwd=folder, env=checkouts.environment(**environment), stdout=output, stderr=errors, text=True
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.terminate()  # so that whoever ends a benchmark has ended what it runs
+            raise
         seconds = time.perf_counter() - before
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)

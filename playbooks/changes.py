@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from playbooks.findings import Coverage
-
 __all__ = ["CHANGE_ID", "Change", "ChangeValue", "Changed", "ReadyChange"]
 
 ChangeValue = None | bool | int | str | tuple[str, ...]
@@ -31,7 +29,6 @@ class Change:
         before: what was seen of it, by names that people read.
         after: what it will be, by the same names.
         disturbs: what a user of the server may notice, one sentence; empty where nothing.
-        coverage: how well the dry run knows that this is what is to be done.
     """
 
     id: str
@@ -40,7 +37,6 @@ class Change:
     before: Mapping[str, ChangeValue] = field(default_factory=dict)
     after: Mapping[str, ChangeValue] = field(default_factory=dict)
     disturbs: str = ""
-    coverage: Coverage = Coverage.PROBED
 
     def __post_init__(self) -> None:
         if not CHANGE_ID.fullmatch(self.id):

@@ -13,7 +13,7 @@ from pathlib import Path
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.documents import read_playbook
 from playbooks.errors import DocumentError, RenderingError
-from playbooks.loading import COLLECT, collected, linted, load_action, ready, rendering_problem
+from playbooks.loading import TEMPLATES, collected, linted, load_action, ready, rendering_problem
 from playbooks.parameters import samples
 from playbooks.rendering import render
 from playbooks.shelf import CONTRACT, Found, contents, shelf, text_in
@@ -50,7 +50,7 @@ def _check(path: Path, catalogue: Catalogue, search: Sequence[Path], styled: boo
         return _folder(path, catalogue, search, styled)
     if not path.is_file():
         return [Problem(Location(str(path)), "there is no such file or folder", "correct the path")]
-    if path.name in (CONTRACT, COLLECT) and path.with_name(CONTRACT).is_file():
+    if path.name in (CONTRACT, *TEMPLATES) and path.with_name(CONTRACT).is_file():
         return _action(path.parent, catalogue, styled)
     if path.suffix in (".yml", ".yaml"):
         return _playbook(path, catalogue, search)

@@ -17,6 +17,7 @@ what a playbook brings along stays data.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from playbooks.catalogue.catalogue import Catalogue
@@ -73,30 +74,39 @@ def judge_by(action: str, contract: ActionContract, condition: Condition) -> Ass
         action: the action's id, for its finding `<action>.not-compliant`.
         condition: from `condition_of`.
     """
+    looked_up = names(condition)  # once for all hosts: the tree is walked for them
+    kinds = tuple(dict.fromkeys(kind for kind, _ in looked_up if kind != PARAMS))
+    judged = _Judged(action, contract, condition, looked_up, kinds)
 
     def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
-        return _assess(action, contract, condition, observation, params)
+        return _assess(judged, observation, params)
 
     return assess
 
 
-def _assess(
-    action: str,
-    contract: ActionContract,
-    condition: Condition,
-    observation: Observation,
-    params: Mapping[str, Value],
-) -> Assessment:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An action and its condition; what that looks up, and the Kinds among it."""
+
+    action: str
+    contract: ActionContract
+    condition: Condition
+    looked_up: tuple[tuple[str, str], ...]
+    kinds: tuple[str, ...]
+
+
+def _assess(judged: _Judged, observation: Observation, params: Mapping[str, Value]) -> Assessment:
+    action, contract, condition = judged.action, judged.contract, judged.condition
     if not isinstance(observation, Observed):
         return not_observed(action, observation, (FACT,))
-    rows = _rows(condition, observation)
+    rows = _rows(judged.kinds, observation)
     if isinstance(rows, UnknownFact):
         return unknown(action, "what compliant_when asks for", rows.reason, (FACT,))
     rows = [row | {PARAMS: params} for row in rows]
     results = [(row, evaluate(condition, row)) for row in rows]
     failing = [row for row, result in results if result is False]
     if failing:
-        return _not_compliant(action, contract, condition, failing)
+        return _not_compliant(judged, failing)
     undecided = next((result for _, result in results if isinstance(result, UnknownFact)), None)
     if undecided is not None:
         return unknown(action, "what compliant_when asks for", undecided.reason, (FACT,))
@@ -106,9 +116,8 @@ def _assess(
     return Assessment(Verdict.OK, f"{contract.title}: {condition.text}", facts={FACT: True})
 
 
-def _rows(condition: Condition, observation: Observed) -> list[dict[str, Facts]] | UnknownFact:
+def _rows(kinds: tuple[str, ...], observation: Observed) -> list[dict[str, Facts]] | UnknownFact:
     """The facts for each evaluation: one record of every Kind that the condition names."""
-    kinds = tuple(dict.fromkeys(kind for kind, _ in names(condition) if kind != PARAMS))
     records: dict[str, list[Record]] = {kind: list(observation.of_kind(kind)) for kind in kinds}
     for kind, found in records.items():
         if not found:
@@ -121,11 +130,10 @@ def _rows(condition: Condition, observation: Observed) -> list[dict[str, Facts]]
     return [single | {several[0]: record} for record in records[several[0]]] if several else [single]
 
 
-def _not_compliant(
-    action: str, contract: ActionContract, condition: Condition, failing: list[dict[str, Facts]]
-) -> Assessment:
+def _not_compliant(judged: _Judged, failing: list[dict[str, Facts]]) -> Assessment:
+    action, contract, condition = judged.action, judged.contract, judged.condition
     evidence = tuple(
-        ", ".join(f"{kind}.{name} = {_shown(row[kind].get(name))}" for kind, name in names(condition))
+        ", ".join(f"{kind}.{name} = {_shown(row[kind].get(name))}" for kind, name in judged.looked_up)
         for row in failing[:_MOST_EVIDENCE]
     )
     more = (f"and {len(failing) - _MOST_EVIDENCE} more",) if len(failing) > _MOST_EVIDENCE else ()

@@ -23,8 +23,9 @@ class Domain:
         """Whether a value is of the type and among the values."""
         if not fits(value, self.type):
             return False
-        members = value if isinstance(value, tuple) else () if value is None else (value,)
-        return self.values is None or all(member in self.values for member in members)
+        if self.values is None or value is None:
+            return True
+        return all(member in self.values for member in (value if isinstance(value, tuple) else (value,)))
 
 
 def fits(value: Value, declared: str) -> bool:
@@ -32,12 +33,7 @@ def fits(value: Value, declared: str) -> bool:
 
     A whole number is a `number` too, a truth value is neither; NaN and infinities are no numbers. Nothing is converted.
     """
-    bare = declared.removesuffix("?")
-    if value is None:
-        return declared.endswith("?")
-    if bare.endswith("[]"):
-        return isinstance(value, tuple) and all(_IS[bare.removesuffix("[]")](member) for member in value)
-    return _IS[bare](value)
+    return declared.endswith("?") if value is None else _FITS[declared](value)
 
 
 def accepts(wanted: str, given: str) -> bool:
@@ -67,6 +63,19 @@ _IS: Mapping[str, Callable[[Value], bool]] = {
         and (isinstance(value, int) or math.isfinite(value))
     ),
     "boolean": lambda value: isinstance(value, bool),
+}
+
+
+def _lists_of(is_one: Callable[[Value], bool]) -> Callable[[Value], bool]:
+    return lambda value: isinstance(value, tuple) and all(map(is_one, value))
+
+
+# By every type as it is written; of values that are not null.
+_FITS: Mapping[str, Callable[[Value], bool]] = {
+    f"{written}{null}": fitting
+    for bare, is_one in _IS.items()
+    for written, fitting in ((bare, is_one), (f"{bare}[]", _lists_of(is_one)))
+    for null in ("", "?")
 }
 _SINGLE = {"text": "text", "integer": "an integer", "number": "a number", "boolean": "true or false"}
 _LISTS = {

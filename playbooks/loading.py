@@ -33,10 +33,11 @@ from playbooks.model import (
     ReadyStep,
     SessionKind,
     Step,
+    Templates,
 )
 from playbooks.parameters import bind
 from playbooks.promised import broken
-from playbooks.rendering import render
+from playbooks.rendering import check_template, render
 from playbooks.shelf import CONTRACT, Found, Shelf, contents, find, shelf, text_in
 from playbooks.values import Value
 from texts.models import Document
@@ -47,6 +48,9 @@ from texts.spelling import suggestion
 __all__ = ["load_action", "load_playbook"]
 
 COLLECT = "collect.ps1.j2"
+APPLY = "apply.ps1.j2"
+ROLLBACK = "rollback.ps1.j2"
+TEMPLATES = (COLLECT, APPLY, ROLLBACK)
 ASSESS = "assess.py"
 # The rule under which a script's records are held to its contract.
 RECORD = "record"
@@ -104,27 +108,59 @@ def ready(
 
 
 def load_action(found: Found, catalogue: Catalogue) -> Action:
-    """An action with its contract, template and judgement. Its template is not rendered yet.
+    """An action with its contract, templates and judgement. Its templates are not rendered yet.
 
     Raises:
         DocumentError: something in its folder is missing or wrong.
     """
     source = f"{found.source}/{CONTRACT}"
     document = read_contract(contents(found.place.joinpath(CONTRACT), source), source)
-    collect = found.place.joinpath(COLLECT)
     problems = list(_wrong_defaults(document, document.model.params, catalogue))
-    if not collect.is_file():
-        problems.append(Problem(Location(f"{found.source}/{COLLECT}"), "is missing", "an action collects: add it"))
+    templates = _templates(found, document, problems)
     condition = _condition(found, document, catalogue, problems)
-    if problems:
+    if problems or templates is None:
         raise DocumentError(problems)
-    text = text_in(collect, f"{found.source}/{COLLECT}")
     at = {kind: document.at("outputs", kind, key=True) for kind in document.model.outputs}
     if condition is None:
         assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
-        return Action(found.name, found.source, document.model, text, assess, at)
+        return Action(found.name, found.source, document.model, templates, assess, at)
     contract = document.model.model_copy(update={"facts": dict(compliant.FACTS)})
-    return Action(found.name, found.source, contract, text, compliant.judge_by(found.name, contract, condition), at)
+    judge = compliant.judge_by(found.name, contract, condition)
+    return Action(found.name, found.source, contract, templates, judge, at)
+
+
+def _templates(found: Found, document: Document[ActionContract], problems: list[Problem]) -> Templates | None:
+    """The texts beside a contract; None, and more `problems`, where they are not what it says that they are."""
+    before = len(problems)
+    contract, timeouts = document.model, document.model.timeouts
+    there = {name: found.place.joinpath(name).is_file() for name in TEMPLATES}
+    if not there[COLLECT]:
+        problems.append(Problem(Location(f"{found.source}/{COLLECT}"), "is missing", "an action collects: add it"))
+    for name, phase, seconds in ((APPLY, "apply", timeouts.apply), (ROLLBACK, "rollback", timeouts.rollback)):
+        at = document.at("timeouts", phase)
+        if there[name] and seconds is None:
+            problems.append(Problem(at, "is missing", f"add it, for {name}: the seconds that it may take"))
+        elif seconds is not None and not there[name]:
+            problems.append(Problem(at, f"goes with {name}, which is missing", "remove it, or add that"))
+    if there[ROLLBACK] and not there[APPLY]:
+        what = "undoes what nothing does"
+        problems.append(Problem(Location(f"{found.source}/{ROLLBACK}"), what, f"add {APPLY}, or remove it"))
+    if there[APPLY] and not contract.writes:
+        problems.append(Problem(document.at("writes"), "is empty", f"name every place that {APPLY} changes"))
+    if there[APPLY] and contract.reversible is not there[ROLLBACK]:
+        what = f"is {str(contract.reversible).lower()}, and {ROLLBACK} is {'there' if there[ROLLBACK] else 'missing'}"
+        problems.append(Problem(document.at("reversible"), what, "make the two agree"))
+    texts = {name: text_in(found.place.joinpath(name), f"{found.source}/{name}") for name in TEMPLATES if there[name]}
+    for name, text in texts.items():
+        if name == COLLECT:
+            continue  # is checked as it is rendered
+        try:
+            check_template(text, source=f"{found.source}/{name}")
+        except RenderingError as error:
+            problems.append(rendering_problem(error, f"{found.source}/{name}"))
+    if len(problems) > before:
+        return None
+    return Templates(texts[COLLECT], texts.get(APPLY), texts.get(ROLLBACK))
 
 
 def _condition(
@@ -303,7 +339,7 @@ def collected(
     """The rendered and linted collect script; None, and more `problems`, where something is wrong with it."""
     source = f"{action.source}/{COLLECT}"
     try:
-        script = render(action.collect, params, source=source)
+        script = render(action.templates.collect, params, source=source)
     except RenderingError as error:
         problems.append(rendering_problem(error, source))
         return None
@@ -329,7 +365,7 @@ def _promised(action: Action, script: str, source: str) -> list[Problem]:
         Problem(action.declared_at.get(each.kind, contract), each.what, each.advice, RECORD)
         if each.kind
         else Problem(place_of(each.at, script, source), each.what, each.advice, RECORD)
-        for each in broken(script, action.collect, action.contract)
+        for each in broken(script, action.templates.collect, action.contract)
     ]
 
 

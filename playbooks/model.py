@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
@@ -104,7 +105,7 @@ class PropertySpec(_Written):
         listed = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
         return listed if len(listed) > 1 else self.type
 
-    @property
+    @cached_property
     def domain(self) -> Domain:
         """Its type and values as conditions and answers are held to them."""
         return Domain(self.type, None if self.values is None else tuple(self.values))
@@ -154,10 +155,15 @@ class Needs(_Written):
     )
 
 
-class Timeouts(_Written):
-    """How long a script may take, in seconds."""
+Seconds = Annotated[int, Field(ge=1, le=3600)]
 
-    collect: Annotated[int, Field(ge=1, le=3600)] = Field(description="The collect script, 1 to 3600.")
+
+class Timeouts(_Written):
+    """How long each script may take, in seconds. Those of apply and rollback stand where the scripts do."""
+
+    collect: Seconds = Field(description="The collect script, 1 to 3600.")
+    apply: Seconds | None = Field(default=None, description="The apply script, 1 to 3600; with apply.ps1.j2.")
+    rollback: Seconds | None = Field(default=None, description="The rollback script, 1 to 3600; with rollback.ps1.j2.")
 
 
 class ActionContract(_Written):
@@ -301,8 +307,23 @@ class Assess(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Templates:
+    """The texts that an action's scripts are rendered from: collect.ps1.j2, apply.ps1.j2, rollback.ps1.j2.
+
+    Attributes:
+        collect: reads; every action has it.
+        apply: changes; None for an action that only reads.
+        rollback: undoes that; None where nothing is changed, or it cannot be undone.
+    """
+
+    collect: str
+    apply: str | None = None
+    rollback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
-    """An action as loaded: its contract, the text of its collect template, and its judgement.
+    """An action as loaded: its contract, the templates of its scripts, and its judgement.
 
     Attributes:
         source: where it is from, for people: a folder, or `exrun:` and the id of a built-in.
@@ -313,7 +334,7 @@ class Action:
     id: str
     source: str
     contract: ActionContract
-    collect: str
+    templates: Templates
     assess: Assess
     declared_at: Mapping[str, Location] = field(default_factory=dict)
 
@@ -325,7 +346,8 @@ class ReadyStep:
     Attributes:
         params: every parameter of the action, given or by default, of its declared type.
         condition: the parsed `when`; None where the step always runs.
-        collect: the rendered collect script.
+        collect: the rendered collect script. What changes a host cannot be rendered before it was observed: its
+            templates are those of `action`.
     """
 
     step: Step

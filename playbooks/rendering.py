@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from playbooks.errors import RenderingError
 from playbooks.values import Value
 
-__all__ = ["literal", "render"]
+__all__ = ["check_template", "literal", "render"]
 
 # PowerShell's tokenizer takes each of these for the same quote (CharTraits.cs: IsSingleQuote, IsDoubleQuote).
 SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"
@@ -222,17 +222,9 @@ def render(template_text: str, params: Mapping[str, Value], *, source: str = "te
     Raises:
         RenderingError: the template is not acceptable, a name is undefined or a value has no literal.
     """
-    template_text = template_text.replace("\r\n", "\n").replace("\r", "\n")
-    for at, character in enumerate(template_text):
-        if character not in "\t\n" and unicodedata.category(character) in ("Cc", "Cs"):
-            raise _at("a control character", "remove it", template_text, at, source)
-    environment = _environment()
+    environment, tree = _parsed(template_text, source)
     try:
-        tree = environment.parse(template_text)
-        _refuse_what_rewrites(tree, source)
         marked = environment.from_string(tree).render(dict(params))
-    except TemplateSyntaxError as error:
-        raise RenderingError(str(error.message), "correct the template", source=source, line=error.lineno) from None
     except TemplateError as error:
         raise RenderingError(
             str(error.message), "declare it in the action's params", source=source, line=_line_of(error)
@@ -243,6 +235,29 @@ def render(template_text: str, params: Mapping[str, Value], *, source: str = "te
         raise RenderingError(f"an expression failed ({type(error).__name__})", "correct it", source=source) from None
     _Places(marked, source).check()
     return marked.replace(_BEGIN, "").replace(_END, "")
+
+
+def check_template(template_text: str, *, source: str = "template") -> None:
+    """Returns when a template is acceptable, whatever its values will be; see `render`.
+
+    Raises:
+        RenderingError: it is not.
+    """
+    _parsed(template_text, source)
+
+
+def _parsed(template_text: str, source: str) -> tuple[Environment, nodes.Template]:
+    template_text = template_text.replace("\r\n", "\n").replace("\r", "\n")
+    for at, character in enumerate(template_text):
+        if character not in "\t\n" and unicodedata.category(character) in ("Cc", "Cs"):
+            raise _at("a control character", "remove it", template_text, at, source)
+    environment = _environment()
+    try:
+        tree = environment.parse(template_text)
+    except TemplateSyntaxError as error:
+        raise RenderingError(str(error.message), "correct the template", source=source, line=error.lineno) from None
+    _refuse_what_rewrites(tree, source)
+    return environment, tree
 
 
 def _line_of(error: Exception) -> int:

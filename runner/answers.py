@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from playbooks.declared import fits
-from playbooks.model import ActionContract
+from playbooks.model import ActionContract, PropertySpec
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
 from playbooks.promised import unread_properties
 from playbooks.values import Record, Value
@@ -87,6 +87,8 @@ def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
     properties = _UNREAD if kind == UNREAD_KIND else contract.outputs.get(kind)
     if properties is None:
         return f"the Kind {quoted(kind)!r} is not declared"
+    if len(value) == len(properties) + 1 and "Kind" not in properties and _all_as_declared(value, properties):
+        return None
     missing = [name for name in properties if name not in value]
     if missing:
         return f"{kind} lacks the property {missing[0]}"
@@ -99,6 +101,10 @@ def _why_not_a_record(value: Value, contract: ActionContract) -> str | None:
         if not declared.domain.has(value[name]):
             return f"{kind}.{name} is {quoted(str(value[name]))!r}, which is not among its values"
     return None
+
+
+def _all_as_declared(value: Record, properties: Mapping[str, PropertySpec]) -> bool:
+    return all(name in value and declared.domain.has(value[name]) for name, declared in properties.items())
 
 
 def _described(value: Value) -> str:

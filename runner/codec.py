@@ -8,7 +8,8 @@ A `Form` is both directions of one kind of value. Which form a member has says a
 
 So a password that is one of our words costs nothing but the places where a server or a user says it. What is read is
 of exactly the declared type; a member that is missing or is not raises with its name. A member that nobody knows is of
-a newer version: it is passed over, and named to `aside`.
+a newer version: it is passed over, and named to `aside`. So is a word of a closed set that nobody knows, and what it
+stands in cannot be read without it: it raises UnknownWordError.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from playbooks.values import Value
@@ -51,7 +53,11 @@ class IllFormedError(ValueError):
     def within(self, outer: str) -> IllFormedError:
         """The same, seen from one level further out."""
         joint = "" if not self.member or self.member.startswith("[") else "."
-        return IllFormedError(self.why, f"{outer}{joint}{self.member}")
+        return type(self)(self.why, f"{outer}{joint}{self.member}")
+
+
+class UnknownWordError(IllFormedError):
+    """Raised for a word that is none of a closed set, as this version knows it: a later one may have added it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +162,9 @@ def word(words: type[Word]) -> Form[Word]:
         try:
             return known[_text(data, _aside)]
         except KeyError:
-            raise IllFormedError(f"is {data!r:.80}, which this version does not know") from None
+            raise UnknownWordError(f"is {data!r:.80}, which this version does not know") from None
 
-    return Form(lambda value, _redact: value.value, read)
+    return Form(lambda value, _redact: str(value), read)
 
 
 def maybe(form: Form[Item]) -> Form[Item | None]:
@@ -218,12 +224,17 @@ def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
     known = tuple(each.name for each in dataclasses.fields(cast(Any, made)))[: len(members)]
     if known != tuple(members):
         raise TypeError(f"{made.__name__} begins with {', '.join(known)}, not {', '.join(members)}")
-    writes = tuple((name, form.write) for name, form in members.items())
+    values_of = attrgetter(*members) if len(members) > 1 else lambda value: [getattr(value, name) for name in members]
+    # What is written as it is costs no call of its own.
+    writes = tuple((name, form.write) for name, form in members.items() if form.write is not _as_it_is)
     reads = tuple((name, form.read) for name, form in members.items())
     count = len(members)
 
     def write(value: Class, redact: Redact) -> Json:
-        return {name: each(getattr(value, name), redact) for name, each in writes}
+        data: dict[str, Any] = dict(zip(members, values_of(value), strict=True))
+        for name, each in writes:
+            data[name] = each(data[name], redact)
+        return data
 
     def read(data: Json, aside: list[str]) -> Class:
         if type(data) is not dict:
@@ -253,9 +264,12 @@ def one_of(tag: str, forms: Mapping[str, tuple[type[Any], Form[Any]]]) -> Form[A
             raise IllFormedError("is not an object")
         if tag not in data:
             raise IllFormedError("is missing", tag)
-        found = forms.get(cast(str, data[tag])) if type(data[tag]) is str else None
+        try:
+            found = forms.get(_text(data[tag], aside))
+        except IllFormedError as error:
+            raise error.within(tag) from None
         if found is None:
-            raise IllFormedError(f"is {data[tag]!r:.80}, which this version does not know", tag)
+            raise UnknownWordError(f"is {data[tag]!r:.80}, which this version does not know", tag)
         return found[1].read({name: member for name, member in data.items() if name != tag}, aside)
 
     return Form(write, read)

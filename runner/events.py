@@ -5,8 +5,10 @@
 The registry at the end gives each event its name, its phase and the forms of its members (runner/codec.py).
 docs/reference/journal.md says the same for people.
 
-A line may be of a newer exrun: an event that is not in the registry becomes `Newer`, a member that is not is named in
-`Recorded.newer`. Neither is a fault of the journal. A member that is missing or of another type is one.
+A line may be of a newer exrun. An event that is not in the registry becomes `Newer`; so does one of which a word is
+not known (a purpose, a cause, a verdict of tomorrow), since the rest of it means nothing without. A member that is not
+in the registry is named in `Recorded.newer`. None of these is a fault of the journal. A member that is missing or of
+another type is one, but in a line of a higher format, which may have changed it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
+from playbooks.changes import CHANGE_ID, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.values import Value
 from runner.codec import (
@@ -36,6 +39,7 @@ from runner.codec import (
     Form,
     IllFormedError,
     Redact,
+    UnknownWordError,
     many,
     maybe,
     one_of,
@@ -62,7 +66,6 @@ class Phase(StrEnum):
     COLLECT = "collect"
     ASSESS = "assess"
     SETTLE = "settle"
-    REPORT = "report"
     JOURNAL = lines.JOURNAL_PHASE  # what the journal says about itself
 
 
@@ -426,11 +429,18 @@ class TailDropped:
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """An event of a newer exrun."""
+    """A line of a newer exrun: what it says is not known.
+
+    Attributes:
+        host: about which it is; None where it is about the run, or says so in `data`.
+        why: what of it this version does not know; empty where that is the event.
+    """
 
     phase: str
     event: str
     data: Mapping[str, Json]
+    host: str | None = None
+    why: str = ""
 
 
 RunEvent = RunStarted | RunResumed | RunInterrupted | RunEnded | Overridden | ScriptNamed | TailDropped
@@ -465,11 +475,12 @@ class UnreadableEventError(ValueError):
 
 def _fact() -> Form[Value | UnknownFact]:
     known, unknown = record(_Known, value=TAINTED_VALUE), record(UnknownFact, reason=TAINTED)
+    write_value = TAINTED_VALUE.write
 
     def write(fact: Value | UnknownFact, redact: Redact) -> Json:
         if isinstance(fact, UnknownFact):
             return {"unknown": redact.redact_text(fact.reason)}
-        return known.write(_Known(fact), redact)
+        return {"value": write_value(fact, redact)}
 
     def read(data: Json, aside: list[str]) -> Value | UnknownFact:
         if type(data) is dict and "unknown" in data:
@@ -505,6 +516,35 @@ _ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
 _OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
 _FINDING = record(Finding, id=PLAIN, severity=word(Severity), title=TAINTED, evidence=many(TAINTED), next=TAINTED)
 _FACTS = table(_fact())
+_SAFE = 2**53  # beyond it integers of JSON are not the same for every reader (RFC 8785, 3.2.2.3)
+
+
+def _change_value(data: Json, _aside: list[str]) -> ChangeValue:
+    if data is None or type(data) in (bool, str):
+        return cast(ChangeValue, data)
+    if type(data) is int and abs(data) < _SAFE:
+        return data
+    if type(data) is list and all(type(each) is str for each in data):
+        return tuple(cast(list[str], data))
+    raise IllFormedError("is neither text, a whole number, true, false, null nor a list of texts")
+
+
+def _change_id(data: Json, _aside: list[str]) -> str:
+    if type(data) is not str or not CHANGE_ID.fullmatch(data):
+        raise IllFormedError("is not the id of a change")
+    return data
+
+
+CHANGE_VALUE: Form[ChangeValue] = Form(cast(Any, TAINTED_VALUE.write), _change_value)
+CHANGE = record(
+    Change,
+    id=Form(PLAIN.write, _change_id),
+    title=TAINTED,
+    values=table(CHANGE_VALUE),
+    before=table(CHANGE_VALUE),
+    after=table(CHANGE_VALUE),
+    disturbs=TAINTED,
+)
 _ASSESSMENT = record(
     Assessment,
     verdict=word(Verdict),
@@ -512,6 +552,8 @@ _ASSESSMENT = record(
     findings=many(_FINDING),
     facts=_FACTS,
     coverage=word(Coverage),
+    changes=many(CHANGE),
+    then=maybe(_FACTS),
 )
 _STEP = record(StepDue, id=PLAIN, action=PLAIN, script=HASH, when=maybe(FREE), params=table(FREE_VALUE))
 _FILE = record(FileUsed, source=FREE, sha256=HASH)
@@ -735,8 +777,8 @@ def put(
     kind = _KINDS[type(event)]
     named = cast(Any, event)
     journal.record(
-        kind.phase,
-        kind.name,
+        kind.phase.value,
+        kind.name.value,
         host=named.host if kind.host else None,
         step=named.step if kind.step else None,
         script_hash=named.script if kind.script else None,
@@ -745,10 +787,9 @@ def put(
     )
 
 
-def assessed(event: StepAssessed, data: Clean) -> StepAssessed:
-    """The event as its line will be read: what is shown of it is what the journal has."""
-    beside: Mapping[str, Json] = {"host": event.host, "step": event.step, "script": event.script}
-    return cast(StepAssessed, _KINDS[StepAssessed].form.read({**data.members, **beside}, []))
+def assessed(data: Clean) -> Assessment:
+    """The assessment of a StepAssessed as its line will be read: what is shown of it is what the journal has."""
+    return _ASSESSMENT.read(data.members["assessment"], [])
 
 
 def redacted(journal: JournalWriter, failure: Failure) -> Failure:
@@ -768,8 +809,7 @@ def read(line: Line) -> Recorded:
         aside.append("format")
     found = _BY_NAME.get(line.event)
     if found is None:
-        newer = Newer(line.phase, line.event, line.data)
-        return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
+        return _newer(line, aside)
     _, kind = found
     data: dict[str, Json] = {**line.data}
     if kind.host:
@@ -781,8 +821,15 @@ def read(line: Line) -> Recorded:
     try:
         event = kind.form.read(data, aside)
     except IllFormedError as error:
+        if isinstance(error, UnknownWordError) or line.format != lines.FORMAT:
+            return _newer(line, list(line.more), f"`{error.member}` {error.why}")
         raise UnreadableEventError(line, error) from None
     return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
+
+
+def _newer(line: Line, aside: list[str], why: str = "") -> Recorded:
+    newer = Newer(line.phase, line.event, line.data, line.host, why)
+    return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
 
 
 def is_known(line: Line) -> bool:

@@ -8,7 +8,9 @@ Two ways to end early, and they are two things. To *drain* is to begin no furthe
 To *abort* is to cancel these too: from that moment on no script leaves any more, and a host that has not let go within
 HALT_SECONDS is left behind with a row of what is known of it.
 
-Of a host nothing is kept but its row.
+Of a host nothing is kept but its row. Whatever a host's work raises, a request to exit included, costs that host alone;
+whatever a listener raises costs nobody anything. Where the machine gives no further thread, the run goes on with those
+that it has.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from inventory.model import Host
@@ -60,7 +63,7 @@ class Listener(Protocol[Shown]):
     def halting(self, halt: Halt) -> None:
         """No further host is begun, and those in work are drained or let go."""
 
-    def defect(self, where: str, error: Exception) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
         """Something of ours raised; the host or step became unknown."""
 
 
@@ -141,7 +144,7 @@ class Fleet(Generic[Row]):
     _rows: dict[str, Row] = field(default_factory=dict)
     _begun: queue.SimpleQueue[_Flight[Row] | None] = field(default_factory=queue.SimpleQueue)
     _landed: queue.SimpleQueue[tuple[str, Row | None]] = field(default_factory=queue.SimpleQueue)
-    _threads: int = 0
+    _threads: int = 0  # that take hosts; not those that hang in one
     _failed: int = 0
     _ended: float | None = None
     _told: Halt | None = None
@@ -158,7 +161,10 @@ class Fleet(Generic[Row]):
             match decide(self.rules, self._stand(waiting, len(hosts), began, now)):
                 case Begin(hosts=keys):
                     for key in keys:
-                        self._give_out(waiting.pop(key), now)
+                        if self._threads <= len(self._flights) and not self._start_thread():
+                            break
+                        flight = self._flights[key] = _Flight[Row](waiting.pop(key), now)
+                        self._begun.put(flight)
                 case Halt() as halt:
                     self.brake.pull(halt)
                 case Wait(seconds=seconds):
@@ -173,7 +179,7 @@ class Fleet(Generic[Row]):
             self._leave_the_overdue()
         for flight in list(self._flights.values()):
             self._leave(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
-        for _ in range(self._threads):
+        for _ in range(threading.active_count()):  # also those that hung, should they ever go on
             self._begun.put(None)
         why = self.brake.halted.why if self.brake.halted is not None else defect(RuntimeError("a host without a row"))
         return [self._rows[host.key] if host.key in self._rows else self.unbegun(host, why) for host in hosts]
@@ -189,20 +195,38 @@ class Fleet(Generic[Row]):
             ended=None if self._ended is None else self._ended - began,
         )
 
-    def _give_out(self, host: Host, now: float) -> None:
-        flight = self._flights[host.key] = _Flight[Row](host, now)
-        if self._threads < len(self._flights):
-            self._start_thread()
-        self._begun.put(flight)
-
-    def _start_thread(self) -> None:
+    def _start_thread(self) -> bool:
+        """One more that takes hosts; where there can be none, no more hosts are in work at a time than there are."""
         # Daemons: a thread that hangs in a host's library must not keep the process from ending.
+        thread = threading.Thread(target=self._serve, name="exrun-host", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            why = error
+            self._heard("threads", lambda: self.listener.defect("this machine gives no further thread", why))
+            if self._threads:
+                self.rules = replace(self.rules, parallel=self._threads)
+            else:
+                self.brake.pull(_NO_THREAD)
+            return False
         self._threads += 1
-        threading.Thread(target=self._serve, name="exrun-host", daemon=True).start()
+        return True
 
     def _serve(self) -> None:
         while (flight := self._begun.get()) is not None:
-            self._landed.put((flight.host.key, self._row(flight)))
+            row = None
+            with suppress(BaseException):  # it lands without a row, and is given one
+                row = self._row(flight)
+            self._landed.put((flight.host.key, row))
+
+    def _heard(self, where: str, tell: Callable[[], None]) -> None:
+        """Tells the listener. A terminal that is gone, or a disk that is full, is no reason to end a run."""
+        try:
+            tell()
+        except Exception as error:
+            told = error  # which goes out of scope with this block
+            with suppress(Exception):
+                self.listener.defect(where, told)
 
     def _row(self, flight: _Flight[Row]) -> Row | None:
         """The row of one host; None where it was not begun."""
@@ -215,18 +239,20 @@ class Fleet(Generic[Row]):
         try:
             if not self.brake.unless_pulled(begin) or flight.work is None:
                 return None
-            self.listener.started(host)
+            self._heard(host.key, lambda: self.listener.started(host))
             return flight.work.run()
-        except Exception as error:
-            self.listener.defect(host.key, error)
+        except BaseException as error:
+            why = error
+            self._heard(host.key, lambda: self.listener.defect(host.key, why))
             return self._row_without(flight, defect(error))
 
     def _row_without(self, flight: _Flight[Row], why: Failure) -> Row:
         """The row of a host whose work did not end by itself: nothing of ours may lose one."""
         try:
             return self.unbegun(flight.host, why) if flight.work is None else flight.work.leave(why)
-        except Exception as error:
-            self.listener.defect(flight.host.key, error)
+        except BaseException as error:
+            said = error
+            self._heard(flight.host.key, lambda: self.listener.defect(flight.host.key, said))
             return self.unbegun(flight.host, defect(error))
 
     def _take_landed(self, seconds: float) -> None:
@@ -245,7 +271,7 @@ class Fleet(Generic[Row]):
         if row is not None and key not in self._rows:
             self._rows[key] = row
             self._failed += self.is_failure(row)
-            self.listener.ended(row)
+            self._heard(key, lambda: self.listener.ended(row))
 
     def _tell(self, halt: Halt | None) -> None:
         """Says once that the run is halted, and once more where it is to end sooner; from an abort on, cancels."""
@@ -254,7 +280,7 @@ class Fleet(Generic[Row]):
         self._told = halt
         if halt.letting is Letting.ABORT:
             self._let_go_until = self.monotonic() + HALT_SECONDS
-        self.listener.halting(halt)
+        self._heard("halt", lambda: self.listener.halting(halt))
         if halt.letting is Letting.ABORT:
             for flight in self._flights.values():
                 flight.cancel()
@@ -267,12 +293,24 @@ class Fleet(Generic[Row]):
             if over >= 2 * OVERRUN_SECONDS:
                 why = f"it did not end within {self.host_seconds:g} s, nor when it was cancelled"
                 self._leave(flight, failure(Cause.TIMEOUT, why))
+                self._threads -= 1
                 self._start_thread()  # in place of the one that hangs
             elif over >= OVERRUN_SECONDS and not flight.cancelled:
                 flight.cancel()
 
     def _leave(self, flight: _Flight[Row], why: Failure) -> None:
         self._land(flight.host.key, self._row_without(flight, why))
+
+
+_NO_THREAD = Halt(
+    Letting.ABORT,
+    Ending.INTERRUPTED,
+    Failure(
+        Cause.INTERRUPTED,
+        "this machine gives no thread to work with",
+        "End other programs, or raise the limit of processes (ulimit -u), and run the audit again.",
+    ),
+)
 
 
 def _interrupted(letting: Letting) -> Halt:

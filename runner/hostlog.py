@@ -18,7 +18,7 @@ from runner.answers import MAY_HAVE_RUN, NOT_RUN
 from runner.events import Answer, HostEvent, Intent, Purpose, StepDue
 from runner.journal.lines import Json, UnrecordableValueError, canonical
 from runner.journal.writer import JournalWriter
-from runner.results import HostAudit, NotReached, StepAudit, judged
+from runner.results import HostResult, NotReached, Outcome, StepResult, judged
 from runner.steps import DEFECT, Sending
 from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (
@@ -75,8 +75,8 @@ class HostLog:
     steps: Sequence[StepDue]
     halted: Callable[[], bool]
     on_defect: Callable[[str, Exception], None]
-    row: HostAudit | None = None
-    _assessed: dict[str, StepAudit] = field(default_factory=dict)
+    row: HostResult | None = None
+    _assessed: dict[str, StepResult] = field(default_factory=dict)
     _sent: dict[str, _Sent] = field(default_factory=dict)  # by script hash
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -123,24 +123,24 @@ class HostLog:
             sent = self._sent[result.script.sha256]
             sent.answer, sent.recorded = answer, False
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, result: StepResult, script: Script | None) -> StepResult:
         """The judgement of one step; returned as the journal has it."""
-        event = self._assessment(audit, None if script is None else script.sha256)
+        event = self._assessment(result, None if script is None else script.sha256)
         try:
             clean = events.clean(self.journal, event)
         except UnrecordableValueError as error:
-            self.on_defect(audit.step, error)
-            why = f"the judgement of {audit.action} gave what cannot be recorded: {error}"
-            event = replace(event, assessment=not_observed(audit.action, NotObserved(DEFECT, why), ()))
+            self.on_defect(result.step, error)
+            why = f"the judgement of {result.action} gave what cannot be recorded: {error}"
+            event = replace(event, assessment=not_observed(result.action, NotObserved(DEFECT, why), ()))
             clean = events.clean(self.journal, event)
-        recorded = StepAudit(audit.step, audit.action, events.assessed(event, clean).assessment)
+        recorded = StepResult(result.step, result.action, events.assessed(clean))
         with self._lock:
             if self.row is not None:
                 raise AbandonedError
             events.put(self.journal, event, clean)
             if event.answer is not None and event.script is not None:
                 self._sent[event.script].recorded = True
-            self._assessed[audit.step] = recorded
+            self._assessed[result.step] = recorded
         return recorded
 
     def defect(self, step: str, error: Exception) -> None:
@@ -169,27 +169,27 @@ class HostLog:
                     self._write(events.ScriptAnswered(self.host, step, script, Purpose.COLLECT, number, answer))
             self._write(events.HostEnded(self.host, known.outcome, known.verdict, requests, round(seconds, 3), failure))
 
-    def bare_row(self, failure: Failure, requests: int, seconds: float) -> HostAudit:
+    def bare_row(self, failure: Failure, requests: int, seconds: float) -> HostResult:
         """The row of a host whose own could not be made: of what was sent, and nothing that it said."""
         with self._lock:
             self._assessed.clear()
             return self._row(failure, requests, round(seconds, 3))
 
-    def _row(self, failure: Failure | None, requests: int, seconds: float) -> HostAudit:
-        sent = {script: each.answer is not None for script, each in self._sent.items()}
+    def _row(self, failure: Failure | None, requests: int, seconds: float) -> HostResult:
+        sent = {script: (*(None for _ in range(1, each.number)), each.answer) for script, each in self._sent.items()}
         return host_row(self.host, self.client, self.steps, dict(self._assessed), sent, failure, requests, seconds)
 
-    def _assessment(self, audit: StepAudit, script: str | None) -> events.StepAssessed:
+    def _assessment(self, result: StepResult, script: str | None) -> events.StepAssessed:
         sent = None if script is None else self._sent[script]
         return events.StepAssessed(
             host=self.host,
-            step=audit.step,
+            step=result.step,
             script=script,
-            action=audit.action,
+            action=result.action,
             purpose=Purpose.COLLECT,
             number=None if sent is None else sent.number,
             answer=None if sent is None or sent.recorded else sent.answer,
-            assessment=audit.assessment,
+            assessment=result.assessment,
         )
 
     def _refuse_when_halted(self) -> None:
@@ -225,12 +225,15 @@ def host_row(
     name: str,
     client: str,
     steps: Sequence[StepDue],
-    assessed: Mapping[str, StepAudit],
-    sent: Mapping[str, bool],
+    assessed: Mapping[str, StepResult],
+    sent: Mapping[str, Sequence[Answer | None]],
     failure: Failure | None,
     requests: int,
     seconds: float,
-) -> HostAudit:
+    *,
+    open_changes: Mapping[str, str] | None = None,
+    unread: bool = False,
+) -> HostResult:
     """The row of a host with which work had begun, from what its journal says.
 
     Where something cut the work short, the steps that were judged stand and the others are unknown: each says whether
@@ -238,28 +241,43 @@ def host_row(
 
     Args:
         assessed: the judged steps.
-        sent: hashes of the scripts that were about to leave, and whether an answer came.
+        sent: hashes of the scripts that were about to leave, and the answer of each attempt.
         failure: why there was no session, or what cut it short; redacted.
         requests: HTTP requests sent.
+        open_changes: by step: an attempt to change something of which it is not settled what became. Whatever was
+            judged of the step before holds no longer.
+        unread: the journal has more of this host than can be read here.
     """
-    if failure is not None and not assessed and not sent:
+    changes = open_changes or {}
+    if failure is not None and not (assessed or sent or changes or unread):
         return NotReached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
     why, then = ("no judgement is recorded", "") if failure is None else (in_words(failure), failure.next)
-    audits = [
-        assessed[step.id]
-        if step.id in assessed
-        else _without_answer(step, NotObserved(NOT_RUN, f"{why}{_SENT[sent.get(step.script)]}", then))
-        for step in steps
-    ]
-    return judged(name, client, audits, requests, seconds)
+    audits: list[StepResult] = []
+    for step in steps:
+        if step.id in changes:
+            changed = f"{why}; it is not settled what became of {changes[step.id]}"
+            audits.append(_without_answer(step, NotObserved(NOT_RUN, changed, then)))
+        elif step.id in assessed:
+            audits.append(assessed[step.id])
+        else:
+            became = f"; {UNREAD}" if unread and step.script not in sent else _became(sent.get(step.script, ()))
+            audits.append(_without_answer(step, NotObserved(NOT_RUN, f"{why}{became}", then)))
+    row = judged(name, client, audits, requests, seconds)
+    if unread and UNREAD not in row.why:
+        return replace(row, outcome=Outcome.UNKNOWN, why=f"{row.why}; {UNREAD}")
+    return row
 
 
-# What became of a step's script: nothing of it was sent; it was sent; it was answered.
-_SENT: Mapping[bool | None, str] = {
-    None: "",
-    False: f"; {MAY_HAVE_RUN}",
-    True: "; its script was answered, and the answer was not judged",
-}
+UNREAD = "not all that the journal says of this server can be read here, and scripts may have run"
+
+
+def _became(answers: Sequence[Answer | None]) -> str:
+    """What became of a step's script. That it did not run is known where no attempt can have begun it."""
+    if any(not isinstance(answer, events.NotRun | None) for answer in answers):
+        return "; its script was answered, and the answer was not judged"
+    if all(isinstance(answer, events.NotRun) and answer.started is False for answer in answers):
+        return ""
+    return f"; {MAY_HAVE_RUN}"
 
 
 def _with_nothing_sent(failure: Failure) -> Failure:
@@ -269,13 +287,13 @@ def _with_nothing_sent(failure: Failure) -> Failure:
     return replace(failure, message=f"{failure.message}; no script had been sent to this server")
 
 
-def unstarted_row(name: str, client: str, steps: Sequence[StepDue], why: Failure) -> HostAudit:
+def unstarted_row(name: str, client: str, steps: Sequence[StepDue], why: Failure) -> HostResult:
     """The row of a host that the run never came to."""
     return NotReached(name, client, why, len(steps), 0, 0.0)
 
 
-def _without_answer(step: StepDue, why: NotObserved) -> StepAudit:
-    return StepAudit(step.id, step.action, not_observed(step.action, why, ()))
+def _without_answer(step: StepDue, why: NotObserved) -> StepResult:
+    return StepResult(step.id, step.action, not_observed(step.action, why, ()))
 
 
 def answer_of(result: ScriptResult) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,14 +11,14 @@ from playbooks.model import ReadyPlaybook
 from runner.fleet import Brake
 from runner.hostlog import AbandonedError, HaltedError, HostLog
 from runner.journal.errors import JournalError
-from runner.results import HostAudit
+from runner.results import HostResult
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.steps import Judgement, observe_steps
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, TransportError, defect, failure
 from runner.transport.gate import Gate
-from runner.transport.interface import Connect, Deadlines, Notice
+from runner.transport.interface import Connect, Deadlines, Notice, Script
 
 
 class Reach(Protocol):
@@ -34,6 +34,7 @@ class Observing:
     """The work with one host of an audit: see `HostWork` in runner/fleet.py.
 
     Attributes:
+        collects: the script of each step of the playbook.
         reach: the way to the host; its work opens one connection.
         gate: what may be sent over that connection, within `deadlines`.
         secret: what to log on with; None for a certificate or the current Kerberos ticket.
@@ -44,6 +45,7 @@ class Observing:
     host: Host
     secret: Secret | SecretUnavailableError | None
     playbook: ReadyPlaybook
+    collects: Mapping[str, Script]
     judgement: Judgement
     reach: Reach
     gate: Gate
@@ -59,7 +61,7 @@ class Observing:
     def __post_init__(self) -> None:
         self.since = self.monotonic()
 
-    def run(self) -> HostAudit:
+    def run(self) -> HostResult:
         """See `HostWork`."""
         try:
             why = self._session()
@@ -76,7 +78,7 @@ class Observing:
         if self.connections is not None:
             self.connections.cancel()
 
-    def leave(self, why: Failure | None) -> HostAudit:
+    def leave(self, why: Failure | None) -> HostResult:
         """See `HostWork`; `why` is None where every step was judged."""
         requests = 0 if self.connections is None else self.connections.requests
         seconds = self.monotonic() - self.since
@@ -104,7 +106,7 @@ class Observing:
             try:
                 if self.brake.aborted is not None or self.cancelled:
                     raise HaltedError
-                result = observe_steps(self.playbook, transport, self.judgement, log)
+                result = observe_steps(self.playbook, self.collects, transport, self.judgement, log)
             finally:
                 transport.close()
         except TransportError as error:

@@ -21,9 +21,10 @@ from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Observing, Reach, unwritable
 from runner.order import Order
 from runner.redaction import Redactor
-from runner.results import FleetAudit, HostAudit, fleet_audit
+from runner.results import FleetResult, HostResult, fleet_result
 from runner.rollout import Rules
 from runner.secrets.interface import SecretStore
+from runner.steps import collects_by_step
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Failure
 
@@ -55,7 +56,7 @@ class World:
 class FleetRun:
     """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE."""
 
-    audit: FleetAudit
+    audit: FleetResult
     ending: Ending
     why: Failure | None = None
 
@@ -74,7 +75,7 @@ class Opened:
         """The references that gave no password, and who needs them."""
         return unresolved(self.order, self.credentials)
 
-    def audit(self, stop: Stop, listener: Listener[HostAudit], ready: Callable[[], None] = lambda: None) -> FleetRun:
+    def audit(self, stop: Stop, listener: Listener[HostResult], ready: Callable[[], None] = lambda: None) -> FleetRun:
         """Opens the journals, works through the order, and closes them.
 
         Args:
@@ -101,13 +102,13 @@ class Opened:
             except JournalError as error:
                 brake.pull(unwritable(error))
         ending, why = _ending(brake)
-        return FleetRun(fleet_audit(order.run, _terms(order, ending, why), rows), ending, why)
+        return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why)
 
     def _fleet(
-        self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostAudit]
-    ) -> Fleet[HostAudit]:
+        self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostResult]
+    ) -> Fleet[HostResult]:
         order, world, steps = self.order, self.world, self.order.steps
-        gate, deadlines = order.gate, order.deadlines
+        gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
 
         def begin(host: Host) -> Observing:
             log = HostLog(
@@ -122,6 +123,7 @@ class Opened:
                 host,
                 None if host.credential is None else self.credentials[host.credential],
                 order.playbook,
+                collects,
                 order.judgement,
                 world.reach,
                 gate,
@@ -132,7 +134,7 @@ class Opened:
                 listener.defect,
             )
 
-        def unbegun(host: Host, why: Failure) -> HostAudit:
+        def unbegun(host: Host, why: Failure) -> HostResult:
             return unstarted_row(host.name, host.client, steps, why)
 
         rules = Rules(order.parallel, order.run_seconds)

@@ -18,9 +18,12 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
+
+Made = TypeVar("Made")
 
 ENCODED_LENGTH = 4  # characters
 # What stands in a secret's place: the first of them in which no secret stands, so that no pass makes work for the next.
@@ -94,6 +97,18 @@ class Redactor:
             self._secrets = (*self._secrets, secret)
             self._shortest = min(map(len, self._secrets))
             self._patterns = every
+
+    def applied(self, write: Callable[[Redactor | Gathered], Made]) -> Made:
+        """What `write` makes of this redactor; it may be called twice, so it has no effect but its result.
+
+        Its texts are looked at all at once for a hint, which nearly none has: then none of them would be changed.
+        """
+        if self._patterns:
+            gathered = Gathered()
+            made = write(gathered)
+            if self._has_no_hint("\n".join(gathered.texts)):
+                return made
+        return write(self)
 
     def redact(self, value: object) -> object:
         """The value without the secrets; itself where none stands in it. Tuples and lists keep their kind.
@@ -182,6 +197,52 @@ class Redactor:
             else:
                 joined.append((start, end))
         return joined
+
+
+class Gathered:
+    """Redacts nothing, and keeps every text in which a redactor would look."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.keep = self.texts.append
+
+    def redact_text(self, text: str) -> str:
+        """As Redactor's, of a clean text."""
+        self.keep(text)
+        return text
+
+    def redact(self, value: object) -> object:
+        """As Redactor's, of a clean value."""
+        kind = type(value)
+        if kind is str:
+            self.keep(value)  # type: ignore[arg-type]
+        elif kind is dict:
+            for key, member in value.items():  # type: ignore[attr-defined]
+                self.redact(key)
+                self.redact(member)
+        elif kind is tuple or kind is list:
+            for member in value:  # type: ignore[attr-defined]
+                self.redact(member)
+        elif value is not None and kind is not bool:
+            self._redact_other(value)
+        return value
+
+    def _redact_other(self, value: object) -> None:
+        match value:
+            case str():
+                self.keep(value)
+            case int() | float():
+                self.keep(repr(value))
+            case Mapping():
+                for item in value.items():
+                    self.redact(item)
+            case list() | tuple():
+                for member in value:
+                    self.redact(member)
+            case datetime():
+                self.keep(value.isoformat())
+            case bytes():
+                self.keep(value.decode("latin-1"))
 
 
 def _hint(pattern: _Pattern) -> str:

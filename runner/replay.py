@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from runner import events
 from runner.hostlog import host_row, unstarted_row
-from runner.results import FleetAudit, HostAudit, StepAudit, fleet_audit
+from runner.results import FleetResult, HostResult, StepResult, fleet_result
 from runner.state import RunPhase, RunState
 from runner.terms import End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure, failure
 
 
-def replay(states: Sequence[RunState]) -> FleetAudit:
+def replay(states: Sequence[RunState]) -> FleetResult:
     """The audit of one run, from the states of its clients' journals.
 
     Raises:
@@ -24,7 +24,7 @@ def replay(states: Sequence[RunState]) -> FleetAudit:
     if len({state.run for state in states}) != 1:
         raise ValueError("the journals of one run are needed, of one run only")
     rows = [row for state in states for row in client_rows(state)]
-    return fleet_audit(states[0].run, terms(states), rows)
+    return fleet_result(states[0].run, terms(states), rows)
 
 
 def terms(states: Sequence[RunState]) -> Terms:
@@ -47,7 +47,7 @@ def _end(state: RunState) -> End:
             return End(Ending.UNRECORDED, why.message, why.next)
 
 
-def client_rows(state: RunState) -> tuple[HostAudit, ...]:
+def client_rows(state: RunState) -> tuple[HostResult, ...]:
     """The rows of one client, in the order of its selection."""
     return tuple(_row(name, state) for name in state.started.hosts)
 
@@ -58,16 +58,31 @@ def why_unfinished(state: RunState) -> Failure:
         return Failure(Cause.INTERRUPTED, state.ended.message, state.ended.next)
     if state.phase is RunPhase.ENDED:
         return failure(Cause.DEFECT, "the run ended, and nothing is recorded of how the work with this server did")
+    if None in state.unread:
+        return failure(Cause.INTERRUPTED, "no end of this run can be read here: not all of its journal can be")
     return failure(Cause.INTERRUPTED, "no end of this run is recorded: it is still running, or it was killed")
 
 
-def _row(name: str, state: RunState) -> HostAudit:
-    host, steps = state.hosts.get(name), state.started.steps
+def _row(name: str, state: RunState) -> HostResult:
+    host, steps, unread = state.hosts.get(name), state.started.steps, state.is_unread(name)
     if host is None:
-        return unstarted_row(name, state.client, steps, why_unfinished(state))
-    assessed = {step: StepAudit(each.step, each.action, each.assessment) for step, each in host.assessed.items()}
-    sent = host.answered_by_script
-    if host.ended is None:
-        return host_row(name, state.client, steps, assessed, sent, why_unfinished(state), 0, 0.0)
+        if not unread:
+            return unstarted_row(name, state.client, steps, why_unfinished(state))
+        return host_row(name, state.client, steps, {}, {}, why_unfinished(state), 0, 0.0, unread=True)
     ended = host.ended
-    return host_row(name, state.client, steps, assessed, sent, ended.failure, ended.requests, ended.seconds)
+    return host_row(
+        name,
+        state.client,
+        steps,
+        {step: StepResult(each.step, each.action, each.assessment) for step, each in host.assessed.items()},
+        host.answers_by_script,
+        why_unfinished(state) if ended is None else ended.failure,
+        0 if ended is None else ended.requests,
+        0.0 if ended is None else ended.seconds,
+        open_changes={
+            step: f"attempt {each.key.number} to {each.key.purpose} {each.key.step}"
+            for each in host.unsettled
+            for step in each.steps
+        },
+        unread=unread,
+    )

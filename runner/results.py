@@ -1,6 +1,6 @@
 """What an audit comes to: per step, per host, for the fleet. Pure: values in, values out.
 
-    Assessment -> StepAudit -> HostAudit -> FleetAudit -> report, exit status
+    Assessment -> StepResult -> HostResult -> FleetResult -> report, exit status
 
 A host is judged or was not reached; either way it has a row, a verdict and a next step.
 """
@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class StepAudit:
+class StepResult:
     """One step on one host. `step` is its id in the playbook, `action` what it ran."""
 
     step: str
@@ -100,7 +100,7 @@ class Judged:
     why: str
     next: str
     product: str
-    steps: tuple[StepAudit, ...]
+    steps: tuple[StepResult, ...]
     findings: tuple[HostFinding, ...]
     coverage: CoverageCount
     requests: int
@@ -161,7 +161,7 @@ class NotReached:
         return CoverageCount(not_knowable=self.steps_due)
 
 
-HostAudit = Judged | NotReached
+HostResult = Judged | NotReached
 """One row of the report."""
 
 
@@ -178,12 +178,12 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class FleetAudit:
+class FleetResult:
     """One audit. `hosts` stand worst first."""
 
     run: str
     terms: Terms
-    hosts: tuple[HostAudit, ...]
+    hosts: tuple[HostResult, ...]
     summary: Summary
 
 
@@ -200,7 +200,7 @@ def host_verdict(assessments: Iterable[Assessment]) -> Verdict:
     return Verdict.NOT_EXCHANGE if worst is Verdict.OK and Verdict.NOT_EXCHANGE in verdicts else worst
 
 
-def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, seconds: float) -> Judged:
+def judged(name: str, client: str, steps: Sequence[StepResult], requests: int, seconds: float) -> Judged:
     """The row of a host with which a session was held.
 
     Args:
@@ -228,23 +228,23 @@ def judged(name: str, client: str, steps: Sequence[StepAudit], requests: int, se
     )
 
 
-def fleet_audit(run: str, terms: Terms, hosts: Iterable[HostAudit]) -> FleetAudit:
+def fleet_result(run: str, terms: Terms, hosts: Iterable[HostResult]) -> FleetResult:
     """The whole audit: rows worst first, with their totals."""
     ordered = worst_first(hosts)
-    return FleetAudit(run, terms, ordered, summarise(ordered))
+    return FleetResult(run, terms, ordered, summarise(ordered))
 
 
-def of_client(audit: FleetAudit, client: str) -> FleetAudit:
+def of_client(audit: FleetResult, client: str) -> FleetResult:
     """The part of an audit that one client may see: its own hosts, and totals of these alone."""
-    return fleet_audit(audit.run, audit.terms, (host for host in audit.hosts if host.client == client))
+    return fleet_result(audit.run, audit.terms, (host for host in audit.hosts if host.client == client))
 
 
-def worst_first(hosts: Iterable[HostAudit]) -> tuple[HostAudit, ...]:
+def worst_first(hosts: Iterable[HostResult]) -> tuple[HostResult, ...]:
     """By verdict, then the worst finding, then client and name: the same order however the hosts came in."""
     return tuple(sorted(hosts, key=_badness))
 
 
-def summarise(hosts: Sequence[HostAudit]) -> Summary:
+def summarise(hosts: Sequence[HostResult]) -> Summary:
     """The totals of these hosts."""
     severities = [found.finding.severity for host in hosts for found in host.findings]
     return Summary(
@@ -257,13 +257,13 @@ def summarise(hosts: Sequence[HostAudit]) -> Summary:
     )
 
 
-def strict_status(audit: FleetAudit) -> ExitStatus:
+def strict_status(audit: FleetResult) -> ExitStatus:
     """`exit_status`, and 1 at least where something is found of the run itself, such as a catalogue past its age."""
     found = any(finding.severity is not Severity.INFO for finding in audit.terms.findings)
     return max(exit_status(audit.hosts), ExitStatus.FINDINGS if found else ExitStatus.WELL)
 
 
-def exit_status(hosts: Iterable[HostAudit]) -> ExitStatus:
+def exit_status(hosts: Iterable[HostResult]) -> ExitStatus:
     """0 where all is well, 1 for findings, 3 where a host does not answer, is unknown or was not asked; the highest.
 
     A host can be vulnerable and not wholly known: it has the verdict of the one and the exit status of the other.
@@ -281,7 +281,7 @@ def _status(outcome: Outcome) -> ExitStatus:
             return ExitStatus.NOT_ALL_JUDGED
 
 
-def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
+def _outcome(steps: Sequence[StepResult], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
     if not steps or any(step.assessment.verdict in _OPEN_ENDS for step in steps):
         return Outcome.UNKNOWN
     if verdict in WELL and all(found.finding.severity is Severity.INFO for found in findings):
@@ -289,11 +289,11 @@ def _outcome(steps: Sequence[StepAudit], verdict: Verdict, findings: Sequence[Ho
     return Outcome.FINDINGS
 
 
-def _findings(steps: Iterable[StepAudit]) -> Iterable[HostFinding]:
+def _findings(steps: Iterable[StepResult]) -> Iterable[HostFinding]:
     return (HostFinding(step.step, step.action, finding) for step in steps for finding in step.assessment.findings)
 
 
-def _what_next(verdict: Verdict, deciding: Sequence[StepAudit], rest: Sequence[StepAudit]) -> str:
+def _what_next(verdict: Verdict, deciding: Sequence[StepResult], rest: Sequence[StepResult]) -> str:
     """What the steps that decided the verdict ask for; another step's advice would be no answer to it."""
     if not deciding and not rest:
         return "Give the playbook a step that concerns this host"
@@ -303,7 +303,7 @@ def _what_next(verdict: Verdict, deciding: Sequence[StepAudit], rest: Sequence[S
     return _next(deciding) or f"See what {steps} says of this server, and look by hand"
 
 
-def _next(steps: Sequence[StepAudit]) -> str:
+def _next(steps: Sequence[StepResult]) -> str:
     worst = sorted((found.finding for found in _findings(steps)), key=lambda finding: finding.severity.rank)
     return next((finding.next for finding in worst if finding.next), "")
 
@@ -318,7 +318,7 @@ def _product(facts_of_steps: Iterable[Facts]) -> str:
     return ""
 
 
-def _coverage(steps: Sequence[StepAudit]) -> CoverageCount:
+def _coverage(steps: Sequence[StepResult]) -> CoverageCount:
     known = [step.assessment.coverage for step in steps]
     return CoverageCount(
         probed=known.count(Coverage.PROBED),
@@ -327,7 +327,7 @@ def _coverage(steps: Sequence[StepAudit]) -> CoverageCount:
     )
 
 
-def _badness(host: HostAudit) -> tuple[int, int, str, str, str, str]:
+def _badness(host: HostResult) -> tuple[int, int, str, str, str, str]:
     severity = min((found.finding.severity.rank for found in host.findings), default=len(Severity))
     return (host.verdict.rank, severity, host.client.casefold(), host.client, host.name.casefold(), host.name)
 

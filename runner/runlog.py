@@ -11,7 +11,7 @@ from runner import events
 from runner.events import FileUsed, InventoryUsed, PlaybookUsed, RunStarted, TablesUsed
 from runner.journal.writer import JournalWriter
 from runner.order import Order, collects_of
-from runner.results import HostAudit, exit_status, summarise
+from runner.results import HostResult, exit_status, summarise
 from runner.steps import Judgement
 from runner.terms import SKIP_UNRESOLVED, Ending, Override
 from runner.transport.failures import Failure
@@ -40,7 +40,7 @@ def _concerns(override: Override, host: Host, unresolved: Collection[str]) -> bo
     return override.option != SKIP_UNRESOLVED or host.key in unresolved
 
 
-def end(journal: JournalWriter, ending: Ending, why: Failure | None, rows: Sequence[HostAudit]) -> None:
+def end(journal: JournalWriter, ending: Ending, why: Failure | None, rows: Sequence[HostResult]) -> None:
     """The last line, with what this client's hosts come to and nothing of others; then the file is closed."""
     try:
         outcomes = {outcome.value: count for outcome, count in summarise(rows).outcomes.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,6 +123,8 @@ def read_run(run: Run, client: str | None = None) -> tuple[ClientRun, ...]:
         found = verify(journal, take=lambda line, folding=folding: folding.take(events.read(line)))  # type: ignore[misc]
         state = folding.state
         if state is not None:
+            if isinstance(found, Broken) or found.after_head is None:  # lines may be missing
+                state = replace(state, unread=state.unread | {None})
             parts.append(ClientRun(journal, found, state))
     if not parts:
         raise RunNotFoundError(f"nothing is recorded of the run {run.id}; see exrun journal verify")

@@ -17,6 +17,9 @@ step and purpose, the n-th. Whatever stands in no table no writer can have writt
 
 So an attempt that may have changed something is open until a `Settled` says what became of it; any other until there
 is an answer or a later attempt.
+
+A line of a newer exrun moves nothing, and is not taken for nothing: it may be an intent. Whom it is about is kept in
+`RunState.unread`; of such a host what fits no table is passed over as well, since what it follows from is not known.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from types import MappingProxyType
 from typing import NamedTuple, assert_never
 
 from runner import events
-from runner.events import Answer, HostEvent, Purpose, Recorded, RunStarted, Settlement
+from runner.events import Answer, Event, HostEvent, Purpose, Recorded, RunStarted, Settlement
 
 
 class ContradictionError(ValueError):
@@ -132,13 +135,17 @@ class HostProgress:
     ended: events.HostEnded | None = None
 
     @property
-    def answered_by_script(self) -> Mapping[str, bool]:
-        """Each script that was about to leave to be collected, and whether an answer came; of the last attempt."""
-        return {
-            attempt.script: attempt.answer is not None
-            for attempt in self.attempts.values()
-            if attempt.key.purpose is Purpose.COLLECT
-        }
+    def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
+        """Each script that was about to leave, for whatever purpose, and the answer of each attempt, in order."""
+        found: dict[str, tuple[Answer | None, ...]] = {}
+        for attempt in self.attempts.values():
+            found[attempt.script] = (*found.get(attempt.script, ()), attempt.answer)
+        return found
+
+    @property
+    def unsettled(self) -> tuple[Attempt, ...]:
+        """The attempts that may have changed something and of which it is not known what became."""
+        return tuple(each for each in self.attempts.values() if each.key.purpose.changes and each.open)
 
     def attempt_for(self, step: str, script: str | None = None) -> Attempt | None:
         """The last attempt to collect that was for this step, or that sent this script for another."""
@@ -157,6 +164,8 @@ class RunState:
         ended: the run's end, where it has one.
         resumed: how many times.
         newer: how many lines are of a newer exrun, or have a member that only one knows: what they say is not here.
+        unread: the hosts of which lines say what is not known here, scripts that were sent perhaps; None where such
+            lines are about the run or may be about any host.
     """
 
     run: str
@@ -171,17 +180,29 @@ class RunState:
     ended: events.RunEnded | events.RunInterrupted | None = None
     resumed: int = 0
     newer: int = 0
+    unread: frozenset[str | None] = frozenset()
+
+    def is_unread(self, name: str) -> bool:
+        """Whether more may have happened on a host than is known here; of one that has ended its own lines say all."""
+        host = self.hosts.get(name)
+        return name in self.unread or (None in self.unread and (host is None or host.ended is None))
 
     @property
     def unsettled(self) -> tuple[tuple[str, Attempt], ...]:
-        """Host and attempt wherever it is not known what became of it: before anything else happens on that host."""
+        """Host and attempt wherever it is not known what became of it: before anything else happens on that host.
+
+        Of the hosts in `unread` there may be others. A run that changed something and goes on settles each of these; an
+        audit has nothing to settle: its rows say that a script may have run.
+        """
         return tuple(
             (host.name, attempt) for host in self.hosts.values() for attempt in host.attempts.values() if attempt.open
         )
 
 
 def fold(recorded: Iterable[Recorded]) -> RunState | None:
-    """The state after these events; None before run-started. The same as `advance` over all of them.
+    """The state after these events; None before run-started. The same as a `Folding` that takes each of them.
+
+    For who has the events; a journal's lines are taken one by one, see runner/runs.py.
 
     Raises:
         ContradictionError: an answer without an intent, a host twice, an event of another run, and the like.
@@ -207,13 +228,23 @@ class Folding:
         self._hosts: dict[str, HostProgress] = {} if state is None else dict(state.hosts)
         self._last_at = None if state is None else state.last_at
         self._newer = 0 if state is None else state.newer
+        self._unread = set[str | None]() if state is None else set(state.unread)
+        self._named = (frozenset[str](), frozenset[str]())
+        if state is not None:
+            self._know(state.started)
 
     @property
     def state(self) -> RunState | None:
         """After what was taken so far."""
         if self._run is None or self._last_at is None:
             return None
-        return replace(self._run, hosts=MappingProxyType(dict(self._hosts)), last_at=self._last_at, newer=self._newer)
+        return replace(
+            self._run,
+            hosts=MappingProxyType(dict(self._hosts)),
+            last_at=self._last_at,
+            newer=self._newer,
+            unread=frozenset(self._unread),
+        )
 
     def take(self, recorded: Recorded) -> None:
         """One more event.
@@ -226,13 +257,20 @@ class Folding:
         if run is not None and (recorded.run, recorded.client) != (run.run, run.client):
             raise ContradictionError(recorded, "it is of another run or client")
         match event:
-            case events.Newer() | events.TailDropped():
+            case events.Newer(event=Event.RUN_STARTED) if run is None:
+                raise ContradictionError(
+                    recorded, "it is of a newer exrun, and nothing of the run can be read without it"
+                )
+            case events.Newer(host=host):
+                self._unread.add(host)
+            case events.TailDropped():
                 pass
             case events.RunStarted():
                 if run is not None:
                     raise ContradictionError(recorded, "the run had started before")
                 at = recorded.time
                 self._run = RunState(recorded.run, recorded.client, RunPhase.RUNNING, at, event, at)
+                self._know(event)
             case _ if run is None:
                 raise ContradictionError(recorded, "the run had not started")
             case events.RunResumed():
@@ -249,11 +287,40 @@ class Folding:
                 texts = {**run.script_texts, event.script: event}
                 self._run = replace(run, script_texts=MappingProxyType(texts))
             case _:
-                known = self._hosts.get(event.host)
-                self._hosts[event.host] = _host_after(known, event, recorded, resumed=run.resumed > 0)
+                self._newer += not self._take_of_host(event, recorded, resumed=run.resumed > 0)
         self._last_at = recorded.time
-        if self._run is not None:
-            self._newer += isinstance(event, events.Newer) or bool(recorded.newer)
+        self._newer += isinstance(event, events.Newer) or bool(recorded.newer)
+
+    def _take_of_host(self, event: HostEvent, recorded: Recorded, *, resumed: bool) -> bool:
+        """False where it fits nothing, and what it follows from may be in lines of a newer exrun."""
+        hosts, _ = self._named
+        try:
+            if event.host not in hosts:
+                raise ContradictionError(recorded, f"{event.host} is none of this run's hosts")
+            self._check_steps(event, recorded)
+            self._hosts[event.host] = _host_after(self._hosts.get(event.host), event, recorded, resumed=resumed)
+        except ContradictionError:
+            if self._unread.isdisjoint((event.host, None)):
+                raise
+            self._unread.add(event.host)
+            return False
+        return True
+
+    def _check_steps(self, event: HostEvent, recorded: Recorded) -> None:
+        _, steps = self._named
+        match event:
+            case events.ScriptSending(scripts=scripts):
+                named = [step for intent in scripts for step in intent.steps]
+            case events.ScriptAnswered(step=step) | events.StepAssessed(step=step) | events.Settled(step=step):
+                named = [step]
+            case _:
+                return
+        for step in named:
+            if step not in steps:
+                raise ContradictionError(recorded, f"{step} is none of this run's steps")
+
+    def _know(self, started: RunStarted) -> None:
+        self._named = frozenset(started.hosts), frozenset(step.id for step in started.steps)
 
 
 def _host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, *, resumed: bool) -> HostProgress:
@@ -282,9 +349,12 @@ def _host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded,
             return replace(host, attempts=attempts)
         case events.StepAssessed():
             attempts = host.attempts
+            judged = _judged(host, event)
             if event.answer is not None:
-                attempts = _answered(host, _judged(host, event), event.script, event.answer, recorded)
-            elif event.script is not None and not host.answered_by_script.get(event.script):
+                attempts = _answered(host, judged, event.script, event.answer, recorded)
+            elif event.script is not None and (
+                judged is None or judged.answer is None or judged.script != event.script
+            ):
                 raise ContradictionError(recorded, "no answer to this script stands before it")
             assessed = MappingProxyType({**host.assessed, event.step: event})
             return HostProgress(host.name, host.started_at, attempts, assessed, host.ended)
@@ -299,6 +369,8 @@ def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -
             raise ContradictionError(recorded, "a script is sent for no step")
         key = Key(intent.steps[0], event.purpose, intent.number)
         earlier = [known for known in attempts if (known.step, known.purpose) == (key.step, key.purpose)]
+        if any(known not in host.attempts for known in earlier):
+            raise ContradictionError(recorded, f"two scripts are sent at once to {key.purpose} {key.step}")
         if key.number != len(earlier) + 1:
             raise ContradictionError(
                 recorded, f"attempt {key.number} to {key.purpose} {key.step} follows {len(earlier)} others"

@@ -14,7 +14,7 @@ Every step ends with an assessment:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -26,7 +26,7 @@ from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep, SessionKind
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
 from runner.answers import NOT_RUN, observation_of
-from runner.results import StepAudit
+from runner.results import StepResult
 from runner.transport.failures import Failure, TransportError, in_words
 from runner.transport.interface import NotRun, Script, ScriptResult, Transport
 
@@ -60,7 +60,7 @@ class Witness(Protocol):
     def answered(self, result: ScriptResult) -> None:
         """Called once for each script that was sent, before any judgement of what it said."""
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, result: StepResult, script: Script | None) -> StepResult:
         """Called once for each step; `script` is what was answered for it, None where nothing was asked.
 
         What it returns is what counts from then on: the same, without secrets.
@@ -72,18 +72,25 @@ class Witness(Protocol):
 
 
 def observe_steps(
-    playbook: ReadyPlaybook, transport: Transport, judgement: Judgement, witness: Witness
-) -> tuple[StepAudit, ...] | Failure:
-    """Runs a playbook's collect scripts and judges the answers: one audit a step, in the order of the playbook.
+    playbook: ReadyPlaybook,
+    collects: Mapping[str, Script],
+    transport: Transport,
+    judgement: Judgement,
+    witness: Witness,
+) -> tuple[StepResult, ...] | Failure:
+    """Runs a playbook's collect scripts and judges the answers: one result a step, in the order of the playbook.
 
     Opens the transport and leaves it to the caller to close. A Failure is returned when no session came about; once
     there is one, whatever breaks it makes the steps that it costs unknown.
+
+    Args:
+        collects: the playbook's, from `collects_by_step`: made once for all hosts.
     """
     try:
         transport.open()
     except TransportError as error:
         return error.failure
-    session = _Session(transport, judgement, witness, list(playbook.steps))
+    session = _Session(collects, transport, judgement, witness, list(playbook.steps))
     while session.pending:
         session.advance()
     return tuple(session.concluded[ready.step.id] for ready in playbook.steps)
@@ -91,11 +98,12 @@ def observe_steps(
 
 @dataclass(slots=True)
 class _Session:
+    collects: Mapping[str, Script]
     transport: Transport
     judgement: Judgement
     witness: Witness
     pending: list[ReadyStep]
-    concluded: dict[str, StepAudit] = field(default_factory=dict)
+    concluded: dict[str, StepResult] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
     answers: dict[str, ScriptResult] = field(default_factory=dict)  # by script hash
     halted: NotObserved | None = None  # why nothing more is asked of this host
@@ -106,7 +114,7 @@ class _Session:
         if batch:
             self._ask(batch)
         for ready in batch:
-            answer = self.answers[collect_of(ready).sha256]
+            answer = self.answers[self.collects[ready.step.id].sha256]
             if isinstance(answer, NotRun) and self.halted is None:
                 self.halted = NotObserved(NOT_RUN, in_words(answer.failure), answer.failure.next)
             self._judge(ready, observation_of(answer, ready.action.contract), answer.script)
@@ -137,11 +145,12 @@ class _Session:
 
     def _ask(self, batch: Sequence[ReadyStep]) -> None:
         """Sends each script of the batch that was not sent before, once."""
-        sharing: dict[str, list[ReadyStep]] = {}
+        sharing: dict[str, list[str]] = {}
         for ready in batch:
-            sharing.setdefault(collect_of(ready).sha256, []).append(ready)
+            step = ready.step.id
+            sharing.setdefault(self.collects[step].sha256, []).append(step)
         fresh = [
-            Sending(collect_of(steps[0]), tuple(ready.step.id for ready in steps))
+            Sending(self.collects[steps[0]], tuple(steps))
             for digest, steps in sharing.items()
             if digest not in self.answers
         ]
@@ -178,8 +187,8 @@ class _Session:
             self.halted = NotObserved(STOPPED, why)
 
     def _conclude(self, ready: ReadyStep, assessment: Assessment, script: Script | None = None) -> None:
-        audit = StepAudit(ready.step.id, ready.action.id, assessment)
-        self.concluded[ready.step.id] = self.witness.assessed(audit, script)
+        result = StepResult(ready.step.id, ready.action.id, assessment)
+        self.concluded[ready.step.id] = self.witness.assessed(result, script)
 
 
 def collect_of(ready: ReadyStep) -> Script:
@@ -187,6 +196,11 @@ def collect_of(ready: ReadyStep) -> Script:
     contract = ready.action.contract
     full = contract.session is SessionKind.FULL
     return Script(ready.step.id, ready.collect, full=full, modules=tuple(contract.needs.modules))
+
+
+def collects_by_step(playbook: ReadyPlaybook) -> Mapping[str, Script]:
+    """The collect script of each step."""
+    return {ready.step.id: collect_of(ready) for ready in playbook.steps}
 
 
 def _when(ready: ReadyStep) -> str:

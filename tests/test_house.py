@@ -39,23 +39,39 @@ def test_every_place_that_the_page_on_the_house_names_is_there() -> None:
     assert [place for place in sorted(named) if not any(path.endswith(f"/{place}") for path in there)] == []
 
 
-def test_the_page_on_the_house_draws_the_layers_that_the_contract_holds() -> None:
+@pytest.mark.parametrize(
+    ("contract", "folder"), [("runner", "runner/"), ("playbooks", "playbooks/"), ("scripts", "playbooks/lint/")]
+)
+def test_the_page_on_the_house_draws_the_layers_that_the_contract_holds(contract: str, folder: str) -> None:
     page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
-    drawn = re.search(r"\n\n((?:    [a-z_ ]+\n)+)\nBesides:", page)
+    drawn = re.search(rf"\nIn `{folder}`:\n\n((?:    [a-z_ ]+\n)+)\n", page)
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
-    [held] = [contract["layers"] for contract in contracts if contract["id"] == "runner"]
+    [held] = [each["layers"] for each in contracts if each["id"] == contract]
     assert drawn is not None
     assert [line.split() for line in drawn[1].splitlines()] == [layer.split(" | ") for layer in held]
 
 
-def test_the_walk_on_the_page_visits_each_stage_once() -> None:
+def test_everything_that_stands_at_the_top_of_a_package_has_its_place_on_the_page() -> None:
     page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
-    walk = page.partition("## The walk")[2].partition("\n## ")[0]
-    stages = re.findall(r"^    .*?  ((?:inventory|playbooks|runner)/\S+?),?(?:  |$| )", walk, re.MULTILINE)
-    assert len(stages) > 20
-    assert len(set(stages)) == len(stages)
+    lacking = [
+        f"{package}/{path.name}"
+        for package in ("inventory", "playbooks", "runner", "texts")
+        for path in (ROOT / package).iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").is_file()) and not path.stem.startswith("__")
+        if not re.search(rf"(?<!\w){path.name}{'/' if path.is_dir() else ''}(?!\w)", page)
+    ]
+    assert lacking == []
+
+
+def test_the_walk_on_the_page_visits_each_stage_once_each_way() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    out, _, back = page.partition("## The walk")[2].partition("\n## ")[0].partition("\nThe way back")
+    for walk, least in ((out, 20), (back, 6)):
+        stages = re.findall(r"^    .*? ((?:inventory|playbooks|runner)/\S+?),?(?:  |$| )", walk, re.MULTILINE)
+        assert len(stages) > least
+        assert len(set(stages)) == len(stages)
 
 
 CLOCKS = {"sleep", "time", "time_ns", "monotonic", "perf_counter", "process_time", "thread_time"}

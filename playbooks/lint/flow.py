@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from .binding import Binding
 from .calls import Call, Calls
 from .origins import (
     ANY,
@@ -96,7 +97,7 @@ _TO_WORDS = frozenset(
 _MADE = frozenset(
     {"convertfrom-json", "convertfrom-csv", "new-object", "import-csv", "compare-object", "group-object", "get-member"}
 )
-_KEEP_START = frozenset({"trimend", "tolower", "tolowerinvariant", "toupper", "toupperinvariant", "tostring"})
+_KEEP_START = frozenset({"tolower", "tolowerinvariant", "toupper", "toupperinvariant", "tostring"})
 # Methods that put a value into a collection.
 MUTATORS = frozenset(
     {
@@ -111,8 +112,12 @@ MUTATORS = frozenset(
         "remove",
         "removeat",
         "clear",
+        "pop",
+        "dequeue",
     }
 )
+# Of these, the ones that take a value out: a list that is empty is no beginning of a path.
+_EMPTY = frozenset({"clear", "remove", "removeat", "pop", "dequeue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +223,8 @@ class Flow:
                 if isinstance(node.target, Variable) and node.name.lower() in MUTATORS:
                     for item in node.arguments:
                         self._write(node.target.name, "put", item)
+                    if node.name.lower() in _EMPTY:
+                        self._write(node.target.name, "put", Origin.HOLLOW)
             case Binary() if node.operator in ("-and", "-or"):
                 self._visit(node.left, context)
                 shown = proven(node.left, holds=node.operator == "-and")
@@ -232,6 +239,10 @@ class Flow:
 
     def _arguments(self, node: Command, context: Context, inner: Context) -> None:
         call = self.calls.of(node)
+        if call is not None and call.known.name == "Compare-Object":
+            inner = context.about(None)  # its blocks get the reference objects too
+        if call is not None and call.binding.get("inputobject") is not None:
+            inner = context.about(None)
         # $_ in -Begin and -End of ForEach-Object is the one around the command.
         outer = (
             {id(value) for name, value in call.binding.values if name in ("begin", "end")}
@@ -637,13 +648,14 @@ class Flow:
             return origin | Origin.LIST | Origin.HOLLOW
         if name == "foreach" and node.arguments and isinstance(node.arguments[0], Block):
             return self.emits(node.arguments[0]) | MANY | Origin.HOLLOW
-        if name in _KEEP_START or (name == "trim" and not node.arguments):
+        if name in _KEEP_START or (name in ("trim", "trimend") and _trims_no_letter(name, node.arguments)):
             words = Origin.WORDS if origin & MANY or (name == "tostring" and node.arguments) else Origin.NOTHING
             return cast("string", origin) | Origin.HOLLOW | (origin & MANY) | words
         if name in ("toarray", "pop", "dequeue", "peek", "getenumerator"):
             return origin | ANY
         if name in ("getvalue", "getvaluenames", "getsubkeynames") and not origin & (KINDS & ~Origin.ITEM):
-            return Origin.WORDS | ANY  # of a registry key: values there are texts, numbers and lists of these
+            # Of a registry key: values there are texts, numbers and lists of these. Of a list it is an element.
+            return Origin.WORDS | ANY | (origin if origin & MANY else Origin.NOTHING)
         return Origin.WORDS | ANY if is_core(origin) else UNKNOWN
 
     def _static(self, kind: str, name: str, node: Invoke) -> Origin:
@@ -683,16 +695,18 @@ class Flow:
         name = call.known.name.lower()
         given = binding.get("inputobject")
         coming = upstream if upstream is not None else self.of(given) if given is not None else Origin.HOLLOW
-        if upstream is None and coming & MANY:
+        if upstream is not None and given is not None:
+            coming |= self.of(given)
+        if given is not None and coming & MANY:
             coming |= MANY  # a list that is given by name goes through as one
         stream = Origin.LIST | Origin.HOLLOW
         if name in ("get-childitem", "get-item"):
             sites = binding.get("path", "literalpath")
             if isinstance(sites, Text) and SITE_TEXT.fullmatch(sites.value):
                 return Origin.READ | ANY
-            return (Origin.WORDS if "name" in binding.switches else Origin.ITEM) | stream
+            return _unless(binding, "name") | stream
         if name == "resolve-path":
-            return (Origin.WORDS if "relative" in binding.switches else Origin.ITEM) | stream
+            return _unless(binding, "relative") | stream
         if name == "convert-path":
             return Origin.LOCAL | stream
         if name in ("join-path", "split-path"):
@@ -710,7 +724,8 @@ class Flow:
         if name in _THROUGH:
             tested = self._filtered(node) if name == "where-object" else None
             # With -InputObject, $_ is the whole list: one member of it that fits lets all through.
-            if tested or (tested is not None and upstream is not None and not several(element(coming))):
+            alone = upstream is not None and given is None
+            if tested or (tested is not None and alone and not several(element(coming))):
                 return Origin.LOCAL | stream | (Origin.NOTHING if tested else coming & Origin.ITEM)
             return coming | stream
         if name == "select-object":
@@ -816,19 +831,13 @@ class Flow:
         return UNKNOWN
 
     def _pairs(self, tables: list[Hash], key: str | None) -> Origin:
-        """What stands under a key, or under any."""
+        """What stands under a key, or under any; also nothing, where the table never came to be."""
         found = Origin.LIST | Origin.HOLLOW if key is None else Origin.HOLLOW
         for table in tables:
             for pair in table.pairs:
                 if key is None or not isinstance(pair.key, Text) or pair.key.value.lower() == key.lower():
                     origin = self.of(pair.value)
                     found |= listed(origin) if key is None else origin
-        if key is not None and len(tables) == 1 and key.lower() in _keys(tables[0]):
-            value = next(
-                p.value for p in tables[0].pairs if isinstance(p.key, Text) and p.key.value.lower() == key.lower()
-            )
-            if isinstance(value, Text) and all(isinstance(pair.key, Text) for pair in tables[0].pairs):
-                found &= ~Origin.HOLLOW
         return found
 
 
@@ -843,6 +852,18 @@ def _with(context: Context, shown: Iterable[tuple[str, bool]], where: tuple[Node
         checked=context.checked | {name for name, _ in kept},
         tested=context.tested | {name for name, tested in kept if tested},
     )
+
+
+def _unless(binding: Binding, switch: str) -> Origin:
+    """What a command gives that gives texts with a switch, and places without: `-Name:$no` may say either."""
+    if switch not in binding.switches:
+        return Origin.ITEM
+    return Origin.WORDS if binding.get(switch) is None else Origin.WORDS | Origin.ITEM
+
+
+def _trims_no_letter(name: str, given: tuple[Node, ...]) -> bool:
+    """Whether what is trimmed off cannot be a part of the beginning: blanks, or slashes at the end."""
+    return not given or (name == "trimend" and all(isinstance(one, Text) and one.value in ("\\", "/") for one in given))
 
 
 def _inside(node: Node) -> Node:

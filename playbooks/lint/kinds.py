@@ -10,8 +10,8 @@ ALLOWED = frozenset(
         "boolean", "double", "single", "float", "decimal", "datetime", "datetimeoffset", "timespan", "version", "guid",
         "array", "hashtable", "ordered", "pscustomobject", "psobject", "object", "regex", "switch", "switchparameter",
         "management.automation.switchparameter", "management.automation.pscustomobject", "void", "uri", "ipaddress",
-        "net.ipaddress", "collections.hashtable", "collections.arraylist", "io.fileinfo", "io.directoryinfo",
-        "management.automation.psobject", "exception",
+        "net.ipaddress", "collections.hashtable", "collections.arraylist",
+        "management.automation.psobject",
     }
 )  # fmt: skip
 # Only behind -is, where nothing is converted: [IO.FileInfo]'\\host\x' would reach out once a property is read.

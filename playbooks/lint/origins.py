@@ -33,9 +33,7 @@ ANY = MANY | Origin.HOLLOW
 UNKNOWN = Origin.OTHER | ANY
 
 _DRIVE = r"(?:[A-Za-z]|HKLM|HKCU|Env|Cert):(?!:)"
-LOCAL_TEXT = re.compile(
-    rf"(?:{_DRIVE}|(?:Microsoft\.PowerShell\.Core\\)?Registry::|\\\\\?\\[A-Za-z]:\\)", re.IGNORECASE
-)
+LOCAL_TEXT = re.compile(rf"(?:{_DRIVE}|(?:Microsoft\.PowerShell\.Core\\)?Registry::)", re.IGNORECASE)
 # Properties of what a provider returns: places, items again, and values of core types.
 _OF_ITEM = frozenset({"fullname", "pspath", "psparentpath", "directoryname", "path", "providerpath"})
 _ITEM_OF_ITEM = frozenset({"directory", "parent", "root"})

@@ -299,6 +299,8 @@ class _Parser:
             if not self.lexer.peek(")"):
                 self.expect(",")
                 self.lexer.space()
+                if self.lexer.peek(")"):
+                    self.unknown("an argument is expected here")
         self.expect("]")
         return True
 

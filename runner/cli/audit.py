@@ -163,6 +163,7 @@ def audit(
     try:
         from runner.cli import audit_work  # takes a moment, in which the first line is read
     finally:
+        gc.freeze()  # nor while the audit runs, nor at its end
         gc.enable()
 
     raise typer.Exit(audit_work.audit(asked))

@@ -33,7 +33,7 @@ from runner.lab.ledger import Statement
 from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import Lab, start
 from runner.replay import replay
-from runner.results import FleetAudit
+from runner.results import FleetResult
 from runner.runs import LAST, find_run, read_run
 from runner.terminal import visible
 from runner.transport.gate import is_own, marked
@@ -169,7 +169,7 @@ def _audited(arguments: Sequence[str], lab: Lab) -> int:
 
 
 def _conclude(
-    audit: FleetAudit, wrong: Sequence[str], executed: Sequence[Statement], reports: Sequence[Path], seconds: float
+    audit: FleetResult, wrong: Sequence[str], executed: Sequence[Statement], reports: Sequence[Path], seconds: float
 ) -> None:
     _say("")
     for report in reports:

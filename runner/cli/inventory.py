@@ -231,7 +231,9 @@ def _host(host: Host) -> dict[str, object]:
 def _print_table(hosts: tuple[Host, ...]) -> None:
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for heading in ("SERVER", "ADDRESS", "HOW", "ACCOUNT", "LABELS", "GROUPS", "WRITTEN IN"):
-        table.add_column(heading, overflow="fold")
+        # A name that is broken over lines can be neither read nor copied: the other columns give way, to a point.
+        whole = heading == "SERVER" and max(len(visible(host.key)) for host in hosts) <= width() // 3
+        table.add_column(heading, overflow="fold", no_wrap=whole)
     for host in hosts:
         cells = (
             host.key,

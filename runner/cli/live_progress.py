@@ -22,7 +22,7 @@ from rich.text import Text
 from inventory.model import Host
 from playbooks.findings import Verdict
 from runner.cli.progress import PlainProgress, found_text, in_work_text
-from runner.results import HostAudit
+from runner.results import HostResult
 from runner.terminal import visible
 
 
@@ -30,7 +30,7 @@ class LiveProgress(PlainProgress):
     """One line that is redrawn: how many are done, what was found so far, and which servers are in work."""
 
     def __init__(self, console: Console, hosts: int, *, debug: bool = False) -> None:
-        super().__init__(lambda line: console.print(Text(visible(line))), debug=debug)
+        super().__init__(lambda line: console.print(Text(f"exrun: {visible(line)}")), debug=debug)
         self._found: dict[Verdict, int] = {}
         self._in_work: dict[str, None] = {}
         self._lock = Lock()
@@ -53,11 +53,11 @@ class LiveProgress(PlainProgress):
             self._in_work[host.key] = None
             self._progress.update(self._task, in_work=in_work_text(self._in_work))
 
-    def ended(self, audit: HostAudit) -> None:
+    def ended(self, row: HostResult) -> None:
         """Counts the host and its verdict."""
         with self._lock:
-            self._in_work.pop(f"{audit.client}/{audit.name}", None)
-            self._found[audit.verdict] = self._found.get(audit.verdict, 0) + 1
+            self._in_work.pop(f"{row.client}/{row.name}", None)
+            self._found[row.verdict] = self._found.get(row.verdict, 0) + 1
             self._progress.update(
                 self._task, advance=1, found=found_text(self._found), in_work=in_work_text(self._in_work)
             )

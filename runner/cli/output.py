@@ -14,7 +14,7 @@ from runner.cli.commands import DEBUG
 from runner.cli.options import Format
 
 if TYPE_CHECKING:
-    from runner.results import FleetAudit
+    from runner.results import FleetResult
     from texts.problems import Problem
 
 _NARROW, _PIPED = 80, 160  # columns: the least that a table is laid out for, and those of a pipe
@@ -46,7 +46,7 @@ def width() -> int:
     return _PIPED
 
 
-def print_report(audit: FleetAudit, form: Format) -> None:
+def print_report(audit: FleetResult, form: Format) -> None:
     """An audit on standard output."""
     match form:
         case Format.JSON:

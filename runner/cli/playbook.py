@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from playbooks.declared import in_words
 from playbooks.documents import read_contract, read_playbook
 from playbooks.errors import DocumentError, PlaybookError
 from playbooks.loading import load_action, load_playbook
-from playbooks.model import Action, ParamSpec, ReadyPlaybook
+from playbooks.model import Action, ParamSpec, ReadyPlaybook, SessionKind
 from playbooks.parameters import choices
 from playbooks.schemas import SchemaName, schema_text
 from playbooks.shelf import CONTRACT, Found, contents, shelf
@@ -216,8 +217,8 @@ def playbook_document(ready: ReadyPlaybook, catalogue: Catalogue, *, scripts: bo
                 "params": {name: _plain(value) for name, value in each.params.items()},
                 "when": each.step.when,
                 "on_failure": each.step.on_failure.value,
-                "script_sha256": hashlib.sha256(each.collect.encode()).hexdigest(),
-                **({"script": each.collect} if scripts else {}),
+                "collect_sha256": hashlib.sha256(each.collect.encode()).hexdigest(),
+                **({"collect": each.collect} if scripts else {}),
             }
             for each in ready.steps
         ],
@@ -234,7 +235,7 @@ def action_document(action: Action, catalogue: Catalogue, *, scripts: bool) -> d
         "source": action.source,
         **written,
         "params": _params(contract.params, catalogue),
-        **({"template": action.collect} if scripts else {}),
+        **({"templates": {phase: text for phase, text in asdict(action.templates).items() if text}} if scripts else {}),
     }
 
 
@@ -267,8 +268,8 @@ def playbook_text(document: Mapping[str, Any]) -> list[str]:
         lines += [f"   {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in step["params"].items()]
         lines += [f"   when {step['when']}"] if step["when"] else []
         lines += ["   the steps after it are not run where it fails"] if step["on_failure"] == "stop" else []
-        lines += [f"   script {step['script_sha256']}"]
-        lines += [f"   | {line}" for line in step.get("script", "").splitlines()]
+        lines += [f"   collect {step['collect_sha256']}"]
+        lines += [f"   | {line}" for line in step.get("collect", "").splitlines()]
     return lines
 
 
@@ -279,15 +280,19 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
     for heading, entries in (
         ("Reads", document["reads"]),
         ("Writes", document["writes"] or ["nothing"]),
-        ("Needs", document["needs"]),
+        ("Needs", [*document["needs"]["rights"], *(f"the module {name}" for name in document["needs"]["modules"])]),
         ("Facts", [f"{name}: {_fact_text(written)}" for name, written in document["facts"].items()] or ["none"]),
     ):
         lines += ["", heading, *(f"  {entry}" for entry in entries)]
-    lines += ["", f"Interruption: {document['interruption']}; at most {document['timeouts']['collect']} s"]
+    limits = [f"{phase} at most {seconds} s" for phase, seconds in document["timeouts"].items() if seconds]
+    lines += ["", f"Interruption: {document['interruption']}; {', '.join(limits)}"]
+    if document["session"] == SessionKind.FULL:
+        lines += ["", "Asks for a session in the full language: read-only by the linter alone"]
     if document["compliant_when"]:
         lines += ["", f"Well where {document['compliant_when']}"]
-    template = document.get("template", "")
-    return lines + (["", *(f"| {line}" for line in template.splitlines())] if template else [])
+    for phase, template in document.get("templates", {}).items():
+        lines += ["", phase, *(f"| {line}" for line in template.splitlines())]
+    return lines
 
 
 def _fact_text(written: str | Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 from inventory.model import Host
 from playbooks.findings import Verdict
 from runner.fleet import Listener
-from runner.results import WELL, HostAudit
+from runner.results import WELL, HostResult
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
 from texts.counting import counted
@@ -19,7 +19,7 @@ SHOWN_HOSTS = 3
 _NAME = 24  # characters of a host's name on the line
 
 
-class ProgressListener(Listener[HostAudit], Protocol):
+class ProgressListener(Listener[HostResult], Protocol):
     """A listener that shows something while it is entered."""
 
     def __enter__(self) -> ProgressListener: ...
@@ -33,31 +33,29 @@ class PlainProgress:
     """For logs and pipes: says what is out of order, and nothing of what is in order."""
 
     def __init__(self, say: Callable[[str], None], *, debug: bool = False) -> None:
-        self._say = say
+        self.say = say  # a line of its own: above the live one, where there is one
         self._debug = debug
 
     def started(self, host: Host) -> None:
         """Nothing is said."""
 
-    def ended(self, audit: HostAudit) -> None:
+    def ended(self, row: HostResult) -> None:
         """Nothing is said: the table comes at the end."""
 
     def halting(self, halt: Halt) -> None:
         """Says why, and that it ends by itself."""
         match halt.letting:
             case Letting.DRAIN:
-                self._say(f"{halt.why.message}; the servers in work are finished. Once more lets go of them.")
+                self.say(f"{halt.why.message}; the servers in work are finished. Once more lets go of them.")
             case Letting.ABORT:
-                self._say(
-                    f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once."
-                )
+                self.say(f"{halt.why.message}; letting go of the servers in work, at most 5 s. Once more ends at once.")
 
-    def defect(self, where: str, error: Exception) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
         """Says what failed; with --debug the traceback too."""
-        self._say(f"exrun has a defect: {where}: {type(error).__name__}; that part is reported as unknown")
+        self.say(f"exrun has a defect: {where}: {type(error).__name__}; that part is reported as unknown")
         if self._debug:
             for line in "".join(traceback.format_exception(error)).splitlines():
-                self._say(line)
+                self.say(line)
 
     def __enter__(self) -> PlainProgress:
         return self

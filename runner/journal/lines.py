@@ -132,9 +132,9 @@ class Pen:
     _run: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        before = f'{{"actor":{_encoded(self.actor)},"client":{_encoded(self.client)},"data":'
+        before = f'{{"actor":{_quoted(self.actor)},"client":{_quoted(self.client)},"data":'
         object.__setattr__(self, "_before_data", before)
-        object.__setattr__(self, "_run", f'","run":{_encoded(self.run)},"script_hash":')
+        object.__setattr__(self, "_run", f'","run":{_quoted(self.run)},"script_hash":')
 
     def line(
         self,
@@ -154,8 +154,8 @@ class Pen:
             data: canonical already; see `canonical`.
         """
         before = (
-            f'{self._before_data}{_encoded(data)},"event":{_encoded(event)},"format":{FORMAT},"host":{_text(host)}'
-            f',"phase":{_encoded(phase)},"previous":"{previous}{self._run}{_text(script_hash)},"sequence":{sequence}'
+            f'{self._before_data}{_encoded(data)},"event":{_quoted(event)},"format":{FORMAT},"host":{_text(host)}'
+            f',"phase":{_quoted(phase)},"previous":"{previous}{self._run}{_text(script_hash)},"sequence":{sequence}'
         ).encode()
         after = f',"step":{_text(step)},"time":"{time_text(time)}"}}'.encode()
         # Both hashes begin with the same bytes, which are read once.
@@ -329,9 +329,8 @@ def time_text(time: datetime) -> str:
     """ISO 8601 in UTC with microseconds and `Z`. A time without a zone raises UnrecordableValueError."""
     if time.tzinfo is None:
         raise UnrecordableValueError("a time without a zone cannot be recorded")
-    utc = time.astimezone(UTC)
     # strftime does not pad years before 1000 on every platform, and strptime demands four digits.
-    return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def canonical(value: object, depth: int = 0) -> Json:
@@ -387,7 +386,7 @@ def _integer(value: int) -> int | str:
 
 
 def _text(value: str | None) -> str:
-    return "null" if value is None else _encoded(value)
+    return "null" if value is None else _quoted(value)
 
 
 def _narrow(digits: str) -> int:
@@ -406,3 +405,4 @@ _DECODER = json.JSONDecoder(parse_int=_narrow, parse_constant=_refuse)
 _encoded = json.JSONEncoder(
     ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":"), sort_keys=True
 ).encode
+_quoted = json.encoder.encode_basestring_ascii  # what the encoder does with a text by itself

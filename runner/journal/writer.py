@@ -42,7 +42,7 @@ from runner.journal.lines import (
 )
 from runner.journal.location import HEAD, JOURNAL, LOCK, run_directory
 from runner.journal.verification import stored_head
-from runner.redaction import Redactor
+from runner.redaction import Gathered, Redactor
 
 GROUP_LINES = 64
 GROUP_SECONDS = 1.0
@@ -179,13 +179,15 @@ class JournalWriter:
             self._flush(place)
         return place
 
-    def clean(self, write: Callable[[Redactor], Mapping[str, Json]]) -> Clean:
+    def clean(self, write: Callable[[Redactor | Gathered], Mapping[str, Json]]) -> Clean:
         """What `write` makes of the redactor, for showing the same elsewhere; `record` takes it as it stands.
+
+        See `Redactor.applied`.
 
         Which parts of an event may hold a secret its writer knows: see runner/events.py. `data` of which nothing is
         known passes the redactor whole.
         """
-        return Clean(write(self._redactor))
+        return Clean(self._redactor.applied(write))
 
     def close(self) -> None:
         """Flush, mark the head as closed and let go of the lock. A second call does nothing.

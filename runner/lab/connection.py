@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import re
 import socket
 import ssl
 import struct
@@ -375,8 +376,8 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         body, content_type = reply.body, _SOAP
-        if any(fault.act is Act.XML_GARBAGE for fault in faults):
-            body = _NO_XML
+        for fault in faults:
+            body = _costly(fault.act, body)
         if sealed and self._acceptor is not None:
             body, content_type = self._acceptor.seal(body), CONTENT_TYPE
         self._send(reply.status, [("Content-Type", content_type), *proof], body, faults)
@@ -438,6 +439,23 @@ class Connection(asyncio.Protocol):
 
 
 _PLAIN = Manner()
+_MANY = 280_000  # nested: just within 2 MiB
+_BODY_ENDS = re.compile(rb"(?=</[A-Za-z0-9]+:Body>)")
+
+
+def _costly(act: Act, body: bytes) -> bytes:
+    """An envelope that is none, or that costs whoever reads it more than it cost to send."""
+    match act:
+        case Act.XML_GARBAGE:
+            return _NO_XML
+        case Act.XML_DEPTH:
+            return b"<a>" * _MANY + b"</a>" * _MANY
+        case Act.XML_ELEMENTS:
+            return _BODY_ENDS.sub(b"<a/>" * _MANY, body, count=1)
+        case Act.XML_BYTES:
+            return _BODY_ENDS.sub((b"<a>" + b"x" * 1_000_000 + b"</a>") * 8, body, count=1)
+        case _:
+            return body
 
 
 def _step(request: Request) -> Step:

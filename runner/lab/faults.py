@@ -36,7 +36,8 @@ class Act(StrEnum):
     """What happens.
 
     Before the host acts on the request: refuse, reset, hang, status, fault, challenge.
-    To the answer, after it has acted: reset-after, hang-after, drip, truncate, http-garbage, xml-garbage, psrp-garbage.
+    To the answer, after it has acted: reset-after, hang-after, drip, truncate, http-garbage, xml-garbage, xml-depth,
+    xml-elements, xml-bytes, psrp-garbage.
     Legal: latency, chunked, close, one-fragment, state-apart, prefixes, lower-case.
     """
 
@@ -52,6 +53,9 @@ class Act(StrEnum):
     TRUNCATE = "truncate"  # half an answer, then the connection closes
     HTTP_GARBAGE = "http-garbage"  # bytes that are no HTTP
     XML_GARBAGE = "xml-garbage"  # an answer that is no XML
+    XML_DEPTH = "xml-depth"  # an answer of 280,000 elements, each within the one before: 2 MB
+    XML_ELEMENTS = "xml-elements"  # the answer, and 280,000 elements more in its body
+    XML_BYTES = "xml-bytes"  # the answer, and 8 MB of text more in its body, few enough elements for any reader
     PSRP_GARBAGE = "psrp-garbage"  # a Receive whose fragments are noise
     LATENCY = "latency"  # `milliseconds` pass before the host acts
     CHUNKED = "chunked"  # the answer comes in HTTP chunks

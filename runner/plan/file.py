@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import rfc8785
 
-from playbooks.changes import CHANGE_ID, Change, ChangeValue
 from playbooks.findings import Coverage, Verdict
-from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, Form, IllFormedError, many, maybe, record, table, word
-from runner.journal.lines import Json
+from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, IllFormedError, many, maybe, record, table, word
+from runner.events import AS_IT_IS, CHANGE, CHANGE_VALUE
 from runner.plan.records import (
     FORMAT,
     Disturbance,
@@ -35,7 +33,6 @@ __all__ = ["MOST_BYTES", "PlanError", "digest", "read", "write"]
 
 KIND = "exrun-plan"
 MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
-_SAFE = 2**53  # beyond it integers of JSON are not the same for every reader (RFC 8785, 3.2.2.3)
 
 
 class PlanError(ValueError):
@@ -47,52 +44,14 @@ class PlanError(ValueError):
         self.next = next
 
 
-class _AsItIs:
-    def redact(self, value: object) -> object:
-        return value
-
-    def redact_text(self, text: str) -> str:
-        return text
-
-
-def _change_value(data: Json, _aside: list[str]) -> ChangeValue:
-    if data is None or type(data) in (bool, str):
-        return cast(ChangeValue, data)
-    if type(data) is int and abs(data) < _SAFE:
-        return data
-    if type(data) is list and all(type(each) is str for each in data):
-        return tuple(cast(list[str], data))
-    raise IllFormedError("is neither text, a whole number, true, false, null nor a list of texts")
-
-
-def _written(value: ChangeValue, _redact: object) -> Json:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _named(data: Json, _aside: list[str]) -> str:
-    if type(data) is not str or not CHANGE_ID.fullmatch(data):
-        raise IllFormedError("is not the id of a change")
-    return data
-
-
-_VALUES: Form[Mapping[str, ChangeValue]] = table(Form(_written, _change_value))
-_CHANGE = record(
-    Change,
-    id=Form(lambda value, _redact: value, _named),
-    title=PLAIN,
-    values=_VALUES,
-    before=_VALUES,
-    after=_VALUES,
-    disturbs=PLAIN,
-    coverage=word(Coverage),
-)
-_PLANNED = record(PlannedChange, change=_CHANGE, apply=HASH, rollback=maybe(HASH))
+_PLANNED = record(PlannedChange, change=CHANGE, apply=HASH, rollback=maybe(HASH))
 _STEP = record(
     PlannedStep,
     step=PLAIN,
     standing=word(Standing),
     verdict=word(Verdict),
     summary=PLAIN,
+    coverage=word(Coverage),
     observed=maybe(HASH),
     changes=many(_PLANNED),
 )
@@ -118,7 +77,7 @@ _PLAN = record(
     exrun=PLAIN,
     inventory=many(_FROM),
     playbook=_FROM,
-    params=table(Form(_written, _change_value)),
+    params=table(CHANGE_VALUE),
     policy=maybe(HASH),
     catalogue=HASH,
     selection=PLAIN,
@@ -135,7 +94,7 @@ def write(plan: Plan) -> bytes:
     Raises:
         ValueError: a text of it cannot be UTF-8, or an integer is beyond 53 bits.
     """
-    return rfc8785.dumps(cast(Any, {"kind": KIND, "format": FORMAT, **cast(Any, _PLAN.write(plan, _AsItIs()))}))
+    return rfc8785.dumps(cast(Any, {"kind": KIND, "format": FORMAT, **cast(Any, _PLAN.write(plan, AS_IT_IS))}))
 
 
 def digest(data: bytes) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from playbooks.changes import Change
-from playbooks.findings import Verdict
+from playbooks.findings import Coverage, Verdict
 
 __all__ = [
     "Disturbance",
@@ -61,6 +61,7 @@ class PlannedStep:
 
     Attributes:
         summary: of its judgement; where it is deferred or unknown, why.
+        coverage: how well this is known.
         observed: SHA-256 of the canonical form of what the host said; None where it was not asked.
     """
 
@@ -68,6 +69,7 @@ class PlannedStep:
     standing: Standing
     verdict: Verdict
     summary: str
+    coverage: Coverage
     observed: str | None
     changes: tuple[PlannedChange, ...] = ()
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from playbooks.findings import Verdict
 from runner.reports.wording import headline, meaning, probed, tables, tone, totals
-from runner.results import FleetAudit
+from runner.results import FleetResult
 from runner.terminal import visible
 
 LIMIT = 4000  # characters of one text: the report must stay readable whatever a server says; the JSON report has all
@@ -25,7 +25,7 @@ LIMIT = 4000  # characters of one text: the report must stay readable whatever a
 class HtmlReport:
     """One file, light and dark, printable, without scripts."""
 
-    def render(self, audit: FleetAudit) -> str:
+    def render(self, audit: FleetResult) -> str:
         """See Report. Every text is escaped by the template engine after `visible` has spelt out what does not show."""
         rooms = resources.files("runner.reports")
         style = rooms.joinpath("audit.css").read_text(encoding="utf-8")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from runner.results import FleetAudit
+from runner.results import FleetResult
 
 
 class Report(Protocol):
     """One format. Everything that a server said is tainted: a report shows it as text and as nothing else."""
 
-    def render(self, audit: FleetAudit) -> str:
+    def render(self, audit: FleetResult) -> str:
         """The whole report, with a newline at its end. Pure: the same audit gives the same text."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Finding, Severity, Verdict
-from runner.results import CoverageCount, FleetAudit, HostAudit, HostFinding, Judged, Outcome, StepAudit, Summary
+from runner.results import CoverageCount, FleetResult, HostFinding, HostResult, Judged, Outcome, StepResult, Summary
 from runner.terms import Ending, Terms
 
 SCHEMA: Literal["exrun.audit/1"] = "exrun.audit/1"
@@ -53,7 +53,7 @@ class EndMember(_Member):
     message: str = Field(description="why it is not complete; empty where it is")
 
 
-class FindingMember(_Member):
+class HostFindingMember(_Member):
     """One thing that somebody should know or do."""
 
     id: str = Field(description="stable and dotted, such as exchange.patch.vulnerable")
@@ -93,7 +93,7 @@ class HostMember(_Member):
     product: str = Field(description="product, cumulative update and update; empty where unknown")
     why: str
     next: str
-    findings: list[FindingMember] = Field(description="worst first")
+    findings: list[HostFindingMember] = Field(description="worst first")
     steps: list[StepMember] = Field(description="in the order of the playbook")
     coverage: CoverageMember
     requests: Count = Field(description="HTTP requests sent")
@@ -130,13 +130,13 @@ class AuditDocument(_Member):
 class JsonReport:
     """One object, indented, ASCII only: no control character and no look-alike of a server stands raw in it."""
 
-    def render(self, audit: FleetAudit) -> str:
+    def render(self, audit: FleetResult) -> str:
         """See Report. A lone surrogate, which is no text, becomes U+FFFD."""
         members = document(audit).model_dump(mode="json")
         return json.dumps(members, indent=2, ensure_ascii=True) + "\n"
 
 
-def document(audit: FleetAudit) -> AuditDocument:
+def document(audit: FleetResult) -> AuditDocument:
     """The audit as the published schema has it."""
     terms = audit.terms
     return AuditDocument(
@@ -180,7 +180,7 @@ def _own_rows(terms: Terms) -> OwnRowsMember | None:
     return None if own is None else OwnRowsMember(folder=_text(own.folder), rows=own.count)
 
 
-def _host(host: HostAudit) -> HostMember:
+def _host(host: HostResult) -> HostMember:
     return HostMember(
         name=_text(host.name),
         client=_text(host.client),
@@ -197,8 +197,8 @@ def _host(host: HostAudit) -> HostMember:
     )
 
 
-def _finding(found: HostFinding) -> FindingMember:
-    return FindingMember(
+def _finding(found: HostFinding) -> HostFindingMember:
+    return HostFindingMember(
         id=_text(found.finding.id),
         step=_text(found.step),
         action=_text(found.action),
@@ -209,7 +209,7 @@ def _finding(found: HostFinding) -> FindingMember:
     )
 
 
-def _step(step: StepAudit) -> StepMember:
+def _step(step: StepResult) -> StepMember:
     return StepMember(
         step=_text(step.step),
         action=_text(step.action),

@@ -20,7 +20,7 @@ from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
 from runner.reports.json import RunFindingMember, run_finding
-from runner.results import HostAudit, Judged, Outcome, worst_first
+from runner.results import HostResult, Judged, Outcome, worst_first
 from runner.runs import ClientRun
 from runner.state import HostProgress, RunPhase, RunState
 from runner.terminal import visible
@@ -29,6 +29,7 @@ from texts.counting import counted
 SCHEMA: Literal["exrun.run/1"] = "exrun.run/1"
 LIMIT = 2000  # characters of one text on a terminal
 SHORT_HASH = 12
+OPENS = "(opens a locked session)"  # what no step sends, see runner/runlog.py
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -44,7 +45,7 @@ class ScriptMember(_Member):
     text: str | None = Field(description="only with --scripts")
 
 
-class FindingMember(_Member):
+class StepFindingMember(_Member):
     """One thing that somebody should know or do."""
 
     id: str
@@ -66,7 +67,7 @@ class StepMember(_Member):
     sent_at: datetime | None = Field(description="UTC; when intent or answer was recorded last")
     answer: dict[str, Any] | None = Field(description="as the journal has it; null where nobody knows whether it ran")
     facts: dict[str, Any] = Field(description='each {"value": ...} or {"unknown": why}')
-    findings: list[FindingMember]
+    findings: list[StepFindingMember]
 
 
 class HostMember(_Member):
@@ -175,7 +176,7 @@ def _script(named: ScriptNamed, texts: bool) -> ScriptMember:
     return ScriptMember(sha256=named.script, steps=list(named.steps), text=_text(named.text) if texts else None)
 
 
-def _host(row: HostAudit, state: RunState, whole: bool) -> HostMember:
+def _host(row: HostResult, state: RunState, whole: bool) -> HostMember:
     progress = state.hosts.get(row.name)
     return HostMember(
         name=row.name,
@@ -193,32 +194,32 @@ def _host(row: HostAudit, state: RunState, whole: bool) -> HostMember:
 
 
 def _steps(row: Judged, progress: HostProgress | None, whole: bool) -> Iterator[StepMember]:
-    for audit in row.steps:
-        assessed = None if progress is None else progress.assessed.get(audit.step)
+    for result in row.steps:
+        assessed = None if progress is None else progress.assessed.get(result.step)
         script = None if assessed is None else assessed.script
         # What was sent for a step that was judged is named by its judgement; of any other the intent says it.
-        attempt = None if progress is None else progress.attempt_for(audit.step, script)
+        attempt = None if progress is None else progress.attempt_for(result.step, script)
         if assessed is not None and script is None:
             attempt = None
         yield StepMember(
-            step=audit.step,
-            action=audit.action,
-            verdict=audit.assessment.verdict,
-            summary=_text(audit.assessment.summary),
-            coverage=audit.assessment.coverage,
+            step=result.step,
+            action=result.action,
+            verdict=result.assessment.verdict,
+            summary=_text(result.assessment.summary),
+            coverage=result.assessment.coverage,
             script=None if attempt is None else attempt.script,
             sent_at=None if attempt is None else attempt.at,
             answer=None if attempt is None or attempt.answer is None else _answer(attempt.answer, whole),
             facts={} if assessed is None or not whole else _plain(events.facts_data(assessed.assessment)),
             findings=[
-                FindingMember(
+                StepFindingMember(
                     id=finding.id,
                     severity=finding.severity,
                     title=_text(finding.title),
                     evidence=[_text(line) for line in finding.evidence],
                     next=_text(finding.next),
                 )
-                for finding in audit.assessment.findings
+                for finding in result.assessment.findings
             ],
         )
 
@@ -267,7 +268,7 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
         yield ""
         yield "scripts that this run could send"
         for script in part.scripts:
-            yield f"  {script.sha256}  {_shown(', '.join(script.steps))}"
+            yield f"  {script.sha256}  {_shown(', '.join(script.steps)) or OPENS}"
             if script.text is not None:
                 yield from (f"    | {_shown(line, None)}" for line in script.text.splitlines())
                 yield ""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from playbooks.findings import Severity
 from runner.reports.wording import probed, tables, tone, totals
-from runner.results import FleetAudit
+from runner.results import FleetResult
 from runner.terminal import visible
 
 CELL = 300  # characters of one cell: a server's words must not push the other rows off the screen
@@ -30,7 +30,7 @@ class TableReport:
     width: int = 120
     colour: bool = False
 
-    def render(self, audit: FleetAudit) -> str:
+    def render(self, audit: FleetResult) -> str:
         """See Report. Without `colour` the text holds no escape sequence at all."""
         written = io.StringIO()
         console = Console(
@@ -58,7 +58,7 @@ class TableReport:
         return "".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines())
 
 
-def _table(audit: FleetAudit) -> Table:
+def _table(audit: FleetResult) -> Table:
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for heading in ("SERVER", "PRODUCT", "VERDICT", "WHY", "NEXT STEP"):
         table.add_column(heading, overflow="fold")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from playbooks.findings import Verdict
-from runner.results import WELL, CoverageCount, FleetAudit, Outcome, Summary
+from runner.results import WELL, CoverageCount, FleetResult, Outcome, Summary
 from runner.terminal import visible
 from runner.terms import Ending, Terms
 from texts.counting import counted
@@ -74,12 +74,12 @@ def probed(coverage: CoverageCount) -> str:
     )
 
 
-def meaning(verdict: Verdict, audit: FleetAudit) -> str:
+def meaning(verdict: Verdict, audit: FleetResult) -> str:
     """What a verdict says, and with `ok` by the catalogue of which day."""
     return MEANING[verdict].format(day=audit.terms.as_of)
 
 
-def headline(audit: FleetAudit) -> str:
+def headline(audit: FleetResult) -> str:
     """The few sentences that a manager reads."""
     summary = audit.summary
     if not summary.hosts:

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from types import MappingProxyType
 
 from playbooks.values import Value
 from runner.transport.clixml import (
@@ -30,7 +31,6 @@ from runner.transport.clixml import (
     number,
     parsed,
     text,
-    value,
 )
 from runner.transport.failures import Cause, Failure, TransportError, failure, quoted, speaks_of_language_mode
 from runner.transport.fault_codes import meaning
@@ -48,6 +48,7 @@ from runner.transport.interface import (
     Terminated,
     TimedOut,
 )
+from runner.transport.records import read
 
 
 class Kind(IntEnum):
@@ -252,7 +253,7 @@ class Batch:
         ):
             return
         with contextlib.suppress(CapExceeded, Malformed):
-            self._reach(self._marker(value(parsed(message.xml, self._limits), self._limits, Spent())))
+            self._reach(self._marker(read(message.xml, self._limits, Spent())))
 
     def _reach(self, named: str | None) -> None:
         if self._marked and named in self._hashes:
@@ -320,14 +321,14 @@ class Batch:
         limits = self._limits
         spent = Spent(self._spent.bytes, self._spent.objects, self._spent.values)
         # PowerShell writes a null to the output as a message without a text.
-        found = value(parsed(message.xml, limits), limits, spent) if message.xml else None
+        found = read(message.xml, limits, spent) if message.xml else None
         if self.opening and self._current < 0 and self._take_unimported(found):
             return
         named = self._marker(found)
         self._reach(named)
         alone = len(self.scripts) == 1 and self._current == 0
         if named is None or not self._marked or (alone and not self._overran):
-            if not isinstance(found, Mapping | tuple):
+            if not isinstance(found, MappingProxyType | tuple):
                 spent.objects += 1
             if spent.objects > limits.max_objects:
                 raise CapExceeded("max_objects", limits.max_objects)
@@ -353,7 +354,7 @@ class Batch:
 
     def _marker(self, found: Value) -> str | None:
         """The hash that a marker of this run names; None for any other object."""
-        if not isinstance(found, Mapping) or found.get("Kind") != MARKER_KIND:
+        if not isinstance(found, MappingProxyType) or found.get("Kind") != MARKER_KIND:
             return None
         named = found.get("Script")
         if found.get("Token", "") != self._token or not isinstance(named, str):
@@ -361,15 +362,17 @@ class Batch:
         return named
 
     def _speaks_locked(self, found: Value) -> bool:
-        return not self.locked or self._language(found) == LOCKED_LANGUAGE
+        if not self.locked:
+            return True
+        return isinstance(found, MappingProxyType) and found.get("Language") == LOCKED_LANGUAGE
 
     def _language(self, found: Value) -> str:
-        language = found.get("Language") if isinstance(found, Mapping) else None
+        language = found.get("Language") if isinstance(found, MappingProxyType) else None
         return quoted(language) if isinstance(language, str) and language else "not told"
 
     def _take_unimported(self, found: Value) -> bool:
         """Whether this says that a module was not imported; for what it says the scripts' errors are not enough."""
-        if not isinstance(found, Mapping) or found.get("Kind") != IMPORT_KIND:
+        if not isinstance(found, MappingProxyType) or found.get("Kind") != IMPORT_KIND:
             return False
         self._count_record()
         self.unimported[str(found.get("Module", ""))] = str(found.get("Why", ""))

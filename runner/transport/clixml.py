@@ -28,13 +28,13 @@ from playbooks.values import Value
 from runner.transport.interface import ErrorText, Limits
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-_INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_TEXTS = frozenset({"S", "URI", "XD", "SBK", "Version", "TS", "G", "D"})
-_INTEGERS = frozenset({"By", "SB", "U16", "I16", "U32", "I32", "U64", "I64"})
+TEXTS = frozenset({"S", "URI", "XD", "SBK", "Version", "TS", "G", "D"})
+INTEGERS = frozenset({"By", "SB", "U16", "I16", "U32", "I32", "U64", "I64"})
 _FLOATS = frozenset({"Sg", "Db"})
-_SCALARS = _TEXTS | _INTEGERS | _FLOATS | {"C", "B", "DT", "BA", "Nil", "SS"}
+_SCALARS = TEXTS | INTEGERS | _FLOATS | {"C", "B", "DT", "BA", "Nil", "SS"}
 _LISTS = frozenset({"LST", "IE", "QUE", "STK"})
 _CUSTOM = frozenset(
     {"System.Management.Automation.PSCustomObject", "Deserialized.System.Management.Automation.PSCustomObject"}
@@ -328,9 +328,9 @@ class _Reader:
         tag, said = element.tag, element.text or ""
         if len(element):
             raise Malformed(f"{tag} holds elements")
-        if tag in _TEXTS:
+        if tag in TEXTS:
             return _text(said, self._limits)
-        if tag in _INTEGERS:
+        if tag in INTEGERS:
             return _integer(said)
         match tag:
             case "Nil":
@@ -343,7 +343,7 @@ class _Reader:
             case "Sg" | "Db":
                 return _float(said)
             case "DT":
-                return _date(said)
+                return date(said)
             case "BA":
                 return _bytes(said, self._limits)
             case "SS":
@@ -370,7 +370,7 @@ def _text(raw: str | None, limits: Limits) -> str:
 
 
 def _integer(said: str) -> int:
-    if not _INTEGER.fullmatch(said):
+    if not INTEGER.fullmatch(said):
         raise Malformed(f"no integer: {said[:40]!r}")
     return int(said)
 
@@ -384,7 +384,8 @@ def _float(said: str) -> Value:
     return found if math.isfinite(found) else f"{'-' if found < 0 else ''}INF"
 
 
-def _date(said: str) -> Value:
+def date(said: str) -> Value:
+    """The moment that a DT element tells, in UTC; its text where it tells none, or no offset."""
     found = _DATE.fullmatch(said)
     if found is None:
         return said[:100]

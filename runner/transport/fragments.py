@@ -9,6 +9,7 @@ import struct
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _FRAGMENT = struct.Struct(">QQBI")  # object id, fragment id, flags, length of the data that follows
 _MESSAGE = struct.Struct("<II16s16s")  # destination, type, pool, pipeline
@@ -120,7 +121,13 @@ def _header_of(data: bytes | bytearray) -> tuple[int, uuid.UUID | None]:
     destination, kind, _, pipeline = _MESSAGE.unpack_from(data)
     if destination != _TO_CLIENT:
         raise Garbage("a message is not for a client")
-    return kind, None if pipeline == _NO_PIPELINE else uuid.UUID(bytes_le=pipeline)
+    return kind, None if pipeline == _NO_PIPELINE else _named(pipeline)
+
+
+@lru_cache(maxsize=64)
+def _named(pipeline: bytes) -> uuid.UUID:
+    """The pipeline of a message; most messages of a stream have the same."""
+    return uuid.UUID(bytes_le=pipeline)
 
 
 CREATE_PIPELINE = 0x00021006

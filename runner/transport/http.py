@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from email.message import Message
+from functools import lru_cache
 from pathlib import Path
 
 import h11
@@ -47,7 +48,8 @@ from runner.transport.failures import (
 )
 from runner.transport.http_replies import Partial, Reply, plain_reply
 from runner.transport.memory import MemoryBudget, Share, What
-from runner.transport.replies import is_plain
+from runner.transport.replies import Plain, plain
+from runner.transport.sealing import BOUNDARY, opened, sealed
 from runner.transport.wire import Dial, Wire, endpoint_binding
 
 NewContext = Callable[[GssChannelBindings | None], spnego.ContextProxy]
@@ -62,7 +64,6 @@ other error when neither is known.
 
 _PLAIN = "application/soap+xml;charset=UTF-8"
 _SEALED = 'multipart/encrypted;protocol="{}";boundary="Encrypted Boundary"'
-_BOUNDARY = "Encrypted Boundary"
 _MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 _TOKEN = re.compile(r"(?:^|,)\s*(?:Negotiate|Kerberos|NTLM)[ \t]+([A-Za-z0-9+/=]+)\s*(?=,|$)", re.IGNORECASE)
 _SCHEMES = ("Negotiate", "Kerberos", "NTLM", "CredSSP", "Basic", "Digest", "Bearer", "Certificate")
@@ -225,6 +226,7 @@ class HttpTransport:
         requests: HTTP requests sent so far, those of authentication included.
         connections: connections opened so far.
         expires: no operation goes on after this time of `clock`.
+        plain: what the last answer says, where it was of the shape that WinRM has.
     """
 
     def __init__(
@@ -251,6 +253,7 @@ class HttpTransport:
         self.requests = 0
         self.connections = 0
         self.expires = float("inf")
+        self.plain: Plain | None = None
         self._host, _, path = endpoint.partition("://")[2].partition("/")
         self._path = "/" + path
         if not _VISIBLE.fullmatch(f"{self._host}{self._path}"):
@@ -295,6 +298,7 @@ class HttpTransport:
         """
         seconds = timeout[1] if isinstance(timeout, tuple) else timeout
         challenged = unwritten = False
+        self.plain = None
         connection = self._ready()
         deadline = min(self._clock() + (self._read_seconds if seconds is None else seconds), self.expires)
         while True:
@@ -464,7 +468,8 @@ class HttpTransport:
                 headers.append(("Authorization", _MUTUAL))
             return headers, message
         protocol = WinRMEncryption.KERBEROS if self._scheme == "Kerberos" else WinRMEncryption.SPNEGO
-        _, body = WinRMEncryption(connection.context, protocol).wrap_message(message)
+        assert connection.context is not None
+        body = sealed(connection.context, protocol, message)
         return [("Content-Type", _SEALED.format(protocol)), ("Content-Length", str(len(body)))], body
 
     def _incoming(self, connection: _Connection, reply: Reply) -> bytes:
@@ -476,7 +481,8 @@ class HttpTransport:
         """
         try:
             body = self._opened(connection, reply)
-            if not is_plain(body, self._caps):
+            self.plain = plain(body, self._caps)
+            if self.plain is None:
                 _refuse_declarations(body)
                 check_envelope(body, self._caps)
         except TransportError as error:
@@ -490,9 +496,7 @@ class HttpTransport:
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity":
             raise TransportError(failure(Cause.PROTOCOL, f"the reply is compressed ({quoted(encoding)}) unasked"))
-        kind = Message()
-        kind["Content-Type"] = reply.headers.get("content-type", "")
-        encrypted = kind.get_content_type() in ("multipart/encrypted", "multipart/x-multi-encrypted")
+        encrypted, boundary = _media(reply.headers.get("content-type", ""))
         if not self._seals:
             if encrypted:
                 raise TransportError(failure(Cause.PROTOCOL, "the reply is sealed though the request was not"))
@@ -506,18 +510,19 @@ class HttpTransport:
             # text only the number is used.
             raise TransportError(classify(WinRMTransportError("http", reply.status, "(not sealed)")))
         # pypsrp builds regular expressions of the boundary; Windows and Exchange only ever send this one.
-        if kind.get_param("boundary") != _BOUNDARY:
+        if boundary != BOUNDARY:
             raise TransportError(failure(Cause.PROTOCOL, "the sealed reply has a boundary that WinRM does not use"))
         try:
-            opened = WinRMEncryption(connection.context, WinRMEncryption.SPNEGO).unwrap_message(reply.body, _BOUNDARY)
+            assert connection.context is not None
+            message = opened(connection.context, reply.body)
         except (SpnegoError, WinRMError, ArithmeticError, LookupError, ValueError, struct.error) as error:
             raise TransportError(
                 failure(Cause.PROTOCOL, f"the sealed reply cannot be opened: {quoted(error)}")
             ) from error
-        if not opened:
+        if not message:
             # A body without any part opens to nothing, and nothing has then proved where it came from.
             raise TransportError(failure(Cause.PROTOCOL, "the sealed reply holds no message"))
-        return opened
+        return message
 
     def _exchange(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes, deadline: float) -> Reply:
         """One request and its whole reply. Whatever goes wrong drops the connection.
@@ -645,6 +650,15 @@ def _tell(http: h11.Connection, path: str, named: list[tuple[str, str]]) -> None
     if length:
         http.send(h11.Data(data=bytes(length)))
     http.send(h11.EndOfMessage())
+
+
+@lru_cache(maxsize=16)
+def _media(content_type: str) -> tuple[bool, object]:
+    """Whether a Content-Type is that of sealed messages, and its boundary. Servers have one or two of them."""
+    kind = Message()
+    kind["Content-Type"] = content_type
+    sealed = kind.get_content_type() in ("multipart/encrypted", "multipart/x-multi-encrypted")
+    return sealed, kind.get_param("boundary")
 
 
 def _stepped(context: spnego.ContextProxy, challenge: bytes) -> bytes | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 from runner.transport.failures import Cause, TransportError, failure
 
@@ -21,7 +21,7 @@ _GRAIN = 256 * 1024  # bytes; a share grows and shrinks in such steps, so that m
 _MIB = 1024 * 1024
 
 
-class What(Enum):
+class What(IntEnum):
     """What a share is held for. Each is an estimate of this process's memory, in bytes."""
 
     REPLY = 0  # an HTTP reply and what is made of it until PSRP is taken from it
@@ -194,14 +194,14 @@ class Share:
         Raises:
             TransportError: Cause.MEMORY, or as the check it was made with. Then it holds what it held.
         """
-        before = self._sizes[what.value]
+        before = self._sizes[what]
         total = self._total + size - before
         beyond = max(total - self._budget.floor, 0)
         if not self._asked - _GRAIN < beyond <= self._asked:
             asked = -(-beyond // _GRAIN) * _GRAIN
             self._budget.ask(self._who, asked, until, self._clock, self._check)
             self._asked = asked
-        self._sizes[what.value] = size
+        self._sizes[what] = size
         self._total = total
 
     def release(self) -> None:

@@ -7,7 +7,7 @@ room for that nesting.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +32,6 @@ _URI = rb"[0-9A-Za-z:/._-]{1,300}+"
 _DECLARED = re.compile(rb' xmlns:((?!xml)[a-z]{1,8}+)="(' + _URI + rb')"')
 _FIELD = rb"(?:<a:Action>%s</a:Action>|<a:MessageID>%s</a:MessageID>|<a:To>%s</a:To>)" % (_SAID, _SAID, _SAID)
 _COMMAND_ID = rb'(?: CommandId="%s")?+' % _ID
-_STREAM = rb'<rsp:Stream Name="stdout"%s>([A-Za-z0-9+/]*+={0,2}+)</rsp:Stream>' % _COMMAND_ID
 _STATE = (
     rb'<rsp:CommandState%s State="(?P<state>%s)"(?:/>|><rsp:ExitCode>[0-9]{1,9}+</rsp:ExitCode></rsp:CommandState>)'
     % (
@@ -40,20 +39,18 @@ _STATE = (
         _URI,
     )
 )
-_BODY = rb"|".join(
-    (
-        rb"<rsp:ReceiveResponse>(?P<streams>(?:%s){0,%d})(?:%s)?</rsp:ReceiveResponse>"
-        % (_STREAM.replace(b"([A", b"(?:[A"), _MOST_STREAMS, _STATE),
-        rb"<rsp:CommandResponse><rsp:CommandId>(?P<command>%s)</rsp:CommandId></rsp:CommandResponse>" % _ID,
-        rb"<rsp:(?:Signal|Send)Response/>",
-        rb"",
-    )
-)
-_STREAMS = re.compile(_STREAM)
-_REPLY = re.compile(
+_FRONT = re.compile(
     rb'<s:Envelope(?: xml:lang="[A-Za-z-]{1,20}+")?(?P<declared>(?: xmlns:[a-z]{1,8}+="%s"){3,%d}+)>'
-    rb"<s:Header>(?:%s){0,4}<a:RelatesTo>(?P<relates>%s)</a:RelatesTo>(?:%s){0,4}</s:Header>"
-    rb"<s:Body>(?:%s)</s:Body></s:Envelope>" % (_URI, _MOST_DECLARED, _FIELD, _ID, _FIELD, _BODY)
+    rb"<s:Header>(?:%s){0,4}<a:RelatesTo>(?P<relates>%s)</a:RelatesTo>(?:%s){0,4}</s:Header><s:Body>"
+    % (_URI, _MOST_DECLARED, _FIELD, _ID, _FIELD)
+)
+_RECEIVED = b"<rsp:ReceiveResponse>"
+_STREAM = re.compile(rb'<rsp:Stream Name="stdout"%s>' % _COMMAND_ID)
+_STREAM_ENDS = b"</rsp:Stream>"
+_BACK_OF_RECEIVED = re.compile(rb"(?:%s)?</rsp:ReceiveResponse></s:Body></s:Envelope>" % _STATE)
+_BACK = re.compile(
+    rb"(?:<rsp:CommandResponse><rsp:CommandId>(?P<command>%s)</rsp:CommandId></rsp:CommandResponse>"
+    rb"|<rsp:(?:Signal|Send)Response/>)?</s:Body></s:Envelope>" % _ID
 )
 _NEEDED = {b"s": SOAP.encode(), b"a": ADDRESSING.encode(), b"rsp": SHELL.encode()}
 _RESERVED = frozenset({b"http://www.w3.org/XML/1998/namespace", b"http://www.w3.org/2000/xmlns/"})
@@ -69,8 +66,8 @@ class Plain:
     command: str | None
 
 
-def is_plain(reply: bytes, caps: EnvelopeCaps) -> bool:
-    """Whether a reply is of the known shape and, by that, within these caps."""
+def plain(reply: bytes, caps: EnvelopeCaps) -> Plain | None:
+    """What a reply of the known shape says, which is by that within these caps; None for any other."""
     roomy = (
         caps.depth >= _DEPTH
         and caps.attributes > _MOST_DECLARED
@@ -79,31 +76,47 @@ def is_plain(reply: bytes, caps: EnvelopeCaps) -> bool:
         and caps.elements >= _MOST_OTHERS + _MOST_STREAMS
         and caps.text >= len(reply)
     )
-    return roomy and _shape(reply) is not None
-
-
-def plain(reply: bytes) -> Plain | None:
-    """What a reply of the known shape says; None for any other.
-
-    Raises:
-        ValueError: its output is not Base64 (binascii.Error), as when it is read with care.
-    """
-    found = _shape(reply)
-    if found is None:
+    front = _FRONT.match(reply) if roomy else None
+    if front is None or not _is_known(front["declared"]):
         return None
-    state, command = found["state"], found["command"]
-    data = b"".join(base64.b64decode(each) for each in _STREAMS.findall(found["streams"] or b""))
-    return Plain(
-        found["relates"].decode(),
-        None if state is None else state.decode(),
-        data,
-        None if command is None else command.decode(),
-    )
+    relates_to, at = front["relates"].decode(), front.end()
+    if not reply.startswith(_RECEIVED, at):
+        back = _BACK.fullmatch(reply, at)
+        if back is None:
+            return None
+        command = back["command"]
+        return Plain(relates_to, None, b"", None if command is None else command.decode())
+    at += len(_RECEIVED)
+    ends = reply.rfind(_STREAM_ENDS, at)
+    data = b"" if ends < 0 else _streamed(reply[at:ends])
+    back = _BACK_OF_RECEIVED.fullmatch(reply, at if ends < 0 else ends + len(_STREAM_ENDS))
+    if data is None or back is None:
+        return None
+    state = back["state"]
+    return Plain(relates_to, None if state is None else state.decode(), data, None)
 
 
-def _shape(reply: bytes) -> re.Match[bytes] | None:
-    found = _REPLY.fullmatch(reply)
-    return found if found is not None and _is_known(found["declared"]) else None
+def _streamed(streams: bytes) -> bytes | None:
+    """What streams hold, of which the last one's end is left out; None where one is not of the known shape."""
+    each = streams.split(_STREAM_ENDS, _MOST_STREAMS)
+    first = _STREAM.match(each[0])
+    if first is None or len(each) > _MOST_STREAMS:
+        return None
+    opening = first[0]
+    data = []
+    try:
+        for said in each:
+            if said.startswith(opening):
+                text = said[len(opening) :]
+            else:
+                own = _STREAM.match(said)
+                if own is None:
+                    return None
+                text = said[own.end() :]
+            data.append(binascii.a2b_base64(text, strict_mode=True))
+    except binascii.Error:
+        return None
+    return b"".join(data)
 
 
 @lru_cache(maxsize=16)

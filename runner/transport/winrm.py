@@ -56,7 +56,7 @@ from runner.transport.interface import (
     TimedOut,
 )
 from runner.transport.memory import Share, What
-from runner.transport.replies import DONE, RUNNING
+from runner.transport.replies import DONE, RUNNING, Plain
 from runner.transport.retry import RetryBudget
 from runner.transport.statements import OPENING
 from runner.transport.wire import Cancellation
@@ -122,6 +122,11 @@ class _Channel:
         self.answered = False
         self.once = False
         self._http = http
+
+    @property
+    def plain(self) -> Plain | None:
+        """See Channel."""
+        return self._http.plain
 
     def send(self, message: bytes) -> bytes:
         try:

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from pypsrp.exceptions import WinRMError, WinRMTransportError, WSManFaultError
 
-from runner.transport.replies import ADDRESSING, PENDING, SHELL, SOAP, Plain, plain
+from runner.transport.replies import ADDRESSING, PENDING, SHELL, SOAP, Plain
 
 MAX_PAYLOAD = 113_951  # bytes whose Base64 fits an envelope of 150 KB, as pypsrp counts; the smallest default there is
 _REPLY_ENVELOPE = 500 * 1024  # the default since Windows Server 2012; fewer and larger Receives
@@ -40,6 +40,10 @@ class Channel(Protocol):
     @property
     def endpoint(self) -> str:
         """The URL that they are sent to."""
+
+    @property
+    def plain(self) -> Plain | None:
+        """What the last answer says, where it was of the known shape."""
 
     def send(self, message: bytes) -> bytes:
         """The answer to an envelope.
@@ -169,7 +173,7 @@ class WSMan:
             if found is None:
                 raise
             raise found from error
-        known = None if opens else plain(reply)
+        known = None if opens else self._channel.plain
         if known is not None:
             _check_related(message_id, known.relates_to)
             return known

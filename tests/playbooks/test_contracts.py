@@ -37,7 +37,7 @@ def cases() -> Iterator[Any]:
 def written(action: Action) -> dict[str, set[str]]:
     """The Kinds that a collect script emits and the properties of each."""
     found: dict[str, set[str]] = {}
-    for each in emitted(render(action.collect, samples(action.contract.params, CATALOGUE))):
+    for each in emitted(render(action.templates.collect, samples(action.contract.params, CATALOGUE))):
         assert isinstance(each, Record)
         assert each.certain == set(each.names)
         for kind in each.kinds or ():
@@ -88,7 +88,7 @@ def test_a_contract_of_the_first_actions_changes_nothing(action: Action) -> None
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
 def test_a_contract_names_every_registry_key_that_its_script_reads(action: Action) -> None:
     reads = "\n".join(action.contract.reads)
-    for key in re.findall(r"'(HKLM:[^']+)'", action.collect):
+    for key in re.findall(r"'(HKLM:[^']+)'", action.templates.collect):
         assert key in reads, key
 
 

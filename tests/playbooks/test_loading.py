@@ -15,6 +15,7 @@ from playbooks.conditions import evaluate
 from playbooks.errors import DocumentError, ParameterError, PlaybookError
 from playbooks.lint import lint
 from playbooks.loading import load_playbook
+from playbooks.model import Templates, Timeouts
 from playbooks.shelf import shelf
 
 CATALOGUE = Catalogue.load()
@@ -314,3 +315,24 @@ def test_lint_takes_a_sample_for_no_value_that_somebody_gave(mine: Path) -> None
     with pytest.raises(DocumentError, match=r"version\.product is never what params\.protocol was given") as caught:
         load_playbook(str(mine), {"protocol": "Exchange SE"}, CATALOGUE)
     assert "compliant_when of my.smb: Protocol.Name is never what params.name was given" in str(caught.value)
+
+
+def test_an_action_that_changes_brings_its_other_templates_and_their_times(tmp_path: Path) -> None:
+    action = tmp_path / "actions" / "my" / "smb"
+    action.mkdir(parents=True)
+    changing = CONTRACT.replace("writes: []", "writes: [the SMB server's configuration]").replace(
+        "{collect: 30}", "{collect: 30, apply: 60, rollback: 90}"
+    )
+    texts = {
+        "collect.ps1.j2": COLLECT,
+        "apply.ps1.j2": "Set-SmbServerConfiguration -EnableSMB1Protocol {{ wanted }}\n",
+        "rollback.ps1.j2": "Set-SmbServerConfiguration -EnableSMB1Protocol {{ before }}\n",
+    }
+    for name, text in {"action.yml": changing, **texts}.items():
+        (action / name).write_text(text, encoding="utf-8")
+    (tmp_path / "mine.yml").write_text(PLAYBOOK, encoding="utf-8")
+    ready = load_playbook(str(tmp_path / "mine.yml"), {}, CATALOGUE).steps[1]
+    assert ready.action.templates == Templates(*texts.values())
+    assert ready.action.contract.timeouts == Timeouts(collect=30, apply=60, rollback=90)
+    assert "Set-SmbServerConfiguration" not in ready.collect  # what is not known yet is not asked for
+    assert check(action / "apply.ps1.j2", CATALOGUE) == ()  # as a part of its action, not as a collect script

@@ -12,7 +12,18 @@ from playbooks import conditions
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.declared import Domain
 from playbooks.findings import Assessment, Finding, Severity, Verdict
-from playbooks.model import Action, ActionContract, Needs, OnFailure, Playbook, ReadyPlaybook, ReadyStep, Step, Timeouts
+from playbooks.model import (
+    Action,
+    ActionContract,
+    Needs,
+    OnFailure,
+    Playbook,
+    ReadyPlaybook,
+    ReadyStep,
+    Step,
+    Templates,
+    Timeouts,
+)
 from playbooks.observation import NotObserved, Observation
 from playbooks.parameters import domains
 from playbooks.unknowns import not_observed
@@ -78,7 +89,7 @@ def assess_state(
     )
 
 
-ACTION = Action("test.state", "test/state", CONTRACT, "", assess_state)
+ACTION = Action("test.state", "test/state", CONTRACT, Templates(""), assess_state)
 
 
 def step(

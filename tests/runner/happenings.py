@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from hypothesis import strategies as st
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
+from playbooks.changes import Change
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from runner.events import (
     Answer,
@@ -157,15 +158,24 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
         st.lists(text, max_size=2).map(tuple),
         text,
     )
+    facts = st.dictionaries(
+        st.sampled_from(["good", "said", "unknown"]), values | st.builds(UnknownFact, text), max_size=2
+    )
+    told = st.dictionaries(
+        st.sampled_from(["name", "mode"]),
+        st.none() | st.booleans() | st.integers(-9, 9) | text | st.lists(text, max_size=2).map(tuple),
+        max_size=2,
+    )
+    changes = st.builds(Change, st.sampled_from(["start-type.x", "0"]), text, told, told, told, text)
     assessments = st.builds(
         Assessment,
         st.sampled_from(Verdict),
         text,
         st.lists(findings, max_size=2).map(tuple),
-        st.dictionaries(
-            st.sampled_from(["good", "said", "unknown"]), values | st.builds(UnknownFact, text), max_size=2
-        ),
+        facts,
         st.sampled_from(Coverage),
+        st.lists(changes, max_size=2).map(tuple),
+        st.none() | facts,
     )
     intents = st.builds(Intent, hashes, st.lists(names, min_size=1, max_size=2).map(tuple), st.integers(1, 3))
     steps = st.builds(StepDue, names, names, hashes, st.none() | text, st.dictionaries(names, values, max_size=2))

@@ -27,7 +27,9 @@ from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.server import Lab, start
 from runner.reports.json import AuditDocument, HostMember
 from runner.results import WELL, ExitStatus
+from runner.transport import connecting
 from runner.transport.gate import marker
+from runner.transport.memory import MemoryBudget
 from tests.runner.lab.engines.states import STATES
 from tests.waiting import HANG_SECONDS, happens
 
@@ -116,6 +118,13 @@ def command(folder: Path, faults: Sequence[Fault], *options: str) -> Iterator[Au
     """A server for each fault, beside one of each client without any, audited once by the command."""
     hosts = [lab_host("alpha", "plain"), lab_host("beta", "plain")]
     hosts += [lab_host("alpha", f"{fault.act}-{fault.at}", fault) for fault in faults]
+    with audited_by_command(folder, hosts, *options) as audited:
+        yield audited
+
+
+@contextlib.contextmanager
+def audited_by_command(folder: Path, hosts: Sequence[LabHost], *options: str) -> Iterator[Audited]:
+    """These servers, audited once by the command."""
     out, err = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patched,
@@ -148,6 +157,55 @@ def audited(request: pytest.FixtureRequest) -> Audited:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Audited)
     return found
+
+
+COSTLY = {
+    Act.XML_DEPTH: "the reply has more than",
+    Act.XML_ELEMENTS: "the reply has more than 4000 elements",
+    Act.XML_BYTES: "the reply is larger than 2097152 bytes",
+}
+SIDE_BY_SIDE = 16  # servers for each kind of reply that costs its reader much, all in work at once
+
+
+@dataclass(frozen=True, slots=True)
+class Costly:
+    """An audit of servers whose replies cost more than a run may spend on all of them, beside as many healthy ones."""
+
+    audited: Audited
+    budgets: Sequence[MemoryBudget]
+
+
+@pytest.fixture(scope="module")
+def costly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costly]:
+    budgets: list[MemoryBudget] = []
+
+    def budget() -> MemoryBudget:
+        budgets.append(MemoryBudget())
+        return budgets[-1]
+
+    hosts = [lab_host("alpha", f"well-{number}") for number in range(SIDE_BY_SIDE)]
+    hosts += [lab_host("beta", "plain")]
+    for act in COSTLY:
+        hosts += [lab_host("alpha", f"{act}-{n}", Fault(act, Step.RECEIVE)) for n in range(SIDE_BY_SIDE)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(connecting, "MemoryBudget", budget)
+        with audited_by_command(tmp_path_factory.mktemp("costly"), hosts, *PATIENT) as audited:
+            yield Costly(audited, budgets)
+
+
+def test_replies_that_cost_too_much_cost_their_own_servers_and_no_other(costly: Costly) -> None:
+    for number in range(SIDE_BY_SIDE):
+        assert costly.audited.row(f"alpha/well-{number}").coverage.not_knowable == 0
+        for act, why in COSTLY.items():
+            row = costly.audited.row(f"alpha/{act}-{number}")
+            assert row.verdict == "unknown"
+            assert why in row.why
+
+
+def test_what_all_servers_together_send_is_held_within_one_number(costly: Costly) -> None:
+    [budget] = costly.budgets
+    assert 0 < budget.highest <= budget.most == 256 * 1024 * 1024
+    assert budget.used == 0  # all of it was let go of
 
 
 def test_every_server_has_a_row_whatever_it_did(audited: Audited) -> None:

@@ -93,12 +93,12 @@ def test_members_of_tomorrow_are_named_and_change_nothing_of_what_is_read(
 
 def objects_of_ours(data: Json, event: object) -> Iterator[dict[str, Json]]:
     """The objects whose members are declared: not those that a server, a user or a table of names fills."""
-    open_to_all = {"output", "params", "value", "outcomes", "rows", "facts"}
+    open_to_all = {"output", "params", "value", "outcomes", "rows", "facts", "then", "values", "before", "after"}
     match data:
         case dict():
             yield data
             for name, member in data.items():
-                if name == "facts" and isinstance(member, dict):
+                if name in ("facts", "then") and isinstance(member, dict):
                     for fact in member.values():
                         yield from objects_of_ours(fact, event)
                 elif name not in open_to_all:
@@ -124,16 +124,68 @@ def test_a_line_of_a_later_format_or_with_a_further_member_is_of_a_newer_exrun()
 
 
 @pytest.mark.parametrize(
+    ("event", "harm", "why"),
+    [
+        (host_ended(), {"verdict": "fine"}, "`verdict` is 'fine', which this version does not know"),
+        (sending(), {"purpose": "isolate"}, "`purpose` is 'isolate', which this version does not know"),
+        (answered(), {"answer": {"outcome": "odd"}}, "`answer.outcome` is 'odd', which this version does not know"),
+        (settled(), {"settlement": "undone-by-itself"}, "`settlement` is 'undone-by-itself', which this version"),
+        (
+            host_ended(),
+            {"failure": {"cause": "solar-flare", "message": "", "next": ""}},
+            "`failure.cause` is 'solar-flare', which this version does not know",
+        ),
+    ],
+)
+def test_a_line_with_a_word_of_tomorrow_is_of_a_newer_exrun_and_means_nothing_here(
+    event: RunEvent | HostEvent, harm: Mapping[str, Json], why: str
+) -> None:
+    line = line_of(event)
+    line = replace(line, data={**line.data, **harm})
+    found = read(line).event
+    assert isinstance(found, Newer)
+    assert (found.event, found.host, found.data) == (line.event, "EX1", line.data)
+    assert found.why.startswith(why)
+    assert not events.is_known(line)
+
+
+def test_a_known_event_of_another_shape_is_newer_in_a_line_of_a_higher_format_alone() -> None:
+    line = replace(line_of(host_ended()), data={"outcomes": []})
+    with pytest.raises(UnreadableEventError):
+        read(line)
+    assert isinstance(read(replace(line, format=2)).event, Newer)
+
+
+@given(any_event(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_whatever_word_is_of_tomorrow_the_line_is_intact_and_of_a_newer_exrun(
+    event: RunEvent | HostEvent, data: st.DataObject
+) -> None:
+    line = line_of(event)
+    copy = json.loads(json.dumps(line.data))
+    words = [(each, name) for each in objects_of_ours(copy, event) for name in each if name in WORDS]
+    assume(words)
+    within, name = data.draw(st.sampled_from(words))
+    within[name] = "of-tomorrow"
+    written = from_line(replace(line, data=copy).to_line())
+    assert isinstance(read(written).event, Newer)
+    assert not events.is_known(written)
+
+
+WORDS = {"purpose", "settlement", "cause", "severity", "verdict", "coverage", "reason", "set"}
+
+
+@pytest.mark.parametrize(
     ("event", "harm", "said"),
     [
         (ENDED, {"status": "0"}, "line 7 (run-ended): `status` is not an integer"),
         (ENDED, {"status": True}, "line 7 (run-ended): `status` is not an integer"),
         (ENDED, {"outcomes": {"compliant": None}}, "line 7 (run-ended): `outcomes.compliant` is not an integer"),
         (ENDED, {"hosts": ...}, "line 7 (run-ended): `hosts` is missing"),
-        (host_ended(), {"verdict": "fine"}, "line 7 (host-ended): `verdict` is 'fine', which this version does not"),
+        (host_ended(), {"verdict": 1}, "line 7 (host-ended): `verdict` is not a text"),
         (sending(), {"scripts": [{"number": 1, "script": "x", "steps": []}]}, "`scripts[0].script` is not a SHA-256"),
         (STARTED, {"today": "tomorrow"}, "line 7 (run-started): `today` is not a day"),
-        (answered(), {"answer": {"outcome": "odd"}}, "`answer.outcome` is 'odd', which this version does not know"),
+        (answered(), {"answer": {"outcome": []}}, "`answer.outcome` is not a text"),
         (answered(), {"answer": {}}, "`answer.outcome` is missing"),
         (assessed(), {"assessment": {"verdict": "ok"}}, "(step-assessed): `assessment.summary` is missing"),
     ],

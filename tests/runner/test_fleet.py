@@ -64,7 +64,7 @@ class Heard:
         self.halts.append(halt)
         self.when_halting(halt)
 
-    def defect(self, where: str, error: Exception) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
         self.defects.append(type(error).__name__)
 
 
@@ -177,6 +177,82 @@ def test_nothing_of_ours_that_raises_loses_a_host_its_row() -> None:
     rows = run.work(hosts(3), Stop())
     assert rows == [f"EX{number}: not begun: exrun failed with ZeroDivisionError" for number in range(3)]
     assert heard.defects == ["ZeroDivisionError"] * 6  # of `run` and of `leave`, each
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit, RecursionError])
+def test_whatever_the_work_with_a_host_raises_costs_that_host_alone_and_at_once(raised: type[BaseException]) -> None:
+    def does(work: Work) -> str:
+        if work.host.name == "EX1":
+            raise raised
+        return "finished"
+
+    heard = Heard()
+    rows = fleet(does, parallel=1, heard=heard).work(hosts(3), Stop())  # whose clock stands still: no deadline helps
+    assert rows == ["EX0: finished", f"EX1: exrun failed with {raised.__name__}", "EX2: finished"]
+    assert heard.defects == [raised.__name__]
+
+
+class Deafening(Heard):
+    """A terminal that is gone: whatever is to be shown raises."""
+
+    def started(self, host: Host) -> None:
+        raise BrokenPipeError
+
+    def ended(self, row: str) -> None:
+        raise OSError(28, "no space left on device")
+
+    def halting(self, halt: Halt) -> None:
+        raise BrokenPipeError
+
+    def defect(self, where: str, error: BaseException) -> None:
+        raise BrokenPipeError
+
+
+def test_a_terminal_that_is_gone_ends_no_run_and_costs_no_host() -> None:
+    stop = Stop()
+
+    def does(work: Work) -> str:
+        if work.host.name == "EX1":
+            raise SystemExit
+        if work.host.name == "EX2":
+            stop.requested = Letting.DRAIN
+            return "finished, and stops"
+        return "finished"
+
+    rows = fleet(does, parallel=1, heard=Deafening()).work(hosts(3), stop)
+    assert rows == ["EX0: finished", "EX1: exrun failed with SystemExit", "EX2: finished, and stops"]
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2])
+def test_where_the_machine_gives_no_further_thread_the_run_goes_on_with_those_it_has(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, left = threading.Thread.start, [threads]
+    most, in_work, lock = [0], set[str](), threading.Lock()
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "exrun-host":
+            if not left[0]:
+                raise RuntimeError("can't start new thread")
+            left[0] -= 1
+        begin(thread)
+
+    def does(work: Work) -> str:
+        with lock:
+            in_work.add(work.host.name)
+            most[0] = max(most[0], len(in_work))
+        with lock:
+            in_work.discard(work.host.name)
+        return "finished"
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    rows = fleet(does, parallel=4).work(hosts(9), Stop())
+    if threads:
+        assert rows == [f"EX{number}: finished" for number in range(9)]
+    else:
+        why = "not begun: this machine gives no thread to work with"
+        assert rows == [f"EX{number}: {why}" for number in range(9)]
+    assert most[0] <= threads
 
 
 @settings(max_examples=40, deadline=None)

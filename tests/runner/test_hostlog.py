@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from runner.hostlog import AbandonedError, HaltedError, HostLog
 from runner.journal.verification import read
 from runner.journal.writer import JournalWriter
 from runner.redaction import Redactor
-from runner.results import StepAudit
+from runner.results import StepResult
 from runner.state import Key, fold
-from runner.steps import observe_steps
+from runner.steps import collects_by_step, observe_steps
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import Repeated, Replaced, Retried, Script, ScriptResult
 from tests.runner.fleets import JUDGEMENT, ScriptedTransport, lost, playbook, saying, step
@@ -38,11 +38,11 @@ class Logged:
     log: HostLog = field(init=False)
 
     def __post_init__(self) -> None:
-        events.put(self.journal, STARTED)
         steps = tuple(
             StepDue(each.step.id, each.action.id, Script(each.step.id, each.collect).sha256, None, {})
             for each in self.ready.steps
         )
+        events.put(self.journal, replace(STARTED, steps=steps))
         self.log = HostLog(
             self.journal,
             "alpha",
@@ -54,7 +54,7 @@ class Logged:
         self.log.started("ex1.example", 5985)
 
     def session(self, transport: ScriptedTransport) -> None:
-        observe_steps(self.ready, transport, JUDGEMENT, self.log)
+        observe_steps(self.ready, collects_by_step(self.ready), transport, JUDGEMENT, self.log)
 
     def told(self) -> list[HostEvent]:
         """The host's events, in order; nothing can be recorded from then on."""
@@ -137,7 +137,7 @@ class Cutting:
     def answered(self, result: ScriptResult) -> None:
         self.log.answered(result)
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, audit: StepResult, script: Script | None) -> StepResult:
         if self.left == 0:
             raise CutError
         self.left -= 1
@@ -151,7 +151,9 @@ class Cutting:
 def test_every_answer_of_a_session_that_was_cut_is_recorded_once(tmp_path: Path, judged: int) -> None:
     host = logged(tmp_path, "a", "b", "c")
     with pytest.raises(CutError):
-        observe_steps(host.ready, ScriptedTransport(), JUDGEMENT, Cutting(host.log, judged))
+        observe_steps(
+            host.ready, collects_by_step(host.ready), ScriptedTransport(), JUDGEMENT, Cutting(host.log, judged)
+        )
     host.log.end(failure(Cause.INTERRUPTED, "halted"), 7, 0.5)
     assert [step for step, _ in answers(host.told())] == ["a", "b", "c"]
     assert host.names()[2:] == [*judged * ["step-assessed"], *(3 - judged) * ["script-answered"], "host-ended"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.changes import Change
-from playbooks.findings import Verdict
+from playbooks.findings import Coverage, Verdict
 from playbooks.model import OnFailure
 from runner.events import Purpose, Settlement
 from runner.moves import (
@@ -50,6 +50,7 @@ def host(steps: int, changes: int, *, reversible: bool = True) -> PlannedHost:
                 Standing.PLANNED,
                 Verdict.ATTENTION,
                 "",
+                Coverage.PROBED,
                 None,
                 tuple(
                     PlannedChange(

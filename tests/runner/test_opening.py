@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import tempfile
@@ -22,15 +23,17 @@ from playbooks.model import ReadyPlaybook
 from runner import events
 from runner.events import Event, Intent
 from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, Stop
+from runner.hostlog import HostLog
 from runner.journal.chain import Verified
 from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import Line
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read
+from runner.observe import Observing
 from runner.opening import FleetRun, World, open_run
 from runner.order import Order, collect_seconds, collects_of
 from runner.replay import replay
-from runner.results import HostAudit, Judged, Outcome, exit_status
+from runner.results import HostResult, Judged, Outcome, exit_status
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.state import RunPhase, RunState, fold
@@ -63,20 +66,20 @@ class Heard:
     """A listener that keeps what it is told."""
 
     begun: list[str] = field(default_factory=list)
-    rows: list[HostAudit] = field(default_factory=list)
+    rows: list[HostResult] = field(default_factory=list)
     halts: list[Halt] = field(default_factory=list)
     defects: list[tuple[str, str]] = field(default_factory=list)
 
     def started(self, host: Host) -> None:
         self.begun.append(host.key)
 
-    def ended(self, audit: HostAudit) -> None:
+    def ended(self, audit: HostResult) -> None:
         self.rows.append(audit)
 
     def halting(self, halt: Halt) -> None:
         self.halts.append(halt)
 
-    def defect(self, where: str, error: Exception) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
         self.defects.append((where, type(error).__name__))
 
 
@@ -290,7 +293,7 @@ def test_a_dead_host_delays_no_other(tmp_path: Path) -> None:
     hosts = tuple(host(f"EX{number}") for number in range(12))
 
     class Freeing(Heard):
-        def ended(self, audit: HostAudit) -> None:
+        def ended(self, audit: HostResult) -> None:
             Heard.ended(self, audit)
             if len(self.rows) == 11:  # all others are done while the dead one still hangs
                 release.set()
@@ -419,7 +422,7 @@ def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Pa
     waiting = Hanging(entered=in_work.set)
 
     class Pressing(Heard):
-        def ended(self, audit: HostAudit) -> None:
+        def ended(self, audit: HostResult) -> None:
             Heard.ended(self, audit)
             assert in_work.wait(HANG_SECONDS)
             stop.requested = Letting.ABORT
@@ -552,10 +555,10 @@ def test_a_defect_anywhere_loses_neither_the_host_nor_the_thread(tmp_path: Path)
             if host.name == "EX1":
                 raise ZeroDivisionError("a defect of the progress")
 
-    run = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1, heard=Failing()).run()
-    rows = {row.name: row for row in run.audit.hosts}
-    assert (rows["EX1"].verdict, rows["EX1"].why) == (Verdict.NOT_ASKED, "defect: exrun failed with ZeroDivisionError")
-    assert rows["EX2"].outcome is Outcome.COMPLIANT
+    heard = Failing()
+    run = Fleet(tmp_path, (host("EX1"), host("EX2")), parallel=1, heard=heard).run()
+    assert {row.name: row.outcome for row in run.audit.hosts} == dict.fromkeys(("EX1", "EX2"), Outcome.COMPLIANT)
+    assert heard.defects == [("alpha/EX1", "ZeroDivisionError")]
 
 
 def test_the_run_ends_on_its_own_deadline_with_a_row_for_every_host(tmp_path: Path) -> None:
@@ -768,3 +771,16 @@ def test_wherever_a_killed_run_ends_no_row_hides_that_a_script_may_have_run(tmp_
                 assert {step for step, summary in said.items() if summary == "well"} == judged
             seen.add((row.verdict, len(unanswered)))
     assert {(Verdict.NOT_ASKED, 0), (Verdict.UNKNOWN, 0), (Verdict.UNKNOWN, 1), (Verdict.UNKNOWN, 2)} < seen
+
+
+def test_a_host_that_has_ended_leaves_its_row_and_nothing_else(tmp_path: Path) -> None:
+    done = Fleet(tmp_path, tuple(host(f"LEAVING{number}") for number in range(40))).run()
+    for thread in threading.enumerate():
+        if thread.name == "exrun-host":
+            thread.join(HANG_SECONDS)
+    # Nobody looks for rings before: what a host leaves goes by itself.
+    kept = gc.get_objects()
+    assert len({id(each) for each in kept if type(each) is Judged and each.name.startswith("LEAVING")}) == 40
+    assert [each for each in kept if type(each) is HostLog and each.host.startswith("LEAVING")] == []
+    assert [each for each in kept if type(each) is Observing and each.host.name.startswith("LEAVING")] == []
+    assert len(done.audit.hosts) == 40

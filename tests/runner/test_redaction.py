@@ -9,12 +9,14 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from runner.codec import Redact
 from runner.redaction import ENCODED_LENGTH, PLACEHOLDERS, NoSecretError, Redactor
 
 PLACEHOLDER = PLACEHOLDERS[0]
@@ -210,3 +212,49 @@ def test_to_look_for_hints_first_finds_the_same(known: list[str], data: st.DataO
 def test_what_is_clean_is_not_copied() -> None:
     value = {"a": ["text", 1], "b": ({"c": "d"},)}
     assert made("correct horse").redact(value) is value
+
+
+def test_to_look_at_all_texts_of_a_value_at_once_finds_the_same() -> None:
+    """Also that both ends were come to: written once, and written again by the careful way."""
+    ways = {"once": 0, "again": 0}
+
+    @given(
+        st.lists(secrets | st.sampled_from(["1234", "20", "true", "e"]), min_size=1, max_size=2),
+        st.data(),
+    )
+    @settings(max_examples=300, deadline=None)
+    def same(known: list[str], data: st.DataObject) -> None:
+        redactor = made(*known)
+        pieces = st.sampled_from([form for secret in known for form in forms(secret)])
+        plain = st.text("xyzXYZ\u0130\u03a3 \n", max_size=8)
+        leaves = st.one_of(
+            plain, plain, plain, plain, st.none(), st.booleans(), st.integers(), st.floats(),
+            st.datetimes(timezones=st.just(UTC)), st.binary(max_size=3), pieces, pieces.map(str.encode),
+        )  # fmt: skip
+        keys = plain | pieces | st.integers(0, 9)
+        nested = st.recursive(
+            leaves,
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.lists(inner, max_size=3).map(tuple),
+                st.dictionaries(keys, inner, max_size=3),
+                st.dictionaries(keys, inner, max_size=3).map(MappingProxyType),
+            ),
+            max_leaves=4,
+        )
+        value, text = data.draw(nested), data.draw(plain | pieces)
+        calls: list[Redact] = []
+
+        def write(redact: Redact) -> tuple[object, str]:
+            calls.append(redact)
+            return redact.redact(value), redact.redact_text(text)
+
+        assert repr(redactor.applied(write)) == repr((redactor.redact(value), redactor.redact_text(text)))
+        ways["once" if len(calls) == 1 else "again"] += 1
+
+    same()
+    assert min(ways.values()) >= 20
+
+
+def test_what_is_written_before_a_secret_is_known_is_left_as_it_is() -> None:
+    assert Redactor().applied(lambda redact: redact.redact_text("secret")) == "secret"

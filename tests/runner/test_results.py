@@ -15,13 +15,13 @@ from runner.exit_status import ExitStatus
 from runner.results import (
     WELL,
     CoverageCount,
-    HostAudit,
+    HostResult,
     Judged,
     NotReached,
     Outcome,
-    StepAudit,
+    StepResult,
     exit_status,
-    fleet_audit,
+    fleet_result,
     host_verdict,
     judged,
     of_client,
@@ -42,7 +42,7 @@ assessments = st.builds(
     findings=st.lists(findings, max_size=3).map(tuple),
     coverage=st.sampled_from(Coverage),
 )
-steps = st.lists(st.builds(StepAudit, st.just("step"), st.just("exchange.patch"), assessments), max_size=4)
+steps = st.lists(st.builds(StepResult, st.just("step"), st.just("exchange.patch"), assessments), max_size=4)
 names = st.one_of(st.sampled_from(["EX1", "ex1", "Ex1"]), st.text(min_size=1, max_size=6))
 answered = st.builds(judged, names, st.sampled_from(["alpha", "beta"]), steps, st.integers(0, 20), st.floats(0, 9))
 failures = st.builds(Failure, st.sampled_from(Cause), st.text(), st.text(min_size=1))
@@ -50,13 +50,13 @@ silent = st.builds(NotReached, names, st.sampled_from(["alpha", "beta"]), failur
 fleets = st.lists(st.one_of(answered, silent), max_size=8)
 
 
-def saying(*verdicts: Verdict, findings: Sequence[Finding] = ()) -> HostAudit:
+def saying(*verdicts: Verdict, findings: Sequence[Finding] = ()) -> HostResult:
     """A host of which each step says one of `verdicts`; the first has the findings."""
     return judged(
         "EX1",
         "alpha",
         [
-            StepAudit(
+            StepResult(
                 f"s{index}",
                 "exchange.patch",
                 Assessment(verdict, f"why {verdict}", tuple(findings) if index == 0 else ()),
@@ -68,7 +68,7 @@ def saying(*verdicts: Verdict, findings: Sequence[Finding] = ()) -> HostAudit:
     )
 
 
-def refused(cause: Cause) -> HostAudit:
+def refused(cause: Cause) -> HostResult:
     return NotReached("EX2", "beta", Failure(cause, "no answer", "Start WinRM"), steps_due=2, requests=1, seconds=3)
 
 
@@ -125,14 +125,14 @@ def test_the_row_says_the_reason_and_next_step_of_the_action_that_decided() -> N
         "EX1",
         "alpha",
         [
-            StepAudit(
+            StepResult(
                 "reboot",
                 "windows.pending_reboot",
                 Assessment(
                     Verdict.ATTENTION, "a reboot is due", (Finding("w.r", Severity.CRITICAL, "t", next="Reboot"),)
                 ),
             ),
-            StepAudit(
+            StepResult(
                 "patch",
                 "exchange.patch",
                 Assessment(
@@ -159,8 +159,8 @@ def test_the_row_says_the_reason_and_next_step_of_the_action_that_decided() -> N
 def test_the_product_is_named_from_facts_and_an_unknown_fact_names_none() -> None:
     known = Assessment(Verdict.OK, "s", facts={"product": "2016", "cu": "CU23", "update": "Nov22SU"})
     unread = Assessment(Verdict.UNKNOWN, "s", facts={"product": UnknownFact("denied"), "cu": "CU23"})
-    assert judged("h", "c", [StepAudit("v", "a.b", known)], 0, 0).product == "Exchange Server 2016 CU23 Nov22SU"
-    assert judged("h", "c", [StepAudit("v", "a.b", unread)], 0, 0).product == ""
+    assert judged("h", "c", [StepResult("v", "a.b", known)], 0, 0).product == "Exchange Server 2016 CU23 Nov22SU"
+    assert judged("h", "c", [StepResult("v", "a.b", unread)], 0, 0).product == ""
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -199,13 +199,13 @@ def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host:
 def test_the_advice_of_another_step_is_no_answer_to_the_verdict() -> None:
     reboot = Assessment(Verdict.ATTENTION, "a reboot is due", (Finding("w.r", Severity.MEDIUM, "t", next="Reboot"),))
     bare = Assessment(Verdict.VULNERABLE, "a fix is missing", (Finding("e.p.v", Severity.CRITICAL, "t"),))
-    host = judged("EX1", "alpha", [StepAudit("reboot", "w.r", reboot), StepAudit("patch", "e.p", bare)], 8, 1)
+    host = judged("EX1", "alpha", [StepResult("reboot", "w.r", reboot), StepResult("patch", "e.p", bare)], 8, 1)
     assert host.next == "See what patch says of this server, and look by hand"
 
 
 @settings(max_examples=60)
 @given(fleets, st.randoms(use_true_random=False))
-def test_the_order_does_not_depend_on_which_host_answered_first(hosts: list[HostAudit], random: Random) -> None:
+def test_the_order_does_not_depend_on_which_host_answered_first(hosts: list[HostResult], random: Random) -> None:
     distinct = list({(host.client, host.name): host for host in hosts}.values())
     shuffled = list(distinct)
     random.shuffle(shuffled)
@@ -214,8 +214,8 @@ def test_the_order_does_not_depend_on_which_host_answered_first(hosts: list[Host
 
 @settings(max_examples=60)
 @given(fleets)
-def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list[HostAudit]) -> None:
-    audit = fleet_audit("r1", TERMS, hosts)
+def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list[HostResult]) -> None:
+    audit = fleet_result("r1", TERMS, hosts)
     assert sorted(map(repr, audit.hosts)) == sorted(map(repr, hosts))
     ranks = [host.verdict.rank for host in audit.hosts]
     assert ranks == sorted(ranks)
@@ -223,8 +223,8 @@ def test_no_host_is_lost_and_no_better_verdict_stands_before_a_worse(hosts: list
 
 @settings(max_examples=60)
 @given(fleets)
-def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostAudit]) -> None:
-    summary = fleet_audit("r1", TERMS, hosts).summary
+def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostResult]) -> None:
+    summary = fleet_result("r1", TERMS, hosts).summary
     assert summary.hosts == sum(summary.outcomes.values()) == sum(summary.verdicts.values()) == len(hosts)
     assert sum(summary.severities.values()) == sum(len(host.findings) for host in hosts)
     assert summary.coverage.steps == sum(host.coverage.steps for host in hosts)
@@ -233,8 +233,8 @@ def test_each_total_adds_up_to_the_hosts_it_counts(hosts: list[HostAudit]) -> No
 
 @settings(max_examples=60)
 @given(fleets)
-def test_the_parts_of_the_clients_make_the_whole_and_none_holds_anothers_host(hosts: list[HostAudit]) -> None:
-    audit = fleet_audit("r1", TERMS, hosts)
+def test_the_parts_of_the_clients_make_the_whole_and_none_holds_anothers_host(hosts: list[HostResult]) -> None:
+    audit = fleet_result("r1", TERMS, hosts)
     parts = {client: of_client(audit, client) for client in ("alpha", "beta")}
     assert all(host.client == client for client, part in parts.items() for host in part.hosts)
     assert sum(part.summary.hosts for part in parts.values()) == audit.summary.hosts
@@ -243,7 +243,7 @@ def test_the_parts_of_the_clients_make_the_whole_and_none_holds_anothers_host(ho
 
 @settings(max_examples=100)
 @given(fleets)
-def test_the_exit_status_is_0_only_where_every_step_of_every_host_is_well(hosts: list[HostAudit]) -> None:
+def test_the_exit_status_is_0_only_where_every_step_of_every_host_is_well(hosts: list[HostResult]) -> None:
     well = all(
         isinstance(host, Judged)
         and host.steps
@@ -265,7 +265,7 @@ def test_the_exit_status_is_0_only_where_every_step_of_every_host_is_well(hosts:
         ([refused(Cause.TIMEOUT)], 3),
     ],
 )
-def test_the_highest_exit_status_that_applies_is_given(hosts: list[HostAudit], status: int) -> None:
+def test_the_highest_exit_status_that_applies_is_given(hosts: list[HostResult], status: int) -> None:
     assert exit_status(hosts) == status
 
 

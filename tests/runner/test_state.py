@@ -35,7 +35,6 @@ from tests.runner.happenings import (
     ENDED,
     INTERRUPTED,
     SCRIPT,
-    STARTED,
     answered,
     assessed,
     host_ended,
@@ -43,7 +42,10 @@ from tests.runner.happenings import (
     sending,
     settled,
 )
+from tests.runner.happenings import STARTED as RUN
 
+STEPS = tuple(replace(RUN.steps[0], id=step) for step in ("version", "patch", "again", "other"))
+STARTED = replace(RUN, steps=STEPS)
 HOST = HostStarted("EX1", "ex1.example", 5985)
 LOST = NotRun(None, failure(Cause.CONNECTION_LOST, "the connection went"))
 APPLY, PROBE, COLLECT = Purpose.APPLY, Purpose.PROBE, Purpose.COLLECT
@@ -154,16 +156,48 @@ def test_a_change_that_is_not_settled_may_be_confirmed_and_nothing_else_may_be_c
     assert folded(*told, settled(), sending(purpose=Purpose.ROLLBACK)).hosts["EX1"].ended is None
 
 
-def test_lines_of_a_newer_exrun_are_counted_and_change_nothing() -> None:
+def test_lines_of_a_newer_exrun_are_counted_and_whom_they_are_about_is_kept() -> None:
     plain = recorded(STARTED, HOST, sending(), ENDED)
-    newer = replace(plain[1], event=Newer("apply", "host-isolated", {"by": "firewall"}))
+    newer = replace(plain[1], event=Newer("apply", "host-isolated", {"by": "firewall"}, "EX2"))
     later = replace(plain[3], newer=("of-tomorrow",))
     state = fold([plain[0], newer, *plain[1:3], newer, later])
     was = fold(plain)
     assert was is not None
-    assert state == replace(was, newer=3)
+    assert state == replace(was, newer=3, unread=frozenset({"EX2"}))
+    assert state.is_unread("EX2")
+    assert not state.is_unread("EX1")
 
 
+def test_of_a_line_about_nobody_any_host_may_be_meant_that_has_not_ended() -> None:
+    plain = recorded(STARTED, HOST, host_ended(), HostStarted("EX2", "ex2.example", 5985))
+    state = fold([*plain, replace(plain[0], event=Newer("apply", "scripts-sending", {"hosts": ["EX2"]}))])
+    assert state is not None
+    assert [name for name in ("EX1", "EX2", "EX3") if state.is_unread(name)] == ["EX2", "EX3"]
+
+
+def test_what_follows_from_a_line_that_cannot_be_read_is_no_contradiction_and_closes_nothing() -> None:
+    """An intent for a purpose of tomorrow, and the answer to it in words of today."""
+    plain = recorded(STARTED, HOST, sending(purpose=APPLY), settled(number=2), answered(), ENDED)
+    hidden = replace(plain[2], event=Newer("collect", "script-sending", {}, "EX1", "`purpose` is 'isolate'"))
+    state = fold([*plain[:3], hidden, *plain[3:]])
+    assert state is not None
+    assert open_attempts(state) == [("EX1", Key("version", APPLY, 1))]
+    assert (state.newer, state.unread, state.ended) == (3, frozenset({"EX1"}), ENDED)
+    with pytest.raises(ContradictionError, match="no intent of this attempt"):
+        fold(plain)
+
+
+def test_a_judgement_is_of_the_purpose_that_it_names() -> None:
+    """Collect and verify send the same script: the answer of the one is not the answer of the other."""
+    verify = replace(assessed(answer=None), purpose=Purpose.VERIFY)
+    collected = [HOST, sending(), answered(), sending(purpose=Purpose.VERIFY)]
+    with pytest.raises(ContradictionError, match="no answer to this script"):
+        folded(*collected, verify)
+    state = folded(*collected, answered(purpose=Purpose.VERIFY), verify)
+    assert state.hosts["EX1"].assessed == {"version": verify}
+
+
+TWICE = ScriptSending("EX1", COLLECT, (Intent(SCRIPT, ("version",), 1), Intent("0" * 64, ("version",), 2)), None)
 SHARED = StepAssessed("EX1", "other", SCRIPT, "exchange.version", COLLECT, 1, None, assessed().assessment)
 
 
@@ -192,6 +226,10 @@ SHARED = StepAssessed("EX1", "other", SCRIPT, "exchange.version", COLLECT, 1, No
         ([STARTED, HOST, sending(purpose=APPLY), settled(), settled()], "is settled, and a settlement cannot follow"),
         ([STARTED, HOST, sending(purpose=APPLY), settled(), answered(purpose=APPLY)], "an answer cannot follow"),
         ([STARTED, HOST, host_ended(), sending()], "EX1 had ended"),
+        ([STARTED, HostStarted("EX3", "ex3.example", 5985)], "EX3 is none of this run's hosts"),
+        ([STARTED, HOST, sending(step="odd")], "odd is none of this run's steps"),
+        ([STARTED, HOST, settled(step="odd")], "odd is none of this run's steps"),
+        ([STARTED, HOST, TWICE], "two scripts are sent at once to collect version"),
         ([STARTED, ENDED, HOST], "had ended and was not resumed"),
     ],
 )
@@ -221,7 +259,8 @@ happenings: st.SearchStrategy[RunEvent | HostEvent | Newer] = st.one_of(
     st.builds(host_ended, hosts),
     st.builds(PoolReplaced, hosts, steps, st.just(SCRIPT)),
     st.builds(ConnectionRetried, hosts, attempts, st.just(0.5), st.just(LOST.failure)),
-    st.sampled_from([RunResumed(), TailDropped(3, "0" * 64), Newer("apply", "later", {}), ENDED, INTERRUPTED, STARTED]),
+    st.sampled_from([RunResumed(), TailDropped(3, "0" * 64), ENDED, INTERRUPTED, STARTED]),
+    st.builds(Newer, st.just("apply"), st.sampled_from(["later", "script-sending"]), st.just({}), st.none() | hosts),
 )
 
 
@@ -247,7 +286,12 @@ def test_no_open_attempt_is_ever_lost(drawn: list[RunEvent | HostEvent | Newer])
     begun: dict[tuple[str, Key], bool] = {}
     state: RunState | None = None
     for each in legal(drawn):
+        newer = 0 if state is None else state.newer
         state = advance(state, each)
+        assert state is not None
+        if state.newer > newer:  # of tomorrow, or what can follow from nothing else
+            assert state.unread
+            continue
         match each.event:
             case ScriptSending(host=host, purpose=purpose, scripts=scripts):
                 for intent in scripts:
@@ -271,7 +315,6 @@ def test_no_open_attempt_is_ever_lost(drawn: list[RunEvent | HostEvent | Newer])
                 begun[key] = begun[key] and each.event.purpose.changes
             case _:
                 pass
-        assert state is not None
         assert set(open_attempts(state)) == {key for key, still in begun.items() if still}
 
 

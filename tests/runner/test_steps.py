@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Verdict
 from playbooks.model import ReadyPlaybook
-from runner.results import StepAudit
-from runner.steps import Sending, observe_steps
+from runner.results import StepResult
+from runner.steps import Sending, collects_by_step, observe_steps
 from runner.transport.failures import NEXT, Cause, failure
 from runner.transport.interface import (
     Capped,
@@ -42,7 +42,7 @@ class Notes:
     def answered(self, result: ScriptResult) -> None:
         self.told.append(("answered", result.script.name))
 
-    def assessed(self, audit: StepAudit, script: Script | None) -> StepAudit:
+    def assessed(self, audit: StepResult, script: Script | None) -> StepResult:
         self.told.append(("assessed", audit.step))
         self.judged[audit.step] = script
         return audit
@@ -52,7 +52,7 @@ class Notes:
 
 
 def audited(transport: ScriptedTransport, ready: ReadyPlaybook, notes: Notes | None = None) -> dict[str, Assessment]:
-    result = observe_steps(ready, transport, JUDGEMENT, notes or Notes())
+    result = observe_steps(ready, collects_by_step(ready), transport, JUDGEMENT, notes or Notes())
     assert isinstance(result, tuple)
     assert [each.step for each in result] == [each.step.id for each in ready.steps]
     return {each.step: each.assessment for each in result}
@@ -175,7 +175,9 @@ def test_a_transport_that_raises_in_the_middle_makes_the_steps_unknown() -> None
 def test_without_a_session_the_failure_is_the_result() -> None:
     why = failure(Cause.REFUSED, "refused")
     transport = ScriptedTransport(unopenable=why)
-    assert observe_steps(playbook(step("a")), transport, JUDGEMENT, Notes()) == why
+    assert (
+        observe_steps(playbook(step("a")), collects_by_step(playbook(step("a"))), transport, JUDGEMENT, Notes()) == why
+    )
     assert transport.batches == []
 
 
@@ -205,7 +207,7 @@ def test_a_witness_that_cannot_write_keeps_the_batch_from_leaving() -> None:
 
     transport = ScriptedTransport()
     with pytest.raises(OSError, match="disk full"):
-        observe_steps(playbook(step("a")), transport, JUDGEMENT, Full())
+        observe_steps(playbook(step("a")), collects_by_step(playbook(step("a"))), transport, JUDGEMENT, Full())
     assert transport.batches == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playbooks.catalogue.catalogue import Age, Catalogue
 from playbooks.findings import Assessment, Severity, Verdict
 from runner.exit_status import ExitStatus
-from runner.results import HostAudit, StepAudit, exit_status, fleet_audit, judged, strict_status
+from runner.results import HostResult, StepResult, exit_status, fleet_result, judged, strict_status
 from runner.terms import ALLOW_CLEARTEXT, AS_OF, SKIP_UNRESOLVED, End, Ending, Override, Terms
 
 CATALOGUE = Catalogue.load()
@@ -29,8 +29,8 @@ terms = st.builds(
 )
 
 
-def row(verdict: Verdict) -> HostAudit:
-    return judged("EX1", "alpha", [StepAudit("s", "x.y", Assessment(verdict, "why"))], 8, 1.0)
+def row(verdict: Verdict) -> HostResult:
+    return judged("EX1", "alpha", [StepResult("s", "x.y", Assessment(verdict, "why"))], 8, 1.0)
 
 
 def test_of_a_run_by_a_current_catalogue_that_came_to_its_end_nothing_is_found() -> None:
@@ -56,8 +56,8 @@ def test_every_finding_of_a_run_says_what_and_what_to_do_worst_first(of_run: Ter
 
 
 @given(terms, st.lists(st.sampled_from(Verdict).map(row), max_size=3))
-def test_strict_never_lowers_a_status_and_raises_none_but_0(of_run: Terms, rows: list[HostAudit]) -> None:
-    audit = fleet_audit("r", of_run, rows)
+def test_strict_never_lowers_a_status_and_raises_none_but_0(of_run: Terms, rows: list[HostResult]) -> None:
+    audit = fleet_result("r", of_run, rows)
     usual, strict = exit_status(audit.hosts), strict_status(audit)
     grave = any(finding.severity is not Severity.INFO for finding in of_run.findings)
     assert strict == (usual if usual is not ExitStatus.WELL or not grave else ExitStatus.FINDINGS)
@@ -65,7 +65,7 @@ def test_strict_never_lowers_a_status_and_raises_none_but_0(of_run: Terms, rows:
 
 @pytest.mark.parametrize("override", [Override(ALLOW_CLEARTEXT), Override(SKIP_UNRESOLVED), Override(AS_OF, "x")])
 def test_an_override_alone_costs_nothing_with_strict(override: Override) -> None:
-    audit = fleet_audit("r", Terms(DAY, DAY, overrides=(override,)), [row(Verdict.OK)])
+    audit = fleet_result("r", Terms(DAY, DAY, overrides=(override,)), [row(Verdict.OK)])
     assert strict_status(audit) is ExitStatus.WELL
 
 

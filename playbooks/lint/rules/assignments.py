@@ -44,29 +44,36 @@ class Assignments:
 
 def is_made(flow: Flow, name: str) -> bool:
     """Whether a variable holds only tables, lists and objects that the script makes where it assigns them."""
+    return made_of(flow, name) is not None
+
+
+def made_of(flow: Flow, name: str) -> frozenset[str] | None:
+    """The types that the script makes a variable of, as kinds.COLLECTIONS names them (`array` for a list in a literal,
+    nothing for what is no list); None where it may hold something else."""
     writes = [(how, value) for how, value in flow.writes.get(name, []) if how != "put"]
-    return bool(writes) and all(how == "is" and isinstance(value, Node) and _makes(value) for how, value in writes)
+    kinds = {_made(value) if how == "is" and isinstance(value, Node) else None for how, value in writes}
+    return frozenset(kind for kind in kinds if kind is not None) if kinds and None not in kinds else None
 
 
-def _makes(node: Node) -> bool:
+def _made(node: Node) -> str | None:
     match node:
-        case Hash():
-            return True
+        case Hash() | Text() | Number():
+            return ""
         case Cast(type=TypeName(name=name)) if name.lower() in ("ordered", "hashtable", "pscustomobject", "psobject"):
-            return isinstance(node.value, Hash)
+            return "" if isinstance(node.value, Hash) else None
         case Cast(type=TypeName(name=name)) if _plain(name) in COLLECTIONS:
-            return _makes(node.value)
+            return _plain(name) if _made(node.value) is not None else None
         case Group(opening="@("):
-            return all(isinstance(item, Text | Number | Listing) and _makes(item) for item in node.body)
+            makes = all(isinstance(item, Text | Number | Listing) and _made(item) is not None for item in node.body)
+            return "array" if makes else None
         case Invoke(target=TypeName(name=name), name=method):
-            return method.lower() == "new" and _plain(name) in COLLECTIONS
+            return _plain(name) if method.lower() == "new" and _plain(name) in COLLECTIONS else None
         case Command(name=name) if name.lower() == "new-object":
-            return True
-        case Text() | Number():
-            return True
+            given = next((item.value for item in node.arguments if isinstance(item.value, Text)), None)
+            return _plain(given.value) if given is not None and _plain(given.value) in COLLECTIONS else ""
         case Listing():
-            return all(_makes(item) for item in node.items)
-    return False
+            return "array" if all(_made(item) is not None for item in node.items) else None
+    return None
 
 
 def _plain(name: str) -> str:

@@ -23,8 +23,15 @@ STRANGE = frozenset(
      "implementingtype", "assembly", "basetype", "declaringtype", "reflectedtype", "targetsite", "definedtypes",
      "exportedtypes", "declaredmembers", "declaredmethods", "declaredproperties", "declaredfields",
      "declaredconstructors", "propertytype", "fieldtype", "parametertype", "returntype", "underlyingsystemtype",
-     "typehandle", "invokeprovider", "syncroot"}
+     "typehandle", "invokeprovider", "syncroot", "accessrighttype", "accessruletype", "auditruletype",
+     "customattributes", "attributetype", "argumenttype", "constructor", "constructorarguments", "namedarguments",
+     "memberinfo", "typeinitializer", "declaringmethod", "declaredevents", "declarednestedtypes", "methodhandle",
+     "getmethod", "setmethod", "generictypearguments", "generictypeparameters", "implementedinterfaces", "typeid"}
 )  # fmt: skip
+
+_INSTEAD = {
+    "psobject": "name the properties; those of a key: (Get-Item -LiteralPath 'HKLM:\\...').Property",
+}
 
 
 class Blocks:
@@ -59,14 +66,14 @@ class Blocks:
             if isinstance(node, Block) and id(node) not in allowed:
                 yield Refusal("script-block", node.at, "a block that others may run", "write it where it is needed")
             elif isinstance(node, Member) and node.name.lower() in STRANGE:
-                yield Refusal("property", node.at, f".{node.name} leads to methods", "read a plain property")
+                instead = _INSTEAD.get(node.name.lower(), "read a plain property")
+                yield Refusal("property", node.at, f".{node.name} leads to methods", instead)
 
 
 def _names(flow: Flow, command: str, parameter: str, value: Node, allowed: set[int]) -> Iterator[Refusal]:
     """Every name of a property that a value may be: each must be seen, and lead nowhere strange."""
     wild = command in _ANY_NAMES and parameter != "expandproperty"
-    parts = list(_parts(flow, value, frozenset()))
-    for part in parts:
+    for part in parts(flow, value):
         match part:
             case Text():
                 name = part.value.lower()
@@ -91,21 +98,21 @@ def _names(flow: Flow, command: str, parameter: str, value: Node, allowed: set[i
                 )
 
 
-def _parts(flow: Flow, node: Node, seen: frozenset[str]) -> Iterator[Node]:
+def parts(flow: Flow, node: Node, seen: frozenset[str] = frozenset()) -> Iterator[Node]:
     """The texts, numbers, tables and blocks that a value consists of, through lists and variables; else the node."""
     match node:
         case Listing():
             for item in node.items:
-                yield from _parts(flow, item, seen)
+                yield from parts(flow, item, seen)
         case Group() if node.opening != "{" and node.body:
             for item in node.body:
-                yield from _parts(flow, item, seen)
+                yield from parts(flow, item, seen)
         case Cast() if node.type.name.lower() in ("string", "string[]", "array", "object[]", "ordered"):
-            yield from _parts(flow, node.value, seen)
+            yield from parts(flow, node.value, seen)
         case Variable(name=name) if name in flow.writes and name not in seen:
             for _, value in flow.writes[name]:
                 if isinstance(value, Node):
-                    yield from _parts(flow, value, seen | {name})
+                    yield from parts(flow, value, seen | {name})
                 else:
                     yield node
         case _:

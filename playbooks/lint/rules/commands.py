@@ -13,6 +13,7 @@ from ..flow import Flow
 from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
 from ..tree import Block, Cast, Command, Expandable, Group, Hash, Listing, Node, Text, Variable
+from .blocks import parts
 from .interface import Reading
 
 _HARMLESS_OBJECTS = frozenset({"psobject", "pscustomobject", "object", "management.automation.psobject"})
@@ -29,7 +30,10 @@ _STORES = frozenset({"activestore", "persistentstore", "rsop", "systemdefaults",
                      "configurableservicestore", "localhost"})  # fmt: skip
 _ACTIONS = frozenset({"stop", "continue", "silentlycontinue", "ignore"})
 _HERE = frozenset({"localhost", "."})
-_CONFIG = re.compile(r"(?:IIS:\\|MACHINE/)[^*]*", re.IGNORECASE)
+# Below these, web.config is read from the folder of a site, wherever that lies.
+_CONFIG = re.compile(r"IIS:\\|MACHINE(?:/WEBROOT(?:/APPHOST)?)?", re.IGNORECASE)
+# WQL is put together from these: a name with a blank could be the rest of another query.
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\*")
 _COUNTER = re.compile(r"\\[^\\].*")
 
 
@@ -79,7 +83,14 @@ def _values(flow: Flow, call: Call) -> Iterator[Refusal]:
             case "counter" if not all(_is(item, _COUNTER) for item in _items(value)):
                 yield Refusal("value", value.at, "a counter's path may name another host", r"write '\Memory\...'")
             case "config" if not all(_is(item, _CONFIG) for item in _items(value)):
-                yield Refusal("value", value.at, "this place of IIS is not seen", "write 'MACHINE/WEBROOT/APPHOST'")
+                yield Refusal(
+                    "value",
+                    value.at,
+                    "this place of IIS is not seen, or leads to a site's folder",
+                    "write 'MACHINE/WEBROOT/APPHOST'",
+                )
+            case "fields" if not all(_is(item, _FIELD) for item in parts(flow, value)):
+                yield Refusal("value", value.at, "what is asked for cannot be seen", "write -Property Name, State")
             case "store" if not (isinstance(value, Text) and value.value.lower() in _STORES):
                 yield Refusal("value", value.at, "a policy store may lie on a domain controller", "write ActiveStore")
             case "host" if not _is_this_host(flow, value, frozenset()):
@@ -167,7 +178,9 @@ def _class(node: Command, binding: Binding) -> Iterator[Refusal]:
     wanted = name.value.lower() if isinstance(name, Text) else ""
     where = "root\\cimv2" if space is None else space.value.lower() if isinstance(space, Text) else ""
     known = classes().get(where.replace("/", "\\").removeprefix("\\\\.\\").removeprefix("\\"), frozenset())
-    if wanted in known or any(one.endswith("*") and wanted.startswith(one[:-1]) for one in known):
+    if wanted in known or (
+        wanted.replace("_", "").isalnum() and any(one.endswith("*") and wanted.startswith(one[:-1]) for one in known)
+    ):
         return
     yield Refusal(
         "cim-class",

@@ -9,7 +9,7 @@ from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
 from ..origins import KINDS, MANY, OPAQUE, Origin, is_core
 from ..tree import Block, Invoke, Member, Node, Text, TypeName, Variable
-from .assignments import is_made
+from .assignments import made_of
 from .interface import Reading
 
 PURE = frozenset(
@@ -75,6 +75,20 @@ _DATES = frozenset(
      "timecreated", "timegenerated", "timewritten", "notafter", "notbefore", "lastbootuptime", "installdate",
      "starttime", "endtime", "lastruntime", "whencreated", "whenchanged", "whencreatedutc", "whenchangedutc"}
 )  # fmt: skip
+# Methods of the collections that a pipeline takes apart; tables and builders of text are handed on whole.
+_OF_ALL = frozenset({"tostring", "equals", "gethashcode", "getenumerator", "contains", "clear"})
+_OF_LIST = _OF_ALL | {"add", "addrange", "insert", "remove", "removeat", "indexof", "lastindexof", "toarray", "sort",
+                      "reverse"}  # fmt: skip
+_OF_LISTS = {
+    "array": _OF_ALL | {"add", "insert", "remove", "removeat", "indexof", "getvalue", "getlength", "getupperbound"},
+    "collections.arraylist": _OF_LIST,
+    "collections.generic.list": _OF_LIST,
+    "collections.generic.hashset": _OF_ALL | {"add", "remove"},
+    **dict.fromkeys(
+        ("collections.queue", "collections.generic.queue"), _OF_ALL | {"enqueue", "dequeue", "peek", "toarray"}
+    ),
+    **dict.fromkeys(("collections.stack", "collections.generic.stack"), _OF_ALL | {"push", "pop", "peek", "toarray"}),
+}
 _OF_KEYS = frozenset({"getvalue", "getvaluenames", "getsubkeynames", "getvaluekind"})
 # Methods that people know of live objects, and the same without one.
 _INSTEAD = {
@@ -83,6 +97,8 @@ _INSTEAD = {
         "read its text: [int64]([string]$value -replace '^.*\\(|[^0-9]')",
     ),
     "gettype": "write $value -is [string]",
+    "converttodatetime": "read it as a date: (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime",
+    "toxml": "read .Message, or .Properties[0].Value",
     **dict.fromkeys(
         ("getvalue", "getvaluenames", "getsubkeynames", "getvaluekind"),
         "read the key: Get-ItemProperty -LiteralPath 'HKLM:\\...'",
@@ -90,6 +106,10 @@ _INSTEAD = {
     "hasflag": "write ([int]$value -band 2) -ne 0",
 }
 _STATIC_INSTEAD = {
+    **dict.fromkeys(
+        ("microsoft.win32.registry", "microsoft.win32.registrykey"),
+        "read the key: Get-ItemProperty -LiteralPath 'HKLM:\\...'",
+    ),
     "net.servicepointmanager": "read what holds for all programs: "
     "Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\Microsoft\\.NETFramework\\v4.0.30319'",
 }
@@ -136,8 +156,7 @@ def _method(flow: Flow, node: Invoke, *, named: bool) -> Iterator[Refusal]:
         if len(node.arguments) != 1 or not isinstance(node.arguments[0], Block):
             yield Refusal("method", node.at, f".{node.name}() without one block", "use Where-Object { ... }")
     elif name in MUTATORS or name in ("pop", "dequeue", "sort", "reverse"):
-        made = isinstance(node.target, Variable) and is_made(flow, node.target.name)
-        if not made and not (name in ("remove", "insert") and _is_text(flow, node.target)):
+        if not _has(flow, node.target, name) and not (name in ("remove", "insert") and _is_text(flow, node.target)):
             yield Refusal(
                 "method",
                 node.at,
@@ -173,7 +192,7 @@ def _method(flow: Flow, node: Invoke, *, named: bool) -> Iterator[Refusal]:
 def _computes(flow: Flow, node: Invoke, name: str) -> bool:
     """Whether a method that computes is called on what has it: a value of a core type, or what the script made."""
     target = node.target
-    if name == "tostring" or (isinstance(target, Variable) and is_made(flow, target.name)):
+    if name == "tostring" or _has(flow, target, name):
         return True
     if flow.tables(target) is not None or (flow.is_list(target) and name in ("contains", "getenumerator", "toarray")):
         return True
@@ -181,6 +200,12 @@ def _computes(flow: Flow, node: Invoke, name: str) -> bool:
     if name in _OF_KEYS:
         return not origin & (KINDS & ~Origin.ITEM) and bool(origin & Origin.ITEM)
     return is_core(origin) or _is_named(flow, target, _TEXTS | _DATES)
+
+
+def _has(flow: Flow, node: Node, name: str) -> bool:
+    """Whether a value is what the script made, and has a method itself: a list without it hands it to its elements."""
+    kinds = made_of(flow, node.name) if isinstance(node, Variable) else None
+    return kinds is not None and all(not kind or name in _OF_LISTS.get(kind, frozenset({name})) for kind in kinds)
 
 
 def _is_named(flow: Flow, node: Node, names: frozenset[str]) -> bool:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from playbooks.findings import Verdict
 from runner.lab.state import Strict
-from runner.results import FleetAudit, HostAudit, Outcome
+from runner.results import FleetResult, HostResult, Outcome
 from runner.transport.failures import Cause
 
 FLEET = "fleet.yml"
@@ -33,7 +33,7 @@ def expectations() -> Mapping[str, Expected]:
     return TypeAdapter(dict[str, Expected]).validate_python(YAML(typ="safe", pure=True).load(text))
 
 
-def differences(audit: FleetAudit, expected: Mapping[str, Expected]) -> tuple[str, ...]:
+def differences(audit: FleetResult, expected: Mapping[str, Expected]) -> tuple[str, ...]:
     """One line for each thing in which the audit is not what is expected; none when all agrees."""
     rows = {f"{host.client}/{host.name}": host for host in audit.hosts}
     found = [f"{key} has a row that nobody expects" for key in rows.keys() - expected.keys()]
@@ -45,7 +45,7 @@ def differences(audit: FleetAudit, expected: Mapping[str, Expected]) -> tuple[st
     return tuple(sorted(found))
 
 
-def _row_differences(row: HostAudit, wanted: Expected) -> list[str]:
+def _row_differences(row: HostResult, wanted: Expected) -> list[str]:
     said = {
         "verdict": (row.verdict, wanted.verdict),
         "outcome": (row.outcome, wanted.outcome),

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 ACCEPTED = YAML(typ="safe").load(HERE / "accepted.yml")
 REFUSED = YAML(typ="safe").load(HERE / "refused.yml")
 COUNTERPARTS = YAML(typ="safe").load(HERE / "counterparts.yml")
+HARMFUL = YAML(typ="safe").load(HERE / "harmful.yml")
 MISTAKES = YAML(typ="safe").load(HERE / "mistakes.yml")
 
 
@@ -67,6 +68,11 @@ def test_a_script_outside_the_subset_is_refused_by_the_rule_that_explains_it(rul
     problems = lint(script, source="x.ps1")
     assert rule in [problem.rule for problem in problems]
     assert all(problem.why and problem.instead for problem in problems)
+
+
+@pytest.mark.parametrize("script", HARMFUL)
+def test_a_script_that_once_deceived_a_linter_is_refused(script):
+    assert lint(script, source="x.ps1") != ()
 
 
 @pytest.mark.parametrize(("mistake", "advice", "right"), MISTAKES)

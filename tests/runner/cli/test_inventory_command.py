@@ -8,7 +8,7 @@ import os
 import pytest
 
 from inventory.loading import load
-from tests.runner.cli.conftest import CommandLine
+from tests.runner.cli.conftest import INVENTORY, CommandLine
 
 CSV = '"Name","Fqdn","Site","ServerRole"\n"EX1","ex1.alpha.example","alpha.example/Configuration/Sites/HQ","Mailbox"\n'
 
@@ -43,6 +43,20 @@ def test_list_says_what_a_selection_selects_and_where_it_is_written(exrun: Comma
     [host] = json.loads(out)["hosts"]
     assert (host["client"], host["name"], host["labels"]) == ("alpha", "EX1", {"site": "HQ"})
     assert host["origin"] == {"file": "inventory.yml", "line": 5, "column": 7}
+
+
+@pytest.mark.parametrize("name", ["EXCHANGE-MAILBOX-01", "E" * 63])
+def test_list_keeps_names_whole_where_there_is_room_and_loses_nothing_of_longer_ones(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = INVENTORY.replace("EX1:", f"{name}:").replace("site: HQ", "site: Wiesbaden-HQ, role: mailbox, ring: one")
+    (exrun.folder / "i.yml").write_text(text, encoding="utf-8")
+    status, out, _ = exrun("inventory", "list", "-i", "i.yml", "client:alpha")
+    assert status == 0
+    cells = [line[:27].split(" ")[0] for line in out.splitlines()]
+    assert (f"alpha/{name}" in cells) is (len(name) < 20)
+    assert f"alpha/{name}" in "".join(cells)
 
 
 def test_list_fails_when_the_count_differs(exrun: CommandLine) -> None:

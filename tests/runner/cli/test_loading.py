@@ -101,3 +101,18 @@ def test_the_collector_of_garbage_works_again_when_an_audit_is_loaded() -> None:
     command = [sys.executable, "-c", script, "audit", "-i", "no-such-inventory.yml"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["enabled: True"]
+
+
+# Each costs tens of millions of instructions, and an audit of named accounts and a file of YAML needs none.
+NOT_FOR_AN_AUDIT = ("lark", "requests", "ruamel", "keyring", "psrpcore", "pypsrp.powershell", "pypsrp.shell")
+
+
+def test_an_audit_does_not_load_what_it_does_not_need() -> None:
+    script = (
+        "import sys; from runner.cli.main import main; main(sys.argv[1:]);"
+        f"unwanted = [name for name in {NOT_FOR_AN_AUDIT!r} if name in sys.modules];"
+        "print('loaded:', 'runner.opening' in sys.modules, *unwanted)"
+    )
+    command = [sys.executable, "-c", script, "audit", "-i", "no-such-inventory.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["loaded: True"]

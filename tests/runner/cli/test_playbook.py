@@ -14,6 +14,7 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
 from playbooks.schemas import SchemaName, schema_text
 from runner.cli.main import main
+from tests.playbooks.test_loading import COLLECT, CONTRACT
 
 LIBRARY = Path(__file__).resolve().parents[3] / "playbooks" / "library"
 
@@ -56,15 +57,15 @@ def test_show_prints_the_text_that_would_be_sent_with_its_hash(capsys: pytest.Ca
     status, read = document(capsys, "show", "exchange-audit", "--param", "campaign=proxylogon", "--scripts")
     assert (status, read["schema"]) == (0, "exrun.playbook/1")
     ready = load_playbook("exchange-audit", {"campaign": "proxylogon"}, Catalogue.load())
-    assert [step["script"] for step in read["steps"]] == [step.collect for step in ready.steps]
+    assert [step["collect"] for step in read["steps"]] == [step.collect for step in ready.steps]
     for step in read["steps"]:
-        assert step["script_sha256"] == hashlib.sha256(step["script"].encode()).hexdigest()
+        assert step["collect_sha256"] == hashlib.sha256(step["collect"].encode()).hexdigest()
     assert read["steps"][1]["params"] == {"campaign": "proxylogon"}
 
 
 def test_show_keeps_scripts_to_itself_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
     _, read = document(capsys, "show", "exchange-audit")
-    assert all("script" not in step for step in read["steps"])
+    assert all("collect" not in step for step in read["steps"])
     _, out, _ = answer(capsys, "show", "exchange-audit")
     assert "Set-StrictMode" not in out
     _, out, _ = answer(capsys, "show", "exchange-audit", "--scripts")
@@ -83,6 +84,24 @@ def test_show_of_an_action_says_what_it_reads_and_which_facts_it_gives(capsys: p
         [],
         {"pending": "boolean", "places": {"type": "text[]", "values": places}},
     )
+
+
+def test_show_of_an_action_says_what_it_needs_and_in_which_language_it_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, out, _ = answer(capsys, "show", "exchange.services")
+    rights = document(capsys, "show", "exchange.services")[1]["needs"]["rights"]
+    assert rights
+    assert "\n".join(["", "Needs", *(f"  {right}" for right in rights), ""]) in out
+    assert "full language" not in out
+    action = tmp_path / "actions" / "my" / "smb"
+    action.mkdir(parents=True)
+    asking = CONTRACT.replace("rights: [local administrator]", "rights: [local administrator], modules: [SmbShare]")
+    (action / "action.yml").write_text(f"{asking}session: full\n", encoding="utf-8")
+    (action / "collect.ps1.j2").write_text(COLLECT, encoding="utf-8")
+    _, out, _ = answer(capsys, "show", "my.smb", "--search", str(tmp_path))
+    assert "Needs\n  local administrator\n  the module SmbShare\n" in out
+    assert "Asks for a session in the full language: read-only by the linter alone" in out
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,10 @@ def test_show_gives_the_very_text_that_was_sent_when_asked(audited: CommandLine)
     assert [part.client for part in read.clients] == ["beta"]
     _, out, _ = audited("show", "last", "--scripts", "--client", "beta")
     assert "    | $ErrorActionPreference = 'Stop'\n" in out
+    assert [f"  {script.sha256}  (opens a locked session)" in out for script in (importing(BASE_MODULES), LOCK)] == [
+        True,
+        True,
+    ]
 
 
 def test_show_as_json_is_of_the_published_schema_and_holds_the_evidence(audited: CommandLine) -> None:
@@ -156,7 +160,7 @@ def test_the_journal_of_a_killed_run_still_has_a_row_for_every_server(audited: C
     sent = json.loads(lines[kept - 1])["host"]  # the two are worked with side by side
     [other] = {"EX1", "EX2"} - {sent}
     journal.write_bytes(b"".join(lines[:kept]))
-    (journal.parent / "head").unlink()
+    (journal.parent / "head").write_bytes(EMPTY.to_bytes())
     status, out, _ = audited("show", "last", "--client", "alpha", "--format", "json")
     assert status == 0
     [part] = json.loads(out)["clients"]
@@ -206,6 +210,56 @@ def test_the_journal_of_a_newer_exrun_verifies_and_shows_and_says_so(audited: Co
     assert said in audited("report", "last", "--client", "alpha", "-f", "html")[1]
 
 
+def test_a_word_of_a_newer_exrun_verifies_and_its_server_is_shown_as_not_wholly_known(audited: CommandLine) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    head, written = EMPTY, b""
+    for line in map(from_line, journal.read_bytes().splitlines(keepends=True)):
+        tomorrow = {"purpose": "isolate"} if (line.event, line.host) == (Event.SCRIPT_SENDING, "EX1") else {}
+        _, text, head = link(replace(line, data={**line.data, **tomorrow}), head)
+        written += text
+    journal.write_bytes(written)
+    (journal.parent / "head").write_bytes(replace(head, closed=True).to_bytes())
+    status, out, err = audited("journal", "verify", str(journal))
+    assert (status, err) == (0, "")
+    assert "\n1 line of a newer exrun" in out
+    status, out, err = audited("show", "last", "--client", "alpha", "--format", "json")
+    assert (status, err) == (0, "")
+    [part] = RunDocument.model_validate_json(out).clients
+    found = {host.name: (host.outcome, host.why) for host in part.hosts}
+    assert found["EX1"][0] == "unknown"
+    assert "not all that the journal says of this server can be read here, and scripts may have run" in found["EX1"][1]
+    assert found["EX2"][1] == "refused"
+
+
+def test_a_run_that_begins_in_words_of_a_newer_exrun_is_named_so(audited: CommandLine) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    head, written = EMPTY, b""
+    for line in map(from_line, journal.read_bytes().splitlines(keepends=True)):
+        data = {**line.data, "catalogue": {"set": "rented"}} if line.event == Event.RUN_STARTED else line.data
+        _, text, head = link(replace(line, data=data, format=2), head)
+        written += text
+    journal.write_bytes(written)
+    (journal.parent / "head").write_bytes(replace(head, closed=True).to_bytes())
+    status, out, err = audited("show", "last", "--client", "alpha")
+    assert (status, out) == (6, "")
+    assert "line 1 (run-started): it is of a newer exrun, and nothing of the run can be read without it" in err
+
+
+def test_of_a_journal_that_was_cut_no_row_says_that_nothing_was_sent(audited: CommandLine) -> None:
+    """Its last lines are gone, an intent among them perhaps."""
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    kept = next(number for number, line in enumerate(lines) if b'"host-started"' in line) + 1
+    journal.write_bytes(b"".join(lines[:kept]))
+    status, out, err = audited("show", "last", "--client", "alpha", "--format", "json")
+    assert status == 6
+    assert "lines were cut" in err
+    [part] = RunDocument.model_validate_json(out).clients
+    for host in part.hosts:
+        assert "no script had been sent" not in host.why
+        assert "scripts may have run" in host.why
+
+
 def test_a_known_event_that_lacks_a_member_is_named_with_its_line(audited: CommandLine) -> None:
     [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
     lines = [from_line(line) for line in journal.read_bytes().splitlines(keepends=True)]
@@ -226,7 +280,7 @@ def test_a_report_of_a_killed_run_says_that_scripts_may_have_run(audited: Comman
     lines = journal.read_bytes().splitlines(keepends=True)
     kept = next(number for number, line in enumerate(lines) if b'"script-sending"' in line) + 1
     journal.write_bytes(b"".join(lines[:kept]))
-    (journal.parent / "head").unlink()
+    (journal.parent / "head").write_bytes(EMPTY.to_bytes())
     status, out, _ = audited("report", "last", "--client", "alpha", "-f", form)
     assert status == 0
     assert "script may have run" in " ".join(out.split())

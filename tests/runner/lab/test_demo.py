@@ -25,7 +25,7 @@ from runner.lab.ledger import Statement
 from runner.lab.publishing import inventory_text, password_variables
 from runner.lab.server import start
 from runner.replay import replay
-from runner.results import HostAudit, NotReached, StepAudit, fleet_audit, judged
+from runner.results import HostResult, NotReached, StepResult, fleet_result, judged
 from runner.runs import LAST, find_run, read_run
 from runner.steps import Judgement
 from runner.terms import Terms
@@ -149,12 +149,12 @@ OK = Assessment(Verdict.OK, "well")
 TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 
 
-def row(name: str, *assessments: Assessment) -> HostAudit:
-    return judged(name, "a", [StepAudit(f"s{n}", "x.y", each) for n, each in enumerate(assessments)], 7, 1.0)
+def row(name: str, *assessments: Assessment) -> HostResult:
+    return judged(name, "a", [StepResult(f"s{n}", "x.y", each) for n, each in enumerate(assessments)], 7, 1.0)
 
 
-def lines(*rows: HostAudit, expected: dict[str, Expected]) -> tuple[str, ...]:
-    return differences(fleet_audit("r", TERMS, rows), expected)
+def lines(*rows: HostResult, expected: dict[str, Expected]) -> tuple[str, ...]:
+    return differences(fleet_result("r", TERMS, rows), expected)
 
 
 def test_an_audit_that_is_as_expected_differs_in_nothing() -> None:

@@ -41,7 +41,6 @@ CHANGES = st.builds(
     before=VALUES,
     after=VALUES,
     disturbs=WORDS,
-    coverage=st.sampled_from(Coverage),
 )
 
 
@@ -68,6 +67,7 @@ def plans(draw: st.DrawFn) -> Plan:
             draw(st.sampled_from(Standing)),
             draw(st.sampled_from(Verdict)),
             draw(WORDS),
+            draw(st.sampled_from(Coverage)),
             draw(st.none() | WORDS.map(sha)),
             changes(),
         )
@@ -100,7 +100,9 @@ def plans(draw: st.DrawFn) -> Plan:
 def one_change() -> Plan:
     """A plan of one change on one host."""
     change = planned(Change("start-type.x", "Set x", {"name": "x"}), "a", None)
-    step = PlannedStep("services", Standing.PLANNED, Verdict.ATTENTION, "1 disabled", sha("o"), (change,))
+    step = PlannedStep(
+        "services", Standing.PLANNED, Verdict.ATTENTION, "1 disabled", Coverage.PROBED, sha("o"), (change,)
+    )
     return Plan(
         id="0123456789ab",
         token="0" * 32,

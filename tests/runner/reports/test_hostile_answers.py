@@ -17,7 +17,7 @@ from playbooks.findings import Assessment, Finding, Severity, Verdict
 from runner.reports.html import LIMIT, HtmlReport
 from runner.reports.json import JsonReport
 from runner.reports.table import CELL, TableReport
-from runner.results import FleetAudit, NotReached, StepAudit, fleet_audit, judged
+from runner.results import FleetResult, NotReached, StepResult, fleet_result, judged
 from runner.terminal import visible
 from runner.terms import End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure
@@ -62,11 +62,11 @@ def and_each_known(test: Callable[..., None]) -> Callable[..., None]:
     return test
 
 
-def answering(text: str) -> FleetAudit:
+def answering(text: str) -> FleetResult:
     """An audit in which everything that can come from outside is `text`."""
     finding = Finding(text, Severity.HIGH, text, (text,), text)
-    steps = [StepAudit(text, text, Assessment(Verdict.VULNERABLE, text, (finding,), {"product": text or "-"}))]
-    return fleet_audit(
+    steps = [StepResult(text, text, Assessment(Verdict.VULNERABLE, text, (finding,), {"product": text or "-"}))]
+    return fleet_result(
         text,
         Terms(
             date(2026, 4, 2),

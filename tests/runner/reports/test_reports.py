@@ -19,7 +19,7 @@ from runner.reports.interface import Report
 from runner.reports.json import AuditDocument, JsonReport, schema_text
 from runner.reports.table import TableReport
 from runner.reports.wording import headline, meaning, probed, tone, totals
-from runner.results import HostAudit, NotReached, Outcome, StepAudit, fleet_audit, judged
+from runner.results import HostResult, NotReached, Outcome, StepResult, fleet_result, judged
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
 
@@ -27,10 +27,10 @@ TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "audit.json"
 
 
-def host(name: str, client: str, verdict: Verdict, coverage: Coverage = Coverage.PROBED) -> HostAudit:
+def host(name: str, client: str, verdict: Verdict, coverage: Coverage = Coverage.PROBED) -> HostResult:
     bad = verdict not in (Verdict.OK, Verdict.NOT_EXCHANGE)
     finding = Finding(f"exchange.patch.{verdict}", Severity.CRITICAL, "No fix is in", ("a", "b"), "Install KB5001779")
-    step = StepAudit(
+    step = StepResult(
         "patch",
         "exchange.patch",
         Assessment(
@@ -48,7 +48,7 @@ SILENT = NotReached(
     requests=1,
     seconds=30,
 )
-FLEET = fleet_audit(
+FLEET = fleet_result(
     "2026-r1",
     TERMS,
     [host("EX2", "beta", Verdict.OK), SILENT, host("EX1", "alpha", Verdict.VULNERABLE)],
@@ -83,7 +83,7 @@ def test_the_table_names_product_and_cumulative_update() -> None:
 
 
 def test_the_table_names_clients_only_where_there_are_several() -> None:
-    alone = fleet_audit("r", TERMS, [host("EX1", "alpha", Verdict.OK)])
+    alone = fleet_result("r", TERMS, [host("EX1", "alpha", Verdict.OK)])
     assert "alpha" not in TableReport(200).render(alone)
     assert "alpha/EX1" in TableReport(200).render(FLEET)
 
@@ -101,7 +101,7 @@ def test_colour_is_the_callers_choice_and_no_variable_changes_it(monkeypatch: py
 
 
 def test_an_audit_of_no_hosts_says_so_in_every_report() -> None:
-    nothing = fleet_audit("r", TERMS, [])
+    nothing = fleet_result("r", TERMS, [])
     assert TableReport().render(nothing).startswith("no servers\n")
     assert json.loads(JsonReport().render(nothing))["hosts"] == []
     assert "No server was audited." in HtmlReport().render(nothing)
@@ -179,9 +179,9 @@ def test_the_page_is_for_paper_and_for_the_dark_too() -> None:
 
 def test_a_manager_reads_first_how_many_servers_need_something_done() -> None:
     assert headline(FLEET) == "1 of 3 servers needs something done. 1 of 3 servers could not be judged completely."
-    well = fleet_audit("r", TERMS, [host("EX1", "alpha", Verdict.OK)])
+    well = fleet_result("r", TERMS, [host("EX1", "alpha", Verdict.OK)])
     assert headline(well) == "Nothing was found on 1 server by the catalogue of 2026-04-02."
-    assert headline(fleet_audit("r", TERMS, [SILENT])) == "1 of 1 server could not be judged completely."
+    assert headline(fleet_result("r", TERMS, [SILENT])) == "1 of 1 server could not be judged completely."
 
 
 def test_the_page_explains_the_verdicts_that_it_uses_and_no_other() -> None:
@@ -193,7 +193,7 @@ def test_the_page_explains_the_verdicts_that_it_uses_and_no_other() -> None:
 
 def test_a_share_is_never_rounded_up_to_all() -> None:
     known = [host(f"EX{index}", "alpha", Verdict.OK) for index in range(999)]
-    audit = fleet_audit("r", TERMS, [*known, SILENT])
+    audit = fleet_result("r", TERMS, [*known, SILENT])
     assert probed(audit.summary.coverage) == "999 of 1000 checks probed (99 %), 1 not knowable"
     assert totals(audit.summary) == "1000 servers: 1 unreachable, 999 ok"
 
@@ -207,7 +207,7 @@ BARE = NotReached("EX5", "beta", Failure(Cause.CREDENTIAL, "env:PW: not set", "S
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
 def test_what_is_found_of_the_run_is_in_every_report(report: Report) -> None:
-    written = html.unescape(report.render(fleet_audit("r", OLD, [LEFT, BARE])))
+    written = html.unescape(report.render(fleet_result("r", OLD, [LEFT, BARE])))
     for said in (
         "The run did not come to its end: the time limit was reached",
         "Raise --run-timeout.",
@@ -220,14 +220,14 @@ def test_what_is_found_of_the_run_is_in_every_report(report: Report) -> None:
 
 def test_a_manager_reads_of_an_early_end_of_servers_that_were_not_asked_and_of_old_tables() -> None:
     rows = [host("EX1", "alpha", Verdict.BEHIND), LEFT, BARE, SILENT]
-    assert headline(fleet_audit("r", OLD, rows)) == (
+    assert headline(fleet_result("r", OLD, rows)) == (
         "The run did not come to its end. 1 of 4 servers needs something done. 2 of 4 servers were not asked. "
         "1 of 4 servers could not be judged completely. The catalogue that judged is 48 days old."
     )
 
 
 def test_the_json_object_says_how_the_run_ended_and_how_old_its_catalogue_was() -> None:
-    read = AuditDocument.model_validate_json(JsonReport().render(fleet_audit("r", OLD, [LEFT])))
+    read = AuditDocument.model_validate_json(JsonReport().render(fleet_result("r", OLD, [LEFT])))
     assert (read.end.how, read.end.message) == (Ending.DEADLINE, "the time limit was reached")
     assert (read.catalogue.age_days, str(read.judged_on)) == (48, "2026-05-20")
     assert [found.id for found in read.findings] == ["run.deadline", "run.catalogue-aged"]

@@ -127,6 +127,10 @@ _PLANTS = (
     '<Obj RefId="c"><LST /><LST /></Obj>',
     '<Obj RefId="p"><MS><S N="A" /><S N="A" /></MS></Obj>',
     '<Obj RefId="e"><DCT><En><S N="Key" /></En></DCT></Obj>',
+    (
+        '<Obj RefId="k"><DCT><En><S N="Key">a</S><Nil N="Value" /></En><En><S N="Key">A</S><Nil N="Value" /></En></DCT>'
+        "</Obj>"
+    ),
     f"<S>{'x' * 700}</S>",
     f'<Obj RefId="v"><LST>{"<Nil />" * 130}</LST></Obj>',
     f'<Obj RefId="o"><LST>{"".join(f"<Obj RefId={chr(34)}o{n}{chr(34)} />" for n in range(70))}</LST></Obj>',
@@ -178,6 +182,7 @@ KINDS = (
     "an object has two contents",
     "an object has two properties",
     "an entry of a dictionary",
+    "a dictionary has two keys of one name",
     "holds elements",
     "holds ",
     "no integer",

@@ -247,6 +247,7 @@ FATAL: list[tuple[Fault, Cause]] = [
     *((Fault(Act.TRUNCATE, step), LOST) for step in STEPS),
     *((Fault(Act.HTTP_GARBAGE, step), BROKEN) for step in STEPS),
     *((Fault(Act.XML_GARBAGE, step), BROKEN) for step in STEPS),
+    *((Fault(act, step), BROKEN) for act in (Act.XML_DEPTH, Act.XML_ELEMENTS, Act.XML_BYTES) for step in STEPS),
     *((Fault(Act.PSRP_GARBAGE, step), BROKEN) for step in (Step.RECEIVE_OPEN, Step.RECEIVE)),
     *((Fault(Act.STATUS, step, status=503), LOST) for step in STEPS),
     *((Fault(Act.STATUS, step, status=404), Cause.ENDPOINT_MISSING) for step in STEPS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,25 @@ import pytest
 
 from playbooks.values import Value
 from runner.lab.engines.pwsh.engine import PwshEngine
+from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Fleet, LabHost
 from runner.lab.server import Served, start
 from runner.lab.state import HostState
 from runner.secrets.interface import Secret
 from runner.transport.connecting import Connector
 from runner.transport.gate import Gate
-from runner.transport.interface import Capped, Completed, Deadlines, Limits, Script, ScriptResult, Terminated, TimedOut
+from runner.transport.interface import (
+    Ambiguous,
+    Capped,
+    Completed,
+    Deadlines,
+    Limits,
+    NotStarted,
+    Script,
+    ScriptResult,
+    Terminated,
+    TimedOut,
+)
 from tests.runner.transport.test_lab import ACCOUNT, TOKEN, inventory_host
 
 pytestmark = [pytest.mark.real_powershell, pytest.mark.xdist_group("real-transport")]
@@ -144,3 +157,48 @@ def test_a_script_alone_is_run_as_it_is(served: Served) -> None:
     (result,) = run(served, text)
     assert output(result) == ("_x0041_\t<&>]]>",)
     assert replace(result, seconds=0.0).script.text == text
+
+
+@pytest.mark.parametrize(
+    ("fault", "least"),
+    [
+        (None, 1),
+        (Fault(Act.RESET_AFTER, Step.COMMAND, times=1), 0),  # and the pool is deleted, which may be sooner than it runs
+        (Fault(Act.RESET, Step.RECEIVE, times=1), 0),
+        (Fault(Act.RESET_AFTER, Step.RECEIVE, times=1), 1),  # it has ended by then: nothing else answers a Receive
+        (Fault(Act.TRUNCATE, Step.RECEIVE, times=1), 1),
+        (Fault(Act.XML_GARBAGE, Step.RECEIVE, times=1), 1),
+    ],
+    ids=["none", "command-lost", "receive-unsent", "receive-lost", "receive-cut", "receive-garbled"],
+)
+def test_a_change_runs_once_at_most_on_a_real_engine_however_its_answer_is_lost(
+    powershell: Path, tmp_path: Path, fault: Fault | None, least: int
+) -> None:
+    """Counted by the change itself, in a file that the engine writes: not by what a ledger took for a run."""
+    ran = tmp_path / "ran"
+    change = Script("change", f"[IO.File]::AppendAllText('{ran}', 'once;'); 'said'", full=True)
+    look = Script("look", "'looked'", full=True)
+    engine = PwshEngine(powershell)
+    state = HostState(name="EX1", engine="pwsh")
+    host = LabHost("alpha", "EX1", state, ACCOUNT, engine="pwsh", faults=() if fault is None else (fault,))
+    with closing(engine), start(Fleet((host,)), {"pwsh": engine}) as lab:
+        connect = Connector().to(inventory_host(lab.host("alpha/EX1")), Secret(ACCOUNT.password))
+        deadlines = Deadlines(host=120.0, script=60.0, connect=60.0)
+        first = connect(Gate.of([change], TOKEN), deadlines)
+        first.open()
+        result = first.change(change)
+        after = first.change(change) if fault is not None else None  # asked again over what is lost: it is not sent
+        first.close()
+        second = connect(Gate.of([look], TOKEN), deadlines)
+        second.open()
+        (seen,) = second.observe([look])
+        second.close()
+        times = ran.read_text().count("once;") if ran.exists() else 0
+        given = [each.text for each in lab.ledger.scripts("alpha/EX1")].count(change.text)
+    assert output(seen) == ("looked",)
+    assert least <= times <= given == 1
+    if fault is None:
+        assert output(result) == ("said",)  # type: ignore[arg-type]
+    else:
+        assert isinstance(result, Ambiguous)
+        assert isinstance(after, NotStarted)

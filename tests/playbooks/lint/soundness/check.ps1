@@ -37,6 +37,7 @@ $harmlessTypes = '^(system\.)?(string|u?int(16|32|64)?|long|byte|char|bool(ean)?
     'collections\..*|string(comparison|splitoptions)|(globalization\.)?cultureinfo|diagnostics\.fileversioninfo|' +
     'security\.principal\.windowsidentity|net\.dns|management\.managementdatetimeconverter|management\.automation\.(ps(custom)?object|switchparameter)|' +
     'dayofweek|exception|valuetype|serviceprocess\.servicecontrollerstatus)(\[.*\])?$'
+$heldFiles = '\[.*\b(fileinfo|directoryinfo|driveinfo)\b'  # a collection converts a text that is put into it
 $harmfulStatics = '^(set|write|delete|move|copy|create|append|open|replace(?!$)|start|exit|kill|load|invoke|encrypt|decrypt|gethostentry|gethostaddresses|' +
     'gethostbyname|resolve|failfast|expand)'
 $placeCommands = 'get-childitem', 'get-item', 'get-content', 'get-itemproperty', 'get-itempropertyvalue', 'get-filehash', 'get-acl', 'test-path',
@@ -119,6 +120,7 @@ function Get-Harm($tree) {
             { $_ -in 'TypeExpressionAst', 'TypeConstraintAst' } {
                 $catch = (Test-Kind $node.Parent 'CatchClauseAst')
                 if (-not $catch -and "$($node.TypeName.FullName)" -notmatch $harmlessTypes) { "type $text" }
+                if ("$($node.TypeName.FullName)" -match $heldFiles) { "type $text" }
             }
             'ConvertExpressionAst' {
                 if ("$($node.Type.TypeName.FullName)" -match 'io\.|dns|windowsidentity|fileversion') { "conversion $text" }
@@ -215,6 +217,7 @@ function Get-Harm($tree) {
                 foreach ($element in $node.CommandElements | Select-Object -Skip 1) {
                     if ((Test-Kind $element 'CommandParameterAst')) {
                         if (-not $own -and $element.ParameterName -match $harmfulParameters) { "parameter -$($element.ParameterName) of $name" }
+                        if ($name -match '^get-webconfiguration' -and $element.ParameterName -eq 'recurse') { "the folders of sites $text" }
                         $waiting = if ($element.Argument) { '' } else { $element.ParameterName.ToLower() }
                         $value = $element.Argument
                         $of = $element.ParameterName.ToLower()
@@ -238,6 +241,15 @@ function Get-Harm($tree) {
                     if ($name -match '^(select|sort|group|measure|compare)-object$' -and $of -match 'property$' -and
                         $value.Extent.Text -match 'scriptblock|mycommand|(?<![\[.])psobject|sessionstate') { "engine $text" }
                     if ($name -eq 'new-object' -and $of -in 'positional1', 'typename' -and "$($value.Value)" -notmatch '^(system\.)?(management\.automation\.)?(ps(custom)?object|object|collections\..*|text\.stringbuilder)$') { "object $text" }
+                    if ($name -eq 'new-object' -and "$($value.Value)" -match $heldFiles) { "type $text" }
+                    if ($name -eq 'get-wmiobject' -and $of -in 'property', 'positional2') {
+                        $fields = Get-Given $value $tree
+                        if (Test-Kind $fields 'ArrayLiteralAst') { $fields = $fields.Elements }
+                        if (@($fields | Where-Object { "$($_.Value)" -notmatch '^(\w+|\*)$' })) { "a query of its own $text" }
+                    }
+                    if ($name -match '^get-webconfiguration' -and ($of -eq 'pspath' -and "$($value.Value)" -notmatch '^(iis:\\|machine(/webroot(/apphost)?)?)$')) { "the folder of a site $text" }
+                    if ($name -eq 'get-childitem' -and "$($value.Value)" -match '^iis:\\' -and ("$($value.Value)" -match '^iis:\\sites\\.' -or $text -match '\s-(depth|recurse)\b')) { "the folder of a site $text" }
+                    if ($name -in 'get-serverhealth', 'get-healthreport', 'get-servercomponentstate' -and $of -in 'identity', 'positional1' -and (Get-Given $value $tree).Extent.Text -notmatch '^["'']?(\$env:computername|\.|localhost)["'']?$') { "another server $text" }
                     if ($name -eq 'get-winevent' -and $of -eq 'filterhashtable') {
                         if (-not (Test-Kind $value 'HashtableAst') -or @($value.KeyValuePairs | Where-Object { $_.Item1.Value -match '^path$' })) { "filter $text" }
                     }
@@ -246,6 +258,16 @@ function Get-Harm($tree) {
             }
         }
     }
+}
+
+# What a value is: for a variable that is assigned once in the script, and nowhere else written, what it is given.
+function Get-Given($node, $tree) {
+    if (-not (Test-Kind $node 'VariableExpressionAst')) { return $node }
+    $name = $node.VariablePath.UserPath
+    $writes = @($tree.FindAll({ param($n) $n.GetType().Name -in 'AssignmentStatementAst', 'ForEachStatementAst', 'ParameterAst' -and $n.Extent.Text -match "\`$$name\b" }, $true))
+    if ($writes.Count -ne 1 -or -not (Test-Kind $writes[0] 'AssignmentStatementAst') -or "$($writes[0].Operator)" -ne 'Equals') { return $node }
+    if ($writes[0].Left.Extent.Text -ne "`$$name" -or -not (Test-Kind $writes[0].Right 'CommandExpressionAst')) { return $node }
+    $writes[0].Right.Expression
 }
 
 # Whether a table with a block stands in a variable that only a calculating command takes.

@@ -104,7 +104,8 @@ _TYPES = frozenset(
     {
         "implementingtype", "declaringtype", "reflectedtype", "basetype", "underlyingsystemtype", "propertytype",
         "fieldtype", "parametertype", "returntype", "assembly", "definedtypes", "declaredproperties", "declaredmethods",
-        "declaredfields", "declaredmembers", "exportedtypes", "implementingassembly", "typehandle"
+        "declaredfields", "declaredmembers", "exportedtypes", "implementingassembly", "typehandle", "accessrighttype",
+        "accessruletype", "auditruletype", "customattributes", "attributetype", "constructor", "typeid"
     }
 )  # fmt: skip
 _STRANGE = frozenset(
@@ -112,6 +113,19 @@ _STRANGE = frozenset(
         "psobject", "psbase", "psadapted", "psextended", "methods", "scriptblock", "mycommand", "module",
         "sessionstate",
         "invokecommand", "exportedcommands", "exportedfunctions", "engineintrinsics", "runspace", "ast"
+    }
+)  # fmt: skip
+# Commands of Exchange that take a server from the pipeline, or a text that may be one.
+_OF_A_SERVER = frozenset(
+    {
+        "get-owavirtualdirectory", "get-ecpvirtualdirectory", "get-oabvirtualdirectory", "get-mapivirtualdirectory",
+        "get-activesyncvirtualdirectory", "get-autodiscovervirtualdirectory", "get-webservicesvirtualdirectory",
+        "get-powershellvirtualdirectory", "get-outlookanywhere", "get-exchangecertificate", "get-mailboxdatabase",
+        "get-mailboxdatabasecopystatus", "get-mailboxstatistics", "get-mailbox", "get-queue", "get-message",
+        "get-messagetrackinglog", "get-receiveconnector", "get-offlineaddressbook", "get-popsettings",
+        "get-imapsettings", "get-rpcclientaccess", "get-serverhealth", "get-healthreport", "get-servercomponentstate",
+        "get-monitoringitemidentity", "get-databaseavailabilitygroupnetwork", "get-exchangediagnosticinfo",
+        "test-servicehealth"
     }
 )  # fmt: skip
 _FILLS = frozenset(
@@ -1235,6 +1249,8 @@ class Origins:
             elif not taken or name != "get-winevent":
                 yield from self.judge_path(coming, pipeline)
             return
+        if name in _OF_A_SERVER and not _of_the_organisation(pipeline.several("PipelineElements")[:index]):
+            yield f"what comes may name another server: {pipeline.text}"
         taking = not _TAKES_ANYTHING.match(name) and name not in ("join-path", "split-path")
         if taking and any(atom[0] in ("table", "any", "entry", "group", "type") for atom in coming):
             yield f"a property of what comes may become a parameter: {pipeline.text}"
@@ -1296,6 +1312,8 @@ class Origins:
         held = value
         if name in ("replace", "getvalue"):  # a list hands it on to each of its elements
             held = self.deep(value)
+        if name not in ("enqueue", "dequeue", "push", "pop", "clear") and any(map(_is_queue, value)):
+            yield f"method of what stands in a queue or stack: {node.text}"
         if any(atom[0] not in safe for atom in held):
             yield f"method of what may be a live object: {node.text}"
 
@@ -1304,6 +1322,33 @@ class Origins:
         for atom in value:
             found |= (self.deep(self.content(atom), depth + 1) if depth < 4 else _ANY) if atom[0] == "list" else {atom}
         return frozenset(found)
+
+
+def _of_the_organisation(before: list[Ast]) -> bool:
+    """Whether these elements of a pipeline only filter what one command, not one that gives servers, returned."""
+    if any(one.kind != "Command" for one in before):
+        return False
+    first, *rest = map(command_name, before)
+    servers = re.fullmatch(
+        r"get-(?:exchange|mailbox|clientaccess)server|"
+        r"get-(?:clientaccess|um|transport|frontendtransport|mailboxtransport)service",
+        first,
+    )
+    return (
+        first.startswith("get-")
+        and not servers
+        and all(name in ("where-object", "sort-object", "select-object") for name in rest)
+    )
+
+
+def _is_queue(atom: Atom) -> bool:
+    """Whether a list is made where a queue or stack is: what these lack is called on what stands in them."""
+    key = atom[1] if len(atom) > 1 else None
+    place = key[1] if isinstance(key, tuple) and len(key) > 1 else None
+    return (
+        isinstance(place, Ast)
+        and re.search(r"collections\.(?:generic\.)?(?:queue|stack)", place.text, re.I) is not None
+    )
 
 
 def _judge_type(node: Ast) -> Iterator[str]:

@@ -1,0 +1,76 @@
+"""An object that a script wrote, out of its CLIXML: flat records by one pattern, every other shape with care.
+
+A flat record is what PowerShell makes of `@{ Kind = ...; ... }` where each value is a text, a number, a truth, a date
+or nothing. It is taken only where every character of the message fits the pattern: no entities, no escapes, no
+declarations, a fixed nesting. So it is what clixml.py reads in it, at the same cost to the caps; where a cap is near,
+clixml.py is who says so.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+
+from playbooks.values import Value
+from runner.transport.clixml import INTEGER, INTEGERS, TEXTS, Spent, date, parsed, value
+from runner.transport.interface import Limits
+
+_TEXT = "[ -%'-;=?-~\u00a0-\ud7ff\ue000-\ufffd]*+"  # what XML reads as it stands: no & < > and no control characters
+_HEAD = re.compile(r'<Obj RefId="[0-9]{1,9}+"><TN RefId="[0-9]{1,9}+">(?:<T>[A-Za-z0-9.]{1,200}+</T>){1,3}+</TN><DCT>')
+_TAIL = "</DCT></Obj>"
+_ENTRY = re.compile(
+    rf'(<En><S N="Key">({_TEXT})</S>'
+    rf'<(?:({"|".join(sorted(TEXTS | INTEGERS | {"B", "DT"}))}) N="Value">({_TEXT})</\3>|Nil N="Value" ?/>)</En>)'
+)
+_TRUTHS = {"true": True, "false": False}
+
+
+def read(xml: bytes, limits: Limits, spent: Spent) -> Value:
+    """The value that a message stands for; adds to `spent`.
+
+    Raises:
+        CapExceeded, Malformed: as `clixml.parsed` and `clixml.value`.
+    """
+    record = flat(xml, limits, spent)
+    return value(parsed(xml, limits), limits, spent) if record is None else record
+
+
+def flat(xml: bytes, limits: Limits, spent: Spent) -> MappingProxyType[str, Value] | None:
+    """The record that a message is; None, and nothing spent, where it is to be read with care."""
+    if len(xml) > min(limits.max_xml_bytes, limits.max_text) or limits.max_depth < 1:
+        return None
+    try:
+        said = xml.decode()
+    except UnicodeDecodeError:
+        return None
+    head = _HEAD.match(said)
+    if head is None or "_x" in said or not said.endswith(_TAIL):
+        return None
+    body = said[head.end() : -len(_TAIL)]
+    found: dict[str, Value] = {}
+    names: set[str] = set()
+    entries = _ENTRY.findall(body)
+    whole = 0  # characters of the entries: all of the body, or something stands between them
+    for entry, name, tag, text in entries:
+        whole += len(entry)
+        names.add(name.lower())
+        if tag == "S" or tag in TEXTS:
+            found[name] = text
+        elif tag in INTEGERS:
+            if INTEGER.fullmatch(text) is None:
+                return None
+            found[name] = int(text)
+        elif tag == "B":
+            if text not in _TRUTHS:
+                return None
+            found[name] = _TRUTHS[text]
+        else:
+            found[name] = date(text) if tag else None
+    values = spent.values + 1 + 2 * len(entries)
+    if not entries or whole != len(body) or len(names) != len(entries):
+        return None
+    if values > limits.max_values or spent.objects >= limits.max_objects:
+        return None
+    spent.values = values
+    spent.objects += 1
+    return MappingProxyType(found)
