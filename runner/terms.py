@@ -92,6 +92,7 @@ class Terms:
 
 # The end's own words are for the row of one server.
 _AFTER = {
+    Ending.BUDGET: "See to the servers that failed, then go on with those that were not begun",
     Ending.INTERRUPTED: "Run the audit again for the servers left out",
     Ending.UNRECORDED: "See whether it still runs; if not, run the audit again",
 }

@@ -76,9 +76,9 @@ def standing(
         refused.append(
             Refused(
                 f"{len(approvals)} of {policy.approvals} approvals that count" + "".join(f"; {why}" for why in wrong),
-                "Have it approved with `exrun approve`, by an approver who did not make it."
+                "Have it signed by an approver who did not make it."
                 if not policy.planner_may_approve
-                else "Have it approved with `exrun approve`.",
+                else "Have it signed by an approver.",
             )
         )
     expires = plan.made + policy.expires_after

@@ -111,9 +111,9 @@ def read(data: bytes) -> Plan:
     try:
         document = json.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError):
-        raise PlanError("is not JSON", "Name the file that `exrun plan` wrote.") from None
+        raise PlanError("is not JSON", "Name the file of a plan.") from None
     if not isinstance(document, dict) or document.get("kind") != KIND:
-        raise PlanError("is JSON, and not a plan", "Name the file that `exrun plan` wrote.")
+        raise PlanError("is JSON, and not a plan", "Name the file of a plan.")
     if _canonical(document) != data:
         raise PlanError("is not spelt as a plan is: it was edited or formatted anew", "Make the plan again.")
     if type(document.get("format")) is not int or document["format"] < FORMAT:

@@ -34,7 +34,7 @@ MOST_SIGNATURES = 100
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
 _PRIVATE = "PRIVATE+KEY+"
-_MAKE = "Make a key with `exrun keys new NAME`."
+_MAKE = "Name the file of a key, as it was made."
 
 
 @dataclass(frozen=True, slots=True)
