@@ -81,6 +81,7 @@ def test_an_approval_of_somebody_else_than_the_planner_lets_it_run_until_the_win
         ((CARLA,), "dora@ws2", "it may sign for exrun-catalogue, not for exrun-plan"),
         ((NOBODY,), "dora@ws2", "which policy.yml does not have"),
     ],
+    ids=["none", "own", "own-elsewhere", "another-purpose", "unknown"],
 )
 def test_whose_approval_does_not_count_is_said(keys: tuple[Key, ...], planner: str, why: str) -> None:
     found = told(plan(policy(), planner=planner), policy(), *keys)
@@ -146,6 +147,7 @@ def test_another_policy_makes_the_plan_stale_and_none_asks_for_nothing() -> None
         (CARLA.line, CARLA.line[:-9], "policy.yml:6"),
         ("approvers:", "aprovers:", "approvers"),
     ],
+    ids=["many", "none", "zone", "clock", "order", "day", "span", "weekday", "name", "key", "cut", "misspelt"],
 )
 def test_a_mistake_in_a_policy_is_told_with_its_place(old: str, new: str, said: str) -> None:
     assert old in TEXT
