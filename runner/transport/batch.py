@@ -74,6 +74,9 @@ class Kind(IntEnum):
     PIPELINE_HOST_CALL = 0x00041100
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+
+
 class PoolState(IntEnum):
     """RunspacePoolState (MS-PSRP 2.2.3.4)."""
 
@@ -274,12 +277,9 @@ class Batch:
             raise CapExceeded("max_xml_bytes", self._limits.max_xml_bytes)
 
     def _take(self, message: Message, now: float) -> None:
-        try:
-            kind = Kind(message.kind)
-        except ValueError:
-            raise TransportError(
-                failure(Cause.PROTOCOL, f"the host sent a PSRP message of type {message.kind:#x}")
-            ) from None
+        kind = _KINDS.get(message.kind)
+        if kind is None:
+            raise TransportError(failure(Cause.PROTOCOL, f"the host sent a PSRP message of type {message.kind:#x}"))
         if message.pipeline is None:
             self._take_of_pool(kind, message)
         elif message.pipeline == self.pipeline:

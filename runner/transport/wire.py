@@ -63,15 +63,13 @@ class Cancellation:
     connection, and works for sockets, TLS, name resolution and pauses alike, on Windows too.
     """
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    def __init__(self, event: threading.Event | None = None) -> None:
+        self._event = event or threading.Event()
         self._closing = False
 
     def another(self) -> Cancellation:
         """One that is cancelled together with this one and has a closing of its own, for a further connection."""
-        beside = Cancellation()
-        beside._event = self._event
-        return beside
+        return Cancellation(self._event)
 
     def set(self) -> None:
         """Cancels."""
