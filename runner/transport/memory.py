@@ -205,7 +205,7 @@ class Share:
         self._total = total
 
     def hold_unasked(self, what: What, size: int) -> bool:
-        """The same where the floor has room for it and nothing beyond is held; else False, and it holds what it held."""
+        """As `hold`, where the floor has room for it and nothing beyond is held; else False, and nothing changes."""
         total = self._total + size - self._sizes[what]
         if self._asked or total > self._budget.floor:
             return False

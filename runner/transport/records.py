@@ -25,6 +25,39 @@ _ENTRY = re.compile(
 _TRUTHS = {"true": True, "false": False}
 
 
+_STATED = re.compile(
+    r'<Obj RefId="[0-9]{1,9}+"><MS>'
+    rf'((?:<(?P<tag>I32|S|Version) N="[A-Za-z0-9_]{{1,80}}+">{_TEXT}</(?P=tag)>){{1,20}}+)</MS></Obj>'
+)
+_PROPERTY = re.compile('<([A-Za-z0-9]+) N="([^"]*)">([^<]*)<')
+
+
+def properties(xml: bytes, limits: Limits) -> dict[str, str] | None:
+    """The texts of the properties that a message of a pool's or a pipeline's state is; None where care is to read it.
+
+    `clixml.parsed` refuses none that is read here, and `clixml.text` and `clixml.number` find the same in it, but for
+    what is no integer.
+    """
+    if len(xml) > min(limits.max_xml_bytes, limits.max_text) or xml.count(b"<") > limits.max_values:
+        return None
+    try:
+        found = _STATED.fullmatch(xml.decode())
+    except UnicodeDecodeError:
+        return None
+    if found is None or "_x" in found[1]:
+        return None
+    named = [(name, said) for _, name, said in _PROPERTY.findall(found[1])]
+    stated = dict(named)
+    return stated if len(stated) == len(named) else None
+
+
+def state(xml: bytes, limits: Limits, name: str) -> int | None:
+    """The integer property `name` of a message; None where care is to read it."""
+    stated = properties(xml, limits)
+    said = None if stated is None else stated.get(name)
+    return int(said) if said is not None and INTEGER.fullmatch(said) is not None else None
+
+
 def read(xml: bytes, limits: Limits, spent: Spent) -> Value:
     """The value that a message stands for; adds to `spent`.
 

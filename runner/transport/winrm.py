@@ -56,6 +56,7 @@ from runner.transport.interface import (
     TimedOut,
 )
 from runner.transport.memory import Share, What
+from runner.transport.records import properties
 from runner.transport.replies import DONE, RUNNING, Plain
 from runner.transport.retry import RetryBudget
 from runner.transport.statements import OPENING
@@ -325,7 +326,12 @@ class WinRmTransport:
             raise TransportError(failure(Cause.PROTOCOL, "the host says too much while it opens a runspace pool"))
         try:
             if message.kind == Kind.SESSION_CAPABILITY:
-                version = text(parsed(message.xml, self._limits), self._limits, "protocolversion")
+                stated = properties(message.xml, self._limits)
+                version = (
+                    text(parsed(message.xml, self._limits), self._limits, "protocolversion")
+                    if stated is None
+                    else stated.get("protocolversion", "")
+                )
                 if version not in ("2.2", "2.3") and not version.startswith("2.3"):
                     raise TransportError(
                         Failure(
