@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import uuid
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 from xml.sax.saxutils import escape
@@ -29,7 +29,6 @@ _RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
 _CREATION = "http://schemas.microsoft.com/powershell"
 _IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
 _NAMES = {"s": SOAP, "wsa": ADDRESSING, "rsp": SHELL, "wsman": WSMAN, "wst": TRANSFER}
-_ESCAPED = re.compile('[&<>"\r\n\t]')
 _IN_ATTRIBUTES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#09;"}
 _VERSION = '<wsman:Option MustComply="true" Name="protocolversion">2.3</wsman:Option>'
 _KEEP_ALIVE = '<wsman:Option Name="WSMAN_CMDSHELL_OPTION_KEEPALIVE">True</wsman:Option>'
@@ -58,11 +57,27 @@ class Channel(Protocol):
 
 @dataclass(slots=True)
 class Shell:
-    """A runspace pool on the host, by the names that the host gave it."""
+    """A runspace pool on the host, by the names that the host gave it.
 
-    selectors: list[tuple[str, str]]
+    Attributes:
+        resource_uri, selector_set: the names as envelopes have them.
+    """
+
+    selectors: Sequence[tuple[str, str]]
     resource: str = _RESOURCE
     opened: bool = False
+    resource_uri: str = field(init=False, repr=False)
+    selector_set: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.named_by(self.resource, self.selectors)
+
+    def named_by(self, resource: str, selectors: Sequence[tuple[str, str]]) -> None:
+        """From here on it has these names."""
+        self.resource, self.selectors = resource, selectors
+        self.resource_uri = _text(resource)
+        each = (f'<wsman:Selector Name="{_attribute(name)}">{_text(of)}</wsman:Selector>' for name, of in selectors)
+        self.selector_set = f"<wsman:SelectorSet>{''.join(each)}</wsman:SelectorSet>"
 
     @classmethod
     def named(cls, name: str) -> Shell:
@@ -84,6 +99,7 @@ class WSMan:
         self.seconds: float = 20
         self._channel = channel
         self._session = _new_id()
+        self._to = _text(channel.endpoint)
 
     def create(self, shell: Shell, name: str, first: bytes) -> None:
         """Opens the pool `name` with the fragments of its first messages."""
@@ -94,10 +110,10 @@ class WSMan:
         )
         answer = self._answer(f"{TRANSFER}/Create", shell, body, _VERSION, opens=True)
         found = answer.created if isinstance(answer, Plain) else created(answer)
-        if found.resource is not None:
-            shell.resource = found.resource
-        if found.selectors is not None:
-            shell.selectors = list(found.selectors)
+        shell.named_by(
+            shell.resource if found.resource is None else found.resource,
+            shell.selectors if found.selectors is None else found.selectors,
+        )
         shell.opened = True
 
     def receive(self, shell: Shell, command: str | None) -> tuple[str, bytes]:
@@ -147,11 +163,7 @@ class WSMan:
         message_id = f"uuid:{_new_id()}"
         set_of = f'<wsman:OptionSet s:mustUnderstand="true">{options}</wsman:OptionSet>' if options else ""
         if not opens:
-            each = (
-                f'<wsman:Selector Name="{_attribute(name)}">{_text(of)}</wsman:Selector>'
-                for name, of in shell.selectors
-            )
-            set_of += f"<wsman:SelectorSet>{''.join(each)}</wsman:SelectorSet>"
+            set_of += shell.selector_set
         envelope = (
             f'<s:Envelope xmlns:rsp="{SHELL}" xmlns:s="{SOAP}" xmlns:wsa="{ADDRESSING}" xmlns:wsman="{WSMAN}" '
             f'xmlns:wsmv="{_WSMV}"><s:Header><wsa:Action s:mustUnderstand="true">{action}</wsa:Action>'
@@ -161,9 +173,9 @@ class WSMan:
             f"<wsa:MessageID>{message_id}</wsa:MessageID>"
             f"<wsman:OperationTimeout>PT{self.seconds}S</wsman:OperationTimeout>"
             f'<wsa:ReplyTo><wsa:Address s:mustUnderstand="true">{ADDRESSING}/role/anonymous</wsa:Address></wsa:ReplyTo>'
-            f'<wsman:ResourceURI s:mustUnderstand="true">{_text(shell.resource)}</wsman:ResourceURI>'
+            f'<wsman:ResourceURI s:mustUnderstand="true">{shell.resource_uri}</wsman:ResourceURI>'
             f'<wsmv:SessionId s:mustUnderstand="false">uuid:{self._session}</wsmv:SessionId>'
-            f"<wsa:To>{_text(self._channel.endpoint)}</wsa:To>{set_of}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+            f"<wsa:To>{self._to}</wsa:To>{set_of}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
         ).encode("utf-8", "xmlcharrefreplace")
         try:
             reply = self._channel.send(envelope)
@@ -265,8 +277,8 @@ def _new_id() -> str:
 
 
 def _text(said: str) -> str:
-    return said if _ESCAPED.search(said) is None else escape(said)
+    return escape(said)
 
 
 def _attribute(said: str) -> str:
-    return said if _ESCAPED.search(said) is None else escape(said, _IN_ATTRIBUTES)
+    return escape(said, _IN_ATTRIBUTES)
