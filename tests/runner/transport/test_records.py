@@ -36,6 +36,7 @@ RECORDS = (
     HEAD + entry("When", '<DT N="Value">2021-03-02T13:00:00</DT>') + entry("Nil", '<Nil N="Value"/>') + TAIL,
     HEAD + entry("Version", '<Version N="Value">15.2.1118.7</Version>') + entry("Big", '<U64 N="Value">7</U64>') + TAIL,
     HEAD.replace(b"Collections.Hashtable", b"Collections.Specialized.OrderedDictionary") + TAIL,
+    HEAD + entry("Long", f'<S N="Value">{"x" * 3_000}</S>') + TAIL,
 )
 ODD = (
     *DOCUMENTS,
