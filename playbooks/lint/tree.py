@@ -6,7 +6,7 @@ A node is equal to itself alone: two that read the same stand at different place
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -201,15 +201,17 @@ class Function(Node):
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below `node`, in order."""
-    for field in fields(node):
-        yield from _nodes(getattr(node, field.name))
+    for name in type(node).__match_args__:
+        yield from _nodes(getattr(node, name))
 
 
 def walk(node: Node) -> Iterator[Node]:
     """`node` and everything below it, in order."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(tuple(children(node))))
 
 
 def _nodes(value: object) -> Iterator[Node]:
