@@ -16,7 +16,8 @@ from playbooks.values import Value
 from runner.transport.clixml import INTEGER, INTEGERS, TEXTS, Spent, date, parsed, value
 from runner.transport.interface import Limits
 
-_TEXT = "[ -%'-;=?-~\u00a0-\ud7ff\ue000-\ufffd]*+"  # what XML reads as it stands: no & < > and no control characters
+# What XML reads as it stands: no & < > and no control characters. Said by what it is not, which compiles sooner.
+_TEXT = "[^\x00-\x1f&<>\x7f-\x9f\ud800-\udfff\ufffe\uffff\U00010000-\U0010ffff]*+"
 _HEAD = re.compile(r'<Obj RefId="[0-9]{1,9}+"><TN RefId="[0-9]{1,9}+">(?:<T>[A-Za-z0-9.]{1,200}+</T>){1,3}+</TN><DCT>')
 _TAIL = "</DCT></Obj>"
 _ENTRY = re.compile(

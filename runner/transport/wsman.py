@@ -15,8 +15,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from html import escape
 from typing import Protocol
-from xml.sax.saxutils import escape
 
 from pypsrp.exceptions import WinRMError, WinRMTransportError, WSManFaultError
 
@@ -29,7 +29,7 @@ _RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
 _CREATION = "http://schemas.microsoft.com/powershell"
 _IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
 _NAMES = {"s": SOAP, "wsa": ADDRESSING, "rsp": SHELL, "wsman": WSMAN, "wst": TRANSFER}
-_IN_ATTRIBUTES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#09;"}
+_IN_ATTRIBUTES = str.maketrans({'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#09;"})
 _VERSION = '<wsman:Option MustComply="true" Name="protocolversion">2.3</wsman:Option>'
 _KEEP_ALIVE = '<wsman:Option Name="WSMAN_CMDSHELL_OPTION_KEEPALIVE">True</wsman:Option>'
 _PREFIX = 63  # bytes, by 3, in which a fragment differs from that of another host: its header of 21, PSRP's of 40
@@ -277,8 +277,8 @@ def _new_id() -> str:
 
 
 def _text(said: str) -> str:
-    return escape(said)
+    return escape(said, quote=False)
 
 
 def _attribute(said: str) -> str:
-    return escape(said, _IN_ATTRIBUTES)
+    return escape(said, quote=False).translate(_IN_ATTRIBUTES)
