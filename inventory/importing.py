@@ -11,10 +11,10 @@ from inventory.sources.ansible.client import client_of, files_beside
 from inventory.sources.ansible.ini import read_ini
 from inventory.sources.ansible.model import AnsibleInventory
 from inventory.sources.ansible.yml import RULES, read_yml
-from inventory.sources.csv import ANSI, ExchangeCsvSource
+from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.document import Settings, given_settings
 from inventory.sources.joining import joined
-from inventory.sources.reading import MOST_BYTES, ClientPart, Reading, bytes_of
+from inventory.sources.reading import ANSI, MOST_BYTES, ClientPart, Reading, bytes_of
 from inventory.sources.recognition import IMPORTED, Form, form_of, not_loaded
 from texts.encoding import decode, encoding_of
 from texts.places import Location

@@ -8,7 +8,6 @@ from pathlib import Path
 from inventory.errors import SourceError
 from inventory.model import Inventory
 from inventory.names import why_not_a_name
-from inventory.sources.csv import ExchangeCsvSource
 from inventory.sources.interface import Source
 from inventory.sources.joining import joined
 from inventory.sources.native import NativeSource
@@ -58,6 +57,8 @@ def source_of(path: Path, data: bytes) -> Source:
         case Form.NATIVE:
             return NativeSource()
         case Form.CSV:
+            from inventory.sources.csv import ExchangeCsvSource  # by what reads such a file alone
+
             return ExchangeCsvSource(path.stem if not why_not_a_name(path.stem) else _NAMELESS)
         case form:
             raise SourceError([not_loaded(form, str(path))])

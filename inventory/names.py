@@ -12,8 +12,6 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
-import idna
-
 from texts.problems import MistakeError
 
 LONGEST = 100
@@ -155,6 +153,8 @@ def _is_ip(text: str) -> bool:
 
 
 def _ascii_label(label: str) -> str:
+    import idna  # whose tables are large, and most names have letters of ASCII alone
+
     written = idna.encode(label, uts46=True).decode("ascii")
     if not _ASCII_LABEL.fullmatch(written):
         raise ValueError("it has characters that no host name has")

@@ -59,7 +59,7 @@ Given = str | int | float | bool | list[str | int | float | bool] | None
 class _Written(BaseModel):
     """Text that a person wrote: unknown keys refused, nothing converted, frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class ParamSpec(_Written):
@@ -245,7 +245,7 @@ class OnFailure(StrEnum):
 class Step(_Written):
     """One action with its parameters."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     id: Name = Field(description="How `when` of later steps and reports name this step.")
     action: ActionId = Field(description="The action, area.name.")

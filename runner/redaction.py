@@ -41,20 +41,28 @@ class NoSecretError(ValueError):
     """Raised for an empty secret: it stands everywhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Pattern:
     """One way in which a secret is spelt.
 
     Attributes:
+        written: the pattern; compiled when a text is first met in which it may stand, which is seldom.
         needed: all of these stand in a text in which the pattern is found.
         unless: but not where one of these stands in it.
         folded: whether `needed` is of the text in lower case.
     """
 
-    pattern: re.Pattern[str]
+    written: str
     needed: tuple[str, ...]
     unless: tuple[str, ...] = ()
     folded: bool = False
+    _compiled: re.Pattern[str] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        if self._compiled is None:
+            self._compiled = re.compile(self.written, re.DOTALL)
+        return self._compiled
 
     def possible(self, text: str, lower: str) -> bool:
         """Whether the pattern can stand in a text at all."""
@@ -63,6 +71,10 @@ class _Pattern:
             if hint not in where:
                 return any(escape in text for escape in self.unless)
         return True
+
+    def stands_in(self, text: str) -> bool:
+        """Whether the secret stands in a text, spelt so."""
+        return self.possible(text, text.lower()) and self.pattern.search(text) is not None
 
 
 class Redactor:
@@ -85,12 +97,14 @@ class Redactor:
         """
         if not secret:
             raise NoSecretError("an empty secret cannot be kept out of anything")
+        if secret in self._secrets:
+            return
         patterns = tuple(_patterns(secret))
         with self._lock:
             if secret in self._secrets:
                 return
             every = (*self._patterns, *patterns)
-            clean = (each for each in PLACEHOLDERS if not any(known.pattern.search(each) for known in every))
+            clean = (each for each in PLACEHOLDERS if not any(known.stands_in(each) for known in every))
             self._placeholder = next(clean, "")
             self._hints = tuple(dict.fromkeys(_hint(each) for each in every if not each.folded))
             self._folded_hints = tuple(dict.fromkeys(_hint(each) for each in every if each.folded))
@@ -263,23 +277,19 @@ def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int
 def _patterns(secret: str) -> Iterator[_Pattern]:
     # Where no escape stands in a text, every character but those of a few spellings of their own stands as it is.
     run = max(_runs(secret), key=len)
-    yield _Pattern(_compiled("".join(map(_spellings, secret))), (run,) if run else (), _ESCAPES)
+    yield _Pattern("".join(map(_spellings, secret)), (run,) if run else (), _ESCAPES)
     if len(secret) < ENCODED_LENGTH:
         return
     # The sides of a surrogate pair are two \u escapes in JSON, so such a character has them among its spellings.
     for raw in {_bytes(secret, "utf-8"), _bytes(secret, "utf-16-le")}:
         text = raw.decode("latin-1")
-        yield _Pattern(_compiled(re.escape(text)), (text,))
+        yield _Pattern(re.escape(text), (text,))
         pairs = tuple(f"{byte:02x}" for byte in raw)
         hexadecimal = "(?i:" + "[-:, ]?".join(f"(?:0x)?{pair}" for pair in pairs) + ")"
-        yield _Pattern(_compiled(hexadecimal), tuple(dict.fromkeys(pairs)), folded=True)
+        yield _Pattern(hexadecimal, tuple(dict.fromkeys(pairs)), folded=True)
         for alignment in range(3):
             pattern, fixed = _base64_core(raw, alignment)
-            yield _Pattern(_compiled(pattern), (fixed,))
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.DOTALL)
+            yield _Pattern(pattern, (fixed,))
 
 
 def _runs(secret: str) -> list[str]:

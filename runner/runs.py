@@ -1,17 +1,16 @@
-"""What runs are called, and where those of a state directory lie."""
+"""Which runs a state directory has, and what their journals say."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
 from runner.journal.chain import Broken, Verified
-from runner.journal.location import JOURNAL, run_directory
+from runner.journal.location import JOURNAL
 from runner.journal.verification import verify
 from runner.state import Folding, RunState
 
@@ -28,25 +27,6 @@ class Run:
 
     id: str
     journals: tuple[Path, ...]
-
-
-def new_run_id(now: datetime, token: str) -> str:
-    """`2026-11-24t150212z-7f3a`: to be read and typed, sorted by time, a directory's name as it stands.
-
-    Args:
-        now: any zone; the id is in UTC.
-        token: four hexadecimal digits that tell apart runs of the same second.
-    """
-    return f"{now.astimezone(UTC):%Y-%m-%dt%H%M%Sz}-{token}"
-
-
-def unused_run_id(state: Path, clients: Iterable[str], now: datetime, token: Callable[[], str]) -> str:
-    """A run id that none of these clients has: a journal is never continued by accident."""
-    names = tuple(clients)
-    while True:
-        run = new_run_id(now, token())
-        if not any(run_directory(state, client, run).exists() for client in names):
-            return run
 
 
 def runs(state: Path) -> Mapping[str, Run]:

@@ -23,20 +23,17 @@ _BARE = re.compile(_PART)
 
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
 _ANY_QUOTES = rf"[{_QUOTES}]*"
-_VARIABLES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"\$\{{?\s*env:{_NAME}\s*\}}?",  # PowerShell
-        rf"%{_NAME}%",  # cmd
-        rf"\$\{{\s*{_NAME}\s*\}}",  # sh, and many programs
-        rf"\$[({{]+\s*(?:env[:.])?{_NAME}\s*[)}}]+",
-        rf"%(?:env:)?\{{?{_NAME}\}}?%",
-        rf"(?:process\.)?env(?:iron(?:ment)?)?(?:var)?[:：=.,/\s]+{_ANY_QUOTES}[$%{{(]*(?:env:)?{_NAME}[%}})]*{_ANY_QUOTES}",
-        rf"(?:os\.)?(?:getenv|environ(?:\.get)?)\s*[(\[]\s*{_ANY_QUOTES}{_NAME}{_ANY_QUOTES}\s*[)\]]",
-        rf"(?:\[(?:system\.)?environment\]::)?getenvironmentvariable\(\s*{_ANY_QUOTES}{_NAME}{_ANY_QUOTES}.*\)",
-        # Ansible
-        rf"(?:\{{\{{)?\s*(?:lookup|query|q)\(\s*{_ANY_QUOTES}(?:\w+\.)*env{_ANY_QUOTES}\s*,\s*{_ANY_QUOTES}{_NAME}.*",
-    )
+_VARIABLES = (
+    rf"\$\{{?\s*env:{_NAME}\s*\}}?",  # PowerShell
+    rf"%{_NAME}%",  # cmd
+    rf"\$\{{\s*{_NAME}\s*\}}",  # sh, and many programs
+    rf"\$[({{]+\s*(?:env[:.])?{_NAME}\s*[)}}]+",
+    rf"%(?:env:)?\{{?{_NAME}\}}?%",
+    rf"(?:process\.)?env(?:iron(?:ment)?)?(?:var)?[:：=.,/\s]+{_ANY_QUOTES}[$%{{(]*(?:env:)?{_NAME}[%}})]*{_ANY_QUOTES}",
+    rf"(?:os\.)?(?:getenv|environ(?:\.get)?)\s*[(\[]\s*{_ANY_QUOTES}{_NAME}{_ANY_QUOTES}\s*[)\]]",
+    rf"(?:\[(?:system\.)?environment\]::)?getenvironmentvariable\(\s*{_ANY_QUOTES}{_NAME}{_ANY_QUOTES}.*\)",
+    # Ansible
+    rf"(?:\{{\{{)?\s*(?:lookup|query|q)\(\s*{_ANY_QUOTES}(?:\w+\.)*env{_ANY_QUOTES}\s*,\s*{_ANY_QUOTES}{_NAME}.*",
 )
 _KINDS = re.compile(r"(?P<kind>env|keyring|command)\s*:\s*(?P<target>.*)", re.IGNORECASE | re.DOTALL)
 _KEYRING_TARGET = re.compile(r"[\w .@-]+/[\w .@\\-]+")
@@ -106,7 +103,7 @@ def mended_reference(text: str) -> str | None:
     if kind is not None and kind["kind"].casefold() == "keyring" and _KEYRING_TARGET.fullmatch(kind["target"]):
         return f"keyring:{kind['target']}"
     for pattern in _VARIABLES:
-        found = pattern.fullmatch(bare)
+        found = re.fullmatch(pattern, bare, re.IGNORECASE)
         if found is not None:
             return f"env:{found['name']}"
     name = bare.removeprefix("$")

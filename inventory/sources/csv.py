@@ -22,7 +22,7 @@ from inventory.model import label_values
 from inventory.names import folded, is_address, why_not_a_name
 from inventory.sources.document import Settings, given_settings
 from inventory.sources.inheritance import Setting, shown
-from inventory.sources.reading import MOST_BYTES, ClientPart, HostPart, Reading
+from inventory.sources.reading import ANSI, MOST_BYTES, ClientPart, HostPart, Reading
 from texts.delimited import Cell, rows, table_text
 from texts.places import Location
 from texts.problems import Problem
@@ -35,7 +35,6 @@ LABELS = {
     "Edition": "edition",
     "AdminDisplayVersion": "admin_display_version",
 }
-ANSI = "cp1252"
 _EXPORT_AGAIN = "export again with `-Encoding UTF8`"
 
 

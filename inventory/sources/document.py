@@ -173,7 +173,7 @@ ALLOW_PUBLIC = "Networks and host names outside private ranges to which NTLM may
 
 
 class _Written(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Settings(_Written):

@@ -11,6 +11,7 @@ from texts.places import Location
 from texts.problems import Problem
 
 MOST_BYTES = 32 * 1024 * 1024  # of one file
+ANSI = "cp1252"  # in which Excel saves a CSV file again in western Europe
 
 
 @dataclass(frozen=True, slots=True)

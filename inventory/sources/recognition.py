@@ -9,11 +9,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from inventory.names import is_address
-from inventory.sources.ansible.ini import is_ini
-from inventory.sources.ansible.patterns import address_in_brackets
-from inventory.sources.ansible.yml import RULES, is_ansible
-from inventory.sources.csv import ANSI, REQUIRED
-from inventory.sources.reading import MOST_BYTES
+from inventory.sources.reading import ANSI, MOST_BYTES
 from texts.encoding import decode
 from texts.places import Location
 from texts.problems import Problem
@@ -73,7 +69,7 @@ def form_of(data: bytes, name: str) -> Form:
         return Form.CSV
     if suffix == ".csv":
         return Form.HOST_LIST if _lists_hosts(text) and "." in start.split()[0] else Form.CSV
-    if is_ini(text):
+    if _is_ini(text):
         return Form.ANSIBLE_INI
     if _lists_hosts(text):
         return Form.HOST_LIST
@@ -150,7 +146,15 @@ def _json(start: str) -> Form | None:
     return Form.JSON
 
 
+def _is_ini(text: str) -> bool:
+    from inventory.sources.ansible.ini import is_ini  # what only other formats need is loaded for them alone
+
+    return is_ini(text)
+
+
 def _yaml(data: bytes) -> Form:
+    from inventory.sources.ansible.yml import RULES, is_ansible
+
     root = read_tree(data, "", RULES, [])
     if root is None:
         return Form.ANSIBLE_PLAYBOOK if re.search(rb"(?m)^- (?:hosts|name|import_playbook):", data) else Form.NATIVE
@@ -159,6 +163,8 @@ def _yaml(data: bytes) -> Form:
 
 def _has_header(text: str) -> bool:
     """Whether one of the first lines has the columns that Get-ExchangeServer gives."""
+    from inventory.sources.csv import REQUIRED
+
     for line in text[:_BEGINNING].splitlines()[:10]:
         cells = {cell.strip(' "').casefold() for cell in re.split(r"[,;\t|]", line)}
         if {name.casefold() for name in REQUIRED} <= cells:
@@ -173,6 +179,8 @@ def _lists_hosts(text: str) -> bool:
 
 
 def _like_a_host(name: str) -> bool:
+    from inventory.sources.ansible.patterns import address_in_brackets
+
     if address_in_brackets(name) is not None:
         return True
     bare = re.sub(r"\[[\w:]+\]", "1", name)

@@ -34,7 +34,7 @@ MOST_BYTES = 256 * 1024
 
 
 class _Member(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class TableEntry(_Member):
@@ -49,7 +49,7 @@ class TableEntry(_Member):
 class Manifest(_Member):
     """What a set of the catalogue's tables consists of."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     schema_: Literal["exrun.catalogue/1"] = Field(alias="schema", description="the form of this file")
     as_of: date = Field(description="the day up to which updates and attacks are in the tables")

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -32,13 +32,13 @@ from playbooks.catalogue.origin import SetKind, Signed
 from playbooks.catalogue.sets import CatalogueSet, folder_files, read_set, shipped_set
 from playbooks.errors import CatalogueError
 from runner.journal.locking import try_lock
-from runner.signatures.allowed_signers import AllowedSigners
 from runner.signatures.errors import SignatureError
-from runner.signatures.keys import PublicKey
 from runner.signatures.signing import SUFFIX
-from runner.signatures.sshsig import key_of
 from texts.places import Location
 from texts.problems import Problem
+
+if TYPE_CHECKING:
+    from runner.signatures.allowed_signers import AllowedSigners
 
 __all__ = ["NAMESPACE", "SIGNATURE", "InUse", "Installed", "RefusedError", "in_use", "install", "load", "reset"]
 
@@ -60,7 +60,7 @@ class RefusedError(Exception):
 class Installed(BaseModel):
     """What `current.json` says. It vouches for nothing: the set's signature does."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, defer_build=True)
 
     schema_: Literal["exrun.installed-catalogue/1"] = Field(alias="schema", default="exrun.installed-catalogue/1")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")  # of the manifest
@@ -73,6 +73,8 @@ class Installed(BaseModel):
     @property
     def signed(self) -> Signed:
         """Who vouches for it."""
+        from runner.signatures.keys import PublicKey  # the shipped set needs nothing of signatures
+
         return Signed(self.signer, PublicKey(base64.b64decode(self.key)).fingerprint, self.taken)
 
 
@@ -231,6 +233,8 @@ def _day_in_use(state: Path) -> date:
 
 def _verified(installed: Installed, folder: Path) -> CatalogueSet:
     """The installed set, held against its signature and its manifest again."""
+    from runner.signatures.sshsig import key_of
+
     files = _intact(folder)
     at = Location(str(folder / SIGNATURE))
     try:

@@ -34,15 +34,13 @@ from runner.cli.selecting import not_a_selection, selected
 from runner.credentials import Unresolved
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
-from runner.journal.location import directory_name
+from runner.journal.location import directory_name, unused_run_id
 from runner.observe import Reach
 from runner.opening import FleetRun, World, open_run
 from runner.order import Order, full_steps
 from runner.redaction import Redactor
-from runner.reports.html import HtmlReport
 from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
-from runner.runs import unused_run_id
 from runner.secrets.resolving import RedactedSecrets, system_stores
 from runner.steps import Judgement
 from runner.terminal import visible
@@ -208,6 +206,8 @@ def _reach(*, allow_cleartext: bool) -> Reach:
 def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
     print_report(run.audit, form)
     for client, page in pages.items():
+        from runner.reports.html import HtmlReport  # only where one was asked for
+
         write_file(page, HtmlReport().render(of_client(run.audit, client)))
         typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
     if run.why is not None:

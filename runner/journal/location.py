@@ -1,9 +1,11 @@
-"""Where a journal lies: `STATE/<client>/runs/<run>/journal.jsonl`, whatever a client is called."""
+"""What runs are called, and where a journal lies: `STATE/<client>/runs/<run>/journal.jsonl`, whatever the client."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 JOURNAL = "journal.jsonl"
@@ -31,3 +33,22 @@ def directory_name(name: str) -> str:
 def run_directory(state: Path, client: str, run: str) -> Path:
     """The directory of one run of one client below the state directory (`.exrun`)."""
     return state / directory_name(client) / "runs" / directory_name(run)
+
+
+def new_run_id(now: datetime, token: str) -> str:
+    """`2026-11-24t150212z-7f3a`: to be read and typed, sorted by time, a directory's name as it stands.
+
+    Args:
+        now: any zone; the id is in UTC.
+        token: four hexadecimal digits that tell apart runs of the same second.
+    """
+    return f"{now.astimezone(UTC):%Y-%m-%dt%H%M%Sz}-{token}"
+
+
+def unused_run_id(state: Path, clients: Iterable[str], now: datetime, token: Callable[[], str]) -> str:
+    """A run id that none of these clients has: a journal is never continued by accident."""
+    names = tuple(clients)
+    while True:
+        run = new_run_id(now, token())
+        if not any(run_directory(state, client, run).exists() for client in names):
+            return run

@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class _Member(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class OwnRowsMember(_Member):
@@ -114,7 +114,7 @@ class SummaryMember(_Member):
 class AuditDocument(_Member):
     """The result of `exrun audit --format json`. A member is only ever added within one number of `schema`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     schema_: Literal["exrun.audit/1"] = Field(alias="schema")
     run: str

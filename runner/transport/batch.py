@@ -48,7 +48,7 @@ from runner.transport.interface import (
     Terminated,
     TimedOut,
 )
-from runner.transport.records import read
+from runner.transport.records import read, state
 
 
 class Kind(IntEnum):
@@ -74,6 +74,9 @@ class Kind(IntEnum):
     PIPELINE_HOST_CALL = 0x00041100
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+
+
 class PoolState(IntEnum):
     """RunspacePoolState (MS-PSRP 2.2.3.4)."""
 
@@ -91,6 +94,7 @@ class _PipelineState(IntEnum):
     FAILED = 5
 
 
+_FINAL = frozenset(_PipelineState)
 # Methods of the host that return nothing (MS-PSRP 2.2.3.17): nobody waits for an answer to them.
 _VOID_HOST_CALLS = frozenset({*range(6, 11), *range(13, 23), 28, 30, 32, 34, 36, 38, 40, 42, 47, 48, 49, 51, 52, 53})
 _VALUE_BYTES = 100  # of one value or object beside its text; measured 10 to 80 (tracemalloc, Python 3.11)
@@ -274,12 +278,9 @@ class Batch:
             raise CapExceeded("max_xml_bytes", self._limits.max_xml_bytes)
 
     def _take(self, message: Message, now: float) -> None:
-        try:
-            kind = Kind(message.kind)
-        except ValueError:
-            raise TransportError(
-                failure(Cause.PROTOCOL, f"the host sent a PSRP message of type {message.kind:#x}")
-            ) from None
+        kind = _KINDS.get(message.kind)
+        if kind is None:
+            raise TransportError(failure(Cause.PROTOCOL, f"the host sent a PSRP message of type {message.kind:#x}"))
         if message.pipeline is None:
             self._take_of_pool(kind, message)
         elif message.pipeline == self.pipeline:
@@ -420,18 +421,21 @@ class Batch:
         self._spoil(Terminated(self._blamed(), error, self._written.streams(), self._now - self.began))
 
     def _take_state(self, message: Message, now: float) -> None:
-        element = parsed(message.xml, self._limits)
-        state = number(element, self._limits, "PipelineState")
-        if state not in list(_PipelineState):
+        element = None
+        stated = state(message.xml, self._limits, "PipelineState")
+        if stated is None:
+            element = parsed(message.xml, self._limits)
+            stated = number(element, self._limits, "PipelineState")
+        if stated not in _FINAL:
             return
-        self.ended, self._final = True, _PipelineState(state)
+        self.ended, self._final = True, _PipelineState(stated)
         if self.must_stop:
             if self._overran:
                 self._set_timed_out()
             return
-        record = embedded(element, "ExceptionAsErrorRecord")
+        record = None if element is None else embedded(element, "ExceptionAsErrorRecord")
         said = ErrorText("") if record is None else error_text(record, self._limits)
-        match _PipelineState(state):
+        match self._final:
             case _PipelineState.COMPLETED:
                 self._complete(now)
             case _PipelineState.FAILED:
@@ -488,13 +492,15 @@ def check_pool_state(message: Message, limits: Limits) -> bool:
         TransportError: the pool is closed or broken.
         CapExceeded, Malformed: as clixml.parsed.
     """
+    if state(message.xml, limits, "RunspaceState") == PoolState.OPENED:
+        return True
     element = parsed(message.xml, limits)
-    state = number(element, limits, "RunspaceState")
-    if state in (PoolState.CLOSED, PoolState.CLOSING, PoolState.BROKEN):
+    stated = number(element, limits, "RunspaceState")
+    if stated in (PoolState.CLOSED, PoolState.CLOSING, PoolState.BROKEN):
         record = embedded(element, "ExceptionAsErrorRecord")
         why = "it gave no reason" if record is None else error_text(record, limits).message
         raise TransportError(_closed(why))
-    return state == PoolState.OPENED
+    return stated == PoolState.OPENED
 
 
 def _closed(why: str) -> Failure:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,7 +69,7 @@ class Assembler:
         Raises:
             Garbage: as soon as it is met; the messages before it have been given out.
         """
-        view = memoryview(data)
+        view = memoryview(data)[(yield from self._whole(data)) :]
         while view:
             if not self._left:
                 wanted = _FRAGMENT.size - len(self._header)
@@ -89,6 +89,22 @@ class Assembler:
                     self._data = bytearray()
             if not self._left:
                 yield from self._finish()
+
+    def _whole(self, data: bytes) -> Generator[Message, None, int]:
+        """The messages with which `data` begins that are one fragment each, as most are; how many bytes they take."""
+        at, most = 0, len(data) - _FRAGMENT.size
+        if self._header or self._left or self._object is not None:
+            return 0
+        while at <= most:
+            _, fragment_id, flags, length = _FRAGMENT.unpack_from(data, at)
+            begins = at + _FRAGMENT.size
+            ends = begins + length
+            if flags != _START | _END or fragment_id or ends > len(data) or length > self._max_size:
+                break
+            kind, pipeline = _header_of(data[begins : begins + _MESSAGE.size] if length >= _MESSAGE.size else b"")
+            yield Message(kind, pipeline, data[begins + _MESSAGE.size : ends].removeprefix(_BYTE_ORDER_MARK), length)
+            at = ends
+        return at
 
     def _begin(self) -> None:
         object_id, fragment_id, flags, length = _FRAGMENT.unpack(self._header)

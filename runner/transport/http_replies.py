@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _LONGEST_HEAD = 16 * 1024
 _HEAD = re.compile(rb"HTTP/1\.1 (200|401|500)(?: [ -~]{0,80})?\r\n((?:[A-Za-z-]{1,40}+: ?[!-~][ -~]*+\r\n){1,40})\r\n")
-_LINES = re.compile(rb"([A-Za-z-]+): ?([^\r]*)\r\n")
+_LINES = re.compile(r"([A-Za-z-]+): ?([^\r]*)\r\n")
 _BARE = re.compile(rb"(?<!\r)\n")  # for h11 it ends a line too
 _LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -45,8 +45,8 @@ def plain_reply(data: bytes) -> Reply | Partial | None:
     if found is None or found.end() != end + 4:
         return None
     headers: dict[str, str] = {}
-    for name, value in _LINES.findall(found[2]):
-        key, text = name.decode().lower(), value.decode().rstrip(" ")
+    for name, value in _LINES.findall(found[2].decode()):
+        key, text = name.lower(), value.rstrip(" ")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     length = headers.get("content-length", "")
     if (

@@ -204,6 +204,15 @@ class Share:
         self._sizes[what] = size
         self._total = total
 
+    def hold_unasked(self, what: What, size: int) -> bool:
+        """As `hold`, where the floor has room for it and nothing beyond is held; else False, and nothing changes."""
+        total = self._total + size - self._sizes[what]
+        if self._asked or total > self._budget.floor:
+            return False
+        self._sizes[what] = size
+        self._total = total
+        return True
+
     def release(self) -> None:
         """Holds nothing any more. It may be used again."""
         self._sizes = [0] * len(What)

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from runner.transport.envelopes import EnvelopeCaps
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
+WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
+TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 PENDING = f"{SHELL}/CommandState/Pending"
 DONE = f"{SHELL}/CommandState/Done"
@@ -23,9 +27,11 @@ RUNNING = f"{SHELL}/CommandState/Running"
 
 _LONGEST = 300  # characters of a value in an attribute
 _MOST_STREAMS = 500
-_MOST_OTHERS = 20  # elements beside streams
+_MOST_OTHERS = 20  # elements beside streams, or beside the fields of a shell
+_MOST_FIELDS = 40
+_MOST_SELECTORS = 4
 _MOST_DECLARED = 8
-_DEPTH = 5  # Envelope, Body, ReceiveResponse, CommandState, ExitCode
+_DEPTH = 6  # Envelope, Body, ResourceCreated, ReferenceParameters, SelectorSet, Selector
 _SAID = rb"[ !#-%(-;=?-~]{0,300}+"  # nothing that XML reads in its own way: no & < > and no quotes
 _ID = rb"[0-9A-Za-z:.-]{1,80}+"
 _URI = rb"[0-9A-Za-z:/._-]{1,300}+"
@@ -52,18 +58,42 @@ _BACK = re.compile(
     rb"(?:<rsp:CommandResponse><rsp:CommandId>(?P<command>%s)</rsp:CommandId></rsp:CommandResponse>"
     rb"|<rsp:(?:Signal|Send)Response/>)?</s:Body></s:Envelope>" % _ID
 )
+_CREATED = re.compile(
+    rb'<x:ResourceCreated(?P<own> xmlns:x="%s")?><a:Address>%s</a:Address><a:ReferenceParameters>'
+    rb"<w:ResourceURI>%s</w:ResourceURI><w:SelectorSet>"
+    rb'(?P<selectors>(?:<w:Selector Name="%s">%s</w:Selector>){1,%d}+)</w:SelectorSet></a:ReferenceParameters>'
+    rb"</x:ResourceCreated>"
+    rb"<rsp:Shell>(?P<fields>(?:<rsp:(?P<field>[A-Za-z]{1,40}+)>%s</rsp:(?P=field)>){0,%d}+)</rsp:Shell>"
+    rb"</s:Body></s:Envelope>"
+    % (re.escape(TRANSFER.encode()), _SAID, _SAID, _ID, _SAID, _MOST_SELECTORS, _SAID, _MOST_FIELDS)
+)
+_CREATED_BEGINS = b"<x:ResourceCreated"
+_SELECTOR = re.compile(rb'<w:Selector Name="([^"]*)">([^<]*)<')
+_RESOURCE = re.compile(rb"<rsp:ResourceUri>([^<]*)<")
 _NEEDED = {b"s": SOAP.encode(), b"a": ADDRESSING.encode(), b"rsp": SHELL.encode()}
 _RESERVED = frozenset({b"http://www.w3.org/XML/1998/namespace", b"http://www.w3.org/2000/xmlns/"})
 
 
 @dataclass(frozen=True, slots=True)
+class Created:
+    """What a reply says of a pool: its resource, the selectors by which the host knows it; None where it does not."""
+
+    resource: str | None = None
+    selectors: tuple[tuple[str, str], ...] | None = None
+
+
+_NOTHING_CREATED = Created()
+
+
+@dataclass(frozen=True, slots=True)
 class Plain:
-    """What a reply says: the message that it answers, and of a command its state, its output, its name."""
+    """What a reply says: the message that it answers, of a command its state, its output, its name, and of a pool."""
 
     relates_to: str
     state: str | None
     data: bytes
     command: str | None
+    created: Created = _NOTHING_CREATED
 
 
 def plain(reply: bytes, caps: EnvelopeCaps) -> Plain | None:
@@ -71,15 +101,19 @@ def plain(reply: bytes, caps: EnvelopeCaps) -> Plain | None:
     roomy = (
         caps.depth >= _DEPTH
         and caps.attributes > _MOST_DECLARED
-        and caps.namespaces >= _MOST_DECLARED
+        and caps.namespaces > _MOST_DECLARED
         and caps.name >= _LONGEST
         and caps.elements >= _MOST_OTHERS + _MOST_STREAMS
         and caps.text >= len(reply)
     )
     front = _FRONT.match(reply) if roomy else None
-    if front is None or not _is_known(front["declared"]):
+    declared = None if front is None else _names(front["declared"])
+    if front is None or declared is None:
         return None
     relates_to, at = front["relates"].decode(), front.end()
+    if reply.startswith(_CREATED_BEGINS, at):
+        made = _made(reply, at, declared)
+        return None if made is None else Plain(relates_to, None, b"", None, made)
     if not reply.startswith(_RECEIVED, at):
         back = _BACK.fullmatch(reply, at)
         if back is None:
@@ -119,13 +153,26 @@ def _streamed(streams: bytes) -> bytes | None:
     return b"".join(data)
 
 
+def _made(reply: bytes, at: int, declared: Mapping[bytes, bytes]) -> Created | None:
+    """What a reply says of a pool from `at` on; None where it is not of the known shape."""
+    found = _CREATED.fullmatch(reply, at)
+    if found is None or declared.get(b"w") != WSMAN.encode():
+        return None
+    if found["own"] is None and declared.get(b"x") != TRANSFER.encode():
+        return None
+    resource = _RESOURCE.search(found["fields"])
+    selectors = tuple((name.decode(), of.decode()) for name, of in _SELECTOR.findall(found["selectors"]))
+    return Created(None if resource is None else resource[1].decode(), selectors)
+
+
 @lru_cache(maxsize=16)
-def _is_known(declared: bytes) -> bool:
-    """Whether these declarations bind the prefixes to what they should be, and none of them twice."""
+def _names(declared: bytes) -> Mapping[bytes, bytes] | None:
+    """What these declarations bind prefixes to; None where not to what they should be, or one of them twice."""
     pairs = _DECLARED.findall(declared)
     names = dict(pairs)
-    return (
+    known = (
         len(names) == len(pairs) == declared.count(b"=")
         and names.items() >= _NEEDED.items()
         and _RESERVED.isdisjoint(names.values())
     )
+    return MappingProxyType(names) if known else None

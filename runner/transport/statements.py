@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
+from html import escape
 from itertools import count
-from xml.sax.saxutils import escape
 
 from runner.transport.clixml import unescaped
 from runner.transport.fragments import INIT_RUNSPACEPOOL, SESSION_CAPABILITY
@@ -70,7 +70,7 @@ def texts_of(message: bytes) -> list[str]:
 
 def escaped(text: str) -> str:
     """A text as the content of a CLIXML string; `clixml.unescaped` is the inverse."""
-    return escape(_ENCODED.sub(_units, text))
+    return escape(_ENCODED.sub(_units, text), quote=False)
 
 
 def _units(found: re.Match[str]) -> str:

@@ -56,6 +56,7 @@ from runner.transport.interface import (
     TimedOut,
 )
 from runner.transport.memory import Share, What
+from runner.transport.records import properties
 from runner.transport.replies import DONE, RUNNING, Plain
 from runner.transport.retry import RetryBudget
 from runner.transport.statements import OPENING
@@ -204,9 +205,9 @@ class WinRmTransport:
         for script in scripts:
             self._gate.check(script)
             self._gate.check(self._gate.marker(script))
-            if not self._gate.is_full(script):
-                for statement in self._gate.opening:
-                    self._gate.check(statement)
+        if not all(map(self._gate.is_full, scripts)):
+            for statement in self._gate.opening:
+                self._gate.check(statement)
         asking = Asking(scripts, apart=self._gate.is_full)
         while group := asking.group():
             batch = self._batch(asking.scripts(group))
@@ -325,7 +326,12 @@ class WinRmTransport:
             raise TransportError(failure(Cause.PROTOCOL, "the host says too much while it opens a runspace pool"))
         try:
             if message.kind == Kind.SESSION_CAPABILITY:
-                version = text(parsed(message.xml, self._limits), self._limits, "protocolversion")
+                stated = properties(message.xml, self._limits)
+                version = (
+                    text(parsed(message.xml, self._limits), self._limits, "protocolversion")
+                    if stated is None
+                    else stated.get("protocolversion", "")
+                )
                 if version not in ("2.2", "2.3") and not version.startswith("2.3"):
                     raise TransportError(
                         Failure(
@@ -533,9 +539,12 @@ class WinRmTransport:
         """The messages that `data` completes, each once this host may hold what it takes to read it."""
         hold, until = self._share.hold, self._expires
         hold(What.FRAGMENTS, 2 * (assembler.held + len(data)), until)
+        # Where there is room for the tree of all of it, there is for each; not so if one of them began earlier.
+        roomy = not assembler.held and self._share.hold_unasked(What.PARSING, cost_of_parsing(data))
         try:
             for message in assembler.feed(data):
-                hold(What.PARSING, cost_of_parsing(message.xml) if isinstance(message, Message) else 0, until)
+                if not roomy:
+                    hold(What.PARSING, cost_of_parsing(message.xml) if isinstance(message, Message) else 0, until)
                 yield message
         except Garbage as error:
             raise TransportError(failure(Cause.PROTOCOL, f"the host sent no PSRP: {quoted(error)}")) from error

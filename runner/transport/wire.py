@@ -6,9 +6,10 @@ import contextlib
 import errno
 import os
 import re
-import selectors
+import select
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -62,15 +63,13 @@ class Cancellation:
     connection, and works for sockets, TLS, name resolution and pauses alike, on Windows too.
     """
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    def __init__(self, event: threading.Event | None = None) -> None:
+        self._event = event or threading.Event()
         self._closing = False
 
     def another(self) -> Cancellation:
         """One that is cancelled together with this one and has a closing of its own, for a further connection."""
-        beside = Cancellation()
-        beside._event = self._event
-        return beside
+        return Cancellation(self._event)
 
     def set(self) -> None:
         """Cancels."""
@@ -112,7 +111,10 @@ class SocketWire:
     """
 
     def __init__(self, sock: socket.socket, check: Callable[[], None] = _unchecked, address: str = "") -> None:
+        if sock.gettimeout() != 0.0:
+            sock.setblocking(False)  # for good: to wait here costs a call of the system less each time
         self._socket = sock
+        self._tls = isinstance(sock, ssl.SSLSocket)
         self._check = check
         self._address = address
 
@@ -125,16 +127,16 @@ class SocketWire:
         return self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
 
     def send(self, data: memoryview, seconds: float) -> int:
-        return _sliced(self._socket, seconds, self._check, lambda: self._socket.send(data[:_CHUNK]))
+        return _sliced(self._socket, seconds, self._check, lambda: self._socket.send(data[:_CHUNK]), writes=True)
 
     def recv(self, seconds: float) -> bytes:
-        return _sliced(self._socket, seconds, self._check, lambda: self._socket.recv(_CHUNK))
+        # TLS may hold what it has read already, of which the socket knows nothing.
+        return _sliced(self._socket, seconds, self._check, lambda: self._socket.recv(_CHUNK), waits=not self._tls)
 
     def stale(self) -> bool:
         try:
             # Not by `select`: its sets end at descriptor 1023. And a readable TLS socket need not have data for us:
             # TLS 1.3 sends session tickets when it likes.
-            self._socket.settimeout(0.0)
             self._socket.recv(1)
             return True
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -156,33 +158,60 @@ def _positive(seconds: float) -> float:
 
 
 def _sliced(
-    sock: socket.socket, seconds: float, check: Callable[[], None], operation: Callable[[], _Outcome]
+    sock: socket.socket,
+    seconds: float,
+    check: Callable[[], None],
+    operation: Callable[[], _Outcome],
+    *,
+    writes: bool = False,
+    waits: bool = False,
 ) -> _Outcome:
-    """An operation on a socket that can be taken up again after a timeout, with a check between two slices."""
+    """An operation on a socket that does not block, with a check before it and between two slices of waiting.
+
+    Args:
+        writes: it waits until the socket takes something, not until there is something; TLS says itself which.
+        waits: it is not tried before the socket is ready.
+    """
     ends = time.monotonic() + _positive(seconds)
     while True:
         check()
+        if not waits:
+            try:
+                return operation()
+            except BlockingIOError:
+                pass
+            except ssl.SSLWantReadError:
+                writes = False
+            except ssl.SSLWantWriteError:
+                writes = True
         left = ends - time.monotonic()
-        sock.settimeout(max(min(left, _SLICE), 0.001))
-        try:
-            return operation()
-        except TimeoutError:
-            if left <= _SLICE:
-                raise
+        waits = left <= 0.0 or not _is_ready(sock, writes, min(left, _SLICE))
+        if waits and left <= _SLICE:
+            raise TimeoutError("timed out")
+
+
+def _is_ready(sock: socket.socket, writes: bool, seconds: float) -> bool:
+    """Whether within `seconds` a socket can be read from or written to, or has an error to tell."""
+    if sock.fileno() < 0:
+        return True  # it is closed, and says so itself
+    if sys.platform == "win32":
+        of = [sock]
+        return any(select.select([] if writes else of, of if writes else [], of, seconds))
+    poll = select.poll()  # `select` ends at descriptor 1023
+    poll.register(sock, select.POLLOUT if writes else select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _connect(sock: socket.socket, target: tuple[Any, ...], seconds: float, check: Callable[[], None]) -> None:
-    """Connects within `seconds`. A connect that timed out cannot be called again, so this one waits by itself."""
+    """Connects within `seconds`, and leaves a socket that does not block."""
     ends = time.monotonic() + _positive(seconds)
     sock.setblocking(False)
     begun = sock.connect_ex(target)
     if begun in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN):
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock, selectors.EVENT_WRITE)
-            while not selector.select(min(max(ends - time.monotonic(), 0.0), _SLICE)):
-                check()
-                if time.monotonic() >= ends:
-                    raise TimeoutError("timed out")
+        while not _is_ready(sock, True, min(max(ends - time.monotonic(), 0.0), _SLICE)):
+            check()
+            if time.monotonic() >= ends:
+                raise TimeoutError("timed out")
         begun = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if begun:
         raise OSError(begun, os.strerror(begun))
@@ -309,7 +338,6 @@ def _secure(sock: ssl.SSLSocket, deadline: float, clock: Callable[[], float], ch
 def _answered_http(sock: ssl.SSLSocket) -> bool:
     """Whether what TLS could not read is HTTP. It has taken the 5 bytes of a record's header from it: `HTTP/`."""
     with contextlib.suppress(OSError, ValueError):
-        sock.settimeout(0.0)
         # Beneath TLS, whose own `recv` would not give what is not sealed.
         return _STATUS.match(socket.socket.recv(sock, 64)) is not None
     return False

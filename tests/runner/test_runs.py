@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.journal.location import directory_name
-from runner.runs import RunNotFoundError, find_run, new_run_id, unused_run_id
+from runner.journal.location import directory_name, new_run_id, unused_run_id
+from runner.runs import RunNotFoundError, find_run
 
 moments = st.integers(946_684_800, 32_472_144_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 

@@ -21,7 +21,7 @@ from runner.transport import http as module
 from runner.transport.failures import AmbiguousLoss, Cause, CredentialRejected, TransportError
 from runner.transport.http import HttpTransport, client_tls, contexts
 from runner.transport.http_replies import Partial, Reply, plain_reply
-from runner.transport.wire import SocketWire, dialler, endpoint_binding
+from runner.transport.wire import SocketWire, _sliced, dialler, endpoint_binding
 from tests.runner.transport.peer import Clock, MemoryWire, Peer
 
 ENDPOINT = "http://ex1.example:5985/wsman"
@@ -499,6 +499,25 @@ def test_a_real_socket_notices_that_it_was_closed_while_idle_and_a_wait_ends() -
     assert wire.stale()
     wire.close()
     assert wire.stale()
+
+
+@pytest.mark.parametrize("wants", [ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError])
+def test_a_wait_ends_though_there_is_always_something_that_is_not_enough(wants: type[OSError]) -> None:
+    """As where TLS gets byte after byte of a record, and the record does not end."""
+    near, far = socket.socketpair()
+    far.send(b"x")
+    calls = 0
+
+    def never() -> None:
+        nonlocal calls
+        calls += 1
+        assert calls < 2_000_000
+        raise wants
+
+    near.setblocking(False)
+    with contextlib.closing(near), contextlib.closing(far), pytest.raises(TimeoutError):
+        _sliced(near, 0.01, lambda: None, never)
+    assert calls
 
 
 def test_dialling_a_port_that_nobody_serves_is_refused_and_a_bad_name_is_not_resolved() -> None:

@@ -129,6 +129,21 @@ def test_within_its_floor_a_host_asks_nobody() -> None:
     assert raised.value.failure.next
 
 
+def test_what_is_held_unasked_is_within_the_floor_or_changes_nothing() -> None:
+    budget = MemoryBudget(most=MIB, floor=1000)
+    share = budget.share(Clock(), lambda: None)
+    share.hold(What.REPLY, 600, 0.0)
+    assert share.hold_unasked(What.PARSING, 400)
+    assert not share.hold_unasked(What.PARSING, 401)
+    share.hold(What.REPLY, 600, 0.0)
+    assert budget.used == 0  # it holds the 400 and no more
+    share.hold(What.REPLY, 601, 0.0)
+    assert budget.used > 0
+    assert not share.hold_unasked(What.PARSING, 0)  # what is beyond the floor is let go of by `hold` alone
+    share.hold(What.REPLY, 600, 0.0)
+    assert share.hold_unasked(What.PARSING, 0)
+
+
 def test_a_wait_ends_at_its_deadline_and_when_it_is_cancelled() -> None:
     clock = Clock()
     budget = MemoryBudget(most=MIB, floor=0)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.values import Value
-from runner.transport.clixml import CapExceeded, Malformed, Spent, parsed, value
+from runner.transport.clixml import CapExceeded, Malformed, Spent, number, parsed, text, value
 from runner.transport.interface import Limits
-from runner.transport.records import flat, read
+from runner.transport.records import flat, properties, read, state
 from tests.runner.transport.mutating import DOCUMENTS, spoilt_bytes, spoilt_document
 from tests.runner.transport.test_clixml import scalars, written
 
@@ -36,6 +36,7 @@ RECORDS = (
     HEAD + entry("When", '<DT N="Value">2021-03-02T13:00:00</DT>') + entry("Nil", '<Nil N="Value"/>') + TAIL,
     HEAD + entry("Version", '<Version N="Value">15.2.1118.7</Version>') + entry("Big", '<U64 N="Value">7</U64>') + TAIL,
     HEAD.replace(b"Collections.Hashtable", b"Collections.Specialized.OrderedDictionary") + TAIL,
+    HEAD + entry("Long", f'<S N="Value">{"x" * 3_000}</S>') + TAIL,
 )
 ODD = (
     *DOCUMENTS,
@@ -109,9 +110,9 @@ def test_what_is_odd_is_left_to_care(xml: bytes) -> None:
 
 def test_a_record_that_is_spoilt_says_the_same_either_way_or_is_left_to_care() -> None:
     chance, met = random.Random(11), Counter[str]()
-    for number in range(9_000):
+    for turn in range(9_000):
         xml = chance.choice(RECORDS)
-        match number % 3:
+        match turn % 3:
             case 0:
                 xml = spoilt_document(xml, chance)
             case 1:
@@ -165,3 +166,86 @@ def test_no_cap_is_passed_by_the_pattern(xml: bytes, limits: Limits) -> None:
     except CapExceeded as error:
         found = f"cap {error.cap}"
     assert (found, quick) == (with_care(xml, limits, careful), careful)
+
+
+STATES = (
+    b'<Obj RefId="0"><MS><I32 N="RunspaceState">2</I32></MS></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">-4</I32></MS></Obj>',
+    b'<Obj RefId="7"><MS><Version N="PSVersion">2.0</Version><Version N="protocolversion">2.3</Version></MS></Obj>',
+    b'<Obj RefId="7"><MS><S N="PipelineState"></S><S N="RunspaceState">5</S></MS></Obj>',
+    '<Obj RefId="7"><MS><S N="PipelineState">Gr\u00f6\u00dfe</S><I32 N="A">4</I32></MS></Obj>'.encode(),
+)
+ODD_STATES = (
+    b"",
+    b'<Obj RefId="0"><MS></MS></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">4</I32><I32 N="PipelineState">3</I32></MS></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">4</S></MS></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">&#52;</I32></MS></Obj>',
+    b'<Obj RefId="0"><MS><S N="protocolversion">_x0032_.3</S></MS></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">4</I32></MS></Obj>\n',
+    b'<Obj RefId="0"><Props><I32 N="PipelineState">4</I32></Props></Obj>',
+    b'<Obj RefId="0"><MS><Obj RefId="1" N="PipelineState"><I32>4</I32></Obj></MS></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">4</I32></MS><Props><I32 N="A">4</I32></Props></Obj>',
+    b'<Obj RefId="0"><MS><I32 N="PipelineState">5</I32><Obj RefId="1" N="ExceptionAsErrorRecord" /></MS></Obj>',
+)
+STATED = ("RunspaceState", "PipelineState", "protocolversion", "PSVersion", "A")
+
+
+def stated_either_way(xml: bytes, limits: Limits, met: Counter[str]) -> None:
+    """Raises AssertionError where the two ways differ."""
+    found = properties(xml, limits)
+    if found is None:
+        met["care"] += 1
+        assert all(state(xml, limits, name) is None for name in STATED)
+        return
+    met["pattern"] += 1
+    element = parsed(xml, limits)
+    for name in STATED:
+        assert found.get(name, "") == text(element, limits, name)
+        integer = state(xml, limits, name)
+        assert integer is None or integer == number(element, limits, name)
+        met["integer"] += integer is not None
+
+
+@pytest.mark.parametrize("xml", STATES)
+def test_a_state_that_powershell_writes_is_read_by_the_pattern(xml: bytes) -> None:
+    met = Counter[str]()
+    stated_either_way(xml, LIMITS, met)
+    assert met["pattern"] == 1
+
+
+@pytest.mark.parametrize("xml", ODD_STATES)
+def test_a_state_that_is_odd_is_left_to_care(xml: bytes) -> None:
+    assert properties(xml, LIMITS) is None
+
+
+def test_a_state_that_is_spoilt_says_the_same_either_way_or_is_left_to_care() -> None:
+    chance, met = random.Random(12), Counter[str]()
+    for turn in range(6_000):
+        xml = chance.choice(STATES)
+        match turn % 3:
+            case 0:
+                xml = spoilt_document(xml, chance)
+            case 1:
+                xml = spoilt_bytes(xml, chance)
+            case _:
+                at = chance.randrange(len(xml))
+                xml = xml[:at] + chance.choice("aKS019 _-:.&<>\"'\t\x7f\u0130\u0663\ufeff").encode() + xml[at + 1 :]
+        stated_either_way(xml, LIMITS, met)
+    assert met["pattern"] > 400, met
+    assert met["integer"] > 200, met
+    assert met["care"] > 2_000, met
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    xml=st.sampled_from(STATES),
+    limits=st.builds(
+        Limits,
+        max_values=st.integers(0, 4),
+        max_text=st.integers(0, 120),
+        max_xml_bytes=st.integers(0, 120),
+    ),
+)
+def test_no_state_is_read_by_the_pattern_that_a_cap_refuses(xml: bytes, limits: Limits) -> None:
+    stated_either_way(xml, limits, Counter())

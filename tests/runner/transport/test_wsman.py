@@ -24,7 +24,7 @@ from runner.transport.envelopes import EnvelopeCaps, check_envelope
 from runner.transport.failures import TransportError
 from runner.transport.http import _refuse_declarations
 from runner.transport.statements import OPENING
-from runner.transport.wsman import MAX_PAYLOAD, Shell, WSMan, commanded, received
+from runner.transport.wsman import MAX_PAYLOAD, Shell, WSMan, commanded, created, in_base64, received
 from tests.runner.transport.mutating import spoilt_bytes
 
 ENDPOINT = "http://[fe80::1]:5985/ws&man"
@@ -190,7 +190,25 @@ def _received(*parts: str, state: str = "") -> bytes:
 
 _DONE = f'<rsp:CommandState CommandId="{_ID}" State="{replies.DONE}"><rsp:ExitCode>0</rsp:ExitCode></rsp:CommandState>'
 _RUNNING = f'<rsp:CommandState CommandId="{_ID}" State="{replies.RUNNING}"/>'
+_X = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
+
+
+def _created(fields: str = "", selectors: str = f'<w:Selector Name="ShellId">{_ID}</w:Selector>') -> bytes:
+    return _reply(
+        f'<x:ResourceCreated xmlns:x="{_X}"><a:Address>http://h:5985/wsman</a:Address><a:ReferenceParameters>'
+        f"<w:ResourceURI>http://r</w:ResourceURI><w:SelectorSet>{selectors}</w:SelectorSet></a:ReferenceParameters>"
+        f"</x:ResourceCreated><rsp:Shell><rsp:ShellId>{_ID}</rsp:ShellId>{fields}</rsp:Shell>"
+    )
+
+
+_RESOURCE = "<rsp:ResourceUri>http://schemas.microsoft.com/powershell/Microsoft.PowerShell</rsp:ResourceUri>"
 PLAIN = (
+    _created(f"<rsp:Owner>BENCH\\svc</rsp:Owner>{_RESOURCE}<rsp:State>Connected</rsp:State>"),
+    _created(),
+    _created("<rsp:ResourceUri></rsp:ResourceUri>" + _RESOURCE, '<w:Selector Name="A"></w:Selector>' * 2),
+    _created(_RESOURCE)
+    .replace(f'<x:ResourceCreated xmlns:x="{_X}">'.encode(), b"<x:ResourceCreated>")
+    .replace(b' xmlns:w="', f' xmlns:x="{_X}" xmlns:w="'.encode()),
     _received("QUJD", "", "REVGRw==", state=_DONE),
     _received("QUJD", state=_RUNNING),
     _received(),
@@ -201,6 +219,16 @@ PLAIN = (
     _reply("<rsp:SignalResponse/>"),
 )
 ODD = (
+    _created(_RESOURCE).replace(f' xmlns:x="{_X}"'.encode(), b""),
+    _created(_RESOURCE).replace(_X.encode(), b"http://x"),
+    _created(_RESOURCE).replace(b"http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd", b"http://w"),
+    _created(_RESOURCE).replace(b'Name="ShellId"', b'Other="ShellId"'),
+    _created(_RESOURCE + "<rsp:Inner><rsp:ResourceUri>x</rsp:ResourceUri></rsp:Inner>"),
+    _created("<rsp:ResourceUri>a&amp;b</rsp:ResourceUri>"),
+    _created("<rsp:ResourceUri>a</rsp:ResourceUrl>"),
+    _created("<rsp:ResourceUri>a<!-- --></rsp:ResourceUri>"),
+    _created(selectors=""),
+    _created(selectors='<w:Selector Name="A" Name="B">x</w:Selector>'),
     _received("QUJD", state=_RUNNING).replace(b"rsp:", b"r:").replace(b":rsp", b":r"),
     _received("QUJD", state=_RUNNING).replace(b"\x22", b"'"),
     _received("QU\r\nJD", "&#81;UJD", state=_RUNNING.replace("/>", "></rsp:CommandState>")),
@@ -234,18 +262,20 @@ def _told(read: Callable[[], object]) -> object:
         return "fails"
 
 
-def _with_care(reply: bytes) -> tuple[str, object, object]:
+def _with_care(reply: bytes) -> tuple[str, object, object, object]:
     root = ET.fromstring(reply)
     body = root.find("{http://www.w3.org/2003/05/soap-envelope}Body")
     header = (
         "{http://www.w3.org/2003/05/soap-envelope}Header/{http://schemas.xmlsoap.org/ws/2004/08/addressing}RelatesTo"
     )
-    return root.findtext(header, ""), received(body), commanded(body)
+    return root.findtext(header, ""), received(body), commanded(body), created(body)
 
 
-def _directly(reply: bytes) -> tuple[str, object, object] | None:
+def _directly(reply: bytes) -> tuple[str, object, object, object] | None:
     found = replies.plain(reply, EnvelopeCaps())
-    return None if found is None else (found.relates_to, (found.state or replies.PENDING, found.data), found.command)
+    if found is None:
+        return None
+    return found.relates_to, (found.state or replies.PENDING, found.data), found.command, found.created
 
 
 @pytest.mark.parametrize("reply", PLAIN)
@@ -292,11 +322,16 @@ def test_a_reply_that_is_spoilt_says_the_same_either_way_or_is_left_to_care() ->
     parts=st.lists(st.sampled_from(["QUJD" * 100, "QUJD", ""]), max_size=600),
 )
 def test_nothing_is_read_directly_that_a_cap_refuses(caps: EnvelopeCaps, parts: list[str]) -> None:
-    reply = _received(*parts, state=_DONE)
-    try:
-        check_envelope(reply, caps)
-    except TransportError:
-        assert replies.plain(reply, caps) is None
+    for reply in (_received(*parts, state=_DONE), _created(_RESOURCE)):
+        try:
+            check_envelope(reply, caps)
+        except TransportError:
+            assert replies.plain(reply, caps) is None
+
+
+@given(st.binary(max_size=300))
+def test_a_fragment_is_encoded_as_base64_has_it(fragment: bytes) -> None:
+    assert in_base64(fragment) == in_base64(fragment) == _base64(fragment)
 
 
 @pytest.mark.parametrize("reply", [*PLAIN, *ODD])

@@ -264,7 +264,15 @@ function Get-Harm($tree) {
 function Get-Given($node, $tree) {
     if (-not (Test-Kind $node 'VariableExpressionAst')) { return $node }
     $name = $node.VariablePath.UserPath
-    $writes = @($tree.FindAll({ param($n) $n.GetType().Name -in 'AssignmentStatementAst', 'ForEachStatementAst', 'ParameterAst' -and $n.Extent.Text -match "\`$$name\b" }, $true))
+    $writes = @($tree.FindAll({
+                param($n)
+                $written = switch ($n.GetType().Name) {
+                    'AssignmentStatementAst' { $n.Left }
+                    'ForEachStatementAst' { $n.Variable }
+                    'ParameterAst' { $n.Name }
+                }
+                $written -and $written.Extent.Text -match "\`$$name\b"
+            }, $true))
     if ($writes.Count -ne 1 -or -not (Test-Kind $writes[0] 'AssignmentStatementAst') -or "$($writes[0].Operator)" -ne 'Equals') { return $node }
     if ($writes[0].Left.Extent.Text -ne "`$$name" -or -not (Test-Kind $writes[0].Right 'CommandExpressionAst')) { return $node }
     $writes[0].Right.Expression

@@ -1029,7 +1029,7 @@ class Origins:
                 self.parents(self.elements(self.of(start) if start is not None else coming) - {NULL}), node
             )
         if name == "where-object":
-            texts = bool(coming) and all(map(_is_text, coming - {NULL}))
+            texts = bool(coming) and all(map(_is_text, coming - {NULL, PLAIN}))  # what is plain is no list
             whole = source is None or all(map(_is_text, self.of(source)))  # a list as -InputObject is one object
             if whole and self.filters(node, text=not texts):
                 coming = frozenset({ON_DRIVE})
