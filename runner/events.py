@@ -863,6 +863,15 @@ def assessed(data: Clean) -> Assessment:
     return _ASSESSMENT.read(data.members["assessment"], [])
 
 
+def as_written(event: HostEvent, data: Clean) -> HostEvent:
+    """An event as its line will be read, for who goes on from it: data is what `clean` gave for it."""
+    kind = _KINDS[type(event)]
+    members = dict(data.members)
+    beside = {"host": kind.host, "step": kind.step, "script": kind.script}
+    members.update({name: getattr(event, name) for name, stands in beside.items() if stands})
+    return cast(HostEvent, kind.form.read(members, []))
+
+
 def redacted(journal: JournalWriter, failure: Failure) -> Failure:
     """A failure as the journal will have it, for the row that quotes it."""
     data = journal.clean(lambda redactor: cast(Mapping[str, Json], _FAILURE.write(failure, redactor)))

@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # something was sent, and it is not known what became of it
     FAILED = "failed"
     REFUSED = "refused"  # drift: nothing was sent
+    UNREACHABLE = "unreachable"  # no session: of a row alone, see runner/applied.py
     ROLLED_BACK = "rolled-back"
     CHANGED = "changed"
     COMPLIANT = "compliant"
