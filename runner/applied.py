@@ -12,10 +12,11 @@ from playbooks.model import OnFailure
 from runner.events import Drifted
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
+from runner.results import OURS
 from runner.state import HostProgress
 from runner.transport.failures import Cause, Failure, in_words
 
-__all__ = ["AppliedHost", "AppliedStep", "applied"]
+__all__ = ["AppliedHost", "AppliedStep", "applied", "unaccounted"]
 
 _WORST_FIRST = tuple(Outcome)
 _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
@@ -109,13 +110,20 @@ def applied(
     return AppliedHost(plan.host, client, tuple(steps), failure, requests, seconds)
 
 
+def unaccounted(plan: PlannedHost, client: str, failure: Failure, requests: int, seconds: float) -> AppliedHost:
+    """The row of a host whose own could not be made: nothing is said of it but that it has to be looked at."""
+    why = f"what was done is not known here; {in_words(failure)}"
+    steps = tuple(AppliedStep(step.step, Outcome.UNKNOWN, why) for step in plan.steps)
+    return AppliedHost(plan.host, client, steps, failure, requests, seconds)
+
+
 def _cut_short(own: StepSoFar, failure: Failure, *, reached: bool) -> Outcome:
     """What is said of a step that the end of a session left in the middle."""
     if any(each.settlement is None for each in own.tried):
         return Outcome.UNKNOWN
     if failure.cause is Cause.INTERRUPTED:
         return Outcome.PENDING
-    return Outcome.FAILED if reached or own.tried else Outcome.UNREACHABLE
+    return Outcome.FAILED if reached or own.tried or failure.cause in OURS else Outcome.UNREACHABLE
 
 
 def _why(

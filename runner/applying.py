@@ -23,7 +23,7 @@ from playbooks.observation import NotObserved
 from playbooks.unknowns import not_observed
 from runner import events
 from runner.answers import observation_of
-from runner.applied import AppliedHost
+from runner.applied import AppliedHost, unaccounted
 from runner.events import Answer, Purpose, Would
 from runner.fleet import Brake
 from runner.history import HostHistory
@@ -49,7 +49,7 @@ from runner.transport.interface import (
     Transport,
 )
 
-__all__ = ["Applying", "change_scripts", "change_seconds", "on_failures"]
+__all__ = ["Applying", "Render", "change_scripts", "change_seconds", "on_failures"]
 
 Render = Callable[[ReadyStep, Change], ReadyChange]
 """The scripts of a change as they would be sent now. Raises RenderingError."""
@@ -135,7 +135,7 @@ class Applying:
             why = None  # the row is given already
         except JournalError as error:
             self.brake.pull(unwritable(error))
-            why = self._why_aborted()
+            why = self.brake.why_aborted
         return self.leave(why)
 
     def cancel(self) -> None:
@@ -147,14 +147,20 @@ class Applying:
     def leave(self, why: Failure | None) -> AppliedHost:
         """See `HostWork`; `why` is None where nothing more is to be done."""
         requests = 0 if self.connections is None else self.connections.requests
+        seconds = self.monotonic() - self.since
         try:
-            self.history.end(why, requests, self.monotonic() - self.since)
+            self.history.end(why, requests, seconds)
         except AbandonedError:
             pass
         except JournalError as error:  # the row is made all the same
             self.brake.pull(unwritable(error))
-        assert self.history.row is not None
-        return self.history.row
+        except Exception as error:  # not even the end could be recorded
+            self.on_defect(self.host.key, error)
+            why = defect(error)
+        if self.history.row is not None:
+            return self.history.row
+        without = why or failure(Cause.DEFECT, "it has no row")
+        return unaccounted(self.plan, self.history.client, without, requests, seconds)
 
     def _session(self) -> Failure | None:
         """Works with the host. None where nothing more is to be done; why it was cut short otherwise."""
@@ -170,9 +176,9 @@ class Applying:
             finally:
                 self._part()
         except TransportError as error:
-            return self._outweighed(error.failure)
+            return self.brake.outweighed(error.failure)
         except HaltedError:
-            return self._why_aborted()
+            return self.brake.why_aborted
         except (AbandonedError, JournalError):
             raise
         except Exception as error:
@@ -282,14 +288,6 @@ class Applying:
     def _refuse_when_stopped(self) -> None:
         if self.brake.aborted is not None or self.cancelled:
             raise HaltedError
-
-    def _outweighed(self, why: Failure) -> Failure:
-        """A transport knows that it was cancelled, and not what for."""
-        return self._why_aborted() if why.cause is Cause.INTERRUPTED and self.brake.aborted is not None else why
-
-    def _why_aborted(self) -> Failure:
-        halt = self.brake.aborted
-        return failure(Cause.INTERRUPTED, "the run was halted") if halt is None else halt.why
 
 
 def _is_known(assessment: Assessment) -> bool:

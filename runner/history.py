@@ -41,6 +41,7 @@ class HostHistory:
         on_defect: told of a judgement that cannot be recorded.
         progress: what the lines come to, those of earlier sessions included; None before the first.
         row: the host's row, once it has ended.
+        closed: it takes nothing more.
     """
 
     journal: JournalWriter
@@ -52,6 +53,7 @@ class HostHistory:
     on_defect: Callable[[str, Exception], None]
     progress: HostProgress | None = None
     row: AppliedHost | None = None
+    closed: bool = False
     _asking: tuple[Script, str, Purpose] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -139,10 +141,12 @@ class HostHistory:
         Raises:
             AbandonedError: another thread was first.
             JournalError: it could not be recorded; `row` is set all the same.
+            NotOfThePlanError: see `so_far`; there is no row.
         """
         with self._lock:
-            if self.row is not None:
+            if self.closed:
                 raise AbandonedError
+            self.closed = True
             why = None if failure is None else events.redacted(self.journal, failure)
             seconds = round(seconds, 3)
             self.row = applied(self.plan, self.client, self.on_failure, self.progress, why, requests, seconds)
@@ -165,7 +169,7 @@ class HostHistory:
 
     def _put(self, event: HostEvent, *, durable: bool = False) -> None:
         with self._lock:
-            if self.row is not None:
+            if self.closed:
                 raise AbandonedError
             self._write(event, durable=durable)
 

@@ -19,7 +19,7 @@ from playbooks.unknowns import not_observed
 from playbooks.values import Value
 from runner import events
 from runner.applied import AppliedHost
-from runner.applying import Applying, on_failures
+from runner.applying import Applying, Render, on_failures
 from runner.events import Recorded, StepDue
 from runner.fleet import Brake
 from runner.history import HostHistory
@@ -27,7 +27,9 @@ from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read
 from runner.journal.writer import JournalWriter
 from runner.moves import Outcome
+from runner.observe import Reach
 from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.secrets.interface import SecretUnavailableError
 from runner.state import HostProgress, RunState, fold
 from runner.steps import collects_by_step
 from runner.transport.failures import Cause, TransportError, failure
@@ -295,6 +297,9 @@ class Applied:
     brake: Brake = field(default_factory=Brake)
     defects: list[tuple[str, str]] = field(default_factory=list)
     seconds: Callable[[], float] = lambda: 0.0
+    reach: Reach | None = None  # another way to it than the one in memory
+    secret: SecretUnavailableError | None = None
+    render: Render = field(default_factory=lambda: render)
     ready: ReadyPlaybook = field(init=False)
     plan: PlannedHost = field(init=False)
     server: Server = field(init=False)
@@ -308,7 +313,7 @@ class Applied:
         self.server = Server(things, cut=lambda: self.disk.dead)
         self.way = Way(self.server)
 
-    def session(self, secret: object = None) -> AppliedHost:
+    def session(self) -> AppliedHost:
         """Raises Died where the disk does, and JournalError where it is told to fail."""
         state = self.state()
         journal = opened(STATE, disk=self.disk)
@@ -341,14 +346,14 @@ class Applied:
         )
         return Applying(
             host("EX1"),
-            None,
+            self.secret,
             self.plan,
             self.ready,
             collects,
             changes,
             JUDGEMENT,
-            render,
-            lambda host, secret, notify: self.way,
+            self.render,
+            self.reach or (lambda host, secret, notify: self.way),
             Gate.of(collects.values()),
             Gate.of(changes.values()),
             Deadlines(),

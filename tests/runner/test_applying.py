@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
@@ -11,11 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playbooks.model import OnFailure
+from inventory.model import CredentialKind, CredentialReference
+from playbooks.changes import Change, ReadyChange
+from playbooks.errors import RenderingError
+from playbooks.model import OnFailure, ReadyStep
 from runner import events
 from runner.events import Purpose, Settlement
+from runner.journal.errors import JournalError
 from runner.moves import Outcome, so_far
 from runner.rollout import Halt, Letting
+from runner.secrets.interface import SecretUnavailableError
 from runner.terms import Ending
 from runner.transport.failures import Cause, failure
 from tests.runner.changing import ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
@@ -218,6 +224,61 @@ def test_a_script_of_another_host_is_refused_by_the_gate_and_was_not_sent() -> N
     assert came(row)["s0"] is Outcome.FAILED
     assert applied.defects == [("alpha/EX1", "KeyError")]
     assert applied.server.ran == {}
+
+
+def test_without_a_password_nothing_is_sent_and_the_row_says_so() -> None:
+    applied = Applied(steps=2)
+    applied.secret = SecretUnavailableError(CredentialReference(CredentialKind.ENV, "NONE"), "is not set", "Set it.")
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.FAILED, "s1": Outcome.SKIPPED}
+    assert row.failure is not None
+    assert (row.failure.cause, row.requests, applied.way.made) == (Cause.CREDENTIAL, 0, [])
+
+
+def test_a_change_that_cannot_be_rendered_is_not_known_and_fails_the_step() -> None:
+    applied = Applied()
+
+    def render(ready: ReadyStep, change: Change) -> ReadyChange:
+        raise RenderingError("a value has no literal", "pass text")
+
+    applied.render = render
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.FAILED}
+    assert "a value has no literal" in row.steps[0].why
+    assert applied.server.ran == {}
+
+
+@pytest.mark.parametrize("given", range(5))  # behind the last look no line waits for the disk
+def test_once_the_journal_cannot_be_written_nothing_more_is_sent_and_the_run_is_halted(given: int) -> None:
+    applied = Applied(steps=2, changes=1)
+
+    def fill() -> None:
+        applied.disk.dead = len(applied.server.given) >= given
+
+    applied.server.drawn = fill
+    with suppress(JournalError):  # from closing it
+        applied.session()
+    assert len(applied.server.given) <= given + 1  # the one whose intent was on the disk before
+    assert applied.brake.aborted is not None
+    assert applied.brake.aborted.ending is Ending.JOURNAL
+    assert applied.work is not None
+    row = applied.work.history.row
+    assert row is not None
+    assert set(came(row).values()) <= {Outcome.PENDING, Outcome.UNKNOWN, Outcome.CHANGED, Outcome.SKIPPED}
+
+
+def test_a_journal_that_sent_what_the_plan_has_not_stops_the_host_and_vouches_for_nothing() -> None:
+    applied = Applied()
+    applied.server.fate = ["lost-after"]
+    applied.server.unreachable = 0
+    applied.session()
+    applied.plan = replace(applied.plan, steps=(replace(applied.plan.steps[0], changes=()),))
+    given = list(applied.server.given)
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.UNKNOWN}
+    assert row.failure is not None
+    assert row.failure.cause is Cause.DEFECT
+    assert applied.server.given == given
 
 
 # Anything goes wrong.
