@@ -95,7 +95,7 @@ class Applying:
         render: what a change would be now.
         reach: the way to the host.
         collecting: what may be sent over the locked pool.
-        changing: what may be sent over the other.
+        changing: what may be sent over the other: `changes`, each at most once. It is this host's alone.
         deadlines: for the host's whole work, and for each script.
         secret: what to log on with; None for a certificate or the current Kerberos ticket.
         history: the host's lines in its client's journal; it has what earlier sessions wrote.
@@ -125,6 +125,8 @@ class Applying:
     _writing: Transport | None = None
 
     def __post_init__(self) -> None:
+        if not self.changing.once:
+            raise ValueError("the gate of changes lets them be repeated")
         self.since = self.monotonic()
 
     def run(self) -> AppliedHost:

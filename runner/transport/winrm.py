@@ -240,6 +240,7 @@ class WinRmTransport:
 
     def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         for script in scripts:
+            self._gate.check_repeatable(script)
             self._gate.check(script)
             self._gate.check(self._gate.marker(script))
         if not all(map(self._gate.is_full, scripts)):

@@ -219,6 +219,7 @@ class Pool:
     def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         self.server.drawn()
         (script,) = scripts
+        self.gate.check_repeatable(script)
         self.gate.check(script)
         assert self.pool in self.server.pools
         self.way.requests += 2
@@ -355,7 +356,7 @@ class Applied:
             self.render,
             self.reach or (lambda host, secret, notify: self.way),
             Gate.of(collects.values()),
-            Gate.of(changes.values()),
+            Gate.of(changes.values(), once=True),
             Deadlines(),
             history,
             self.brake,

@@ -25,7 +25,7 @@ from tests.runner.transport.test_lab import ACCOUNT, HASTY, PATIENT, TOKEN, inve
 KEY = "alpha/EX1"
 LANGUAGE = '"$($ExecutionContext.SessionState.LanguageMode)"'
 LOOK, CHANGE = Script("look", LANGUAGE), Script("change", f"# change\n{LANGUAGE}", full=True)
-COLLECTS, CHANGES = Gate.of([LOOK], TOKEN), Gate.of([CHANGE], TOKEN)
+COLLECTS, CHANGES = Gate.of([LOOK], TOKEN), Gate.of([CHANGE], TOKEN, once=True)
 STATE = HostState(
     name="EX1",
     answers=[
@@ -115,6 +115,7 @@ def test_neither_pool_takes_what_is_for_the_other(serve: Serve) -> None:
         lambda: first.change(CHANGE),
         lambda: first.observe([CHANGE]),
         lambda: second.observe([LOOK]),
+        lambda: second.observe([CHANGE]),
         lambda: second.change(LOOK),
     ):
         with pytest.raises(ScriptRefused):
