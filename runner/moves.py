@@ -57,11 +57,11 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # drift: nothing was sent
     UNREACHABLE = "unreachable"  # no session: of a row alone, see runner/applied.py
     ROLLED_BACK = "rolled-back"
+    PENDING = "pending"  # it is not over
     CHANGED = "changed"
     COMPLIANT = "compliant"
     DEFERRED = "deferred"
     SKIPPED = "skipped"
-    PENDING = "pending"  # it is not over
 
 
 class Ended(StrEnum):

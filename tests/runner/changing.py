@@ -108,7 +108,7 @@ def ready_playbook(steps: int, on_failure: OnFailure = OnFailure.STOP) -> ReadyP
     return playbook(*(replace(each, step=each.step.model_copy(update={"on_failure": on_failure})) for each in made))
 
 
-def planned(ready: ReadyPlaybook, changes: int, standing: Standing = Standing.PLANNED) -> PlannedHost:
+def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1") -> PlannedHost:
     steps: list[PlannedStep] = []
     for each in ready.steps:
         of_step = [
@@ -119,7 +119,7 @@ def planned(ready: ReadyPlaybook, changes: int, standing: Standing = Standing.PL
         steps.append(
             PlannedStep(
                 each.step.id,
-                standing,
+                Standing.PLANNED,
                 Verdict.ATTENTION,
                 "planned",
                 Coverage.PROBED,
@@ -130,7 +130,7 @@ def planned(ready: ReadyPlaybook, changes: int, standing: Standing = Standing.PL
                 ),
             )
         )
-    return PlannedHost("EX1", "ex1.example", 5985, tuple(steps))
+    return PlannedHost(name, f"{name.lower()}.example", 5985, tuple(steps))
 
 
 Fate = str
@@ -298,6 +298,7 @@ class Applied:
     brake: Brake = field(default_factory=Brake)
     defects: list[tuple[str, str]] = field(default_factory=list)
     seconds: Callable[[], float] = lambda: 0.0
+    name: str = "EX1"
     reach: Reach | None = None  # another way to it than the one in memory
     secret: SecretUnavailableError | None = None
     render: Render = field(default_factory=lambda: render)
@@ -309,7 +310,7 @@ class Applied:
 
     def __post_init__(self) -> None:
         self.ready = ready_playbook(self.steps, self.on_failure)
-        self.plan = planned(self.ready, self.changes)
+        self.plan = planned(self.ready, self.changes, self.name)
         things = {(f"s{step}", f"c{change}"): WRONG for step in range(self.steps) for change in range(self.changes)}
         self.server = Server(things, cut=lambda: self.disk.dead)
         self.way = Way(self.server)
@@ -323,10 +324,10 @@ class Applied:
                 StepDue(each.step.id, each.action.id, Script("", each.collect).sha256, None, {})
                 for each in self.ready.steps
             )
-            events.put(journal, replace(STARTED, hosts=("EX1",), steps=due))
+            events.put(journal, replace(STARTED, hosts=(self.name,), steps=due))
         else:
             events.put(journal, events.RunResumed())
-        self.work = self.applying(journal, None if state is None else state.hosts.get("EX1"))
+        self.work = self.applying(journal, None if state is None else state.hosts.get(self.name))
         row = self.work.run()
         journal.close()
         return row
@@ -346,7 +347,7 @@ class Applied:
             progress=progress,
         )
         return Applying(
-            host("EX1"),
+            host(self.name),
             self.secret,
             self.plan,
             self.ready,
