@@ -413,9 +413,9 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
     steps: dict[str, StepSoFar] = {}
     for step in dict.fromkeys([*host.assessed, *tried]):
-        assessed = host.assessed.get(step)
         judged = None
-        if assessed is not None:
+        if step in host.judged_at:
+            assessed = host.assessed[step]
             known = assessed.would is not None
             judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
         steps[step] = StepSoFar(judged, tuple(tried.get(step, ())))

@@ -145,7 +145,7 @@ class HostProgress:
         assessed: the last judgement of each step.
         ended: None while it is in work.
         since: the line with which work on it was begun the last time.
-        judged_at: the lines of `assessed`.
+        judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
         drifted: what differed from the plan when each step was judged last, where that was said.
     """
 
@@ -396,8 +396,9 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
             ):
                 raise ContradictionError(recorded, "no answer to this script stands before it")
             assessed = MappingProxyType({**host.assessed, event.step: event})
-            judged_at = MappingProxyType({**host.judged_at, event.step: recorded.sequence})
-            drifted = host.drifted
+            judged_at, drifted = host.judged_at, host.drifted
+            if event.purpose is not Purpose.COLLECT:
+                judged_at = MappingProxyType({**judged_at, event.step: recorded.sequence})
             if event.step in drifted:
                 drifted = MappingProxyType({step: each for step, each in drifted.items() if step != event.step})
             return HostProgress(

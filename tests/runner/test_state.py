@@ -394,7 +394,8 @@ def test_nothing_else_is_changed_beside_a_change_that_was_answered_and_is_not_se
 
 def test_a_state_says_in_which_lines_a_host_was_begun_judged_and_sent_a_change_and_to_which_pool() -> None:
     pooled = replace(sending(purpose=APPLY), pool="POOL")
-    state = folded(HOST, sending(), assessed(), pooled, answered(purpose=APPLY), RunResumed(), HOST)
+    looked = [sending(purpose=PROBE), replace(assessed(), purpose=PROBE)]
+    state = folded(HOST, *looked, pooled, answered(purpose=APPLY), RunResumed(), HOST)
     host = state.hosts["EX1"]
     attempt = host.attempts[Key("version", APPLY, 1)]
     assert (attempt.sequence, attempt.pool, host.judged_at, host.since) == (5, "POOL", {"version": 4}, 8)
