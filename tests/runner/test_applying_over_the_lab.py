@@ -24,7 +24,7 @@ from runner.transport.connecting import Connector
 from runner.transport.gate import LOCK, LOCKED_LANGUAGE, imported, marked
 from runner.transport.interface import Connect, Notice
 from runner.transport.retry import RetryPolicy
-from tests.runner.changing import RIGHT, Applied, Server, came
+from tests.runner.changeable import RIGHT, Applied, Server, came
 from tests.runner.lab.echo import EchoShell
 from tests.runner.transport.test_lab import ACCOUNT, inventory_host
 

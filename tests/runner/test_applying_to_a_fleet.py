@@ -21,7 +21,7 @@ from runner.state import RunState
 from runner.terms import Ending
 from runner.transport.failures import Failure
 from runner.transport.interface import Script
-from tests.runner.changing import STATE, Applied
+from tests.runner.changeable import STATE, Applied
 from tests.runner.fleets import host
 from tests.runner.happenings import STARTED
 from tests.runner.journal.crashing import CrashingDisk
