@@ -91,6 +91,16 @@ class Brake:
         """The same, where nothing more is to be sent."""
         return self._halt if self._halt is not None and self._halt.letting is Letting.ABORT else None
 
+    @property
+    def why_aborted(self) -> Failure:
+        """Why nothing more is sent, for the row of a host that was cut short."""
+        halt = self.aborted
+        return failure(Cause.INTERRUPTED, "the run was halted") if halt is None else halt.why
+
+    def outweighed(self, why: Failure) -> Failure:
+        """What is said in place of a transport's failure, which knows that it was cancelled and not what for."""
+        return self.why_aborted if why.cause is Cause.INTERRUPTED and self.aborted is not None else why
+
     def pull(self, halt: Halt) -> None:
         """When this returns no further host is begun; see `Halt.outweighs`."""
         with self._lock:

@@ -20,10 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import assert_never
 
 from playbooks.model import OnFailure
-from runner.events import Purpose, Settlement
+from runner import events
+from runner.events import Purpose, Settlement, Would
 from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.state import Attempt, HostProgress
 
 __all__ = [
     "Collect",
@@ -37,9 +40,9 @@ __all__ = [
     "Settle",
     "StepSoFar",
     "Tried",
-    "Would",
     "next_move",
     "outcomes",
+    "so_far",
 ]
 
 SENDINGS = 2  # of one change at most: the second only where a probe has shown that the first came to nothing
@@ -52,12 +55,13 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # something was sent, and it is not known what became of it
     FAILED = "failed"
     REFUSED = "refused"  # drift: nothing was sent
+    UNREACHABLE = "unreachable"  # no session: of a row alone, see runner/applied.py
     ROLLED_BACK = "rolled-back"
+    PENDING = "pending"  # it is not over
     CHANGED = "changed"
     COMPLIANT = "compliant"
     DEFERRED = "deferred"
     SKIPPED = "skipped"
-    PENDING = "pending"  # it is not over
 
 
 class Ended(StrEnum):
@@ -68,15 +72,6 @@ class Ended(StrEnum):
     BROKEN = "broken"  # it ran, and ended in an error, at a cap or at its deadline
     NOT_STARTED = "not-started"  # and this is known
     AMBIGUOUS = "ambiguous"
-
-
-@dataclass(frozen=True, slots=True)
-class Would:
-    """A change that a judgement names: what would be sent for it."""
-
-    change: str
-    apply: str
-    rollback: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,3 +390,63 @@ def _became(change: str, judged: Judged, planned: Sequence[PlannedChange]) -> tu
     if any(_would(each) == now for each in planned):
         return Settlement.NOT_DONE, "the same change is still named"
     return Settlement.PARTLY_DONE, "the change is still named, and would be another"
+
+
+class NotOfThePlanError(ValueError):
+    """Raised for a journal that says that a script was sent which is none of the plan's."""
+
+
+def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
+    """What of a host's journal the next move hangs on; None before anything was begun.
+
+    Args:
+        plan: names the change that a script belongs to.
+
+    Raises:
+        NotOfThePlanError: something was sent to change this host that is not in its plan.
+    """
+    if host is None:
+        return HostSoFar()
+    tried: dict[str, list[Tried]] = {}
+    for attempt in host.attempts.values():
+        if attempt.key.purpose.changes:
+            tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
+    steps: dict[str, StepSoFar] = {}
+    for step in dict.fromkeys([*host.assessed, *tried]):
+        judged = None
+        if step in host.judged_at:
+            assessed = host.assessed[step]
+            known = assessed.would is not None
+            judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())))
+    return HostSoFar(host.since, steps)
+
+
+def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:
+    step, purpose, number = attempt.key
+    for planned, change in plan.changes:
+        script = change.rollback if purpose is Purpose.ROLLBACK else change.apply
+        if planned.step == step and script == attempt.script:
+            return Tried(
+                change.change.id, purpose, number, attempt.sequence, ended_as(attempt.answer), attempt.settlement
+            )
+    raise NotOfThePlanError(
+        f"attempt {number} to {purpose} {step} on {plan.host} sent a script that is not in its plan"
+    )
+
+
+def ended_as(answer: events.Answer | None) -> Ended:
+    """How the sending of a script ended, by its answer; one that went on after an error may have left something out."""
+    match answer:
+        case None:
+            return Ended.NOT_YET
+        case events.Completed(error_count=0):
+            return Ended.COMPLETED
+        case events.Completed() | events.Terminated() | events.TimedOut() | events.Capped():
+            return Ended.BROKEN
+        case events.NotRun(started=False):
+            return Ended.NOT_STARTED
+        case events.NotRun():
+            return Ended.AMBIGUOUS
+        case never:
+            assert_never(never)

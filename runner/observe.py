@@ -16,7 +16,7 @@ from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.steps import Judgement, observe_steps
 from runner.terms import Ending
-from runner.transport.failures import Cause, Failure, TransportError, defect, failure
+from runner.transport.failures import Cause, Failure, TransportError, defect
 from runner.transport.gate import Gate
 from runner.transport.interface import Connect, Deadlines, Notice, Script
 
@@ -69,7 +69,7 @@ class Observing:
             why = None  # the row is given already
         except JournalError as error:
             self.brake.pull(unwritable(error))
-            why = self._why_aborted()
+            why = self.brake.why_aborted
         return self.leave(why)
 
     def cancel(self) -> None:
@@ -110,23 +110,15 @@ class Observing:
             finally:
                 transport.close()
         except TransportError as error:
-            return self._outweighed(error.failure)
+            return self.brake.outweighed(error.failure)
         except HaltedError:
-            return self._why_aborted()
+            return self.brake.why_aborted
         except (AbandonedError, JournalError):
             raise
         except Exception as error:
             self.on_defect(host.key, error)
             return defect(error)
-        return self._outweighed(result) if isinstance(result, Failure) else None
-
-    def _outweighed(self, why: Failure) -> Failure:
-        """A transport knows that it was cancelled, and not what for."""
-        return self._why_aborted() if why.cause is Cause.INTERRUPTED and self.brake.aborted is not None else why
-
-    def _why_aborted(self) -> Failure:
-        halt = self.brake.aborted
-        return failure(Cause.INTERRUPTED, "the run was halted") if halt is None else halt.why
+        return self.brake.outweighed(result) if isinstance(result, Failure) else None
 
 
 def unwritable(error: JournalError) -> Halt:

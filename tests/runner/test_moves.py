@@ -14,23 +14,30 @@ from hypothesis import strategies as st
 from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
 from playbooks.model import OnFailure
-from runner.events import Purpose, Settlement
+from runner import events
+from runner.events import HostEvent, Purpose, RunEvent, Settlement, StepDue, Would
+from runner.journal.lines import from_line
 from runner.moves import (
     Collect,
     Ended,
     Finish,
     HostSoFar,
     Judged,
+    NotOfThePlanError,
     Outcome,
     Send,
     Settle,
     StepSoFar,
     Tried,
-    Would,
     next_move,
     outcomes,
+    so_far,
 )
 from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.state import Folding
+from runner.transport.failures import Cause, failure
+from runner.transport.interface import ErrorText
+from tests.runner import happenings
 
 MOST_MOVES = 400
 
@@ -321,3 +328,98 @@ def test_whatever_others_do_meanwhile_nothing_is_sent_that_a_look_does_not_ask_f
             if played.random.random() < 0.3:
                 played.right[each] = played.random.choice([True, False, None])
     assert all(outcome in Outcome for outcome in played.outcomes.values())
+
+
+LOST = failure(Cause.CONNECTION_LOST, "the connection went")
+ANSWERS: dict[Ended, tuple[events.Answer, ...]] = {
+    Ended.COMPLETED: (happenings.COMPLETED,),
+    Ended.BROKEN: (
+        replace(happenings.COMPLETED, error_count=1),
+        events.Terminated(0, [], (), 0, (), 0, 0.5, ErrorText("no")),
+        events.TimedOut(0, [], (), 0, (), 0, 30.0),
+        events.Capped("max_objects", 5),
+    ),
+    Ended.NOT_STARTED: (events.NotRun(False, LOST),),
+    Ended.AMBIGUOUS: (events.NotRun(None, LOST), events.NotRun(True, LOST)),
+}
+COLLECT = sha("collect")
+
+
+@dataclass
+class Journaled(Played):
+    """Played, with a journal: what is written of it is read and folded."""
+
+    folding: Folding = field(default_factory=Folding)
+    collected: Counter[tuple[str, Purpose]] = field(default_factory=Counter)
+
+    def session(self) -> bool:
+        if self.folding.state is None:
+            due = tuple(StepDue(step.step, "test.state", COLLECT, None, {}) for step in self.plan.steps)
+            self._write(replace(happenings.STARTED, hosts=(self.plan.host,), steps=due), 0)
+        else:
+            self._write(events.RunResumed(), 0)
+        self._write(events.HostStarted(self.plan.host, self.plan.address, self.plan.port), self.sequence + 1)
+        return super().session()
+
+    def _put(self, step: str, *, judged: Judged | None = None, tried: Tried | None = None) -> None:
+        super()._put(step, judged=judged, tried=tried)
+        name = self.plan.host
+        if judged is not None:
+            self.collected[step, judged.purpose] += 1
+            number = self.collected[step, judged.purpose]
+            self._write(happenings.sending(name, step, judged.purpose, number, COLLECT), 0)
+            would = judged.would if judged.known else None
+            assessed = replace(happenings.assessed(name, step), script=COLLECT, purpose=judged.purpose, number=number)
+            self._write(replace(assessed, would=would), judged.sequence)
+        if tried is not None:
+            planned = next(each for each in self.plan.steps if each.step == step).changes
+            change = next(each for each in planned if each.change.id == tried.change)
+            script = change.apply if tried.purpose is Purpose.APPLY else change.rollback
+            assert script is not None
+            if tried.settlement is not None:
+                settled = happenings.settled(name, step, tried.purpose, tried.number)
+                self._write(replace(settled, settlement=tried.settlement), 0)
+            elif (tried.purpose, tried.number) not in self.begun.setdefault(step, set()):
+                self.begun[step].add((tried.purpose, tried.number))
+                self._write(happenings.sending(name, step, tried.purpose, tried.number, script), tried.sequence)
+            elif tried.ended is not Ended.NOT_YET:
+                answer = self.random.choice(ANSWERS[tried.ended])
+                self._write(happenings.answered(name, step, tried.purpose, tried.number, script, answer), 0)
+
+    begun: dict[str, set[tuple[Purpose, int]]] = field(default_factory=dict)
+
+    def _write(self, event: RunEvent | HostEvent, sequence: int) -> None:
+        line = replace(happenings.line_of(event), sequence=sequence)
+        recorded = events.read(from_line(line.to_line()))
+        assert recorded.newer == ()
+        self.folding.take(recorded)
+
+    def read_back(self) -> HostSoFar:
+        state = self.folding.state
+        assert state is not None
+        return so_far(state.hosts.get(self.plan.host), self.plan)
+
+
+@settings(max_examples=300, deadline=None)
+@given(HISTORIES)
+def test_over_any_history_its_journal_read_back_leads_to_the_same_next_move(drawn: Drawn) -> None:
+    seed, steps, changes, faults, on_failure, reversible, spoils = drawn
+    plan = host(steps, changes, reversible=reversible)
+    played = Journaled(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults, spoils=spoils)
+    for _ in range(4):
+        ended = played.session()
+        assert played.read_back() == played.so_far
+    played.faults = 0.0
+    ended = played.session()
+    assert ended
+    assert played.read_back() == played.so_far
+
+
+def test_a_journal_that_sent_what_its_plan_has_not_is_no_history_of_it() -> None:
+    played = Journaled(host(1, 1), {"s0": OnFailure.STOP}, Random(0), 0.0)
+    assert played.session()
+    other = replace(played.plan, steps=(replace(played.plan.steps[0], changes=()),))
+    state = played.folding.state
+    assert state is not None
+    with pytest.raises(NotOfThePlanError, match="attempt 1 to apply s0 on EX01"):
+        so_far(state.hosts["EX01"], other)
