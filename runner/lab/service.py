@@ -20,6 +20,7 @@ from runner.lab import psrp, wsman
 from runner.lab.engines.interface import Engine, Output, PipelineDone, Shell, ShellEnded, ShellEvent, Signal
 from runner.lab.fleet import LabHost
 from runner.lab.ledger import Ledger, ShellLedger
+from runner.lab.state import LiveState
 from runner.lab.wsman import Action, Request, ShellFacts, Writer, WSManFault
 
 _ENDPOINTS = frozenset({f"{wsman.POWERSHELL}/microsoft.powershell", f"{wsman.POWERSHELL}/microsoft.powershell32"})
@@ -128,12 +129,16 @@ class Service:
         ledger: records what is executed.
         scheduler: time, and the thread in which everything here runs.
         new_id: makes ids of shells, commands and messages.
+
+    Attributes:
+        live: its state, whatever was changed.
     """
 
     def __init__(
         self, host: LabHost, engine: Engine, ledger: Ledger, scheduler: Scheduler, new_id: Callable[[], uuid.UUID]
     ) -> None:
         self.host = host
+        self.live = LiveState(host.state)
         self.endpoint = ""
         self._engine = engine
         self._ledger = ledger
@@ -275,7 +280,7 @@ class Service:
             used=now,
         )
         self._shells[identifier] = shell
-        shell.engine = self._engine.shell(self.host.state, identifier, lambda event: self._hear(shell, event))
+        shell.engine = self._engine.shell(self.live, identifier, lambda event: self._hear(shell, event))
         shell.engine.open(request.fragments)
         self._watch(shell)
         writer = self.writer(manner)

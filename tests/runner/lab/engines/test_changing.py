@@ -1,0 +1,176 @@
+"""The built-in scripts that change a server: both engines make the same of its state, and say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from psrpcore.types import PSInvocationState
+
+from playbooks.rendering import render
+from playbooks.values import Value
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.sim import SimEngine
+from runner.lab.engines.sim.changes import CHANGES
+from runner.lab.state import HostState, LiveState, ServiceState
+from tests.runner.lab.engines.client import Client, Said
+from tests.runner.lab.engines.judging import SCRIPTS
+from tests.runner.lab.engines.timers import Timers
+from tests.waiting import happens
+
+ACTION = "exchange.services"
+NAME = "MSExchangeIS"
+Way = tuple[str, str | None]
+WAYS: Mapping[str, Way] = {
+    "set to Automatic": ("apply.ps1.j2", "Automatic"),
+    "set to Manual": ("apply.ps1.j2", "Manual"),
+    "started": ("apply.ps1.j2", None),
+    "set back to Disabled": ("rollback.ps1.j2", "Disabled"),
+    "stopped": ("rollback.ps1.j2", None),
+}
+SERVICES: Mapping[str, ServiceState] = {
+    "disabled": ServiceState(display_name="Information Store", state="Stopped", start_mode="Disabled"),
+    "stopped": ServiceState(display_name="Information Store", state="Stopped"),
+    "without a display name": ServiceState(state="Stopped", start_mode="Manual"),
+    "running": ServiceState(),
+    "running and disabled": ServiceState(start_mode="Disabled"),
+    "paused": ServiceState(state="Paused"),
+    "starting": ServiceState(state="Start Pending"),
+    "stopping": ServiceState(state="Stop Pending"),
+    "pausing": ServiceState(state="Pause Pending"),
+    "continuing": ServiceState(state="Continue Pending"),
+    "unable to start": ServiceState(state="Stopped", on_start="fails"),
+    "unable to stop": ServiceState(on_stop="fails"),
+}
+
+
+def script(way: Way, name: str = NAME) -> str:
+    """A script as a plan holds it."""
+    file, start_type = way
+    text = resources.files("playbooks.actions").joinpath(*ACTION.split("."), file).read_text(encoding="utf-8")
+    values: dict[str, Value] = {"name": name, "start_type": start_type, "start_type_before": start_type}
+    return render(text, values)
+
+
+def server(service: ServiceState, **more: object) -> LiveState:
+    services = {"msexchangeis": service, "W3SVC": ServiceState(state="Stopped")}
+    return LiveState(HostState(name="EX1", services=services, **more))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def sim() -> SimEngine:
+    return SimEngine(Timers().call_later)
+
+
+@pytest.fixture(scope="module")
+def pwsh(powershell: Path) -> Iterator[PwshEngine]:
+    engine = PwshEngine(powershell)
+    yield engine
+    engine.close()
+
+
+def test_every_script_that_changes_something_is_one_that_the_engine_knows() -> None:
+    actions = resources.files("playbooks.actions")
+    for action in SCRIPTS:
+        folder = actions.joinpath(*action.split("."))
+        there = {name for name in ("apply.ps1.j2", "rollback.ps1.j2") if folder.joinpath(name).is_file()}
+        assert there == set(CHANGES.get(action, ())), action
+
+
+def test_what_one_pool_changes_every_pool_sees_from_then_on(sim: SimEngine) -> None:
+    live = server(SERVICES["disabled"])
+    with Client(sim, live) as collecting, Client(sim, live) as changing:
+        before = collecting.run(SCRIPTS[ACTION])
+        assert collecting.run(SCRIPTS[ACTION]).records == before.records
+        for way in ("set to Automatic", "started"):
+            said = changing.run(script(WAYS[way]))
+            assert (said.state, said.output) == (PSInvocationState.Completed, [])
+        assert shown(collecting.run(SCRIPTS[ACTION])) == ("Running", "Auto")
+        assert live.now.services["msexchangeis"] == ServiceState(display_name="Information Store")
+        for way in ("stopped", "set back to Disabled"):
+            changing.run(script(WAYS[way]))
+        assert collecting.run(SCRIPTS[ACTION]).records == before.records
+
+
+def test_two_servers_of_one_state_are_two_servers(sim: SimEngine) -> None:
+    one, other = server(SERVICES["stopped"]), server(SERVICES["stopped"])
+    with Client(sim, one) as first, Client(sim, other) as second:
+        assert shown(second.run(SCRIPTS[ACTION])) == ("Stopped", "Auto")
+        first.run(script(WAYS["started"]))
+        assert shown(second.run(SCRIPTS[ACTION])) == ("Stopped", "Auto")
+        assert shown(first.run(SCRIPTS[ACTION])) == ("Running", "Auto")
+
+
+def shown(said: Said) -> tuple[str, str]:
+    """State and start mode of the service in a collect's answer."""
+    record = next(each for each in said.output if each["Kind"] == "Service" and each["Name"] == "msexchangeis")
+    return str(record["State"]), str(record["StartMode"])
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_a_service_that_hangs_hangs_the_script_until_it_is_stopped(verb: str) -> None:
+    timers = Timers()
+    engine = SimEngine(timers.call_later)
+    hanging = ServiceState(state="Stopped", on_start="hangs") if verb == "start" else ServiceState(on_stop="hangs")
+    live = server(hanging)
+    with Client(engine, live) as client:
+        pipeline = client.start(script(WAYS["started" if verb == "start" else "stopped"]))
+        assert live.now.services["msexchangeis"].state == f"{verb.capitalize()} Pending"
+        assert client.so_far(pipeline).state is None
+        client.stop(pipeline)
+        assert client.finish(pipeline).state is PSInvocationState.Stopped
+    assert live.now.services["msexchangeis"].state == f"{verb.capitalize()} Pending"
+
+
+def outcome(engine: Engine, live: LiveState, text: str) -> object:
+    """What a script comes to: how it ended, what it said, and the state that it left."""
+    with Client(engine, live) as client:
+        said = client.run(text)
+    problem = said.problem and (said.problem[0], said.problem[1].partition(",")[0], said.problem[2])
+    return said.state, problem, said.output, said.warnings, [str(each) for each in said.errors], live.now
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_scripts_themselves_in_powershell_make_the_same_of_a_server(
+    sim: SimEngine, pwsh: PwshEngine, service: str
+) -> None:
+    for way in WAYS.values():
+        simulated, real = server(SERVICES[service]), server(SERVICES[service])
+        assert outcome(sim, simulated, script(way)) == outcome(pwsh, real, script(way)), way
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_service_that_is_not_there_and_a_closed_manager_are_the_same_errors(
+    sim: SimEngine, pwsh: PwshEngine, denied: bool
+) -> None:
+    for way in WAYS.values():
+        simulated, real = (server(SERVICES["stopped"], services_denied=denied) for _ in range(2))
+        text = script(way, "MSExchangeIS" if denied else "MSExchangeRepl")
+        assert outcome(sim, simulated, text) == outcome(pwsh, real, text), way
+
+
+@pytest.mark.real_powershell
+def test_pools_of_real_powershell_see_each_others_changes_a_locked_one_included(pwsh: PwshEngine) -> None:
+    live = server(SERVICES["disabled"])
+    lock = "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'"
+    with Client(pwsh, live) as collecting, Client(pwsh, live) as changing:
+        before = collecting.run(lock, SCRIPTS[ACTION])
+        changing.run(script(WAYS["set to Automatic"]), script(WAYS["started"]))
+        assert shown(collecting.run(SCRIPTS[ACTION])) == ("Running", "Auto")
+        changing.run(script(WAYS["stopped"]), script(WAYS["set back to Disabled"]))
+        assert collecting.run(SCRIPTS[ACTION]).records == before.records
+
+
+@pytest.mark.real_powershell
+def test_a_service_that_hangs_in_real_powershell_is_left_pending_when_the_script_is_stopped(pwsh: PwshEngine) -> None:
+    live = server(ServiceState(on_stop="hangs"))
+    with Client(pwsh, live) as client:
+        pipeline = client.start(script(WAYS["stopped"]))
+        assert happens(lambda: live.now.services["msexchangeis"].state == "Stop Pending")
+        client.stop(pipeline)
+        assert client.finish(pipeline).state is PSInvocationState.Stopped
