@@ -72,5 +72,7 @@ def test_a_saved_state_is_readable() -> None:
     services = {"MSExchangeIS": ServiceState(state="Stopped"), "W3SVC": ServiceState()}
     state = HostState(name="EX1", services=services, files={"C:\\a": FileState(size=3)})
     assert state_text(state) == (
-        'name: "EX1"\nfiles:\n  "C:\\\\a": {"size": 3}\nservices:\n  "MSExchangeIS": {"state": "Stopped"}\n  "W3SVC": {}\n'
+        'name: "EX1"\n'
+        'files:\n  "C:\\\\a": {"size": 3}\n'
+        'services:\n  "MSExchangeIS": {"state": "Stopped"}\n  "W3SVC": {}\n'
     )
