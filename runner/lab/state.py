@@ -31,6 +31,10 @@ class ServiceState(Strict):
         "Running", "Stopped", "Paused", "Start Pending", "Stop Pending", "Continue Pending", "Pause Pending"
     ] = "Running"
     start_mode: Literal["Auto", "Manual", "Disabled"] = "Auto"
+    depends_on: list[str] = Field(
+        default_factory=list,
+        description="Services that Windows starts before it, and that cannot be stopped while it runs.",
+    )
     on_start: Literal["runs", "fails", "hangs"] = Field(
         default="runs", description="What comes of starting it: it runs, an error, or it is starting for ever."
     )

@@ -45,8 +45,8 @@ BROKEN: Mapping[str, ServiceState] = {
     "Winmgmt": ServiceState(state="Stopped", start_mode="Disabled"),
     "W3SVC": ServiceState(state="Stopped", start_mode="Disabled"),
     "MSExchangeADTopology": ServiceState(state="Stopped", start_mode="Disabled"),
-    "MSExchangeIS": ServiceState(state="Stopped", start_mode="Disabled"),
-    "MSExchangeTransport": ServiceState(state="Stopped"),
+    "MSExchangeIS": ServiceState(state="Stopped", start_mode="Disabled", depends_on=["MSExchangeADTopology"]),
+    "MSExchangeTransport": ServiceState(state="Stopped", depends_on=["MSExchangeADTopology"]),
     "MSExchangeHM": ServiceState(start_mode="Manual"),
 }
 
@@ -168,6 +168,20 @@ def test_a_server_of_real_powershell_is_mended_and_put_back_to_the_byte(
     serve: Serve, pwsh: Engine, tmp_path: Path
 ) -> None:
     mended_and_put_back(serve(pwsh, with_services(healthy(), BROKEN)), tmp_path)
+
+
+def test_in_another_order_the_same_changes_do_not_work(serve: Serve) -> None:
+    at = serve(SimEngine(), with_services(healthy(), BROKEN))
+    changes = at.judged().changes
+    starts = [change for change in changes if change.values["start_type"] is None]
+    for first in starts:
+        assert isinstance(at.sent(rendered([first], "apply.ps1.j2"))[-1], Terminated), first.id
+    assert all(isinstance(result, Completed) for result in at.sent(rendered(changes, "apply.ps1.j2")))
+    undone = rendered(changes, "rollback.ps1.j2")
+    stopped = next(script for script in undone if script.name == "start.msexchangeadtopology")
+    (result,) = at.sent([stopped])
+    assert isinstance(result, Terminated)
+    assert "has dependent services" in result.error.message
 
 
 @pytest.mark.parametrize("act", [Act.RESET_AFTER, Act.TRUNCATE])

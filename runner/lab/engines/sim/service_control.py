@@ -67,10 +67,33 @@ def start(live: LiveState, name: str) -> Items:
     if not begun and (service.start_mode == "Disabled" or service.on_start == "fails" or service.state != "Stopped"):
         yield Failed(_cannot(found, "start", "StartServiceCommand", "CouldNotStartService", "OpenError"))
         return
+    if not begun and not all(_raised(live, each, (folded(found.name),)) for each in service.depends_on):
+        yield Failed(_cannot(found, "start", "StartServiceCommand", "CouldNotStartService", "OpenError"))
+        return
     if service.on_start == "hangs":
         yield from _for_ever(live, found, "Start Pending", "start")
         return
     _become(live, found, "Running")
+
+
+def _raised(live: LiveState, name: str, by: tuple[str, ...]) -> bool:
+    """Starts what a service depends on, as the service control manager does; those that it has started stay so.
+
+    Args:
+        by: for whom: the services on the way here.
+    """
+    found = _found(live, name, "StartServiceCommand")
+    if isinstance(found, Problem) or folded(found.name) in by:
+        return False
+    service = found.service
+    if service.state == "Running":
+        return True
+    if service.state != "Stopped" or service.start_mode == "Disabled" or service.on_start != "runs":
+        return False
+    if not all(_raised(live, each, (*by, folded(found.name))) for each in service.depends_on):
+        return False
+    _become(live, found, "Running")
+    return True
 
 
 def stop(live: LiveState, name: str) -> Items:
@@ -82,6 +105,15 @@ def stop(live: LiveState, name: str) -> Items:
     service = found.service
     if service.state == "Stopped":
         return
+    for other in live.now.services.values():
+        if other.state != "Stopped" and folded(found.name) in map(folded, other.depends_on):
+            why = (
+                f"Cannot stop service '{found.shown}' because it has dependent services. It can only be stopped if the "
+                "Force flag is set."
+            )
+            error_id = f"ServiceHasDependentServices,{_command('StopServiceCommand')}"
+            yield Failed(Problem(why, error_id, "InvalidOperation", _CONTROL))
+            return
     begun = service.state == "Stop Pending"
     if not begun and (service.on_stop == "fails" or service.state not in ("Running", "Paused")):
         yield Failed(_cannot(found, "stop", "StopServiceCommand", "CouldNotStopService", "CloseError"))

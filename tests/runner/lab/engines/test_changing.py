@@ -44,6 +44,22 @@ SERVICES: Mapping[str, ServiceState] = {
     "unable to start": ServiceState(state="Stopped", on_start="fails"),
     "unable to stop": ServiceState(on_stop="fails"),
 }
+# What the others depend on, and what depends on some of them.
+STANDS_ON: Mapping[str, ServiceState] = {
+    "on what is stopped": ServiceState(state="Stopped", depends_on=["BELOW"]),
+    "on what stands on what is stopped": ServiceState(state="Stopped", depends_on=["middle", "Below"]),
+    "on what is disabled": ServiceState(state="Stopped", depends_on=["Below", "Disabled"]),
+    "on what does not start": ServiceState(state="Stopped", depends_on=["Failing"]),
+    "on what is not there": ServiceState(state="Stopped", depends_on=["Nowhere"]),
+    "on itself": ServiceState(state="Stopped", depends_on=["Ring"]),
+}
+BENEATH: Mapping[str, ServiceState] = {
+    "Below": ServiceState(state="Stopped", start_mode="Manual"),
+    "Middle": ServiceState(state="Stopped", depends_on=["Below"]),
+    "Disabled": ServiceState(state="Stopped", start_mode="Disabled"),
+    "Failing": ServiceState(state="Stopped", on_start="fails"),
+    "Ring": ServiceState(state="Stopped", depends_on=["ring"]),
+}
 
 
 def script(way: Way, name: str = NAME) -> str:
@@ -146,6 +162,40 @@ def test_the_scripts_themselves_in_powershell_make_the_same_of_a_server(
             text = script(WAYS[way], pair)
             assert outcome(one, simulated, text) == outcome(other, real, text), pair
     assert (simulated.now == state) is denied
+
+
+@pytest.mark.real_powershell
+def test_what_services_depend_on_is_the_same_to_both_engines(sim: SimEngine, pwsh: PwshEngine) -> None:
+    # Each with its own services beneath it, by names of its own.
+    services: dict[str, ServiceState] = {}
+    for number, (kind, service) in enumerate(STANDS_ON.items()):
+        for name, each in {**BENEATH, kind: service}.items():
+            below = [f"{other}{number}" for other in each.depends_on]
+            services[f"{name}{number}"] = each.model_copy(update={"depends_on": below})
+    state = HostState(name="EX1", services=services)
+    simulated, real = LiveState(state), LiveState(state)
+    with Client(sim, simulated) as one, Client(pwsh, real) as other:
+        for way, names in (("started", [*services]), ("stopped", [*services]), ("stopped", [*services][::-1])):
+            for name in names:
+                text = script(WAYS[way], name)
+                assert outcome(one, simulated, text) == outcome(other, real, text), (way, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts"),
+    [(kind, kind in ("on what is stopped", "on what stands on what is stopped")) for kind in STANDS_ON],
+)
+def test_a_service_starts_where_all_that_it_depends_on_can(sim: SimEngine, kind: str, starts: bool) -> None:
+    live = LiveState(HostState(name="EX1", services={**BENEATH, "X": STANDS_ON[kind]}))
+    with Client(sim, live) as client:
+        assert (client.run(script(WAYS["started"], "X")).problem is None) is starts
+        assert (live.now.services["X"].state == "Running") is starts
+        if starts:
+            problem = client.run(script(WAYS["stopped"], "Below")).problem
+            assert problem is not None
+            assert "because it has dependent services" in problem[0]
+        assert client.run(script(WAYS["stopped"], "X")).problem is None
+        assert live.now.services["X"].state == "Stopped"
 
 
 @pytest.mark.real_powershell

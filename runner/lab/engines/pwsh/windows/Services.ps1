@@ -84,6 +84,38 @@ class LabServices {
         return $all.GetProperty($name).GetProperty($property).GetString()
     }
 
+    static [string[]] DependsOn([string] $name) {
+        $all = [System.Text.Json.JsonDocument]::Parse([LabServices]::Text()).RootElement
+        return [string[]] @(foreach ($each in $all.GetProperty($name).GetProperty('depends_on').EnumerateArray()) { $each.GetString() })
+    }
+
+    # Starts what a service depends on, as the service control manager does; those that it has started stay so.
+    static [bool] Raised([string] $asked, [string[]] $by) {
+        $service = foreach ($each in [LabServices]::All()) { if ($each.Name -eq $asked) { $each } }
+        if ($null -eq $service -or $service.Name -in $by) { return $false }
+        $status = [string] $service.Status
+        if ($status -eq 'Running') { return $true }
+        if ($status -ne 'Stopped' -or [string] $service.StartType -eq 'Disabled') { return $false }
+        if ([LabServices]::Manner($service.Name, 'on_start') -ne 'runs') { return $false }
+        if (-not [LabServices]::AllRaised($service.Name, $by)) { return $false }
+        [LabServices]::Put($service.Name, 'state', 'Running')
+        return $true
+    }
+
+    static [bool] AllRaised([string] $name, [string[]] $by) {
+        foreach ($each in [LabServices]::DependsOn($name)) {
+            if (-not [LabServices]::Raised($each, @($by) + $name)) { return $false }
+        }
+        return $true
+    }
+
+    # Those that depend on a service and are not stopped.
+    static [string[]] Dependents([string] $name) {
+        return [string[]] @(foreach ($each in [LabServices]::All()) {
+            if ([string] $each.Status -ne 'Stopped' -and $name -in [LabServices]::DependsOn($each.Name)) { $each.Name }
+        })
+    }
+
     # The services that these names mean, wildcards included, and the names that mean none.
     static [object[]] Named([string[]] $names) {
         $all = [LabServices]::All()
@@ -166,7 +198,7 @@ function Get-Service {
         foreach ($service in $found) {
             if ($Include -and -not [LabServices]::IsLike($service.Name, $Include)) { continue }
             if ($Exclude -and [LabServices]::IsLike($service.Name, $Exclude)) { continue }
-            # The state knows of no dependencies: none are shown.
+            # What services depend on is not shown.
             if (-not $DependentServices -and -not $RequiredServices) { $service }
         }
     }
@@ -254,7 +286,7 @@ function Start-Service {
                 $begun = $status -in 'StartPending', 'ContinuePending'
                 $manner = [LabServices]::Manner($service.Name, 'on_start')
                 $able = $status -eq 'Stopped' -and [string] $service.StartType -ne 'Disabled' -and $manner -ne 'fails'
-                if (-not $begun -and -not $able) {
+                if (-not $begun -and -not ($able -and [LabServices]::AllRaised($service.Name, @()))) {
                     $text = "Service '{1} ({0})' cannot be started due to the following error: Cannot start service {0} on computer '.'."
                     $PSCmdlet.WriteError([LabServices]::Failed($service, $text, 'CouldNotStartService', 'OpenError'))
                     continue
@@ -306,6 +338,13 @@ function Stop-Service {
             if (-not $PSCmdlet.ShouldProcess("$($service.DisplayName) ($($service.Name))")) { continue }
             $status = [string] $service.Status
             if ($status -ne 'Stopped') {
+                $dependents = [LabServices]::Dependents($service.Name)
+                if ($dependents -and -not $Force) {
+                    $text = "Cannot stop service '{1} ({0})' because it has dependent services. It can only be stopped if the Force flag is set."
+                    $PSCmdlet.WriteError([LabServices]::Failed($service, $text, 'ServiceHasDependentServices', 'InvalidOperation'))
+                    continue
+                }
+                if ($dependents) { Stop-Service -Name $dependents -Force }
                 $manner = [LabServices]::Manner($service.Name, 'on_stop')
                 if ($status -ne 'StopPending' -and ($manner -eq 'fails' -or $status -notin 'Running', 'Paused')) {
                     $text = "Service '{1} ({0})' cannot be stopped due to the following error: Cannot stop service {0} on computer '.'."
