@@ -13,10 +13,10 @@ from pathlib import Path
 from inventory.model import Host
 from runner import runlog
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
+from runner.disk import Disk
 from runner.fleet import Brake, Fleet, Listener, Stop
 from runner.hostlog import HostLog, unstarted_row
 from runner.journal.errors import JournalError
-from runner.journal.files import Disk
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Observing, Reach, unwritable
 from runner.order import Order

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.disk import Disk, SystemDisk
 from runner.journal import chain
 from runner.journal.chain import Broken, Fault, Head, Verified
 from runner.journal.errors import JournalUnreadable
-from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import Line
 from runner.journal.location import HEAD
 

@@ -27,9 +27,9 @@ from typing import Any, BinaryIO
 
 import structlog
 
+from runner.disk import Disk, SystemDisk
 from runner.journal.chain import Broken, Head, Verified, is_whole, verify
 from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritable
-from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import (
     JOURNAL_PHASE,
     TAIL_DROPPED,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from runner import events
-from runner.journal.files import Disk, SystemDisk
+from runner.disk import Disk, SystemDisk
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.redaction import Redactor
 from tests.runner import happenings

@@ -22,7 +22,7 @@ from runner.journal.lines import TAIL_DROPPED
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read
 from runner.journal.writer import CHECKPOINT_SECONDS, GROUP_LINES, GROUP_SECONDS, Clock, JournalWriter
-from tests.runner.journal.crashing import CrashingDisk, Died, Outcome, Write
+from tests.runner.crashing import CrashingDisk, Died, Outcome, Write
 from tests.runner.journal.journals import opened
 
 STATE = Path("/state")

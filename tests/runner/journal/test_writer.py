@@ -157,7 +157,7 @@ def test_a_second_writer_is_refused_until_the_first_has_closed(tmp_path: Path) -
 
 def test_a_writer_in_another_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from runner.journal.locking import try_lock;"
+        "import os, sys; from runner.disk import try_lock;"
         f"fd = os.open({str(tmp_path / 'alpha' / 'runs' / 'r1' / 'lock')!r}, os.O_RDWR);"
         "print(try_lock(fd), flush=True); sys.stdin.read()"
     )

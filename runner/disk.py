@@ -1,4 +1,4 @@
-"""The whole of what a journal asks of a file system, as one list of single operations.
+"""The whole of what is asked of a file system where a crash must not hurt, as one list of single operations.
 
 A crash can come between any two of them, and what is not yet synced may then be on the disk or not, each part of it by
 itself. So whoever calls these decides by their order what a crash can leave; the tests put a disk in their place that
@@ -14,7 +14,32 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from runner.journal.locking import try_lock
+if sys.platform == "win32":
+    import msvcrt
+
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file until it is closed or its process ends, however that is; False when somebody else has."""
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file until it is closed or its process ends, however that is.
+
+        False when somebody else has, in this process or another.
+        """
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
 
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
@@ -119,7 +144,7 @@ class SystemDisk:
         return path.open("rb")
 
     def lock(self, descriptor: int) -> bool:
-        """As runner/journal/locking.py."""
+        """As `try_lock`."""
         return try_lock(descriptor)
 
     def size(self, descriptor: int) -> int:
