@@ -32,10 +32,10 @@ from runner.journal.lines import UnrecordableValueError
 from runner.journal.location import directory_name
 from runner.journal.verification import read, verify
 from runner.journal.writer import (
-    CHECKPOINT_FLUSHES,
-    CHECKPOINT_SECONDS,
     GROUP_LINES,
     GROUP_SECONDS,
+    HEAD_FLUSHES,
+    HEAD_SECONDS,
     Clock,
     JournalWriter,
 )
@@ -213,15 +213,15 @@ def test_the_head_is_replaced_at_checkpoints_alone(tmp_path: Path) -> None:
 
     assert stored(journal) == EMPTY
     before = disk.fsyncs, disk.directory_fsyncs
-    for _ in range(CHECKPOINT_FLUSHES - 1):
+    for _ in range(HEAD_FLUSHES - 1):
         intend()
     assert stored(journal) == EMPTY
-    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + CHECKPOINT_FLUSHES - 1, before[1])
+    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + HEAD_FLUSHES - 1, before[1])
     assert intend() == stored(journal)
-    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + CHECKPOINT_FLUSHES + 1, before[1] + 1)
-    seconds[0] = CHECKPOINT_SECONDS - 0.1
+    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + HEAD_FLUSHES + 1, before[1] + 1)
+    seconds[0] = HEAD_SECONDS - 0.1
     assert intend() != stored(journal)
-    seconds[0] = CHECKPOINT_SECONDS
+    seconds[0] = HEAD_SECONDS
     assert intend() == stored(journal)
     last = journal.record(Phase.RUN, Event.RUN_ENDED)
     journal.close()
