@@ -512,7 +512,7 @@ def test_options_come_from_variables_too(exrun: CommandLine, monkeypatch: pytest
 
 
 COMMANDS = ["audit", "show", "report", "inventory check", "inventory list", "inventory import", "journal verify"]
-COMMANDS += ["catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
+COMMANDS += ["keys new", "catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
