@@ -55,10 +55,6 @@ class Disk(Protocol):
         """Whether this is a directory, or a link to one."""
         ...
 
-    def is_file(self, path: Path) -> bool:
-        """Whether this is a regular file, or a link to one."""
-        ...
-
     def make_directory(self, path: Path) -> None:
         """A directory for its owner alone, in one that is there, unless it is there already. A link is refused."""
         ...
@@ -129,10 +125,6 @@ class SystemDisk:
     def is_directory(self, path: Path) -> bool:
         """As Path.is_dir."""
         return path.is_dir()
-
-    def is_file(self, path: Path) -> bool:
-        """As Path.is_file."""
-        return path.is_file()
 
     def make_directory(self, path: Path) -> None:
         """As os.mkdir; one that is there gets its owner's mode again."""
@@ -211,7 +203,7 @@ class SystemDisk:
         """As os.listdir."""
         try:
             return sorted(os.listdir(directory))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ()
 
     def close(self, descriptor: int) -> None:

@@ -17,7 +17,7 @@ from runner.journal.lines import Line
 from runner.journal.verification import Vouched
 from runner.signatures import notes
 from runner.signatures.errors import AlteredError, NotASignatureError, NotTrustedError, SignatureError
-from runner.signatures.notes import NoteSigner, NoteVerifier, read_signer, read_verifier
+from runner.signatures.notes import PRIVATE, NoteSigner, NoteVerifier, read_signer, read_verifier
 
 
 class KeyFileError(Exception):
@@ -129,17 +129,23 @@ def verifiers(key: str, disk: Disk) -> tuple[NoteVerifier, ...]:
     Raises:
         KeyFileError: it says none.
     """
-    lines, where = [key], "the key"
-    if key.count("+") < 2 or disk.is_file(Path(key)):
-        where = key
-        lines = [line.strip() for line in _text(Path(key), disk).split("\n")]
-        lines = [line for line in lines if line and not line.startswith("#")]
+    if key.startswith(PRIVATE):
+        raise KeyFileError("this is a private key", "Name its public half, the line that `exrun keys new` printed.")
+    if key.count("+") > 1:
+        try:
+            return (read_verifier(key),)
+        except SignatureError as error:
+            try:
+                disk.read(Path(key)).close()  # a file that is called like this
+            except OSError:
+                raise KeyFileError(f"--key: {error.what}", error.next) from None
+    lines = [line.strip() for line in _text(Path(key), disk).split("\n")]
     try:
-        found = tuple(read_verifier(line) for line in lines)
+        found = tuple(read_verifier(line) for line in lines if line and not line.startswith("#"))
     except SignatureError as error:
-        raise KeyFileError(f"{where}: {error.what}", f"{error.next} `exrun keys new` prints it.") from None
+        raise KeyFileError(f"{key}: {error.what}", error.next) from None
     if not found:
-        raise KeyFileError(f"{where}: there is no public key in it", "Put in the line that `exrun keys new` printed.")
+        raise KeyFileError(f"{key}: there is no public key in it", "Put in the line that `exrun keys new` printed.")
     return found
 
 

@@ -24,8 +24,8 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
 from playbooks.model import ReadyPlaybook
 from playbooks.shelf import shelf
-from runner.anchoring import Anchor, AnchorError, anchor
 from runner.cli.asked import Asked
+from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format, catalogue_of, given_params
@@ -33,7 +33,7 @@ from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import PlainProgress, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.credentials import Unresolved
-from runner.disk import Disk, SystemDisk
+from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.journal.checkpoints import Sign
@@ -73,9 +73,7 @@ def audit(asked: Asked) -> ExitStatus:
     )
     ready = load_playbook(asked.playbook, given_params(asked.param), judgement.catalogue, search=asked.search or ())
     full = _full_steps(ready, allowed=asked.allow_full_language)
-    disk = SystemDisk()
-    sign = _signing(asked, disk)
-    anchors = _anchors(asked, disk)
+    vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     pages = _pages(asked.html, tuple(dict.fromkeys(host.client for host in hosts)))
     order = Order(
         run=unused_run_id(
@@ -112,43 +110,11 @@ def audit(asked: Asked) -> ExitStatus:
             "servers' own engines do not hold these steps to reading. This is recorded.",
             err=True,
         )
-    run = _run(order, reach, asked.state, sign)
-    kept = _keep_elsewhere(run.checkpoints, anchors)
+    run = _run(order, reach, asked.state, vouched.sign)
+    kept = vouched.keep(run.checkpoints)
     _print(run, asked.form, pages)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
-
-
-def _signing(asked: Asked, disk: Disk) -> Sign | None:
-    """What signs checkpoints, with the key that was named; None where none was."""
-    if asked.sign_with is None:
-        return None
-    from runner.vouching import signing  # with what signs and verifies, which few audits need
-
-    return signing(asked.sign_with, disk)
-
-
-def _anchors(asked: Asked, disk: Disk) -> tuple[Anchor, ...]:
-    """Where checkpoints are to be kept besides; checked before anything is sent."""
-    if asked.anchor and asked.sign_with is None:
-        raise UsageError("--anchor without --sign-with: there are no checkpoints to keep", "Name a key: --sign-with.")
-    try:
-        return tuple(anchor(place, disk) for place in asked.anchor or ())
-    except AnchorError as error:
-        raise UsageError(f"--anchor: {error.what}", error.next) from None
-
-
-def _keep_elsewhere(checkpoints: Sequence[str], anchors: Sequence[Anchor]) -> bool:
-    """Hands each checkpoint to each anchor; False, and says why, where one could not be kept."""
-    kept = True
-    for keep in anchors:
-        for note in checkpoints:
-            try:
-                keep(note)
-            except AnchorError as error:
-                typer.echo(f"exrun: {visible(error.what)}. {visible(error.next)}", err=True)
-                kept = False
-    return kept
 
 
 def _full_steps(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:

@@ -27,14 +27,24 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from runner.signatures.errors import AlteredError, NotASignatureError, NotTrustedError
 
-__all__ = ["MOST_BYTES", "NoteSigner", "NoteVerifier", "Signed", "read_signer", "read_verifier", "sign", "verify"]
+__all__ = [
+    "MOST_BYTES",
+    "PRIVATE",
+    "NoteSigner",
+    "NoteVerifier",
+    "Signed",
+    "read_signer",
+    "read_verifier",
+    "sign",
+    "verify",
+]
 
 MOST_BYTES = 1024 * 1024  # of a note
 MOST_SIGNATURES = 100
 _ED25519 = b"\x01"
 _SIGNATURE_BYTES = 64
 _DASH = "\u2014 "
-_PRIVATE = "PRIVATE+KEY+"
+PRIVATE = "PRIVATE+KEY+"  # how the text of every private key begins
 _MAKE = "Name the file of a key, as it was made."
 
 
@@ -80,7 +90,7 @@ class NoteSigner:
 
     def reveal(self) -> str:
         """The key as the text of its file."""
-        return f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{base64.b64encode(_ED25519 + self._seed).decode()}"
+        return f"{PRIVATE}{self.name}+{self.verifier.id.hex()}+{base64.b64encode(_ED25519 + self._seed).decode()}"
 
     def signature(self, text: bytes) -> bytes:
         """Of the text, 64 bytes."""
@@ -163,9 +173,9 @@ def read_signer(line: str) -> NoteSigner:
         NotASignatureError: it is none, or of another kind than Ed25519. The message does not quote it.
     """
     written = line.strip()
-    if not written.startswith(_PRIVATE):
+    if not written.startswith(PRIVATE):
         raise NotASignatureError("this is no private key", _MAKE)
-    name, key_id, rest = _parts(written.removeprefix(_PRIVATE), "private")
+    name, key_id, rest = _parts(written.removeprefix(PRIVATE), "private")
     signer = NoteSigner(name, rest)
     if signer.verifier.id.hex() != key_id:
         raise NotASignatureError("a part of the private key is missing or another", _MAKE)

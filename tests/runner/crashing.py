@@ -175,9 +175,6 @@ class CrashingDisk:
     def is_directory(self, path: Path) -> bool:
         return self._seen().get(path, path) is None
 
-    def is_file(self, path: Path) -> bool:
-        return self._seen().get(path) is not None
-
     def make_directory(self, path: Path) -> None:
         if path not in self._seen():
             assert self.is_directory(path.parent)

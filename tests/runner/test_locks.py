@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +34,7 @@ from runner.locks import (
 )
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.journal.journals import FullDisk
+from tests.waiting import HANG_SECONDS
 
 STATE = Path("/state")
 START = datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
@@ -377,6 +381,28 @@ def test_two_processes_the_one_that_was_killed_keeps_them_until_they_are_named(t
         assert locks.taken_over == (TakenOver("EX2", owner("r1")),)
     document = json.loads((tmp_path / "alpha" / "locks" / "held.json").read_text())
     assert [(each["run"], each["hosts"]) for each in document["claims"]] == [("r1", ["EX1"]), ("r2", ["EX2"])]
+
+
+def test_of_many_at_once_one_gets_a_host_and_none_is_lost(tmp_path: Path) -> None:
+    start = threading.Barrier(6)
+
+    def one(number: int) -> list[str]:
+        start.wait(HANG_SECONDS)
+        got = []
+        for host in ("EX1", f"OWN{number}"):
+            try:
+                run = f"r{number}-{host}"
+                take(tmp_path, "alpha", owner(run), [host], SystemDisk(), wait=time.sleep)
+                got.append(host)
+            except HostsHeldError:
+                pass
+        return got
+
+    with ThreadPoolExecutor(6) as threads:
+        got = [host for each in threads.map(one, range(6)) for host in each]
+    assert sorted(got) == ["EX1", *(f"OWN{number}" for number in range(6))]
+    document = json.loads((tmp_path / "alpha" / "locks" / "held.json").read_text())
+    assert sorted(host for each in document["claims"] for host in each["hosts"]) == sorted(got)
 
 
 def test_what_a_newer_version_says_of_another_run_stays(tmp_path: Path) -> None:

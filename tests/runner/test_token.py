@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from runner.disk import SystemDisk
 from runner.token import Spent, TokenSpentError, TokenUnspendableError, spend, spent_by
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.journal.journals import FullDisk
+from tests.waiting import HANG_SECONDS
 
 STATE = Path("/state")
 TOKEN = "0123456789abcdef" * 2
@@ -123,6 +126,22 @@ def test_however_often_runs_die_a_token_has_one_owner(tries: list[tuple[Spent, i
         disk = disk.killed() if killed else disk.after(chance.choice(outcomes))
         assert len(owners) < 2
     assert not owners or getattr(standing(disk), "run", None) in owners
+
+
+def test_of_many_at_once_one_spends_it(tmp_path: Path) -> None:
+    start = threading.Barrier(8)
+
+    def one(number: int) -> bool:
+        start.wait(HANG_SECONDS)
+        try:
+            spend(tmp_path, "alpha", replace(FIRST, run=f"r{number}"), SystemDisk())
+        except TokenSpentError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(one, range(8))) == 1
+    assert [each.name for each in (tmp_path / "alpha" / "spent").iterdir()] == [TOKEN]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"token":"', b"[" * 9000])

@@ -144,6 +144,21 @@ def test_public_keys_are_a_line_or_a_file_of_lines(tmp_path: Path) -> None:
         verifiers(str(file), DISK)
 
 
+@pytest.mark.parametrize("of_file", [False, True])
+def test_a_private_key_in_place_of_a_public_one_is_refused_and_not_shown(tmp_path: Path, of_file: bool) -> None:
+    file = tmp_path / "journal.key"
+    file.write_text(KEY.reveal(), encoding="utf-8")
+    with pytest.raises(KeyFileError) as told:
+        verifiers(str(file) if of_file else KEY.reveal(), DISK)
+    assert KEY.reveal().split("+")[-1] not in str(told.value) + told.value.next
+
+
+def test_a_key_may_lie_in_a_file_whose_name_looks_like_one(tmp_path: Path) -> None:
+    file = tmp_path / "a+b+c"
+    file.write_text(str(KEY.verifier), encoding="utf-8")
+    assert verifiers(str(file), DISK) == (KEY.verifier,)
+
+
 def test_the_name_of_a_key_is_one_word() -> None:
     assert new_key("ops.example/journal").name == "ops.example/journal"
     with pytest.raises(KeyFileError, match="no space"):
