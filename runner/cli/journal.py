@@ -58,8 +58,9 @@ def journal_verify(
     \b
     Examples:
       exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
+      exrun journal verify journal.jsonl --format json
       exrun journal verify journal.jsonl --key journal.pub
-      exrun journal verify journal.jsonl --key journal.pub --checkpoint /mnt/worm/checkpoints --format json
+      exrun journal verify journal.jsonl --key journal.pub --checkpoint /mnt/worm/checkpoints
     """
     if key is None:
         if checkpoint is not None:
