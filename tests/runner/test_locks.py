@@ -247,6 +247,18 @@ def test_after_a_death_at_any_operation_a_host_that_is_taken_over_has_one_owner(
     assert len(seen) == 2
 
 
+def test_thousands_of_hosts_cost_the_disk_what_one_costs() -> None:
+    done = []
+    for hosts in (1, 2000):
+        disk = CrashingDisk()
+        locks = takes(disk, "r1", *(f"EX{number}" for number in range(hosts)))
+        assert locks.beat(START)
+        locks.release(never)
+        done.append(disk.done)
+    assert done[0] == done[1]
+    assert done[0].count("fsync") == 3
+
+
 @pytest.mark.parametrize("left_out", ["fsync", "sync_directory"])
 def test_the_sweep_objects_where_an_operation_is_left_out(left_out: str) -> None:
     disk = CrashingDisk()
