@@ -62,7 +62,7 @@ def notes(content: str) -> list[tuple[str, list[str]]]:
         if "" in piece:
             blank = len(piece) - 1 - piece[::-1].index("")
             text, signatures = piece[:blank], piece[blank + 1 :]
-            if len(text) > 2 and signatures and all(each.startswith("\u2014 ") for each in signatures):
+            if text and signatures and all(each.startswith("\u2014 ") for each in signatures):
                 found.append(("".join(f"{each}\n" for each in text), signatures))
     return found
 
@@ -96,9 +96,9 @@ def verify(journal: Path, key: str, files: list[Path]) -> tuple[int, int]:
     vouched = 0
     for file in files:
         for text, signatures in notes(file.read_text(encoding="utf-8")):
-            who, count, root, *_ = text.split("\n")
-            if not signed(text, signatures, key) or who != origin:
+            if not signed(text, signatures, key) or not text.startswith(f"{origin}\n"):
                 continue
+            _, count, root, *_ = text.split("\n")
             if int(count) >= len(hashes):
                 raise WrongError(f"{count} lines were vouched for, and there are {len(hashes) - 1}")
             if base64.b64decode(root).hex() != hashes[int(count)]:
