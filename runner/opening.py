@@ -13,10 +13,11 @@ from pathlib import Path
 from inventory.model import Host
 from runner import runlog
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
+from runner.disk import Disk
 from runner.fleet import Brake, Fleet, Listener, Stop
 from runner.hostlog import HostLog, unstarted_row
+from runner.journal.checkpoints import Sign
 from runner.journal.errors import JournalError
-from runner.journal.files import Disk
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Observing, Reach, unwritable
 from runner.order import Order
@@ -41,6 +42,7 @@ class World:
         now: UTC, for what is written.
         monotonic: seconds, for deadlines.
         disk: None for the operating system's.
+        sign: signs checkpoints of the journals; None where nobody does.
     """
 
     state: Path
@@ -50,15 +52,20 @@ class World:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     disk: Disk | None = None
+    sign: Sign | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FleetRun:
-    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE."""
+    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE.
+
+    `checkpoints` are the signed notes of what the journals hold, one a client; none where nobody signs.
+    """
 
     audit: FleetResult
     ending: Ending
     why: Failure | None = None
+    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,8 @@ class Opened:
             except JournalError as error:
                 brake.pull(unwritable(error))
         ending, why = _ending(brake)
-        return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why)
+        checkpoints = tuple(journal.newest for journal in journals.values() if journal.newest is not None)
+        return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why, checkpoints)
 
     def _fleet(
         self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostResult]
@@ -161,6 +169,7 @@ def _open_journals(order: Order, world: World, redactors: Mapping[str, Redactor]
                 redactor=redactors[client],
                 clock=clock,
                 disk=world.disk,
+                sign=world.sign,
             )
     except JournalError:
         for journal in opened.values():

@@ -25,6 +25,7 @@ from playbooks.loading import load_playbook
 from playbooks.model import ReadyPlaybook
 from playbooks.shelf import shelf
 from runner.cli.asked import Asked
+from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format, catalogue_of, given_params
@@ -32,8 +33,10 @@ from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import PlainProgress, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.credentials import Unresolved
+from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
+from runner.journal.checkpoints import Sign
 from runner.journal.location import directory_name, unused_run_id
 from runner.observe import Reach
 from runner.opening import FleetRun, World, open_run
@@ -70,6 +73,7 @@ def audit(asked: Asked) -> ExitStatus:
     )
     ready = load_playbook(asked.playbook, given_params(asked.param), judgement.catalogue, search=asked.search or ())
     full = _full_steps(ready, allowed=asked.allow_full_language)
+    vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     pages = _pages(asked.html, tuple(dict.fromkeys(host.client for host in hosts)))
     order = Order(
         run=unused_run_id(
@@ -106,9 +110,11 @@ def audit(asked: Asked) -> ExitStatus:
             "servers' own engines do not hold these steps to reading. This is recorded.",
             err=True,
         )
-    run = _run(order, reach, asked.state)
+    run = _run(order, reach, asked.state, vouched.sign)
+    kept = vouched.keep(run.checkpoints)
     _print(run, asked.form, pages)
-    return _status(run, strict=asked.strict)
+    status = _status(run, strict=asked.strict)
+    return status if kept else max(status, ExitStatus.JOURNAL)
 
 
 def _full_steps(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
@@ -142,7 +148,7 @@ def _overrides(
         yield Override(AS_OF, judgement.today.isoformat())
 
 
-def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
+def _run(order: Order, reach: Reach, state: Path, sign: Sign | None) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
     allow(2 * len(order.clients) + 2 * order.parallel)
@@ -153,6 +159,7 @@ def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
         actor=_actor(),
         now=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
+        sign=sign,
     )
     run = open_run(order, world)
     _check_resolved(order, run.unresolved)

@@ -24,6 +24,7 @@ COMMANDS = {
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
     "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),
     "journal": ("runner.cli.journal", "Read what runs recorded."),
+    "keys": ("runner.cli.keys", "Keys that vouch for journals."),
     "lab": ("runner.cli.lab", "Simulated Exchange servers, for rehearsals and tests."),
 }
 
@@ -83,6 +84,7 @@ def _said(error: Exception) -> ExitStatus:
     from runner.journal.errors import JournalError, JournalUnwritable
     from runner.runs import RunNotFoundError
     from runner.state import ContradictionError
+    from runner.vouching import KeyFileError
 
     match error:
         case InventoryError() | PlaybookError():
@@ -97,7 +99,7 @@ def _said(error: Exception) -> ExitStatus:
         case ContradictionError() | UnreadableEventError():
             _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
             return ExitStatus.JOURNAL
-        case UsageError(what=what, next=then):
+        case UsageError(what=what, next=then) | KeyFileError(what=what, next=then):
             _complain(what, then)
             return ExitStatus.USAGE
         case JournalError():

@@ -25,15 +25,26 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from runner.signatures.errors import NotASignatureError, NotTrustedError
+from runner.signatures.errors import AlteredError, NotASignatureError, NotTrustedError
 
-__all__ = ["MOST_BYTES", "NoteSigner", "NoteVerifier", "Signed", "read_signer", "read_verifier", "sign", "verify"]
+__all__ = [
+    "MOST_BYTES",
+    "PRIVATE",
+    "NoteSigner",
+    "NoteVerifier",
+    "Signed",
+    "read_signer",
+    "read_verifier",
+    "sign",
+    "verify",
+]
 
 MOST_BYTES = 1024 * 1024  # of a note
 MOST_SIGNATURES = 100
 _ED25519 = b"\x01"
+_SIGNATURE_BYTES = 64
 _DASH = "\u2014 "
-_PRIVATE = "PRIVATE+KEY+"
+PRIVATE = "PRIVATE+KEY+"  # how the text of every private key begins
 _MAKE = "Name the file of a key, as it was made."
 
 
@@ -79,7 +90,7 @@ class NoteSigner:
 
     def reveal(self) -> str:
         """The key as the text of its file."""
-        return f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{base64.b64encode(_ED25519 + self._seed).decode()}"
+        return f"{PRIVATE}{self.name}+{self.verifier.id.hex()}+{base64.b64encode(_ED25519 + self._seed).decode()}"
 
     def signature(self, text: bytes) -> bytes:
         """Of the text, 64 bytes."""
@@ -113,7 +124,8 @@ def verify(note: str, known: Sequence[NoteVerifier]) -> Signed:
 
     Raises:
         NotASignatureError: it is no note.
-        NotTrustedError: no known key has signed it, or a signature is not of this text.
+        NotTrustedError: no known key has signed it.
+        AlteredError: the signature of a known key is not of this text.
     """
     text, signatures = _split(note)
     by_key = {(each.name, each.id): each for each in known}
@@ -122,10 +134,12 @@ def verify(note: str, known: Sequence[NoteVerifier]) -> Signed:
         verifier = by_key.get((name, key_id))
         if verifier is None:
             continue
+        if len(signature) != _SIGNATURE_BYTES:
+            raise NotASignatureError(f"the signature of {name} is not whole", "Take the file from where it was kept.")
         try:
             Ed25519PublicKey.from_public_bytes(verifier.public).verify(signature, text.encode())
         except InvalidSignature:
-            raise NotTrustedError(
+            raise AlteredError(
                 f"the signature of {name} is not of this text",
                 "Take the file from where it was first kept: this one was altered.",
             ) from None
@@ -159,9 +173,9 @@ def read_signer(line: str) -> NoteSigner:
         NotASignatureError: it is none, or of another kind than Ed25519. The message does not quote it.
     """
     written = line.strip()
-    if not written.startswith(_PRIVATE):
+    if not written.startswith(PRIVATE):
         raise NotASignatureError("this is no private key", _MAKE)
-    name, key_id, rest = _parts(written.removeprefix(_PRIVATE), "private")
+    name, key_id, rest = _parts(written.removeprefix(PRIVATE), "private")
     signer = NoteSigner(name, rest)
     if signer.verifier.id.hex() != key_id:
         raise NotASignatureError("a part of the private key is missing or another", _MAKE)

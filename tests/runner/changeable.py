@@ -49,9 +49,9 @@ from runner.transport.interface import (
     TimedOut,
     Transport,
 )
+from tests.runner.crashing import CrashingDisk
 from tests.runner.fleets import CONTRACT, JUDGEMENT, host, playbook, step
 from tests.runner.happenings import STARTED
-from tests.runner.journal.crashing import CrashingDisk
 from tests.runner.journal.journals import opened
 
 STATE = Path("/state")

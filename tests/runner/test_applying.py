@@ -25,7 +25,7 @@ from runner.secrets.interface import SecretUnavailableError
 from runner.terms import Ending
 from runner.transport.failures import Cause, failure
 from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
-from tests.runner.journal.crashing import CrashingDisk, Died
+from tests.runner.crashing import CrashingDisk, Died
 
 UNDO = OnFailure.ROLLBACK
 

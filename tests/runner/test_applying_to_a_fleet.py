@@ -22,9 +22,9 @@ from runner.terms import Ending
 from runner.transport.failures import Failure
 from runner.transport.interface import Script
 from tests.runner.changeable import STATE, Applied
+from tests.runner.crashing import CrashingDisk
 from tests.runner.fleets import host
 from tests.runner.happenings import STARTED
-from tests.runner.journal.crashing import CrashingDisk
 from tests.runner.journal.journals import opened
 
 

@@ -19,8 +19,8 @@ from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
 from playbooks.findings import Verdict
 from runner.cli.main import app
 from runner.cli.progress import found_text, in_work_text
+from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
-from runner.journal.files import SystemDisk
 from runner.reports.json import AuditDocument
 from runner.reports.run import RunDocument
 from runner.results import Outcome
@@ -512,7 +512,7 @@ def test_options_come_from_variables_too(exrun: CommandLine, monkeypatch: pytest
 
 
 COMMANDS = ["audit", "show", "report", "inventory check", "inventory list", "inventory import", "journal verify"]
-COMMANDS += ["catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
+COMMANDS += ["keys new", "catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
