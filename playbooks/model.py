@@ -294,7 +294,7 @@ class Strategy(_Written):
     budget: Annotated[str, BeforeValidator(_share, json_schema_input_type=int | str), Field(pattern=SHARE)] | None = (
         Field(
             default=None,
-            description="Once so many hosts have failed no further one is begun: a count, or a percentage of all hosts.",
+            description="Once so many hosts have failed no further one is begun: a count, or a percentage of all.",
         )
     )
 
