@@ -13,17 +13,16 @@ from __future__ import annotations
 import math
 import traceback
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from playbooks.changes import Change, ReadyChange
 from playbooks.errors import RenderingError
 from playbooks.values import Value
 
-__all__ = ["check_template", "literal", "ready_changes", "render"]
+__all__ = ["check_template", "literal", "render"]
 
 # PowerShell's tokenizer takes each of these for the same quote (CharTraits.cs: IsSingleQuote, IsDoubleQuote).
 SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"
@@ -236,49 +235,6 @@ def render(template_text: str, params: Mapping[str, Value], *, source: str = "te
         raise RenderingError(f"an expression failed ({type(error).__name__})", "correct it", source=source) from None
     _Places(marked, source).check()
     return marked.replace(_BEGIN, "").replace(_END, "")
-
-
-PLAN = "plan"  # what templates of changes call the plan's id
-
-
-def ready_changes(
-    apply: str,
-    rollback: str | None,
-    params: Mapping[str, Value],
-    changes: Sequence[Change],
-    plan: str,
-    *,
-    source: str = "action",
-) -> tuple[ReadyChange, ...]:
-    """The changes of a step on a host with their scripts, as they would be sent.
-
-    Templates see the step's parameters, the values of the change, and `plan`.
-
-    Args:
-        apply: the text of apply.ps1.j2.
-        rollback: of rollback.ps1.j2; None where it cannot be undone.
-        plan: the plan's id, 12 hexadecimal digits, for the names of what the change makes.
-        source: the action's, for errors.
-
-    Raises:
-        RenderingError: a script cannot be rendered, or a value has the name of a parameter.
-    """
-    return tuple(_ready(apply, rollback, params, change, plan, source) for change in changes)
-
-
-def _ready(
-    apply: str, rollback: str | None, params: Mapping[str, Value], change: Change, plan: str, source: str
-) -> ReadyChange:
-    twice = sorted((params.keys() | {PLAN}) & change.values.keys())
-    if twice:
-        what = f"the change {change.id} has a value that is called like a parameter: {', '.join(twice)}"
-        raise RenderingError(what, "name it otherwise", source=source)
-    known: dict[str, Value] = {**params, **change.values, PLAN: plan}
-    return ReadyChange(
-        change,
-        render(apply, known, source=f"{source}/apply.ps1.j2"),
-        None if rollback is None else render(rollback, known, source=f"{source}/rollback.ps1.j2"),
-    )
 
 
 def check_template(template_text: str, *, source: str = "template") -> None:

@@ -16,11 +16,11 @@ from datetime import datetime
 from typing import assert_never
 
 from playbooks.changes import Change, ReadyChange
+from playbooks.changing import ready_changes
 from playbooks.conditions import PARAMS, names
-from playbooks.errors import RenderingError
+from playbooks.errors import ChangeError
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
-from playbooks.rendering import ready_changes
 from runner.exit_status import ExitStatus
 from runner.plan.records import (
     Disturbance,
@@ -202,19 +202,10 @@ class _Planning:
 
     def _scripts(self, ready: ReadyStep, change: Change) -> tuple[str, str | None]:
         """The SHA-256 of both scripts of a change."""
-        templates = ready.action.templates
-        if templates.apply is None:
-            raise _RefusedError(
-                f"step {ready.step.id}: {ready.action.id} names a change and has no script to make it. {_REPORT}"
-            )
         try:
-            [made] = ready_changes(
-                templates.apply, templates.rollback, ready.params, [change], self.plan, source=ready.action.source
-            )
-        except RenderingError as error:
-            raise _RefusedError(
-                f"step {ready.step.id}: the script of the change {change.id} cannot be made: {error}"
-            ) from None
+            [made] = ready_changes(ready.action, ready.params, [change], self.plan)
+        except ChangeError as error:
+            raise _RefusedError(f"step {ready.step.id}: the change {change.id} has no script: {error}") from None
         return self._kept(ready, made)
 
     def _kept(self, ready: ReadyStep, made: ReadyChange) -> tuple[str, str | None]:
