@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC
 from typing import Any, cast
 
 import rfc8785
@@ -124,6 +125,8 @@ def read(data: bytes) -> Plan:
         plan = _PLAN.read(members, aside)
     except IllFormedError as error:
         raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
+    if members["made"] != plan.made.astimezone(UTC).isoformat():
+        raise PlanError("`made` is not spelt as a plan spells a time", "Make the plan again.")
     _check_texts(plan)
     return plan if not aside else _newer(plan, aside)
 
