@@ -19,7 +19,7 @@ from runner.terminal import visible
 COMMANDS = {
     "audit": ("runner.cli.audit", "Find out what state servers are in."),
     "plan": ("runner.cli.plan", "Decide what would be changed on which server, to be approved."),
-    "show": ("runner.cli.show", "Show what a run did, or what a plan would change, on which server."),
+    "show": ("runner.cli.show", "Show what a run did, or a plan would do, on which server."),
     "approve": ("runner.cli.approve", "Show a plan and sign it."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),

@@ -511,7 +511,17 @@ def test_options_come_from_variables_too(exrun: CommandLine, monkeypatch: pytest
     assert exrun.cleartext == [True]
 
 
-COMMANDS = ["audit", "show", "report", "inventory check", "inventory list", "inventory import", "journal verify"]
+COMMANDS = [
+    "audit",
+    "plan",
+    "approve",
+    "show",
+    "report",
+    "inventory check",
+    "inventory list",
+    "inventory import",
+    "journal verify",
+]
 COMMANDS += ["catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
 
 
