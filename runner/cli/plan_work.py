@@ -30,6 +30,7 @@ from runner.plan.records import From, Going, Plan
 from runner.redaction import Redactor
 from runner.reports.plan import lines
 from runner.results import HostResult
+from runner.runs import uncollected
 from runner.terminal import visible
 from runner.terms import Ending
 
@@ -65,15 +66,16 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
         typer.echo("exrun: no plan is written: not every server was asked.", err=True)
         return ExitStatus.INTERRUPTED if run.ending is Ending.INTERRUPTED else ExitStatus.JOURNAL
     given = given_params(asked.param)
-    plans = [
-        _made(order, run, client, given, under.get(client), notings, redactors[client]) for client in order.clients
-    ]
-    _check_free(paths, force=force)  # somebody may have been quicker
-    for each in plans:
-        data = file.write(each)
-        write_file(paths[each.client], data)
-        emit("".join(f"{line}\n" for line in lines(each, file.digest(data))))
-        emit(_next(each, paths[each.client]))
+    with uncollected():
+        plans = [
+            _made(order, run, client, given, under.get(client), notings, redactors[client]) for client in order.clients
+        ]
+        _check_free(paths, force=force)  # somebody may have been quicker
+        for each in plans:
+            data = file.write(each)
+            write_file(paths[each.client], data)
+            emit("".join(f"{line}\n" for line in lines(each, file.digest(data))))
+            emit(_next(each, paths[each.client]))
     _say_terms(run)
     say_why(run)
     return max(status(each) for each in plans)

@@ -12,6 +12,7 @@ from runner.cli.plan_files import read_plan
 from runner.exit_status import ExitStatus
 from runner.plan.records import Plan
 from runner.reports.plan import lines
+from runner.runs import uncollected
 
 
 def show_plan(path: Path, hosts: Sequence[str], steps: Sequence[str], *, scripts: bool, form: Format) -> ExitStatus:
@@ -20,6 +21,11 @@ def show_plan(path: Path, hosts: Sequence[str], steps: Sequence[str], *, scripts
     Raises:
         UsageError: it cannot be read or is none, or has no such host or step.
     """
+    with uncollected():
+        return _shown(path, hosts, steps, scripts=scripts, form=form)
+
+
+def _shown(path: Path, hosts: Sequence[str], steps: Sequence[str], *, scripts: bool, form: Format) -> ExitStatus:
     found = read_plan(path)
     wanted = frozenset(name.casefold() for name in hosts)
     _check(found.plan, wanted, steps)

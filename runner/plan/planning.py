@@ -22,6 +22,7 @@ from playbooks.errors import ChangeError
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from runner.exit_status import ExitStatus
+from runner.plan.file import is_writable
 from runner.plan.records import (
     Disturbance,
     From,
@@ -38,7 +39,6 @@ from runner.steps import collect_of, facts_ahead
 
 __all__ = ["Made", "SecretInPlanError", "Seen", "make_plan", "status"]
 
-MOST_INTEGER = 2**53 - 1  # what every reader of JSON has as it was written (RFC 8785, 3.2.2.3)
 _REPORT = "Report this as a fault of the action."
 
 
@@ -189,7 +189,7 @@ class _Planning:
         return planned
 
     def _change(self, ready: ReadyStep, change: Change) -> PlannedChange:
-        if not _is_writable(change):
+        if not is_writable(change):
             raise _RefusedError(
                 f"step {ready.step.id}: the change {change.id} has a text or a number that a plan cannot hold as it "
                 "is. Look at this server by hand."
@@ -282,17 +282,6 @@ def _step_plan(ready: ReadyStep) -> StepPlan:
         else Disturbance(contract.disruptive, contract.reboots, contract.interruption, contract.reversible)
     )
     return StepPlan(ready.step.id, ready.action.id, collect_of(ready).sha256, str(ready.step.on_failure), disturbs)
-
-
-def _is_writable(change: Change) -> bool:
-    """Whether a plan has every text and number of a change as it is."""
-    values = [*change.values.values(), *change.before.values(), *change.after.values()]
-    known = [*change.values, *change.before, *change.after, change.title, change.disturbs]
-    for value in values:
-        if isinstance(value, int) and abs(value) > MOST_INTEGER:
-            return False
-        known += value if isinstance(value, tuple) else [value] if isinstance(value, str) else []
-    return all(_writable(text) == text for text in known)
 
 
 def _writable(text: str) -> str:
