@@ -7,66 +7,24 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from playbooks import compliant
-from playbooks.changes import Change
-from playbooks.findings import Assessment
 from runner.journal.files import SystemDisk
 from runner.plan import file
 from runner.plan.records import Plan, Standing
 from runner.transport.failures import Cause, failure
-from tests.runner.cli.conftest import ACTION, COLLECT, CommandLine, protocol
+from tests.runner.changing import COLLECT, PLAYBOOK, write_playbook
+from tests.runner.cli.conftest import CommandLine, protocol
 from tests.runner.fleets import ScriptedTransport, lost
 
-APPLY = "Set-Protocol -Enabled {{ enabled }} -In {{ plan }}\n"
-ROLLBACK = "Set-Protocol -Enabled {{ was }}\n"
-PLAYBOOK = """\
-name: off
-title: Switch SMB 1 off
-strategy: {parallel: 4, waves: [1, rest], pause_seconds: 60, limits: {site: 1}, budget: 5%}
-steps:
-  - id: smb1
-    action: test.off
-"""
 PASSWORD = "Tr0ub4dor&3"
 
 
 @pytest.fixture(autouse=True)
 def changing(exrun: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A playbook whose action names one change where SMB 1 is on, made of what the server said."""
-    action = exrun.folder / "actions" / "test" / "off"
-    action.mkdir()
-    contract = ACTION.replace("writes: []", "writes: [a protocol]").replace(
-        "timeouts: {collect: 30}", "timeouts: {collect: 30, apply: 60, rollback: 60}"
-    )
-    for path, text in (
-        (exrun.folder / "off.yml", PLAYBOOK),
-        (action / "action.yml", contract),
-        (action / "collect.ps1.j2", COLLECT),
-        (action / "apply.ps1.j2", APPLY),
-        (action / "rollback.ps1.j2", ROLLBACK),
-    ):
-        path.write_text(text, encoding="utf-8")
-    judged: Callable[..., Assessment] = compliant._not_compliant
-
-    def naming(of: Any, failing: list[dict[str, Any]]) -> Assessment:
-        said = failing[0]["Protocol"]
-        change = Change(
-            "protocol",
-            "Switch SMB 1 off",
-            {"enabled": False, "was": said["Enabled"]},
-            {"Enabled": said["Enabled"], "Banner": said["Banner"]},
-            {"Enabled": False, "Banner": said["Banner"]},
-        )
-        return replace(judged(of, failing), changes=(change,), then={"compliant": True})
-
-    monkeypatch.setattr(compliant, "_not_compliant", naming)
+    write_playbook(exrun.folder, monkeypatch)
 
 
 def on(banner: str = "none") -> ScriptedTransport:
