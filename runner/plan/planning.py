@@ -205,7 +205,8 @@ class _Planning:
         try:
             [made] = ready_changes(ready.action, ready.params, [change], self.plan)
         except ChangeError as error:
-            raise _RefusedError(f"step {ready.step.id}: the change {change.id} has no script: {error}") from None
+            why = "; ".join(str(error).splitlines())
+            raise _RefusedError(f"step {ready.step.id}: no script for the change {change.id}: {why}") from None
         return self._kept(ready, made)
 
     def _kept(self, ready: ReadyStep, made: ReadyChange) -> tuple[str, str | None]:

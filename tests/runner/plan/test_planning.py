@@ -267,7 +267,11 @@ def test_the_digest_of_what_was_said_is_not_one_of_a_secret() -> None:
 @pytest.mark.parametrize(
     ("action", "said", "why"),
     [
-        (replace(wanting(), templates=Templates("", None, None)), ["x"], "apply.ps1.j2:1:1: is missing"),
+        (
+            replace(wanting(), templates=Templates("", None, None)),
+            ["x"],
+            "is missing; an action that names changes has it",
+        ),
         (replace(wanting(), templates=Templates("", "Set-Thing -Name {{ nmae }}\n")), ["x"], "'nmae' is undefined"),
         (replace(wanting(), templates=Templates("", "Set-Thing\n", None)), ["x", "y"], "the same script"),
         (wanting(), ["x", "X"], "the same id"),
