@@ -12,14 +12,14 @@ __all__ = ["Disturbs", "Sums", "disturbances", "sums"]
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Counts of a plan. Each host is counted once among `changing`, `settled` and `refused`.
+    """Counts of a plan. No host is counted twice among `changing`, `settled` and `refused`.
 
     Attributes:
         changes: on all hosts.
         predicted: of them, those that follow from what will be.
         irreversible: of them, those that cannot be undone.
         changing: hosts with a change.
-        settled: hosts without one.
+        settled: hosts of which every step was judged, or does not concern them, and nothing is to be changed.
         refused: hosts that could not be planned at all.
         unknown: hosts of which a step could not be judged.
         deferred: hosts with a step that this plan will never run.
@@ -56,7 +56,7 @@ def sums(plan: Plan) -> Sums:
         predicted=sum(step.standing is Standing.PREDICTED for _, step, _ in changes),
         irreversible=sum(change.rollback is None for _, _, change in changes),
         changing=changing,
-        settled=len(plan.hosts) - changing - refused,
+        settled=sum(_is_settled(host) for host in plan.hosts),
         refused=refused,
         unknown=sum(_has(host, Standing.UNKNOWN) for host in plan.hosts),
         deferred=sum(_has(host, Standing.DEFERRED) for host in plan.hosts),
@@ -69,6 +69,11 @@ def disturbances(plan: Plan) -> Iterator[Disturbs]:
         found = [host.host for host, each, _ in plan.changes if each.step == step.id]
         if found:
             yield Disturbs(step, len(found), len(set(found)))
+
+
+def _is_settled(host: PlannedHost) -> bool:
+    open_ends = _has(host, Standing.UNKNOWN) or _has(host, Standing.DEFERRED)
+    return not (host.refused or host.changes or open_ends)
 
 
 def _has(host: PlannedHost, standing: Standing) -> bool:

@@ -119,7 +119,7 @@ def _sums(plan: Plan, found: Sums) -> Iterator[str]:
     if found.changes:
         yield f"Plan: {counted(found.changes, 'change')} on {found.changing} of {counted(found.hosts, 'server')}."
     else:
-        yield f"Plan: nothing to change on {counted(found.settled, 'server')}."
+        yield f"Plan: nothing to change on {found.settled} of {counted(found.hosts, 'server')}."
     for count, what in (
         (found.settled if found.changes else 0, "nothing to change"),
         (found.refused, "not planned: nothing is sent there under this plan"),

@@ -92,7 +92,7 @@ def test_a_plan_holds_what_it_was_made_of_and_how_it_goes(exrun: CommandLine) ->
 def test_nothing_to_do_is_said_and_is_status_0(exrun: CommandLine) -> None:
     status, out, _ = alpha(exrun)
     assert status == 0
-    assert "Plan: nothing to change on 2 servers.\nWritten to plan.json.\n" in out
+    assert "Plan: nothing to change on 2 of 2 servers.\nWritten to plan.json.\n" in out
     assert [host.steps[0].standing for host in written(exrun).hosts] == [Standing.COMPLIANT, Standing.COMPLIANT]
 
 
@@ -108,6 +108,13 @@ def test_servers_that_could_not_be_planned_stand_in_the_plan_and_are_status_3(
     assert [host.host for host in written(exrun).hosts] == ["EX1", "EX2"]
     assert ("EX2  not planned: " in out) is bool(away.unopenable)
     assert ("  smb1  test.off, not known: " in out) is not bool(away.unopenable)
+
+
+def test_a_server_that_is_not_known_is_never_counted_as_one_without_anything_to_change(exrun: CommandLine) -> None:
+    exrun.transports["alpha/EX2"] = ScriptedTransport(otherwise=lost())
+    status, out, _ = alpha(exrun)
+    assert status == 3
+    assert "Plan: nothing to change on 1 of 2 servers.\n  1 server: not known in full" in out
 
 
 def test_several_clients_give_a_file_each_and_nothing_of_one_is_in_anothers(exrun: CommandLine) -> None:
