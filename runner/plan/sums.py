@@ -65,10 +65,14 @@ def sums(plan: Plan) -> Sums:
 
 def disturbances(plan: Plan) -> Iterator[Disturbs]:
     """Each step that changes something somewhere, in the order of the playbook."""
-    for step in plan.steps:
-        found = [host.host for host, each, _ in plan.changes if each.step == step.id]
-        if found:
-            yield Disturbs(step, len(found), len(set(found)))
+    found: dict[str, list[int]] = {}
+    for host in plan.hosts:
+        for step in host.steps:
+            if step.changes:
+                found.setdefault(step.step, []).append(len(step.changes))
+    for each in plan.steps:
+        if counts := found.get(each.id):
+            yield Disturbs(each, sum(counts), len(counts))
 
 
 def _is_settled(host: PlannedHost) -> bool:

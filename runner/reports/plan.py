@@ -30,7 +30,7 @@ def lines(
     steps: Collection[str] | None = None,
     scripts: bool = False,
 ) -> Iterator[str]:
-    """A plan, line by line.
+    """A plan, line by line. What it comes to stands at the end, where all of it is shown.
 
     Args:
         digest: of its file.
@@ -47,7 +47,8 @@ def lines(
     for host in plan.hosts:
         if hosts is None or host.host.casefold() in hosts:
             yield from _host(plan, host, steps, whole=hosts is not None or steps is not None, scripts=scripts)
-    yield from _sums(plan, sums(plan))
+    if hosts is None and steps is None:
+        yield from _sums(plan, sums(plan))
 
 
 def _host(

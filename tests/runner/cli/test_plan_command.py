@@ -195,6 +195,7 @@ def test_show_gives_one_host_and_its_scripts(exrun: CommandLine) -> None:
     status, out, _ = exrun("show", "plan.json", "--host", "ex2", "--step", "smb1", "--script")
     assert status == 0
     assert "EX1" not in out
+    assert "Plan:" not in out  # of all servers
     assert f"        Set-Protocol -Enabled $false -In '{written(exrun).id}'\n" in out
     assert "        Set-Protocol -Enabled $true\n" in out
     assert exrun("show", "plan.json", "--host", "EX9")[0] == 2
