@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .calls import Calls
+from .commands import commands_of_changes, known_commands
 from .flow import Flow
 from .syntax import parse
 from .tree import Block, Node, walk
@@ -22,9 +23,13 @@ class Reading:
 
 
 @lru_cache(maxsize=16)
-def read(text: str) -> Reading:
-    """Reads a script; raises Refusal at the first thing that is not in the subset."""
+def read(text: str, *, changing: bool = False) -> Reading:
+    """Reads a script; raises Refusal at the first thing that is not in the subset.
+
+    Args:
+        changing: as the script of a change, which may run more.
+    """
     script = parse(text)
     nodes = tuple(walk(script))
-    calls = Calls(nodes)
+    calls = Calls(nodes, commands_of_changes() if changing else known_commands())
     return Reading(script, nodes, calls, Flow(script, calls))
