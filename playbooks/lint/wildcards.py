@@ -71,7 +71,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
             found.append(re.escape(_folded(character)))
     if inside is not None:
         raise ValueError("has a [ without a ]")
-    if escape:
+    if escape and pattern != "`":  # which is a pattern of nothing there
         found.append("`")
     return re.compile("".join(found), re.DOTALL)
 
