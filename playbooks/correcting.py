@@ -26,7 +26,7 @@ from texts.problems import MistakeError
 
 __all__ = ["PLACEHOLDER", "PLAN", "Corrections", "corrections", "corrections_of"]
 
-PLACEHOLDER = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 # What templates and contracts call the plan's id: names of new things come from it.
 PLAN = "plan"
 _MOST = 100

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 __all__ = ["escaped", "has_wildcards", "is_like", "why_no_pattern"]
 
+_WIDEST = 1000
 _SPECIAL = "*?[]`"
 
 
@@ -85,7 +86,10 @@ def _set(inside: list[tuple[str, bool]]) -> str:
             last = inside[at + 2][0]
             if character > last:
                 raise ValueError(f"has a range that ends before it begins, {character}-{last}")
-            parts.append(f"{re.escape(_folded(character))}-{re.escape(_folded(last))}")
+            if ord(last) - ord(character) > _WIDEST:
+                raise ValueError(f"has a range of more than {_WIDEST} characters, {character}-{last}")
+            folded = {_folded(chr(code)) for code in range(ord(character), ord(last) + 1)}  # of Z-a: z, [, ..., a
+            parts.append("".join(re.escape(each) for each in sorted(folded)))
             at += 3
         else:
             parts.append(re.escape(_folded(character)))

@@ -27,7 +27,9 @@ LISTED = [
     ("B", "[a-c]"), ("b", "[A-C]"), ("b", "[c-a]"), ("a", "[a"), ("", ""), ("a", ""), ("a\\b\\c", "a\\*"),
     ("*", "`*"), ("x", "`*"), ("`", "`"), ("`", "``"), ("a`", "a`"), ("a", "[!b]"), ("!", "[!b]"), ("a", "[^b]"),
     ("a\nb", "a*b"), ("a\nb", "a?b"), ("]", "]"), ("-", "[a-]"), ("b", "[`a-c]"), ("-", "[a`-c]"), ("b", "[a`-c]"),
-    ("a", "[]"), ("[]", "[]"), ("", "[]"), ("ä", "Ä"), ("\u0130", "i"), ("K", "\u212a"), ("\u212a", "k"),
+    ("a", "[]"), ("[]", "[]"),
+    ("", "[]"), ("z", "[Z-a]"), ("A", "[Z-a]"), ("_", "[Z-a]"), ("b", "[Z-a]"),
+    ("ä", "Ä"), ("\u0130", "i"), ("K", "\u212a"), ("\u212a", "k"),
 ]  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def said(text: str, pattern: str) -> str:
 @pytest.mark.real_powershell
 def test_what_is_like_a_pattern_here_is_like_it_there(powershell: Path, tmp_path: Path) -> None:
     drawn = random.Random(10)
-    letters = "aAbz-*?[]`\\ä"
+    letters = "aAbZ_-*?[]`\\ä"
     made = [
         ("".join(drawn.choices(letters, k=drawn.randint(0, 4))), "".join(drawn.choices(letters, k=drawn.randint(0, 6))))
         for _ in range(6000)
