@@ -290,6 +290,8 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
         lines += ["", "Asks for a session in the full language: read-only by the linter alone"]
     if document["compliant_when"]:
         lines += ["", f"Well where {document['compliant_when']}"]
+    if document["changes"]:
+        lines += ["", f"Else a change: {document['changes']['title']}"]
     for phase, template in document.get("templates", {}).items():
         lines += ["", phase, *(f"| {line}" for line in template.splitlines())]
     return lines
