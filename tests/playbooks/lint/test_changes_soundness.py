@@ -18,8 +18,8 @@ def test_no_change_that_is_accepted_writes_anything_else_when_it_runs(powershell
     accepted = [script for script in scripts if not lint_change(script, ALLOWED, source="x")]
     done = written(powershell, accepted)
     assert [(each.beyond, script) for script, each in zip(accepted, done, strict=True) if each.beyond] == []
-    assert len(accepted) >= 300
-    assert sum(each.places > 0 for each in done) >= 250
+    assert len(accepted) >= 250
+    assert sum(each.places > 0 for each in done) >= 200
 
 
 @pytest.mark.real_powershell
