@@ -6,13 +6,13 @@ docs/reference/lint.md says what passes, what is refused, and how far the claim 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .lexer import Refusal
 from .locked import against_lock
 from .places import Place
-from .reading import read
+from .reading import Reading, read, read_change
 from .rules import CHANGES, READ_ONLY, Rule, Targets
 from .syntax import refusals
 
@@ -37,7 +37,7 @@ class Problem:
 def lint(text: str, *, source: str, rules: tuple[Rule, ...] = READ_ONLY) -> tuple[Problem, ...]:
     """What stands against the script by these rules, in the order of the text; empty when all that they ask for is
     proven: by default, that it only reads."""
-    return _problems(text, _against(text, rules, changing=False), source)
+    return _problems(text, _against(text, rules, read), source)
 
 
 def lint_change(text: str, allowed: Iterable[Place], *, source: str) -> tuple[Problem, ...]:
@@ -48,12 +48,12 @@ def lint_change(text: str, allowed: Iterable[Place], *, source: str) -> tuple[Pr
     Args:
         allowed: what the contract's `writes` come to for this change.
     """
-    return _problems(text, _against(text, (*CHANGES, Targets(tuple(allowed))), changing=True), source)
+    return _problems(text, _against(text, (*CHANGES, Targets(tuple(allowed))), read_change), source)
 
 
-def _against(text: str, rules: tuple[Rule, ...], *, changing: bool) -> list[Refusal]:
+def _against(text: str, rules: tuple[Rule, ...], how: Callable[[str], Reading]) -> list[Refusal]:
     try:
-        reading = read(text, changing=changing)
+        reading = how(text)
         return [refusal for rule in rules for refusal in rule.check(reading)]
     except Refusal as refusal:
         return list(refusals(text, refusal))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .calls import Calls
-from .commands import commands_of_changes, known_commands
+from .commands import KnownCommand, commands_of_changes, known_commands
 from .flow import Flow
 from .syntax import parse
 from .tree import Block, Node, walk
@@ -23,13 +24,18 @@ class Reading:
 
 
 @lru_cache(maxsize=16)
-def read(text: str, *, changing: bool = False) -> Reading:
-    """Reads a script; raises Refusal at the first thing that is not in the subset.
+def read(text: str) -> Reading:
+    """Reads a script; raises Refusal at the first thing that is not in the subset."""
+    return _reading(text, known_commands())
 
-    Args:
-        changing: as the script of a change, which may run more.
-    """
+
+def read_change(text: str) -> Reading:
+    """Reads the script of a change, which may run more; raises as `read` does."""
+    return _reading(text, commands_of_changes())
+
+
+def _reading(text: str, commands: Mapping[str, KnownCommand]) -> Reading:
     script = parse(text)
     nodes = tuple(walk(script))
-    calls = Calls(nodes, commands_of_changes() if changing else known_commands())
+    calls = Calls(nodes, commands)
     return Reading(script, nodes, calls, Flow(script, calls))
