@@ -100,7 +100,8 @@ def places(writes: Sequence[Write], told: Mapping[str, Value]) -> tuple[Place, .
     What is filled in stands for itself: its wildcards are none.
 
     Raises:
-        RenderingError: a name is not told, or its value is neither text nor a whole number nor a list of texts.
+        RenderingError: a name is not told, or its value is empty, or neither text nor a whole number nor a list of
+            texts.
     """
     return tuple(Place(write.kind.value, pattern) for write in writes for pattern in _filled(write, told))
 
@@ -118,6 +119,10 @@ def _filled(write: Write, told: Mapping[str, Value]) -> Iterator[str]:
             raise RenderingError(f"writes names {piece!r}, which the change is not told", "correct the name")
         if any(isinstance(each, bool) or not isinstance(each, str | int) for each in members):
             raise RenderingError(f"{piece} is no text, and cannot stand in writes", "name a value that is one")
+        if "" in members:
+            raise RenderingError(
+                f"{piece} is empty, and what is left of the place may be any", "name a value that is not"
+            )
         ways.append(tuple(escaped(str(each)) for each in members))
     yield from ("".join(each) for each in product(*ways))
 

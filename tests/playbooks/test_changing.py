@@ -125,7 +125,7 @@ def test_a_list_stands_for_each_of_its_members_and_what_is_filled_in_for_itself(
         Place("service", "B`*-7*"),
         Place("file", f"C:\\q`[1`]\\{PLAN}\\?"),
     )
-    for wrong in ({"name": 1.5}, {"name": None}, {"name": True}, {}):
+    for wrong in ({"name": 1.5}, {"name": None}, {"name": True}, {"name": ""}, {}):
         with pytest.raises(RenderingError):
             places([write(service="{{ name }}")], wrong)  # type: ignore[arg-type]
 
