@@ -110,14 +110,11 @@ def test_it_is_refused_with_its_place_and_what_to_do(case: str, tmp_path: Path) 
     assert said in loaded(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("missing", "said"), [(APPLY, "writes: goes with apply.ps1.j2"), (APPLY, "changes: goes with")]
-)
-def test_what_nothing_changes_needs_an_apply(missing: str, said: str, tmp_path: Path) -> None:
-    for each, text in CHANGING.items():
-        if each != missing:
-            (tmp_path / each).write_text(text, encoding="utf-8")
-    assert said in loaded(tmp_path)
+def test_what_says_that_it_changes_something_has_an_apply(tmp_path: Path) -> None:
+    for each in (CONTRACT, "collect.ps1.j2"):
+        (tmp_path / each).write_text(CHANGING[each], encoding="utf-8")
+    assert "writes: goes with apply.ps1.j2, which is missing; write [], or add that" in loaded(tmp_path)
+    assert "changes: goes with apply.ps1.j2, which is missing; add that" in loaded(tmp_path)
 
 
 def test_what_changes_names_is_judged_too(tmp_path: Path) -> None:
