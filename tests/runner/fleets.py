@@ -55,7 +55,7 @@ CONTRACT = ActionContract(
     outputs={"State": {"Value": "text"}},
     facts={"good": "boolean", "said": "text"},
     reads=["nothing"],
-    writes=["nothing"],
+    writes=[],
     needs=Needs(rights=["nothing"]),
     disruptive=False,
     reboots=False,

@@ -32,7 +32,7 @@ def server(name: str, *faults: Fault, enabled: bool) -> LabHost:
 def test_a_plan_sends_collects_alone_and_what_cannot_be_planned_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_playbook(tmp_path, monkeypatch)
+    write_playbook(tmp_path)
     hosts = (
         server("wrong", enabled=True),
         server("right", enabled=False),

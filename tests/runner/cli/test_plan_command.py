@@ -15,7 +15,7 @@ from runner.journal.files import SystemDisk
 from runner.plan import file
 from runner.plan.records import Plan, Standing
 from runner.transport.failures import Cause, failure
-from tests.runner.changing import COLLECT, PLAYBOOK, write_playbook
+from tests.runner.changing import COLLECT, PLAYBOOK, SETTING, write_playbook
 from tests.runner.cli.conftest import CommandLine, protocol
 from tests.runner.fleets import ScriptedTransport, lost
 
@@ -23,8 +23,8 @@ PASSWORD = "Tr0ub4dor&3"
 
 
 @pytest.fixture(autouse=True)
-def changing(exrun: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_playbook(exrun.folder, monkeypatch)
+def changing(exrun: CommandLine) -> None:
+    write_playbook(exrun.folder)
 
 
 def on(banner: str = "none") -> ScriptedTransport:
@@ -84,8 +84,8 @@ def test_a_plan_holds_what_it_was_made_of_and_how_it_goes(exrun: CommandLine) ->
     assert (plan.going.parallel, plan.going.waves, plan.going.limits) == (2, ("1", "rest"), {"site": 1})
     assert (plan.going.pause_seconds, plan.going.budget, plan.policy) == (60, "5%", None)
     assert sorted(plan.texts.values()) == [
-        f"Set-Protocol -Enabled $false -In '{plan.id}'\n",
-        "Set-Protocol -Enabled $true\n",
+        SETTING % ("$false", f"'{plan.id}'"),
+        SETTING % ("$true", "''"),
     ]
 
 
@@ -196,8 +196,8 @@ def test_show_gives_one_host_and_its_scripts(exrun: CommandLine) -> None:
     assert status == 0
     assert "EX1" not in out
     assert "Plan:" not in out  # of all servers
-    assert f"        Set-Protocol -Enabled $false -In '{written(exrun).id}'\n" in out
-    assert "        Set-Protocol -Enabled $true\n" in out
+    assert f"-Name exrun -Value '{written(exrun).id}'\n" in out
+    assert "-Name SMB1 -Value $true\n" in out
     assert exrun("show", "plan.json", "--host", "EX9")[0] == 2
     assert exrun("show", "plan.json", "--step", "other")[0] == 2
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Change
 from playbooks.findings import Assessment, Coverage, Facts, Verdict
-from playbooks.model import Action, OnFailure, ReadyPlaybook, ReadyStep, Templates
+from playbooks.model import Action, OnFailure, ReadyPlaybook, ReadyStep, Templates, Write
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
 from playbooks.values import Value
@@ -30,6 +30,7 @@ from runner.transport.failures import Cause, failure
 from runner.transport.interface import Script, ScriptResult, Streams, TimedOut
 from tests.runner.fleets import CONTRACT, JUDGEMENT, Answer, ScriptedTransport, lost, playbook, saying, step
 
+WRITING = CONTRACT.model_copy(update={"writes": [Write(service="*")]})
 MADE = Made(
     id="0123456789ab",
     token="0" * 32,
@@ -44,9 +45,9 @@ MADE = Made(
     selection="*",
     going=Going(8, (), 0, {}, None),
 )
-APPLY = "Set-Thing -Name {{ name }} -In {{ plan }}\n"
+APPLY = "Start-Service -Name {{ name }}\nStart-Service -Name {{ plan }}\n"
 NOT_ID = r"[^a-z0-9]"
-UNDO = "Clear-Thing -Name {{ name }}\n"
+UNDO = "Stop-Service -Name {{ name }}\n"
 
 
 def wanting(then: str | None = "good") -> Action:
@@ -67,7 +68,7 @@ def wanting(then: str | None = "good") -> Action:
             Verdict.ATTENTION, "wrong", facts={"good": False, "said": wrong[0]}, changes=changes, then=after
         )
 
-    return Action("test.wanting", "test/wanting", CONTRACT, Templates("", APPLY, UNDO), assess)
+    return Action("test.wanting", "test/wanting", WRITING, Templates("", APPLY, UNDO), assess)
 
 
 @dataclass(slots=True)
@@ -125,12 +126,12 @@ def test_a_step_is_planned_where_its_judgement_names_changes_and_compliant_where
     changes = only(plan).steps[0].changes
     assert [each.change.id for each in changes] == ["thing.x", "thing.y"]
     assert [plan.texts[each.apply] for each in changes] == [
-        "Set-Thing -Name 'x' -In '0123456789ab'\n",
-        "Set-Thing -Name 'y' -In '0123456789ab'\n",
+        "Start-Service -Name 'x'\nStart-Service -Name '0123456789ab'\n",
+        "Start-Service -Name 'y'\nStart-Service -Name '0123456789ab'\n",
     ]
     assert [plan.texts[str(each.rollback)] for each in changes] == [
-        "Clear-Thing -Name 'x'\n",
-        "Clear-Thing -Name 'y'\n",
+        "Stop-Service -Name 'x'\n",
+        "Stop-Service -Name 'y'\n",
     ]
     assert len(plan.texts) == 4
     assert status(plan) is ExitStatus.FINDINGS
@@ -244,7 +245,7 @@ def test_a_secret_in_a_change_refuses_the_host_and_is_never_written(said: str) -
 
 
 def test_a_secret_that_comes_into_a_script_from_elsewhere_refuses_the_host() -> None:
-    action = replace(wanting(), templates=Templates("", f"Set-Thing -Name {{{{ name }}}} # {SECRET}\n", None))
+    action = replace(wanting(), templates=Templates("", f"Start-Service -Name {{{{ name }}}} # {SECRET}\n", None))
     plan = planned(playbook(step("a", action=action)), {"Get-a": saying("x")}, knowing())
     assert "a password of this run stands in the script of thing.x" in only(plan).refused
     assert plan.texts == {}
@@ -272,8 +273,8 @@ def test_the_digest_of_what_was_said_is_not_one_of_a_secret() -> None:
             ["x"],
             "is missing; an action that names changes has it",
         ),
-        (replace(wanting(), templates=Templates("", "Set-Thing -Name {{ nmae }}\n")), ["x"], "'nmae' is undefined"),
-        (replace(wanting(), templates=Templates("", "Set-Thing\n", None)), ["x", "y"], "the same script"),
+        (replace(wanting(), templates=Templates("", "Start-Service -Name {{ nmae }}\n")), ["x"], "'nmae' is undefined"),
+        (replace(wanting(), templates=Templates("", "Start-Service -Name x\n", None)), ["x", "y"], "the same script"),
         (wanting(), ["x", "X"], "the same id"),
     ],
 )
