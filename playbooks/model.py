@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -356,10 +357,46 @@ class Step(_Written):
     )
 
 
+# Hosts in a wave or of a budget: a count, or a percentage of all.
+SHARE = r"^([1-9][0-9]{0,5}|([1-9][0-9]?|100)%)$"
+WAVE = r"^([1-9][0-9]{0,5}|([1-9][0-9]?|100)%|rest)$"
+LABEL = r"^[^\W\d_][\w.-]*$"
+
+
+def _share(written: object) -> object:
+    """A count as YAML has it, as the text that it is written as."""
+    return str(written) if type(written) is int else written
+
+
 class Strategy(_Written):
-    """How a playbook spreads over a fleet. An audit runs every host and needs none of it."""
+    """How a playbook spreads over a fleet. An audit asks every host, and needs `parallel` alone of it."""
 
     parallel: Annotated[int, Field(ge=1, le=1000)] = Field(default=32, description="Hosts at a time, 1 to 1000.")
+    waves: list[Annotated[str, BeforeValidator(_share, json_schema_input_type=int | str), Field(pattern=WAVE)]] = Field(
+        default_factory=list,
+        description="Hosts in each wave, begun once the last has ended: a count, a percentage of all hosts, or `rest`. "
+        "Without `rest` the last size is repeated; without any there is one wave.",
+    )
+    pause_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=0, description="Between the end of a wave and the begin of the next, up to a day."
+    )
+    limits: dict[Annotated[str, StringConstraints(pattern=LABEL)], Annotated[int, Field(ge=1, le=1000)]] = Field(
+        default_factory=dict,
+        description="How many hosts with the same value of a label are in work together: {dag: 1}.",
+    )
+    budget: Annotated[str, BeforeValidator(_share, json_schema_input_type=int | str), Field(pattern=SHARE)] | None = (
+        Field(
+            default=None,
+            description="Once so many hosts have failed no further one is begun: a count, or a percentage of all.",
+        )
+    )
+
+    @model_validator(mode="after")
+    def _rest_is_last(self) -> Strategy:
+        if "rest" in self.waves[:-1]:
+            number = self.waves.index("rest")
+            raise MistakeError("leaves nothing for the waves after it", "make it the last", way=("waves", number))
+        return self
 
 
 class Playbook(_Written):

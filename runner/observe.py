@@ -14,7 +14,7 @@ from runner.journal.errors import JournalError
 from runner.results import HostResult
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
-from runner.steps import Judgement, observe_steps
+from runner.steps import Judgement, Witness, observe_steps
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, TransportError, defect
 from runner.transport.gate import Gate
@@ -39,6 +39,8 @@ class Observing:
         gate: what may be sent over that connection, within `deadlines`.
         secret: what to log on with; None for a certificate or the current Kerberos ticket.
         log: the host's lines in its client's journal, and its row.
+        witness: told of what happens in the session: the log, or what hands on to it.
+        ahead: see `observe_steps`.
         on_defect: told of what is a fault of ours: where, and what was raised.
     """
 
@@ -54,6 +56,8 @@ class Observing:
     brake: Brake
     monotonic: Callable[[], float]
     on_defect: Callable[[str, Exception], None]
+    witness: Witness
+    ahead: bool = False
     since: float = field(init=False)
     connections: Connect | None = None
     cancelled: bool = False
@@ -106,7 +110,9 @@ class Observing:
             try:
                 if self.brake.aborted is not None or self.cancelled:
                     raise HaltedError
-                result = observe_steps(self.playbook, self.collects, transport, self.judgement, log)
+                result = observe_steps(
+                    self.playbook, self.collects, transport, self.judgement, self.witness, ahead=self.ahead
+                )
             finally:
                 transport.close()
         except TransportError as error:

@@ -25,9 +25,11 @@ from runner.redaction import Redactor
 from runner.results import FleetResult, HostResult, fleet_result
 from runner.rollout import Rules
 from runner.secrets.interface import SecretStore
-from runner.steps import collects_by_step
+from runner.steps import Witness, collects_by_step
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Failure
+
+Planned = Callable[[Host, HostLog], Witness]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,21 @@ class Opened:
         """The references that gave no password, and who needs them."""
         return unresolved(self.order, self.credentials)
 
-    def audit(self, stop: Stop, listener: Listener[HostResult], ready: Callable[[], None] = lambda: None) -> FleetRun:
+    def audit(
+        self,
+        stop: Stop,
+        listener: Listener[HostResult],
+        ready: Callable[[], None] = lambda: None,
+        *,
+        planned: Planned | None = None,
+    ) -> FleetRun:
         """Opens the journals, works through the order, and closes them.
 
         Args:
             stop: from outside; looked at many times a second.
             ready: called once the journals are open, before the first host is begun.
+            planned: for a plan: given a host and its log, the witness of its session. Then each `when` is decided as
+                it will be once the changes of the steps before it are made.
 
         Raises:
             JournalError: a journal cannot be opened; nothing was sent.
@@ -101,7 +112,7 @@ class Opened:
                 runlog.begin(order, client, journals[client], without)
         except JournalError as error:
             brake.pull(unwritable(error))
-        rows = self._fleet(brake, journals, listener).work(order.hosts, stop)
+        rows = self._fleet(brake, journals, listener, planned).work(order.hosts, stop)
         for client in order.clients:
             mine = [row for row in rows if row.client == client]
             try:
@@ -113,7 +124,11 @@ class Opened:
         return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why, checkpoints)
 
     def _fleet(
-        self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostResult]
+        self,
+        brake: Brake,
+        journals: Mapping[str, JournalWriter],
+        listener: Listener[HostResult],
+        planned: Planned | None,
     ) -> Fleet[HostResult]:
         order, world, steps = self.order, self.world, self.order.steps
         gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
@@ -140,6 +155,8 @@ class Opened:
                 brake,
                 world.monotonic,
                 listener.defect,
+                log if planned is None else planned(host, log),
+                ahead=planned is not None,
             )
 
         def unbegun(host: Host, why: Failure) -> HostResult:

@@ -6,6 +6,7 @@ Its SHA-256 stands in every plan that is made under it, so that relaxing it late
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -22,7 +23,7 @@ from texts.models import Document, Words, read_model
 from texts.problems import MistakeError, Problem, in_lines
 from texts.yaml_tree import Rules
 
-__all__ = ["Approver", "Policy", "PolicyDocument", "PolicyError", "read_policy"]
+__all__ = ["Approver", "Policy", "PolicyDocument", "PolicyError", "read_policy", "schema_text"]
 
 NAMESPACE = "exrun-plan"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -176,6 +177,16 @@ class Policy:
     freezes: tuple[Freeze, ...]
     without_approval: frozenset[str]
     digest: str
+
+
+def schema_text() -> str:
+    """The JSON Schema (2020-12) of a policy, for editors, as the bytes that are published."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://exrun.invalid/schemas/policy/1",
+        **PolicyDocument.model_json_schema(by_alias=True),
+    }
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_policy(data: bytes, file: str, *, local: Callable[[datetime], datetime]) -> Policy:

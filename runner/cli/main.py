@@ -18,7 +18,9 @@ from runner.terminal import visible
 # By name: the module that has the command, and what the help says of it. None is loaded before it is asked for.
 COMMANDS = {
     "audit": ("runner.cli.audit", "Find out what state servers are in."),
-    "show": ("runner.cli.show", "Show what a run did on which server."),
+    "plan": ("runner.cli.plan", "Decide what would be changed on which server, to be approved."),
+    "show": ("runner.cli.show", "Show what a run did, or a plan would do, on which server."),
+    "approve": ("runner.cli.approve", "Show a plan and sign it."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),

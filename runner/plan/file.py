@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC
 from typing import Any, cast
 
-import rfc8785
-
+from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
 from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, IllFormedError, many, maybe, record, table, word
 from runner.events import AS_IT_IS, CHANGE, CHANGE_VALUE
@@ -29,9 +29,11 @@ from runner.plan.records import (
     StepPlan,
 )
 
-__all__ = ["MOST_BYTES", "PlanError", "digest", "read", "write"]
+__all__ = ["MOST_BYTES", "PlanError", "digest", "is_writable", "read", "write"]
 
 KIND = "exrun-plan"
+MOST_INTEGER = 2**53 - 1  # what every reader of JSON has as it was written
+_LAST = "\uffff"  # of the characters that have the same order in UTF-16 as among themselves
 MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
 
 
@@ -92,9 +94,31 @@ def write(plan: Plan) -> bytes:
     """The plan's file.
 
     Raises:
-        ValueError: a text of it cannot be UTF-8, or an integer is beyond 53 bits.
+        ValueError: a text of it cannot be UTF-8, an integer is beyond 53 bits, or a name beyond the first plane.
     """
-    return rfc8785.dumps(cast(Any, {"kind": KIND, "format": FORMAT, **cast(Any, _PLAN.write(plan, AS_IT_IS))}))
+    document = {"kind": KIND, "format": FORMAT, **cast(Any, _PLAN.write(plan, AS_IT_IS))}
+    data = _canonical(document)
+    if not data or not all(is_writable(change.change) for _, _, change in plan.changes):
+        raise ValueError("a text, a name or a number of the plan has no canonical form")
+    return data
+
+
+def is_writable(change: Change) -> bool:
+    """Whether a plan has every text, name and number of a change as it is (RFC 8785, 3.2.2 and 3.2.3)."""
+    texts = [change.title, change.disturbs]
+    for part in (change.values, change.before, change.after):
+        for name, value in part.items():
+            if not name.isascii() and max(name) > _LAST:
+                return False
+            if type(value) is int and abs(value) > MOST_INTEGER:
+                return False
+            texts.append(name)
+            texts += value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: a server may say it, and UTF-8 has no place for it
+        return False
+    return True
 
 
 def digest(data: bytes) -> str:
@@ -124,12 +148,15 @@ def read(data: bytes) -> Plan:
         plan = _PLAN.read(members, aside)
     except IllFormedError as error:
         raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
+    if members["made"] != plan.made.astimezone(UTC).isoformat():
+        raise PlanError("`made` is not spelt as a plan spells a time", "Make the plan again.")
     _check_texts(plan)
     return plan if not aside else _newer(plan, aside)
 
 
 def _canonical(document: object) -> bytes:
-    """As rfc8785 writes it, for what a plan consists of: no member of ours is a fraction or named beyond ASCII."""
+    """As RFC 8785 has it, for what a plan consists of: no fraction, no number beyond 53 bits, and no name beyond the
+    first plane, where UTF-16 has another order. A tenth of the time that a general writer takes."""
     try:
         return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:

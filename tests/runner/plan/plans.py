@@ -29,7 +29,7 @@ def sha(text: str) -> str:
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 VALUES = st.dictionaries(
-    NAMES,
+    NAMES | st.text(st.characters(codec="utf-8", max_codepoint=0xFFFF), max_size=3),
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | WORDS | st.lists(WORDS, max_size=3).map(tuple),
     max_size=3,
 )

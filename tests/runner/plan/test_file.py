@@ -12,6 +12,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playbooks.changes import ChangeValue
 from runner.plan.file import PlanError, digest, read, write
 from runner.plan.records import Plan
 from tests.runner.plan.plans import one_change, plans, sha
@@ -54,6 +55,9 @@ def test_no_byte_can_be_changed_without_another_plan_or_a_refusal(plan: Plan, ra
         lambda text: "[" * 100_000,
         lambda text: "[]",
         lambda text: text.replace('"port":5985', '"port":NaN'),
+        lambda text: text.replace("2026-11-28T00:00", "2026-11-28 00:00"),
+        lambda text: text.replace("00:00:00+00:00", "01:00:00+01:00"),
+        lambda text: text.replace("00:00:00+00:00", "00:00:00Z"),
     ],
 )
 def test_another_spelling_or_another_document_is_refused(spelt: object) -> None:
@@ -77,3 +81,14 @@ def test_a_script_that_is_missing_or_another_is_refused() -> None:
         read(write(replace(plan, texts={})))
     with pytest.raises(PlanError, match="another than its hash says"):
         read(write(replace(plan, texts={**plan.texts, sha("a"): "b"})))
+
+
+@pytest.mark.parametrize(
+    "values", [{"n": 2**53}, {"n": -(2**53)}, {"t": "\ud800"}, {"t": ("\udfff",)}, {"\U0001f600": 1}, {"\ud800": 1}]
+)
+def test_what_has_no_one_spelling_is_not_written(values: dict[str, ChangeValue]) -> None:
+    plan = one_change()
+    [host], [step], [change] = plan.hosts, plan.hosts[0].steps, plan.hosts[0].steps[0].changes
+    spoilt = replace(change, change=replace(change.change, values=values))
+    with pytest.raises(ValueError, match="no canonical form"):
+        write(replace(plan, hosts=(replace(host, steps=(replace(step, changes=(spoilt,)),)),)))
