@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 from typing import Any, cast
@@ -150,6 +151,7 @@ def read(data: bytes) -> Plan:
         raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
     if members["made"] != plan.made.astimezone(UTC).isoformat():
         raise PlanError("`made` is not spelt as a plan spells a time", "Make the plan again.")
+    _check_names(plan)
     _check_texts(plan)
     return plan if not aside else _newer(plan, aside)
 
@@ -165,6 +167,26 @@ def _canonical(document: object) -> bytes:
 
 def _newer(plan: Plan, aside: list[str]) -> Plan:
     return replace(plan, newer=tuple(dict.fromkeys(aside)))
+
+
+def _check_names(plan: Plan) -> None:
+    """Refuses a plan in which a name stands for two: which of them was meant nobody could say."""
+    _once("the server", (host.host.casefold() for host in plan.hosts))
+    for host in plan.hosts:
+        _once(f"of {host.host} the step", (step.step for step in host.steps))
+        for step in host.steps:
+            where = f"of {host.host}, step {step.step}, the change"
+            _once(where, (change.change.id for change in step.changes))
+            # A script names its change in the journal.
+            _once(f"{where} with the script", (change.apply for change in step.changes))
+
+
+def _once(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise PlanError(f"{what} {name:.64} stands in it twice", "Make the plan again.")
+        seen.add(name)
 
 
 def _check_texts(plan: Plan) -> None:

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from runner.journal.files import SystemDisk
 
+from runner.disk import SystemDisk
 from runner.plan import file
 from runner.plan.records import Plan, Standing
 from runner.transport.failures import Cause, failure

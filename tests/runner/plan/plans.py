@@ -59,11 +59,14 @@ def plans(draw: st.DrawFn) -> Plan:
 
     def changes() -> tuple[PlannedChange, ...]:
         found = draw(st.lists(CHANGES, max_size=3, unique_by=lambda change: change.id))
-        return tuple(planned(each, script(), script() if draw(st.booleans()) else None) for each in found)
+        applies = draw(st.lists(WORDS, min_size=len(found), max_size=len(found), unique=True))
+        texts.update({sha(text): text for text in applies})
+        undone = [script() if draw(st.booleans()) else None for _ in found]
+        return tuple(map(planned, found, applies, undone))
 
-    def step() -> PlannedStep:
+    def step(name: str) -> PlannedStep:
         return PlannedStep(
-            draw(NAMES),
+            name,
             draw(st.sampled_from(Standing)),
             draw(st.sampled_from(Verdict)),
             draw(WORDS),
@@ -73,7 +76,13 @@ def plans(draw: st.DrawFn) -> Plan:
         )
 
     hosts = tuple(
-        PlannedHost(name, draw(NAMES), 5985, tuple(step() for _ in range(draw(st.integers(0, 2)))), draw(WORDS))
+        PlannedHost(
+            name,
+            draw(NAMES),
+            5985,
+            tuple(map(step, draw(st.lists(NAMES, max_size=2, unique=True)))),
+            draw(WORDS),
+        )
         for name in draw(st.lists(NAMES, max_size=3, unique=True))
     )
     disturbs = Disturbance(disruptive=True, reboots=False, interruption="none", reversible=True)

@@ -92,3 +92,19 @@ def test_what_has_no_one_spelling_is_not_written(values: dict[str, ChangeValue])
     spoilt = replace(change, change=replace(change.change, values=values))
     with pytest.raises(ValueError, match="no canonical form"):
         write(replace(plan, hosts=(replace(host, steps=(replace(step, changes=(spoilt,)),)),)))
+
+
+def test_a_name_that_stands_for_two_is_refused() -> None:
+    plan = one_change()
+    host = plan.hosts[0]
+    step = host.steps[0]
+    change = step.changes[0]
+    other = replace(change, change=replace(change.change, id="another"))
+    for hosts, what in (
+        ((host, replace(host, host="ex01")), "server ex01"),
+        ((replace(host, steps=(step, step)),), "step services"),
+        ((replace(host, steps=(replace(step, changes=(change, change)),)),), r"change start-type\.x"),
+        ((replace(host, steps=(replace(step, changes=(change, other)),)),), "with the script"),
+    ):
+        with pytest.raises(PlanError, match=f"{what}.* twice"):
+            read(write(replace(plan, hosts=hosts)))
