@@ -14,9 +14,10 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.documents import read_playbook
 from playbooks.errors import DocumentError, RenderingError
 from playbooks.loading import TEMPLATES, collected, linted, load_action, ready, rendering_problem
+from playbooks.model import CONTRACT
 from playbooks.parameters import samples
 from playbooks.rendering import render
-from playbooks.shelf import CONTRACT, Found, contents, shelf, text_in
+from playbooks.shelf import Found, contents, shelf, text_in
 from texts.places import Location
 from texts.problems import Problem
 

@@ -22,6 +22,8 @@ from datetime import date
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.conditions import PARAMS, Condition, Words, evaluate, names, parse
+from playbooks.correcting import Corrections, corrections, corrections_of
+from playbooks.declared import Domain
 from playbooks.errors import ConditionError
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.model import ActionContract, Assess, FactSpec
@@ -57,26 +59,45 @@ def condition_of(
         ConditionError: not in the language, of a Kind, property or parameter that the contract does not declare, or
             about nothing that the script reads.
     """
-    outputs = {
-        kind: {name: spec.domain for name, spec in properties.items()} for kind, properties in contract.outputs.items()
-    }
     params = domains(contract.params, catalogue)
-    condition = parse(contract.compliant_when or "", outputs, params=params, given=given, source=source, words=_WORDS)
+    condition = parse(
+        contract.compliant_when or "", _outputs(contract), params=params, given=given, source=source, words=_WORDS
+    )
     if all(owner == PARAMS for owner, _ in names(condition)):
         raise ConditionError("names nothing that the script reads", "write Kind.Property", source=source)
     return condition
 
 
-def judge_by(action: str, contract: ActionContract, condition: Condition) -> Assess:
-    """The judgement that a contract's `compliant_when` makes: ok where it holds, else attention.
+def changes_of(contract: ActionContract, condition: Condition, catalogue: Catalogue) -> Corrections | None:
+    """The parsed `changes` of a contract; None where it has none.
+
+    Raises:
+        MistakeError: something in it cannot be; its way begins at `changes`.
+    """
+    if contract.changes is None:
+        return None
+    about = {kind for kind, _ in names(condition) if kind != PARAMS}
+    return corrections_of(contract.changes, _outputs(contract), domains(contract.params, catalogue), about, _WORDS)
+
+
+def _outputs(contract: ActionContract) -> dict[str, dict[str, Domain]]:
+    return {
+        kind: {name: spec.domain for name, spec in properties.items()} for kind, properties in contract.outputs.items()
+    }
+
+
+def judge_by(action: str, contract: ActionContract, condition: Condition, changes: Corrections | None = None) -> Assess:
+    """The judgement that a contract's `compliant_when` makes: ok where it holds, else attention, with the changes that
+    would make it hold.
 
     Args:
         action: the action's id, for its finding `<action>.not-compliant`.
         condition: from `condition_of`.
+        changes: from `changes_of`.
     """
     looked_up = names(condition)  # once for all hosts: the tree is walked for them
     kinds = tuple(dict.fromkeys(kind for kind, _ in looked_up if kind != PARAMS))
-    judged = _Judged(action, contract, condition, looked_up, kinds)
+    judged = _Judged(action, contract, condition, changes, looked_up, kinds)
 
     def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
         return _assess(judged, observation, params)
@@ -86,11 +107,12 @@ def judge_by(action: str, contract: ActionContract, condition: Condition) -> Ass
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """An action and its condition; what that looks up, and the Kinds among it."""
+    """An action, its condition and its changes; what the condition looks up, and the Kinds among it."""
 
     action: str
     contract: ActionContract
     condition: Condition
+    changes: Corrections | None
     looked_up: tuple[tuple[str, str], ...]
     kinds: tuple[str, ...]
 
@@ -106,7 +128,8 @@ def _assess(judged: _Judged, observation: Observation, params: Mapping[str, Valu
     results = [(row, evaluate(condition, row)) for row in rows]
     failing = [row for row, result in results if result is False]
     if failing:
-        return _not_compliant(judged, failing)
+        whole = not observation.unread and not any(isinstance(result, UnknownFact) for _, result in results)
+        return _not_compliant(judged, failing, whole=whole)
     undecided = next((result for _, result in results if isinstance(result, UnknownFact)), None)
     if undecided is not None:
         return unknown(action, "what compliant_when asks for", undecided.reason, (FACT,))
@@ -130,8 +153,12 @@ def _rows(kinds: tuple[str, ...], observation: Observed) -> list[dict[str, Facts
     return [single | {several[0]: record} for record in records[several[0]]] if several else [single]
 
 
-def _not_compliant(judged: _Judged, failing: list[dict[str, Facts]]) -> Assessment:
+def _not_compliant(judged: _Judged, failing: list[dict[str, Facts]], *, whole: bool) -> Assessment:
+    """`whole` says that every record was judged: then nothing is left once the changes are made."""
     action, contract, condition = judged.action, judged.contract, judged.condition
+    changes = corrections(judged.changes, failing) if judged.changes is not None else ()
+    if isinstance(changes, UnknownFact):
+        return unknown(action, "what its changes are to be told", changes.reason, (FACT,))
     evidence = tuple(
         ", ".join(f"{kind}.{name} = {_shown(row[kind].get(name))}" for kind, name in judged.looked_up)
         for row in failing[:_MOST_EVIDENCE]
@@ -150,6 +177,8 @@ def _not_compliant(judged: _Judged, failing: list[dict[str, Facts]]) -> Assessme
             ),
         ),
         {FACT: False},
+        changes=changes,
+        then={FACT: True} if changes and whole else None,
     )
 
 

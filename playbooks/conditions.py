@@ -27,7 +27,18 @@ from playbooks.findings import Facts, UnknownFact
 from playbooks.values import Value
 from texts.spelling import meant, nearest, suggestion
 
-__all__ = ["ANYTHING", "PARAMS", "Condition", "Words", "evaluate", "names", "parse"]
+__all__ = [
+    "ANYTHING",
+    "PARAMS",
+    "Condition",
+    "Expression",
+    "Words",
+    "evaluate",
+    "names",
+    "parse",
+    "parse_expression",
+    "value_of",
+]
 
 PARAMS = "params"
 # What nothing is known of: the facts of an action that could not be loaded.
@@ -44,6 +55,15 @@ class Condition:
     text: str
     tree: nodes.Expr
     given: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A look-up or a literal that was parsed and exists, and what it can be."""
+
+    text: str
+    tree: nodes.Expr
+    domain: Domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,32 @@ def parse(
         ConditionError: not in the language, a name that does not exist, a comparison that can only come out one way, or
             not true-or-false.
     """
+    tree = _tree(text, source)
+    known = dict(given or {})
+    _check_logic(tree, _Scope(facts, params or {}, known, source, words))
+    return Condition(text, tree, known)
+
+
+def parse_expression(
+    text: str,
+    facts: Mapping[str, Mapping[str, Domain]],
+    *,
+    params: Mapping[str, Domain],
+    source: str = "",
+    words: Words = STEP_FACT,
+) -> Expression:
+    """Parses what stands for one value: a look-up or a literal. Arguments and errors are those of `parse`."""
+    tree = _tree(text, source)
+    scope = _Scope(facts, params, {}, source, words)
+    if not isinstance(tree, nodes.Const | nodes.Neg | nodes.Getattr):
+        if isinstance(tree, nodes.Name):
+            _check_value(tree, scope)
+        raise scope.wrong("is no single value", f"write {words.look_up}, params.name, 'text', a number, true or false")
+    _check_value(tree, scope)
+    return Expression(text, tree, _side(tree, scope).domain)
+
+
+def _tree(text: str, source: str) -> nodes.Expr:
     if "{{" in text:
         raise ConditionError("an expression stands in braces", "write it without {{ }}", source=source)
     environment = Environment(autoescape=True)  # nothing is rendered; only the grammar is used
@@ -102,9 +148,7 @@ def parse(
         raise ConditionError(str(error.message), "correct the expression", source=source) from None
     except RecursionError:
         raise ConditionError("nested too deep", "split it over several steps", source=source) from None
-    known = dict(given or {})
-    _check_logic(tree, _Scope(facts, params or {}, known, source, words))
-    return Condition(text, tree, known)
+    return tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,8 +416,8 @@ def _choices(written: str, names: Iterable[str], none: str = "there are none") -
     return suggestion(written, known, otherwise=f"there are: {', '.join(known)}" if known else none)
 
 
-def names(condition: Condition) -> tuple[tuple[str, str], ...]:
-    """Every look-up of a condition, each once, in the order of the text; the owner of parameters is `params`."""
+def names(condition: Condition | Expression) -> tuple[tuple[str, str], ...]:
+    """Every look-up, each once, in the order of the text; the owner of parameters is `params`."""
     tree = condition.tree
     found = [node for node in (tree, *tree.find_all(nodes.Getattr)) if isinstance(node, nodes.Getattr)]
     return tuple(dict.fromkeys((cast(nodes.Name, node.node).name, node.attr) for node in found))
@@ -390,6 +434,11 @@ def evaluate(condition: Condition, facts: Mapping[str, Facts]) -> bool | Unknown
     its parameters alone decide is decided without any fact. Under `params`, `facts` may have the parameters' values.
     """
     return _logic(condition.tree, {PARAMS: condition.given, **facts})
+
+
+def value_of(expression: Expression, facts: Mapping[str, Facts]) -> Value | UnknownFact:
+    """What an expression comes to; `facts` has the parameters under `params`. Raises nothing."""
+    return _value(expression.tree, facts)
 
 
 def _logic(node: nodes.Expr, facts: Mapping[str, Facts]) -> bool | UnknownFact:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from playbooks.errors import DocumentError
-from playbooks.model import ACTION_ID, CVE, NAME, PLAYBOOK, TYPE, ActionContract, Playbook
+from playbooks.model import ACTION_ID, CVE, LABEL, NAME, PLAYBOOK, SHARE, TYPE, WAVE, ActionContract, Playbook
 from texts.models import Document, Said, Words, read_model
 from texts.problems import Problem
 from texts.yaml_tree import Mapping, Node, Rules, Scalar, locate
@@ -56,8 +56,11 @@ _WORDS = Words(
     {
         ACTION_ID: ("is not the id of an action", "write area.name in small letters, digits and `_`"),
         CVE: ("is not the number of a CVE", "write CVE-2021-26855"),
+        LABEL: ("cannot be the name of a label", "name a label of the inventory, such as dag or site"),
         NAME: ("cannot be a name", "begin with a small letter; use small letters, digits and `_`"),
         PLAYBOOK: ("cannot be the name of a playbook", "begin with a small letter; use small letters, digits and `-`"),
+        SHARE: ("is neither a count of hosts nor a percentage of them", "write 3, or 5%"),
+        WAVE: ("is not the size of a wave", "write a count such as 1, a percentage such as 10%, or rest"),
         TYPE: ("is not a type", "write text, integer, number or boolean; [] makes it a list, ? lets it be null"),
     },
     _first,

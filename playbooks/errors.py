@@ -2,6 +2,7 @@
 
 PlaybookError
   DocumentError       a playbook, an action or its script is wrong; carries every problem that was found
+    ChangeError       the scripts of a change cannot be made, or are not proven to do what the contract says
     CatalogueError    a table of the catalogue is wrong, or is not as its manifest says
   ParameterError      a parameter from the command line is wrong
   RenderingError      a template, or a value for it, cannot become a script
@@ -16,6 +17,7 @@ from texts.problems import Problem, in_lines, in_order, said
 
 __all__ = [
     "CatalogueError",
+    "ChangeError",
     "ConditionError",
     "DocumentError",
     "ParameterError",
@@ -54,6 +56,10 @@ class DocumentError(PlaybookError):
 
 class CatalogueError(DocumentError):
     """Raised by reading tables: shipped, installed, or a user's own."""
+
+
+class ChangeError(DocumentError):
+    """Raised by rendering the changes of a step on a host; nothing of them was sent."""
 
 
 class ParameterError(PlaybookError):

@@ -1,4 +1,4 @@
-"""What judgement says: a verdict, findings and facts. This is the language of every assess.py.
+"""What judgement says: a verdict, findings, facts and changes. This is the language of every assess.py.
 
 `assess(observation, params, catalogue, today) -> Assessment` is pure: the same arguments give the same assessment.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from playbooks.changes import Change
 from playbooks.values import Value
 
 
@@ -102,6 +103,9 @@ class Assessment:
         findings: worst first.
         facts: named values for `when` of later steps; names are those that the contract's `facts` declare.
         coverage: how well it is known.
+        changes: what is to be made different, in the order in which it is to be done; none where the action changes
+            nothing, or nothing is wrong.
+        then: the facts as they will be once all of the changes are made; None where that cannot be said.
     """
 
     verdict: Verdict
@@ -109,3 +113,5 @@ class Assessment:
     findings: tuple[Finding, ...] = ()
     facts: Facts = field(default_factory=dict)
     coverage: Coverage = Coverage.PROBED
+    changes: tuple[Change, ...] = ()
+    then: Facts | None = None

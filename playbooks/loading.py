@@ -9,6 +9,7 @@ Every problem of a playbook and of the actions that it uses is collected before 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,18 +17,25 @@ from pathlib import Path
 
 from playbooks import compliant, parameters
 from playbooks.catalogue.catalogue import Catalogue
+from playbooks.changing import scripts_of, why_no_write
 from playbooks.conditions import ANYTHING, Condition, parse
+from playbooks.correcting import PLACEHOLDER, PLAN, Corrections
 from playbooks.declared import Domain, accepts, in_words
 from playbooks.documents import read_contract, read_playbook
 from playbooks.errors import ConditionError, DocumentError, RenderingError
 from playbooks.lint import Problem as Refused
 from playbooks.lint import lint, style, unlockable
 from playbooks.model import (
+    APPLY,
+    COLLECT,
+    CONTRACT,
+    ROLLBACK,
     Action,
     ActionContract,
     Assess,
     Given,
     ParamSpec,
+    PlaceKind,
     Playbook,
     ReadyPlaybook,
     ReadyStep,
@@ -38,18 +46,15 @@ from playbooks.model import (
 from playbooks.parameters import bind
 from playbooks.promised import broken
 from playbooks.rendering import check_template, render
-from playbooks.shelf import CONTRACT, Found, Shelf, contents, find, shelf, text_in
+from playbooks.shelf import Found, Shelf, contents, find, shelf, text_in
 from playbooks.values import Value
 from texts.models import Document
 from texts.places import Location, place_of
-from texts.problems import Problem
+from texts.problems import MistakeError, Problem
 from texts.spelling import suggestion
 
 __all__ = ["load_action", "load_playbook"]
 
-COLLECT = "collect.ps1.j2"
-APPLY = "apply.ps1.j2"
-ROLLBACK = "rollback.ps1.j2"
 TEMPLATES = (COLLECT, APPLY, ROLLBACK)
 ASSESS = "assess.py"
 # The rule under which a script's records are held to its contract.
@@ -118,6 +123,7 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
     problems = list(_wrong_defaults(document, document.model.params, catalogue))
     templates = _templates(found, document, problems)
     condition = _condition(found, document, catalogue, problems)
+    changes = _changes(found, document, condition, catalogue, problems)
     if problems or templates is None:
         raise DocumentError(problems)
     at = {kind: document.at("outputs", kind, key=True) for kind in document.model.outputs}
@@ -125,8 +131,11 @@ def load_action(found: Found, catalogue: Catalogue) -> Action:
         assess: Assess = import_module(f"playbooks.actions.{found.name}.assess").assess
         return Action(found.name, found.source, document.model, templates, assess, at)
     contract = document.model.model_copy(update={"facts": dict(compliant.FACTS)})
-    judge = compliant.judge_by(found.name, contract, condition)
-    return Action(found.name, found.source, contract, templates, judge, at)
+    judge = compliant.judge_by(found.name, contract, condition, changes)
+    action = Action(found.name, found.source, contract, templates, judge, at)
+    if changes is not None and (wrong := list(_wrong_changes(action, changes, catalogue))):
+        raise DocumentError(wrong)
+    return action
 
 
 def _templates(found: Found, document: Document[ActionContract], problems: list[Problem]) -> Templates | None:
@@ -147,6 +156,21 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
         problems.append(Problem(Location(f"{found.source}/{ROLLBACK}"), what, f"add {APPLY}, or remove it"))
     if there[APPLY] and not contract.writes:
         problems.append(Problem(document.at("writes"), "is empty", f"name every place that {APPLY} changes"))
+    if contract.writes and not there[APPLY]:
+        problems.append(Problem(document.at("writes"), f"goes with {APPLY}, which is missing", "write [], or add that"))
+    if there[APPLY] and not found.built_in and contract.compliant_when is not None and contract.changes is None:
+        what = "does not say what is changed where compliant_when is false"
+        problems.append(Problem(document.at(), what, "add changes: title, values, before, after"))
+    if contract.changes is not None and not there[APPLY]:
+        problems.append(Problem(document.at("changes", key=True), f"goes with {APPLY}, which is missing", "add that"))
+    if there[APPLY] and PLAN in contract.params:
+        problems.append(
+            Problem(document.at("params", PLAN, key=True), "is what templates call the plan's id", "rename it")
+        )
+    names = None if contract.changes is None else {*contract.params, *contract.changes.values, PLAN}
+    for number, write in enumerate(contract.writes):
+        if wrong := why_no_write(write, names):
+            problems.append(Problem(document.at("writes", number, write.kind), *wrong))
     if there[APPLY] and contract.reversible is not there[ROLLBACK]:
         what = f"is {str(contract.reversible).lower()}, and {ROLLBACK} is {'there' if there[ROLLBACK] else 'missing'}"
         problems.append(Problem(document.at("reversible"), what, "make the two agree"))
@@ -190,6 +214,60 @@ def _condition(
     except ConditionError as error:
         problems.append(Problem(document.at("compliant_when"), error.what, error.advice))
         return None
+
+
+def _changes(
+    found: Found,
+    document: Document[ActionContract],
+    condition: Condition | None,
+    catalogue: Catalogue,
+    problems: list[Problem],
+) -> Corrections | None:
+    """The parsed `changes`; None where there are none, or where there is a problem."""
+    if document.model.changes is None or condition is None:
+        return None
+    try:
+        return compliant.changes_of(document.model, condition, catalogue)
+    except MistakeError as error:
+        problems.append(Problem(document.at("changes", *error.way), error.what, error.advice))
+        return None
+
+
+def _wrong_changes(action: Action, changes: Corrections, catalogue: Catalogue) -> Iterator[Problem]:
+    """What is wrong with the templates of changes for every sample of what they may be told."""
+    found = [scripts_of(action, told)[2] for told in _samples(action.contract, changes, catalogue)]
+    if all(found):
+        yield from found[0]
+
+
+def _samples(contract: ActionContract, changes: Corrections, catalogue: Catalogue) -> Iterator[dict[str, Value]]:
+    """What templates may be told: texts are paths where `writes` has them as the beginning of one; others are words
+    in the first sample, and paths in the second."""
+    for other in ("sample", "C:\\sample"):
+        told = parameters.samples(contract.params, catalogue)
+        for name, spec in contract.params.items():
+            if spec.required and parameters.choices(spec, catalogue) is None:
+                told[name] = _sample_of(name, told[name], contract, other)
+        for name, expression in changes.values.items():
+            sample = parameters.sample_of(expression.domain)
+            listed = expression.domain.values is not None
+            told[name] = sample if listed else _sample_of(name, sample, contract, other)
+        yield {**told, PLAN: "0" * 12}
+
+
+def _sample_of(name: str, sample: Value, contract: ActionContract, other: str) -> Value:
+    if isinstance(sample, tuple):
+        return tuple(_sample_of(name, each, contract, other) for each in sample)
+    if not isinstance(sample, str):
+        return sample
+    for write in contract.writes:
+        if re.match(rf"\{{\{{\s*{name}\s*\}}\}}", write.pattern):
+            if write.kind is PlaceKind.REGISTRY:
+                return "HKLM:\\SOFTWARE\\sample"
+            return "C:\\sample" if write.kind in (PlaceKind.FILE, PlaceKind.FOLDER, PlaceKind.ACL) else "sample"
+        if name in PLACEHOLDER.split(write.pattern)[1::2]:
+            return "sample"
+    return other
 
 
 @dataclass(slots=True)

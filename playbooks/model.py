@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -45,6 +46,11 @@ Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)
 TYPE = r"^(text|integer|number|boolean)(\[\])?\??$"
 Type = Annotated[str, StringConstraints(pattern=TYPE)]
 CVE = r"^CVE-\d{4}-\d{4,}$"
+# The texts beside an action.yml that scripts are rendered from.
+CONTRACT = "action.yml"
+COLLECT = "collect.ps1.j2"
+APPLY = "apply.ps1.j2"
+ROLLBACK = "rollback.ps1.j2"
 PLAYBOOK = r"^[a-z][a-z0-9-]*$"
 # A module's name: no path, no pattern, and nothing that could end a literal.
 MODULE = r"[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*"
@@ -166,6 +172,89 @@ class Timeouts(_Written):
     rollback: Seconds | None = Field(default=None, description="The rollback script, 1 to 3600; with rollback.ps1.j2.")
 
 
+class PlaceKind(StrEnum):
+    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name."""
+
+    SERVICE = "service"
+    FILE = "file"
+    FOLDER = "folder"
+    REGISTRY = "registry"
+    TASK = "task"
+    ACL = "acl"
+
+
+class Write(_Written):
+    """Places of one kind that an action may change: exactly one of the kinds, as a text with PowerShell's wildcards.
+
+    `{{ name }}` in it stands for a value of the change, a parameter of the step, or `plan`.
+    """
+
+    service: Sentence | None = Field(default=None, description="Services by name: MSExchange*.")
+    file: Sentence | None = Field(default=None, description="Files by path, also what lies in a folder: C:\\data\\*.")
+    folder: Sentence | None = Field(
+        default=None, description="Folders by path, to make or remove; not what is in them."
+    )
+    registry: Sentence | None = Field(
+        default=None, description="Values of the registry: the key, a backslash and the name of the value."
+    )
+    task: Sentence | None = Field(default=None, description="Scheduled tasks by path and name.")
+    acl: Sentence | None = Field(default=None, description="Files and folders whose access list it sets, by path.")
+    what: Sentence | None = Field(default=None, description="What it changes there, for people.")
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Write:
+        given = [kind for kind in PlaceKind if getattr(self, kind) is not None]
+        if len(given) != 1:
+            kinds = ", ".join(PlaceKind)
+            what = f"names {' and '.join(given)}" if given else "names no place"
+            raise MistakeError(what, f"give each entry one of {kinds}", way=())
+        return self
+
+    @model_serializer(mode="plain")
+    def _as_written(self) -> dict[str, str]:
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+    @cached_property
+    def kind(self) -> PlaceKind:
+        """What kind of place it names."""
+        return next(kind for kind in PlaceKind if getattr(self, kind) is not None)
+
+    @property
+    def pattern(self) -> str:
+        """The places, as written: with wildcards, and `{{ name }}` for what is filled in."""
+        return str(getattr(self, self.kind))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pattern}" + (f" ({self.what})" if self.what else "")
+
+
+# What a change is told: an expression, or a value by itself.
+Told = bool | int | Sentence
+# What people read beside a value.
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Changes(_Written):
+    """What an action that is judged by compliant_when changes where that is false: one change for each such record.
+
+    Values are expressions: Kind.Property of a Kind that compliant_when names, params.name, or a literal ('text', 7,
+    true, none). In title and disturbs an expression stands in braces: `Set {{ Service.Name }} to start by itself`.
+    """
+
+    title: Sentence = Field(
+        description="One sentence without a full stop, for people; {{ Kind.Property }} may stand in it."
+    )
+    values: Annotated[dict[Name, Told], Field(min_length=1)] = Field(
+        description="What both templates are told beside the parameters: each an expression, or a value."
+    )
+    before: dict[Label, Told] = Field(default_factory=dict, description="What was seen, for people; as values.")
+    after: dict[Label, Told] = Field(default_factory=dict, description="What it will be, by the same names.")
+    disturbs: Sentence | None = Field(
+        default=None,
+        description="What a user of the server may notice, one sentence; as title. Left out where nothing.",
+    )
+
+
 class ActionContract(_Written):
     """action.yml: what an action reads, says, needs and disturbs."""
 
@@ -179,7 +268,9 @@ class ActionContract(_Written):
         default_factory=dict, description="The names that `when` of later steps may use, with their types and values."
     )
     reads: list[Sentence] = Field(description="Every place on the host that it reads.")
-    writes: list[Sentence] = Field(description="Every place on the host that it changes; empty where none.")
+    writes: list[Write] = Field(
+        description="Every place on the host that its changes may write, {service: MSExchange*}; empty where none."
+    )
     needs: Needs = Field(description="What has to be there on the host: rights, and modules to import.")
     session: Annotated[SessionKind, Field(strict=False)] = Field(
         default=SessionKind.LOCKED,
@@ -206,6 +297,9 @@ class ActionContract(_Written):
     next: Sentence | None = Field(
         default=None, description="With compliant_when: what to do where that is false, one imperative sentence."
     )
+    changes: Changes | None = Field(
+        default=None, description="With compliant_when and apply.ps1.j2: what is changed where that is false."
+    )
 
     @model_validator(mode="after")
     def _kinds_are_usable(self) -> ActionContract:
@@ -228,7 +322,7 @@ class ActionContract(_Written):
                 "cannot be: with compliant_when there is one fact, compliant", "leave facts out", way=("facts",)
             )
         if self.compliant_when is None:
-            for name in ("severity", "next"):
+            for name in ("severity", "next", "changes"):
                 if getattr(self, name) is not None:
                     raise MistakeError("goes with compliant_when", "remove it, or add that", way=(name,))
         return self
@@ -239,6 +333,7 @@ class OnFailure(StrEnum):
 
     STOP = "stop"
     CONTINUE = "continue"
+    ROLLBACK = "rollback"  # undo what the step changed on this host, then stop
 
 
 class Step(_Written):
@@ -262,10 +357,46 @@ class Step(_Written):
     )
 
 
+# Hosts in a wave or of a budget: a count, or a percentage of all.
+SHARE = r"^([1-9][0-9]{0,5}|([1-9][0-9]?|100)%)$"
+WAVE = r"^([1-9][0-9]{0,5}|([1-9][0-9]?|100)%|rest)$"
+LABEL = r"^[^\W\d_][\w.-]*$"
+
+
+def _share(written: object) -> object:
+    """A count as YAML has it, as the text that it is written as."""
+    return str(written) if type(written) is int else written
+
+
 class Strategy(_Written):
-    """How a playbook spreads over a fleet. An audit runs every host and needs none of it."""
+    """How a playbook spreads over a fleet. An audit asks every host, and needs `parallel` alone of it."""
 
     parallel: Annotated[int, Field(ge=1, le=1000)] = Field(default=32, description="Hosts at a time, 1 to 1000.")
+    waves: list[Annotated[str, BeforeValidator(_share, json_schema_input_type=int | str), Field(pattern=WAVE)]] = Field(
+        default_factory=list,
+        description="Hosts in each wave, begun once the last has ended: a count, a percentage of all hosts, or `rest`. "
+        "Without `rest` the last size is repeated; without any there is one wave.",
+    )
+    pause_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=0, description="Between the end of a wave and the begin of the next, up to a day."
+    )
+    limits: dict[Annotated[str, StringConstraints(pattern=LABEL)], Annotated[int, Field(ge=1, le=1000)]] = Field(
+        default_factory=dict,
+        description="How many hosts with the same value of a label are in work together: {dag: 1}.",
+    )
+    budget: Annotated[str, BeforeValidator(_share, json_schema_input_type=int | str), Field(pattern=SHARE)] | None = (
+        Field(
+            default=None,
+            description="Once so many hosts have failed no further one is begun: a count, or a percentage of all.",
+        )
+    )
+
+    @model_validator(mode="after")
+    def _rest_is_last(self) -> Strategy:
+        if "rest" in self.waves[:-1]:
+            number = self.waves.index("rest")
+            raise MistakeError("leaves nothing for the waves after it", "make it the last", way=("waves", number))
+        return self
 
 
 class Playbook(_Written):

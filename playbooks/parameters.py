@@ -21,7 +21,7 @@ from playbooks.model import FactSpec, FromCatalogue, Given, ParamSpec
 from playbooks.values import Value
 from texts.spelling import suggestion
 
-__all__ = ["bind", "choices", "domains", "passed_on", "samples", "value_of", "why_not"]
+__all__ = ["bind", "choices", "domains", "passed_on", "sample_of", "samples", "value_of", "why_not"]
 
 _PASSED_ON = re.compile(r"\s*\{\{\s*params\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*", re.ASCII)
 
@@ -123,8 +123,12 @@ def samples(specs: Mapping[str, ParamSpec], catalogue: Catalogue) -> dict[str, V
 
 
 def _sample(spec: ParamSpec, catalogue: Catalogue) -> Value:
-    bare = spec.type.removesuffix("?")
-    known = choices(spec, catalogue)
+    return sample_of(Domain(spec.type, choices(spec, catalogue)))
+
+
+def sample_of(domain: Domain) -> Value:
+    """A value that something can be."""
+    bare, known = domain.type.removesuffix("?"), domain.values
     single: Value = known[0] if known else _SAMPLES[bare.removesuffix("[]")]
     return (single,) if bare.endswith("[]") else single
 

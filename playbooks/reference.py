@@ -43,7 +43,7 @@ def _section(action: Action, catalogue: Catalogue) -> str:
 
 def _nature(action: Action) -> str:
     contract = action.contract
-    changes = "Changes nothing" if not contract.writes else f"Writes {'; '.join(contract.writes)}"
+    changes = "Changes nothing" if not contract.writes else f"Writes {_escaped('; '.join(map(str, contract.writes)))}"
     modules = [f"the module {name}" for name in contract.needs.modules]
     full = " Asks for a session in the full language." if contract.session is SessionKind.FULL else ""
     needs = ", ".join([*contract.needs.rights, *modules])

@@ -16,14 +16,15 @@ from pathlib import Path
 
 from playbooks.documents import MOST_BYTES
 from playbooks.errors import DocumentError, PlaybookError
+from playbooks.model import CONTRACT
 from texts.encoding import decode, too_large
 from texts.places import Location
 from texts.problems import Problem
 from texts.spelling import suggestion
 
-__all__ = ["CONTRACT", "Found", "Shelf", "contents", "find", "shelf", "text_in"]
+__all__ = ["Found", "Shelf", "contents", "find", "shelf", "text_in"]
 
-CONTRACT = "action.yml"
+
 BUILT_IN = "exrun:"
 
 

@@ -214,7 +214,7 @@ def table(form: Form[Item]) -> Form[Mapping[str, Item]]:
     return Form(lambda value, redact: {name: write(member, redact) for name, member in value.items()}, read_all)
 
 
-def record(made: type[Class], **members: Form[Any]) -> Form[Class]:
+def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
     """An object of the named members, in the order in which `made` takes them; what it adds to them has a default.
 
     Raises:

@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
+from playbooks.changes import CHANGE_ID, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.values import Value
 from runner.codec import (
@@ -65,6 +66,7 @@ class Phase(StrEnum):
     COLLECT = "collect"
     ASSESS = "assess"
     SETTLE = "settle"
+    APPLY = "apply"
     JOURNAL = lines.JOURNAL_PHASE  # what the journal says about itself
 
 
@@ -83,6 +85,8 @@ class Event(StrEnum):
     SCRIPT_ANSWERED = "script-answered"
     STEP_ASSESSED = "step-assessed"
     SETTLED = "settled"
+    DRIFTED = "drifted"
+    HOST_APPLIED = "host-applied"
     CONNECTION_RETRIED = "connection-retried"
     POOL_REPLACED = "pool-replaced"
     TAIL_DROPPED = lines.TAIL_DROPPED
@@ -242,6 +246,18 @@ class NotRun:
 Answer = Completed | Terminated | TimedOut | Capped | NotRun
 
 
+@dataclass(frozen=True, slots=True)
+class Would:
+    """A change that a judgement names: the SHA-256 of what would be sent to make and to undo it.
+
+    `rollback` is None where it cannot be undone.
+    """
+
+    change: str
+    apply: str
+    rollback: str | None
+
+
 # The events.
 
 
@@ -348,12 +364,15 @@ class ScriptSending:
 
     Attributes:
         again_after: what was lost, where they are sent once more.
+        pool: the runspace pool that they are sent to, where they change something: whoever looks at the host behind a
+            loss ends it first. None where they only read.
     """
 
     host: str
     purpose: Purpose
     scripts: tuple[Intent, ...]
     again_after: Failure | None
+    pool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +395,8 @@ class StepAssessed:
         script: what was sent for it; None where nothing was.
         number: of the attempt whose answer was judged; None with `script`.
         answer: None where nothing was sent, or where the answer to the same script is recorded before.
+        would: the changes that it names, by what would be sent for them, in their order; None where that is not known,
+            or was not asked (an audit).
     """
 
     host: str
@@ -386,6 +407,16 @@ class StepAssessed:
     number: int | None
     answer: Answer | None
     assessment: Assessment
+    would: tuple[Would, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """What would be done in a step now is not what was approved, so nothing is. `differences` quote the host."""
+
+    host: str
+    step: str
+    differences: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +450,23 @@ class HostEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class HostApplied:
+    """The end of the work with a host that a plan changes.
+
+    Attributes:
+        outcomes: by step, for readers of the file; reports make them anew from the plan and the rest.
+        requests: HTTP requests sent.
+        failure: what cut it short; None where nothing more is to be done.
+    """
+
+    host: str
+    outcomes: Mapping[str, str]
+    requests: int
+    seconds: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
 class TailDropped:
     """Opening cut off half a line that a crash had left: so many bytes, of this SHA-256."""
 
@@ -444,7 +492,16 @@ class Newer:
 
 RunEvent = RunStarted | RunResumed | RunInterrupted | RunEnded | Overridden | ScriptNamed | TailDropped
 HostEvent = (
-    HostStarted | ConnectionRetried | PoolReplaced | ScriptSending | ScriptAnswered | StepAssessed | Settled | HostEnded
+    HostStarted
+    | ConnectionRetried
+    | PoolReplaced
+    | ScriptSending
+    | ScriptAnswered
+    | StepAssessed
+    | Drifted
+    | Settled
+    | HostEnded
+    | HostApplied
 )
 
 
@@ -515,6 +572,35 @@ _ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
 _OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
 _FINDING = record(Finding, id=PLAIN, severity=word(Severity), title=TAINTED, evidence=many(TAINTED), next=TAINTED)
 _FACTS = table(_fact())
+_SAFE = 2**53  # beyond it integers of JSON are not the same for every reader (RFC 8785, 3.2.2.3)
+
+
+def _change_value(data: Json, _aside: list[str]) -> ChangeValue:
+    if data is None or type(data) in (bool, str):
+        return cast(ChangeValue, data)
+    if type(data) is int and abs(data) < _SAFE:
+        return data
+    if type(data) is list and all(type(each) is str for each in data):
+        return tuple(cast(list[str], data))
+    raise IllFormedError("is neither text, a whole number, true, false, null nor a list of texts")
+
+
+def _change_id(data: Json, _aside: list[str]) -> str:
+    if type(data) is not str or not CHANGE_ID.fullmatch(data):
+        raise IllFormedError("is not the id of a change")
+    return data
+
+
+CHANGE_VALUE: Form[ChangeValue] = Form(cast(Any, TAINTED_VALUE.write), _change_value)
+CHANGE = record(
+    Change,
+    id=Form(PLAIN.write, _change_id),
+    title=TAINTED,
+    values=table(CHANGE_VALUE),
+    before=table(CHANGE_VALUE),
+    after=table(CHANGE_VALUE),
+    disturbs=TAINTED,
+)
 _ASSESSMENT = record(
     Assessment,
     verdict=word(Verdict),
@@ -522,6 +608,8 @@ _ASSESSMENT = record(
     findings=many(_FINDING),
     facts=_FACTS,
     coverage=word(Coverage),
+    changes=many(CHANGE),
+    then=maybe(_FACTS),
 )
 _STEP = record(StepDue, id=PLAIN, action=PLAIN, script=HASH, when=maybe(FREE), params=table(FREE_VALUE))
 _FILE = record(FileUsed, source=FREE, sha256=HASH)
@@ -537,6 +625,7 @@ _TABLES = record(
     signed=maybe(record(Signed, by=FREE, key=PLAIN, taken=TIME)),
     own=maybe(record(OwnRows, folder=FREE, rows=table(INTEGER))),
 )
+_WOULD = record(Would, change=Form(PLAIN.write, _change_id), apply=HASH, rollback=maybe(HASH))
 _INTENT = record(Intent, script=HASH, steps=many(PLAIN), number=INTEGER)
 _TOTALS: Mapping[str, Form[Any]] = {"hosts": INTEGER, "outcomes": table(INTEGER), "status": INTEGER}
 
@@ -612,6 +701,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             purpose=word(Purpose),
             scripts=many(_INTENT),
             again_after=maybe(_FAILURE),
+            pool=maybe(PLAIN),
         ),
         _kind(
             Event.SCRIPT_ANSWERED,
@@ -636,7 +726,9 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             number=maybe(INTEGER),
             answer=maybe(_ANSWER),
             assessment=_ASSESSMENT,
+            would=maybe(many(_WOULD)),
         ),
+        _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
         _kind(
             Event.SETTLED,
             Phase.SETTLE,
@@ -655,6 +747,16 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             host=PLAIN,
             outcome=word(Outcome),
             verdict=word(Verdict),
+            requests=INTEGER,
+            seconds=NUMBER,
+            failure=maybe(_FAILURE),
+        ),
+        _kind(
+            Event.HOST_APPLIED,
+            Phase.APPLY,
+            HostApplied,
+            host=PLAIN,
+            outcomes=table(PLAIN),
             requests=INTEGER,
             seconds=NUMBER,
             failure=maybe(_FAILURE),
@@ -732,8 +834,8 @@ def clean(journal: JournalWriter, event: RunEvent | HostEvent) -> Clean:
 
 def put(
     journal: JournalWriter, event: RunEvent | HostEvent, data: Clean | None = None, *, durable: bool = False
-) -> None:
-    """Writes one event; see `JournalWriter.record`.
+) -> int:
+    """Writes one event, and says which line it is; see `JournalWriter.record`.
 
     Args:
         data: what `clean` gave for it, where that was asked for before.
@@ -744,7 +846,7 @@ def put(
     """
     kind = _KINDS[type(event)]
     named = cast(Any, event)
-    journal.record(
+    place = journal.record(
         kind.phase.value,
         kind.name.value,
         host=named.host if kind.host else None,
@@ -753,11 +855,21 @@ def put(
         data=clean(journal, event) if data is None else data,
         durable=durable,
     )
+    return place.sequence
 
 
 def assessed(data: Clean) -> Assessment:
     """The assessment of a StepAssessed as its line will be read: what is shown of it is what the journal has."""
     return _ASSESSMENT.read(data.members["assessment"], [])
+
+
+def as_written(event: HostEvent, data: Clean) -> HostEvent:
+    """An event as its line will be read, for who goes on from it: data is what `clean` gave for it."""
+    kind = _KINDS[type(event)]
+    members = dict(data.members)
+    beside = {"host": kind.host, "step": kind.step, "script": kind.script}
+    members.update({name: getattr(event, name) for name, stands in beside.items() if stands})
+    return cast(HostEvent, kind.form.read(members, []))
 
 
 def redacted(journal: JournalWriter, failure: Failure) -> Failure:

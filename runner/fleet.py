@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from inventory.model import Host
-from runner.rollout import Begin, Done, Halt, Letting, Rules, Wait, decide
+from runner.rollout import Begin, Done, Halt, Letting, Now, Rules, Wait, decide
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, defect, failure
 
@@ -91,6 +91,16 @@ class Brake:
         """The same, where nothing more is to be sent."""
         return self._halt if self._halt is not None and self._halt.letting is Letting.ABORT else None
 
+    @property
+    def why_aborted(self) -> Failure:
+        """Why nothing more is sent, for the row of a host that was cut short."""
+        halt = self.aborted
+        return failure(Cause.INTERRUPTED, "the run was halted") if halt is None else halt.why
+
+    def outweighed(self, why: Failure) -> Failure:
+        """What is said in place of a transport's failure, which knows that it was cancelled and not what for."""
+        return self.why_aborted if why.cause is Cause.INTERRUPTED and self.aborted is not None else why
+
     def pull(self, halt: Halt) -> None:
         """When this returns no further host is begun; see `Halt.outweighs`."""
         with self._lock:
@@ -129,6 +139,7 @@ class Fleet(Generic[Row]):
         begin: makes the work with a host; sends nothing.
         unbegun: the row of a host that the run never came to, or that was lost by a fault of ours.
         host_seconds: what a host's work keeps to by itself; one that overruns it is cancelled, and then left behind.
+        is_failure: whether a row counts against the failure budget of the rules.
     """
 
     rules: Rules
@@ -138,11 +149,14 @@ class Fleet(Generic[Row]):
     brake: Brake
     listener: Listener[Row]
     monotonic: Callable[[], float]
+    is_failure: Callable[[Row], bool] = lambda row: False
     _flights: dict[str, _Flight[Row]] = field(default_factory=dict)
     _rows: dict[str, Row] = field(default_factory=dict)
     _begun: queue.SimpleQueue[_Flight[Row] | None] = field(default_factory=queue.SimpleQueue)
     _landed: queue.SimpleQueue[tuple[str, Row | None]] = field(default_factory=queue.SimpleQueue)
     _threads: int = 0  # that take hosts; not those that hang in one
+    _failed: int = 0
+    _ended: float | None = None
     _told: Halt | None = None
     _let_go_until: float | None = None
 
@@ -154,7 +168,7 @@ class Fleet(Generic[Row]):
             now = self.monotonic()
             if stop.requested is not None:
                 self.brake.pull(_interrupted(stop.requested))
-            match decide(self.rules, waiting, self._flights, self.brake.halted, now - began):
+            match decide(self.rules, self._stand(waiting, len(hosts), began, now)):
                 case Begin(hosts=keys):
                     for key in keys:
                         if self._threads <= len(self._flights) and not self._start_thread():
@@ -179,6 +193,17 @@ class Fleet(Generic[Row]):
             self._begun.put(None)
         why = self.brake.halted.why if self.brake.halted is not None else defect(RuntimeError("a host without a row"))
         return [self._rows[host.key] if host.key in self._rows else self.unbegun(host, why) for host in hosts]
+
+    def _stand(self, waiting: Mapping[str, Host], hosts: int, began: float, now: float) -> Now:
+        return Now(
+            waiting,
+            self._flights,
+            begun=hosts - len(waiting),
+            failed=self._failed,
+            halt=self.brake.halted,
+            seconds=now - began,
+            ended=None if self._ended is None else self._ended - began,
+        )
 
     def _start_thread(self) -> bool:
         """One more that takes hosts; where there can be none, no more hosts are in work at a time than there are."""
@@ -252,8 +277,10 @@ class Fleet(Generic[Row]):
 
     def _land(self, key: str, row: Row | None) -> None:
         self._flights.pop(key, None)
+        self._ended = self.monotonic()
         if row is not None and key not in self._rows:
             self._rows[key] = row
+            self._failed += self.is_failure(row)
             self._heard(key, lambda: self.listener.ended(row))
 
     def _tell(self, halt: Halt | None) -> None:

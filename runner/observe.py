@@ -14,9 +14,9 @@ from runner.journal.errors import JournalError
 from runner.results import HostResult
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import Secret, SecretUnavailableError
-from runner.steps import Judgement, observe_steps
+from runner.steps import Judgement, Witness, observe_steps
 from runner.terms import Ending
-from runner.transport.failures import Cause, Failure, TransportError, defect, failure
+from runner.transport.failures import Cause, Failure, TransportError, defect
 from runner.transport.gate import Gate
 from runner.transport.interface import Connect, Deadlines, Notice, Script
 
@@ -39,6 +39,8 @@ class Observing:
         gate: what may be sent over that connection, within `deadlines`.
         secret: what to log on with; None for a certificate or the current Kerberos ticket.
         log: the host's lines in its client's journal, and its row.
+        witness: told of what happens in the session: the log, or what hands on to it.
+        ahead: see `observe_steps`.
         on_defect: told of what is a fault of ours: where, and what was raised.
     """
 
@@ -54,6 +56,8 @@ class Observing:
     brake: Brake
     monotonic: Callable[[], float]
     on_defect: Callable[[str, Exception], None]
+    witness: Witness
+    ahead: bool = False
     since: float = field(init=False)
     connections: Connect | None = None
     cancelled: bool = False
@@ -69,7 +73,7 @@ class Observing:
             why = None  # the row is given already
         except JournalError as error:
             self.brake.pull(unwritable(error))
-            why = self._why_aborted()
+            why = self.brake.why_aborted
         return self.leave(why)
 
     def cancel(self) -> None:
@@ -106,27 +110,21 @@ class Observing:
             try:
                 if self.brake.aborted is not None or self.cancelled:
                     raise HaltedError
-                result = observe_steps(self.playbook, self.collects, transport, self.judgement, log)
+                result = observe_steps(
+                    self.playbook, self.collects, transport, self.judgement, self.witness, ahead=self.ahead
+                )
             finally:
                 transport.close()
         except TransportError as error:
-            return self._outweighed(error.failure)
+            return self.brake.outweighed(error.failure)
         except HaltedError:
-            return self._why_aborted()
+            return self.brake.why_aborted
         except (AbandonedError, JournalError):
             raise
         except Exception as error:
             self.on_defect(host.key, error)
             return defect(error)
-        return self._outweighed(result) if isinstance(result, Failure) else None
-
-    def _outweighed(self, why: Failure) -> Failure:
-        """A transport knows that it was cancelled, and not what for."""
-        return self._why_aborted() if why.cause is Cause.INTERRUPTED and self.brake.aborted is not None else why
-
-    def _why_aborted(self) -> Failure:
-        halt = self.brake.aborted
-        return failure(Cause.INTERRUPTED, "the run was halted") if halt is None else halt.why
+        return self.brake.outweighed(result) if isinstance(result, Failure) else None
 
 
 def unwritable(error: JournalError) -> Halt:

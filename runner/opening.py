@@ -13,10 +13,11 @@ from pathlib import Path
 from inventory.model import Host
 from runner import runlog
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
+from runner.disk import Disk
 from runner.fleet import Brake, Fleet, Listener, Stop
 from runner.hostlog import HostLog, unstarted_row
+from runner.journal.checkpoints import Sign
 from runner.journal.errors import JournalError
-from runner.journal.files import Disk
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Observing, Reach, unwritable
 from runner.order import Order
@@ -24,9 +25,11 @@ from runner.redaction import Redactor
 from runner.results import FleetResult, HostResult, fleet_result
 from runner.rollout import Rules
 from runner.secrets.interface import SecretStore
-from runner.steps import collects_by_step
+from runner.steps import Witness, collects_by_step
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Failure
+
+Planned = Callable[[Host, HostLog], Witness]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class World:
         now: UTC, for what is written.
         monotonic: seconds, for deadlines.
         disk: None for the operating system's.
+        sign: signs checkpoints of the journals; None where nobody does.
     """
 
     state: Path
@@ -50,15 +54,20 @@ class World:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     disk: Disk | None = None
+    sign: Sign | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FleetRun:
-    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE."""
+    """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE.
+
+    `checkpoints` are the signed notes of what the journals hold, one a client; none where nobody signs.
+    """
 
     audit: FleetResult
     ending: Ending
     why: Failure | None = None
+    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +84,21 @@ class Opened:
         """The references that gave no password, and who needs them."""
         return unresolved(self.order, self.credentials)
 
-    def audit(self, stop: Stop, listener: Listener[HostResult], ready: Callable[[], None] = lambda: None) -> FleetRun:
+    def audit(
+        self,
+        stop: Stop,
+        listener: Listener[HostResult],
+        ready: Callable[[], None] = lambda: None,
+        *,
+        planned: Planned | None = None,
+    ) -> FleetRun:
         """Opens the journals, works through the order, and closes them.
 
         Args:
             stop: from outside; looked at many times a second.
             ready: called once the journals are open, before the first host is begun.
+            planned: for a plan: given a host and its log, the witness of its session. Then each `when` is decided as
+                it will be once the changes of the steps before it are made.
 
         Raises:
             JournalError: a journal cannot be opened; nothing was sent.
@@ -94,7 +112,7 @@ class Opened:
                 runlog.begin(order, client, journals[client], without)
         except JournalError as error:
             brake.pull(unwritable(error))
-        rows = self._fleet(brake, journals, listener).work(order.hosts, stop)
+        rows = self._fleet(brake, journals, listener, planned).work(order.hosts, stop)
         for client in order.clients:
             mine = [row for row in rows if row.client == client]
             try:
@@ -102,10 +120,15 @@ class Opened:
             except JournalError as error:
                 brake.pull(unwritable(error))
         ending, why = _ending(brake)
-        return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why)
+        checkpoints = tuple(journal.newest for journal in journals.values() if journal.newest is not None)
+        return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why, checkpoints)
 
     def _fleet(
-        self, brake: Brake, journals: Mapping[str, JournalWriter], listener: Listener[HostResult]
+        self,
+        brake: Brake,
+        journals: Mapping[str, JournalWriter],
+        listener: Listener[HostResult],
+        planned: Planned | None,
     ) -> Fleet[HostResult]:
         order, world, steps = self.order, self.world, self.order.steps
         gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
@@ -132,6 +155,8 @@ class Opened:
                 brake,
                 world.monotonic,
                 listener.defect,
+                log if planned is None else planned(host, log),
+                ahead=planned is not None,
             )
 
         def unbegun(host: Host, why: Failure) -> HostResult:
@@ -161,6 +186,7 @@ def _open_journals(order: Order, world: World, redactors: Mapping[str, Redactor]
                 redactor=redactors[client],
                 clock=clock,
                 disk=world.disk,
+                sign=world.sign,
             )
     except JournalError:
         for journal in opened.values():

@@ -19,7 +19,7 @@ from runner.transport.failures import Cause, Failure, in_words
 
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
 # Nothing was sent to the host for these, and the host is not what kept it from being sent.
-_OURS: Mapping[Cause, Verdict] = MappingProxyType(
+OURS: Mapping[Cause, Verdict] = MappingProxyType(
     {
         Cause.CREDENTIAL: Verdict.NO_CREDENTIAL,
         Cause.LOCKOUT_GUARD: Verdict.NOT_ASKED,
@@ -128,12 +128,12 @@ class NotReached:
     @property
     def outcome(self) -> Outcome:
         """FAILED where the host is not what kept it from being asked."""
-        return Outcome.FAILED if self.failure.cause in _OURS else Outcome.UNREACHABLE
+        return Outcome.FAILED if self.failure.cause in OURS else Outcome.UNREACHABLE
 
     @property
     def verdict(self) -> Verdict:
         """Of what is known of a server that was not asked."""
-        return _OURS.get(self.failure.cause, Verdict.UNREACHABLE)
+        return OURS.get(self.failure.cause, Verdict.UNREACHABLE)
 
     @property
     def why(self) -> str:

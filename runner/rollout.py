@@ -2,20 +2,29 @@
 
     decide -> Begin | Wait | Halt | Done
 
+A run goes over its hosts in *waves*: those of the next are begun once all of the last have ended, and the pause
+between is over. Hosts with the same value of a limited label are in work together only as many as the limit allows.
+
 A run that is halted either *drains*: nothing further is begun and what is in work comes to its own end; or is
 *aborted*: what is in work is to let go. Abort outweighs drain, and a journal that cannot be written outweighs both,
-since from then on nothing that happens can be recorded.
+since from then on nothing that happens can be recorded. An exhausted *failure budget* drains.
+
+The arithmetic of the budget: a run with a budget of B begins no host once B have failed. So with P in work at a time at
+most B + P - 1 fail, and B alone where P is 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import islice
+from itertools import accumulate, islice
 
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
+from texts.counting import counted
 
 
 class Letting(IntEnum):
@@ -25,6 +34,9 @@ class Letting(IntEnum):
     ABORT = 2
 
 
+Limited = tuple[str, str]  # a label and its value: `("dag", "DAG1")`
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How a run goes over its hosts.
@@ -32,10 +44,43 @@ class Rules:
     Attributes:
         parallel: hosts in work at a time, at least 1.
         run_seconds: how long all may take before the run is aborted; None for as long as it takes.
+        waves: hosts in each wave, at least 1; see `wave_sizes`. Hosts beyond their sum are of the last. Empty for one.
+        pause_seconds: between the end of a wave and the begin of the next.
+        limits: how many hosts of one value of a label may be in work at a time, at least 1; by the label.
+        limited: for each host the values of its limited labels. A host that is not here has none.
+        budget: no host is begun once so many have failed, at least 1; None without a limit.
     """
 
     parallel: int
     run_seconds: float | None = None
+    waves: tuple[int, ...] = ()
+    pause_seconds: float = 0.0
+    limits: Mapping[str, int] = field(default_factory=dict)
+    limited: Mapping[str, Collection[Limited]] = field(default_factory=dict)
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Where a run stands.
+
+    Attributes:
+        waiting: hosts that were not begun, in the order in which they are to be.
+        in_work: hosts that were begun and have not ended.
+        begun: how many were begun, those in work and those that ended.
+        failed: how many ended and count against the budget.
+        halt: what halted the run, if anything did.
+        seconds: since the run began, on the controller's monotonic clock.
+        ended: when the last host ended, on the same; None where none has.
+    """
+
+    waiting: Collection[str]
+    in_work: Collection[str]
+    begun: int = 0
+    failed: int = 0
+    halt: Halt | None = None
+    seconds: float = 0.0
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +124,115 @@ class Done:
 Decision = Begin | Wait | Halt | Done
 
 
-def decide(
-    rules: Rules, waiting: Iterable[str], in_work: Collection[str], halt: Halt | None, seconds: float
-) -> Decision:
+def decide(rules: Rules, now: Now) -> Decision:
     """What is to be done now.
-
-    Args:
-        waiting: hosts that were not begun, in the order in which they are to be; only the first are looked at.
-        in_work: hosts that were begun and have not ended.
-        halt: what halted the run, if anything did.
-        seconds: since the run began, on the controller's monotonic clock.
 
     Returns:
         Halt only where the run is to be halted that was not, or is to let go sooner than it was told before.
     """
-    late = _too_late(rules, seconds)
-    if late is not None and in_work and late.outweighs(halt):
+    late = _too_late(rules, now.seconds)
+    if late is not None and now.in_work and late.outweighs(now.halt):
         return late
-    if halt is not None:
-        return Wait(_left(rules, seconds)) if in_work else Done()
-    free = rules.parallel - len(in_work)
-    fresh = tuple(islice(waiting, max(free, 0)))
-    if fresh:
-        return Begin(fresh) if late is None else late
-    return Wait(_left(rules, seconds)) if in_work else Done()
+    if now.halt is not None:
+        return _wait(rules, now)
+    if not now.waiting:
+        return _wait(rules, now)
+    if late is not None:
+        return late
+    if rules.budget is not None and now.failed >= rules.budget:
+        return _spent(now.failed)
+    room = rules.parallel - len(now.in_work)
+    paused = _pause(rules, now)
+    if room > 0 and paused <= 0:
+        of_wave = islice(now.waiting, _left_of_wave(rules, now))
+        fresh = tuple(islice(_unlimited(rules, of_wave, now.in_work), room))
+        if fresh:
+            return Begin(fresh)
+    return _wait(rules, now, paused)
+
+
+def wave_of(rules: Rules, number: int) -> int:
+    """In which wave, from 1, the host is that is begun as the `number`th, from 1."""
+    return bisect_left(_bounds(rules), number) + 1
+
+
+def wave_sizes(written: Sequence[str], hosts: int) -> tuple[int, ...]:
+    """The sizes of the waves of a run, as they are written: `1`, `10%` of all hosts, `rest`.
+
+    A percentage is rounded down, and is at least 1 host. Without `rest` the last size is repeated until none is left.
+    No wave is empty: sizes beyond the hosts that there are fall away.
+
+    Args:
+        written: each a whole number from 1, a percentage from 1% to 100%, or `rest`, which is the last.
+    """
+    sizes: list[int] = []
+    left = hosts
+    for each in _unending(written):
+        if left <= 0:
+            break
+        size = left if each == "rest" else int(each.rstrip("%"))
+        if each.endswith("%"):
+            size = max(hosts * size // 100, 1)
+        sizes.append(min(size, left))
+        left -= sizes[-1]
+    return tuple(sizes)
+
+
+def _unending(written: Sequence[str]) -> Iterator[str]:
+    yield from written
+    while True:
+        yield written[-1] if written else "rest"
+
+
+def _left_of_wave(rules: Rules, now: Now) -> int:
+    """How many hosts may be begun before the wave is over; none while the one before is in work."""
+    bounds = _bounds(rules)
+    if now.begun in bounds and now.in_work:
+        return 0
+    return next((bound - now.begun for bound in bounds if now.begun < bound), len(now.waiting))
+
+
+def _pause(rules: Rules, now: Now) -> float:
+    """Seconds until the next wave may begin; 0 within one."""
+    if now.in_work or now.ended is None or rules.pause_seconds <= 0:
+        return 0.0
+    return max(now.ended + rules.pause_seconds - now.seconds, 0.0) if now.begun in _bounds(rules) else 0.0
+
+
+def _bounds(rules: Rules) -> tuple[int, ...]:
+    """How many hosts have been begun at the end of each wave but the last."""
+    return tuple(accumulate(rules.waves[:-1]))
+
+
+def _unlimited(rules: Rules, waiting: Iterable[str], in_work: Iterable[str]) -> Iterator[str]:
+    """Those that may be begun beside what is in work, and beside each other, in their order."""
+    if not rules.limits:
+        yield from waiting
+        return
+    taken = Counter(value for host in in_work for value in rules.limited.get(host, ()))
+    for host in waiting:
+        values = rules.limited.get(host, ())
+        if all(taken[value] < rules.limits.get(value[0], taken[value] + 1) for value in values):
+            taken.update(values)
+            yield host
+
+
+def _wait(rules: Rules, now: Now, paused: float = 0.0) -> Wait | Done:
+    if now.in_work:
+        return Wait(_left(rules, now.seconds))
+    if now.halt is None and now.waiting:
+        left = _left(rules, now.seconds)
+        return Wait(paused if left is None else min(paused, left))
+    return Done()
+
+
+def _spent(failed: int) -> Halt:
+    why = Failure(
+        Cause.INTERRUPTED,
+        f"the failure budget is spent: {counted(failed, 'server')} failed",
+        "See to the servers that failed, then go on with those that were not begun.",
+    )
+    return Halt(Letting.DRAIN, Ending.BUDGET, why)
 
 
 def _left(rules: Rules, seconds: float) -> float | None:

@@ -15,6 +15,9 @@ step and purpose, the n-th. Whatever stands in no table no writer can have writt
     answered    -           -                   settled
     settled     -           settled             -
 
+(To change something, a further attempt is one that sends the same script; of another change's nothing is asked but what
+`_refuse_beside_an_open_change` says.)
+
 So an attempt that may have changed something is open until a `Settled` says what became of it; any other until there
 is an answer or a later attempt.
 
@@ -106,6 +109,8 @@ class Attempt:
         at: when its intent, its answer or its settlement was recorded: the last of these.
         answer: None until there is one.
         settlement: what became of it, where that was settled.
+        sequence: the line of its intent.
+        pool: the runspace pool that it was sent to, where it may have changed something.
     """
 
     key: Key
@@ -115,6 +120,8 @@ class Attempt:
     at: datetime
     answer: Answer | None = None
     settlement: Settlement | None = None
+    sequence: int = 0
+    pool: str | None = None
 
     @property
     def open(self) -> bool:
@@ -123,16 +130,33 @@ class Attempt:
             return self.standing is not Standing.SETTLED
         return self.standing is Standing.SENT
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether it may have changed something, and nothing says whether it ran, or whether it runs still."""
+        return self.key.purpose.changes and self.open and isinstance(self.answer, events.NotRun | None)
+
 
 @dataclass(frozen=True, slots=True)
 class HostProgress:
-    """One host. `attempts` in the order in which they were begun; `ended` is None while it is in work."""
+    """One host.
+
+    Attributes:
+        attempts: in the order in which they were begun.
+        assessed: the last judgement of each step.
+        ended: None while it is in work.
+        since: the line with which work on it was begun the last time.
+        judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
+        drifted: what differed from the plan when each step was judged last, where that was said.
+    """
 
     name: str
     started_at: datetime
     attempts: Mapping[Key, Attempt] = field(default_factory=lambda: MappingProxyType({}))
     assessed: Mapping[str, events.StepAssessed] = field(default_factory=lambda: MappingProxyType({}))
-    ended: events.HostEnded | None = None
+    ended: events.HostEnded | events.HostApplied | None = None
+    since: int = 0
+    judged_at: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    drifted: Mapping[str, events.Drifted] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -298,7 +322,7 @@ class Folding:
             if event.host not in hosts:
                 raise ContradictionError(recorded, f"{event.host} is none of this run's hosts")
             self._check_steps(event, recorded)
-            self._hosts[event.host] = _host_after(self._hosts.get(event.host), event, recorded, resumed=resumed)
+            self._hosts[event.host] = host_after(self._hosts.get(event.host), event, recorded, resumed=resumed)
         except ContradictionError:
             if self._unread.isdisjoint((event.host, None)):
                 raise
@@ -311,7 +335,12 @@ class Folding:
         match event:
             case events.ScriptSending(scripts=scripts):
                 named = [step for intent in scripts for step in intent.steps]
-            case events.ScriptAnswered(step=step) | events.StepAssessed(step=step) | events.Settled(step=step):
+            case (
+                events.ScriptAnswered(step=step)
+                | events.StepAssessed(step=step)
+                | events.Drifted(step=step)
+                | events.Settled(step=step)
+            ):
                 named = [step]
             case _:
                 return
@@ -323,13 +352,23 @@ class Folding:
         self._named = frozenset(started.hosts), frozenset(step.id for step in started.steps)
 
 
-def _host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, *, resumed: bool) -> HostProgress:
-    """How far the host is after an event about it."""
+def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, *, resumed: bool) -> HostProgress:
+    """How far the host is after an event about it; None before the first.
+
+    Args:
+        event: that of `recorded`.
+        resumed: whether the run goes on after an interruption.
+
+    Raises:
+        ContradictionError: see `fold`.
+    """
     if isinstance(event, events.HostStarted):
         if host is not None and host.ended is None and not resumed:
             raise ContradictionError(recorded, f"{event.host} had started before")
         # What a resumed run had learnt of the host stays: an attempt that is open above all.
-        return HostProgress(event.host, recorded.time) if host is None else replace(host, ended=None)
+        if host is None:
+            return HostProgress(event.host, recorded.time, since=recorded.sequence)
+        return replace(host, ended=None, since=recorded.sequence)
     if host is None:
         raise ContradictionError(recorded, f"{event.host} had not started")
     if isinstance(event, events.Settled):  # also by somebody who looked at a host that is no longer in work
@@ -337,7 +376,7 @@ def _host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded,
     if host.ended is not None:
         raise ContradictionError(recorded, f"{event.host} had ended")
     match event:
-        case events.HostEnded():
+        case events.HostEnded() | events.HostApplied():
             return replace(host, ended=event)
         case events.ConnectionRetried() | events.PoolReplaced():
             return host
@@ -357,7 +396,16 @@ def _host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded,
             ):
                 raise ContradictionError(recorded, "no answer to this script stands before it")
             assessed = MappingProxyType({**host.assessed, event.step: event})
-            return HostProgress(host.name, host.started_at, attempts, assessed, host.ended)
+            judged_at, drifted = host.judged_at, host.drifted
+            if event.purpose is not Purpose.COLLECT:
+                judged_at = MappingProxyType({**judged_at, event.step: recorded.sequence})
+            if event.step in drifted:
+                drifted = MappingProxyType({step: each for step, each in drifted.items() if step != event.step})
+            return HostProgress(
+                host.name, host.started_at, attempts, assessed, host.ended, host.since, judged_at, drifted
+            )
+        case events.Drifted():
+            return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
         case _:
             assert_never(event)
 
@@ -376,18 +424,34 @@ def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -
                 recorded, f"attempt {key.number} to {key.purpose} {key.step} follows {len(earlier)} others"
             )
         for before in earlier:
+            if event.purpose.changes and attempts[before].script != intent.script:
+                continue
             attempts[before] = replace(attempts[before], standing=_after(attempts[before], Move.AGAIN, recorded))
         if event.purpose.changes:
             _refuse_beside_an_open_change(attempts.values(), key, recorded)
-        attempts[key] = Attempt(key, intent.script, intent.steps, Standing.SENT, recorded.time)
+        attempts[key] = Attempt(
+            key,
+            intent.script,
+            intent.steps,
+            Standing.SENT,
+            recorded.time,
+            sequence=recorded.sequence,
+            pool=event.pool,
+        )
     return replace(host, attempts=MappingProxyType(attempts))
 
 
 def _refuse_beside_an_open_change(attempts: Iterable[Attempt], key: Key, recorded: Recorded) -> None:
-    """Nothing is changed while it is not known what became of a change; but a step's own change may be confirmed."""
+    """Nothing is changed while it is not known what became of a change.
+
+    But a step's own change may be confirmed; and the changes of a step follow each other as they are answered, since
+    what all of them came to is seen at its end.
+    """
     for attempt in attempts:
-        confirms = key.purpose is Purpose.CONFIRM and attempt.key.step == key.step
-        if attempt.key.purpose.changes and attempt.open and not confirms:
+        own = attempt.key.step == key.step
+        confirms = key.purpose is Purpose.CONFIRM and own
+        follows = attempt.key.purpose is key.purpose and own and not attempt.doubtful
+        if attempt.key.purpose.changes and attempt.open and not (confirms or follows):
             named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"
             raise ContradictionError(recorded, f"it is not settled what became of {named}")
 
@@ -413,7 +477,16 @@ def _answered(
     if attempt is None or attempt.script != script:
         raise ContradictionError(recorded, "no intent to send this script stands before it")
     standing = _after(attempt, Move.ANSWER, recorded)
-    moved = Attempt(attempt.key, attempt.script, attempt.steps, standing, recorded.time, answer)
+    moved = Attempt(
+        attempt.key,
+        attempt.script,
+        attempt.steps,
+        standing,
+        recorded.time,
+        answer,
+        sequence=attempt.sequence,
+        pool=attempt.pool,
+    )
     return MappingProxyType({**host.attempts, attempt.key: moved})
 
 

@@ -2,7 +2,11 @@
 
 Round trips are the currency. All steps that can be decided travel as one batch: those without a `when`, and those
 whose `when` the facts known so far decide. Further batches follow only for steps whose `when` waited for facts, and
-behind a step with `on_failure: stop`, which nothing may overtake. A script that several steps share is sent once.
+behind a step with `on_failure: stop` or `rollback`, which nothing may overtake. A script that several steps share is
+sent once.
+
+For a plan each `when` is decided as it will be: the facts of a step that has changes are those that hold once they are
+made (`Assessment.then`), and unknown where its judgement cannot say.
 
 Every step ends with an assessment:
 
@@ -77,6 +81,8 @@ def observe_steps(
     transport: Transport,
     judgement: Judgement,
     witness: Witness,
+    *,
+    ahead: bool = False,
 ) -> tuple[StepResult, ...] | Failure:
     """Runs a playbook's collect scripts and judges the answers: one result a step, in the order of the playbook.
 
@@ -85,12 +91,13 @@ def observe_steps(
 
     Args:
         collects: the playbook's, from `collects_by_step`: made once for all hosts.
+        ahead: decide each `when` as it will be once the changes of the steps before it are made.
     """
     try:
         transport.open()
     except TransportError as error:
         return error.failure
-    session = _Session(collects, transport, judgement, witness, list(playbook.steps))
+    session = _Session(collects, transport, judgement, witness, ahead, list(playbook.steps))
     while session.pending:
         session.advance()
     return tuple(session.concluded[ready.step.id] for ready in playbook.steps)
@@ -102,6 +109,7 @@ class _Session:
     transport: Transport
     judgement: Judgement
     witness: Witness
+    ahead: bool
     pending: list[ReadyStep]
     concluded: dict[str, StepResult] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -139,7 +147,7 @@ class _Session:
             else:
                 self._conclude(ready, _skipped(ready))
                 continue
-            overtaking = overtaking and ready.step.on_failure is not OnFailure.STOP
+            overtaking = overtaking and ready.step.on_failure is OnFailure.CONTINUE
         self.pending = waiting
         return batch
 
@@ -180,15 +188,25 @@ class _Session:
                 self.witness.defect(ready.step.id, error)
                 why = f"the judgement of {ready.action.id} failed with {type(error).__name__}"
                 assessment = not_observed(ready.action.id, NotObserved(DEFECT, why), names)
-        self.facts[ready.step.id] = assessment.facts
+        self.facts[ready.step.id] = facts_ahead(ready, assessment) if self.ahead else assessment.facts
         self._conclude(ready, assessment, script)
-        if failed and ready.step.on_failure is OnFailure.STOP and self.halted is None:
+        if failed and ready.step.on_failure is not OnFailure.CONTINUE and self.halted is None:
             why = f"step {ready.step.id} failed, and the playbook stops there"
             self.halted = NotObserved(STOPPED, why)
 
     def _conclude(self, ready: ReadyStep, assessment: Assessment, script: Script | None = None) -> None:
         result = StepResult(ready.step.id, ready.action.id, assessment)
         self.concluded[ready.step.id] = self.witness.assessed(result, script)
+
+
+def facts_ahead(ready: ReadyStep, assessment: Assessment) -> Facts:
+    """The facts of a step as they are once its changes are made."""
+    if not assessment.changes:
+        return assessment.facts
+    if assessment.then is not None:
+        return assessment.then
+    why = UnknownFact(f"step {ready.step.id} changes something, and {ready.action.id} cannot say what holds after it")
+    return dict.fromkeys(ready.action.contract.facts, why)
 
 
 def collect_of(ready: ReadyStep) -> Script:

@@ -27,6 +27,7 @@ class Ending(StrEnum):
     """How a run came to its end; the further down, the less is known of it."""
 
     COMPLETE = "complete"
+    BUDGET = "budget"  # so many hosts failed that no further one was begun
     DEADLINE = "deadline"  # of the whole run
     INTERRUPTED = "interrupted"  # Ctrl-C
     JOURNAL = "journal"  # it could not be written
@@ -91,6 +92,7 @@ class Terms:
 
 # The end's own words are for the row of one server.
 _AFTER = {
+    Ending.BUDGET: "See to the servers that failed, then go on with those that were not begun",
     Ending.INTERRUPTED: "Run the audit again for the servers left out",
     Ending.UNRECORDED: "See whether it still runs; if not, run the audit again",
 }

@@ -1,20 +1,22 @@
-"""Proves a collect script read-only by a strict subset of PowerShell, and says what to write instead of the rest.
+"""Proves by a strict subset of PowerShell that a collect script only reads, and that a change writes only what its
+contract names; says what to write instead of the rest.
 
 docs/reference/lint.md says what passes, what is refused, and how far the claim goes; `make soak` measures it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .lexer import Refusal
 from .locked import against_lock
-from .reading import read
-from .rules import READ_ONLY, Rule
+from .places import Place
+from .reading import Reading, read, read_change
+from .rules import CHANGES, READ_ONLY, Rule, Targets
 from .syntax import refusals
 
-__all__ = ["READ_ONLY", "Problem", "lint", "style", "unlockable"]
+__all__ = ["CHANGES", "READ_ONLY", "Place", "Problem", "lint", "lint_change", "style", "unlockable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,26 @@ class Problem:
 def lint(text: str, *, source: str, rules: tuple[Rule, ...] = READ_ONLY) -> tuple[Problem, ...]:
     """What stands against the script by these rules, in the order of the text; empty when all that they ask for is
     proven: by default, that it only reads."""
+    return _problems(text, _against(text, rules, read), source)
+
+
+def lint_change(text: str, allowed: Iterable[Place], *, source: str) -> tuple[Problem, ...]:
+    """What stands against the script of a change, in the order of the text; empty when it is proven to write nothing
+    but places that are allowed, each of them written out in the script, and to do nothing else that a collect script
+    could not do.
+
+    Args:
+        allowed: what the contract's `writes` come to for this change.
+    """
+    return _problems(text, _against(text, (*CHANGES, Targets(tuple(allowed))), read_change), source)
+
+
+def _against(text: str, rules: tuple[Rule, ...], how: Callable[[str], Reading]) -> list[Refusal]:
     try:
-        reading = read(text)
-        found = [refusal for rule in rules for refusal in rule.check(reading)]
+        reading = how(text)
+        return [refusal for rule in rules for refusal in rule.check(reading)]
     except Refusal as refusal:
-        found = refusals(text, refusal)
-    return _problems(text, found, source)
+        return list(refusals(text, refusal))
 
 
 def unlockable(text: str, modules: Iterable[str], *, source: str) -> tuple[Problem, ...]:

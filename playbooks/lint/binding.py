@@ -80,7 +80,8 @@ def bind(node: Command, known: KnownCommand) -> Binding:
 
 def _unknown(argument: Argument, known: KnownCommand) -> Refusal:
     name = (argument.name or "").lower()
-    why = f"{known.name} -{argument.name} is not a read-only parameter that a server has"
+    sort = "one that a change may use" if known.targets else "a read-only parameter that a server has"
+    why = f"{known.name} -{argument.name} is not {sort}"
     if special := lacking().get((known.name.lower(), name)) or lacking().get(("*", name)):
         return Refusal("parameter", argument.at, why, special)
     found = meant(name, known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .binding import Binding, bind
@@ -22,9 +22,13 @@ class Call:
 
 @dataclass(slots=True)
 class Calls:
-    """The calls of a script, and its functions by name in lower case (`blocks`: all bodies that bear a name)."""
+    """The calls of a script, and its functions by name in lower case (`blocks`: all bodies that bear a name).
+
+    `commands` are those that it may call, by default those that only read.
+    """
 
     nodes: Iterable[Node]
+    commands: Mapping[str, KnownCommand] = field(default_factory=known_commands)
     functions: dict[str, KnownCommand] = field(default_factory=dict)
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     _bound: dict[int, Call] = field(default_factory=dict)
@@ -39,7 +43,7 @@ class Calls:
                 commands.append(node)
         for node in commands:
             own = self.functions.get(node.name.lower())
-            known = own or known_commands().get(full_name(node.name))
+            known = own or self.commands.get(full_name(node.name))
             if known is not None:
                 self._bound[id(node)] = Call(node, known, bind(node, known), own is not None)
 

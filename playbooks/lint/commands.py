@@ -1,5 +1,6 @@
 """What a collect script may run: commands of Windows PowerShell 5.1, server modules and Exchange (commands.csv), the
-classes it may ask for (classes.csv), and what servers lack with what to write instead (lacking.csv)."""
+classes it may ask for (classes.csv), and what servers lack with what to write instead (lacking.csv); what a change may
+run besides, and which places that writes (changing.csv)."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
+from .places import Kind
 from .tree import Block
 
 COMMON = {
@@ -32,26 +35,48 @@ ALIASES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """The parameter (lower case) that names what a command writes, the kinds of place that it may be, and whether it
+    takes a name for itself and no wildcards."""
+
+    parameter: str
+    kinds: tuple[Kind, ...]
+    literal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KnownCommand:
-    """A read-only command: its parameters (lower case -> written name, kind) and the positional ones in order.
+    """A command: its parameters (lower case -> written name, kind) and the positional ones in order.
 
     `pipe` says what may be piped into it: any, path (places on this host), text (those, or words), words, read (what a
-    command returned) or none.
+    command returned) or none. `targets` are what it writes: none for a command that only reads.
     """
 
     name: str
     pipe: str
     parameters: dict[str, tuple[str, str]]
     positional: tuple[str, ...]
+    targets: tuple[Target, ...] = ()
 
 
 @cache
 def known_commands() -> dict[str, KnownCommand]:
-    """The table of commands.csv, by name in lower case."""
+    """The table of commands.csv, by name in lower case: what only reads."""
+    return _known(_rows("commands.csv"))
+
+
+@cache
+def commands_of_changes() -> dict[str, KnownCommand]:
+    """The tables of commands.csv and changing.csv, by name in lower case: what a change may run."""
+    return {**known_commands(), **_known(_rows("changing.csv"))}
+
+
+def _known(rows: list[dict[str, str]]) -> dict[str, KnownCommand]:
     names: dict[str, tuple[str, str]] = {}
     parameters: dict[str, dict[str, tuple[str, str]]] = {}
     positional: dict[str, list[tuple[int, str]]] = {}
-    for row in _rows("commands.csv"):
+    targets: dict[str, list[Target]] = {}
+    for row in rows:
         key = row["command"].lower()
         parameters.setdefault(key, {})
         positional.setdefault(key, [])
@@ -61,8 +86,17 @@ def known_commands() -> dict[str, KnownCommand]:
             names[key] = (row["command"], row["kind"])
         if row["position"]:
             positional[key].append((int(row["position"]), row["parameter"].lower()))
+        if places := row.get("place", "").split():
+            kinds = cast("tuple[Kind, ...]", tuple(each for each in places if each != "literal"))
+            targets.setdefault(key, []).append(Target(row["parameter"].lower(), kinds, "literal" in places))
     return {
-        key: KnownCommand(name, pipe, parameters[key], tuple(found for _, found in sorted(positional[key])))
+        key: KnownCommand(
+            name,
+            pipe,
+            parameters[key],
+            tuple(found for _, found in sorted(positional[key])),
+            tuple(targets.get(key, ())),
+        )
         for key, (name, pipe) in names.items()
     }
 

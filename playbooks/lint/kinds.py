@@ -23,6 +23,8 @@ COLLECTIONS = frozenset(
         "collections.specialized.ordereddictionary", "collections.queue", "collections.stack", "text.stringbuilder",
     }
 )  # fmt: skip
+# What a change may make and describe by a text; a value until Set-Acl takes it. No collect script makes one.
+ACCESS_LISTS = frozenset({"security.accesscontrol.filesecurity", "security.accesscontrol.directorysecurity"})
 _GENERIC = re.compile(r"([a-z.]+)\[([a-z0-9.]+)(?:, ?([a-z0-9.]+))?\]")
 
 

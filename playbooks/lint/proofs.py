@@ -32,6 +32,7 @@ _LIKE = re.compile(r"(?:\[(?:[A-Za-z]-[A-Za-z])+\]|[A-Za-z]|HKLM|HKCU|Env|Cert):
 _MATCH = re.compile(r"\^(?:\[(?:[A-Za-z]-[A-Za-z])+\]|[A-Za-z]):\\\\(?:[A-Za-z0-9 _-]|\\\\)*(?:\.[*+])?\$?")
 _COMPARISONS = frozenset({"eq", "ne", "gt", "ge", "lt", "le", "like", "match", "contains", "in"})
 _SIMPLE = frozenset({"eq", "ne", "like", "notlike", "match", "notmatch"})
+_CODE = re.compile(r"0x[0-9A-Fa-f]{1,4}")
 _CONSTANTS = frozenset({"null", "true", "false"})
 
 
@@ -157,8 +158,22 @@ def sure(node: Node, assigned: frozenset[str]) -> bool:
             return node.name in assigned
         case Listing():
             return all(sure(item, assigned) for item in node.items)
+        case Binary(operator="+"):
+            return _is_written_out(node)
         case Group(opening="@(" | "("):
             return bool(node.body) and all(sure(item, assigned) for item in node.body)
+    return False
+
+
+def _is_written_out(node: Node) -> bool:
+    """Whether a sum is a text in pieces, as a text is written that holds what could mislead: 'a' + [char]0x2019."""
+    match node:
+        case Text():
+            return bool(node.value)
+        case Binary(operator="+", left=left, right=Text()):
+            return _is_written_out(left)
+        case Binary(operator="+", left=left, right=Cast(type=TypeName(name=name), value=Number(source=source))):
+            return name.lower() == "char" and _CODE.fullmatch(source) is not None and _is_written_out(left)
     return False
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .calls import Calls
+from .commands import KnownCommand, commands_of_changes, known_commands
 from .flow import Flow
 from .syntax import parse
 from .tree import Block, Node, walk
@@ -24,7 +26,16 @@ class Reading:
 @lru_cache(maxsize=16)
 def read(text: str) -> Reading:
     """Reads a script; raises Refusal at the first thing that is not in the subset."""
+    return _reading(text, known_commands())
+
+
+def read_change(text: str) -> Reading:
+    """Reads the script of a change, which may run more; raises as `read` does."""
+    return _reading(text, commands_of_changes())
+
+
+def _reading(text: str, commands: Mapping[str, KnownCommand]) -> Reading:
     script = parse(text)
     nodes = tuple(walk(script))
-    calls = Calls(nodes)
+    calls = Calls(nodes, commands)
     return Reading(script, nodes, calls, Flow(script, calls))

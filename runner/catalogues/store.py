@@ -31,7 +31,7 @@ from playbooks.catalogue.manifest import MANIFEST
 from playbooks.catalogue.origin import SetKind, Signed
 from playbooks.catalogue.sets import CatalogueSet, folder_files, read_set, shipped_set
 from playbooks.errors import CatalogueError
-from runner.journal.locking import try_lock
+from runner.disk import try_lock
 from runner.signatures.errors import SignatureError
 from runner.signatures.signing import SUFFIX
 from texts.places import Location

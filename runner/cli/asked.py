@@ -31,6 +31,8 @@ class Asked:
     html: Path | None
     state: Path
     catalogue: Path | None
+    sign_with: Path | None
+    anchor: list[str] | None
     allow_cleartext: bool
     allow_full_language: bool
     skip_unresolved: bool

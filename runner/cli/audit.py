@@ -13,6 +13,7 @@ from runner.cli.asked import Asked
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
+    AnchorOption,
     CatalogueOption,
     ExpectOption,
     Format,
@@ -22,6 +23,7 @@ from runner.cli.options import (
     ParamOption,
     SearchOption,
     SelectionArgument,
+    SignWithOption,
     StateOption,
 )
 
@@ -74,6 +76,8 @@ def audit(
     ] = None,
     state: StateOption = STATE,
     catalogue: CatalogueOption = None,
+    sign_with: SignWithOption = None,
+    anchor: AnchorOption = None,
     allow_cleartext: Annotated[
         bool,
         typer.Option(
@@ -124,7 +128,7 @@ def audit(
     Prints a verdict for every selected server, worst first; unreachable ones are rows too. What was sent and
     answered is recorded: see exrun show and exrun report.
     Exit status: 0 all well, 1 findings, 2 input wrong and nothing sent, 3 servers unreachable, unknown or not asked,
-    6 the journal cannot be written, 130 interrupted; the highest that applies.
+    6 the journal cannot be written or --anchor does not keep a checkpoint, 130 interrupted; the highest that applies.
 
     \b
     Examples:
@@ -135,6 +139,7 @@ def audit(
       exrun audit -i inventory.yml --format json > audit.json
       exrun audit -i inventory.yml --html audit.html --parallel 8
       exrun audit -i inventory.yml --catalogue our-rows
+      exrun audit -i inventory.yml --sign-with journal.key --anchor /mnt/worm/checkpoints
     """
     asked = Asked(
         context=context,
@@ -153,6 +158,8 @@ def audit(
         html=html,
         state=state,
         catalogue=catalogue,
+        sign_with=sign_with,
+        anchor=anchor,
         allow_cleartext=allow_cleartext,
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,

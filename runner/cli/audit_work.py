@@ -9,7 +9,7 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from playbooks.loading import load_playbook
 from playbooks.model import ReadyPlaybook
 from playbooks.shelf import shelf
 from runner.cli.asked import Asked
+from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format, catalogue_of, given_params
@@ -32,11 +33,13 @@ from runner.cli.output import UsageError, debugging, print_report, write_file
 from runner.cli.progress import PlainProgress, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.credentials import Unresolved
+from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
+from runner.journal.checkpoints import Sign
 from runner.journal.location import directory_name, unused_run_id
 from runner.observe import Reach
-from runner.opening import FleetRun, World, open_run
+from runner.opening import FleetRun, Planned, World, open_run
 from runner.order import Order, full_steps
 from runner.redaction import Redactor
 from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
@@ -48,6 +51,7 @@ from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRES
 from runner.transport.connecting import Connector
 from texts.counting import counted
 
+PlannedBy = Callable[[Mapping[str, Redactor]], Planned]
 MOST_NAMED = 12  # servers in one line of an error
 # Objects after which Python looks for rings among the young, and looks through the next older generation. A host makes
 # few rings, and what waits meanwhile is a few megabytes; at Python's own 700 a fifteenth of a host's work was this.
@@ -61,6 +65,22 @@ def audit(asked: Asked) -> ExitStatus:
         InventoryError, PlaybookError, UsageError: what was asked for is wrong; nothing was sent.
         JournalError: the journals cannot be begun; nothing was sent.
     """
+    order = ordered(asked)
+    vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
+    pages = _pages(asked.html, order.clients)
+    run = observed(asked, order, sign=vouched.sign)
+    kept = vouched.keep(run.checkpoints)
+    _print(run, asked.form, pages)
+    status = _status(run, strict=asked.strict)
+    return status if kept else max(status, ExitStatus.JOURNAL)
+
+
+def ordered(asked: Asked) -> Order:
+    """What was asked for, decided and checked; nothing is sent.
+
+    Raises:
+        InventoryError, PlaybookError, UsageError: it is wrong.
+    """
     loaded = loading.load(*asked.inventory)
     hosts, chosen = _selected(asked.context, loaded, asked.selection, asked.limit)
     check_count(hosts, asked.expect)
@@ -70,8 +90,7 @@ def audit(asked: Asked) -> ExitStatus:
     )
     ready = load_playbook(asked.playbook, given_params(asked.param), judgement.catalogue, search=asked.search or ())
     full = _full_steps(ready, allowed=asked.allow_full_language)
-    pages = _pages(asked.html, tuple(dict.fromkeys(host.client for host in hosts)))
-    order = Order(
+    return Order(
         run=unused_run_id(
             asked.state, [client.name for client in loaded.clients], datetime.now(UTC), lambda: secrets.token_hex(2)
         ),
@@ -93,6 +112,22 @@ def audit(asked: Asked) -> ExitStatus:
             )
         ),
     )
+
+
+def observed(
+    asked: Asked, order: Order, *, doing: str = "auditing", planned: PlannedBy | None = None, sign: Sign | None = None
+) -> FleetRun:
+    """Works through an order; says on standard error what is switched off, and how it goes.
+
+    Args:
+        doing: what the first line says of it.
+        planned: for a plan, given the redactor of each client: see `Opened.audit`.
+        sign: vouches for the journals; None where nobody does.
+
+    Raises:
+        UsageError: a password cannot be had; nothing was sent.
+        JournalError: the journals cannot be begun; nothing was sent.
+    """
     reach = _reach(allow_cleartext=asked.allow_cleartext)
     if asked.allow_cleartext:
         typer.echo(
@@ -100,15 +135,14 @@ def audit(asked: Asked) -> ExitStatus:
             "This is recorded.",
             err=True,
         )
+    full = next((each.value for each in order.overrides if each.option == ALLOW_FULL_LANGUAGE), "")
     if full:
         typer.echo(
-            f"exrun: warning: {ALLOW_FULL_LANGUAGE}: {visible(', '.join(full))}: read-only by the linter alone; the "
+            f"exrun: warning: {ALLOW_FULL_LANGUAGE}: {visible(full)}: read-only by the linter alone; the "
             "servers' own engines do not hold these steps to reading. This is recorded.",
             err=True,
         )
-    run = _run(order, reach, asked.state)
-    _print(run, asked.form, pages)
-    return _status(run, strict=asked.strict)
+    return _run(order, reach, asked.state, doing, planned, sign)
 
 
 def _full_steps(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
@@ -142,7 +176,7 @@ def _overrides(
         yield Override(AS_OF, judgement.today.isoformat())
 
 
-def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
+def _run(order: Order, reach: Reach, state: Path, doing: str, planned: PlannedBy | None, sign: Sign | None) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
     allow(2 * len(order.clients) + 2 * order.parallel)
@@ -150,9 +184,10 @@ def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
         state=state,
         secrets=RedactedSecrets(system_stores(os.environ), Redactor()),
         reach=reach,
-        actor=_actor(),
+        actor=actor(),
         now=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
+        sign=sign,
     )
     run = open_run(order, world)
     _check_resolved(order, run.unresolved)
@@ -163,8 +198,13 @@ def _run(order: Order, reach: Reach, state: Path) -> FleetRun:
         _shown(len(order.hosts), os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
         _few_looks_for_rings(),
     ):
-        said = opening(order.run, len(order.hosts), len(order.clients), order.playbook.playbook.name)
-        return run.audit(stop, progress, lambda: progress.say(said))
+        said = opening(order.run, len(order.hosts), len(order.clients), order.playbook.playbook.name, doing)
+        return run.audit(
+            stop,
+            progress,
+            lambda: progress.say(said),
+            planned=None if planned is None else planned(run.redactors),
+        )
 
 
 @contextmanager
@@ -210,8 +250,13 @@ def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
 
         write_file(page, HtmlReport().render(of_client(run.audit, client)))
         typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
+    say_why(run)
+
+
+def say_why(run: FleetRun) -> None:
+    """Says on standard error why a run did not come to its end, where it did not."""
     if run.why is not None:
-        said = "; not every server was audited" if _left_out(run.audit) else ""
+        said = "; not every server was asked" if _left_out(run.audit) else ""
         then = "Run it again for the rest." if run.ending is Ending.INTERRUPTED else run.why.next
         typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(then)}", err=True)
 
@@ -226,6 +271,8 @@ def _status(run: FleetRun, *, strict: bool) -> ExitStatus:
             return ExitStatus.INTERRUPTED
         case Ending.JOURNAL:
             return ExitStatus.JOURNAL
+        case Ending.BUDGET:
+            return ExitStatus.BUDGET
         case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
             return ExitStatus(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
 
@@ -268,7 +315,8 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who runs this, `user@machine`."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):

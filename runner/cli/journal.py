@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runner.cli.commands import Commands
 from runner.cli.options import Format, FormatOption
+from runner.cli.output import UsageError
+from runner.disk import SystemDisk
 from runner.events import is_known
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken, Verified
-from runner.journal.verification import verify
+from runner.journal.verification import Vouched, verify
 from runner.terminal import visible
 from texts.counting import counted
+
+if TYPE_CHECKING:
+    from runner.vouching import Opened
 
 group = Commands(help="Read what runs recorded.")
 
@@ -23,28 +29,66 @@ group = Commands(help="Read what runs recorded.")
 @group.command("verify")
 def journal_verify(
     file: Annotated[Path, typer.Argument(envvar="EXRUN_JOURNAL", help="journal.jsonl of a run.")],
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            envvar="EXRUN_KEY",
+            metavar="FILE|TEXT",
+            help="Say up to which line this public key vouches for it: the line of exrun keys new, or a file.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            envvar="EXRUN_CHECKPOINT",
+            help="With --key: checkpoints that were kept elsewhere, such as the file of --anchor.",
+        ),
+    ] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Say whether a journal is as it was written: no line altered, missing, moved or cut off.
 
     \b
-    Needs the file, and for its end the file `head` beside it.
-    Exit status: 0 it is whole, 2 it cannot be read, 6 it does not verify.
+    Needs the file, and for its end the file `head` beside it. With --key also the file `checkpoint` beside it, or
+    checkpoints that were kept elsewhere: what was cut off or written anew then shows, whoever did it.
+    Exit status: 0 it is whole, 2 it cannot be read, 6 it does not verify, or the key does not vouch for it.
 
     \b
     Examples:
       exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
       exrun journal verify journal.jsonl --format json
+      exrun journal verify journal.jsonl --key journal.pub
+      exrun journal verify journal.jsonl --key journal.pub --checkpoint /mnt/worm/checkpoints
     """
-    found = verify(file, known=is_known)
-    if form is Format.JSON:
-        typer.echo(json.dumps(verification_document(found), indent=2))
+    if key is None:
+        if checkpoint is not None:
+            raise UsageError("--checkpoint without --key says nothing", "Name the public key with --key.")
+        found, by = verify(file, known=is_known), None
     else:
-        typer.echo(verification_text(file, found))
+        from runner import vouching  # with what verifies signatures, which no other reading needs
+
+        disk = SystemDisk()
+        vouched, notes = vouching.verify(file, vouching.verifiers(key, disk), checkpoint, disk, known=is_known)
+        found = vouched.found if isinstance(vouched, Vouched) else vouched
+        by = VouchedFor(vouched, notes) if isinstance(vouched, Vouched) else None
+    if form is Format.JSON:
+        typer.echo(json.dumps(verification_document(found, by), indent=2))
+    else:
+        typer.echo(verification_text(file, found, by))
     raise typer.Exit(ExitStatus.JOURNAL if isinstance(found, Broken) else ExitStatus.WELL)
 
 
-def verification_document(found: Verified | Broken) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class VouchedFor:
+    """How far keys vouch for a journal, and the notes that say so."""
+
+    journal: Vouched
+    notes: Opened
+
+
+def verification_document(found: Verified | Broken, by: VouchedFor | None = None) -> dict[str, object]:
     """The object of `journal verify --format json`; docs/reference/command-line.md says what its members mean."""
     match found:
         case Verified(head, count, after_head, newer):
@@ -55,6 +99,14 @@ def verification_document(found: Verified | Broken) -> dict[str, object]:
                 "sha256": head.sha256,
                 "after_head": after_head,
                 "newer": newer,
+                "vouched": None
+                if by is None
+                else {
+                    "lines": by.journal.lines,
+                    "by": list(by.notes.by),
+                    "checkpoints": by.journal.held,
+                    "unreadable": by.notes.unreadable,
+                },
             }
         case Broken(line, fault, why, intact):
             return {
@@ -67,14 +119,14 @@ def verification_document(found: Verified | Broken) -> dict[str, object]:
             }
 
 
-def verification_text(file: Path, found: Verified | Broken) -> str:
+def verification_text(file: Path, found: Verified | Broken, by: VouchedFor | None = None) -> str:
     """The same for people. What a journal or a file's name says is tainted."""
     name = visible(str(file))
     match found:
         case Broken(line, fault, why, intact):
             return (
                 f"{name}:{line}: {fault.value}: {visible(why)}\n"
-                f"{intact} lines before it are as they were written. Compare with a copy kept elsewhere."
+                f"{counted(intact, 'line')} before it shown to be as written. Compare with a copy kept elsewhere."
             )
         case Verified(head, count, None):
             end = "no head is beside it, so whole lines may be missing at the end"
@@ -85,4 +137,15 @@ def verification_text(file: Path, found: Verified | Broken) -> str:
     newer = ""
     if found.newer:
         newer = f"\n{counted(found.newer, 'line')} of a newer exrun: intact, and not all that they say is known here"
-    return f"{name}: {count} lines verified; {end}{newer}\nlast line {head.sha256}"
+    told = "" if by is None else f"\n{_told(by, count)}"
+    return f"{name}: {count} lines verified; {end}{told}{newer}\nlast line {head.sha256}"
+
+
+def _told(by: VouchedFor, count: int) -> str:
+    rest = count - by.journal.lines
+    end = "that is all of them" if not rest else f"for the {counted(rest, 'line')} after it nobody vouches"
+    pieces = counted(by.notes.unreadable, "piece")
+    half = f"; {pieces} of the checkpoints cannot be read" if by.notes.unreadable else ""
+    checkpoints = counted(by.journal.held, "checkpoint")
+    names = visible(", ".join(by.notes.by))
+    return f"{names} vouches for it up to line {by.journal.lines} ({checkpoints}); {end}{half}"

@@ -24,6 +24,7 @@ from runner.lab.errors import LabError
 from runner.lab.fleet_file import load_fleet
 from runner.lab.ledger import Ledger
 from runner.lab.publishing import inventory_text, password_variables
+from runner.lab.saving import save as saved
 from runner.lab.server import Lab, alone
 from runner.terminal import visible
 from texts.places import Location
@@ -51,6 +52,12 @@ def lab_up(
         str | None,
         typer.Option("--engine", envvar="EXRUN_ENGINE", help="sim or pwsh for all hosts, whatever the files say."),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save", envvar="EXRUN_SAVE", help="Write in the end what each server has become, CLIENT/NAME.yml."
+        ),
+    ] = None,
 ) -> None:
     """Serve a fleet of simulated servers until Ctrl-C.
 
@@ -61,6 +68,7 @@ def lab_up(
     Examples:
       exrun lab up fleet.yml --inventory-out inventory.yml
       exrun lab up fleet.yml --ledger ledger.jsonl --ca-out lab-ca.pem
+      exrun lab up fleet.yml --save states-after
     """
     loaded = load_fleet(fleet, engine=engine)
     with ExitStack() as stack:
@@ -74,6 +82,8 @@ def lab_up(
         served = Lab(loaded, engines, _ledger(file), Authority(datetime.now(UTC)))
         try:
             asyncio.run(_serve(served, inventory_out, ca_out))
+            if save is not None:  # while the engines still have them
+                typer.echo(visible(f"states: {saved(served.states(), save)} in {save}"))
         except (LabError, OSError) as error:
             raise _unusable(fleet, error) from None
     raise typer.Exit(ExitStatus.WELL)

@@ -18,12 +18,15 @@ from runner.terminal import visible
 # By name: the module that has the command, and what the help says of it. None is loaded before it is asked for.
 COMMANDS = {
     "audit": ("runner.cli.audit", "Find out what state servers are in."),
-    "show": ("runner.cli.show", "Show what a run did on which server."),
+    "plan": ("runner.cli.plan", "Decide what would be changed on which server, to be approved."),
+    "show": ("runner.cli.show", "Show what a run did, or a plan would do, on which server."),
+    "approve": ("runner.cli.approve", "Show a plan and sign it."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
     "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),
     "journal": ("runner.cli.journal", "Read what runs recorded."),
+    "keys": ("runner.cli.keys", "Keys that vouch for journals."),
     "lab": ("runner.cli.lab", "Simulated Exchange servers, for rehearsals and tests."),
 }
 
@@ -83,6 +86,7 @@ def _said(error: Exception) -> ExitStatus:
     from runner.journal.errors import JournalError, JournalUnwritable
     from runner.runs import RunNotFoundError
     from runner.state import ContradictionError
+    from runner.vouching import KeyFileError
 
     match error:
         case InventoryError() | PlaybookError():
@@ -97,7 +101,7 @@ def _said(error: Exception) -> ExitStatus:
         case ContradictionError() | UnreadableEventError():
             _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
             return ExitStatus.JOURNAL
-        case UsageError(what=what, next=then):
+        case UsageError(what=what, next=then) | KeyFileError(what=what, next=then):
             _complain(what, then)
             return ExitStatus.USAGE
         case JournalError():

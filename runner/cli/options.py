@@ -79,6 +79,25 @@ ClientOption = Annotated[
 ]
 RunArgument = Annotated[str, typer.Argument(envvar="EXRUN_RUN", help="A run's id, the beginning of one, or `last`.")]
 
+SignWithOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign-with",
+        envvar="EXRUN_SIGN_WITH",
+        metavar="FILE",
+        help="Sign checkpoints of the journals with this private key, of exrun keys new.",
+    ),
+]
+AnchorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--anchor",
+        envvar="EXRUN_ANCHOR",
+        metavar="FILE|command:...",
+        help="With --sign-with: also append checkpoints to this file, or hand them to a command. Repeatable.",
+    ),
+]
+
 ALL_HOSTS = "*"
 STATE = Path(".exrun")
 

@@ -18,10 +18,10 @@ from playbooks.declared import in_words
 from playbooks.documents import read_contract, read_playbook
 from playbooks.errors import DocumentError, PlaybookError
 from playbooks.loading import load_action, load_playbook
-from playbooks.model import Action, ParamSpec, ReadyPlaybook, SessionKind
+from playbooks.model import CONTRACT, Action, ParamSpec, ReadyPlaybook, SessionKind, Write
 from playbooks.parameters import choices
 from playbooks.schemas import SchemaName, schema_text
-from playbooks.shelf import CONTRACT, Found, contents, shelf
+from playbooks.shelf import Found, contents, shelf
 from playbooks.values import Value
 from runner.cli.commands import Commands
 from runner.cli.options import (
@@ -279,7 +279,7 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
     lines += _params_text(document["params"])
     for heading, entries in (
         ("Reads", document["reads"]),
-        ("Writes", document["writes"] or ["nothing"]),
+        ("Writes", [str(Write.model_validate(each)) for each in document["writes"]] or ["nothing"]),
         ("Needs", [*document["needs"]["rights"], *(f"the module {name}" for name in document["needs"]["modules"])]),
         ("Facts", [f"{name}: {_fact_text(written)}" for name, written in document["facts"].items()] or ["none"]),
     ):
@@ -290,6 +290,8 @@ def action_text(document: Mapping[str, Any]) -> list[str]:
         lines += ["", "Asks for a session in the full language: read-only by the linter alone"]
     if document["compliant_when"]:
         lines += ["", f"Well where {document['compliant_when']}"]
+    if document["changes"]:
+        lines += ["", f"Else a change: {document['changes']['title']}"]
     for phase, template in document.get("templates", {}).items():
         lines += ["", phase, *(f"| {line}" for line in template.splitlines())]
     return lines

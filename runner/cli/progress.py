@@ -80,9 +80,9 @@ def in_work_text(hosts: Mapping[str, None]) -> str:
     return f"in work: {', '.join(names)}{more}"
 
 
-def opening(run: str, hosts: int, clients: int, playbook: str) -> str:
+def opening(run: str, hosts: int, clients: int, playbook: str, doing: str = "auditing") -> str:
     """The line that stands first: with it the run can be found again whatever happens."""
     return (
-        f"run {run}: auditing {counted(hosts, 'server')} of {counted(clients, 'client')} with {playbook}; nothing is "
+        f"run {run}: {doing} {counted(hosts, 'server')} of {counted(clients, 'client')} with {playbook}; nothing is "
         "changed"
     )

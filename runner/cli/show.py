@@ -1,12 +1,13 @@
-"""`exrun show`: what a run did, from its journals alone."""
+"""`exrun show`: what a run did, from its journals alone; or what a plan would change, from its file."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from runner.cli.options import STATE, ClientOption, Format, FormatOption, RunArgument, StateOption
+from runner.cli.options import STATE, ClientOption, Format, FormatOption, StateOption
 from runner.cli.output import UsageError, emit
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
@@ -16,20 +17,34 @@ from runner.terminal import visible
 
 
 def show(
-    run: RunArgument,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|PLAN",
+            envvar="EXRUN_RUN",
+            help="A run's id, the beginning of one, or `last`; or a plan's file.",
+        ),
+    ],
     client: ClientOption = None,
     host: Annotated[
         list[str] | None, typer.Option("--host", envvar="EXRUN_HOST", help="Only this server. Repeatable.")
     ] = None,
-    scripts: Annotated[bool, typer.Option("--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")] = False,
+    step: Annotated[
+        list[str] | None, typer.Option("--step", envvar="EXRUN_STEP", help="Of a plan: only this step. Repeatable.")
+    ] = None,
+    scripts: Annotated[
+        bool, typer.Option("--script", "--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")
+    ] = False,
     form: FormatOption = Format.TEXT,
     state: StateOption = STATE,
 ) -> None:
-    """Show what a run did: per server and step what was sent, answered and judged, with the evidence.
+    """Show what a run did: per server and step what was sent, answered and judged, with the evidence; or what a plan
+    would change.
 
     \b
-    Works from the journals alone; connects to nothing. Exit status: 0; 2 where there is no such run;
-    6 where a journal does not verify, and then what is shown is what stands before the first wrong line.
+    Works from the journals, or from the plan's file, alone; connects to nothing. Exit status: 0; 2 where there is no
+    such run or plan; 6 where a journal does not verify, and then what is shown is what stands before the first wrong
+    line.
 
     \b
     Examples:
@@ -37,7 +52,14 @@ def show(
       exrun show 2026-11-24t15 --client alpha --host EX1
       exrun show last --scripts
       exrun show last --format json
+      exrun show plan.json --host EX1 --script
     """
+    if Path(run).is_file():
+        from runner.cli.show_plan import show_plan  # a run needs none of it
+
+        raise typer.Exit(show_plan(Path(run), host or (), step or (), scripts=scripts, form=form))
+    if step:
+        raise UsageError("--step is for plans", "Name a plan's file, or see exrun show RUN --host HOST.")
     with uncollected():
         parts = read_run(find_run(state, run), client)
         wanted = None if not host else frozenset(name.casefold() for name in host)

@@ -49,6 +49,9 @@ class Fault(StrEnum):
     SHORTER_THAN_HEAD = "shorter-than-head"
     NOT_THE_HEAD = "not-the-head"
     AFTER_CLOSE = "after-close"
+    SHORTER_THAN_CHECKPOINT = "shorter-than-checkpoint"
+    NOT_THE_CHECKPOINT = "not-the-checkpoint"
+    NOT_VOUCHED_FOR = "not-vouched-for"  # no checkpoint of the key that was asked for
 
 
 @dataclass(frozen=True, slots=True)

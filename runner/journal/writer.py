@@ -6,7 +6,7 @@ are on it (fsync), and one fsync serves all threads that wait for it. A process 
 records that were not durable, a machine that loses power those since the last durable one.
 
 The file `head` beside the journal says that all up to its line must be there; `closed` says that nothing may follow.
-It is replaced at checkpoints: on opening, on closing, and by a durable record CHECKPOINT_FLUSHES or CHECKPOINT_SECONDS
+It is replaced on opening, on closing, and by a durable record HEAD_FLUSHES or HEAD_SECONDS
 after the last. Its line is on the disk before it; it and its name are on the disk before anything comes after it.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
@@ -27,9 +26,10 @@ from typing import Any, BinaryIO
 
 import structlog
 
+from runner.disk import Disk, SystemDisk, make_directories, write_anew
 from runner.journal.chain import Broken, Head, Verified, is_whole, verify
+from runner.journal.checkpoints import CHECKPOINT, Checkpoint, Hashes, Sign, hold_against, origin_of
 from runner.journal.errors import JournalBroken, JournalLocked, JournalUnwritable
-from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import (
     JOURNAL_PHASE,
     TAIL_DROPPED,
@@ -41,14 +41,14 @@ from runner.journal.lines import (
     is_sha256,
 )
 from runner.journal.location import HEAD, JOURNAL, LOCK, run_directory
-from runner.journal.verification import stored_head
+from runner.journal.verification import stored_checkpoint, stored_head
 from runner.redaction import Gathered, Redactor
 
 GROUP_LINES = 64
 GROUP_SECONDS = 1.0
 
-CHECKPOINT_FLUSHES = 64
-CHECKPOINT_SECONDS = 5.0
+HEAD_FLUSHES = 64
+HEAD_SECONDS = 5.0
 
 _PIECE = 1 << 20
 
@@ -102,6 +102,7 @@ class JournalWriter:
     Attributes:
         path: of the journal.
         torn: what opening cut off; None when the last writer had ended between two lines.
+        newest: the newest checkpoint that this writer made, a signed note; for keeping it elsewhere.
     """
 
     def __init__(
@@ -117,9 +118,13 @@ class JournalWriter:
         descriptor: int,
         head: Head,
         torn: TornTail | None,
+        sign: Sign | None,
     ) -> None:
         self.path = directory / JOURNAL
         self.torn = torn
+        self.newest: str | None = None
+        self._origin = origin_of(client, run)
+        self._sign = sign
         self._directory = directory
         self._redactor = redactor
         self._clock = clock
@@ -129,8 +134,8 @@ class JournalWriter:
         self._pen = Pen(run, client, actor)
         self._at = _End(disk.size(descriptor), head)
         self._durable = head
-        self._flushes = 0  # since the last checkpoint
-        self._written_at = self._checkpoint_at = clock.monotonic()
+        self._flushes = 0  # since the head was replaced
+        self._written_at = self._head_at = clock.monotonic()
         self._failure: JournalUnwritable | None = None
         self._closed = False
         self._appending = threading.Lock()  # taken inside _flushing, never the other way round
@@ -189,8 +194,31 @@ class JournalWriter:
         """
         return Clean(self._redactor.applied(write))
 
+    def checkpoint(self) -> None:
+        """Have all records so far vouched for: flush them, and put a new checkpoint in place of the old.
+
+        Does nothing in a journal that was opened without who signs. `newest` has the note once this returns.
+
+        Raises:
+            JournalUnwritable: as for `record`. The checkpoint before is still there.
+        """
+        if self._sign is not None and self.head.sequence:
+            self._flush(self.head)
+            self._vouch(self._sign)
+
+    def _vouch(self, sign: Sign) -> None:
+        """Sign what is on the disk. A checkpoint never speaks of a line that a crash could take away."""
+        with self._flushing:
+            self._refuse_after_failure()
+            note = sign(Checkpoint(self._origin, self._durable.sequence, self._durable.sha256).text())
+            try:
+                write_anew(self._directory / CHECKPOINT, note.encode(), self._disk)
+            except OSError as error:
+                raise self._fail(error) from error
+            self.newest = note
+
     def close(self) -> None:
-        """Flush, mark the head as closed and let go of the lock. A second call does nothing.
+        """Flush, mark the head as closed, have all vouched for and let go of the lock. A second call does nothing.
 
         Raises:
             JournalUnwritable: what was written last may not be on the disk. The lock is let go all the same.
@@ -200,6 +228,8 @@ class JournalWriter:
         try:
             if self._failure is None:
                 self._flush(self.head, closing=True)
+                if self._sign is not None and self.head.sequence:
+                    self._vouch(self._sign)
         finally:
             self._closed = True
             atexit.unregister(self._write_at_exit)
@@ -288,16 +318,15 @@ class JournalWriter:
                 self._disk.fsync(self._descriptor)
                 self._durable = reached
                 self._flushes += 1
-                if closing or self._is_checkpoint():
-                    _replace_head(self._directory, Head(reached.sequence, reached.sha256, closing), self._disk)
-                    self._flushes, self._checkpoint_at = 0, self._clock.monotonic()
+                if closing or self._is_head_due():
+                    head = Head(reached.sequence, reached.sha256, closing)
+                    write_anew(self._directory / HEAD, head.to_bytes(), self._disk)
+                    self._flushes, self._head_at = 0, self._clock.monotonic()
             except OSError as error:
                 raise self._fail(error) from error
 
-    def _is_checkpoint(self) -> bool:
-        return (
-            self._flushes >= CHECKPOINT_FLUSHES or self._clock.monotonic() - self._checkpoint_at >= CHECKPOINT_SECONDS
-        )
+    def _is_head_due(self) -> bool:
+        return self._flushes >= HEAD_FLUSHES or self._clock.monotonic() - self._head_at >= HEAD_SECONDS
 
     def _write_at_exit(self) -> None:
         """A process that ends without having closed its journal keeps no line to itself."""
@@ -326,6 +355,7 @@ def open_journal(
     redactor: Redactor,
     clock: Clock,
     disk: Disk | None = None,
+    sign: Sign | None = None,
 ) -> JournalWriter:
     """The writer of the journal of one run and client, new or continued.
 
@@ -334,6 +364,7 @@ def open_journal(
 
     Arguments:
         state: the state directory, `.exrun`; made, for the owner alone, when it does not exist.
+        sign: makes a signed note of a checkpoint's text; None for a journal that nobody vouches for.
 
     Raises:
         JournalLocked: somebody else writes it.
@@ -345,7 +376,7 @@ def open_journal(
     disk = disk or SystemDisk()
     opened: list[int] = []
     try:
-        _make_directories(state, directory, disk)
+        make_directories(state, directory, disk)
         lock = disk.open(directory / LOCK)
         opened.append(lock)
         if not disk.lock(lock):
@@ -357,8 +388,8 @@ def open_journal(
         disk.fsync(descriptor)
         disk.sync_directory(directory)
         # From here on lines may follow, so the head of a run that was closed must not call them foreign.
-        _replace_head(directory, Head(head.sequence, head.sha256), disk)
-        writer = JournalWriter(directory, run, client, actor, redactor, clock, disk, lock, descriptor, head, torn)
+        write_anew(directory / HEAD, Head(head.sequence, head.sha256).to_bytes(), disk)
+        writer = JournalWriter(directory, run, client, actor, redactor, clock, disk, lock, descriptor, head, torn, sign)
         if torn is not None:
             data = {"bytes": torn.size, "sha256": torn.sha256}
             writer.record(JOURNAL_PHASE, TAIL_DROPPED, data=data, durable=True)
@@ -396,9 +427,15 @@ def _continue(path: Path, descriptor: int, run: str, client: str, disk: Disk) ->
         head = stored_head(path, disk)
     except ValueError as error:
         raise _broken(path, f"its head cannot be read: {error}") from error
+    try:
+        checkpoints = stored_checkpoint(path, disk)
+    except ValueError as error:
+        raise _broken(path, f"its checkpoint cannot be read: {error}") from error
     strangers: list[Line] = []
+    hashes = Hashes.of(checkpoints)
 
     def look(line: Line) -> None:
+        hashes.take(line)
         if (line.run, line.client) != (run, client):
             strangers.append(line)
 
@@ -407,8 +444,10 @@ def _continue(path: Path, descriptor: int, run: str, client: str, disk: Disk) ->
         match verify(lines, head, look):
             case Broken(line=line, why=why):
                 raise _broken(path, f"line {line}: {why}")
-            case Verified(head=reached):
-                pass
+            case Verified(head=reached) as whole:
+                broken = hold_against(checkpoints, whole, hashes)
+                if broken is not None:  # whoever goes on would vouch for what was done to it
+                    raise _broken(path, f"line {broken.line}: {broken.why}")
         tail, digest = disk.size(descriptor) - lines.size, sha256()
         file.seek(lines.size)
         while piece := file.read(_PIECE):
@@ -421,41 +460,6 @@ def _continue(path: Path, descriptor: int, run: str, client: str, disk: Disk) ->
         return reached, None
     disk.truncate(descriptor, lines.size)
     return reached, TornTail(reached.sequence + 1, tail, digest.hexdigest())
-
-
-def _make_directories(state: Path, directory: Path, disk: Disk) -> None:
-    """The directories of a run, for the owner alone, and their names on the disk; a link in place of one is refused.
-
-    The state directory is the user's: it may lie anywhere and be a link.
-    """
-    missing = [each for each in (state, *state.parents) if not disk.is_directory(each)]
-    for made in reversed(missing):
-        disk.make_directory(made)
-        disk.sync_directory(made.parent)
-    if not missing:
-        # Made by somebody whom a crash stopped, perhaps; but it may stand in what we may not read.
-        with suppress(OSError):
-            disk.sync_directory(state.parent)
-    made = state
-    for part in directory.relative_to(state).parts:
-        made /= part
-        disk.make_directory(made)
-        disk.sync_directory(made.parent)
-
-
-def _replace_head(directory: Path, head: Head, disk: Disk) -> None:
-    """Put a new head in place of the old: after the lines that it names, before any that may follow it."""
-    fresh = directory / f"{HEAD}.new"
-    descriptor = disk.open(fresh, emptied=True)
-    try:
-        content = head.to_bytes()
-        if disk.write(descriptor, content) != len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        disk.fsync(descriptor)
-    finally:
-        disk.close(descriptor)
-    disk.replace(fresh, directory / HEAD)
-    disk.sync_directory(directory)
 
 
 def _close_all(descriptors: list[int], disk: Disk) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from runner.lab import wsman
 from runner.lab.authentication import Acceptor, Accounts, RefusedError
-from runner.lab.faults import Act, Fault, FaultPlan, Step
+from runner.lab.faults import Act, Fault, FaultPlan, InSession, Step
 from runner.lab.http import Conversation, GoOn, Incoming, Trouble, Unanswerable
 from runner.lab.ledger import HostLedger
 from runner.lab.sealing import CONTENT_TYPE, SealError, is_sealed
@@ -124,9 +124,9 @@ class Connection(asyncio.Protocol):
 
     # Faults
 
-    def _strike(self, step: Step, go_on: Callable[[Sequence[Fault]], None]) -> None:
+    def _strike(self, step: Step, go_on: Callable[[Sequence[Fault]], None], session: InSession | None = None) -> None:
         """Carries out what comes before acting; goes on with the faults that remain, unless one forbids it."""
-        faults = self._door.plan.strike(step)
+        faults = self._door.plan.strike(step, session)
         if not faults:
             go_on(faults)
             return
@@ -341,7 +341,8 @@ class Connection(asyncio.Protocol):
             return
         step = _step(request)
         self._door.counts.steps[step] += 1
-        self._strike(step, lambda faults: self._act(request, sealed, proof, faults))
+        session = self._door.service.session(request) if self._door.plan.by_session else None
+        self._strike(step, lambda faults: self._act(request, sealed, proof, faults), session)
 
     def _act(self, request: Request, sealed: bool, proof: list[tuple[str, str]], faults: Sequence[Fault]) -> None:
         service = self._door.service

@@ -32,6 +32,13 @@ class Step(StrEnum):
     MESSAGE = "message"  # every step from identify to query
 
 
+class InSession(StrEnum):
+    """In which sessions a fault strikes: collects run in locked ones, changes in full language."""
+
+    LOCKED = "locked"
+    FULL = "full"
+
+
 class Act(StrEnum):
     """What happens.
 
@@ -76,6 +83,7 @@ class Fault:
         milliseconds: for latency and drip.
         status: for status.
         code: for fault; see wsmerror.h.
+        session: strikes and counts in these alone; None for all. Only where a pipeline is at work.
     """
 
     act: Act
@@ -85,8 +93,12 @@ class Fault:
     milliseconds: float = 0.0
     status: int = 503
     code: int = 5
+    session: InSession | None = None
 
     def __post_init__(self) -> None:
+        if self.session is not None and self.at not in _OF_PIPELINES:
+            steps = ", ".join(sorted(_OF_PIPELINES))
+            raise MistakeError(f"session goes with the steps of a pipeline, not with {self.at}", f"they are {steps}")
         allowed = _STEPS.get(self.act, _MESSAGES)
         if self.at not in allowed:
             steps = ", ".join(sorted(step.value for step in allowed))
@@ -109,8 +121,17 @@ class FaultPlan:
         """Put other faults in force; their counts begin anew."""
         self._live = [(fault, [0]) for fault in faults]
 
-    def strike(self, step: Step) -> tuple[Fault, ...]:
-        """The faults for this occurrence of `step`, which is counted."""
+    @property
+    def by_session(self) -> bool:
+        """Whether any of them asks in which session it would strike."""
+        return any(fault.session is not None for fault, _ in self._live)
+
+    def strike(self, step: Step, session: InSession | None = None) -> tuple[Fault, ...]:
+        """The faults for this occurrence of `step`, which is counted.
+
+        Args:
+            session: in which it is, where it is in one that is known.
+        """
         live = self._live
         if not live:
             return ()
@@ -118,12 +139,15 @@ class FaultPlan:
         for fault, seen in live:
             if fault.at is not step and (fault.at is not Step.MESSAGE or step in _NO_MESSAGE):
                 continue
+            if fault.session is not None and fault.session is not session:
+                continue
             seen[0] += 1
             if seen[0] >= fault.first and (fault.times is None or seen[0] < fault.first + fault.times):
                 struck.append(fault)
         return tuple(struck)
 
 
+_OF_PIPELINES = frozenset({Step.COMMAND, Step.RECEIVE, Step.SEND, Step.SIGNAL})
 _NO_MESSAGE = frozenset({Step.CONNECT, Step.AUTHENTICATE})
 _MESSAGES = frozenset(Step) - _NO_MESSAGE
 _REPLIES = _MESSAGES | {Step.AUTHENTICATE}

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, IPvAnyAddress
 
 from playbooks.errors import DocumentError
-from runner.lab.faults import Act, Fault, Step
+from runner.lab.faults import Act, Fault, InSession, Step
 from runner.lab.fleet import Account, Authentication, Fleet, LabHost, Limits, Scheme
 from runner.lab.state import HostState, Strict
 from texts.models import Document, Words, read_model
@@ -64,10 +64,14 @@ class FaultDocument(Strict):
     milliseconds: float = Field(default=0.0, ge=0, le=600_000, description="For latency and drip.")
     status: int = Field(default=503, ge=400, le=599, description="The HTTP status, for status.")
     code: int = Field(default=5, ge=0, le=0xFFFFFFFF, description="The WSManFault code, for fault.")
+    session: InSession | None = Field(
+        default=None,
+        description="Only where collects run (locked) or changes (full); at command, receive, send, signal.",
+    )
 
     def fault(self) -> Fault:
         """The record. Raises MistakeError where the act cannot happen at the step."""
-        return Fault(self.act, self.at, self.first, self.times, self.milliseconds, self.status, self.code)
+        return Fault(self.act, self.at, self.first, self.times, self.milliseconds, self.status, self.code, self.session)
 
 
 class Settings(Strict):

@@ -23,6 +23,7 @@ from psrpcore.types import PSRPMessageType
 
 from runner.lab.faults import Step
 from runner.lab.psrp import Assembler, FragmentError, Message
+from runner.transport.gate import LOCK, is_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """One pipeline that an engine was given. `unreadable` says why there are no statements, where that is so."""
+    """One pipeline that an engine was given.
+
+    Attributes:
+        unreadable: why there are no statements, where that is so.
+        locked: whether the pool was locked before it.
+    """
 
     host: str
     time: datetime
@@ -57,6 +63,26 @@ class Executed:
     pipeline: uuid.UUID
     statements: tuple[Statement, ...]
     unreadable: str = ""
+    locked: bool = False
+
+    @property
+    def collects(self) -> tuple[Statement, ...]:
+        """What ran in the locked session, the gate's own statements left out."""
+        return tuple(each for each, locked in self._languages() if locked and not is_own(each.text))
+
+    @property
+    def changes(self) -> tuple[Statement, ...]:
+        """What ran in the full language, likewise: it could change the server, whatever it is called.
+
+        exrun sends nothing else there but collects of actions that ask for the full language and were allowed it.
+        """
+        return tuple(each for each, locked in self._languages() if not locked and not is_own(each.text))
+
+    def _languages(self) -> Iterator[tuple[Statement, bool]]:
+        locked = self.locked
+        for statement in self.statements:
+            locked = locked or _locks(statement)
+            yield statement, locked
 
     def documents(self) -> Iterator[dict[str, object]]:
         """A JSON object for each statement."""
@@ -68,13 +94,14 @@ class Executed:
         }
         if self.unreadable:
             yield about | {"unreadable": self.unreadable}
-        for statement in self.statements:
+        for statement, locked in self._languages():
             yield about | {
                 "statement": statement.statement,
                 "kind": "script" if statement.script else "command",
                 "sha256": statement.sha256,
                 "text": statement.text,
                 "arguments": list(statement.arguments),
+                "locked": locked,
             }
 
 
@@ -136,8 +163,24 @@ class Ledger:
         """The same, statement by statement."""
         return tuple(statement for entry in self.executed(host) for statement in entry.statements)
 
-    def record(self, host: str, shell: uuid.UUID, pipeline: uuid.UUID, message: Message | None, why: str = "") -> None:
-        """Take in a message that makes an engine execute something, or why it cannot be read."""
+    def record(
+        self,
+        host: str,
+        shell: uuid.UUID,
+        pipeline: uuid.UUID,
+        message: Message | None,
+        why: str = "",
+        *,
+        locked: bool = False,
+    ) -> bool:
+        """Take in a message that makes an engine execute something, or why it cannot be read.
+
+        Args:
+            locked: the pool was locked before it.
+
+        Returns:
+            Whether it is afterwards.
+        """
         statements: tuple[Statement, ...] = ()
         if message is not None:
             try:
@@ -147,12 +190,13 @@ class Ledger:
             else:
                 why = "" if statements else "no command in it"
         with self._lock:
-            entry = Executed(host, self._now(), shell, pipeline, statements, why)
+            entry = Executed(host, self._now(), shell, pipeline, statements, why, locked)
             self._executed.append(entry)
             if self._file is not None:
                 for document in entry.documents():
                     self._file.write(json.dumps(document) + "\n")
                 self._file.flush()
+        return locked or any(_locks(statement) for statement in statements)
 
     def _statements(self, kind: int, data: bytes) -> tuple[Statement, ...]:
         return tuple(
@@ -161,12 +205,17 @@ class Ledger:
 
 
 class ShellLedger:
-    """Listens to one shell: put each Command and Send in, and what they execute is recorded."""
+    """Listens to one shell: put each Command and Send in, and what they execute is recorded.
+
+    Attributes:
+        locked: whether the pool is locked by what was put in.
+    """
 
     def __init__(self, ledger: Ledger, host: str, shell: uuid.UUID) -> None:
         self._ledger = ledger
         self._host = host
         self._shell = shell
+        self.locked = False
         self._assemblers: dict[uuid.UUID, Assembler] = {}
 
     def command(self, pipeline: uuid.UUID, fragments: bytes) -> None:
@@ -182,13 +231,20 @@ class ShellLedger:
         try:
             for message in assembler.feed(fragments):
                 if message.kind in (PSRPMessageType.CreatePipeline, PSRPMessageType.GetCommandMetadata):
-                    self._ledger.record(self._host, self._shell, pipeline, message)
+                    self._record(pipeline, message)
         except FragmentError as error:
-            self._ledger.record(self._host, self._shell, pipeline, None, str(error))
+            self._record(pipeline, None, str(error))
+
+    def _record(self, pipeline: uuid.UUID, message: Message | None, why: str = "") -> None:
+        self.locked = self._ledger.record(self._host, self._shell, pipeline, message, why, locked=self.locked)
 
     def forget(self, pipeline: uuid.UUID) -> None:
         """The pipeline is over."""
         self._assemblers.pop(pipeline, None)
+
+
+def _locks(statement: Statement) -> bool:
+    return statement.script and statement.text == LOCK.text
 
 
 _REMEMBERED = 16  # pipelines of different bytes: an audit sends all its hosts the same

@@ -30,6 +30,7 @@ from runner.lab.fleet import Account, Fleet, LabHost
 from runner.lab.ledger import HostLedger, Ledger
 from runner.lab.service import Service
 from runner.lab.shapes import Shapes
+from runner.lab.state import HostState
 
 _BACKLOG = 128
 _FAREWELL = 5.0  # seconds in which connections must be gone
@@ -125,6 +126,11 @@ class Lab:
     def host(self, key: str) -> Served:
         """One served host by `client/name`."""
         return self._served[key]
+
+    def states(self) -> Iterator[tuple[str, str, HostState]]:
+        """Client, name and state, as it is now, of each host; until its engine is closed."""
+        for one in self._served.values():
+            yield one.host.client, one.host.name, one.service.live.now
 
     @property
     def ca_pem(self) -> bytes:

@@ -18,12 +18,16 @@ from psrpcore.types import PSRPMessageType
 
 from runner.lab import psrp, wsman
 from runner.lab.engines.interface import Engine, Output, PipelineDone, Shell, ShellEnded, ShellEvent, Signal
+from runner.lab.faults import InSession
 from runner.lab.fleet import LabHost
 from runner.lab.ledger import Ledger, ShellLedger
+from runner.lab.state import LiveState
 from runner.lab.wsman import Action, Request, ShellFacts, Writer, WSManFault
+from runner.transport.gate import LOCK
 
 _ENDPOINTS = frozenset({f"{wsman.POWERSHELL}/microsoft.powershell", f"{wsman.POWERSHELL}/microsoft.powershell32"})
 _ENVELOPE_OVERHEAD = 2048  # bytes of a ReceiveResponse around its streams, generously
+_LOCKING = LOCK.text.encode()  # nothing in it is written otherwise in XML
 _NOISE = bytes(range(256)) * 2
 
 
@@ -128,12 +132,16 @@ class Service:
         ledger: records what is executed.
         scheduler: time, and the thread in which everything here runs.
         new_id: makes ids of shells, commands and messages.
+
+    Attributes:
+        live: its state, whatever was changed.
     """
 
     def __init__(
         self, host: LabHost, engine: Engine, ledger: Ledger, scheduler: Scheduler, new_id: Callable[[], uuid.UUID]
     ) -> None:
         self.host = host
+        self.live = LiveState(host.state)
         self.endpoint = ""
         self._engine = engine
         self._ledger = ledger
@@ -207,6 +215,16 @@ class Service:
             return None
         return self._on_shell(request, shell, writer, manner, answer)
 
+    def session(self, request: Request) -> InSession | None:
+        """In which session what is asked for runs, or would run; None where there is no such shell.
+
+        A pool that is not locked yet is, for a pipeline that begins with the statement that locks it.
+        """
+        shell = None if request.shell is None else self._shells.get(request.shell)
+        if shell is None:
+            return None
+        return InSession.LOCKED if shell.ledger.locked or _LOCKING in request.fragments else InSession.FULL
+
     def abandon(self, waiting: Waiting) -> None:
         """Nobody waits for the answer any more: its connection is gone. What it would have brought stays."""
         waiting.over = True
@@ -275,7 +293,7 @@ class Service:
             used=now,
         )
         self._shells[identifier] = shell
-        shell.engine = self._engine.shell(self.host.state, identifier, lambda event: self._hear(shell, event))
+        shell.engine = self._engine.shell(self.live, identifier, lambda event: self._hear(shell, event))
         shell.engine.open(request.fragments)
         self._watch(shell)
         writer = self.writer(manner)

@@ -1,7 +1,8 @@
-"""The state of one simulated server: one YAML file, the same for both engines."""
+"""The state of one simulated server: one YAML file, the same for both engines; and what changes have made of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
@@ -23,13 +24,23 @@ class FileState(Strict):
 
 
 class ServiceState(Strict):
-    """A Windows service as Win32_Service shows it."""
+    """A Windows service as Win32_Service shows it, and what comes of starting and stopping it."""
 
     display_name: str = ""
     state: Literal[
         "Running", "Stopped", "Paused", "Start Pending", "Stop Pending", "Continue Pending", "Pause Pending"
     ] = "Running"
     start_mode: Literal["Auto", "Manual", "Disabled"] = "Auto"
+    depends_on: list[str] = Field(
+        default_factory=list,
+        description="Services that Windows starts before it, and that cannot be stopped while it runs.",
+    )
+    on_start: Literal["runs", "fails", "hangs"] = Field(
+        default="runs", description="What comes of starting it: it runs, an error, or it is starting for ever."
+    )
+    on_stop: Literal["stops", "fails", "hangs"] = Field(
+        default="stops", description="What comes of stopping it: it stops, an error, or it is stopping for ever."
+    )
 
 
 class BinaryValue(Strict):
@@ -98,3 +109,28 @@ class HostState(Strict):
         default="answers", description="How WMI answers for Win32_Service; Get-Service is not concerned."
     )
     answers: list[ScriptedAnswer] = Field(default_factory=list)
+
+
+class LiveState:
+    """One server while it is served: its state, until a change makes another of it.
+
+    Args:
+        state: as it begins.
+    """
+
+    def __init__(self, state: HostState) -> None:
+        self._state = state
+        self._read: Callable[[], HostState] | None = None
+
+    @property
+    def now(self) -> HostState:
+        """As it is: the same object until something changes it, where the engine keeps it here. From any thread."""
+        return self._state if self._read is None else self._read()
+
+    def become(self, state: HostState) -> None:
+        """Something was changed."""
+        self._state = state
+
+    def is_kept(self, read: Callable[[], HostState]) -> None:
+        """The engine keeps the state itself from now on; `read` gives it."""
+        self._read = read

@@ -3,13 +3,21 @@
 SignatureError
   NotASignatureError     what was given is no SSH signature
   NotTrustedError        it is one, and not of this text, or of nobody who may sign it
+    AlteredError         it names a known key, and is not of this text
   AllowedSignersError    a line of the list cannot be read
   SigningError           ssh-keygen is not there, or did not sign
 """
 
 from __future__ import annotations
 
-__all__ = ["AllowedSignersError", "NotASignatureError", "NotTrustedError", "SignatureError", "SigningError"]
+__all__ = [
+    "AllowedSignersError",
+    "AlteredError",
+    "NotASignatureError",
+    "NotTrustedError",
+    "SignatureError",
+    "SigningError",
+]
 
 
 class SignatureError(ValueError):
@@ -27,6 +35,10 @@ class NotASignatureError(SignatureError):
 
 class NotTrustedError(SignatureError):
     """Raised where a signature does not make the text one that somebody of the list vouches for."""
+
+
+class AlteredError(NotTrustedError):
+    """Raised where a signature names a key that is known, and the text is not the one that was signed."""
 
 
 class AllowedSignersError(SignatureError):

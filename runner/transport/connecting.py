@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -118,7 +118,13 @@ class HostConnections:
     def cancel(self) -> None:
         self._cancellation.set()
 
-    def __call__(self, gate: Gate, deadlines: Deadlines) -> Transport:
+    def __call__(
+        self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
+    ) -> Transport:
+        if beside is not None:
+            if not isinstance(beside, WinRmTransport):
+                raise TypeError("a transport can be beside one of WinRM only")
+            return beside.another(gate, deadlines, ending)
         connector, host, secret = self._connector, self._host, self._secret
         tls = connector.context(host) if host.scheme is Scheme.HTTPS else None
         cancellation = self._cancellation.another()
@@ -169,6 +175,7 @@ class HostConnections:
             budget=attempts,
             share=share,
             notify=self._notify,
+            ending=ending,
         )
 
     def _new_context(self, *, sealing: bool) -> NewContext | None:

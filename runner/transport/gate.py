@@ -132,16 +132,18 @@ class Gate:
         token: see `marker`.
         full: hashes of the scripts that run in a session of the full language.
         modules: those that are imported before a session is locked.
+        once: its scripts change something: none is sent as one that only reads, which may be sent again.
     """
 
     allowed: frozenset[str]
     token: str = ""
     full: frozenset[str] = frozenset()
     modules: tuple[str, ...] = BASE_MODULES
+    once: bool = False
     _verified: _Verified = field(default_factory=_Verified, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, scripts: Iterable[Script], token: str = "") -> Gate:
+    def of(cls, scripts: Iterable[Script], token: str = "", *, once: bool = False) -> Gate:
         """The gate that lets exactly these scripts pass, with their markers and what opens a locked session."""
         named = tuple(scripts)
         locked = [script for script in named if not script.full]
@@ -151,7 +153,7 @@ class Gate:
         if locked:
             own |= {importing(modules).sha256, LOCK.sha256}
         full = hashes - {script.sha256 for script in locked}  # a text that stands for both is sent to the locked one
-        return cls(frozenset(hashes | own), token, frozenset(full), modules)
+        return cls(frozenset(hashes | own), token, frozenset(full), modules, once)
 
     def marker(self, script: Script) -> Script:
         """The statement that stands before this script."""
@@ -198,6 +200,16 @@ class Gate:
             statements = (importing(self.modules), LOCK)
             self._verified.opening = tuple(each for each in statements if each.sha256 in self.allowed)
         return self._verified.opening
+
+    def check_repeatable(self, script: Script) -> None:
+        """Returns when the script only reads, as far as this gate says.
+
+        Raises:
+            ScriptRefused: it is one that may change something.
+        """
+        if self.once:
+            said = f"script {script.name!r} changes something, and is not sent as one that only reads"
+            raise ScriptRefused(failure(Cause.SCRIPT_REFUSED, said))
 
     def check(self, script: Script) -> None:
         """Returns when the script's text may be sent.

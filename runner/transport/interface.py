@@ -202,10 +202,17 @@ class Transport(Protocol):
 
     @property
     def requests(self) -> int:
-        """HTTP requests sent so far, those of authentication included."""
+        """HTTP requests sent so far over its connection, those of authentication included."""
+
+    @property
+    def pool(self) -> str:
+        """What the host knows the runspace pool by, so that another connection can end it; empty without one."""
 
     def open(self) -> None:
-        """Connect, authenticate and open the runspace pool. Raises TransportError."""
+        """Connect, authenticate and open the runspace pool. Raises TransportError.
+
+        Pools that are to be ended first (`Connect`) are; where it is not known whether one is, none is opened.
+        """
 
     def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         """Run independent scripts that only read, as one pipeline where that is possible; one result each, in order.
@@ -237,18 +244,28 @@ class Transport(Protocol):
 
 class Connect(Protocol):
     """The way to one host, of which its work makes connections: one a phase, and a further one when the last is gone
-    (a restart, a confirmation). At most one of them is in use at a time."""
+    (a restart, a confirmation). At most one of them is in use at a time.
+
+    Two transports share a connection where one is made `beside` the other: each with a pool, a gate and deadlines of
+    its own, so that what only reads is locked and cannot reach the pool in which something is changed.
+    """
 
     @property
     def requests(self) -> int:
         """HTTP requests sent so far over all of them."""
 
-    def __call__(self, gate: Gate, deadlines: Deadlines) -> Transport:
+    def __call__(
+        self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
+    ) -> Transport:
         """A transport that is not open yet: nothing is sent by making it.
 
         Args:
             gate: the texts that may be sent over it.
             deadlines: its own; `host` runs from its `open`. `per_script` by the script's name.
+            beside: the transport, made by these connections, whose HTTP connection it uses as well: nobody logs on
+                anew. It is closed before that one, which it is lost with.
+            ending: pools of earlier connections, by `Transport.pool`, in which a script may be running still. Its
+                `open` ends them before anything else.
 
         Raises:
             TransportError: Cause.TLS, when the host's CA or certificate files cannot be used.

@@ -78,6 +78,10 @@ class RetryBudget:
         self._began = 0.0
         self._attempts = 0
 
+    def another(self) -> RetryBudget:
+        """One of the same limits, of which nothing is spent: for another pool over the same connection."""
+        return RetryBudget(self._policy, clock=self._clock, sleep=self._sleep, random=self._random, notify=self._notify)
+
     def spend(self, attempt: Callable[[], _Result]) -> _Result:
         """Calls `attempt` until it succeeds, fails for good, or the budget is spent; then its last error is raised.
 

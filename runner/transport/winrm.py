@@ -109,6 +109,19 @@ class _Session:
     unimported: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Connected:
+    """What the transports over one HTTP connection share.
+
+    Attributes:
+        kept: bytes of memory of what earlier pipelines answered.
+        refused: the account is; to send more would be one more attempt.
+    """
+
+    kept: int = 0
+    refused: bool = False
+
+
 class _Channel:
     """HttpTransport with the timeout that this module sets.
 
@@ -146,7 +159,7 @@ class WinRmTransport:
     """A Transport (interface.py). `open`, `observe`, `change` and `close` belong to one thread, `cancel` to any.
 
     Args:
-        http: to the host; it is this transport's alone.
+        http: to the host; no other transport uses it but those that `another` gives.
         gate: the texts that may be sent.
         limits: on what one script may send back.
         deadlines: for this host and its scripts.
@@ -155,6 +168,8 @@ class WinRmTransport:
         budget: of attempts to open a pool.
         share: of the run's memory, the one that `http` holds replies in.
         notify: is told what the journal should know.
+        ending: pools that `open` ends before it opens its own.
+        connected: of the transport that `http` belongs to, and that closes it; None where that is this one.
     """
 
     def __init__(
@@ -169,8 +184,13 @@ class WinRmTransport:
         budget: RetryBudget,
         share: Share,
         notify: Callable[[Notice], None],
+        ending: Sequence[str] = (),
+        connected: _Connected | None = None,
     ) -> None:
         self._http = http
+        self._owns_http = connected is None
+        self._connected = connected or _Connected()
+        self._to_be_ended = list(ending)
         self._gate = gate
         self._limits = limits
         self._deadlines = deadlines
@@ -178,7 +198,6 @@ class WinRmTransport:
         self._cancellation = cancellation
         self._budget = budget
         self._share = share
-        self._kept = 0  # bytes of memory of what earlier pipelines answered
         self._came_back_once = False
         self._notify = notify
         self._channel = _Channel(http)
@@ -190,19 +209,38 @@ class WinRmTransport:
         self._session = _Session()
         self._lost: Failure | None = None
         self._expires = float("inf")
-        self._refused = False
+
+    def another(self, gate: Gate, deadlines: Deadlines, ending: Sequence[str] = ()) -> WinRmTransport:
+        """A transport with a pool of its own over the same HTTP connection; see Connect (interface.py)."""
+        return WinRmTransport(
+            self._http,
+            gate,
+            limits=self._limits,
+            deadlines=deadlines,
+            clock=self._clock,
+            cancellation=self._cancellation,
+            budget=self._budget.another(),
+            share=self._share,
+            notify=self._notify,
+            ending=ending,
+            connected=self._connected,
+        )
 
     @property
     def requests(self) -> int:
         return self._http.requests
 
+    @property
+    def pool(self) -> str:
+        return "" if self._shell is None else _named(self._shell)
+
     def open(self) -> None:
         self._expires = self._clock() + self._deadlines.host
-        self._http.expires = self._expires
         self._budget.spend(self._open_pool)
 
     def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
         for script in scripts:
+            self._gate.check_repeatable(script)
             self._gate.check(script)
             self._gate.check(self._gate.marker(script))
         if not all(map(self._gate.is_full, scripts)):
@@ -260,25 +298,31 @@ class WinRmTransport:
         self._cancellation.set()
 
     def close(self) -> None:
-        self._cancellation.allow_closing()
-        self._share.release()
-        self._http.expires = self._clock() + self._deadlines.close
-        shells = [*self._left_behind, *([self._shell] if self._shell is not None else [])]
-        self._shell, self._left_behind = None, []
-        if self._refused:
-            shells = []  # to close them would be one more attempt with an account that is refused
-        for shell in shells:
-            # Even from a defect of ours: what was learnt is not lost to the closing. Its idle timeout removes the pool.
-            with contextlib.suppress(Exception):
-                self._delete(shell)
-        self._http.close()
-        self._share.release()
+        with self._cancellation.closing():
+            if self._owns_http:
+                self._share.release()
+            self._expires = self._clock() + self._deadlines.close
+            shells = [*self._left_behind, *([self._shell] if self._shell is not None else [])]
+            self._shell, self._left_behind = None, []
+            if self._connected.refused:
+                shells = []  # to close them would be one more attempt with an account that is refused
+            for shell in shells:
+                # Even from a defect of ours: what was learnt is not lost to the closing. Its idle timeout removes the
+                # pool.
+                with contextlib.suppress(Exception):
+                    self._delete(shell)
+            if self._owns_http:
+                self._http.close()
+                self._share.release()
 
     # opening
 
     def _open_pool(self) -> None:
         """Create, and Receive until the pool is open. Raises TransportError."""
         self._cancellation.check()
+        while self._to_be_ended:
+            self._end(self._to_be_ended[0])
+            del self._to_be_ended[0]
         ends = min(self._clock() + self._deadlines.connect, self._expires)
         pool = uuid.uuid4()
         name = str(pool).upper()
@@ -297,6 +341,22 @@ class WinRmTransport:
             raise
         self._shell, self._pool, self._objects = shell, pool, count(len(OPENING) + 1)
         self._session = _Session()
+
+    def _end(self, pool: str) -> None:
+        """Ends a pool of an earlier connection, and with it a script that still runs there.
+
+        Raises:
+            TransportError: it is not known whether it is ended.
+        """
+        try:
+            self._call(self._deadlines.connect, lambda: self._wsman.delete(Shell.named(pool)))
+        except TransportError as error:
+            if _is_fault(error, SHELL_GONE):
+                return
+            if not (isinstance(error, AmbiguousLoss) or _is_fault(error)):
+                raise  # the host did not come to hear of it
+            why = "the runspace pool in which a script was lost could not be ended, so the script may run still"
+            raise type(error)(replace(error.failure, message=f"{why}: {error.failure.message}")) from error
 
     def _await_pool(self, shell: Shell, ends: float) -> None:
         assembler = Assembler(self._limits.max_xml_bytes)
@@ -389,8 +449,8 @@ class WinRmTransport:
             return self._listen(shell, batch, self._send(shell, batch, once=once))
         finally:
             session.proven = session.proven or (batch.locked and batch.proven)
-            self._kept += batch.kept
-            for what, size in ((What.FRAGMENTS, 0), (What.PARSING, 0), (What.VALUES, self._kept)):
+            self._connected.kept += batch.kept
+            for what, size in ((What.FRAGMENTS, 0), (What.PARSING, 0), (What.VALUES, self._connected.kept)):
                 with contextlib.suppress(TransportError):  # it was refused once, and what is less is not
                     self._share.hold(what, size, self._clock())
 
@@ -418,7 +478,7 @@ class WinRmTransport:
             empty = self._counted_empty(data, empty, began)
             for message in self._messages(assembler, data):
                 batch.feed(message, now)
-                self._share.hold(What.VALUES, self._kept + batch.kept, self._expires)
+                self._share.hold(What.VALUES, self._connected.kept + batch.kept, self._expires)
             if state == DONE and not batch.ended:
                 if batch.must_stop:
                     return True
@@ -557,12 +617,13 @@ class WinRmTransport:
     def _call(self, seconds: float, operation: Callable[[], _Answer]) -> _Answer:
         """One request that the host has `seconds` for. Whatever goes wrong with the host is a TransportError."""
         self._channel.answered = False
+        self._http.expires = self._expires
         self._wsman.seconds = round(seconds, 3)
         self._channel.seconds = seconds + self._deadlines.reply
         try:
             return operation()
         except TransportError as error:
-            self._refused = self._refused or error.failure.cause in _REFUSALS
+            self._connected.refused = self._connected.refused or error.failure.cause in _REFUSALS
             if self._clock() >= self._expires and error.failure.cause is Cause.TIMEOUT:
                 raise type(error)(
                     failure(Cause.TIMEOUT, f"the deadline of {self._deadlines.host:g} s for this host has passed")
@@ -580,6 +641,15 @@ class WinRmTransport:
                 raise  # nothing of the host's was read: this is a defect of ours
             unread = f"the host's answer cannot be read: {type(error).__name__}: {quoted(error)}"
             raise AmbiguousLoss(failure(Cause.PROTOCOL, unread)) from error
+
+
+def _named(shell: Shell) -> str:
+    """A pool's name as the host has it. A host that gives it another than a UUID is not quoted in a later request."""
+    name = dict(shell.selectors).get("ShellId", "")
+    try:
+        return str(uuid.UUID(name)).upper()
+    except ValueError:
+        return ""
 
 
 def _unheard(batch: Batch) -> Failure:

@@ -12,7 +12,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
@@ -79,9 +79,14 @@ class Cancellation:
         """Whether it was cancelled and work may not go on."""
         return self._event.is_set() and not self._closing
 
-    def allow_closing(self) -> None:
-        """From here on waits run to their own ends again: for closing what the cancelled work left on the host."""
-        self._closing = True
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """Within it waits run to their own ends again: for closing what the cancelled work left on the host."""
+        before, self._closing = self._closing, True
+        try:
+            yield
+        finally:
+            self._closing = before
 
     def check(self) -> None:
         """Raises TransportError (Cause.INTERRUPTED) when it was cancelled."""

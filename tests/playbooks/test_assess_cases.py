@@ -20,7 +20,10 @@ from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observe
 
 ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions"
 CATALOGUE = Catalogue.load()
-EXPECTED = {"verdict", "findings", "severities", "summary", "evidence", "next", "facts", "unknown"}
+EXPECTED = {"verdict", "findings", "severities", "summary", "evidence", "next", "facts", "unknown"} | {
+    "changes",
+    "then",
+}
 
 
 @cache
@@ -100,6 +103,16 @@ def test_no_two_cases_say_the_same_sentence() -> None:
     assert [sentence for sentence, times in sentences.items() if times > 1] == []
 
 
+def as_fact(value: object) -> object:
+    """A fact as a case writes it."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def as_facts(written: dict[str, Any] | None) -> Mapping[str, object] | None:
+    """Facts as a case writes them; None where it names none."""
+    return None if written is None else {name: as_fact(value) for name, value in written.items()}
+
+
 @pytest.mark.parametrize("entry", list(cases()))
 def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     assessment = judged(entry)
@@ -116,7 +129,9 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     if "next" in expected:
         assert [finding.next for finding in assessment.findings] == expected["next"]
     for name, value in expected.get("facts", {}).items():
-        assert assessment.facts[name] == (tuple(value) if isinstance(value, list) else value), name
+        assert assessment.facts[name] == as_fact(value), name
+    assert [change.id for change in assessment.changes] == expected.get("changes", [])
+    assert assessment.then == as_facts(expected.get("then")), "the facts once all of its changes are made"
     for name in expected.get("unknown", []):
         assert isinstance(assessment.facts[name], UnknownFact), name
 

@@ -317,22 +317,64 @@ def test_lint_takes_a_sample_for_no_value_that_somebody_gave(mine: Path) -> None
     assert "compliant_when of my.smb: Protocol.Name is never what params.name was given" in str(caught.value)
 
 
-def test_an_action_that_changes_brings_its_other_templates_and_their_times(tmp_path: Path) -> None:
-    action = tmp_path / "actions" / "my" / "smb"
+CHANGING = {
+    "action.yml": """\
+title: Start type of a service
+description: Whether a service starts as it should.
+params:
+  name: {type: text, description: A service., default: W3SVC}
+  start: {type: text, description: How it should start., default: Disabled}
+outputs:
+  Service: {Name: text, StartType: text}
+reads: [the services]
+writes:
+  - service: "{{ service }}"
+    what: how it starts
+  - {folder: 'C:\\exrun\\{{ plan }}'}
+needs: {rights: [local administrator]}
+disruptive: false
+reboots: false
+interruption: none
+reversible: true
+timeouts: {collect: 30, apply: 60, rollback: 90}
+idempotent: true
+compliant_when: Service.StartType == params.start
+changes:
+  title: Set {{ Service.Name }} to start {{ params.start }}
+  values: {service: Service.Name, before: Service.StartType, marked: true}
+  before: {StartType: Service.StartType}
+  after: {StartType: params.start}
+""",
+    "collect.ps1.j2": """\
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+@{ Kind = 'Service'; Name = {{ name }}; StartType = 'Manual' }
+""",
+    "apply.ps1.j2": """\
+{% if marked %}
+New-Item -Path ('C:\\exrun\\' + {{ plan }}) -ItemType Directory -Force | Out-Null
+{% endif %}
+Set-Service -Name {{ service }} -StartupType {{ start }}
+""",
+    "rollback.ps1.j2": "Set-Service -Name {{ service }} -StartupType {{ before }}\n",
+}
+
+
+def changing(folder: Path) -> Path:
+    """A playbook over an action that changes."""
+    action = folder / "actions" / "my" / "smb"
     action.mkdir(parents=True)
-    changing = CONTRACT.replace("writes: []", "writes: [the SMB server's configuration]").replace(
-        "{collect: 30}", "{collect: 30, apply: 60, rollback: 90}"
-    )
-    texts = {
-        "collect.ps1.j2": COLLECT,
-        "apply.ps1.j2": "Set-SmbServerConfiguration -EnableSMB1Protocol {{ wanted }}\n",
-        "rollback.ps1.j2": "Set-SmbServerConfiguration -EnableSMB1Protocol {{ before }}\n",
-    }
-    for name, text in {"action.yml": changing, **texts}.items():
+    for name, text in CHANGING.items():
         (action / name).write_text(text, encoding="utf-8")
-    (tmp_path / "mine.yml").write_text(PLAYBOOK, encoding="utf-8")
-    ready = load_playbook(str(tmp_path / "mine.yml"), {}, CATALOGUE).steps[1]
-    assert ready.action.templates == Templates(*texts.values())
+    path = folder / "mine.yml"
+    path.write_text(PLAYBOOK, encoding="utf-8")
+    return path
+
+
+def test_an_action_that_changes_brings_its_other_templates_and_their_times(tmp_path: Path) -> None:
+    ready = load_playbook(str(changing(tmp_path)), {}, CATALOGUE).steps[1]
+    assert ready.action.templates == Templates(*list(CHANGING.values())[1:])
     assert ready.action.contract.timeouts == Timeouts(collect=30, apply=60, rollback=90)
-    assert "Set-SmbServerConfiguration" not in ready.collect  # what is not known yet is not asked for
-    assert check(action / "apply.ps1.j2", CATALOGUE) == ()  # as a part of its action, not as a collect script
+    assert "Set-Service" not in ready.collect  # what is not known yet is not asked for
+    folder = tmp_path / "actions" / "my" / "smb"
+    assert check(folder / "apply.ps1.j2", CATALOGUE) == ()  # as a part of its action, not as a collect script

@@ -55,7 +55,7 @@ CONTRACT = ActionContract(
     outputs={"State": {"Value": "text"}},
     facts={"good": "boolean", "said": "text"},
     reads=["nothing"],
-    writes=["nothing"],
+    writes=[],
     needs=Needs(rights=["nothing"]),
     disruptive=False,
     reboots=False,
@@ -166,6 +166,7 @@ class ScriptedTransport:
     opened: int = 0
     closed: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
+    pool: str = ""
 
     def open(self) -> None:
         self.requests += 3
@@ -206,7 +207,9 @@ class OneConnection:
     transport: Transport
     made: list[tuple[Gate, Deadlines]] = field(default_factory=list)
 
-    def __call__(self, gate: Gate, deadlines: Deadlines) -> Transport:
+    def __call__(
+        self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
+    ) -> Transport:
         self.made.append((gate, deadlines))
         return self.transport
 

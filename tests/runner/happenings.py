@@ -8,13 +8,19 @@ from datetime import UTC, date, datetime
 from hypothesis import strategies as st
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
+from playbooks.changes import Change
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from runner import events as happened
+from runner.codec import Redact
 from runner.events import (
+    AS_IT_IS,
     Answer,
     Capped,
     Completed,
     ConnectionRetried,
+    Drifted,
     FileUsed,
+    HostApplied,
     HostEnded,
     HostEvent,
     HostStarted,
@@ -42,7 +48,10 @@ from runner.events import (
     TailDropped,
     Terminated,
     TimedOut,
+    Would,
+    data_of,
 )
+from runner.journal.lines import Line
 from runner.results import Outcome
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
@@ -115,6 +124,24 @@ def recorded(*events: RunEvent | HostEvent, run: str = "r1", client: str = "alph
     ]
 
 
+def line_of(event: RunEvent | HostEvent, redact: Redact = AS_IT_IS) -> Line:
+    """The line that a journal has of an event."""
+    return Line(
+        sequence=7,
+        time=datetime(2026, 11, 24, tzinfo=UTC),
+        run="r1",
+        client="alpha",
+        host=getattr(event, "host", None),
+        step=getattr(event, "step", None),
+        phase="run",
+        event=happened.name_of(event),
+        script_hash=getattr(event, "script", None),
+        actor="ops@desk",
+        data=data_of(event, redact),
+        previous="0" * 64,
+    )
+
+
 # Any event.
 
 numbers = st.integers(0, 10**6)
@@ -157,16 +184,26 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
         st.lists(text, max_size=2).map(tuple),
         text,
     )
+    facts = st.dictionaries(
+        st.sampled_from(["good", "said", "unknown"]), values | st.builds(UnknownFact, text), max_size=2
+    )
+    told = st.dictionaries(
+        st.sampled_from(["name", "mode"]),
+        st.none() | st.booleans() | st.integers(-9, 9) | text | st.lists(text, max_size=2).map(tuple),
+        max_size=2,
+    )
+    changes = st.builds(Change, st.sampled_from(["start-type.x", "0"]), text, told, told, told, text)
     assessments = st.builds(
         Assessment,
         st.sampled_from(Verdict),
         text,
         st.lists(findings, max_size=2).map(tuple),
-        st.dictionaries(
-            st.sampled_from(["good", "said", "unknown"]), values | st.builds(UnknownFact, text), max_size=2
-        ),
+        facts,
         st.sampled_from(Coverage),
+        st.lists(changes, max_size=2).map(tuple),
+        st.none() | facts,
     )
+    woulds = st.builds(Would, st.sampled_from(["start-type.x", "0"]), hashes, st.none() | hashes)
     intents = st.builds(Intent, hashes, st.lists(names, min_size=1, max_size=2).map(tuple), st.integers(1, 3))
     steps = st.builds(StepDue, names, names, hashes, st.none() | text, st.dictionaries(names, values, max_size=2))
     totals = (numbers, st.dictionaries(st.sampled_from(["compliant", "failed"]), numbers), numbers)
@@ -193,7 +230,14 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
         st.builds(HostStarted, names, st.just("ex1.example"), numbers),
         st.builds(ConnectionRetried, names, numbers, seconds, failures),
         st.builds(PoolReplaced, names, names, hashes),
-        st.builds(ScriptSending, names, purposes, st.lists(intents, max_size=2).map(tuple), st.none() | failures),
+        st.builds(
+            ScriptSending,
+            names,
+            purposes,
+            st.lists(intents, max_size=2).map(tuple),
+            st.none() | failures,
+            st.none() | names,
+        ),
         st.builds(ScriptAnswered, names, names, hashes, purposes, numbers, answers),
         st.builds(
             StepAssessed,
@@ -205,13 +249,23 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             st.none() | numbers,
             st.none() | answers,
             assessments,
+            st.none() | st.lists(woulds, max_size=2).map(tuple),
         ),
+        st.builds(Drifted, names, names, st.lists(text, max_size=2).map(tuple)),
         st.builds(Settled, names, names, purposes, numbers, st.sampled_from(Settlement), text),
         st.builds(
             HostEnded,
             names,
             st.sampled_from(Outcome),
             st.sampled_from(Verdict),
+            numbers,
+            seconds,
+            st.none() | failures,
+        ),
+        st.builds(
+            HostApplied,
+            names,
+            st.dictionaries(names, st.sampled_from(["changed", "unknown"]), max_size=2),
             numbers,
             seconds,
             st.none() | failures,

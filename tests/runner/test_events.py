@@ -13,10 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from runner import events
-from runner.codec import Redact
-from runner.events import AS_IT_IS, HostEvent, Newer, RunEvent, UnreadableEventError, data_of, read
+from runner.events import HostEvent, Newer, RunEvent, UnreadableEventError, data_of, read
 from runner.journal.chain import Verified
-from runner.journal.lines import Json, Line, canonical, from_line
+from runner.journal.lines import Json, canonical, from_line
 from runner.journal.verification import read as read_journal
 from runner.journal.verification import verify
 from runner.redaction import Redactor
@@ -27,6 +26,7 @@ from tests.runner.happenings import (
     answered,
     assessed,
     host_ended,
+    line_of,
     sending,
     settled,
 )
@@ -35,24 +35,6 @@ from tests.runner.journal.journals import opened
 from tests.runner.test_redaction import forms
 
 DOCUMENTED = Path(__file__).resolve().parents[2] / "docs" / "reference" / "journal.md"
-
-
-def line_of(event: RunEvent | HostEvent, redact: Redact = AS_IT_IS) -> Line:
-    """The line that a journal has of an event."""
-    return Line(
-        sequence=7,
-        time=datetime(2026, 11, 24, tzinfo=UTC),
-        run="r1",
-        client="alpha",
-        host=getattr(event, "host", None),
-        step=getattr(event, "step", None),
-        phase="run",
-        event=events.name_of(event),
-        script_hash=getattr(event, "script", None),
-        actor="ops@desk",
-        data=data_of(event, redact),
-        previous="0" * 64,
-    )
 
 
 @given(any_event())
@@ -93,12 +75,12 @@ def test_members_of_tomorrow_are_named_and_change_nothing_of_what_is_read(
 
 def objects_of_ours(data: Json, event: object) -> Iterator[dict[str, Json]]:
     """The objects whose members are declared: not those that a server, a user or a table of names fills."""
-    open_to_all = {"output", "params", "value", "outcomes", "rows", "facts"}
+    open_to_all = {"output", "params", "value", "outcomes", "rows", "facts", "then", "values", "before", "after"}
     match data:
         case dict():
             yield data
             for name, member in data.items():
-                if name == "facts" and isinstance(member, dict):
+                if name in ("facts", "then") and isinstance(member, dict):
                     for fact in member.values():
                         yield from objects_of_ours(fact, event)
                 elif name not in open_to_all:

@@ -21,11 +21,11 @@ from inventory.model import CredentialKind, CredentialReference, Host
 from playbooks.findings import Verdict
 from playbooks.model import ReadyPlaybook
 from runner import events
+from runner.disk import Disk, SystemDisk
 from runner.events import Event, Intent
 from runner.fleet import HALT_SECONDS, OVERRUN_SECONDS, Stop
 from runner.hostlog import HostLog
 from runner.journal.chain import Verified
-from runner.journal.files import Disk, SystemDisk
 from runner.journal.lines import Line
 from runner.journal.location import JOURNAL, run_directory
 from runner.journal.verification import read

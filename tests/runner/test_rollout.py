@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.rollout import Begin, Done, Halt, Letting, Rules, Wait, decide
+from runner.rollout import Begin, Done, Halt, Letting, Now, Rules, Wait, decide, wave_of, wave_sizes
 from runner.terms import Ending
 from runner.transport.failures import Cause, failure
 
@@ -19,28 +21,28 @@ LATE = Halt(Letting.ABORT, Ending.DEADLINE, failure(Cause.INTERRUPTED, "late"))
 
 
 def test_hosts_are_begun_in_their_order_as_far_as_there_is_room() -> None:
-    assert decide(Rules(3), ["c", "a", "b"], ["x"], None, 0.0) == Begin(("c", "a"))
-    assert decide(Rules(1), ["a"], ["x"], None, 0.0) == Wait(None)
-    assert decide(Rules(1, 60.0), ["a"], ["x"], None, 45.0) == Wait(15.0)
-    assert decide(Rules(4), [], ["x"], None, 0.0) == Wait(None)
-    assert decide(Rules(4), [], [], None, 0.0) == Done()
+    assert decide(Rules(3), Now(["c", "a", "b"], ["x"], halt=None, seconds=0.0)) == Begin(("c", "a"))
+    assert decide(Rules(1), Now(["a"], ["x"], halt=None, seconds=0.0)) == Wait(None)
+    assert decide(Rules(1, 60.0), Now(["a"], ["x"], halt=None, seconds=45.0)) == Wait(15.0)
+    assert decide(Rules(4), Now([], ["x"], halt=None, seconds=0.0)) == Wait(None)
+    assert decide(Rules(4), Now([], [], halt=None, seconds=0.0)) == Done()
 
 
 @pytest.mark.parametrize("halt", [DRAIN, ABORT, UNWRITABLE, LATE])
 def test_a_halted_run_begins_nothing_and_is_over_with_the_last_host_in_work(halt: Halt) -> None:
-    assert decide(Rules(3), ["a"], ["x"], halt, 0.0) == Wait(None)
-    assert decide(Rules(3), ["a"], [], halt, 0.0) == Done()
+    assert decide(Rules(3), Now(["a"], ["x"], halt=halt, seconds=0.0)) == Wait(None)
+    assert decide(Rules(3), Now(["a"], [], halt=halt, seconds=0.0)) == Done()
 
 
 def test_a_run_whose_time_is_up_is_aborted_also_where_it_was_being_drained() -> None:
     for before in (None, DRAIN):
-        late = decide(Rules(3, 60.0), ["a"], ["x"], before, 60.0)
+        late = decide(Rules(3, 60.0), Now(["a"], ["x"], halt=before, seconds=60.0))
         assert isinstance(late, Halt)
         assert (late.letting, late.ending) == (Letting.ABORT, Ending.DEADLINE)
-        assert decide(Rules(3, 60.0), ["a"], ["x"], late, 61.0) == Wait(None)
-    assert decide(Rules(3, 60.0), ["a"], ["x"], ABORT, 60.0) == Wait(None)
-    assert isinstance(decide(Rules(3, 60.0), ["a"], [], None, 60.0), Halt)
-    assert decide(Rules(3, 60.0), [], [], None, 60.0) == Done()
+        assert decide(Rules(3, 60.0), Now(["a"], ["x"], halt=late, seconds=61.0)) == Wait(None)
+    assert decide(Rules(3, 60.0), Now(["a"], ["x"], halt=ABORT, seconds=60.0)) == Wait(None)
+    assert isinstance(decide(Rules(3, 60.0), Now(["a"], [], halt=None, seconds=60.0)), Halt)
+    assert decide(Rules(3, 60.0), Now([], [], halt=None, seconds=60.0)) == Done()
 
 
 def test_abort_outweighs_drain_and_an_unwritable_journal_outweighs_both() -> None:
@@ -64,23 +66,37 @@ class Run:
     in_work: list[str] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     begun_after_halt: int = 0
+    failed: int = 0
+    ended: float | None = None
+
+    @property
+    def now(self) -> Now:
+        return Now(self.waiting, self.in_work, len(self.begun), self.failed, self.halt, self.seconds, self.ended)
+
+    def end(self, which: int, *, failed: bool) -> None:
+        self.in_work.pop(which)
+        self.failed += failed
+        self.ended = self.seconds
 
     def step(self) -> bool:
         """Whether the run is over."""
-        match decide(self.rules, self.waiting, self.in_work, self.halt, self.seconds):
+        match decide(self.rules, self.now):
             case Begin(hosts=hosts):
                 assert hosts
-                assert hosts == tuple(self.waiting[: len(hosts)])
+                assert set(hosts) <= set(self.waiting)
                 self.begun_after_halt += 0 if self.halt is None else len(hosts)
                 self.begun += hosts
                 self.in_work += hosts
-                del self.waiting[: len(hosts)]
+                self.waiting = [host for host in self.waiting if host not in hosts]
             case Halt() as halt:
                 assert halt.outweighs(self.halt)
                 self.halt = halt
             case Wait(seconds=seconds):
-                assert self.in_work
+                assert self.in_work or self.rules.pause_seconds
                 assert seconds is None or seconds > 0
+                if not self.in_work:
+                    assert seconds is not None
+                    self.seconds += seconds
             case Done():
                 assert not self.in_work
                 return True
@@ -115,7 +131,7 @@ def test_whatever_happens_no_more_run_than_may_none_twice_and_every_run_ends(
         if what == "halt":
             run.halt = halts[which % len(halts)] if halts[which % len(halts)].outweighs(run.halt) else run.halt
         elif run.in_work:
-            run.in_work.pop(which % len(run.in_work))
+            run.end(which % len(run.in_work), failed=False)
     decisions = 0
     while not over:
         decisions += 1
@@ -123,7 +139,103 @@ def test_whatever_happens_no_more_run_than_may_none_twice_and_every_run_ends(
         before = len(run.in_work)
         over = run.step()
         if not over and len(run.in_work) == before and run.in_work:
-            run.in_work.pop()
+            run.end(-1, failed=False)
     assert run.begun == names[: len(run.begun)]
     assert run.begun_after_halt == 0
     assert run.halt is not None or run.begun == names
+
+
+@pytest.mark.parametrize(
+    ("written", "hosts", "sizes"),
+    [
+        (["1", "10%", "25%", "rest"], 37, (1, 3, 9, 24)),
+        (["1", "10%", "25%", "rest"], 3, (1, 1, 1)),
+        (["1", "5"], 12, (1, 5, 5, 1)),
+        (["25%"], 10, (2, 2, 2, 2, 2)),
+        (["10%", "rest"], 4, (1, 3)),
+        (["100%"], 4, (4,)),
+        ([], 4, (4,)),
+        (["1", "rest"], 0, ()),
+    ],
+)
+def test_sizes_of_waves(written: list[str], hosts: int, sizes: tuple[int, ...]) -> None:
+    assert wave_sizes(written, hosts) == sizes
+
+
+def test_a_wave_begins_when_the_last_has_ended_and_the_pause_is_over() -> None:
+    rules = Rules(5, waves=(1, 2, 3), pause_seconds=60.0)
+    hosts = ["a", "b", "c", "d", "e", "f"]
+    assert decide(rules, Now(hosts, [])) == Begin(("a",))
+    assert decide(rules, Now(hosts[1:], ["a"], begun=1)) == Wait(None)
+    assert decide(rules, Now(hosts[1:], [], begun=1, seconds=10.0, ended=4.0)) == Wait(54.0)
+    assert decide(rules, Now(hosts[1:], [], begun=1, seconds=64.0, ended=4.0)) == Begin(("b", "c"))
+    assert decide(rules, Now(hosts[3:], ["c"], begun=3, seconds=70.0, ended=69.0)) == Wait(None)
+    assert decide(rules, Now(hosts[3:], [], begun=3, seconds=200.0, ended=100.0)) == Begin(("d", "e", "f"))
+    late = Rules(5, 61.0, waves=(1, 2, 3), pause_seconds=60.0)
+    assert decide(late, Now(hosts[1:], [], begun=1, seconds=10.0, ended=4.0)) == Wait(51.0)
+    assert isinstance(decide(late, Now(hosts[1:], [], begun=1, seconds=61.0, ended=4.0)), Halt)
+    assert [wave_of(rules, number) for number in range(1, 8)] == [1, 2, 2, 3, 3, 3, 3]
+    assert wave_of(Rules(5), 3) == 1
+
+
+def test_a_spent_budget_drains_and_is_nothing_where_all_were_begun() -> None:
+    rules = Rules(2, budget=1)
+    halt = decide(rules, Now(["b"], ["a"], begun=2, failed=1))
+    assert isinstance(halt, Halt)
+    assert (halt.letting, halt.ending) == (Letting.DRAIN, Ending.BUDGET)
+    assert "1 server failed" in halt.why.message
+    assert decide(rules, Now([], ["a"], begun=2, failed=1)) == Wait(None)
+    assert decide(rules, Now([], [], begun=2, failed=2)) == Done()
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> tuple[Rules, list[str], list[bool]]:
+    count = draw(st.integers(0, 30))
+    names = [f"h{number}" for number in range(count)]
+    labels = draw(st.lists(st.sampled_from([(), (("dag", "A"),), (("dag", "B"), ("rack", "1"))]), min_size=count,
+                           max_size=count))  # fmt: skip
+    spec = draw(st.lists(st.sampled_from(["1", "3", "10%", "25%"]), max_size=3)) + draw(st.sampled_from([[], ["rest"]]))
+    rules = Rules(
+        draw(st.integers(1, 8)),
+        waves=wave_sizes(spec, count),
+        pause_seconds=draw(st.sampled_from([0.0, 5.0])),
+        limits=draw(st.sampled_from([{}, {"dag": 1}, {"dag": 2, "rack": 1}])),
+        limited=dict(zip(names, labels, strict=True)),
+        budget=draw(st.none() | st.integers(1, 5)),
+    )
+    return rules, names, draw(st.lists(st.booleans(), min_size=count, max_size=count))
+
+
+@settings(max_examples=2000)
+@given(fleets(), st.randoms(use_true_random=False))
+def test_over_any_fleet_waves_limits_and_budget_hold_and_every_run_ends(
+    fleet: tuple[Rules, list[str], list[bool]], random: Random
+) -> None:
+    rules, names, fails = fleet
+    run = Run(rules, list(names))
+    limit = dict(rules.limits)
+    for _ in range(6 * len(names) + 6):
+        before = list(run.in_work)
+        failed_before = run.failed
+        over = run.step()
+        fresh = [host for host in run.in_work if host not in before]
+        assert len(run.in_work) <= rules.parallel
+        held = Counter(value for host in run.in_work for value in rules.limited[host])
+        assert all(held[value] <= limit.get(value[0], len(names)) for value in held)
+        if fresh:
+            assert rules.budget is None or failed_before < rules.budget
+            waves = {wave_of(rules, names.index(host) + 1) for host in run.in_work}
+            assert len(waves) == 1, "two waves were in work together"
+            assert all(wave_of(rules, names.index(host) + 1) >= max(waves) for host in run.waiting)
+        if over:
+            break
+        if not fresh and run.in_work:
+            which = random.randrange(len(run.in_work))
+            run.end(which, failed=fails[names.index(run.in_work[which])])
+        run.seconds += random.choice([0.0, 1.0])
+    else:
+        pytest.fail("the run did not end")
+    if rules.budget is not None:
+        assert run.failed <= rules.budget + rules.parallel - 1
+    assert run.halt is not None or sorted(run.begun) == sorted(names)
+    assert run.halt is None or (rules.budget is not None and run.failed >= rules.budget)

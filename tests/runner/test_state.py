@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.events import (
+    Answer,
     ConnectionRetried,
+    Drifted,
     HostEvent,
     HostStarted,
     Intent,
@@ -27,9 +29,11 @@ from runner.events import (
     Settled,
     StepAssessed,
     TailDropped,
+    Terminated,
 )
 from runner.state import ContradictionError, Key, RunPhase, RunState, Standing, advance, fold
 from runner.transport.failures import Cause, failure
+from runner.transport.interface import ErrorText
 from tests.runner.happenings import (
     COMPLETED,
     ENDED,
@@ -350,3 +354,55 @@ def test_what_contradicts_contradicts_alike_however_it_is_folded(drawn: list[Run
             return str(error)
 
     assert outcome(lambda: fold(journal)) == outcome(advanced)
+
+
+OTHER_CHANGE = "6d" * 32
+NOT_BEGUN = NotRun(False, failure(Cause.ENVELOPE_SIZE, "too large"))
+BROKEN_OFF = Terminated(0, [], (), 0, (), 0, 0.5, ErrorText("no"))
+
+
+@pytest.mark.parametrize("answer", [COMPLETED, BROKEN_OFF])
+def test_a_change_that_was_answered_does_not_hold_up_the_next_of_its_step_and_stays_open(answer: Answer) -> None:
+    first = [HOST, sending(purpose=APPLY), answered(purpose=APPLY, answer=answer)]
+    state = folded(*first, sending(purpose=APPLY, number=2, script=OTHER_CHANGE))
+    assert open_attempts(state) == [("EX1", Key("version", APPLY, 1)), ("EX1", Key("version", APPLY, 2))]
+
+
+@pytest.mark.parametrize("answer", [None, LOST, NOT_BEGUN])
+def test_a_change_of_which_nobody_knows_whether_it_ran_holds_up_the_next_of_its_step(answer: Answer | None) -> None:
+    first: list[HostEvent] = [HOST, sending(purpose=APPLY)]
+    first += [] if answer is None else [answered(purpose=APPLY, answer=answer)]
+    following = sending(purpose=APPLY, number=2, script=OTHER_CHANGE)
+    with pytest.raises(ContradictionError, match="not settled what became of attempt 1 to apply version"):
+        folded(*first, following)
+    assert open_attempts(folded(*first, settled(), following)) == [("EX1", Key("version", APPLY, 2))]
+
+
+@pytest.mark.parametrize(
+    "next_one",
+    [
+        sending(step="patch", purpose=APPLY, script=OTHER_CHANGE),
+        sending(purpose=Purpose.ROLLBACK, script=OTHER_CHANGE),
+        sending(purpose=APPLY, number=2),
+    ],
+    ids=["another step", "undoing", "the same once more"],
+)
+def test_nothing_else_is_changed_beside_a_change_that_was_answered_and_is_not_settled(next_one: HostEvent) -> None:
+    with pytest.raises(ContradictionError):
+        folded(HOST, sending(purpose=APPLY), answered(purpose=APPLY), next_one)
+
+
+def test_a_state_says_in_which_lines_a_host_was_begun_judged_and_sent_a_change_and_to_which_pool() -> None:
+    pooled = replace(sending(purpose=APPLY), pool="POOL")
+    looked = [sending(purpose=PROBE), replace(assessed(), purpose=PROBE)]
+    state = folded(HOST, *looked, pooled, answered(purpose=APPLY), RunResumed(), HOST)
+    host = state.hosts["EX1"]
+    attempt = host.attempts[Key("version", APPLY, 1)]
+    assert (attempt.sequence, attempt.pool, host.judged_at, host.since) == (5, "POOL", {"version": 4}, 8)
+
+
+def test_what_had_drifted_is_forgotten_with_the_next_judgement() -> None:
+    drifted = Drifted("EX1", "version", ("before.Mode was a, is b",))
+    assert folded(HOST, sending(), assessed(), drifted).hosts["EX1"].drifted == {"version": drifted}
+    again = replace(assessed(), number=2)
+    assert folded(HOST, sending(), assessed(), drifted, sending(number=2), again).hosts["EX1"].drifted == {}

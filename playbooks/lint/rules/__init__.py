@@ -1,7 +1,12 @@
-"""One small class per rule; READ_ONLY is the set that a script is held against to be proven read-only."""
+"""One small class per rule; READ_ONLY is the set that a script is held against to be proven read-only.
+
+CHANGES is the same subset with the commands that a change may run besides: whatever READ_ONLY accepts it accepts.
+What those write is held to a contract by Targets, which comes on top.
+"""
 
 from __future__ import annotations
 
+from ..kinds import ACCESS_LISTS
 from .assignments import Assignments
 from .blocks import Blocks
 from .commands import Commands
@@ -9,6 +14,7 @@ from .functions import Functions
 from .interface import Reading, Rule
 from .members import Members
 from .paths import Paths
+from .targets import Targets
 from .types import Types
 from .variables import Variables
 
@@ -23,4 +29,15 @@ READ_ONLY: tuple[Rule, ...] = (
     Paths(),
 )
 
-__all__ = ["READ_ONLY", "Reading", "Rule"]
+CHANGES: tuple[Rule, ...] = (
+    Commands(changing=True, objects=ACCESS_LISTS),
+    Functions(),
+    Blocks(),
+    Members(described=ACCESS_LISTS),
+    Types(),
+    Variables(),
+    Assignments(),
+    Paths(),
+)
+
+__all__ = ["CHANGES", "READ_ONLY", "Reading", "Rule", "Targets"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..flow import Flow
-from ..kinds import COLLECTIONS
+from ..kinds import ACCESS_LISTS, COLLECTIONS
 from ..lexer import Refusal
 from ..tree import (
     Assign,
@@ -70,7 +70,9 @@ def _made(node: Node) -> str | None:
             return _plain(name) if method.lower() == "new" and _plain(name) in COLLECTIONS else None
         case Command(name=name) if name.lower() == "new-object":
             given = next((item.value for item in node.arguments if isinstance(item.value, Text)), None)
-            return _plain(given.value) if given is not None and _plain(given.value) in COLLECTIONS else ""
+            if given is None:
+                return ""
+            return _plain(given.value) if _plain(given.value) in COLLECTIONS | ACCESS_LISTS else ""
         case Listing():
             return "array" if all(_made(item) is not None for item in node.items) else None
     return None

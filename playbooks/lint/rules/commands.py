@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..binding import Binding
 from ..calls import Call
-from ..commands import classes, known_commands, lacking
+from ..commands import classes, commands_of_changes, known_commands, lacking
 from ..flow import Flow
 from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
@@ -37,8 +38,16 @@ _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\*")
 _COUNTER = re.compile(r"\\[^\\].*")
 
 
+@dataclass(frozen=True, slots=True)
 class Commands:
-    explains = ("command", "parameter", "member-name", "value", "cim-class", "type")
+    """`changing`: by the table of changes too. `objects`: types that New-Object may make besides."""
+
+    changing: bool = False
+    objects: frozenset[str] = frozenset()
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        return ("command", "parameter", "member-name", "value", "cim-class", "type")
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
         flow = reading.flow
@@ -47,12 +56,12 @@ class Commands:
                 continue
             call = reading.calls.of(node)
             if call is None:
-                yield _unknown(node)
+                yield _unknown_to_changes(node) if self.changing else _unknown(node)
                 continue
             yield from call.binding.refusals
             yield from _values(flow, call)
             if not call.own:
-                yield from _special(call)
+                yield from _special(call, self.objects)
 
 
 def _unknown(node: Command) -> Refusal:
@@ -69,6 +78,19 @@ def _unknown(node: Command) -> Refusal:
         if likely
         else "use a command of docs/reference/lint.md; a change belongs into apply, not into collect",
     )
+
+
+def _unknown_to_changes(node: Command) -> Refusal:
+    name = node.name.lower()
+    why = f"{node.name} is not a command that a change may use, nor a function of this script"
+    if instead := lacking().get((name, "")):
+        return Refusal("command", node.at, why, instead)
+    likely = difflib.get_close_matches(name, commands_of_changes(), n=1, cutoff=0.8)
+    instead = f"did you mean {commands_of_changes()[likely[0]].name}?" if likely else _OF_CHANGES
+    return Refusal("command", node.at, why, instead)
+
+
+_OF_CHANGES = "use a command that docs/reference/lint.md lists for changes"
 
 
 def _values(flow: Flow, call: Call) -> Iterator[Refusal]:
@@ -137,14 +159,14 @@ def _filter(value: Node) -> Iterator[Refusal]:
         )
 
 
-def _special(call: Call) -> Iterator[Refusal]:
+def _special(call: Call, objects: frozenset[str]) -> Iterator[Refusal]:
     node, binding = call.node, call.binding
     match call.known.name:
         case "New-Object":
             value = binding.get("typename")
             kind = value.value if isinstance(value, Text) else ""
             name = plain(kind)
-            if name not in _HARMLESS_OBJECTS and not (
+            if name not in _HARMLESS_OBJECTS | objects and not (
                 name in COLLECTIONS or ("[" in name and is_allowed(kind) and name.partition("[")[0] in COLLECTIONS)
             ):
                 yield Refusal("type", node.at, "an object of this type may reach out or run", "use @{ ... }")

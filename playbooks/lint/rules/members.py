@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..flow import MUTATORS, Flow
 from ..kinds import COLLECTIONS, is_allowed, plain
 from ..lexer import Refusal
+from ..literals import is_decided
 from ..origins import KINDS, MANY, OPAQUE, Origin, is_core
 from ..tree import Block, Invoke, Member, Node, Text, TypeName, Variable
 from .assignments import made_of
@@ -115,8 +117,15 @@ _STATIC_INSTEAD = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class Members:
-    explains = ("static", "method")
+    """`described`: types of access lists that the script makes, to which it may give their text."""
+
+    described: frozenset[str] = frozenset()
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        return ("static", "method")
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
         named = {
@@ -129,8 +138,23 @@ class Members:
                 continue
             if isinstance(node.target, TypeName):
                 yield from _static(node, node.target)
+            elif isinstance(node, Invoke) and _describes(reading.flow, node, self.described):
+                continue
             elif isinstance(node, Invoke):
                 yield from _method(reading.flow, node, named=id(node) in named)
+
+
+def _describes(flow: Flow, node: Invoke, described: frozenset[str]) -> bool:
+    """Whether an access list that the script made is given its text, which is decided before."""
+    if node.name.lower() != "setsecuritydescriptorsddlform" or not isinstance(node.target, Variable):
+        return False
+    kinds = made_of(flow, node.target.name)
+    return (
+        kinds is not None
+        and bool(kinds)
+        and kinds <= described
+        and all(is_decided(flow, item) for item in node.arguments)
+    )
 
 
 def _static(node: Invoke | Member, kind: TypeName) -> Iterator[Refusal]:

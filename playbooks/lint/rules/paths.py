@@ -89,7 +89,10 @@ def _command(flow: Flow, call: Call) -> Iterator[Refusal]:
     server = any(kind == "host" for _, kind in known.parameters.values()) and not _of_the_organisation(flow, call)
     if known.pipe != "none" and not upstream & (KINDS & ~takes) and not server:
         return
-    if known.pipe == "path" or touches:
+    if known.targets:
+        why = f"what comes through this pipe would decide what {known.name} writes"
+        yield Refusal("pipe", node.at, why, "write each place out, as a text or with {{ }}")
+    elif known.pipe == "path" or touches:
         yield Refusal("path", node.at, "what comes through this pipe may name another host", _instead(upstream, None))
     else:
         yield Refusal(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from runner.lab.state import HostState
+from runner.lab.state import LiveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,11 @@ class Engine(Protocol):
 
     name: str
 
-    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> Shell:
-        """A new pool. `sink` may be called from any thread, also before the method that caused it returns."""
+    def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> Shell:
+        """A new pool of this server: what one pool changes, every other sees.
+
+        `sink` may be called from any thread, also before the method that caused it returns.
+        """
 
     def close(self) -> None:
         """Ends everything that the engine started (processes, directories); the shells are gone by then."""

@@ -16,6 +16,7 @@ from playbooks.lint.rules import READ_ONLY
 HERE = Path(__file__).parent
 ACCEPTED = YAML(typ="safe").load(HERE / "accepted.yml")
 REFUSED = YAML(typ="safe").load(HERE / "refused.yml")
+OF_CHANGES = frozenset({"decided", "target"})  # rules of changes alone: test_changes.py
 COUNTERPARTS = YAML(typ="safe").load(HERE / "counterparts.yml")
 HARMFUL = YAML(typ="safe").load(HERE / "harmful.yml")
 MISTAKES = YAML(typ="safe").load(HERE / "mistakes.yml")
@@ -47,7 +48,7 @@ def names_of_refusals() -> set[str]:
 
 def test_each_name_of_a_refusal_has_a_script_that_is_refused_and_one_that_passes():
     """A rule without a failing case would be a rule that nobody has seen work, one without a passing case too."""
-    names = names_of_refusals()
+    names = names_of_refusals() - OF_CHANGES
     assert len(names) >= 30
     assert names - {rule for rule, _ in REFUSED} == set()
     assert names ^ set(COUNTERPARTS) == set()

@@ -21,8 +21,8 @@ from playbooks.catalogue.origin import SetKind
 from playbooks.errors import CatalogueError
 from runner.catalogues import store
 from runner.catalogues.store import RefusedError, in_use, install, load, reset
+from runner.disk import try_lock
 from runner.journal.location import run_directory
-from runner.journal.locking import try_lock
 from runner.signatures.errors import NotTrustedError, SignatureError
 from tests.runner.catalogues.signed_sets import NEWER_ROW, signed_set, trusting
 from tests.runner.signatures.keyring import ed25519

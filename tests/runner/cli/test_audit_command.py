@@ -19,8 +19,8 @@ from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
 from playbooks.findings import Verdict
 from runner.cli.main import app
 from runner.cli.progress import found_text, in_work_text
+from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
-from runner.journal.files import SystemDisk
 from runner.reports.json import AuditDocument
 from runner.reports.run import RunDocument
 from runner.results import Outcome
@@ -311,7 +311,7 @@ def test_when_the_disk_fills_up_the_status_is_6_and_what_was_learnt_is_shown(
     status, out, err = exrun.audit("--parallel", "1")
     assert status == 6
     assert "3 servers:" in out
-    assert "a journal of this run cannot be written; not every server was audited" in err
+    assert "a journal of this run cannot be written; not every server was asked" in err
     # The answer is written with the next intent, and what that was to announce is not sent.
     assert {key: bool(server.sent) for key, server in exrun.transports.items()} == {
         "alpha/EX1": True,
@@ -360,7 +360,7 @@ def test_the_time_limit_of_the_run_is_said_and_exits_3(exrun: CommandLine) -> No
     status, out, err = exrun.audit("--parallel", "1", "--run-timeout", "1")
     assert status == 3
     assert "3 servers:" in out
-    assert "the run's time limit of 1 s was reached; not every server was audited. Raise --run-timeout" in err
+    assert "the run's time limit of 1 s was reached; not every server was asked. Raise --run-timeout" in err
 
 
 def test_a_password_comes_from_the_environment_and_is_in_nothing_that_is_written(
@@ -511,8 +511,18 @@ def test_options_come_from_variables_too(exrun: CommandLine, monkeypatch: pytest
     assert exrun.cleartext == [True]
 
 
-COMMANDS = ["audit", "show", "report", "inventory check", "inventory list", "inventory import", "journal verify"]
-COMMANDS += ["catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
+COMMANDS = [
+    "audit",
+    "plan",
+    "approve",
+    "show",
+    "report",
+    "inventory check",
+    "inventory list",
+    "inventory import",
+    "journal verify",
+]
+COMMANDS += ["keys new", "catalogue info", "catalogue update", "catalogue pack", "catalogue reset"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -90,6 +90,7 @@ def test_json_is_one_object_with_the_hash_to_keep(
         "sha256": json.loads((journal.parent / HEAD).read_bytes())["sha256"],
         "after_head": 0,
         "newer": 0,
+        "vouched": None,
     }
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
 from inventory.loading import load
+from playbooks.rendering import render
 from runner.cli.main import main
 
 FLEET = """\
@@ -85,6 +87,30 @@ def test_the_inventory_fits_the_fleet_and_the_ledger_has_what_ran(fleet: Path) -
                 assert PowerShell(pool).add_script("ping").invoke() == ["pong"]
     lines = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
     assert [(line["host"], line["text"]) for line in lines] == [(key, "ping") for key in hosts]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to one process")
+def test_what_servers_have_become_is_saved_in_the_end_and_another_lab_goes_on_from_it(fleet: Path) -> None:
+    fleet.with_name("ex.yml").write_text("name: EX\nservices: {MSExchangeIS: {state: Stopped}, W3SVC: {}}\n")
+    inventory, after, again = (fleet.with_name(name) for name in ("inventory.yml", "after", "again"))
+    template = resources.files("playbooks.actions") / "exchange" / "services" / "apply.ps1.j2"
+    values = {"name": "MSExchangeIS", "start_type": None, "start_type_before": None}
+    starts = render(template.read_text(encoding="utf-8"), values)
+    with lab_up(str(fleet), "--inventory-out", str(inventory), "--save", str(after)):
+        host = next(host for host in load(inventory).hosts if host.key == "alpha/EX3")
+        client = WSMan(
+            host.address, port=host.port, ssl=False, no_proxy=True, username=host.user, password="it's lab-only"
+        )
+        with client as wsman, RunspacePool(wsman) as pool:
+            PowerShell(pool).add_script(starts).invoke()
+    stopped = 'services:\n  "MSExchangeIS": {"state": "Stopped"}\n  "W3SVC": {}\n'
+    assert (after / "alpha" / "EX1.yml").read_text(encoding="utf-8") == f'name: "EX1"\n{stopped}'
+    running = 'services:\n  "MSExchangeIS": {}\n  "W3SVC": {}\n'
+    assert (after / "alpha" / "EX3.yml").read_text(encoding="utf-8") == f'name: "EX3"\n{running}'
+    fleet.write_text(FLEET.replace("ex.yml", "after/alpha/EX3.yml"))
+    with lab_up(str(fleet), "--save", str(again)):
+        pass
+    assert (again / "alpha" / "EX3.yml").read_bytes() == (after / "alpha" / "EX3.yml").read_bytes()
 
 
 @pytest.mark.parametrize(

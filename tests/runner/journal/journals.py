@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from runner import events
-from runner.journal.files import Disk, SystemDisk
+from runner.disk import Disk, SystemDisk
+from runner.journal.checkpoints import Sign
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.redaction import Redactor
 from tests.runner import happenings
@@ -31,6 +32,7 @@ def opened(
     redactor: Redactor | None = None,
     clock: Clock | None = None,
     disk: Disk | None = None,
+    sign: Sign | None = None,
 ) -> JournalWriter:
     return open_journal(
         state,
@@ -40,6 +42,7 @@ def opened(
         redactor=redactor or Redactor(),
         clock=clock or ticking(),
         disk=disk,
+        sign=sign,
     )
 
 

@@ -17,21 +17,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.journal.chain import Broken, Fault, Verified
+from runner.journal.checkpoints import origin_of
 from runner.journal.errors import JournalBroken, JournalUnreadable
-from runner.journal.lines import TAIL_DROPPED
+from runner.journal.lines import TAIL_DROPPED, Line, line_hash
 from runner.journal.location import JOURNAL, run_directory
-from runner.journal.verification import read
-from runner.journal.writer import CHECKPOINT_SECONDS, GROUP_LINES, GROUP_SECONDS, Clock, JournalWriter
-from tests.runner.journal.crashing import CrashingDisk, Died, Outcome, Write
+from runner.journal.verification import read, stored_checkpoint
+from runner.journal.writer import GROUP_LINES, GROUP_SECONDS, HEAD_SECONDS, Clock, JournalWriter
+from tests.runner.crashing import CrashingDisk, Died, Outcome, Write
 from tests.runner.journal.journals import opened
 
 STATE = Path("/state")
 FILE = run_directory(STATE, "alpha", "r1") / JOURNAL
 
 # One letter an operation: open, an ordinary record, a durable one, many ordinary ones, time for a group to be written,
-# time for a checkpoint, close.
-OPEN, LINE, DURABLE, MANY, GROUP, CHECKPOINT, CLOSE = "oldmgkc"
+# time for the head to be replaced, a signed checkpoint, close.
+OPEN, LINE, DURABLE, MANY, GROUP, HEAD, SIGN, CLOSE = "oldmgksc"
 SMALL = "olglgldlkdlcoldc"
+SIGNED = "olgsldlscodslc"
 
 
 @dataclass
@@ -42,12 +44,16 @@ class Written:
         marks: a number of each record, in order.
         owed: so many of them had been acknowledged as durable.
         closed: whether `close` had returned, and nothing was asked since.
+        vouched: so many of them had been vouched for by a checkpoint that had been made.
+        signs: whether the journal is opened with who signs.
     """
 
     marks: list[int] = field(default_factory=list)
     owed: int = 0
     closed: bool = False
     seconds: float = 0.0
+    vouched: int = 0
+    signs: bool = False
 
     def play(self, disk: CrashingDisk, script: str) -> None:
         """Does what the script says until the disk dies."""
@@ -59,15 +65,21 @@ class Written:
                 match letter:
                     case "o":
                         self.closed = False
-                        journal = opened(STATE, disk=disk, clock=clock)
+                        journal = opened(STATE, disk=disk, clock=clock, sign=signed if self.signs else None)
                     case "g":
                         self.seconds += GROUP_SECONDS
                     case "k":
-                        self.seconds += CHECKPOINT_SECONDS
+                        self.seconds += HEAD_SECONDS
+                    case "s":
+                        assert journal is not None
+                        journal.checkpoint()
+                        if self.signs:
+                            self.owed = self.vouched = len(self.marks)
                     case "c":
                         assert journal is not None
                         journal.close()
                         self.owed, self.closed = len(self.marks), True
+                        self.vouched = len(self.marks) if self.signs else self.vouched
                     case _:
                         assert journal is not None
                         for _ in range(GROUP_LINES if letter == MANY else 1):
@@ -114,6 +126,7 @@ class Sweep:
         kept = [record.data["n"] for record in records if record.event == "mark"]
         assert kept == written.marks[: len(kept)]
         assert len(kept) >= written.owed
+        self._look_at_checkpoint(disk, written, records)
         match found:
             case Broken(fault=fault, why=why):
                 assert fault is Fault.TRUNCATED, why
@@ -123,6 +136,16 @@ class Sweep:
                 self.seen["no head" if after is None else "after its head" if after else "at its head"] += 1
                 assert not written.closed or (found.head.closed and after == 0)
         return len(kept)
+
+    def _look_at_checkpoint(self, disk: CrashingDisk, written: Written, records: Sequence[Line]) -> None:
+        """It is whole, speaks of lines that are there, and not of fewer than one that had been made."""
+        checkpoints = stored_checkpoint(FILE, disk)
+        assert checkpoints or not written.vouched
+        for each in checkpoints:
+            self.seen["vouched for"] += 1
+            assert each.origin == origin_of("alpha", "r1")
+            assert line_hash(records[each.lines - 1].to_line()) == each.sha256
+            assert sum(record.event == "mark" for record in records[: each.lines]) >= written.vouched
 
     def outcomes(self, disk: CrashingDisk) -> Iterator[Outcome]:
         names, writes = disk.unsynced()
@@ -134,23 +157,28 @@ class Sweep:
             yield outcome
 
 
-def operations(script: str) -> Sequence[str]:
+def signed(text: str) -> str:
+    """A note; what signs it is not the journal's business."""
+    return f"{text}\n\u2014 ops AAAAAAAA\n"
+
+
+def operations(script: str, *, signs: bool = False) -> Sequence[str]:
     disk = CrashingDisk()
-    Written().play(disk, script)
+    Written(signs=signs).play(disk, script)
     return disk.done
 
 
-def died(script: str, lives: int) -> tuple[CrashingDisk, Written]:
-    disk, written = CrashingDisk(lives), Written()
+def died(script: str, lives: int, *, signs: bool = False) -> tuple[CrashingDisk, Written]:
+    disk, written = CrashingDisk(lives), Written(signs=signs)
     written.play(disk, script)
     return disk, written
 
 
-def swept(script: str) -> Sweep:
+def swept(script: str, *, signs: bool = False) -> Sweep:
     sweep = Sweep()
-    for lives in range(len(operations(script)) + 1):
+    for lives in range(len(operations(script, signs=signs)) + 1):
         sweep.seen["deaths"] += 1
-        disk, written = died(script, lives)
+        disk, written = died(script, lives, signs=signs)
         for outcome in sweep.outcomes(disk):
             sweep.check(disk.after(outcome), written)
         sweep.check(disk.killed(), written)
@@ -166,6 +194,35 @@ def test_after_any_operation_and_any_loss_nothing_acknowledged_is_gone_and_the_j
         assert seen[kind] > 5, (kind, seen)
     assert seen["replacement lost"] > 5
     assert seen["torn"] > 100
+
+
+def test_after_any_operation_and_any_loss_a_checkpoint_speaks_of_lines_that_are_there() -> None:
+    seen = swept(SIGNED, signs=True).seen
+    assert seen["deaths"] == len(operations(SIGNED, signs=True)) + 1
+    assert seen["vouched for"] > 200
+    assert seen["torn"] > 100
+
+
+@pytest.mark.parametrize("left_out", ["fsync", "sync_directory"])
+def test_the_sweep_objects_where_a_checkpoint_is_not_made_durable(left_out: str) -> None:
+    def sweep(deaf: frozenset[str]) -> None:
+        for lives in range(len(operations(SIGNED, signs=True))):
+            disk, written = CrashingDisk(lives), Written(signs=True)
+            disk.deaf = deaf
+            written.play(disk, SIGNED)
+            for outcome in disk.outcomes():
+                found = disk.after(outcome)
+                Sweep()._look_at_checkpoint(found, written, _records(found))
+
+    with pytest.raises((AssertionError, ValueError, IndexError)):
+        sweep(frozenset({left_out}))
+
+
+def _records(disk: CrashingDisk) -> Sequence[Line]:
+    try:
+        return read(FILE, disk=disk)[0]
+    except JournalUnreadable:
+        return ()
 
 
 def test_a_write_torn_at_any_byte_leaves_the_lines_before_it() -> None:
@@ -248,16 +305,16 @@ def test_a_head_whose_replacement_was_lost_calls_no_line_of_the_resumed_run_fore
         Sweep().check(disk.after(outcome), written)
 
 
-scripts = st.text(alphabet=LINE + LINE + DURABLE + MANY + GROUP + CHECKPOINT, max_size=8)
+scripts = st.text(alphabet=LINE + LINE + DURABLE + MANY + GROUP + HEAD + SIGN, max_size=8)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(scripts, min_size=1, max_size=4), st.data())
-def test_however_long_a_run_and_however_often_it_dies(parts: list[str], data: st.DataObject) -> None:
-    disk, written = CrashingDisk(), Written()
+@given(st.lists(scripts, min_size=1, max_size=4), st.booleans(), st.data())
+def test_however_long_a_run_and_however_often_it_dies(parts: list[str], signs: bool, data: st.DataObject) -> None:
+    disk, written = CrashingDisk(), Written(signs=signs)
     for part in parts:
         written.marks = written.marks[: _marks(disk)]
-        disk.lives = data.draw(st.integers(0, len(operations(OPEN + part + CLOSE))), "lives")
+        disk.lives = data.draw(st.integers(0, len(operations(OPEN + part + CLOSE, signs=signs))), "lives")
         written.play(disk, OPEN + part + data.draw(st.sampled_from(["", CLOSE]), "close"))
         names, writes = disk.unsynced()
         killed = data.draw(st.booleans(), "killed")

@@ -32,10 +32,10 @@ from runner.journal.lines import UnrecordableValueError
 from runner.journal.location import directory_name
 from runner.journal.verification import read, verify
 from runner.journal.writer import (
-    CHECKPOINT_FLUSHES,
-    CHECKPOINT_SECONDS,
     GROUP_LINES,
     GROUP_SECONDS,
+    HEAD_FLUSHES,
+    HEAD_SECONDS,
     Clock,
     JournalWriter,
 )
@@ -157,7 +157,7 @@ def test_a_second_writer_is_refused_until_the_first_has_closed(tmp_path: Path) -
 
 def test_a_writer_in_another_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from runner.journal.locking import try_lock;"
+        "import os, sys; from runner.disk import try_lock;"
         f"fd = os.open({str(tmp_path / 'alpha' / 'runs' / 'r1' / 'lock')!r}, os.O_RDWR);"
         "print(try_lock(fd), flush=True); sys.stdin.read()"
     )
@@ -213,15 +213,15 @@ def test_the_head_is_replaced_at_checkpoints_alone(tmp_path: Path) -> None:
 
     assert stored(journal) == EMPTY
     before = disk.fsyncs, disk.directory_fsyncs
-    for _ in range(CHECKPOINT_FLUSHES - 1):
+    for _ in range(HEAD_FLUSHES - 1):
         intend()
     assert stored(journal) == EMPTY
-    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + CHECKPOINT_FLUSHES - 1, before[1])
+    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + HEAD_FLUSHES - 1, before[1])
     assert intend() == stored(journal)
-    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + CHECKPOINT_FLUSHES + 1, before[1] + 1)
-    seconds[0] = CHECKPOINT_SECONDS - 0.1
+    assert (disk.fsyncs, disk.directory_fsyncs) == (before[0] + HEAD_FLUSHES + 1, before[1] + 1)
+    seconds[0] = HEAD_SECONDS - 0.1
     assert intend() != stored(journal)
-    seconds[0] = CHECKPOINT_SECONDS
+    seconds[0] = HEAD_SECONDS
     assert intend() == stored(journal)
     last = journal.record(Phase.RUN, Event.RUN_ENDED)
     journal.close()

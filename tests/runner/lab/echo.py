@@ -12,7 +12,7 @@ from psrpcore import PSRPPayload, ServerPipeline, ServerRunspacePool, StreamType
 from psrpcore.types import NETException
 
 from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, ShellEvent, Signal
-from runner.lab.state import HostState
+from runner.lab.state import LiveState
 
 FRAGMENT = 32 * 1024
 
@@ -31,7 +31,7 @@ class EchoEngine:
     shells: list[EchoShell] = field(default_factory=list)
     closed: bool = False
 
-    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> EchoShell:
+    def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> EchoShell:
         shell = EchoShell(sink, self.threaded)
         self.shells.append(shell)
         return shell

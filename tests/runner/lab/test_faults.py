@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypsrp.exceptions import WinRMTransportError, WSManFaultError
 
-from runner.lab.faults import Act, Fault, FaultPlan, Step
+from runner.lab.faults import Act, Fault, FaultPlan, InSession, Step
 from runner.lab.server import Lab, Served
 from runner.transport.failures import AmbiguousLoss, Cause, TransportError
 from tests.runner.lab.conftest import lab_host
@@ -221,3 +221,22 @@ def test_a_fault_of_messages_strikes_every_step_after_authentication(step: Step)
 def test_an_act_that_cannot_happen_at_a_step_is_refused() -> None:
     with pytest.raises(ValueError, match=r"psrp-garbage cannot happen at create; it can at message, receive, receive"):
         Fault(Act.PSRP_GARBAGE, Step.CREATE)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ORDER), st.sampled_from([None, *InSession])), max_size=30))
+def test_a_fault_of_one_session_neither_strikes_nor_counts_in_another(
+    steps: list[tuple[Step, InSession | None]],
+) -> None:
+    plan = FaultPlan([Fault(Act.RESET_AFTER, Step.COMMAND, first=2, session=InSession.FULL)])
+    seen = 0
+    for step, session in steps:
+        mine = step is Step.COMMAND and session is InSession.FULL
+        seen += mine
+        assert bool(plan.strike(step, session)) is (mine and seen >= 2)
+
+
+def test_a_session_is_asked_for_only_where_there_is_a_pipeline() -> None:
+    with pytest.raises(
+        ValueError, match="session goes with the steps of a pipeline, not with create; they are command"
+    ):
+        Fault(Act.RESET, Step.CREATE, session=InSession.FULL)

@@ -17,6 +17,7 @@ from pypsrp.powershell import PowerShell, RunspacePool
 
 from runner.lab.ledger import Ledger, ShellLedger
 from runner.lab.server import Lab
+from runner.transport.gate import LOCK
 from tests.runner.lab.conftest import lab_host
 from tests.runner.lab.test_stock_client import client
 
@@ -65,6 +66,24 @@ def test_scripts_are_recorded_as_they_were_written(texts: list[list[str]], size:
     assert [one.sha256 for one in entry.statements] == [
         hashlib.sha256(text.encode()).hexdigest() for _, text in numbered
     ]
+
+
+@given(st.lists(st.lists(st.sampled_from(["collect", "change", LOCK.text]), min_size=1, max_size=4), max_size=4))
+def test_what_ran_before_a_session_was_locked_is_told_from_what_ran_after(pipelines: list[list[str]]) -> None:
+    file = io.StringIO()
+    ledger = Ledger(lambda: TIME, file)
+    shell = ShellLedger(ledger, "alpha/EX1", uuid.UUID(int=1))
+    for number, texts in enumerate(pipelines):
+        shell.command(uuid.UUID(int=number), b"".join(fragments_of([[text] for text in texts], 100_000)))
+    said = [text for texts in pipelines for text in texts]
+    at = said.index(LOCK.text) if LOCK.text in said else len(said)
+    executed = ledger.executed()
+    assert [one.text for entry in executed for one in entry.changes] == said[:at]
+    assert [one.text for entry in executed for one in entry.collects] == [
+        each for each in said[at:] if each != LOCK.text
+    ]
+    written = [json.loads(line)["locked"] for line in file.getvalue().splitlines()]
+    assert written == [False] * at + [True] * (len(said) - at)
 
 
 @given(st.binary(min_size=1, max_size=100))

@@ -19,7 +19,7 @@ from runner.lab.engines.interface import Output, PipelineDone, ShellEnded, Shell
 from runner.lab.fleet import Limits
 from runner.lab.ledger import Ledger
 from runner.lab.service import Manner, Reply, Service, Waiting
-from runner.lab.state import HostState
+from runner.lab.state import LiveState
 from runner.lab.wsman import Action, Request
 from tests.runner.lab.conftest import lab_host
 
@@ -98,7 +98,7 @@ class SilentEngine:
     def __init__(self) -> None:
         self.shells: list[Silent] = []
 
-    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> Silent:
+    def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> Silent:
         self.shells.append(Silent(sink))
         return self.shells[-1]
 

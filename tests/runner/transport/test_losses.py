@@ -383,15 +383,17 @@ def test_whatever_is_waited_for_a_cancellation_ends_it_at_once(waits: str) -> No
     assert error.failure.cause is Cause.INTERRUPTED
 
 
-def test_waits_run_to_their_end_again_once_closing_is_allowed() -> None:
+def test_waits_run_to_their_end_again_while_something_is_closed_and_no_longer() -> None:
     cancellation = Cancellation()
     cancellation.set()
-    cancellation.allow_closing()
     ours, theirs = socket.socketpair()
     wire = SocketWire(ours, cancellation.check)
-    theirs.send(b"x")
-    assert wire.recv(HANG_SECONDS) == b"x"
-    with pytest.raises(TimeoutError):
+    with cancellation.closing():
+        theirs.send(b"x")
+        assert wire.recv(HANG_SECONDS) == b"x"
+        with pytest.raises(TimeoutError):
+            wire.recv(0.05)
+    with pytest.raises(TransportError, match="interrupted"):
         wire.recv(0.05)
     wire.close()
     theirs.close()

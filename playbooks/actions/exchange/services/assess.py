@@ -4,6 +4,8 @@ Disabled services are the commonest trace of a security update whose service con
 the update is not in: "Exchange services may remain in a disabled state after you install this security update. This
 condition does not indicate that the update is not installed correctly" (KB4523171, KB5000871). So the verdict is
 `attention`, and exchange.patch judges the update.
+
+What can be mended is named as changes (mending.py), by the defaults of the server's roles or by a snapshot of it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from playbooks.actions.exchange.services.required import MAY_STAND_STILL, MITIGATION, ON_DEMAND, Product, Role, required
+from playbooks.actions.exchange.services.mending import Service, Wrong, after, changes, wrong
+from playbooks.actions.exchange.services.needed import Needed, needed
+from playbooks.actions.exchange.services.required import MITIGATION, Product, Role
+from playbooks.actions.exchange.services.snapshot import SnapshotError, start_type, taken
 from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
+from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import unknown
+from playbooks.unknowns import undecided, unknown
 from playbooks.values import Value, text_of
 
 ACTION = "exchange.services"
@@ -30,8 +35,6 @@ ROLES = {
     "EdgeTransportRole": Role.EDGE,
 }
 SHOWN = 3  # services that a row of a table names
-# Win32_Service says "Start Pending", Get-Service says StartPending.
-COMING_OR_RUNNING = ("running", "startpending", "continuepending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,20 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return _not_applicable(Installation.TOOLS.value)
     if why := observed.why_unread(SERVICES):
         return unknown(ACTION, "the services", why, FACTS)
-    return _judge(_compare(roles, _product(observed), observed), roles, observed)
+    try:
+        snapshot = taken(_entries(params)) if _entries(params) else None
+    except SnapshotError as error:
+        then = (
+            "Give the start types of this server from a time when it was well, or none: then its roles' defaults count"
+        )
+        return undecided(ACTION, "how the services are to start", str(error), FACTS, then)
+    needs = needed(roles, _product(observed), snapshot)
+    return _mended(_judge(_compare(needs, observed), roles, observed), needs, observed)
+
+
+def _entries(params: Mapping[str, Value]) -> tuple[str, ...]:
+    given = params.get("snapshot")
+    return tuple(str(entry) for entry in given) if isinstance(given, tuple | list) else ()
 
 
 def _not_applicable(reason: str) -> Assessment:
@@ -85,32 +101,68 @@ def _product(observed: Observed) -> Product | None:
     return known.get(minor) if isinstance(minor, int) and setup.get("MsiProductMajor") == 15 else None
 
 
-def _compare(roles: frozenset[Role], product: Product | None, observed: Observed) -> _State:
-    services = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
+def _services(observed: Observed) -> dict[str, Service]:
+    """What is there, by name in lower case: Windows compares names of services without case."""
+    return {
+        text_of(each, "Name").casefold(): Service(start_type(text_of(each, "StartMode")), text_of(each, "State"))
+        for each in observed.of_kind("Service")
+    }
+
+
+def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
+    records = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
+    services = _services(observed)
     state = _State({}, {}, {}, {}, (), ())
     absent: list[str] = []
     no_start_mode: list[str] = []
-    for key, needed in sorted(required(roles, product).items()):
+    for key, need in sorted(needs.items()):
         service = services.get(key)
         if service is None:
-            if needed.always:
-                state.missing[needed.name] = f"{needed.name} is not there"
+            if need.always:
+                state.missing[need.name] = f"{need.name} is not there"
             else:
-                absent.append(needed.name)
+                absent.append(need.name)
             continue
-        mode, now = text_of(service, "StartMode"), text_of(service, "State") or "state not read"
-        display = f" ({text_of(service, 'DisplayName')})" if text_of(service, "DisplayName") else ""
-        line = f"{needed.name}{display}: {mode or 'start type not read'}, {now}"
-        mode, running = mode.casefold(), now.casefold().replace(" ", "") in COMING_OR_RUNNING
-        if mode == "disabled":
-            state.disabled[needed.name] = line
-        elif not running and needed.name not in MAY_STAND_STILL:
-            state.stopped[needed.name] = line
-        elif mode == "manual" and needed.name not in ON_DEMAND:
-            state.manual[needed.name] = line
-        if not mode:
-            no_start_mode.append(needed.name)
+        record = records[key]
+        display = f" ({text_of(record, 'DisplayName')})" if text_of(record, "DisplayName") else ""
+        mode = text_of(record, "StartMode") or "start type not read"
+        line = f"{need.name}{display}: {mode}, {service.state or 'state not read'}"
+        match wrong(service, need):
+            case Wrong.DISABLED:
+                state.disabled[need.name] = line
+            case Wrong.STOPPED:
+                state.stopped[need.name] = line
+            case Wrong.MANUAL:
+                state.manual[need.name] = line
+            case None:
+                pass
+        if service.starts is None:
+            no_start_mode.append(need.name)
     return replace(state, absent=tuple(absent), no_start_mode=tuple(no_start_mode))
+
+
+def _mended(assessment: Assessment, needs: Mapping[str, Needed], observed: Observed) -> Assessment:
+    """The same with the changes that mend it, and the facts as they will be once those are made."""
+    services = _services(observed)
+    made = changes(services, needs)
+    if not made or assessment.verdict is Verdict.UNKNOWN:
+        return assessment
+    then = after(services, made)
+    there = [(then[key], need) for key, need in sorted(needs.items()) if key in then]
+    if any(service.starts is None for service, _ in there):
+        return replace(assessment, changes=made)
+    left = {each: tuple(need.name for service, need in there if wrong(service, need) is each) for each in Wrong}
+    missing = tuple(need.name for key, need in sorted(needs.items()) if key not in then and need.always)
+    return replace(assessment, changes=made, then=_facts(left[Wrong.DISABLED], left[Wrong.STOPPED], missing))
+
+
+def _facts(disabled: tuple[str, ...], stopped: tuple[str, ...], missing: tuple[str, ...]) -> Facts:
+    return {
+        "healthy": not (disabled or stopped or missing),
+        "disabled": disabled,
+        "stopped": stopped,
+        "missing": missing,
+    }
 
 
 def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessment:
@@ -123,12 +175,7 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
         Verdict.ATTENTION if findings else Verdict.OK,
         _summary(state, findings) if findings else _all_run(state, names),
         findings,
-        {
-            "healthy": not (state.disabled or state.stopped or state.missing),
-            "disabled": tuple(state.disabled),
-            "stopped": tuple(state.stopped),
-            "missing": tuple(state.missing),
-        },
+        _facts(tuple(state.disabled), tuple(state.stopped), tuple(state.missing)),
     )
 
 
@@ -178,7 +225,7 @@ def _findings(state: _State, observed: Observed) -> tuple[Finding | None, ...]:
             state.manual,
             "Set them to Automatic",
         ),
-        _mitigation(observed),
+        _mitigation(state, observed),
         _wmi(state, observed),
     )
 
@@ -189,9 +236,11 @@ def _finding(name: str, severity: Severity, title: str, lines: Mapping[str, str]
     return Finding(f"{ACTION}.{name}", severity, title, tuple(lines.values()), then)
 
 
-def _mitigation(observed: Observed) -> Finding | None:
+def _mitigation(state: _State, observed: Observed) -> Finding | None:
     service = next((each for each in observed.of_kind("Service") if text_of(each, "Name") == MITIGATION), None)
-    if service is None or text_of(service, "State").casefold().replace(" ", "") in COMING_OR_RUNNING:
+    if service is None or MITIGATION in {**state.disabled, **state.stopped}:  # by a snapshot
+        return None
+    if Service(None, text_of(service, "State")).runs:
         return None
     return Finding(
         id=f"{ACTION}.mitigation",

@@ -37,6 +37,8 @@ class Product(Enum):
 
 
 MITIGATION = "MSExchangeMitigation"
+POP_AND_IMAP = frozenset({"MSExchangePOP3", "MSExchangePOP3BE", "MSExchangeIMAP4", "MSExchangeIMAP4BE"})
+NOTIFICATIONS = "MSExchangeNotificationsBroker"
 ALL = frozenset(Product)
 LATER = frozenset({Product.V2016, Product.V2019})
 
@@ -94,6 +96,28 @@ REQUIRED = (
 # The HTTP stack starts WAS, Winmgmt starts at the first question, and pla when data is to be collected.
 MAY_STAND_STILL = frozenset({"pla"})
 ON_DEMAND = frozenset({"WAS", "Winmgmt"}) | MAY_STAND_STILL
+# By default; every other one that is required is Automatic (services-overview.md, HealthChecker).
+MANUAL = frozenset({"WAS", "pla"})
+# What the collect script reads beside those whose name begins with MSExchange.
+OTHERS = frozenset(
+    {
+        "ADAM_MSExchange",
+        "FMS",
+        "HostControllerService",
+        "MSComplianceAudit",
+        "SearchExchangeTracing",
+        "wsbexchange",
+        "IISADMIN",
+        "W3SVC",
+        "WAS",
+        "Winmgmt",
+        "pla",
+        "MpsSvc",
+        "RpcEptMapper",
+        "EventLog",
+        "RemoteRegistry",
+    }
+)
 
 
 def required(roles: frozenset[Role], product: Product | None) -> dict[str, Required]:

@@ -2,7 +2,8 @@
 
     registry/SOFTWARE/...        a directory a key; %values.json holds its values, %denied marks a closed key
     drives/C/Program Files/...   the files; sparse, of the size that the state says
-    host.json                    what is no key and no file: name, Windows, services, versions of files, closed files
+    host.json                    what is no key and no file: name, Windows, versions of files, closed files
+    services.json                the services; what a script makes of them is written here
     shim/                        the shim's files and the session configuration that loads them
     links/                       where .NET looks for `C:\\...`: see `_link`
 
@@ -15,7 +16,7 @@ import json
 from importlib import resources
 from pathlib import Path, PureWindowsPath
 
-from runner.lab.state import HostState
+from runner.lab.state import HostState, ServiceState
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
@@ -30,6 +31,7 @@ SCRIPTS = (
     "Language.ps1",
 )
 TYPES = "Windows.types.ps1xml"
+SERVICES = "services.json"
 
 # What every Windows has, listed in the state or not.
 HOME = r"C:\Users\Administrator"
@@ -56,17 +58,24 @@ def build(state: HostState, root: Path) -> Path:
             "os_version": state.os_version,
             "os_caption": state.os_caption,
             "files": files,
-            "services": {name: service.model_dump() for name, service in state.services.items()},
             "services_denied": state.services_denied,
             "wmi": state.wmi,
         },
     )
+    _write_json(root / SERVICES, {name: service.model_dump() for name, service in state.services.items()})
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):
             (root / "shim" / entry.name).write_bytes(entry.read_bytes())
     configuration = root / "shim" / CONFIGURATION
     configuration.write_text(_session(root / "shim"), encoding="utf-8")
     return configuration
+
+
+def changed(state: HostState, root: Path) -> HostState:
+    """The state with what scripts have made of the directory that was built from it."""
+    written = json.loads((root / SERVICES).read_text(encoding="utf-8"))
+    services = {name: ServiceState(**each) for name, each in written.items()}
+    return state if services == state.services else state.model_copy(update={"services": services})
 
 
 def _session(shim: Path) -> str:

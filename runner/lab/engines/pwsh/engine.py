@@ -8,17 +8,27 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.pwsh import directory
 from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
-from runner.lab.state import HostState
+from runner.lab.state import HostState, LiveState
 
 HOME = directory.HOME
 
 MAX_PROCESSES = 16
 """A PowerShell takes about 75 MB of its own: sixteen fit into what a laptop or a CI machine can spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A server of which the engine keeps the state: as it began, and its directory."""
+
+    live: LiveState  # so that no other gets its id
+    begun: HostState
+    root: Path
 
 
 class PwshEngine:
@@ -43,7 +53,7 @@ class PwshEngine:
         self._root = tempfile.TemporaryDirectory(prefix="exrun-lab-pwsh-", ignore_cleanup_errors=True)
         self._lock = threading.Lock()
         self._building = threading.Lock()
-        self._hosts: list[tuple[HostState, Path]] = []
+        self._hosts: dict[int, _Kept] = {}
         self._shells: set[PwshShell] = set()
         self._running: set[PwshShell] = set()
         self._waiting: deque[PwshShell] = deque()
@@ -54,9 +64,9 @@ class PwshEngine:
         """The engine's private directory."""
         return Path(self._root.name)
 
-    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> PwshShell:
-        """A new pool over `state`. Shells over an equal state share its directory, as logons to one server would."""
-        shell = PwshShell(lambda: self._launch(state), sink, self._admit, self._gone, self._grace)
+    def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> PwshShell:
+        """A new pool of a server. Its shells share its directory, which holds its state from the first of them on."""
+        shell = PwshShell(lambda: self._launch(live), sink, self._admit, self._gone, self._grace)
         with self._lock:
             self._shells.add(shell)
         return shell
@@ -93,25 +103,24 @@ class PwshEngine:
         if following is not None:
             following.start()
 
-    def _launch(self, state: HostState) -> Launch:
+    def _launch(self, live: LiveState) -> Launch:
         with self._building:
-            configuration = self._directory(state)
-        home = configuration.parent.parent
+            kept = self._directory(live)
+        configuration = kept.root / "shim" / directory.CONFIGURATION
         return Launch(
             arguments=(str(self._powershell), "-NoProfile", "-s", "-ConfigurationFile", str(configuration)),
-            directory=home / "links",
-            environment=_environment(state, self.root),
+            directory=kept.root / "links",
+            environment=_environment(kept.begun, self.root),
         )
 
-    def _directory(self, state: HostState) -> Path:
-        for known, root in self._hosts:
-            if known == state:
-                return root / "shim" / directory.CONFIGURATION
-        root = self.root / f"host{len(self._hosts)}"
-        root.mkdir()
-        configuration = directory.build(state, root)
-        self._hosts.append((state, root))
-        return configuration
+    def _directory(self, live: LiveState) -> _Kept:
+        if id(live) not in self._hosts:
+            state, root = live.now, self.root / f"host{len(self._hosts)}"
+            root.mkdir()
+            directory.build(state, root)
+            self._hosts[id(live)] = _Kept(live, state, root)
+            live.is_kept(lambda: directory.changed(state, root))
+        return self._hosts[id(live)]
 
 
 def _environment(state: HostState, scratch: Path) -> dict[str, str]:

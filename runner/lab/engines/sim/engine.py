@@ -10,13 +10,14 @@ from importlib import resources
 
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.sim.answers import ANSWERS, Answer
+from runner.lab.engines.sim.changes import CHANGES, Change
 from runner.lab.engines.sim.pipeline import CallLater, Timer
 from runner.lab.engines.sim.pool import Pool, opening
 from runner.lab.engines.sim.recognition import Template, parse
 from runner.lab.engines.sim.request import decode
 from runner.lab.engines.sim.responder import Library, Responder
 from runner.lab.engines.sim.shell import SimShell
-from runner.lab.state import HostState
+from runner.lab.state import LiveState
 
 # Openings and requests of different bytes: hosts of one audit are sent the same.
 _REMEMBERED = 16
@@ -30,13 +31,24 @@ def built_in_templates() -> Mapping[str, str]:
     }
 
 
+def changing_templates() -> Mapping[tuple[str, str], str]:
+    """The templates that change a host, of every action whose changes the engine makes: by id and name of the file."""
+    actions = resources.files("playbooks.actions")
+    return {
+        (action, name): actions.joinpath(*action.split("."), name).read_text(encoding="utf-8")
+        for action, made in CHANGES.items()
+        for name in made
+    }
+
+
 def running_loop(seconds: float, call: Callable[[], None]) -> Timer:
     """`call_later` of the event loop on whose thread the engine is used."""
     return asyncio.get_running_loop().call_later(seconds, call)
 
 
 class SimEngine:
-    """Answers the built-in scripts and the scripted answers of a host; refuses every other script by name.
+    """Answers the built-in scripts and the scripted answers of a host, and makes the built-in changes; refuses every
+    other script by name.
 
     Nothing here blocks and no thread is started: what takes time is a timer of the event loop.
 
@@ -48,16 +60,23 @@ class SimEngine:
 
     def __init__(self, call_later: CallLater = running_loop) -> None:
         templates: list[tuple[Template, Answer]] = [
-            (parse(text, action), ANSWERS[action]) for action, text in built_in_templates().items()
+            (template, ANSWERS[action])
+            for action, text in built_in_templates().items()
+            for template in parse(text, action)
         ]
-        self._library = Library(templates)
+        changes: list[tuple[Template, Change]] = [
+            (template, CHANGES[action][name])
+            for (action, name), text in changing_templates().items()
+            for template in parse(text, f"{action}/{name}")
+        ]
+        self._library = Library(templates, changes)
         self._decode = lru_cache(_REMEMBERED)(decode)
         self._opening = lru_cache(_REMEMBERED)(opening)
         self._call_later = call_later
 
-    def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> SimShell:
+    def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> SimShell:
         """A new pool of this host. The pool's own identifier comes with the client's first message."""
-        return SimShell(Responder(state, self._library), Pool(self._opening), self._decode, self._call_later, sink)
+        return SimShell(Responder(live, self._library), Pool(self._opening), self._decode, self._call_later, sink)
 
     def close(self) -> None:
         """There is nothing to end."""

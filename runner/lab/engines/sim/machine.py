@@ -20,7 +20,7 @@ _WMI_DISABLED = (
     "The service cannot be started, either because it is disabled or because it has no enabled devices "
     "associated with it. "
 )
-_SERVICES_DENIED = "Cannot open Service Control Manager on computer '.'. This operation might require other privileges."
+SERVICES_DENIED = "Cannot open Service Control Manager on computer '.'. This operation might require other privileges."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Properties:
     """What `Get-KeyValue KEY | Select-Object -First 1 -Property NAMES` gives: whatever is absent is null."""
 
     def __init__(self, values: Mapping[str, RegistryValue]) -> None:
-        self._values = {_folded(name): _held(value) for name, value in values.items()}
+        self._values = {folded(name): _held(value) for name, value in values.items()}
 
     def __getitem__(self, name: str) -> Held:
-        return self._values.get(_folded(name))
+        return self._values.get(folded(name))
 
 
 def _held(value: RegistryValue) -> Held:
@@ -76,16 +76,20 @@ def _held(value: RegistryValue) -> Held:
 
 
 class Machine:
-    """One server, read as the collect scripts read it."""
+    """One server, read as the collect scripts read it.
+
+    Attributes:
+        state: that it reads.
+    """
 
     def __init__(self, state: HostState) -> None:
-        self._state = state
+        self.state = state
 
     @cached_property
     def _keys(self) -> Mapping[str, RegistryKey | None]:
         """Every key by its folded path; None where it exists only because one below it does."""
         keys: dict[str, RegistryKey | None] = {}
-        for path, key in self._state.registry.items():
+        for path, key in self.state.registry.items():
             names = _names(path)
             keys["\\".join(names)] = key
             for depth in range(1, len(names)):
@@ -96,7 +100,7 @@ class Machine:
     def _below(self) -> Mapping[str, tuple[str, ...]]:
         """The names of the keys right below each, as the state spells them first, by name."""
         below: dict[str, dict[str, str]] = {}
-        for path in self._state.registry:
+        for path in self.state.registry:
             spelt = [name for name in path.replace("/", "\\").split("\\") if name]
             names = _names(path)
             for depth in range(1, len(names)):
@@ -105,7 +109,7 @@ class Machine:
 
     @cached_property
     def _files(self) -> Mapping[str, FileState]:
-        return {"\\".join(_names(path)): file for path, file in self._state.files.items()}
+        return {"\\".join(_names(path)): file for path, file in self.state.files.items()}
 
     def _open(self, path: str) -> tuple[bool, RegistryKey | None]:
         """Whether a key is there, and what the state says of it.
@@ -166,15 +170,15 @@ class Machine:
             UnreadableError: access is denied, the class is not there, or the service of WMI itself is disabled and not
                 running.
         """
-        if self._state.services_denied or self._state.wmi == "denied":
+        if self.state.services_denied or self.state.wmi == "denied":
             raise UnreadableError(_WMI_DENIED)
         services = self._services()
-        wmi = next((each for each in services if _folded(each.name) == "WINMGMT"), None)
+        wmi = next((each for each in services if folded(each.name) == "WINMGMT"), None)
         if wmi is not None and wmi.start_mode == "Disabled" and wmi.state != "Running":
             raise UnreadableError(_WMI_DISABLED)
-        if self._state.wmi == "without-class":
+        if self.state.wmi == "without-class":
             raise UnreadableError(_WMI_WITHOUT_CLASS)
-        return [] if self._state.wmi == "empty" else services
+        return [] if self.state.wmi == "empty" else services
 
     def services(self) -> list[Service]:
         """`Get-Service`, by name; it asks the service control manager and needs no WMI.
@@ -182,21 +186,21 @@ class Machine:
         Raises:
             UnreadableError: access is denied.
         """
-        if self._state.services_denied:
-            raise UnreadableError(_SERVICES_DENIED)
+        if self.state.services_denied:
+            raise UnreadableError(SERVICES_DENIED)
         return self._services()
 
     def _services(self) -> list[Service]:
         return sorted(
             (
                 Service(name, each.display_name or name, each.state, each.start_mode)
-                for name, each in self._state.services.items()
+                for name, each in self.state.services.items()
             ),
-            key=lambda service: _folded(service.name),
+            key=lambda service: folded(service.name),
         )
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """A name for comparing: Windows and .NET compare the capitals of single characters."""
     return name.upper() if name.isascii() else "".join(_capital(character) for character in name)
 
@@ -207,5 +211,5 @@ def _capital(character: str) -> str:
 
 
 def _names(path: str) -> list[str]:
-    names = [name for name in _folded(path).replace("/", "\\").split("\\") if name]
+    names = [name for name in folded(path).replace("/", "\\").split("\\") if name]
     return ["HKLM:", *names[1:]] if names and names[0] in ("HKLM", "HKLM:", "HKEY_LOCAL_MACHINE") else names

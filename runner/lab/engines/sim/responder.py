@@ -1,4 +1,7 @@
-"""What a server says to a request: built-in scripts, the host's scripted answers, and a refusal for all else."""
+"""What a server says to a request: built-in scripts, the host's scripted answers, and a refusal for all else.
+
+What a script reads is a function of the state, and is kept; what a change makes of the state is made each time anew.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import cast
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers import Answer
+from runner.lab.engines.sim.changes import Change
 from runner.lab.engines.sim.clixml import number
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.recognition import Template
@@ -31,7 +35,7 @@ from runner.lab.engines.sim.streams import (
     error_thrown,
     error_written,
 )
-from runner.lab.state import HostState, ScriptedAnswer
+from runner.lab.state import LiveState, ScriptedAnswer
 from runner.transport.gate import BASE_MODULES, IMPORT_KIND, LOCK, LOCKED_LANGUAGE, imported, marked
 
 _REMEMBERED = 128  # texts: those of an audit, with a marker before each
@@ -46,6 +50,7 @@ class Depends(Enum):
     TEXT = auto()
     LANGUAGE = auto()
     SERVER = auto()
+    NOTHING_KEPT = auto()  # it changes the server: every time anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Known:
     """
 
     depends: Depends
-    answer: Callable[[Machine, str], Items]
+    answer: Callable[[LiveState, Machine, str], Items]
 
 
 class Library:
@@ -66,20 +71,24 @@ class Library:
 
     Args:
         templates: each with what answers its script.
+        changes: templates of scripts that change a server, each with what makes the change.
 
     Attributes:
         answers: see there.
     """
 
-    def __init__(self, templates: Sequence[tuple[Template, Answer]]) -> None:
+    def __init__(
+        self, templates: Sequence[tuple[Template, Answer]], changes: Sequence[tuple[Template, Change]] = ()
+    ) -> None:
         self.answers = Answers()
         self._templates = templates
+        self._changes = changes
         self.find = lru_cache(_REMEMBERED)(self._find)
 
     def _find(self, script: str) -> Known | None:
         """What answers this script, where it is one that every server knows: of the gate, or of a template."""
         if marked(script) is not None:
-            return Known(Depends.LANGUAGE, lambda _, language: iter([Output(dict(marked(script, language) or {}))]))
+            return Known(Depends.LANGUAGE, lambda _, __, language: iter([Output(dict(marked(script, language) or {}))]))
         if (modules := imported(script)) is not None:
             missing = [_not_there(name) for name in modules if name not in BASE_MODULES]
             return Known(Depends.TEXT, lambda *_: iter(missing))
@@ -87,15 +96,19 @@ class Library:
             params = template.params(script)
             if params is not None:
                 return Known(Depends.SERVER, partial(_for_params, answer, params))
+        for template, change in self._changes:
+            values = template.params(script)
+            if values is not None:
+                return Known(Depends.NOTHING_KEPT, partial(_for_values, change, values))
         return None
 
 
 class Responder:
     """One server's answers, in one session: it is locked once the gate's statement was sent, as a server's is."""
 
-    def __init__(self, state: HostState, library: Library) -> None:
-        self._state = state
-        self._machine = Machine(state)
+    def __init__(self, live: LiveState, library: Library) -> None:
+        self._live = live
+        self._machine = Machine(live.now)
         self._library = library
         self._language = "FullLanguage"
 
@@ -107,7 +120,7 @@ class Responder:
             return iter([])
         if first.is_script and not rest:
             source, work_out = self._answer(first.text)
-            return self._library.answers.said(source, first.text, work_out)
+            return work_out() if source is None else self._library.answers.said(source, first.text, work_out)
         said = self._command(first)
         for command in rest:
             said = _piped(said, command)
@@ -128,13 +141,20 @@ class Responder:
     def _script(self, script: str) -> Items:
         return self._answer(script)[1]()
 
-    def _answer(self, script: str) -> tuple[object, Callable[[], Items]]:
-        """Recognises a script: what its answer depends on beside its text, and how to work it out."""
+    def _answer(self, script: str) -> tuple[object | None, Callable[[], Items]]:
+        """Recognises a script: what its answer depends on beside its text, and how to work it out.
+
+        Nothing that it depends on: it is not to be kept.
+        """
         known = self._library.find(script)
         if known is not None:
-            sources = {Depends.TEXT: self._library, Depends.LANGUAGE: self._language, Depends.SERVER: self._state}
-            return sources[known.depends], lambda: known.answer(self._machine, self._language)
-        for scripted in self._state.answers:
+            state = self._live.now
+            if self._machine.state is not state:
+                self._machine = Machine(state)
+            machine, language = self._machine, self._language
+            sources = {Depends.TEXT: self._library, Depends.LANGUAGE: language, Depends.SERVER: state}
+            return sources.get(known.depends), lambda: known.answer(self._live, machine, language)
+        for scripted in self._live.now.answers:
             if scripted.script == script:
                 return scripted, partial(_scripted, scripted)
         if script.endswith(_EXIT):
@@ -143,8 +163,16 @@ class Responder:
         return self._library, lambda: iter([_unknown(script)])
 
 
-def _for_params(answer: Answer, params: Mapping[str, Value], machine: Machine, _language: str) -> Items:
+def _for_params(
+    answer: Answer, params: Mapping[str, Value], _live: LiveState, machine: Machine, _language: str
+) -> Items:
     return answer(machine, params)
+
+
+def _for_values(
+    change: Change, values: Mapping[str, Value], live: LiveState, _machine: Machine, _language: str
+) -> Items:
+    return change(live, values)
 
 
 def _not_there(module: str) -> Item:
@@ -183,8 +211,8 @@ def _unknown(text: str) -> Item:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return Failed(
         Problem(
-            f"The lab's sim engine does not know the script '{shown}' (SHA-256 {digest}). It knows exrun's own collect "
-            "scripts and the answers of the host's file; the engine pwsh runs any script.",
+            f"The lab's sim engine does not know the script '{shown}' (SHA-256 {digest}). It knows exrun's own scripts "
+            "and the answers of the host's file; the engine pwsh runs any script.",
             "CommandNotFoundException",
             "ObjectNotFound",
             "System.Management.Automation.CommandNotFoundException",

@@ -89,7 +89,16 @@ function Export-Node($node, $rows) {
     $rows.Count - 1
 }
 
-function Get-Harm($tree) {
+# What a change may run besides, with all the parameters that it may be given: each writes the one place that it is told.
+$changing = @{
+    'set-service' = 'name', 'startuptype'; 'start-service' = @('name'); 'stop-service' = @('name'); 'restart-service' = @('name')
+    'new-item' = 'path', 'itemtype', 'force'; 'move-item' = 'literalpath', 'destination', 'force'; 'copy-item' = 'literalpath', 'destination', 'force'
+    'remove-item' = 'literalpath', 'force'; 'set-itemproperty' = 'literalpath', 'name', 'value', 'type'; 'remove-itemproperty' = 'literalpath', 'name'
+    'set-acl' = 'literalpath', 'aclobject'
+}
+$accessLists = '^system\.security\.accesscontrol\.(file|directory)security$'
+
+function Get-Harm($tree, $changes) {
     $functions = @{}
     foreach ($node in $tree.FindAll({ param($n) $n.GetType().Name -eq 'FunctionDefinitionAst' }, $true)) { $functions[$node.Name.ToLower()] = $node }
     foreach ($node in $tree.FindAll({ $true }, $true)) {
@@ -158,6 +167,7 @@ function Get-Harm($tree) {
                     if ($name -match $harmfulStatics) { "static $text" }
                     if ($name -eq 'new' -and "$($node.Expression.TypeName.FullName)" -notmatch 'collections\.|stringbuilder') { "static $text" }
                 }
+                elseif ($changes -and $name -eq 'setsecuritydescriptorsddlform') { }
                 elseif ($name -ne 'replace' -and $name -notmatch $listMethods -and $name -notmatch $readMethods) { "method $text" }
                 foreach ($argument in $node.Arguments) {
                     if ($name -in 'where', 'foreach' -and -not (Test-Kind $argument 'ScriptBlockExpressionAst')) { "member by name $text" }
@@ -204,7 +214,14 @@ function Get-Harm($tree) {
                 if ($name -ne $first.Extent.Text.ToLower()) { "name is written otherwise: $text" }
                 if ($shortNames.ContainsKey($name)) { $name = $shortNames[$name] }
                 $own = $functions.ContainsKey($name)
-                if (-not $own) {
+                if ($changes -and $changing.ContainsKey($name)) {
+                    if ($own) { "function shadows $name" }
+                    if ($node.Parent.PipelineElements[0] -ne $node) { "piped into $text" }
+                    foreach ($element in $node.CommandElements) {
+                        if ((Test-Kind $element 'CommandParameterAst') -and $element.ParameterName -notin $changing[$name] -and $element.ParameterName -ne 'erroraction') { "parameter -$($element.ParameterName) of $name" }
+                    }
+                }
+                elseif (-not $own) {
                     $verb = ($name -split '-')[0]
                     if ($name -notmatch '^[a-z]+-[a-z0-9]+$' -or $verb -notin $harmlessVerbs) { "command $name" }
                     elseif ($harmlessOfVerb.ContainsKey($verb) -and $name -notin $harmlessOfVerb[$verb]) { "command $name" }
@@ -240,7 +257,7 @@ function Get-Harm($tree) {
                     }
                     if ($name -match '^(select|sort|group|measure|compare)-object$' -and $of -match 'property$' -and
                         $value.Extent.Text -match 'scriptblock|mycommand|(?<![\[.])psobject|sessionstate') { "engine $text" }
-                    if ($name -eq 'new-object' -and $of -in 'positional1', 'typename' -and "$($value.Value)" -notmatch '^(system\.)?(management\.automation\.)?(ps(custom)?object|object|collections\..*|text\.stringbuilder)$') { "object $text" }
+                    if ($name -eq 'new-object' -and $of -in 'positional1', 'typename' -and -not ($changes -and "$($value.Value)" -match $accessLists) -and "$($value.Value)" -notmatch '^(system\.)?(management\.automation\.)?(ps(custom)?object|object|collections\..*|text\.stringbuilder)$') { "object $text" }
                     if ($name -eq 'new-object' -and "$($value.Value)" -match $heldFiles) { "type $text" }
                     if ($name -eq 'get-wmiobject' -and $of -in 'property', 'positional2') {
                         $fields = Get-Given $value $tree
@@ -293,7 +310,7 @@ while ($null -ne ($line = [Console]::In.ReadLine())) {
     $harm = @(foreach ($problem in $errors) { "does not parse: $($problem.Message)" })
     $rows = [System.Collections.ArrayList]::new()
     if (-not $harm) {
-        $harm = @(Get-Harm $tree)
+        $harm = @(Get-Harm $tree $case.changes)
         [void](Export-Node $tree $rows)
     }
     [Console]::Out.WriteLine((ConvertTo-Json -InputObject @{ id = $case.id; harm = $harm; tree = $rows } -Compress -Depth 6))

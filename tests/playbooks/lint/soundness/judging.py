@@ -58,9 +58,14 @@ def judge(powershell: Path, scripts: Sequence[str]) -> Verdicts:
     return Verdicts(len(scripts), accepted, tuple(against))
 
 
-def check(powershell: Path, scripts: Sequence[str]) -> list[Check]:
-    """What stands against each script, whatever the linter says; one process of PowerShell."""
-    lines = "".join(json.dumps({"id": number, "text": script}) + "\n" for number, script in enumerate(scripts))
+def check(powershell: Path, scripts: Sequence[str], *, changes: bool = False) -> list[Check]:
+    """What stands against each script, whatever the linter says; one process of PowerShell.
+
+    Args:
+        changes: that they may run the commands that change, which check.ps1 names for itself.
+    """
+    rows = ({"id": number, "text": script, "changes": changes} for number, script in enumerate(scripts))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
     answer = subprocess.run(
         [powershell, "-NoProfile", "-NonInteractive", "-File", HERE / "check.ps1"],
         input=lines,

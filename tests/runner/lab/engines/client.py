@@ -31,7 +31,7 @@ from psrpcore.types import (
 )
 
 from runner.lab.engines.interface import Engine, Output, PipelineDone, ShellEnded, ShellEvent, Signal
-from runner.lab.state import HostState
+from runner.lab.state import HostState, LiveState
 from tests.waiting import HANG_SECONDS
 
 
@@ -81,7 +81,7 @@ class Client:
     """One runspace pool, opened. Close it: an engine may have a process behind it."""
 
     def __init__(
-        self, engine: Engine, state: HostState, *, max_runspaces: int = 1, host: HostInfo | None = None
+        self, engine: Engine, state: HostState | LiveState, *, max_runspaces: int = 1, host: HostInfo | None = None
     ) -> None:
         self.events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
         self.done: list[uuid.UUID] = []
@@ -90,7 +90,8 @@ class Client:
         self._table: dict[uuid.UUID, ClientPowerShell] = {}
         self.host = host or HostInfo()
         self.pool = ClientRunspacePool(max_runspaces=max_runspaces, host=self.host)
-        self.shell = engine.shell(state, self.pool.runspace_pool_id, self.events.put)
+        live = state if isinstance(state, LiveState) else LiveState(state)
+        self.shell = engine.shell(live, self.pool.runspace_pool_id, self.events.put)
         self.pool.open()
         self.shell.open(self._to_send().data)
         self.until(lambda: self.pool.state is RunspacePoolState.Opened)

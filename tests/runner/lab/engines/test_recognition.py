@@ -77,7 +77,7 @@ def test_any_literal_reads_back_as_its_value(value: Value) -> None:
 @given(VALUES, VALUES)
 def test_a_rendered_script_is_recognised_with_its_params(path: Value, limit: Value) -> None:
     script = render(TEMPLATE, {"path": path, "limit": limit})
-    assert parse(TEMPLATE, "test").params(script) == {"path": as_read(path), "limit": as_read(limit)}
+    assert parse(TEMPLATE, "test")[0].params(script) == {"path": as_read(path), "limit": as_read(limit)}
 
 
 @settings(max_examples=200)
@@ -85,7 +85,7 @@ def test_a_rendered_script_is_recognised_with_its_params(path: Value, limit: Val
 def test_no_changed_script_is_recognised_unless_it_is_another_rendering(path: str, at: int, put: str) -> None:
     script = render(TEMPLATE, {"path": path, "limit": 5})
     changed = script[:at] + put + script[at + 1 :]
-    params = parse(TEMPLATE, "test").params(changed)
+    params = parse(TEMPLATE, "test")[0].params(changed)
     if params is not None:
         assert render(TEMPLATE, params) == changed
 
@@ -108,18 +108,36 @@ def test_what_the_renderer_does_not_write_is_no_literal(text: str) -> None:
 
 @pytest.mark.parametrize(
     "template",
-    ["{% if deep %}1{% endif %}", "{% for each in names %}{{ each }}{% endfor %}", "{{ name | lower }}", "{{ a.b }}"],
+    [
+        "{% if deep %}{{ deep | lower }}{% endif %}",
+        "{% for each in names %}{{ each }}{% endfor %}",
+        "{{ name | lower }}",
+        "{{ a.b }}",
+    ],
 )
 def test_a_template_whose_params_cannot_be_read_back_is_refused(template: str) -> None:
     with pytest.raises(ValueError, match="read"):
         parse(template, "exchange.some")
 
 
+CHOICE = "{% if deep %}\nA {{ deep }}\n{% elif path %}\nB {{ path }}\n{% endif %}\nC {{ path }}\n"
+
+
+@pytest.mark.parametrize("deep", [None, "x"])
+@pytest.mark.parametrize("path", [None, "y"])
+def test_a_template_that_chooses_is_recognised_on_the_way_it_went_with_the_params_that_it_shows(
+    deep: str | None, path: str | None
+) -> None:
+    script = render(CHOICE, {"deep": deep, "path": path})
+    found = [params for way in parse(CHOICE, "test") if (params := way.params(script)) is not None]
+    assert found == [{"deep": deep, "path": path} if deep else {"path": path}]
+
+
 @pytest.mark.parametrize("action", sorted(built_in_templates()))
 def test_a_built_in_template_gives_its_own_text(action: str) -> None:
     text = built_in_templates()[action]
     assert render(text, {}) == text
-    assert parse(text, action).params(text) == {}
+    assert [each.params(text) for each in parse(text, action)] == [{}]
 
 
 def test_the_engine_answers_every_built_in_action() -> None:

@@ -17,7 +17,7 @@ from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim import engine as sim
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.psrp import MAX_FRAGMENT
-from runner.lab.state import HostState, ScriptedAnswer
+from runner.lab.state import HostState, LiveState, ScriptedAnswer
 from runner.transport.gate import BASE_MODULES, IMPORT_KIND, LOCK, LOCKED_LANGUAGE, importing, marker
 from tests.runner.lab.engines.client import Client, typed
 from tests.runner.lab.engines.timers import Timers
@@ -358,7 +358,7 @@ GARBAGE = {
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
 def test_what_is_no_psrp_ends_the_shell_with_a_reason(engine: SimEngine, garbage: bytes) -> None:
     events: list[ShellEvent] = []
-    shell = engine.shell(host(), uuid.uuid4(), events.append)
+    shell = engine.shell(LiveState(host()), uuid.uuid4(), events.append)
     shell.open(garbage)
     assert [type(event) for event in events] == [ShellEnded]
     shell.command(uuid.uuid4(), b"")

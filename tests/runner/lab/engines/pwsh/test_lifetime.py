@@ -12,7 +12,7 @@ from psrpcore import ClientRunspacePool
 
 from runner.lab.engines.interface import ShellEnded, ShellEvent, Signal
 from runner.lab.engines.pwsh import PwshEngine
-from runner.lab.state import FileState, HostState, RegistryKey
+from runner.lab.state import FileState, HostState, LiveState, RegistryKey
 from tests.runner.lab.engines.client import Client
 from tests.waiting import HANG_SECONDS, happens
 
@@ -72,7 +72,7 @@ def test_a_killed_process_is_a_shell_that_ended_and_later_requests_say_so(powers
     engine = PwshEngine(powershell)
     try:
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
-        shell = engine.shell(HostState(name="A"), uuid.uuid4(), events.put)
+        shell = engine.shell(LiveState(HostState(name="A")), uuid.uuid4(), events.put)
         shell.open(creation())
         events.get(timeout=HANG_SECONDS)
         assert shell.pid is not None
@@ -120,7 +120,7 @@ def test_a_closed_engine_ends_shells_that_nobody_closed_those_that_wait_included
     client = Client(engine, HostState(name="A"))
     pid = client.shell.pid  # type: ignore[attr-defined]
     told: list[ShellEvent] = []
-    waiting = engine.shell(HostState(name="B"), uuid.uuid4(), told.append)
+    waiting = engine.shell(LiveState(HostState(name="B")), uuid.uuid4(), told.append)
     waiting.open(creation())
     engine.close()
     assert not is_there(pid)
@@ -132,7 +132,7 @@ def test_a_shell_beyond_the_cap_opens_when_another_has_ended(powershell: Path) -
     try:
         first = Client(engine, HostState(name="A"))
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
-        second = engine.shell(HostState(name="B"), uuid.uuid4(), events.put)
+        second = engine.shell(LiveState(HostState(name="B")), uuid.uuid4(), events.put)
         second.open(creation())
         assert (second.pid, events.empty()) == (None, True)
         assert first.run("1").output == [1]
@@ -166,7 +166,7 @@ def test_a_state_that_no_windows_can_have_ends_the_shell_and_starts_nothing(
     engine = PwshEngine(tmp_path / "never-started")
     try:
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
-        shell = engine.shell(state, uuid.uuid4(), events.put)
+        shell = engine.shell(LiveState(state), uuid.uuid4(), events.put)
         shell.open(creation())
         assert events.get(timeout=HANG_SECONDS) == ShellEnded(reason)
         assert shell.pid is None
@@ -181,7 +181,7 @@ def test_a_program_that_is_missing_or_is_no_powershell_ends_the_shell(tmp_path: 
     for program, said in ((tmp_path / "none", "cannot be started"), (other, "with status 5: not PowerShell")):
         engine = PwshEngine(program)
         events: queue.SimpleQueue[ShellEvent] = queue.SimpleQueue()
-        engine.shell(HostState(name="A"), uuid.uuid4(), events.put).open(creation())
+        engine.shell(LiveState(HostState(name="A")), uuid.uuid4(), events.put).open(creation())
         event = events.get(timeout=HANG_SECONDS)
         assert isinstance(event, ShellEnded)
         assert said in event.reason

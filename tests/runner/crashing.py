@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -61,13 +61,17 @@ class File:
 
 @dataclass(frozen=True)
 class Named:
-    """A name that was given; `instead_of` is the one that the same file had before."""
+    """A name that was given, or taken away; `instead_of` is the one that the same file had before."""
 
     path: Path
     file: File | None  # None for a directory
     instead_of: Path | None = None
+    gone: bool = False
 
     def on(self, names: dict[Path, File | None]) -> None:
+        if self.gone:
+            names.pop(self.path, None)
+            return
         names[self.path] = self.file
         if self.instead_of is not None:
             names.pop(self.instead_of, None)
@@ -134,9 +138,7 @@ class CrashingDisk:
         found = CrashingDisk(lives)
         fresh = {file: File(file.safe, list(file.writes)) for file in self._files()}
         found._safe = {path: None if file is None else fresh[file] for path, file in self._safe.items()}
-        found._names = [
-            Named(each.path, None if each.file is None else fresh[each.file], each.instead_of) for each in self._names
-        ]
+        found._names = [replace(each, file=None if each.file is None else fresh[each.file]) for each in self._names]
         return found
 
     def _torn(self, file: File, kept: Iterator[int]) -> bytes:
@@ -199,6 +201,9 @@ class CrashingDisk:
         self._open[descriptor] = path, file
         return descriptor
 
+    def open_to_append(self, path: Path) -> int:
+        return self.open(path)
+
     def read(self, path: Path) -> BinaryIO:
         file = self._seen().get(path)
         if file is None:
@@ -236,6 +241,22 @@ class CrashingDisk:
     def replace(self, old: Path, new: Path) -> None:
         file = self._seen()[old]
         self._does("replace", lambda: self._names.append(Named(new, file, instead_of=old)))
+
+    def link(self, old: Path, new: Path) -> None:
+        seen = self._seen()
+        if new in seen:
+            raise FileExistsError(errno.EEXIST, "the name is taken")
+        file = seen[old]
+        self._does("link", lambda: self._names.append(Named(new, file)))
+
+    def remove(self, path: Path) -> None:
+        self._refuse_when_dead()
+        if path not in self._seen():
+            raise FileNotFoundError(errno.ENOENT, "no such file")
+        self._does("remove", lambda: self._names.append(Named(path, None, gone=True)))
+
+    def names(self, directory: Path) -> Sequence[str]:
+        return sorted(path.name for path in self._seen() if path.parent == directory and path != directory)
 
     def close(self, descriptor: int) -> None:
         self._locked.discard(descriptor)

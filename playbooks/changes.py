@@ -1,0 +1,72 @@
+"""What a judgement would have changed: typed, named, and decided before anything is sent.
+
+A change is made of values alone. Both scripts that belong to it, the one that makes it and the one that undoes it, are
+rendered from these and from the step's parameters, when a plan is made (playbooks/rendering.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["CHANGE_ID", "Change", "ChangeValue", "Changed", "ReadyChange"]
+
+ChangeValue = None | bool | int | str | tuple[str, ...]
+"""What a change can be told: nothing that two serialisations could spell differently."""
+
+CHANGE_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,118}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is to be made different on a host.
+
+    Attributes:
+        id: unique within its step on a host, and the same whenever the same is to be done: `start-type.msexchangeis`.
+        title: one sentence without a full stop, for people: "Set MSExchangeIS to start automatically".
+        values: what both scripts are told, beside the parameters of the step.
+        before: what was seen of it, by names that people read.
+        after: what it will be, by the same names.
+        disturbs: what a user of the server may notice, one sentence; empty where nothing.
+    """
+
+    id: str
+    title: str
+    values: Mapping[str, ChangeValue]
+    before: Mapping[str, ChangeValue] = field(default_factory=dict)
+    after: Mapping[str, ChangeValue] = field(default_factory=dict)
+    disturbs: str = ""
+
+    def __post_init__(self) -> None:
+        if not CHANGE_ID.fullmatch(self.id):
+            raise ValueError(f"{self.id!r:.80} cannot be the id of a change")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyChange:
+    """A change with its scripts, as they would be sent. `rollback` is None where it cannot be undone."""
+
+    change: Change
+    apply: str
+    rollback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One value of a change that is not what it was: `before.StartMode` was `Disabled`, is `Manual`."""
+
+    name: str
+    was: ChangeValue
+    now: ChangeValue
+
+
+def differences(was: Change, now: Change) -> tuple[Changed, ...]:
+    """What differs between two changes of one id, value by value, in the order of their names."""
+    found: list[Changed] = []
+    for part in ("before", "after", "values"):
+        first, second = getattr(was, part), getattr(now, part)
+        for name in sorted({*first, *second}):
+            if first.get(name) != second.get(name) or type(first.get(name)) is not type(second.get(name)):
+                found.append(Changed(f"{part}.{name}", first.get(name), second.get(name)))
+    return tuple(found)

@@ -1,0 +1,71 @@
+"""The places that a change may write, as its contract names them, and what is wrong with a place that a script names.
+
+A place is the whole of what a command is told, no beginning and no pattern: only then can it be held to a pattern.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from .wildcards import has_wildcards, is_like
+
+__all__ = ["Kind", "Place", "kind_of", "may_write", "why_not"]
+
+Kind = Literal["service", "file", "folder", "registry", "task", "acl"]
+
+_DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
+_KEY = re.compile(r"(?:HKLM|HKCU):\\[^\\]", re.IGNORECASE)
+_NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Places of one kind, by a pattern with PowerShell's wildcards in which nothing is left to be filled in.
+
+    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it.
+    """
+
+    kind: Kind
+    pattern: str
+
+
+def may_write(kinds: Iterable[Kind], name: str, allowed: Iterable[Place]) -> bool:
+    """Whether a place that one command writes, which may be of these kinds, is allowed."""
+    return any(place.kind in kinds and is_like(name, place.pattern) for place in allowed)
+
+
+def kind_of(kinds: tuple[Kind, ...], path: str) -> tuple[Kind, ...]:
+    """Which of these kinds a place is: a path says whether it is of the registry."""
+    if "registry" in kinds and len(kinds) > 1:
+        return ("registry",) if _KEY.match(path) else tuple(kind for kind in kinds if kind != "registry")
+    return kinds
+
+
+def why_not(kind: Kind, name: str, *, literal: bool) -> str:
+    """Why this is no name of one place of this kind, as text that follows it; empty where it is one.
+
+    Args:
+        literal: that the parameter takes no wildcards.
+    """
+    if kind in ("file", "folder", "acl"):
+        return _why_no_path(name, literal=literal)
+    if kind == "registry":
+        parts = name.split("\\")[1:]
+        if not _KEY.match(name) or "/" in name or any(part in ("", ".", "..") for part in parts):
+            return "is no value of a key below HKLM:\\ or HKCU:\\, written out"
+        return "has wildcards" if any(character in name for character in "*?`") else ""
+    return "has wildcards" if has_wildcards(name) else "" if name.strip() == name != "" else "is no name"
+
+
+def _why_no_path(name: str, *, literal: bool) -> str:
+    if not _DRIVE.match(name):
+        return "does not begin with a drive, such as C:\\"
+    if _NOT_IN_NAMES.search(name, 2):
+        return "has a character that no file's name has, or names a stream"
+    parts = name[3:].split("\\")
+    if parts[-1] == "" or any(part in ("", ".", "..") or part[-1] in ". " or part[0] == " " for part in parts):
+        return "has a part that Windows reads otherwise: nothing, .., or a dot or blank at its end"
+    return "has [, ] or a backtick, which are wildcards there" if not literal and has_wildcards(name) else ""

@@ -1,0 +1,130 @@
+"""What a change writes is written out, and is a place that its contract allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..calls import Call
+from ..commands import Target
+from ..flow import Flow
+from ..kinds import ACCESS_LISTS
+from ..lexer import Refusal
+from ..literals import is_decided, texts_of
+from ..places import Place, kind_of, may_write, why_not
+from ..tree import Node, Text, Variable
+from .assignments import made_of
+from .interface import Reading
+
+# What Set-ItemProperty may set of a file or folder.
+_OF_A_FILE = frozenset(
+    {"creationtime", "creationtimeutc", "lastwritetime", "lastwritetimeutc", "lastaccesstime", "lastaccesstimeutc",
+     "attributes", "isreadonly"}
+)  # fmt: skip
+_OF_PROPERTIES = frozenset({"Set-ItemProperty", "Remove-ItemProperty"})
+_WRITTEN_OUT = "write it out, as a text or with {{ }}: what a change writes is decided before it is approved"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """`allowed` are the places of the contract, with nothing left to be filled in."""
+
+    allowed: tuple[Place, ...]
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        return ("target", "decided")
+
+    def check(self, reading: Reading) -> Iterator[Refusal]:
+        for node in reading.nodes:
+            call = reading.calls.of(node)
+            if call is not None and not call.own and call.known.targets:
+                yield from self._call(reading.flow, call)
+
+    def _call(self, flow: Flow, call: Call) -> Iterator[Refusal]:
+        named = {target.parameter for target in call.known.targets}
+        for name, value in call.binding.values:
+            written, kind = call.known.parameters.get(name, ("", ""))
+            if kind == "decided" and name not in named and not is_decided(flow, value):
+                yield Refusal("decided", value.at, f"what -{written} is given cannot be seen here", _WRITTEN_OUT)
+            elif kind == "directory" and not (isinstance(value, Text) and value.value.lower() == "directory"):
+                yield Refusal("decided", value.at, "this makes something else than a folder", "write Directory")
+            elif kind == "acl" and not _is_made_list(flow, value):
+                yield Refusal(
+                    "decided",
+                    value.at,
+                    "this access list is not made by the script",
+                    "make it: $list = New-Object -TypeName System.Security.AccessControl.FileSecurity, then "
+                    "$list.SetSecurityDescriptorSddlForm('D:P(A;;FA;;;SY)')",
+                )
+        if call.known.name == "New-Item" and call.binding.get("itemtype") is None:
+            yield Refusal("decided", call.node.at, "what this makes is not said", "write -ItemType Directory")
+        for target in call.known.targets:
+            yield from self._target(flow, call, target)
+
+    def _target(self, flow: Flow, call: Call, target: Target) -> Iterator[Refusal]:
+        command = call.known.name
+        written = call.known.parameters[target.parameter][0]
+        value = call.binding.get(target.parameter)
+        if value is None:
+            yield Refusal("target", call.node.at, f"{command} without -{written}", f"name it: -{written} and one place")
+            return
+        names = texts_of(flow, value)
+        if names is None:
+            yield Refusal("target", value.at, f"what {command} -{written} writes cannot be seen here", _WRITTEN_OUT)
+            return
+        for name in names:
+            kinds = kind_of(target.kinds, name)
+            if command in _OF_PROPERTIES:
+                yield from self._property(flow, call, value, name, of_a_key=kinds == ("registry",))
+                if kinds == ("registry",):
+                    continue
+            if why := why_not(kinds[0], name, literal=target.literal):
+                yield Refusal("target", value.at, f"{name!r:.120} {why}", _ONE_PLACE[kinds[0]])
+            elif not may_write(kinds, name, self.allowed):
+                yield self._not_allowed(value, command, kinds[0], name)
+
+    def _property(self, flow: Flow, call: Call, value: Node, key: str, *, of_a_key: bool) -> Iterator[Refusal]:
+        given = call.binding.get("name")
+        names = texts_of(flow, given) if given is not None else None
+        if given is None or names is None:
+            yield Refusal("target", value.at, "which value of it is written cannot be seen", _WRITTEN_OUT)
+            return
+        for name in names:
+            if not of_a_key:
+                if name.lower() not in _OF_A_FILE:
+                    what = f"{name!r:.80} of a file is not set by a change"
+                    yield Refusal("target", given.at, what, "set times or Attributes")
+                continue
+            place = f"{key}\\{name}"
+            why = "has a backslash or a wildcard" if any(each in name for each in "\\*?[]`") else ""
+            if why := why or why_not("registry", place, literal=True):
+                yield Refusal("target", value.at, f"{place!r:.120} {why}", _ONE_PLACE["registry"])
+            elif not may_write(("registry",), place, self.allowed):
+                yield self._not_allowed(value, call.known.name, "registry", place)
+
+    @staticmethod
+    def _not_allowed(value: Node, command: str, kind: str, name: str) -> Refusal:
+        return Refusal(
+            "target",
+            value.at,
+            f"{command} writes the {_WORDS[kind]} {name!r:.200}, which `writes` of the contract does not name",
+            f"add {{{kind}: ...}} to `writes` in action.yml, or leave it out",
+        )
+
+
+_WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",
+          "acl": "access list of"}  # fmt: skip
+_ONE_PLACE = {
+    "service": "name one service, by its short name",
+    "task": "name one task",
+    "registry": "write HKLM:\\SOFTWARE\\... as -LiteralPath, and one value as -Name",
+    **dict.fromkeys(("file", "folder", "acl"), "write one whole path, as Windows shows it: C:\\..."),
+}
+
+
+def _is_made_list(flow: Flow, value: Node) -> bool:
+    if not isinstance(value, Variable):
+        return False
+    kinds = made_of(flow, value.name)
+    return kinds is not None and kinds <= ACCESS_LISTS and bool(kinds)

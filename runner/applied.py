@@ -1,0 +1,159 @@
+"""What work with a host that a plan changes comes to: a row with an outcome a step. Pure, from its journal alone.
+
+plan, HostProgress, what cut it short -> AppliedHost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playbooks.model import OnFailure
+from runner.events import Drifted
+from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
+from runner.plan.records import PlannedHost, PlannedStep
+from runner.results import OURS
+from runner.state import HostProgress
+from runner.transport.failures import Cause, Failure, in_words
+
+__all__ = ["AppliedHost", "AppliedStep", "applied", "unaccounted"]
+
+_WORST_FIRST = tuple(Outcome)
+_FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
+_NOT_RUN = {
+    Ended.NOT_YET: "whether it ran is not known",
+    Ended.AMBIGUOUS: "the connection was lost, and whether it ran is not known",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedStep:
+    """One step on one host. `why` is one sentence without a full stop; it may quote the server, and is tainted."""
+
+    step: str
+    outcome: Outcome
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedHost:
+    """The row of one host.
+
+    Attributes:
+        steps: in the order of the plan.
+        failure: what cut the work short; None where nothing more is to be done.
+        requests: HTTP requests sent.
+        seconds: on the controller's monotonic clock.
+    """
+
+    name: str
+    client: str
+    steps: tuple[AppliedStep, ...]
+    failure: Failure | None
+    requests: int
+    seconds: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of its steps; of a host without any what kept it from having one."""
+        found = {step.outcome for step in self.steps}
+        empty = Outcome.SKIPPED if self.failure is None else Outcome.UNREACHABLE
+        return next((each for each in _WORST_FIRST if each in found), empty)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it counts against the failure budget. A host that was refused for drift does not: it is untouched."""
+        return self.outcome in _FAILED
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no step is left that another session could go on with."""
+        return all(step.outcome is not Outcome.PENDING for step in self.steps)
+
+
+def applied(
+    plan: PlannedHost,
+    client: str,
+    on_failure: Mapping[str, OnFailure],
+    progress: HostProgress | None,
+    failure: Failure | None,
+    requests: int,
+    seconds: float,
+) -> AppliedHost:
+    """The row of a host, of what its journal says.
+
+    Args:
+        progress: None where nothing was begun.
+        failure: what cut the work short, as the journal has it; None where nothing more is to be done.
+
+    Raises:
+        NotOfThePlanError: see `so_far`.
+    """
+    known = so_far(progress, plan)
+    came = dict(outcomes(plan, on_failure, known))
+    drifted: Mapping[str, Drifted] = {} if progress is None else progress.drifted
+    reached = progress is not None and any(each.sequence > progress.since for each in progress.attempts.values())
+    steps: list[AppliedStep] = []
+    held: AppliedStep | None = None  # what keeps those after it from being begun
+    for step in plan.steps:
+        own = known.steps.get(step.step, StepSoFar())
+        outcome = came[step.step]
+        if outcome is Outcome.PENDING and failure is not None:
+            outcome = _cut_short(own, failure, reached=reached)
+        if outcome is Outcome.SKIPPED and held is not None and not own.tried:
+            row = AppliedStep(step.step, outcome, f"not begun: step {held.step} is {held.outcome}")
+        else:
+            row = AppliedStep(step.step, outcome, _why(step, outcome, own, progress, drifted, failure))
+        steps.append(row)
+        if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):
+            held = row
+    return AppliedHost(plan.host, client, tuple(steps), failure, requests, seconds)
+
+
+def unaccounted(plan: PlannedHost, client: str, failure: Failure, requests: int, seconds: float) -> AppliedHost:
+    """The row of a host whose own could not be made: nothing is said of it but that it has to be looked at."""
+    why = f"what was done is not known here; {in_words(failure)}"
+    steps = tuple(AppliedStep(step.step, Outcome.UNKNOWN, why) for step in plan.steps)
+    return AppliedHost(plan.host, client, steps, failure, requests, seconds)
+
+
+def _cut_short(own: StepSoFar, failure: Failure, *, reached: bool) -> Outcome:
+    """What is said of a step that the end of a session left in the middle."""
+    if any(each.settlement is None for each in own.tried):
+        return Outcome.UNKNOWN
+    if failure.cause is Cause.INTERRUPTED:
+        return Outcome.PENDING
+    return Outcome.FAILED if reached or own.tried or failure.cause in OURS else Outcome.UNREACHABLE
+
+
+def _why(
+    step: PlannedStep,
+    outcome: Outcome,
+    own: StepSoFar,
+    progress: HostProgress | None,
+    drifted: Mapping[str, Drifted],
+    failure: Failure | None,
+) -> str:
+    assessed = None if progress is None else progress.assessed.get(step.step)
+    judged = step.summary if assessed is None else assessed.assessment.summary
+    doubtful = [each for each in own.tried if each.settlement is None]
+    match outcome:
+        case Outcome.REFUSED if step.step in drifted:
+            return "; ".join(drifted[step.step].differences)
+        case Outcome.UNKNOWN if doubtful:
+            return _and_why(_doubt(doubtful[-1]), failure)
+        case Outcome.UNREACHABLE | Outcome.PENDING:
+            return "it is not over" if failure is None else in_words(failure)
+        case Outcome.FAILED if failure is not None and assessed is None:
+            return in_words(failure)
+        case _:
+            return judged
+
+
+def _doubt(tried: Tried) -> str:
+    named = f"attempt {tried.number} to {tried.purpose} {tried.change}"
+    return f"{named}: {_NOT_RUN.get(tried.ended, 'it ran, and what it came to was not seen')}"
+
+
+def _and_why(said: str, failure: Failure | None) -> str:
+    return said if failure is None else f"{said}; {in_words(failure)}"

@@ -1,0 +1,324 @@
+"""Applying a plan to one host: the work of a fleet's thread. It makes the moves, and decides none of them.
+
+    fold -> next_move -> intent, durable -> do -> outcome -> fold
+
+Collects go over a locked pool, changes over another, which is opened beside it when the first is due. Behind a change
+whose fate is unknown both are given up; the next connection ends the pool in which it was lost before it looks.
+
+A host that is resumed is the same work, begun on what its journal was read back as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from inventory.model import Host
+from playbooks.changes import Change, ReadyChange
+from playbooks.errors import RenderingError
+from playbooks.findings import Assessment, Coverage, Verdict
+from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
+from playbooks.observation import NotObserved
+from playbooks.unknowns import not_observed
+from runner import events
+from runner.answers import observation_of
+from runner.applied import AppliedHost, unaccounted
+from runner.events import Answer, Purpose, Would
+from runner.fleet import Brake
+from runner.history import HostHistory
+from runner.hostlog import AbandonedError, HaltedError, answer_of
+from runner.journal.errors import JournalError
+from runner.moves import Collect, Finish, Send, Settle, next_move, so_far
+from runner.observe import Reach, unwritable
+from runner.plan.drift import drift, in_words
+from runner.plan.records import Plan, PlannedChange, PlannedHost
+from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.steps import DEFECT, Judgement
+from runner.transport.failures import Cause, Failure, ScriptRefused, TransportError, defect, failure
+from runner.transport.gate import Gate
+from runner.transport.interface import (
+    Ambiguous,
+    ChangeResult,
+    Connect,
+    Deadlines,
+    NotRun,
+    NotStarted,
+    Script,
+    ScriptResult,
+    Transport,
+)
+
+__all__ = ["Applying", "Render", "change_scripts", "change_seconds", "on_failures"]
+
+Render = Callable[[ReadyStep, Change], ReadyChange]
+"""The scripts of a change as they would be sent now. Raises RenderingError."""
+
+
+def change_scripts(plan: Plan, host: PlannedHost) -> Mapping[str, Script]:
+    """The scripts that may be sent to this host to change something, by their SHA-256: for the gate of its second pool.
+
+    Each is named after itself: its deadline is looked up by that name.
+    """
+    return {sha: Script(sha, plan.texts[sha], full=True) for sha in sorted(plan.scripts_of(host.host))}
+
+
+def change_seconds(playbook: ReadyPlaybook, host: PlannedHost) -> Mapping[str, float]:
+    """The time limit of each of these in seconds, as contracts have it; what has none has that of any script.
+
+    A text that several steps have may take the longest of theirs.
+    """
+    timeouts = {ready.step.id: ready.action.contract.timeouts for ready in playbook.steps}
+    longest: dict[str, float] = {}
+    for step, change in host.changes:
+        limits = timeouts[step.step]
+        for sha, limit in ((change.apply, limits.apply), (change.rollback, limits.rollback)):
+            if sha is not None and limit is not None:
+                longest[sha] = max(longest.get(sha, 0.0), float(limit))
+    return longest
+
+
+def on_failures(playbook: ReadyPlaybook) -> Mapping[str, OnFailure]:
+    """What a failure of each step means for those after it."""
+    return {ready.step.id: ready.step.on_failure for ready in playbook.steps}
+
+
+@dataclass(slots=True)
+class Applying:
+    """The work with one host of a plan: see `HostWork` in runner/fleet.py.
+
+    Attributes:
+        plan: what was approved for this host.
+        playbook: of the plan.
+        collects: the script of each step of the playbook.
+        changes: see `change_scripts`.
+        render: what a change would be now.
+        reach: the way to the host.
+        collecting: what may be sent over the locked pool.
+        changing: what may be sent over the other: `changes`, each at most once. It is this host's alone.
+        deadlines: for the host's whole work, and for each script.
+        secret: what to log on with; None for a certificate or the current Kerberos ticket.
+        history: the host's lines in its client's journal; it has what earlier sessions wrote.
+        on_defect: told of what is a fault of ours: where, and what was raised.
+    """
+
+    host: Host
+    secret: Secret | SecretUnavailableError | None
+    plan: PlannedHost
+    playbook: ReadyPlaybook
+    collects: Mapping[str, Script]
+    changes: Mapping[str, Script]
+    judgement: Judgement
+    render: Render
+    reach: Reach
+    collecting: Gate
+    changing: Gate
+    deadlines: Deadlines
+    history: HostHistory
+    brake: Brake
+    monotonic: Callable[[], float]
+    on_defect: Callable[[str, Exception], None]
+    since: float = field(init=False)
+    connections: Connect | None = None
+    cancelled: bool = False
+    _reading: Transport | None = None
+    _writing: Transport | None = None
+
+    def __post_init__(self) -> None:
+        if not self.changing.once:
+            raise ValueError("the gate of changes lets them be repeated")
+        self.since = self.monotonic()
+
+    def run(self) -> AppliedHost:
+        """See `HostWork`."""
+        try:
+            why = self._session()
+        except AbandonedError:
+            why = None  # the row is given already
+        except JournalError as error:
+            self.brake.pull(unwritable(error))
+            why = self.brake.why_aborted
+        return self.leave(why)
+
+    def cancel(self) -> None:
+        """See `HostWork`."""
+        self.cancelled = True
+        if self.connections is not None:
+            self.connections.cancel()
+
+    def leave(self, why: Failure | None) -> AppliedHost:
+        """See `HostWork`; `why` is None where nothing more is to be done."""
+        requests = 0 if self.connections is None else self.connections.requests
+        seconds = self.monotonic() - self.since
+        try:
+            self.history.end(why, requests, seconds)
+        except AbandonedError:
+            pass
+        except JournalError as error:  # the row is made all the same
+            self.brake.pull(unwritable(error))
+        except Exception as error:  # not even the end could be recorded
+            self.on_defect(self.host.key, error)
+            why = defect(error)
+        if self.history.row is not None:
+            return self.history.row
+        without = why or failure(Cause.DEFECT, "it has no row")
+        return unaccounted(self.plan, self.history.client, without, requests, seconds)
+
+    def _session(self) -> Failure | None:
+        """Works with the host. None where nothing more is to be done; why it was cut short otherwise."""
+        host, history = self.host, self.history
+        try:
+            history.started(host.address, host.port)
+            if isinstance(self.secret, SecretUnavailableError):
+                return Failure(Cause.CREDENTIAL, f"{self.secret.reference}: {self.secret.why}", self.secret.next)
+            self.connections = self.reach(host, self.secret, history.noticed)
+            try:
+                while self._moved():
+                    pass
+            finally:
+                self._part()
+        except TransportError as error:
+            return self.brake.outweighed(error.failure)
+        except HaltedError:
+            return self.brake.why_aborted
+        except (AbandonedError, JournalError):
+            raise
+        except Exception as error:
+            self.on_defect(host.key, error)
+            return defect(error)
+        return None
+
+    def _moved(self) -> bool:
+        """Makes the next move; False where there is none."""
+        move = next_move(self.plan, on_failures(self.playbook), so_far(self.history.progress, self.plan))
+        match move:
+            case Finish():
+                return False
+            case Collect(step=step, purpose=purpose):
+                self._collect(step, purpose)
+            case Send(step=step, purpose=purpose, number=number, script=sha):
+                self._send(self.changes[sha], step, purpose, number)
+            case Settle(step=step, purpose=purpose, number=number, settlement=settlement, why=why):
+                self.history.settled(step, purpose, number, settlement, why)
+            case _:
+                assert_never(move)
+        return True
+
+    def _collect(self, step: str, purpose: Purpose) -> None:
+        script = self.collects[step]
+        transport = self._to_read()
+        self.history.asking(script, step, purpose)
+        (result,) = transport.observe([script])
+        answer = answer_of(result)
+        if isinstance(result, NotRun):
+            self.history.answered(script, step, purpose, answer)
+            raise TransportError(result.failure)
+        ready = next(each for each in self.playbook.steps if each.step.id == step)
+        assessment, present = self._judged(ready, result)
+        would = None
+        if present is not None:
+            would = tuple(Would(each.change.id, each.apply, each.rollback) for each in present)
+        self.history.assessed(script, step, purpose, ready.action.id, answer, assessment, would)
+        if purpose is Purpose.RECHECK and present is not None:
+            planned = next(each for each in self.plan.steps if each.step == step)
+            if differences := drift(planned.changes, present):
+                self.history.drifted(step, tuple(in_words(each) for each in differences))
+
+    def _send(self, script: Script, step: str, purpose: Purpose, number: int) -> None:
+        transport = self._to_change()
+        self.history.changing(script, step, purpose, number, transport.pool)
+        try:
+            result = transport.change(script)
+        except ScriptRefused as error:
+            result = NotStarted(script, error.failure)
+        # Whatever else is raised leaves the intent without an answer: nobody knows whether it ran.
+        self.history.answered(script, step, purpose, _answer(result))
+        if isinstance(result, NotStarted | Ambiguous):
+            self._part()
+
+    def _judged(self, ready: ReadyStep, result: ScriptResult) -> tuple[Assessment, tuple[PlannedChange, ...] | None]:
+        """What the answer means, and the changes that it names, as they would be sent now; None where not known."""
+        action = ready.action
+        try:
+            observation = observation_of(result, action.contract)
+            assessment = action.assess(observation, ready.params, self.judgement.catalogue, self.judgement.today)
+            if isinstance(observation, NotObserved) or not _is_known(assessment):
+                return assessment, None
+            return assessment, _present(ready, assessment, self.render)
+        except Exception as error:
+            self.on_defect(f"{self.host.key}, step {ready.step.id}", error)
+            what = error.what if isinstance(error, RenderingError) else type(error).__name__
+            unknown = NotObserved(DEFECT, f"the judgement of {action.id} failed: {what}")
+            return not_observed(action.id, unknown, tuple(action.contract.facts)), None
+
+    def _to_read(self) -> Transport:
+        """The locked pool. What was lost before is ended by the time that it is open."""
+        if self._reading is None:
+            self._refuse_when_stopped()
+            assert self.connections is not None
+            progress = self.history.progress
+            lost = [] if progress is None else [each for each in progress.unsettled if each.doubtful]
+            pools = tuple(dict.fromkeys(each.pool for each in lost if each.pool))
+            self._reading = self.connections(self.collecting, self._left(), ending=pools)
+            self._reading.open()
+        return self._reading
+
+    def _to_change(self) -> Transport:
+        """The pool for changes, on the same connection."""
+        reading = self._to_read()
+        if self._writing is None:
+            self._refuse_when_stopped()
+            assert self.connections is not None
+            self._writing = self.connections(self.changing, self._left(), beside=reading)
+            self._writing.open()
+            if not self._writing.pool:
+                raise TransportError(failure(Cause.PROTOCOL, "the host gives its pool no name to end it by"))
+        return self._writing
+
+    def _part(self) -> None:
+        """Gives up both pools; the next one that is needed is on a new connection."""
+        transports = self._writing, self._reading
+        self._writing = self._reading = None
+        for transport in transports:
+            if transport is not None:
+                transport.close()
+
+    def _left(self) -> Deadlines:
+        """The deadlines of a connection that is opened now: of the host's time it has what is left."""
+        return replace(self.deadlines, host=max(self.deadlines.host - (self.monotonic() - self.since), 0.0))
+
+    def _refuse_when_stopped(self) -> None:
+        if self.brake.aborted is not None or self.cancelled:
+            raise HaltedError
+
+
+def _is_known(assessment: Assessment) -> bool:
+    """Whether what a judgement does not name is not to be done. One that could not see all may have missed it."""
+    return assessment.verdict is not Verdict.UNKNOWN and assessment.coverage is not Coverage.NOT_KNOWABLE
+
+
+def _present(ready: ReadyStep, assessment: Assessment, render: Render) -> tuple[PlannedChange, ...]:
+    """The changes that a judgement names, by the hashes of what would be sent for them.
+
+    Raises:
+        RenderingError: a change has no scripts, or two have one id.
+    """
+    ids = [change.id for change in assessment.changes]
+    if len(set(ids)) != len(ids):
+        raise RenderingError("a judgement names two changes by one id", "correct the action")
+    found: list[PlannedChange] = []
+    for change in assessment.changes:
+        as_sent = render(ready, change)
+        undo = None if as_sent.rollback is None else Script("", as_sent.rollback).sha256
+        found.append(PlannedChange(change, Script("", as_sent.apply).sha256, undo))
+    return tuple(found)
+
+
+def _answer(result: ChangeResult) -> Answer:
+    match result:
+        case NotStarted(failure=why):
+            return events.NotRun(False, why)
+        case Ambiguous(failure=why):
+            return events.NotRun(None, why)
+        case _:
+            return answer_of(result)

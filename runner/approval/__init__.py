@@ -1,0 +1,1 @@
+"""Who lets a plan be run, and when."""

@@ -1,0 +1,146 @@
+"""`exrun plan`: what it takes. What it does is loaded once its first line stands (plan_work.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.asked import Asked
+from runner.cli.inventory_files import announced
+from runner.cli.options import (
+    STATE,
+    CatalogueOption,
+    ExpectOption,
+    Format,
+    InventoryOption,
+    LimitOption,
+    ParamOption,
+    SearchOption,
+    SelectionArgument,
+    StateOption,
+)
+
+
+def plan(
+    context: typer.Context,
+    selection: SelectionArgument = None,
+    inventory: InventoryOption = None,
+    playbook: Annotated[
+        str, typer.Option("-p", "--playbook", envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.")
+    ] = ...,  # type: ignore[assignment]
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", envvar="EXRUN_OUT", help="The plan's file; with several clients a folder for them."
+        ),
+    ] = ...,  # type: ignore[assignment]
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option("--policy", envvar="EXRUN_POLICY", help="A client's policy: who approves, and when. Repeatable."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", envvar="EXRUN_FORCE", help="Write over a plan that is there.")
+    ] = False,
+    limit: LimitOption = None,
+    expect: ExpectOption = None,
+    param: ParamOption = None,
+    search: SearchOption = None,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            "--parallel",
+            envvar="EXRUN_PARALLEL",
+            min=1,
+            max=1000,
+            help="Servers at a time, now and when the plan is run.",
+            show_default="the playbook's",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", envvar="EXRUN_TIMEOUT", min=1, help="Seconds for one server.")
+    ] = 300.0,
+    connect_timeout: Annotated[
+        float,
+        typer.Option("--connect-timeout", envvar="EXRUN_CONNECT_TIMEOUT", min=1, help="Seconds to connect and log on."),
+    ] = 30.0,
+    run_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--run-timeout",
+            envvar="EXRUN_RUN_TIMEOUT",
+            min=1,
+            help="Seconds for the whole run.",
+            show_default="no limit",
+        ),
+    ] = None,
+    state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
+    allow_cleartext: Annotated[
+        bool,
+        typer.Option(
+            "--allow-cleartext",
+            envvar="EXRUN_ALLOW_CLEARTEXT",
+            help="For labs: do not encrypt messages over http. Is recorded.",
+        ),
+    ] = False,
+    allow_full_language: Annotated[
+        bool,
+        typer.Option(
+            "--allow-full-language",
+            envvar="EXRUN_ALLOW_FULL_LANGUAGE",
+            help="Run actions that ask for `session: full`: read-only by the linter alone. Is recorded.",
+        ),
+    ] = False,
+    skip_unresolved: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unresolved",
+            envvar="EXRUN_SKIP_UNRESOLVED",
+            help="Leave out servers whose password cannot be had, instead of ending. Is recorded.",
+        ),
+    ] = False,
+) -> None:
+    """Decide what would be changed on which server, and write it down to be approved. Reads only.
+
+    \b
+    Sends what an audit sends, and nothing else. The plan holds every script that would make or undo a change, for each
+    server; one file a client. Nothing is changed, now or later, that does not stand in it.
+    Exit status: 0 nothing to change, 1 changes pending, 2 input wrong and nothing sent, 3 servers not planned, or not
+    known in full, 6 the journal cannot be written, 130 interrupted; the highest that applies.
+
+    \b
+    Examples:
+      exrun plan -i inventory.yml --playbook exchange-audit -o plan.json
+      exrun plan EX1 EX2 --playbook ./repair.yml -o plan.json --policy policy.yml
+      exrun plan -i alpha.yml -i beta.yml --playbook ./repair.yml -o plans
+    """
+    asked = Asked(
+        sign_with=None,
+        anchor=None,
+        context=context,
+        inventory=announced(inventory),
+        selection=selection,
+        playbook=playbook,
+        limit=limit,
+        expect=expect,
+        param=param,
+        search=search,
+        parallel=parallel,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        run_timeout=run_timeout,
+        form=Format.TEXT,
+        html=None,
+        state=state,
+        catalogue=catalogue,
+        allow_cleartext=allow_cleartext,
+        allow_full_language=allow_full_language,
+        skip_unresolved=skip_unresolved,
+        as_of=None,
+        strict=False,
+    )
+    from runner.cli import plan_work  # takes a moment, in which the first line is read
+
+    raise typer.Exit(plan_work.plan(asked, out, tuple(policy or ()), force=force))

@@ -1,0 +1,182 @@
+"""What `exrun plan` does: from an inventory and a playbook to a file of changes. Runs only scripts that read."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+from inventory.model import Host
+from playbooks.findings import Severity
+from runner.approval.policy import Policy
+from runner.cli.asked import Asked
+from runner.cli.audit_work import actor, observed, ordered, say_why
+from runner.cli.options import given_params
+from runner.cli.output import UsageError, emit, write_file
+from runner.cli.plan_files import now, policy_of
+from runner.exit_status import ExitStatus
+from runner.hostlog import HostLog
+from runner.journal.location import directory_name
+from runner.opening import FleetRun, Planned
+from runner.order import Order
+from runner.plan import file
+from runner.plan.noting import Noting
+from runner.plan.planning import Made, SecretInPlanError, Seen, make_plan, status
+from runner.plan.records import From, Going, Plan
+from runner.redaction import Redactor
+from runner.reports.plan import lines
+from runner.results import HostResult
+from runner.runs import uncollected
+from runner.terminal import visible
+from runner.terms import Ending
+
+SUFFIX = ".json"
+
+
+def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> ExitStatus:
+    """Observes the servers that were asked for, writes a plan for each client, says what is in them.
+
+    Raises:
+        InventoryError, PlaybookError, UsageError: what was asked for is wrong; nothing was sent.
+        JournalError: the journals cannot be begun; nothing was sent.
+    """
+    order = ordered(asked)
+    under = _policies(policies, order.clients)
+    paths = _paths(out, order.clients)
+    _check_free(paths, force=force)
+    notings: dict[str, Noting] = {}
+    redactors: dict[str, Redactor] = {}
+
+    def planned(known: Mapping[str, Redactor]) -> Planned:
+        redactors.update(known)
+
+        def witness(host: Host, log: HostLog) -> Noting:
+            noting = notings[host.key] = Noting(log, known[host.client])
+            return noting
+
+        return witness
+
+    run = observed(asked, order, doing="planning", planned=planned)
+    if run.ending in (Ending.INTERRUPTED, Ending.JOURNAL):
+        say_why(run)
+        typer.echo("exrun: no plan is written: not every server was asked.", err=True)
+        return ExitStatus.INTERRUPTED if run.ending is Ending.INTERRUPTED else ExitStatus.JOURNAL
+    given = given_params(asked.param)
+    with uncollected():
+        plans = [
+            _made(order, run, client, given, under.get(client), notings, redactors[client]) for client in order.clients
+        ]
+        _check_free(paths, force=force)  # somebody may have been quicker
+        for each in plans:
+            data = file.write(each)
+            write_file(paths[each.client], data)
+            emit("".join(f"{line}\n" for line in lines(each, file.digest(data))))
+            emit(_next(each, paths[each.client]))
+    _say_terms(run)
+    say_why(run)
+    return max(status(each) for each in plans)
+
+
+def _made(
+    order: Order,
+    run: FleetRun,
+    client: str,
+    given: Mapping[str, str],
+    policy: Policy | None,
+    notings: Mapping[str, Noting],
+    redactor: Redactor,
+) -> Plan:
+    rows = {row.name: row for row in run.audit.hosts if row.client == client}
+    seen = [_seen(host, rows, notings.get(host.key)) for host in order.hosts if host.client == client]
+    strategy = order.playbook.playbook.strategy
+    made = Made(
+        id=secrets.token_hex(6),
+        token=secrets.token_hex(16),
+        client=client,
+        made=now().replace(microsecond=0),
+        planner=actor(),
+        exrun=version("exrun"),
+        inventory=tuple(
+            From(Path(each.path).name, each.sha256) for each in order.inventory_files if client in each.clients
+        ),
+        params=given,
+        policy=None if policy is None else policy.digest,
+        catalogue=order.judgement.catalogue.digest,
+        selection=order.selection or "",
+        going=Going(
+            order.parallel, tuple(strategy.waves), strategy.pause_seconds, dict(strategy.limits), strategy.budget
+        ),
+    )
+    try:
+        return make_plan(made, order.playbook, seen, redactor.redact_text)
+    except SecretInPlanError as error:
+        raise UsageError(
+            f"no plan is made: {error}", "Give passwords by reference only; see docs/reference/inventory.md."
+        ) from None
+
+
+def _seen(host: Host, rows: Mapping[str, HostResult], noting: Noting | None) -> Seen:
+    row = rows[host.name]
+    if noting is None:
+        return Seen(host.address, host.port, row)
+    return Seen(host.address, host.port, row, dict(noting.observed), frozenset(noting.withheld))
+
+
+def _policies(paths: Sequence[Path], clients: Sequence[str]) -> dict[str, Policy]:
+    """The policy of each client that has one."""
+    found: dict[str, Policy] = {}
+    for path in paths:
+        policy = policy_of(path)
+        if policy.client not in clients:
+            raise UsageError(
+                f"{path}: is the policy of {policy.client}, and no server of that client is selected",
+                f"Name the policies of: {', '.join(clients)}.",
+            )
+        if policy.client in found:
+            raise UsageError(f"{path}: is a second policy of {policy.client}", "Name one for each client.")
+        found[policy.client] = policy
+    return found
+
+
+def _paths(out: Path, clients: Sequence[str]) -> dict[str, Path]:
+    """Where each client's plan goes; a folder that is to hold several is made."""
+    if len(clients) == 1 and not out.is_dir():
+        if not out.parent.is_dir():
+            raise UsageError(f"-o {out}: there is no folder {out.parent}", "Make it, or name another file.")
+        return {clients[0]: out}
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"-o {out}: cannot be a folder for the plans of {len(clients)} clients: {error.strerror}",
+            "Name a folder, or select the servers of one client.",
+        ) from None
+    return {client: out / f"{directory_name(client)}{SUFFIX}" for client in clients}
+
+
+def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
+    there = [str(path) for path in paths.values() if path.exists() or path.is_symlink()]
+    if there and not force:
+        raise UsageError(
+            f"{', '.join(there)}: is there already, and somebody may have approved it",
+            "Name another file, or write over it with --force.",
+        )
+
+
+def _next(made: Plan, path: Path) -> str:
+    if not any(True for _ in made.changes):
+        return f"Written to {visible(str(path))}.\n\n"
+    written = shlex.quote(visible(str(path)))
+    then = f"exrun approve {written} --key ~/.ssh/id_ed25519" if made.policy else f"exrun show {written} --script"
+    return f"Written to {visible(str(path))}. Next: {then}\n\n"
+
+
+def _say_terms(run: FleetRun) -> None:
+    """What is to be known of the run before anybody relies on its plan, such as an old catalogue."""
+    for finding in run.audit.terms.findings:
+        if finding.severity is not Severity.INFO:
+            typer.echo(f"exrun: {visible(finding.title)}. {visible(finding.next)}.", err=True)

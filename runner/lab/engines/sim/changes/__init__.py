@@ -1,0 +1,21 @@
+"""What each built-in script that changes a server makes of its state, one module an action.
+
+A function is the script over again, in Python: it takes the values that the script shows, makes the same of the state
+and writes the same. tests/runner/lab/engines/test_changing.py runs the scripts themselves beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from playbooks.values import Value
+from runner.lab.engines.sim.changes import exchange_services
+from runner.lab.engines.sim.streams import Items
+from runner.lab.state import LiveState
+
+Change = Callable[[LiveState, Mapping[str, Value]], Items]
+
+# By the action's id and the name of the template.
+CHANGES: Mapping[str, Mapping[str, Change]] = {
+    "exchange.services": {"apply.ps1.j2": exchange_services.apply, "rollback.ps1.j2": exchange_services.rollback},
+}

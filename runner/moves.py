@@ -1,0 +1,452 @@
+"""What is to be done next on a host: a function of its plan and of what its journal says, and of nothing else. Pure.
+
+    plan, so far -> next_move -> Collect | Send | Settle | Finish
+
+A run that is resumed asks the same question as one that was never broken off, so the two cannot differ.
+
+A step goes like this; what stands in brackets ends the host, or the step where `on_failure` lets the next one follow:
+
+    recheck     nothing is named: compliant. What is named is not the plan's: [refused]. Not judged: [failed]
+    apply       each change in the order of the plan, once; one that ended in an error is the last
+    probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
+                Anything else: [unknown], and the attempt stays open
+    verify      nothing is named: changed. Something is: [failed], or undone first where the step says so
+
+What a change came to is known from a collect that is judged, never from the answer alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from playbooks.model import OnFailure
+from runner import events
+from runner.events import Purpose, Settlement, Would
+from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.state import Attempt, HostProgress
+
+__all__ = [
+    "Collect",
+    "Ended",
+    "Finish",
+    "HostSoFar",
+    "Judged",
+    "Move",
+    "Outcome",
+    "Send",
+    "Settle",
+    "StepSoFar",
+    "Tried",
+    "next_move",
+    "outcomes",
+    "so_far",
+]
+
+SENDINGS = 2  # of one change at most: the second only where a probe has shown that the first came to nothing
+STARTS = 3  # attempts at most of which it is known that they did not start
+
+
+class Outcome(StrEnum):
+    """What a step came to on a host, worst first."""
+
+    UNKNOWN = "unknown"  # something was sent, and it is not known what became of it
+    FAILED = "failed"
+    REFUSED = "refused"  # drift: nothing was sent
+    UNREACHABLE = "unreachable"  # no session: of a row alone, see runner/applied.py
+    ROLLED_BACK = "rolled-back"
+    PENDING = "pending"  # it is not over
+    CHANGED = "changed"
+    COMPLIANT = "compliant"
+    DEFERRED = "deferred"
+    SKIPPED = "skipped"
+
+
+class Ended(StrEnum):
+    """How the sending of a script ended, as the controller saw it."""
+
+    NOT_YET = "not-yet"  # intent stands in the journal, and no answer: whether it ran is unknown
+    COMPLETED = "completed"
+    BROKEN = "broken"  # it ran, and ended in an error, at a cap or at its deadline
+    NOT_STARTED = "not-started"  # and this is known
+    AMBIGUOUS = "ambiguous"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The last judgement of a step.
+
+    Attributes:
+        sequence: of its line in the journal.
+        known: whether the step could be judged.
+    """
+
+    purpose: Purpose
+    sequence: int
+    known: bool
+    would: tuple[Would, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One sending of a script of a change. `sequence` is that of its intent."""
+
+    change: str
+    purpose: Purpose
+    number: int
+    sequence: int
+    ended: Ended = Ended.NOT_YET
+    settlement: Settlement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepSoFar:
+    """One step on one host, as its journal has it. `tried` in the order in which it was."""
+
+    judged: Judged | None = None
+    tried: tuple[Tried, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostSoFar:
+    """One host. `since` is the line with which work on it was begun the last time: what was judged before is old."""
+
+    since: int = 0
+    steps: Mapping[str, StepSoFar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Collect this step over a connection that was opened since its last sending was lost, and judge it."""
+
+    step: str
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write intent, then send this script once."""
+
+    step: str
+    change: str
+    purpose: Purpose
+    number: int
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Write what became of this sending."""
+
+    step: str
+    change: str
+    purpose: Purpose
+    number: int
+    settlement: Settlement
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing more is to be done on this host."""
+
+
+Move = Collect | Send | Settle | Finish
+
+
+def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Move:
+    """The next thing to do on a host; Finish once there is none.
+
+    Args:
+        on_failure: what a failure of a step means for the steps after it, by step.
+    """
+    for move in _in_order(plan, on_failure, so_far):
+        if not isinstance(move, Outcome):
+            return move
+    return Finish()
+
+
+def outcomes(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Mapping[str, Outcome]:
+    """What each step came to. SKIPPED for those that a step before them keeps from being begun."""
+    found = {
+        step.step: move if isinstance(move, Outcome) else Outcome.PENDING
+        for step, move in zip(plan.steps, _in_order(plan, on_failure, so_far), strict=False)
+    }
+    return {step.step: found.get(step.step, Outcome.SKIPPED) for step in plan.steps}
+
+
+def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Iterator[Move | Outcome]:
+    """What is to be done in each step, or what it came to, as far as the steps before it let it be begun.
+
+    What a step before the last that was begun came to stands: it is not begun behind a later one, when a run is
+    resumed.
+    """
+    begun = [number for number, step in enumerate(plan.steps) if so_far.steps.get(step.step, StepSoFar()).tried]
+    for number, step in enumerate(plan.steps):
+        own = so_far.steps.get(step.step, StepSoFar())
+        over = bool(begun) and number < begun[-1]
+        move = _move(step, on_failure[step.step], own, 0 if over else so_far.since)
+        yield move
+        if not isinstance(move, Outcome) or (not over and _ends_the_host(move, on_failure[step.step])):
+            return
+
+
+def _ends_the_host(outcome: Outcome, on_failure: OnFailure) -> bool:
+    if outcome in (Outcome.UNKNOWN, Outcome.REFUSED):
+        return True
+    return outcome in (Outcome.FAILED, Outcome.ROLLED_BACK) and on_failure is not OnFailure.CONTINUE
+
+
+def _move(step: PlannedStep, on_failure: OnFailure, own: StepSoFar, since: int) -> Move | Outcome:
+    match step.standing:
+        case Standing.COMPLIANT:
+            return Outcome.COMPLIANT
+        case Standing.DEFERRED:
+            return Outcome.DEFERRED
+        case Standing.NOT_APPLICABLE | Standing.UNKNOWN:
+            return Outcome.SKIPPED
+        case Standing.PLANNED | Standing.PREDICTED:
+            return _Step(step, on_failure, own, since).move()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    plan: PlannedStep
+    on_failure: OnFailure
+    own: StepSoFar
+    since: int
+
+    def move(self) -> Move | Outcome:
+        undoing = self._tried(Purpose.ROLLBACK)
+        if undoing:
+            return self._undo(undoing)
+        applied = self._tried(Purpose.APPLY)
+        if not applied:
+            return self._begin()
+        if (doubtful := _doubtful(applied[-1])) is not None:
+            return self._probe(doubtful)
+        if _is_open(applied[-1]) and applied[-1].ended is Ended.NOT_STARTED:
+            return self._settle(applied[-1], Settlement.NOT_DONE, "it did not start")
+        due = self._due(applied)
+        return self._verify(applied) if due is None else self._go_on(due, applied)
+
+    def _begin(self) -> Move | Outcome:
+        """Before anything is sent."""
+        judged = self._judged_since(self.since, Purpose.RECHECK)
+        if judged is None:
+            return Collect(self.plan.step, Purpose.RECHECK)
+        if not judged.known:
+            return Outcome.FAILED
+        if not judged.would:
+            return Outcome.COMPLIANT
+        if list(judged.would) != [_would(each) for each in self.plan.changes]:
+            return Outcome.REFUSED
+        return self._send(self.plan.changes[0], 1)
+
+    def _due(self, applied: Sequence[Tried]) -> PlannedChange | None:
+        """The next change to send; None where there is none, or one before it came to nothing that nobody expected."""
+        for change in self.plan.changes:
+            tries = [each for each in applied if each.change == change.change.id]
+            if any(each.ended is Ended.BROKEN for each in tries):
+                return None
+            if not tries or all(each.settlement is Settlement.NOT_DONE for each in tries):
+                return change if _may_be_sent(tries) else None
+        return None
+
+    def _go_on(self, due: PlannedChange, applied: Sequence[Tried]) -> Move | Outcome:
+        """Sends the next change of the step, where what is known of the host still says that it is to be done."""
+        newest = applied[-1].sequence
+        if self.own.judged is None or self.own.judged.sequence < max(newest, self.since):
+            if newest > self.since:  # the answer to the last change has just come: nothing is between the two
+                return self._send(due, len(applied) + 1)
+            return Collect(self.plan.step, Purpose.PROBE)
+        judged = self.own.judged
+        if not judged.known:
+            return Outcome.UNKNOWN if any(_is_open(each) for each in applied) else Outcome.FAILED
+        for each in applied:
+            if _is_open(each):
+                return self._settle(each, *_became(each.change, judged, self.plan.changes))
+        planned = {_would(each) for each in self.plan.changes}
+        if _would(due) in judged.would and planned.issuperset(judged.would):
+            return self._send(due, len(applied) + 1)
+        return self._verify(applied)
+
+    def _verify(self, applied: Sequence[Tried]) -> Move | Outcome:
+        still_open = [each for each in applied if _is_open(each)]
+        blind = self.own.judged is None or not self.own.judged.known
+        anew = self.since if still_open or blind else 0  # what is settled and seen stays so when a run is resumed
+        judged = self._judged_since(max(applied[-1].sequence, anew), Purpose.VERIFY)
+        if judged is None:
+            return Collect(self.plan.step, Purpose.VERIFY)
+        if not judged.known:
+            return Outcome.UNKNOWN
+        if still_open:
+            return self._settle(still_open[0], *_became(still_open[0].change, judged, self.plan.changes))
+        if not judged.would:
+            return Outcome.CHANGED
+        if self.on_failure is OnFailure.ROLLBACK and any(self._happened(each) for each in self.plan.changes):
+            return self._undo(())
+        return Outcome.FAILED
+
+    def _probe(self, lost: Tried) -> Move | Outcome:
+        """What became of a sending without an answer."""
+        judged = self._judged_since(max(lost.sequence, self.since), Purpose.PROBE)
+        if judged is None:
+            return Collect(self.plan.step, Purpose.PROBE)
+        settlement, why = _became(lost.change, judged, self.plan.changes)
+        if not judged.known or settlement is Settlement.PARTLY_DONE:
+            return Outcome.UNKNOWN
+        return self._settle(lost, settlement, why)
+
+    def _undo(self, undoing: Sequence[Tried]) -> Move | Outcome:
+        """Undoes what was done, the last first. What cannot be undone, or is in doubt, ends it."""
+        if undoing and _is_open(undoing[-1]):
+            return self._undone(undoing[-1])
+        for change in reversed(self.plan.changes):
+            tries = [each for each in undoing if each.change == change.change.id]
+            if any(each.settlement is Settlement.DONE for each in tries) or not self._happened(change):
+                continue
+            if change.rollback is None or not _may_be_sent(tries):
+                return Outcome.FAILED
+            newest = max((each.sequence for each in self.own.tried), default=0)
+            if self.own.judged is None or self.own.judged.sequence < max(newest, self.since):
+                return Collect(self.plan.step, Purpose.PROBE)
+            if not self.own.judged.known:
+                return Outcome.UNKNOWN
+            became, _ = _became(change.change.id, self.own.judged, self.plan.changes)
+            if became is Settlement.NOT_DONE:  # somebody has undone it
+                continue
+            if became is Settlement.PARTLY_DONE and not self._happened(change, Settlement.PARTLY_DONE):
+                return Outcome.FAILED  # the host is not as the change left it
+            return Send(self.plan.step, change.change.id, Purpose.ROLLBACK, len(undoing) + 1, change.rollback)
+        return Outcome.ROLLED_BACK
+
+    def _undone(self, last: Tried) -> Move | Outcome:
+        """What became of undoing a change: it is done where judgement names the change again, as it was planned."""
+        if last.ended is Ended.NOT_STARTED:
+            return self._settle(last, Settlement.NOT_DONE, "it did not start")
+        judged = self._judged_since(max(last.sequence, self.since), Purpose.PROBE)
+        if judged is None:
+            return Collect(self.plan.step, Purpose.PROBE)
+        settlement, _ = _became(last.change, judged, self.plan.changes)
+        match settlement:
+            case _ if not judged.known:
+                return Outcome.UNKNOWN
+            case Settlement.NOT_DONE:
+                return self._settle(last, Settlement.DONE, "the change is named again, as it was planned")
+            case Settlement.DONE:
+                return self._settle(last, Settlement.NOT_DONE, "the change is not named again")
+            case Settlement.PARTLY_DONE:
+                return Outcome.UNKNOWN
+
+    def _happened(self, change: PlannedChange, *how: Settlement) -> bool:
+        """Whether the change was made, or partly; where `how` is given, whether in this way."""
+        return any(
+            each.change == change.change.id and each.settlement in (how or (Settlement.DONE, Settlement.PARTLY_DONE))
+            for each in self._tried(Purpose.APPLY)
+        )
+
+    def _tried(self, purpose: Purpose) -> tuple[Tried, ...]:
+        return tuple(each for each in self.own.tried if each.purpose is purpose)
+
+    def _judged_since(self, sequence: int, purpose: Purpose) -> Judged | None:
+        judged = self.own.judged
+        return judged if judged is not None and judged.sequence > sequence and judged.purpose is purpose else None
+
+    def _send(self, change: PlannedChange, number: int) -> Send:
+        return Send(self.plan.step, change.change.id, Purpose.APPLY, number, change.apply)
+
+    def _settle(self, tried: Tried, settlement: Settlement, why: str) -> Settle:
+        return Settle(self.plan.step, tried.change, tried.purpose, tried.number, settlement, why)
+
+
+def _is_open(tried: Tried) -> bool:
+    return tried.settlement is None
+
+
+def _doubtful(tried: Tried) -> Tried | None:
+    """The same, where it is open and nobody knows whether it ran."""
+    return tried if _is_open(tried) and tried.ended in (Ended.NOT_YET, Ended.AMBIGUOUS) else None
+
+
+def _may_be_sent(tries: Sequence[Tried]) -> bool:
+    """Whether a script whose sendings all came to nothing may be sent once more: none ran as far as anybody knows."""
+    lost = [each for each in tries if each.ended is not Ended.NOT_STARTED]
+    answered = any(each.ended in (Ended.COMPLETED, Ended.BROKEN) for each in lost)
+    return not answered and len(lost) < SENDINGS and len(tries) - len(lost) < STARTS
+
+
+def _would(change: PlannedChange) -> Would:
+    return Would(change.change.id, change.apply, change.rollback)
+
+
+def _became(change: str, judged: Judged, planned: Sequence[PlannedChange]) -> tuple[Settlement, str]:
+    """What became of a change, as the judgement after it has it."""
+    now = next((each for each in judged.would if each.change == change), None)
+    if now is None:
+        return Settlement.DONE, "the change is not named any more"
+    if any(_would(each) == now for each in planned):
+        return Settlement.NOT_DONE, "the same change is still named"
+    return Settlement.PARTLY_DONE, "the change is still named, and would be another"
+
+
+class NotOfThePlanError(ValueError):
+    """Raised for a journal that says that a script was sent which is none of the plan's."""
+
+
+def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
+    """What of a host's journal the next move hangs on; None before anything was begun.
+
+    Args:
+        plan: names the change that a script belongs to.
+
+    Raises:
+        NotOfThePlanError: something was sent to change this host that is not in its plan.
+    """
+    if host is None:
+        return HostSoFar()
+    tried: dict[str, list[Tried]] = {}
+    for attempt in host.attempts.values():
+        if attempt.key.purpose.changes:
+            tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
+    steps: dict[str, StepSoFar] = {}
+    for step in dict.fromkeys([*host.assessed, *tried]):
+        judged = None
+        if step in host.judged_at:
+            assessed = host.assessed[step]
+            known = assessed.would is not None
+            judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())))
+    return HostSoFar(host.since, steps)
+
+
+def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:
+    step, purpose, number = attempt.key
+    for planned, change in plan.changes:
+        script = change.rollback if purpose is Purpose.ROLLBACK else change.apply
+        if planned.step == step and script == attempt.script:
+            return Tried(
+                change.change.id, purpose, number, attempt.sequence, ended_as(attempt.answer), attempt.settlement
+            )
+    raise NotOfThePlanError(
+        f"attempt {number} to {purpose} {step} on {plan.host} sent a script that is not in its plan"
+    )
+
+
+def ended_as(answer: events.Answer | None) -> Ended:
+    """How the sending of a script ended, by its answer; one that went on after an error may have left something out."""
+    match answer:
+        case None:
+            return Ended.NOT_YET
+        case events.Completed(error_count=0):
+            return Ended.COMPLETED
+        case events.Completed() | events.Terminated() | events.TimedOut() | events.Capped():
+            return Ended.BROKEN
+        case events.NotRun(started=False):
+            return Ended.NOT_STARTED
+        case events.NotRun():
+            return Ended.AMBIGUOUS
+        case never:
+            assert_never(never)

@@ -1,0 +1,101 @@
+"""Drift: what would be done now is not what was approved. Pure.
+
+Compared are the scripts that would be sent, by hash; what else a host says may differ as it likes. The words that name
+a difference come from the values that the scripts were made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from playbooks.changes import Changed, differences
+from runner.plan.records import PlannedChange
+
+__all__ = ["Differs", "Gone", "Moved", "New", "Rewritten", "drift", "in_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A change that would be made now and is not of the plan."""
+
+    change: PlannedChange
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A change of the plan that is not to be made any more, while others are."""
+
+    change: PlannedChange
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """A change whose scripts would be others now: what they are made of is not what it was."""
+
+    change: PlannedChange
+    values: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A change of the same values whose scripts would be others now: their templates are not those of the plan."""
+
+    change: PlannedChange
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The same changes in another order."""
+
+
+Difference = New | Gone | Differs | Rewritten | Moved
+
+
+def drift(planned: Sequence[PlannedChange], present: Sequence[PlannedChange]) -> tuple[Difference, ...]:
+    """What differs between the changes of a step as planned, and as they would be now; empty where nothing does.
+
+    Args:
+        present: what judgement names now. None at all is no drift: the host is right already.
+    """
+    if not present:
+        return ()
+    now = {each.change.id: each for each in present}
+    was = {each.change.id: each for each in planned}
+    found: list[Difference] = []
+    for each in planned:
+        same = now.get(each.change.id)
+        if same is None:
+            found.append(Gone(each))
+        elif (same.apply, same.rollback) != (each.apply, each.rollback):
+            values = differences(each.change, same.change)
+            found.append(Differs(each, values) if values else Rewritten(each))
+    found += [New(each) for each in present if each.change.id not in was]
+    if not found and list(was) != list(now):
+        found.append(Moved())
+    return tuple(found)
+
+
+def in_words(difference: Difference) -> str:
+    """One line without a full stop; it quotes the host, and is tainted."""
+    match difference:
+        case New(change=planned):
+            return f"not in the plan: {planned.change.title}"
+        case Gone(change=planned):
+            return f"no longer to be done: {planned.change.title}"
+        case Differs(change=planned, values=values):
+            each = "; ".join(f"{value.name} was {_shown(value.was)}, is {_shown(value.now)}" for value in values)
+            return f"{planned.change.title}: {each}"
+        case Rewritten(change=planned):
+            return f"{planned.change.title}: its script is not the one of the plan, for the same values"
+        case Moved():
+            return "the same changes in another order"
+        case never:
+            assert_never(never)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

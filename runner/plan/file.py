@@ -1,0 +1,202 @@
+"""A plan as the bytes of a file, and back. Pure.
+
+The bytes are canonical JSON (RFC 8785): what is hashed, approved and applied is spelt in one way. A file that says the
+same in another spelling is refused, for somebody else's reader might see another plan in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC
+from typing import Any, cast
+
+from playbooks.changes import Change
+from playbooks.findings import Coverage, Verdict
+from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, IllFormedError, many, maybe, record, table, word
+from runner.events import AS_IT_IS, CHANGE, CHANGE_VALUE
+from runner.plan.records import (
+    FORMAT,
+    Disturbance,
+    From,
+    Going,
+    Plan,
+    PlannedChange,
+    PlannedHost,
+    PlannedStep,
+    Standing,
+    StepPlan,
+)
+
+__all__ = ["MOST_BYTES", "PlanError", "digest", "is_writable", "read", "write"]
+
+KIND = "exrun-plan"
+MOST_INTEGER = 2**53 - 1  # what every reader of JSON has as it was written
+_LAST = "\uffff"  # of the characters that have the same order in UTF-16 as among themselves
+MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
+
+
+class PlanError(ValueError):
+    """Raised for a file that is no plan, or not one that can be trusted to say one thing. `next` is what to do."""
+
+    def __init__(self, what: str, next: str) -> None:  # noqa: A002
+        super().__init__(what)
+        self.what = what
+        self.next = next
+
+
+_PLANNED = record(PlannedChange, change=CHANGE, apply=HASH, rollback=maybe(HASH))
+_STEP = record(
+    PlannedStep,
+    step=PLAIN,
+    standing=word(Standing),
+    verdict=word(Verdict),
+    summary=PLAIN,
+    coverage=word(Coverage),
+    observed=maybe(HASH),
+    changes=many(_PLANNED),
+)
+_HOST = record(PlannedHost, host=PLAIN, address=PLAIN, port=INTEGER, steps=many(_STEP), refused=PLAIN)
+_FROM = record(From, source=PLAIN, sha256=HASH)
+_DISTURBANCE = record(Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG)
+_STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
+_GOING = record(
+    Going,
+    parallel=INTEGER,
+    waves=many(PLAIN),
+    pause_seconds=INTEGER,
+    limits=table(INTEGER),
+    budget=maybe(PLAIN),
+)
+_PLAN = record(
+    Plan,
+    id=PLAIN,
+    token=PLAIN,
+    client=PLAIN,
+    made=TIME,
+    planner=PLAIN,
+    exrun=PLAIN,
+    inventory=many(_FROM),
+    playbook=_FROM,
+    params=table(CHANGE_VALUE),
+    policy=maybe(HASH),
+    catalogue=HASH,
+    selection=PLAIN,
+    going=_GOING,
+    steps=many(_STEP_PLAN),
+    hosts=many(_HOST),
+    texts=table(PLAIN),
+)
+
+
+def write(plan: Plan) -> bytes:
+    """The plan's file.
+
+    Raises:
+        ValueError: a text of it cannot be UTF-8, an integer is beyond 53 bits, or a name beyond the first plane.
+    """
+    document = {"kind": KIND, "format": FORMAT, **cast(Any, _PLAN.write(plan, AS_IT_IS))}
+    data = _canonical(document)
+    if not data or not all(is_writable(change.change) for _, _, change in plan.changes):
+        raise ValueError("a text, a name or a number of the plan has no canonical form")
+    return data
+
+
+def is_writable(change: Change) -> bool:
+    """Whether a plan has every text, name and number of a change as it is (RFC 8785, 3.2.2 and 3.2.3)."""
+    texts = [change.title, change.disturbs]
+    for part in (change.values, change.before, change.after):
+        for name, value in part.items():
+            if not name.isascii() and max(name) > _LAST:
+                return False
+            if type(value) is int and abs(value) > MOST_INTEGER:
+                return False
+            texts.append(name)
+            texts += value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: a server may say it, and UTF-8 has no place for it
+        return False
+    return True
+
+
+def digest(data: bytes) -> str:
+    """What names a plan, is approved and is looked up in the journal: SHA-256 of its file's bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(data: bytes) -> Plan:
+    """The plan that these bytes are; each text in it is the one that its hash names, and none is missing.
+
+    Raises:
+        PlanError: they are none, or not spelt as `write` spells it.
+    """
+    try:
+        document = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise PlanError("is not JSON", "Name the file of a plan.") from None
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise PlanError("is JSON, and not a plan", "Name the file of a plan.")
+    if _canonical(document) != data:
+        raise PlanError("is not spelt as a plan is: it was edited or formatted anew", "Make the plan again.")
+    if type(document.get("format")) is not int or document["format"] < FORMAT:
+        raise PlanError("does not say its format", "Make the plan again.")
+    aside = ["format"] if document["format"] > FORMAT else []
+    members = {name: value for name, value in document.items() if name not in ("kind", "format")}
+    try:
+        plan = _PLAN.read(members, aside)
+    except IllFormedError as error:
+        raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
+    if members["made"] != plan.made.astimezone(UTC).isoformat():
+        raise PlanError("`made` is not spelt as a plan spells a time", "Make the plan again.")
+    _check_names(plan)
+    _check_texts(plan)
+    return plan if not aside else _newer(plan, aside)
+
+
+def _canonical(document: object) -> bytes:
+    """As RFC 8785 has it, for what a plan consists of: no fraction, no number beyond 53 bits, and no name beyond the
+    first plane, where UTF-16 has another order. A tenth of the time that a general writer takes."""
+    try:
+        return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return b""
+
+
+def _newer(plan: Plan, aside: list[str]) -> Plan:
+    return replace(plan, newer=tuple(dict.fromkeys(aside)))
+
+
+def _check_names(plan: Plan) -> None:
+    """Refuses a plan in which a name stands for two: which of them was meant nobody could say."""
+    _once("the server", (host.host.casefold() for host in plan.hosts))
+    for host in plan.hosts:
+        _once(f"of {host.host} the step", (step.step for step in host.steps))
+        for step in host.steps:
+            where = f"of {host.host}, step {step.step}, the change"
+            _once(where, (change.change.id for change in step.changes))
+            # A script names its change in the journal.
+            _once(f"{where} with the script", (change.apply for change in step.changes))
+
+
+def _once(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise PlanError(f"{what} {name:.64} stands in it twice", "Make the plan again.")
+        seen.add(name)
+
+
+def _check_texts(plan: Plan) -> None:
+    for sha256, text in plan.texts.items():
+        if hashlib.sha256(text.encode()).hexdigest() != sha256:
+            raise PlanError(f"the script named {sha256:.12} is another than its hash says", "Make the plan again.")
+    for host, step, change in plan.changes:
+        for sha in (change.apply, change.rollback):
+            if sha is not None and sha not in plan.texts:
+                raise PlanError(
+                    f"the script {sha:.12} of {host.host}, step {step.step}, change {change.change.id} is missing",
+                    "Make the plan again.",
+                )

@@ -1,0 +1,185 @@
+"""A plan, as frozen records: what was judged of each host and step, and which scripts would make and undo each change.
+
+    Plan -> PlannedHost -> PlannedStep -> PlannedChange -> the SHA-256 of two texts, which stand in Plan.texts
+
+Everything is decided here: `apply` renders nothing that is not in it, and sends nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from playbooks.changes import Change
+from playbooks.findings import Coverage, Verdict
+
+__all__ = [
+    "Disturbance",
+    "From",
+    "Going",
+    "Plan",
+    "PlannedChange",
+    "PlannedHost",
+    "PlannedStep",
+    "Standing",
+    "StepPlan",
+]
+
+FORMAT = 1
+
+
+class Standing(StrEnum):
+    """What a plan says of one step on one host."""
+
+    COMPLIANT = "compliant"  # nothing to change
+    PLANNED = "planned"  # its changes follow from what was seen on the host
+    PREDICTED = "predicted"  # its changes follow from what a step before it will have made true
+    DEFERRED = "deferred"  # hangs on what a step before it changes, and nobody can say to what: never run by this plan
+    NOT_APPLICABLE = "not-applicable"  # does not concern this host, or its `when` is false
+    UNKNOWN = "unknown"  # could not be judged: never run by this plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """A change with its scripts.
+
+    Attributes:
+        apply: SHA-256 of the script that makes it.
+        rollback: of the one that undoes it; None where it cannot be undone.
+    """
+
+    change: Change
+    apply: str
+    rollback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step on one host.
+
+    Attributes:
+        summary: of its judgement; where it is deferred or unknown, why.
+        coverage: how well this is known.
+        observed: SHA-256 of the canonical form of what the host said; None where it was not asked.
+    """
+
+    step: str
+    standing: Standing
+    verdict: Verdict
+    summary: str
+    coverage: Coverage
+    observed: str | None
+    changes: tuple[PlannedChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHost:
+    """One host. `refused` says why it could not be planned, and is empty otherwise; then it has no step."""
+
+    host: str
+    address: str
+    port: int
+    steps: tuple[PlannedStep, ...]
+    refused: str = ""
+
+    @property
+    def changes(self) -> tuple[tuple[PlannedStep, PlannedChange], ...]:
+        """All changes, in the order in which they are to be made."""
+        return tuple((step, change) for step in self.steps for change in step.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What a contract says of an action that changes something."""
+
+    disruptive: bool
+    reboots: bool
+    interruption: str
+    reversible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """A step of the playbook, as it stands for all hosts.
+
+    Attributes:
+        collect: SHA-256 of its collect script.
+        disturbs: None for an action that changes nothing.
+    """
+
+    id: str
+    action: str
+    collect: str
+    on_failure: str
+    disturbs: Disturbance | None
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """A file that the plan was made from: its name without its folder, and the SHA-256 of its bytes."""
+
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """How it goes over the hosts; see `Rules` of runner/rollout.py.
+
+    Attributes:
+        waves: as they were written: `1`, `10%`, `rest`.
+        budget: as it was written: a count or a percentage of the hosts; None without a limit.
+    """
+
+    parallel: int
+    waves: tuple[str, ...]
+    pause_seconds: int
+    limits: Mapping[str, int]
+    budget: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is to be done for one client, and who said so from what.
+
+    Attributes:
+        id: 12 hexadecimal digits; part of the names of what the plan makes on hosts.
+        token: 32 hexadecimal digits, spent when the plan is run.
+        planner: `user@machine`.
+        exrun: its version.
+        policy: SHA-256 of the client's policy; None without one.
+        catalogue: SHA-256 of its tables.
+        texts: every script of a change, by its SHA-256.
+        newer: names of members that this version does not know; such a plan can be shown, not applied.
+    """
+
+    id: str
+    token: str
+    client: str
+    made: datetime
+    planner: str
+    exrun: str
+    inventory: tuple[From, ...]
+    playbook: From
+    params: Mapping[str, object]
+    policy: str | None
+    catalogue: str
+    selection: str
+    going: Going
+    steps: tuple[StepPlan, ...]
+    hosts: tuple[PlannedHost, ...]
+    texts: Mapping[str, str]
+    newer: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def changes(self) -> Iterator[tuple[PlannedHost, PlannedStep, PlannedChange]]:
+        """Every change, host by host."""
+        return ((host, step, change) for host in self.hosts for step, change in host.changes)
+
+    def scripts_of(self, host: str) -> frozenset[str]:
+        """The SHA-256 of every script that may be sent to this host to change something."""
+        found = next((each for each in self.hosts if each.host == host), None)
+        changes = () if found is None else found.changes
+        return frozenset(sha for _, each in changes for sha in (each.apply, each.rollback) if sha is not None)

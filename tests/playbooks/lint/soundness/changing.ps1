@@ -1,0 +1,44 @@
+# Runs scripts of changes on the engine and says what they would have written: standard input is one JSON object a line, {"id", "text",
+# "allowed": [{"kind", "pattern"}, ...]}. Output: one JSON object a line, {"id", "written": n, "beyond": [...]}: how many places were written,
+# and those that are like no allowed pattern, by this engine's own -like. The commands that change are functions here, of the parameters of the real ones, and
+# write nothing. Nothing is shared with the linter.
+$ErrorActionPreference = 'SilentlyContinue'
+$ProgressPreference = 'SilentlyContinue'
+$global:written = [System.Collections.ArrayList]::new()
+$env:EVIL = 'W3SVC'
+
+function global:Add-Written([string[]]$Kinds, $Places) {
+    foreach ($place in @($Places)) { [void]$global:written.Add(@{ kinds = $Kinds; place = "$place" }) }
+}
+foreach ($name in 'Start-Service', 'Stop-Service', 'Restart-Service') {
+    . ([scriptblock]::Create("function global:$name { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipeline = `$true, ValueFromPipelineByPropertyName = `$true)][string[]]`$Name, [switch]`$Force)
+        process { Add-Written 'service' `$Name } }"))
+}
+function global:Set-Service { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipelineByPropertyName = $true)][string]$Name, $StartupType, $Status) process { Add-Written 'service' $Name } }
+function global:Remove-Item { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipeline = $true)][string[]]$Path, [Parameter(ValueFromPipelineByPropertyName = $true)][Alias('PSPath')][string[]]$LiteralPath, [switch]$Force, [switch]$Recurse)
+    process { Add-Written 'file', 'folder' (@($Path) + @($LiteralPath) | Where-Object { $null -ne $_ }) } }
+function global:Move-Item { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, [Parameter(Position = 1)][string]$Destination, [string[]]$LiteralPath, [switch]$Force)
+    Add-Written 'file' (@($Path) + @($LiteralPath) + @($Destination) | Where-Object { $_ }) }
+function global:Copy-Item { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, [Parameter(Position = 1)][string]$Destination, [string[]]$LiteralPath, [switch]$Force) Add-Written 'file' $Destination }
+function global:New-Item { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, $ItemType, $Value, [switch]$Force) Add-Written "$(if ($ItemType -eq 'Directory') { 'folder' } else { 'file' })" $Path }
+function global:Set-ItemProperty { [CmdletBinding()] param ([string[]]$Path, [string[]]$LiteralPath, [Parameter(Position = 1)][string]$Name, [Parameter(Position = 2)]$Value, $Type)
+    foreach ($one in @($LiteralPath)) { if ($one -match '^HK') { Add-Written 'registry' "$one\$Name" } else { Add-Written 'file', 'folder' $one } } }
+function global:Remove-ItemProperty { [CmdletBinding()] param ([string[]]$Path, [string[]]$LiteralPath, [Parameter(Position = 1)][string[]]$Name)
+    foreach ($one in @($LiteralPath)) { foreach ($each in $Name) { Add-Written 'registry' "$one\$each" } } }
+function global:Set-Acl { [CmdletBinding()] param ([string[]]$LiteralPath, $AclObject) Add-Written 'acl' $LiteralPath }
+# What a host says: another service, another path.
+function global:Get-Service { [pscustomobject]@{ Name = 'W3SVC'; Status = 'Running'; StartType = 'Manual' } }
+function global:Get-Content { 'C:\Windows\evil' }
+function global:Get-Item { [pscustomobject]@{ FullName = 'C:\Windows\evil'; Name = 'evil' } }
+function global:Test-Path { (Get-Random -Maximum 2) -eq 1 }
+
+while ($null -ne ($line = [Console]::In.ReadLine())) {
+    $case = $line | ConvertFrom-Json
+    $global:written.Clear()
+    $null = & ([scriptblock]::Create($case.text)) 2>&1 3>&1 6>&1
+    $beyond = @(foreach ($each in $global:written) {
+            if (-not @($case.allowed | Where-Object { $_.kind -in $each.kinds -and $each.place -like $_.pattern })) { $each.place }
+            elseif ($each.place -match '[*?]|\\\.\.(\\|$)|^[A-Za-z]:[^\\]') { $each.place }
+        })
+    [Console]::Out.WriteLine((ConvertTo-Json -InputObject @{ id = $case.id; written = $global:written.Count; beyond = $beyond } -Compress -Depth 3))
+}

@@ -1,0 +1,404 @@
+"""A host that can be changed, in memory, and the work of applying a plan to it over a journal that may die anywhere."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import Random
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.changes import Change, ReadyChange
+from playbooks.findings import Assessment, Coverage, Verdict
+from playbooks.model import Action, OnFailure, ReadyPlaybook, ReadyStep, Templates, Timeouts
+from playbooks.observation import NotObserved, Observation
+from playbooks.unknowns import not_observed
+from playbooks.values import Value
+from runner import events
+from runner.applied import AppliedHost
+from runner.applying import Applying, Render, on_failures
+from runner.events import Recorded, StepDue
+from runner.fleet import Brake
+from runner.history import HostHistory
+from runner.journal.location import JOURNAL, run_directory
+from runner.journal.verification import read
+from runner.journal.writer import JournalWriter
+from runner.moves import Outcome
+from runner.observe import Reach
+from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.secrets.interface import SecretUnavailableError
+from runner.state import HostProgress, RunState, fold
+from runner.steps import collects_by_step
+from runner.transport.failures import Cause, TransportError, failure
+from runner.transport.gate import Gate
+from runner.transport.interface import (
+    Ambiguous,
+    ChangeResult,
+    Completed,
+    Deadlines,
+    ErrorText,
+    NotRun,
+    NotStarted,
+    Script,
+    ScriptResult,
+    Streams,
+    Terminated,
+    TimedOut,
+    Transport,
+)
+from tests.runner.crashing import CrashingDisk
+from tests.runner.fleets import CONTRACT, JUDGEMENT, host, playbook, step
+from tests.runner.happenings import STARTED
+from tests.runner.journal.journals import opened
+
+STATE = Path("/state")
+WRONG, RIGHT, ODD = "wrong", "right", "odd"
+LOST = failure(Cause.CONNECTION_LOST, "the connection went")
+
+
+def assess_changes(
+    observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date
+) -> Assessment:
+    """A change for each thing that is not right; its values say what it was. `blind` is judged as unknown."""
+    if isinstance(observation, NotObserved):
+        return not_observed("test.change", observation, ())
+    record = observation.first("State")
+    assert record is not None
+    said = str(record["Value"])
+    if said == "blind":
+        return Assessment(Verdict.UNKNOWN, "it could not be seen", coverage=Coverage.NOT_KNOWABLE)
+    things = dict(thing.split("=") for thing in said.split())
+    changes = tuple(
+        Change(name, f"Set {name} right", {"was": was}, {"Mode": was}, {"Mode": RIGHT})
+        for name, was in things.items()
+        if was != RIGHT
+    )
+    if not changes:
+        return Assessment(Verdict.OK, "all is right")
+    return Assessment(Verdict.ATTENTION, f"{len(changes)} to be set right", changes=changes)
+
+
+CHANGING = Action(
+    "test.change",
+    "test/change",
+    CONTRACT.model_copy(update={"timeouts": Timeouts(collect=30, apply=40, rollback=50)}),
+    Templates("", "", ""),
+    assess_changes,
+)
+
+
+def apply_text(step: str, change: str, was: str = WRONG) -> str:
+    return f"apply {step} {change} {was}"
+
+
+def undo_text(step: str, change: str) -> str:
+    return f"undo {step} {change}"
+
+
+def render(ready: ReadyStep, change: Change) -> ReadyChange:
+    name = ready.step.id
+    return ReadyChange(change, apply_text(name, change.id, str(change.values["was"])), undo_text(name, change.id))
+
+
+def ready_playbook(steps: int, on_failure: OnFailure = OnFailure.STOP) -> ReadyPlaybook:
+    made = [step(f"s{number}", action=CHANGING) for number in range(steps)]
+    return playbook(*(replace(each, step=each.step.model_copy(update={"on_failure": on_failure})) for each in made))
+
+
+def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1") -> PlannedHost:
+    steps: list[PlannedStep] = []
+    for each in ready.steps:
+        of_step = [
+            Change(f"c{number}", f"Set c{number} right", {"was": WRONG}, {"Mode": WRONG}, {"Mode": RIGHT})
+            for number in range(changes)
+        ]
+        scripts = [(change, render(each, change)) for change in of_step]
+        steps.append(
+            PlannedStep(
+                each.step.id,
+                Standing.PLANNED,
+                Verdict.ATTENTION,
+                "planned",
+                Coverage.PROBED,
+                None,
+                tuple(
+                    PlannedChange(change, Script("", made.apply).sha256, Script("", str(made.rollback)).sha256)
+                    for change, made in scripts
+                ),
+            )
+        )
+    return PlannedHost(name, f"{name.lower()}.example", 5985, tuple(steps))
+
+
+Fate = str
+FATES: Sequence[Fate] = ("completes", "breaks", "overruns", "never-begins", "lost-before", "lost-after", "runs-on")
+
+
+@dataclass
+class Server:
+    """The host. What it is told to do is counted.
+
+    Attributes:
+        things: by step and change, what each is.
+        ran: how often each text did what it is for.
+        given: every text that arrived, with the pool that it arrived in.
+        running: scripts of which nobody has heard, and the pools in which they go on; they end behind the next look.
+        fate: of each change that arrives, in order; `completes` once there are no more.
+        lose: how many of the next collects are lost.
+        unreachable: connections that cannot be opened.
+        unending: a pool cannot be ended.
+    """
+
+    things: dict[tuple[str, str], str]
+    ran: Counter[str] = field(default_factory=Counter)
+    given: list[tuple[str, str]] = field(default_factory=list)
+    running: list[tuple[str, str]] = field(default_factory=list)
+    pools: set[str] = field(default_factory=set)
+    fate: list[Fate] = field(default_factory=list)
+    lose: int = 0
+    unreachable: int = 0
+    unending: bool = False
+    blind: bool = False
+    cut: Callable[[], bool] = lambda: False  # the controller is gone: nobody closes anything
+    drawn: Callable[[], None] = lambda: None  # called before each thing that may go wrong
+
+    def says(self, step: str) -> str:
+        if self.blind:
+            return "blind"
+        return " ".join(f"{change}={is_}" for (name, change), is_ in self.things.items() if name == step)
+
+    def does(self, text: str) -> None:
+        verb, step, change, *_ = text.split()
+        self.ran[text] += 1
+        self.things[step, change] = RIGHT if verb == "apply" else WRONG
+
+    def end(self, pool: str) -> None:
+        self.running = [each for each in self.running if each[0] != pool]
+        self.pools.discard(pool)
+
+    def settle_down(self) -> None:
+        """What still ran has run."""
+        running, self.running = self.running, []
+        for _, text in running:
+            self.does(text)
+
+
+@dataclass
+class Pool:
+    """A Transport to it."""
+
+    server: Server
+    way: Way
+    gate: Gate
+    ending: Sequence[str]
+    pool: str = ""
+    lost: bool = False
+
+    @property
+    def requests(self) -> int:
+        return self.way.requests
+
+    def open(self) -> None:
+        self.server.drawn()
+        self.way.requests += 2
+        if self.way.cancelled:
+            raise TransportError(failure(Cause.INTERRUPTED, "interrupted"))
+        if self.server.unreachable:
+            self.server.unreachable -= 1
+            raise TransportError(LOST)
+        for pool in self.ending:
+            if self.server.unending:
+                raise TransportError(LOST)
+            self.server.end(pool)
+        self.pool = str(uuid.uuid4())
+        self.server.pools.add(self.pool)
+
+    def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+        self.server.drawn()
+        (script,) = scripts
+        self.gate.check_repeatable(script)
+        self.gate.check(script)
+        assert self.pool in self.server.pools
+        self.way.requests += 2
+        if self.way.cancelled or self.lost:
+            return (NotRun(script, failure(Cause.INTERRUPTED, "interrupted"), False),)
+        if self.server.lose:
+            self.server.lose -= 1
+            self.lost = True
+            return (NotRun(script, LOST, None),)
+        self.server.given.append((self.pool, script.text))
+        value = self.server.says(script.text.removeprefix("Get-"))
+        self.server.settle_down()
+        return (Completed(script, Streams(({"Kind": "State", "Value": value},)), 0.1),)
+
+    def change(self, script: Script) -> ChangeResult:
+        self.server.drawn()
+        self.gate.check(script)
+        assert not self.lost, "sent over what was lost"
+        self.way.requests += 2
+        if self.way.cancelled:
+            return NotStarted(script, failure(Cause.INTERRUPTED, "interrupted"))
+        fate = self.server.fate.pop(0) if self.server.fate else "completes"
+        self.lost = fate in ("never-begins", "lost-before", "lost-after", "runs-on")
+        if fate == "never-begins":
+            return NotStarted(script, LOST)
+        if fate == "lost-before":
+            return Ambiguous(script, LOST)
+        self.server.given.append((self.pool, script.text))
+        if fate == "runs-on":
+            self.server.running.append((self.pool, script.text))
+            return Ambiguous(script, LOST)
+        if fate in ("breaks", "overruns"):
+            if fate == "overruns":
+                return TimedOut(script, 40.0, Streams())
+            return Terminated(script, ErrorText("no"), Streams(), 0.1)
+        self.server.does(script.text)
+        return Ambiguous(script, LOST) if fate == "lost-after" else Completed(script, Streams(), 0.1)
+
+    def cancel(self) -> None:
+        self.way.cancel()
+
+    def close(self) -> None:
+        if self.server.cut() or self.lost:
+            return
+        self.way.requests += 1
+        self.server.end(self.pool)
+
+
+@dataclass
+class Way:
+    """A Connect to it."""
+
+    server: Server
+    requests: int = 0
+    cancelled: bool = False
+    made: list[tuple[bool, tuple[str, ...]]] = field(default_factory=list)
+
+    def __call__(
+        self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
+    ) -> Transport:
+        self.made.append((beside is not None, tuple(ending)))
+        return Pool(self.server, self, gate, ending)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class Applied:
+    """A host, its plan, and its journal; `session` works with it once, or goes on with it."""
+
+    steps: int = 1
+    changes: int = 1
+    on_failure: OnFailure = OnFailure.STOP
+    disk: CrashingDisk = field(default_factory=CrashingDisk)
+    brake: Brake = field(default_factory=Brake)
+    defects: list[tuple[str, str]] = field(default_factory=list)
+    seconds: Callable[[], float] = lambda: 0.0
+    name: str = "EX1"
+    reach: Reach | None = None  # another way to it than the one in memory
+    secret: SecretUnavailableError | None = None
+    render: Render = field(default_factory=lambda: render)
+    ready: ReadyPlaybook = field(init=False)
+    plan: PlannedHost = field(init=False)
+    server: Server = field(init=False)
+    way: Way = field(init=False)
+    work: Applying | None = None
+
+    def __post_init__(self) -> None:
+        self.ready = ready_playbook(self.steps, self.on_failure)
+        self.plan = planned(self.ready, self.changes, self.name)
+        things = {(f"s{step}", f"c{change}"): WRONG for step in range(self.steps) for change in range(self.changes)}
+        self.server = Server(things, cut=lambda: self.disk.dead)
+        self.way = Way(self.server)
+
+    def session(self) -> AppliedHost:
+        """Raises Died where the disk does, and JournalError where it is told to fail."""
+        state = self.state()
+        journal = opened(STATE, disk=self.disk)
+        if state is None:
+            due = tuple(
+                StepDue(each.step.id, each.action.id, Script("", each.collect).sha256, None, {})
+                for each in self.ready.steps
+            )
+            events.put(journal, replace(STARTED, hosts=(self.name,), steps=due))
+        else:
+            events.put(journal, events.RunResumed())
+        self.work = self.applying(journal, None if state is None else state.hosts.get(self.name))
+        row = self.work.run()
+        journal.close()
+        return row
+
+    def applying(self, journal: JournalWriter, progress: HostProgress | None) -> Applying:
+        collects = collects_by_step(self.ready)
+        changes = self.scripts()
+        self.way = Way(self.server)
+        history = HostHistory(
+            journal,
+            "alpha",
+            self.plan,
+            on_failures(self.ready),
+            halted=lambda: self.brake.aborted is not None,
+            now=lambda: datetime(2026, 11, 24, tzinfo=UTC),
+            on_defect=lambda step, error: self.defects.append((step, type(error).__name__)),
+            progress=progress,
+        )
+        return Applying(
+            host(self.name),
+            self.secret,
+            self.plan,
+            self.ready,
+            collects,
+            changes,
+            JUDGEMENT,
+            self.render,
+            self.reach or (lambda host, secret, notify: self.way),
+            Gate.of(collects.values()),
+            Gate.of(changes.values(), once=True),
+            Deadlines(),
+            history,
+            self.brake,
+            self.seconds,
+            lambda where, error: self.defects.append((where, type(error).__name__)),
+        )
+
+    def scripts(self) -> dict[str, Script]:
+        texts = [
+            text
+            for step, change in self.plan.changes
+            for text in (apply_text(step.step, change.change.id), undo_text(step.step, change.change.id))
+        ]
+        return {made.sha256: made for made in (Script(text, text, full=True) for text in texts)}
+
+    def recorded(self) -> list[Recorded]:
+        path = run_directory(STATE, "alpha", "r1") / JOURNAL
+        try:
+            lines, _ = read(path, disk=self.disk)
+        except Exception:  # there is none yet
+            return []
+        return [events.read(line) for line in lines]
+
+    def state(self) -> RunState | None:
+        return fold(self.recorded())
+
+    def names(self) -> list[str]:
+        return [events.name_of(each.event) for each in self.recorded()]
+
+
+def came(row: AppliedHost) -> dict[str, Outcome]:
+    return {each.step: each.outcome for each in row.steps}
+
+
+def drawing(server: Server, random: Random, faults: float) -> None:
+    """From here on anything goes wrong, as often as that."""
+
+    def draw() -> None:
+        if not server.fate and random.random() < faults:
+            server.fate.append(random.choice(FATES))
+        server.lose += random.random() < faults / 3
+        server.unreachable += random.random() < faults / 3
+
+    server.drawn = draw

@@ -1,0 +1,425 @@
+"""What is done next on a host, over every history: answers, losses, kills, drift and undoing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playbooks.changes import Change
+from playbooks.findings import Coverage, Verdict
+from playbooks.model import OnFailure
+from runner import events
+from runner.events import HostEvent, Purpose, RunEvent, Settlement, StepDue, Would
+from runner.journal.lines import from_line
+from runner.moves import (
+    Collect,
+    Ended,
+    Finish,
+    HostSoFar,
+    Judged,
+    NotOfThePlanError,
+    Outcome,
+    Send,
+    Settle,
+    StepSoFar,
+    Tried,
+    next_move,
+    outcomes,
+    so_far,
+)
+from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.state import Folding
+from runner.transport.failures import Cause, failure
+from runner.transport.interface import ErrorText
+from tests.runner import happenings
+
+MOST_MOVES = 400
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def host(steps: int, changes: int, *, reversible: bool = True) -> PlannedHost:
+    return PlannedHost(
+        "EX01",
+        "10.0.0.1",
+        5985,
+        tuple(
+            PlannedStep(
+                f"s{step}",
+                Standing.PLANNED,
+                Verdict.ATTENTION,
+                "",
+                Coverage.PROBED,
+                None,
+                tuple(
+                    PlannedChange(
+                        Change(f"c{change}", "", {}),
+                        sha(f"apply s{step} c{change}"),
+                        sha(f"undo s{step} c{change}") if reversible else None,
+                    )
+                    for change in range(changes)
+                ),
+            )
+            for step in range(steps)
+        ),
+    )
+
+
+@dataclass
+class Played:
+    """A host and its journal: what a run does to them, with faults that a test draws.
+
+    Attributes:
+        right: for each step and change whether the host is as it should be; None where it is neither.
+        ran: how often each script really ran and did what it is for.
+    """
+
+    plan: PlannedHost
+    on_failure: dict[str, OnFailure]
+    random: Random
+    faults: float
+    spoils: bool = False  # a script may leave something that is neither, or nothing though it says that it ran
+    meddled: bool = False  # somebody else has changed the host meanwhile
+    right: dict[tuple[str, str], bool | None] = field(default_factory=dict)
+    ran: Counter[str] = field(default_factory=Counter)
+    sent: Counter[tuple[str, str, Purpose]] = field(default_factory=Counter)
+    so_far: HostSoFar = field(default_factory=HostSoFar)
+    sequence: int = 0
+
+    def __post_init__(self) -> None:
+        for step in self.plan.steps:
+            for change in step.changes:
+                self.right.setdefault((step.step, change.change.id), False)
+
+    def session(self) -> bool:
+        """Goes on until nothing is left to do, and says True, or until the run is broken off."""
+        self.so_far = replace(self.so_far, since=self._next())
+        for _ in range(MOST_MOVES):
+            move = next_move(self.plan, self.on_failure, self.so_far)
+            match move:
+                case Finish():
+                    return True
+                case Collect():
+                    if self._happens() and self._happens():
+                        return False  # no connection
+                    self._put(move.step, judged=self._judge(move))
+                case Send():
+                    self._check(move)
+                    if not self._send(move):
+                        return False
+                case Settle():
+                    self._settle(move)
+            if self._happens() and self._happens():
+                return False  # killed
+        pytest.fail("it goes on for ever")
+
+    def _check(self, move: Send) -> None:
+        """Whether the script may be sent on what is known."""
+        own = self.so_far.steps[move.step]
+        before = [each for each in own.tried if (each.change, each.purpose) == (move.change, move.purpose)]
+        assert all(each.settlement is Settlement.NOT_DONE for each in before), "sent again beside one that may be done"
+        assert all(each.ended not in (Ended.COMPLETED, Ended.BROKEN) for each in before), "sent again though it ran"
+        unstarted = sum(each.ended is Ended.NOT_STARTED for each in before)
+        assert len(before) - unstarted < 2, "sent a third time"
+        assert unstarted < 3, "begun a fourth time"
+        doubtful = [each for each in own.tried if each.settlement is None and each.ended is not Ended.COMPLETED]
+        assert not doubtful, "sent beside one of which nobody knows"
+        assert own.judged is not None, "sent without a look"
+        assert own.judged.known, "sent after a look that saw nothing"
+        newest = max((each.sequence for each in own.tried), default=0)
+        assert max(own.judged.sequence, newest) > self.so_far.since, "sent on what an earlier run saw"
+        planned = next(step for step in self.plan.steps if step.step == move.step).changes
+        named = [Would(each.change.id, each.apply, each.rollback) for each in planned]
+        if move.purpose is Purpose.ROLLBACK:
+            done = [
+                each.settlement for each in own.tried if each.purpose is Purpose.APPLY and each.change == move.change
+            ]
+            assert {Settlement.DONE, Settlement.PARTLY_DONE} & set(done), "undone what was not done"
+        elif own.judged.sequence > newest:
+            assert set(own.judged.would) <= set(named), "sent beside what nobody planned"
+            assert move.change in {each.change for each in own.judged.would}, "sent what is not to be done"
+            assert all(each.settlement is not None for each in own.tried), "left open what is known"
+
+    def _send(self, move: Send) -> bool:
+        tried = Tried(move.change, move.purpose, move.number, self._next())
+        assert move.number == 1 + sum(each.purpose is move.purpose for each in self.so_far.steps[move.step].tried)
+        self._put(move.step, tried=tried)
+        fate = self.random.choice(list(Ended)) if self._happens() else Ended.COMPLETED
+        idle = self.spoils and self._happens() and self._happens()  # it says that it ran, and changed nothing
+        runs = fate is not Ended.NOT_STARTED and (fate is Ended.COMPLETED or self.random.random() < 0.5) and not idle
+        if runs:
+            self.ran[move.script] += 1
+            self.right[move.step, move.change] = move.purpose is Purpose.APPLY
+            if fate is Ended.BROKEN and self.spoils and self.random.random() < 0.5:
+                self.right[move.step, move.change] = None
+        self._put(move.step, tried=replace(tried, ended=fate))
+        return fate is not Ended.NOT_YET
+
+    def _settle(self, move: Settle) -> None:
+        tried = next(
+            each
+            for each in self.so_far.steps[move.step].tried
+            if (each.purpose, each.number) == (move.purpose, move.number)
+        )
+        assert tried.settlement is None
+        assert tried.change == move.change
+        if not self.meddled and tried.ended is not Ended.NOT_STARTED:
+            done = move.purpose is Purpose.APPLY
+            said = {Settlement.DONE: done, Settlement.NOT_DONE: not done, Settlement.PARTLY_DONE: None}
+            assert self.right[move.step, move.change] is said[move.settlement], "settled what is not so"
+        self._put(move.step, tried=replace(tried, settlement=move.settlement))
+
+    def _judge(self, move: Collect) -> Judged:
+        if self._happens() and self._happens():
+            return Judged(move.purpose, self._next(), known=False)
+        would = []
+        for change in next(step for step in self.plan.steps if step.step == move.step).changes:
+            right = self.right[move.step, change.change.id]
+            if right is None:
+                would.append(Would(change.change.id, sha("another"), change.rollback))
+            elif not right:
+                would.append(Would(change.change.id, change.apply, change.rollback))
+        return Judged(move.purpose, self._next(), known=True, would=tuple(would))
+
+    def _put(self, step: str, *, judged: Judged | None = None, tried: Tried | None = None) -> None:
+        own = self.so_far.steps.get(step, StepSoFar())
+        if judged is not None:
+            own = replace(own, judged=judged)
+        if tried is not None:
+            others = [each for each in own.tried if (each.purpose, each.number) != (tried.purpose, tried.number)]
+            own = replace(own, tried=tuple(sorted([*others, tried], key=lambda each: each.sequence)))
+        self.so_far = replace(self.so_far, steps={**self.so_far.steps, step: own})
+
+    def _happens(self) -> bool:
+        return self.random.random() < self.faults
+
+    def _next(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        return dict(outcomes(self.plan, self.on_failure, self.so_far))
+
+    def state(self, step: str) -> set[bool | None]:
+        return {right for (name, _), right in self.right.items() if name == step}
+
+
+def play(plan: PlannedHost, on_failure: OnFailure = OnFailure.STOP, *, faults: float = 0.0, seed: int = 0) -> Played:
+    return Played(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults)
+
+
+def test_without_faults_each_change_is_sent_once_and_each_step_is_changed() -> None:
+    played = play(host(3, 2))
+    assert played.session()
+    assert set(played.outcomes.values()) == {Outcome.CHANGED}
+    assert set(played.ran.values()) == {1}
+    assert all(played.right.values())
+
+
+def test_a_host_that_is_right_already_is_sent_nothing() -> None:
+    played = play(host(1, 2))
+    played.right = dict.fromkeys(played.right, True)
+    assert played.session()
+    assert played.outcomes == {"s0": Outcome.COMPLIANT}
+    assert not played.ran
+
+
+@pytest.mark.parametrize("right", [True, None])
+def test_drift_is_refused_and_nothing_is_sent_behind_it(right: bool | None) -> None:
+    played = play(host(2, 2), OnFailure.CONTINUE)
+    played.right["s0", "c1"] = right
+    assert played.session()
+    assert played.outcomes == {"s0": Outcome.REFUSED, "s1": Outcome.SKIPPED}
+    assert not played.ran
+
+
+def test_behind_a_loss_that_left_something_else_nothing_more_is_sent_and_the_attempt_stays_open() -> None:
+    played = play(host(2, 2), OnFailure.CONTINUE)
+    played.so_far = HostSoFar(
+        1,
+        {
+            "s0": StepSoFar(
+                Judged(Purpose.PROBE, 4, known=True, would=(Would("c0", sha("another"), None),)),
+                (Tried("c0", Purpose.APPLY, 1, 3, Ended.AMBIGUOUS),),
+            )
+        },
+    )
+    assert next_move(played.plan, played.on_failure, played.so_far) == Finish()
+    assert played.outcomes == {"s0": Outcome.UNKNOWN, "s1": Outcome.SKIPPED}
+
+
+@pytest.mark.parametrize("standing", [Standing.COMPLIANT, Standing.DEFERRED, Standing.UNKNOWN, Standing.NOT_APPLICABLE])
+def test_what_is_not_planned_is_not_run(standing: Standing) -> None:
+    plan = host(1, 1)
+    played = play(replace(plan, steps=(replace(plan.steps[0], standing=standing),)))
+    assert next_move(played.plan, played.on_failure, played.so_far) == Finish()
+    assert played.outcomes["s0"] in (Outcome.COMPLIANT, Outcome.DEFERRED, Outcome.SKIPPED)
+
+
+HISTORIES = st.tuples(
+    st.integers(0, 2**32),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from([0.05, 0.2, 0.5]),
+    st.sampled_from(OnFailure),
+    st.booleans(),
+    st.booleans(),
+)
+Drawn = tuple[int, int, int, float, OnFailure, bool, bool]
+
+
+def drawn_play(drawn: Drawn) -> Played:
+    seed, steps, changes, faults, on_failure, reversible, spoils = drawn
+    played = play(host(steps, changes, reversible=reversible), on_failure, faults=faults, seed=seed)
+    played.spoils = spoils
+    return played
+
+
+@settings(max_examples=1500)
+@given(HISTORIES)
+def test_over_any_history_nothing_runs_twice_and_what_is_said_of_the_host_is_so(drawn: Drawn) -> None:
+    played = drawn_play(drawn)
+    for _ in range(4):
+        played.session()
+    played.faults = 0.0
+    assert played.session(), "it does not come to an end though nothing is in its way"
+    for script, times in played.ran.items():
+        assert times == 1, f"{script} ran {times} times"
+    for step, outcome in played.outcomes.items():
+        own = played.so_far.steps.get(step, StepSoFar())
+        applied = [each for each in own.tried if each.purpose is Purpose.APPLY]
+        match outcome:
+            case Outcome.CHANGED:
+                assert played.state(step) == {True}
+            case Outcome.COMPLIANT:
+                assert played.state(step) == {True}
+                assert not applied
+            case Outcome.ROLLED_BACK:
+                assert True not in played.state(step)
+            case Outcome.REFUSED:
+                assert not applied
+            case Outcome.SKIPPED | Outcome.DEFERRED:
+                assert not own.tried
+            case Outcome.FAILED:
+                assert all(each.settlement is not None for each in own.tried)
+            case Outcome.UNKNOWN:
+                assert None in played.state(step), "nobody looked once more"
+            case Outcome.PENDING:
+                pytest.fail("it came to its end, and a step has not")
+
+
+@settings(max_examples=500)
+@given(HISTORIES)
+def test_whatever_others_do_meanwhile_nothing_is_sent_that_a_look_does_not_ask_for(drawn: Drawn) -> None:
+    played = drawn_play(drawn)
+    played.meddled = True
+    for _ in range(6):
+        played.session()
+        for each in played.right:
+            if played.random.random() < 0.3:
+                played.right[each] = played.random.choice([True, False, None])
+    assert all(outcome in Outcome for outcome in played.outcomes.values())
+
+
+LOST = failure(Cause.CONNECTION_LOST, "the connection went")
+ANSWERS: dict[Ended, tuple[events.Answer, ...]] = {
+    Ended.COMPLETED: (happenings.COMPLETED,),
+    Ended.BROKEN: (
+        replace(happenings.COMPLETED, error_count=1),
+        events.Terminated(0, [], (), 0, (), 0, 0.5, ErrorText("no")),
+        events.TimedOut(0, [], (), 0, (), 0, 30.0),
+        events.Capped("max_objects", 5),
+    ),
+    Ended.NOT_STARTED: (events.NotRun(False, LOST),),
+    Ended.AMBIGUOUS: (events.NotRun(None, LOST), events.NotRun(True, LOST)),
+}
+COLLECT = sha("collect")
+
+
+@dataclass
+class Journaled(Played):
+    """Played, with a journal: what is written of it is read and folded."""
+
+    folding: Folding = field(default_factory=Folding)
+    collected: Counter[tuple[str, Purpose]] = field(default_factory=Counter)
+
+    def session(self) -> bool:
+        if self.folding.state is None:
+            due = tuple(StepDue(step.step, "test.state", COLLECT, None, {}) for step in self.plan.steps)
+            self._write(replace(happenings.STARTED, hosts=(self.plan.host,), steps=due), 0)
+        else:
+            self._write(events.RunResumed(), 0)
+        self._write(events.HostStarted(self.plan.host, self.plan.address, self.plan.port), self.sequence + 1)
+        return super().session()
+
+    def _put(self, step: str, *, judged: Judged | None = None, tried: Tried | None = None) -> None:
+        super()._put(step, judged=judged, tried=tried)
+        name = self.plan.host
+        if judged is not None:
+            self.collected[step, judged.purpose] += 1
+            number = self.collected[step, judged.purpose]
+            self._write(happenings.sending(name, step, judged.purpose, number, COLLECT), 0)
+            would = judged.would if judged.known else None
+            assessed = replace(happenings.assessed(name, step), script=COLLECT, purpose=judged.purpose, number=number)
+            self._write(replace(assessed, would=would), judged.sequence)
+        if tried is not None:
+            planned = next(each for each in self.plan.steps if each.step == step).changes
+            change = next(each for each in planned if each.change.id == tried.change)
+            script = change.apply if tried.purpose is Purpose.APPLY else change.rollback
+            assert script is not None
+            if tried.settlement is not None:
+                settled = happenings.settled(name, step, tried.purpose, tried.number)
+                self._write(replace(settled, settlement=tried.settlement), 0)
+            elif (tried.purpose, tried.number) not in self.begun.setdefault(step, set()):
+                self.begun[step].add((tried.purpose, tried.number))
+                self._write(happenings.sending(name, step, tried.purpose, tried.number, script), tried.sequence)
+            elif tried.ended is not Ended.NOT_YET:
+                answer = self.random.choice(ANSWERS[tried.ended])
+                self._write(happenings.answered(name, step, tried.purpose, tried.number, script, answer), 0)
+
+    begun: dict[str, set[tuple[Purpose, int]]] = field(default_factory=dict)
+
+    def _write(self, event: RunEvent | HostEvent, sequence: int) -> None:
+        line = replace(happenings.line_of(event), sequence=sequence)
+        recorded = events.read(from_line(line.to_line()))
+        assert recorded.newer == ()
+        self.folding.take(recorded)
+
+    def read_back(self) -> HostSoFar:
+        state = self.folding.state
+        assert state is not None
+        return so_far(state.hosts.get(self.plan.host), self.plan)
+
+
+@settings(max_examples=300, deadline=None)
+@given(HISTORIES)
+def test_over_any_history_its_journal_read_back_leads_to_the_same_next_move(drawn: Drawn) -> None:
+    seed, steps, changes, faults, on_failure, reversible, spoils = drawn
+    plan = host(steps, changes, reversible=reversible)
+    played = Journaled(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults, spoils=spoils)
+    for _ in range(4):
+        ended = played.session()
+        assert played.read_back() == played.so_far
+    played.faults = 0.0
+    ended = played.session()
+    assert ended
+    assert played.read_back() == played.so_far
+
+
+def test_a_journal_that_sent_what_its_plan_has_not_is_no_history_of_it() -> None:
+    played = Journaled(host(1, 1), {"s0": OnFailure.STOP}, Random(0), 0.0)
+    assert played.session()
+    other = replace(played.plan, steps=(replace(played.plan.steps[0], changes=()),))
+    state = played.folding.state
+    assert state is not None
+    with pytest.raises(NotOfThePlanError, match="attempt 1 to apply s0 on EX01"):
+        so_far(state.hosts["EX01"], other)
