@@ -13,18 +13,24 @@ from runner.cli.asked import Asked
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
+    AllowCleartextOption,
+    AllowFullLanguageOption,
     AnchorOption,
     CatalogueOption,
+    ConnectTimeoutOption,
     ExpectOption,
     Format,
     FormatOption,
     InventoryOption,
     LimitOption,
     ParamOption,
+    RunTimeoutOption,
     SearchOption,
     SelectionArgument,
     SignWithOption,
+    SkipUnresolvedOption,
     StateOption,
+    TimeoutOption,
 )
 
 PLAYBOOK = "exchange-audit"
@@ -52,23 +58,9 @@ def audit(
             show_default="the playbook's",
         ),
     ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", envvar="EXRUN_TIMEOUT", min=1, help="Seconds for one server.")
-    ] = 300.0,
-    connect_timeout: Annotated[
-        float,
-        typer.Option("--connect-timeout", envvar="EXRUN_CONNECT_TIMEOUT", min=1, help="Seconds to connect and log on."),
-    ] = 30.0,
-    run_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--run-timeout",
-            envvar="EXRUN_RUN_TIMEOUT",
-            min=1,
-            help="Seconds for the whole run.",
-            show_default="no limit",
-        ),
-    ] = None,
+    timeout: TimeoutOption = 300.0,
+    connect_timeout: ConnectTimeoutOption = 30.0,
+    run_timeout: RunTimeoutOption = None,
     form: FormatOption = Format.TEXT,
     html: Annotated[
         Path | None,
@@ -78,30 +70,9 @@ def audit(
     catalogue: CatalogueOption = None,
     sign_with: SignWithOption = None,
     anchor: AnchorOption = None,
-    allow_cleartext: Annotated[
-        bool,
-        typer.Option(
-            "--allow-cleartext",
-            envvar="EXRUN_ALLOW_CLEARTEXT",
-            help="For labs: do not encrypt messages over http. Is recorded.",
-        ),
-    ] = False,
-    allow_full_language: Annotated[
-        bool,
-        typer.Option(
-            "--allow-full-language",
-            envvar="EXRUN_ALLOW_FULL_LANGUAGE",
-            help="Run actions that ask for `session: full`: read-only by the linter alone. Is recorded.",
-        ),
-    ] = False,
-    skip_unresolved: Annotated[
-        bool,
-        typer.Option(
-            "--skip-unresolved",
-            envvar="EXRUN_SKIP_UNRESOLVED",
-            help="Leave out servers whose password cannot be had, instead of ending. Is recorded.",
-        ),
-    ] = False,
+    allow_cleartext: AllowCleartextOption = False,
+    allow_full_language: AllowFullLanguageOption = False,
+    skip_unresolved: SkipUnresolvedOption = False,
     as_of: Annotated[
         datetime | None,
         typer.Option(

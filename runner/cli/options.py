@@ -97,6 +97,47 @@ AnchorOption = Annotated[
         help="With --sign-with: also append checkpoints to this file, or hand them to a command. Repeatable.",
     ),
 ]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", envvar="EXRUN_TIMEOUT", min=1, help="Seconds for one server.")
+]
+ConnectTimeoutOption = Annotated[
+    float,
+    typer.Option("--connect-timeout", envvar="EXRUN_CONNECT_TIMEOUT", min=1, help="Seconds to connect and log on."),
+]
+RunTimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--run-timeout",
+        envvar="EXRUN_RUN_TIMEOUT",
+        min=1,
+        help="Seconds for the whole run.",
+        show_default="no limit",
+    ),
+]
+AllowCleartextOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-cleartext",
+        envvar="EXRUN_ALLOW_CLEARTEXT",
+        help="For labs: do not encrypt messages over http. Is recorded.",
+    ),
+]
+AllowFullLanguageOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-full-language",
+        envvar="EXRUN_ALLOW_FULL_LANGUAGE",
+        help="Run actions that ask for `session: full`: read-only by the linter alone. Is recorded.",
+    ),
+]
+SkipUnresolvedOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unresolved",
+        envvar="EXRUN_SKIP_UNRESOLVED",
+        help="Leave out servers whose password cannot be had, instead of ending. Is recorded.",
+    ),
+]
 
 ALL_HOSTS = "*"
 STATE = Path(".exrun")

@@ -11,15 +11,21 @@ from runner.cli.asked import Asked
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
+    AllowCleartextOption,
+    AllowFullLanguageOption,
     CatalogueOption,
+    ConnectTimeoutOption,
     ExpectOption,
     Format,
     InventoryOption,
     LimitOption,
     ParamOption,
+    RunTimeoutOption,
     SearchOption,
     SelectionArgument,
+    SkipUnresolvedOption,
     StateOption,
+    TimeoutOption,
 )
 
 
@@ -58,49 +64,14 @@ def plan(
             show_default="the playbook's",
         ),
     ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", envvar="EXRUN_TIMEOUT", min=1, help="Seconds for one server.")
-    ] = 300.0,
-    connect_timeout: Annotated[
-        float,
-        typer.Option("--connect-timeout", envvar="EXRUN_CONNECT_TIMEOUT", min=1, help="Seconds to connect and log on."),
-    ] = 30.0,
-    run_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--run-timeout",
-            envvar="EXRUN_RUN_TIMEOUT",
-            min=1,
-            help="Seconds for the whole run.",
-            show_default="no limit",
-        ),
-    ] = None,
+    timeout: TimeoutOption = 300.0,
+    connect_timeout: ConnectTimeoutOption = 30.0,
+    run_timeout: RunTimeoutOption = None,
     state: StateOption = STATE,
     catalogue: CatalogueOption = None,
-    allow_cleartext: Annotated[
-        bool,
-        typer.Option(
-            "--allow-cleartext",
-            envvar="EXRUN_ALLOW_CLEARTEXT",
-            help="For labs: do not encrypt messages over http. Is recorded.",
-        ),
-    ] = False,
-    allow_full_language: Annotated[
-        bool,
-        typer.Option(
-            "--allow-full-language",
-            envvar="EXRUN_ALLOW_FULL_LANGUAGE",
-            help="Run actions that ask for `session: full`: read-only by the linter alone. Is recorded.",
-        ),
-    ] = False,
-    skip_unresolved: Annotated[
-        bool,
-        typer.Option(
-            "--skip-unresolved",
-            envvar="EXRUN_SKIP_UNRESOLVED",
-            help="Leave out servers whose password cannot be had, instead of ending. Is recorded.",
-        ),
-    ] = False,
+    allow_cleartext: AllowCleartextOption = False,
+    allow_full_language: AllowFullLanguageOption = False,
+    skip_unresolved: SkipUnresolvedOption = False,
 ) -> None:
     """Decide what would be changed on which server, and write it down to be approved. Reads only.
 
