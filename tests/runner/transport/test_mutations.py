@@ -68,8 +68,11 @@ def test_spoilt_documents_are_values_or_refused_and_every_kind_of_refusal_is_met
     assert len(recorded) > 20
     seen: Counter[str] = Counter()
 
+    # As often one of ours, in which the caps are, however many were heard.
+    documents = st.sampled_from(DOCUMENTS) | st.sampled_from(recorded)
+
     @FUZZ
-    @given(st.integers(0, 2**64), values, st.sampled_from([*DOCUMENTS, *recorded]), st.sampled_from([0, 1, 1, 2]))
+    @given(st.integers(0, 2**64), values, documents, st.sampled_from([0, 1, 1, 2]))
     def fuzz(seed: int, wanted: object, document: bytes, how: int) -> None:
         chance = random.Random(seed)
         if how == 2:
@@ -81,7 +84,7 @@ def test_spoilt_documents_are_values_or_refused_and_every_kind_of_refusal_is_met
     assert missed == []
     assert seen["value"] >= EXAMPLES // 4
     assert sum(seen[kind] for kind in KINDS) >= EXAMPLES // 5
-    assert sum(seen[cap] for cap in CAPS) >= EXAMPLES // 60
+    assert sum(seen[cap] for cap in CAPS) >= EXAMPLES // 30
     assert set(seen) <= {*KINDS, *CAPS, "value", "max_xml_bytes"}
 
 
