@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from playbooks.actions.exchange.services.required import OTHERS
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, number, record, roles_present, unread
 from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items
 
-_OTHERS = frozenset(
-    name.casefold()
-    for name in (
-        "ADAM_MSExchange",
-        "FMS",
-        "HostControllerService",
-        "MSComplianceAudit",
-        "SearchExchangeTracing",
-        "wsbexchange",
-        "IISADMIN",
-        "W3SVC",
-        "WAS",
-        "Winmgmt",
-        "pla",
-        "MpsSvc",
-        "RpcEptMapper",
-        "EventLog",
-        "RemoteRegistry",
-    )
-)
+_OTHERS = frozenset(name.casefold() for name in OTHERS)
 # System.ServiceProcess.ServiceStartMode, which Get-Service shows, has another word than WMI for the first.
 _START_TYPES = {"Auto": "Automatic", "Manual": "Manual", "Disabled": "Disabled"}
 
