@@ -10,16 +10,24 @@ from dataclasses import dataclass
 
 from playbooks.model import OnFailure
 from runner.events import Drifted
+from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
 from runner.results import OURS
 from runner.state import HostProgress
+from runner.terms import End, Ending
 from runner.transport.failures import Cause, Failure, in_words
 
-__all__ = ["AppliedHost", "AppliedStep", "applied", "unaccounted"]
+__all__ = ["Applied", "AppliedHost", "AppliedStep", "applied", "unaccounted"]
 
 _WORST_FIRST = tuple(Outcome)
 _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
+_ENDED = {
+    Ending.REFUSED: ExitStatus.REFUSED,
+    Ending.BUDGET: ExitStatus.BUDGET,
+    Ending.INTERRUPTED: ExitStatus.INTERRUPTED,
+    Ending.JOURNAL: ExitStatus.JOURNAL,
+}
 _NOT_RUN = {
     Ended.NOT_YET: "whether it ran is not known",
     Ended.AMBIGUOUS: "the connection was lost, and whether it ran is not known",
@@ -44,6 +52,7 @@ class AppliedHost:
         failure: what cut the work short; None where nothing more is to be done.
         requests: HTTP requests sent.
         seconds: on the controller's monotonic clock.
+        undoing: whether somebody asked for what was changed to be undone.
     """
 
     name: str
@@ -52,6 +61,7 @@ class AppliedHost:
     failure: Failure | None
     requests: int
     seconds: float
+    undoing: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -63,12 +73,50 @@ class AppliedHost:
     @property
     def has_failed(self) -> bool:
         """Whether it counts against the failure budget. A host that was refused for drift does not: it is untouched."""
-        return self.outcome in _FAILED
+        return self.outcome in _FAILED and not (self.undoing and self.outcome is Outcome.ROLLED_BACK)
+
+    @property
+    def status(self) -> ExitStatus:
+        """What this host alone says of the exit status."""
+        if self.outcome is Outcome.REFUSED:
+            return ExitStatus.REFUSED
+        if self.has_failed or self.outcome is Outcome.PENDING:
+            return ExitStatus.NOT_ALL_JUDGED
+        open_ends = any(step.outcome is Outcome.DEFERRED for step in self.steps)
+        return ExitStatus.FINDINGS if open_ends else ExitStatus.WELL
 
     @property
     def is_over(self) -> bool:
         """Whether no step is left that another session could go on with."""
         return all(step.outcome is not Outcome.PENDING for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What running a plan came to.
+
+    Attributes:
+        end: how it ended.
+        hosts: a row for each host on which the plan changes something, in the order of the plan.
+        progress: by host, what the journal says of it; a host that is not here was not begun.
+    """
+
+    run: str
+    client: str
+    end: End
+    hosts: tuple[AppliedHost, ...]
+    progress: Mapping[str, HostProgress]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many hosts came to what, worst first; without those that none came to."""
+        return {each.value: count for each in Outcome if (count := sum(host.outcome is each for host in self.hosts))}
+
+    @property
+    def status(self) -> ExitStatus:
+        """The highest that applies."""
+        ended = _ENDED.get(self.end.how, ExitStatus.WELL)
+        return max((ended, *(host.status for host in self.hosts)))
 
 
 def applied(
@@ -107,7 +155,7 @@ def applied(
         steps.append(row)
         if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):
             held = row
-    return AppliedHost(plan.host, client, tuple(steps), failure, requests, seconds)
+    return AppliedHost(plan.host, client, tuple(steps), failure, requests, seconds, known.undoing)
 
 
 def unaccounted(plan: PlannedHost, client: str, failure: Failure, requests: int, seconds: float) -> AppliedHost:

@@ -77,6 +77,12 @@ class Event(StrEnum):
     RUN_RESUMED = "run-resumed"
     RUN_INTERRUPTED = "run-interrupted"
     RUN_ENDED = "run-ended"
+    PLAN_TAKEN = "plan-taken"
+    PLAN_SPENT = "plan-spent"
+    TAKEN_OVER = "taken-over"
+    WAVE_STARTED = "wave-started"
+    WAVE_ENDED = "wave-ended"
+    ROLLBACK_ASKED = "rollback-asked"
     OVERRIDE = "override"
     SCRIPT_NAMED = "script-named"
     HOST_STARTED = "host-started"
@@ -287,6 +293,79 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval that counts: by whom, as the policy names them, with the key of which fingerprint."""
+
+    by: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTaken:
+    """What this run does is what this plan says; behind RunStarted, and again whenever the run goes on.
+
+    Attributes:
+        plan: SHA-256 of its file, which lies beside the journal.
+        id, made, planner: as the plan has them.
+        policy: SHA-256 of the policy under which it was approved; None where there is none, so that nobody was asked.
+        approvals: that counted then.
+        until: when that ends; None without an end.
+    """
+
+    plan: str
+    id: str
+    made: datetime
+    planner: str
+    policy: str | None
+    approvals: tuple[Approved, ...]
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSpent:
+    """The plan's token is this run's, and no other run's ever. Nothing is sent before."""
+
+    plan: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A host was taken from a run whose process is gone, since somebody named the host for it.
+
+    Attributes:
+        owner: the run that held it; `actor` its `user@machine`, `heartbeat` when it last said that it lives.
+    """
+
+    host: str
+    owner: str
+    actor: str
+    heartbeat: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaveStarted:
+    """Hosts of this wave are begun from now on; `number` counts from 1."""
+
+    number: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaveEnded:
+    """All hosts of this wave that were begun have ended."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackAsked:
+    """Somebody asks for what was changed on these hosts to be undone; `actor` is of this line."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunResumed:
     """An interrupted or killed run goes on."""
 
@@ -490,7 +569,21 @@ class Newer:
     why: str = ""
 
 
-RunEvent = RunStarted | RunResumed | RunInterrupted | RunEnded | Overridden | ScriptNamed | TailDropped
+RunEvent = (
+    RunStarted
+    | RunResumed
+    | RunInterrupted
+    | RunEnded
+    | PlanTaken
+    | PlanSpent
+    | TakenOver
+    | WaveStarted
+    | WaveEnded
+    | RollbackAsked
+    | Overridden
+    | ScriptNamed
+    | TailDropped
+)
 HostEvent = (
     HostStarted
     | ConnectionRetried
@@ -645,7 +738,7 @@ class _Kind:
     script: bool
 
 
-def _kind(name: Event, phase: Phase, made: type[Any], **members: Form[Any]) -> tuple[type[Any], _Kind]:
+def _kind(name: Event, phase: Phase, made: type[Any], /, **members: Form[Any]) -> tuple[type[Any], _Kind]:
     beside = ("host" in members, "step" in members, "script" in members)
     return made, _Kind(name, phase, record(made, **members), *beside)
 
@@ -680,6 +773,23 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             **_TOTALS,
         ),
         _kind(Event.RUN_ENDED, Phase.RUN, RunEnded, **_TOTALS),
+        _kind(
+            Event.PLAN_TAKEN,
+            Phase.RUN,
+            PlanTaken,
+            plan=HASH,
+            id=PLAIN,
+            made=TIME,
+            planner=PLAIN,
+            policy=maybe(HASH),
+            approvals=many(record(Approved, by=FREE, key=PLAIN)),
+            until=maybe(TIME),
+        ),
+        _kind(Event.PLAN_SPENT, Phase.RUN, PlanSpent, plan=HASH, token=PLAIN),
+        _kind(Event.TAKEN_OVER, Phase.RUN, TakenOver, host=PLAIN, owner=PLAIN, actor=PLAIN, heartbeat=TIME),
+        _kind(Event.WAVE_STARTED, Phase.RUN, WaveStarted, number=INTEGER, hosts=many(PLAIN)),
+        _kind(Event.WAVE_ENDED, Phase.RUN, WaveEnded, number=INTEGER),
+        _kind(Event.ROLLBACK_ASKED, Phase.RUN, RollbackAsked, hosts=many(PLAIN)),
         _kind(Event.OVERRIDE, Phase.RUN, Overridden, option=PLAIN, value=FREE, hosts=many(PLAIN)),
         _kind(Event.SCRIPT_NAMED, Phase.RUN, ScriptNamed, script=HASH, steps=many(PLAIN), text=FREE),
         _kind(Event.HOST_STARTED, Phase.CONNECT, HostStarted, host=PLAIN, address=PLAIN, port=INTEGER),

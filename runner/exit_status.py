@@ -15,6 +15,7 @@ class ExitStatus(IntEnum):
     FINDINGS = 1  # findings or changes pending
     USAGE = 2  # usage, configuration or input wrong; nothing was sent
     NOT_ALL_JUDGED = 3  # some hosts failed, are unreachable or unknown
+    REFUSED = 4  # drift, an approval that is missing, a plan that is spent or stale, a server that another run holds
     BUDGET = 5  # stopped by the failure budget
     JOURNAL = 6  # the journal cannot be written or does not verify
     DEFECT = 70  # exrun itself is at fault (EX_SOFTWARE of sysexits.h); unlike 2, something may have been sent

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from inventory.model import Host
-from runner.rollout import Begin, Done, Halt, Letting, Now, Rules, Wait, decide
+from runner.rollout import Begin, Done, Halt, Letting, Now, Rules, Wait, decide, is_wave_over, of_wave, wave_of
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, defect, failure
 
@@ -140,6 +140,9 @@ class Fleet(Generic[Row]):
         unbegun: the row of a host that the run never came to, or that was lost by a fault of ours.
         host_seconds: what a host's work keeps to by itself; one that overruns it is cancelled, and then left behind.
         is_failure: whether a row counts against the failure budget of the rules.
+        each_turn: called many times a second, by the calling thread.
+        wave_begins: called with its number and its hosts before the first of them is begun.
+        wave_ended: called with its number once all of it that were begun have ended.
     """
 
     rules: Rules
@@ -150,6 +153,11 @@ class Fleet(Generic[Row]):
     listener: Listener[Row]
     monotonic: Callable[[], float]
     is_failure: Callable[[Row], bool] = lambda row: False
+    each_turn: Callable[[], None] = lambda: None
+    wave_begins: Callable[[int, tuple[str, ...]], None] = lambda number, hosts: None
+    wave_ended: Callable[[int], None] = lambda number: None
+    _wave: int = 0
+    _in_wave: bool = False
     _flights: dict[str, _Flight[Row]] = field(default_factory=dict)
     _rows: dict[str, Row] = field(default_factory=dict)
     _begun: queue.SimpleQueue[_Flight[Row] | None] = field(default_factory=queue.SimpleQueue)
@@ -168,8 +176,15 @@ class Fleet(Generic[Row]):
             now = self.monotonic()
             if stop.requested is not None:
                 self.brake.pull(_interrupted(stop.requested))
-            match decide(self.rules, self._stand(waiting, len(hosts), began, now)):
+            self.each_turn()
+            stand = self._stand(waiting, len(hosts), began, now)
+            if self._in_wave and is_wave_over(self.rules, stand):
+                self._in_wave = False
+                self.wave_ended(self._wave)
+                continue  # what it came to may have halted the run
+            match decide(self.rules, stand):
                 case Begin(hosts=keys):
+                    self._begin_wave(stand)
                     for key in keys:
                         if self._threads <= len(self._flights) and not self._start_thread():
                             break
@@ -193,6 +208,12 @@ class Fleet(Generic[Row]):
             self._begun.put(None)
         why = self.brake.halted.why if self.brake.halted is not None else defect(RuntimeError("a host without a row"))
         return [self._rows[host.key] if host.key in self._rows else self.unbegun(host, why) for host in hosts]
+
+    def _begin_wave(self, stand: Now) -> None:
+        number = wave_of(self.rules, stand.begun + 1)
+        if number != self._wave:
+            self._wave, self._in_wave = number, True
+            self.wave_begins(number, of_wave(self.rules, stand))
 
     def _stand(self, waiting: Mapping[str, Host], hosts: int, began: float, now: float) -> Now:
         return Now(

@@ -39,6 +39,7 @@ class HostHistory:
         halted: whether the run is to send nothing more.
         now: UTC.
         on_defect: told of a judgement that cannot be recorded.
+        heard: told in a few words of what is done from now on, for people.
         progress: what the lines come to, those of earlier sessions included; None before the first.
         row: the host's row, once it has ended.
         closed: it takes nothing more.
@@ -51,6 +52,7 @@ class HostHistory:
     halted: Callable[[], bool]
     now: Callable[[], datetime]
     on_defect: Callable[[str, Exception], None]
+    heard: Callable[[str], None] = lambda what: None
     progress: HostProgress | None = None
     row: AppliedHost | None = None
     closed: bool = False
@@ -77,6 +79,7 @@ class HostHistory:
             HaltedError: nothing more is to be sent.
         """
         self._refuse_when_halted()
+        self.heard(f"{purpose} {step}")
         intent = Intent(script.sha256, (step,), number)
         self._put(events.ScriptSending(self.plan.host, purpose, (intent,), None, pool), durable=True)
 
@@ -164,6 +167,7 @@ class HostHistory:
 
     def _intend(self, script: str, step: str, purpose: Purpose, again_after: Failure | None = None) -> None:
         self._refuse_when_halted()
+        self.heard(f"{purpose} {step}")
         intent = Intent(script, (step,), self._attempts(step, purpose) + 1)
         self._put(events.ScriptSending(self.plan.host, purpose, (intent,), again_after), durable=True)
 

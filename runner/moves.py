@@ -111,10 +111,16 @@ class StepSoFar:
 
 @dataclass(frozen=True, slots=True)
 class HostSoFar:
-    """One host. `since` is the line with which work on it was begun the last time: what was judged before is old."""
+    """One host.
+
+    Attributes:
+        since: the line with which work on it was begun the last time: what was judged before is old.
+        undoing: whether somebody asked for what was done to be undone.
+    """
 
     since: int = 0
     steps: Mapping[str, StepSoFar] = field(default_factory=dict)
+    undoing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +176,10 @@ def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
 
 def outcomes(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Mapping[str, Outcome]:
     """What each step came to. SKIPPED for those that a step before them keeps from being begun."""
+    steps = tuple(reversed(plan.steps)) if so_far.undoing else plan.steps
     found = {
         step.step: move if isinstance(move, Outcome) else Outcome.PENDING
-        for step, move in zip(plan.steps, _in_order(plan, on_failure, so_far), strict=False)
+        for step, move in zip(steps, _in_order(plan, on_failure, so_far), strict=False)
     }
     return {step.step: found.get(step.step, Outcome.SKIPPED) for step in plan.steps}
 
@@ -183,6 +190,9 @@ def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
     What a step before the last that was begun came to stands: it is not begun behind a later one, when a run is
     resumed.
     """
+    if so_far.undoing:
+        yield from _backwards(plan, on_failure, so_far)
+        return
     begun = [number for number, step in enumerate(plan.steps) if so_far.steps.get(step.step, StepSoFar()).tried]
     for number, step in enumerate(plan.steps):
         own = so_far.steps.get(step.step, StepSoFar())
@@ -190,6 +200,22 @@ def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
         move = _move(step, on_failure[step.step], own, 0 if over else so_far.since)
         yield move
         if not isinstance(move, Outcome) or (not over and _ends_the_host(move, on_failure[step.step])):
+            return
+
+
+def _backwards(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Iterator[Move | Outcome]:
+    """The same where somebody asked for what was done to be undone: the last step first.
+
+    A step that could not be undone keeps those before it as they are, for they may carry it.
+    """
+    for step in reversed(plan.steps):
+        own = so_far.steps.get(step.step, StepSoFar())
+        if not own.tried:
+            yield Outcome.SKIPPED
+            continue
+        move = _Step(step, on_failure[step.step], own, so_far.since).undo()
+        yield move
+        if not isinstance(move, Outcome) or move in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.REFUSED):
             return
 
 
@@ -231,6 +257,25 @@ class _Step:
             return self._settle(applied[-1], Settlement.NOT_DONE, "it did not start")
         due = self._due(applied)
         return self._verify(applied) if due is None else self._go_on(due, applied)
+
+    def undo(self) -> Move | Outcome:
+        """What is to be done where the step is to be undone, whatever it came to."""
+        for each in self._tried(Purpose.APPLY):
+            if _doubtful(each) is not None:
+                return self._probe(each)
+            if not _is_open(each):
+                continue
+            if each.ended is Ended.NOT_STARTED:
+                return self._settle(each, Settlement.NOT_DONE, "it did not start")
+            judged = self._judged_since(max(each.sequence, self.since), Purpose.PROBE)
+            if judged is None:
+                return Collect(self.plan.step, Purpose.PROBE)
+            if not judged.known:
+                return Outcome.UNKNOWN
+            return self._settle(each, *_became(each.change, judged, self.plan.changes))
+        undone = self._undo(self._tried(Purpose.ROLLBACK))
+        happened = any(self._happened(each) for each in self.plan.changes)
+        return Outcome.SKIPPED if undone is Outcome.ROLLED_BACK and not happened else undone
 
     def _begin(self) -> Move | Outcome:
         """Before anything is sent."""
@@ -319,7 +364,7 @@ class _Step:
             if became is Settlement.NOT_DONE:  # somebody has undone it
                 continue
             if became is Settlement.PARTLY_DONE and not self._happened(change, Settlement.PARTLY_DONE):
-                return Outcome.FAILED  # the host is not as the change left it
+                return Outcome.REFUSED  # the host is not as the change left it
             return Send(self.plan.step, change.change.id, Purpose.ROLLBACK, len(undoing) + 1, change.rollback)
         return Outcome.ROLLED_BACK
 
@@ -419,7 +464,7 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             known = assessed.would is not None
             judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
         steps[step] = StepSoFar(judged, tuple(tried.get(step, ())))
-    return HostSoFar(host.since, steps)
+    return HostSoFar(host.since, steps, host.undoing)
 
 
 def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:

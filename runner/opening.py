@@ -116,12 +116,12 @@ class Opened:
         for client in order.clients:
             mine = [row for row in rows if row.client == client]
             try:
-                runlog.end(journals[client], *_ending(brake), mine)
+                runlog.end(journals[client], *ending_of(brake), mine)
             except JournalError as error:
                 brake.pull(unwritable(error))
-        ending, why = _ending(brake)
+        ending, why = ending_of(brake)
         checkpoints = tuple(journal.newest for journal in journals.values() if journal.newest is not None)
-        return FleetRun(fleet_result(order.run, _terms(order, ending, why), rows), ending, why, checkpoints)
+        return FleetRun(fleet_result(order.run, terms_of(order, ending, why), rows), ending, why, checkpoints)
 
     def _fleet(
         self,
@@ -195,12 +195,14 @@ def _open_journals(order: Order, world: World, redactors: Mapping[str, Redactor]
     return opened
 
 
-def _ending(brake: Brake) -> tuple[Ending, Failure | None]:
+def ending_of(brake: Brake) -> tuple[Ending, Failure | None]:
+    """How a run ended, and why it did not come to its end; None where it did."""
     halt = brake.halted
     return (Ending.COMPLETE, None) if halt is None else (halt.ending, halt.why)
 
 
-def _terms(order: Order, ending: Ending, why: Failure | None) -> Terms:
+def terms_of(order: Order, ending: Ending, why: Failure | None) -> Terms:
+    """On what terms the rows of a run hold."""
     tables = order.judgement.catalogue
     end = End() if why is None else End(ending, why.message, why.next)
     return Terms(tables.as_of, order.judgement.today, end, order.overrides, tables.origin.own)

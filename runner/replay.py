@@ -5,10 +5,13 @@ A host that a run selected and never came to has its row too, with the reason th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from playbooks.model import OnFailure
 from runner import events
+from runner.applied import Applied, AppliedHost, applied, unaccounted
 from runner.hostlog import host_row, unstarted_row
+from runner.plan.records import Plan, PlannedHost
 from runner.results import FleetResult, HostResult, StepResult, fleet_result
 from runner.state import RunPhase, RunState
 from runner.terms import End, Ending, Override, Terms
@@ -50,6 +53,27 @@ def _end(state: RunState) -> End:
 def client_rows(state: RunState) -> tuple[HostResult, ...]:
     """The rows of one client, in the order of its selection."""
     return tuple(_row(name, state) for name in state.started.hosts)
+
+
+def replay_applied(state: RunState, plan: Plan) -> Applied:
+    """What running a plan came to, from the state of its journal.
+
+    Args:
+        plan: the one that the journal names.
+    """
+    on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
+    rows = tuple(_applied(planned, state, on_failure) for planned in plan.due)
+    return Applied(state.run, state.client, _end(state), rows, state.hosts)
+
+
+def _applied(planned: PlannedHost, state: RunState, on_failure: Mapping[str, OnFailure]) -> AppliedHost:
+    host = state.hosts.get(planned.host)
+    if state.is_unread(planned.host):
+        return unaccounted(planned, state.client, failure(Cause.DEFECT, "not all of the journal can be read"), 0, 0.0)
+    ended = None if host is None else host.ended
+    if isinstance(ended, events.HostApplied):
+        return applied(planned, state.client, on_failure, host, ended.failure, ended.requests, ended.seconds)
+    return applied(planned, state.client, on_failure, host, why_unfinished(state), 0, 0.0)
 
 
 def why_unfinished(state: RunState) -> Failure:

@@ -18,10 +18,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import accumulate, islice
 
+from inventory.model import Host
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
 from texts.counting import counted
@@ -176,6 +177,31 @@ def wave_sizes(written: Sequence[str], hosts: int) -> tuple[int, ...]:
         sizes.append(min(size, left))
         left -= sizes[-1]
     return tuple(sizes)
+
+
+def budget_of(written: str | None, hosts: int) -> int | None:
+    """A failure budget as it is written, a count or a percentage of so many hosts: rounded down, and at least 1."""
+    if written is None:
+        return None
+    return max(hosts * int(written[:-1]) // 100, 1) if written.endswith("%") else int(written)
+
+
+def limited_of(hosts: Iterable[Host], limits: Collection[str]) -> dict[str, tuple[Limited, ...]]:
+    """The values of the limited labels of each host that has any, by its key."""
+    found = {
+        host.key: tuple((label, value) for label in limits for value in host.labels.get(label, ())) for host in hosts
+    }
+    return {key: values for key, values in found.items() if values}
+
+
+def of_wave(rules: Rules, now: Now) -> tuple[str, ...]:
+    """The hosts that are left of the wave in which a host would be begun now, in their order."""
+    return tuple(islice(now.waiting, _left_of_wave(rules, replace(now, in_work=()))))
+
+
+def is_wave_over(rules: Rules, now: Now) -> bool:
+    """Whether every host of the waves so far has ended, of those that will be begun."""
+    return not now.in_work and (not now.waiting or now.halt is not None or now.begun in _bounds(rules))
 
 
 def _unending(written: Sequence[str]) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from inventory.model import Host
 from runner import events
 from runner.events import FileUsed, InventoryUsed, PlaybookUsed, RunStarted, TablesUsed
+from runner.exit_status import ExitStatus
 from runner.journal.writer import JournalWriter
 from runner.order import Order, collects_of
 from runner.results import HostResult, exit_status, summarise
@@ -42,13 +43,24 @@ def _concerns(override: Override, host: Host, unresolved: Collection[str]) -> bo
 
 def end(journal: JournalWriter, ending: Ending, why: Failure | None, rows: Sequence[HostResult]) -> None:
     """The last line, with what this client's hosts come to and nothing of others; then the file is closed."""
+    outcomes = {outcome.value: count for outcome, count in summarise(rows).outcomes.items()}
+    ended(journal, ending, why, outcomes, len(rows), exit_status(rows))
+
+
+def ended(
+    journal: JournalWriter,
+    ending: Ending,
+    why: Failure | None,
+    outcomes: Mapping[str, int],
+    hosts: int,
+    status: ExitStatus,
+) -> None:
+    """The last line, of counts that are made already; then the file is closed."""
     try:
-        outcomes = {outcome.value: count for outcome, count in summarise(rows).outcomes.items()}
-        hosts, status = len(rows), int(exit_status(rows))
         if why is None:
-            events.put(journal, events.RunEnded(hosts, outcomes, status), durable=True)
+            events.put(journal, events.RunEnded(hosts, outcomes, int(status)), durable=True)
         else:
-            interrupted = events.RunInterrupted(ending, why.message, why.next, hosts, outcomes, status)
+            interrupted = events.RunInterrupted(ending, why.message, why.next, hosts, outcomes, int(status))
             events.put(journal, interrupted, durable=True)
     finally:
         journal.close()

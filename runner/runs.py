@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner import events
-from runner.journal.chain import Broken, Verified
+from runner.disk import SystemDisk
+from runner.journal.chain import Broken, Fault, Verified
 from runner.journal.location import JOURNAL
-from runner.journal.verification import verify
+from runner.journal.verification import stored_head, verify
 from runner.state import Folding, RunState
 
 LAST = "last"
@@ -37,6 +38,11 @@ def runs(state: Path) -> Mapping[str, Run]:
     return {run: Run(run, tuple(found[run])) for run in sorted(found)}
 
 
+def newest_first(state: Path) -> list[Run]:
+    """All runs below a state directory."""
+    return sorted(runs(state).values(), key=_age, reverse=True)
+
+
 def find_run(state: Path, reference: str) -> Run:
     """The run of this id, of the only id that begins so, or the newest for `last`.
 
@@ -47,7 +53,7 @@ def find_run(state: Path, reference: str) -> Run:
     if not known:
         raise RunNotFoundError(f"there are no runs in {state}; name the directory with --state, or run an audit first")
     if reference.casefold() == LAST:
-        return known[max(known)]
+        return max(known.values(), key=_age)
     if reference in known:
         return known[reference]
     fitting = [run for run in known if reference and run.startswith(reference.casefold())]
@@ -56,6 +62,11 @@ def find_run(state: Path, reference: str) -> Run:
     if not fitting:
         raise RunNotFoundError(f"no run in {state} is called {reference!r}; the newest are: {_newest(known)}")
     raise RunNotFoundError(f"{reference!r} is the beginning of {len(fitting)} runs; the newest are: {_newest(fitting)}")
+
+
+def _age(run: Run) -> tuple[str, int, str]:
+    """When a run began: by its id, and of several of one second by what was written last."""
+    return run.id.rpartition("-")[0], max(journal.stat().st_mtime_ns for journal in run.journals), run.id
 
 
 def _newest(names: Iterable[str]) -> str:
@@ -68,11 +79,36 @@ class ClientRun:
 
     Attributes:
         verified: whether the journal is as it was written; `state` is of the lines before any that is not.
+        torn: whether it ends in what a crash has left of a line, and is whole before that: no line that anybody relied
+            on is missing, and who goes on cuts it off.
     """
 
     journal: Path
     verified: Verified | Broken
     state: RunState
+    torn: bool = False
+
+    @property
+    def lines(self) -> int:
+        """How many `state` is of."""
+        return self.verified.intact if isinstance(self.verified, Broken) else self.verified.count
+
+    @property
+    def to_go_on(self) -> RunState | None:
+        """The state to go on from; None where the journal is not what was written."""
+        if self.torn:
+            return replace(self.state, unread=self.state.unread - {None})
+        return None if isinstance(self.verified, Broken) else self.state
+
+
+def _is_torn(journal: Path, found: Verified | Broken) -> bool:
+    if not isinstance(found, Broken) or found.fault is not Fault.TRUNCATED:
+        return False
+    try:
+        head = stored_head(journal, SystemDisk())
+    except (OSError, ValueError):
+        return False
+    return head is not None and head.sequence <= found.intact
 
 
 @contextmanager
@@ -105,7 +141,7 @@ def read_run(run: Run, client: str | None = None) -> tuple[ClientRun, ...]:
         if state is not None:
             if isinstance(found, Broken) or found.after_head is None:  # lines may be missing
                 state = replace(state, unread=state.unread | {None})
-            parts.append(ClientRun(journal, found, state))
+            parts.append(ClientRun(journal, found, state, _is_torn(journal, found)))
     if not parts:
         raise RunNotFoundError(f"nothing is recorded of the run {run.id}; see exrun journal verify")
     if client is None:

@@ -147,6 +147,7 @@ class HostProgress:
         since: the line with which work on it was begun the last time.
         judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
         drifted: what differed from the plan when each step was judged last, where that was said.
+        undoing: whether somebody asked for its changes to be undone.
     """
 
     name: str
@@ -157,6 +158,7 @@ class HostProgress:
     since: int = 0
     judged_at: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     drifted: Mapping[str, events.Drifted] = field(default_factory=lambda: MappingProxyType({}))
+    undoing: bool = False
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -165,6 +167,10 @@ class HostProgress:
         for attempt in self.attempts.values():
             found[attempt.script] = (*found.get(attempt.script, ()), attempt.answer)
         return found
+
+    def undone(self) -> HostProgress:
+        """The same, where somebody asks for its changes to be undone."""
+        return replace(self, undoing=True)
 
     @property
     def unsettled(self) -> tuple[Attempt, ...]:
@@ -187,6 +193,10 @@ class RunState:
         script_texts: by script hash.
         ended: the run's end, where it has one.
         resumed: how many times.
+        plan: what it does, where it changes hosts by a plan: as it was taken the last time.
+        spent: whether the plan's token is this run's.
+        wave: the number of the wave that was begun last; 0 before the first, and where there are none.
+        taken_over: hosts that were taken from other runs.
         newer: how many lines are of a newer exrun, or have a member that only one knows: what they say is not here.
         unread: the hosts of which lines say what is not known here, scripts that were sent perhaps; None where such
             lines are about the run or may be about any host.
@@ -203,6 +213,10 @@ class RunState:
     overrides: tuple[events.Overridden, ...] = ()
     ended: events.RunEnded | events.RunInterrupted | None = None
     resumed: int = 0
+    plan: events.PlanTaken | None = None
+    spent: bool = False
+    wave: int = 0
+    taken_over: tuple[events.TakenOver, ...] = ()
     newer: int = 0
     unread: frozenset[str | None] = frozenset()
 
@@ -305,6 +319,22 @@ class Folding:
                 self._run = replace(run, phase=RunPhase.ENDED, ended=event)
             case events.RunInterrupted():
                 self._run = replace(run, phase=RunPhase.INTERRUPTED, ended=event)
+            case events.PlanTaken():
+                if run.plan is not None and run.plan.plan != event.plan:
+                    raise ContradictionError(recorded, "the run had taken another plan before")
+                self._run = replace(run, plan=event)
+            case events.PlanSpent():
+                if run.plan is None or run.plan.plan != event.plan:
+                    raise ContradictionError(recorded, "the run had not taken this plan")
+                self._run = replace(run, spent=True)
+            case events.TakenOver():
+                self._run = replace(run, taken_over=(*run.taken_over, event))
+            case events.WaveStarted(number=number):
+                self._run = replace(run, wave=number)
+            case events.WaveEnded():
+                pass
+            case events.RollbackAsked(hosts=asked):
+                self._undo(asked, recorded)
             case events.Overridden():
                 self._run = replace(run, overrides=(*run.overrides, event))
             case events.ScriptNamed():
@@ -329,6 +359,13 @@ class Folding:
             self._unread.add(event.host)
             return False
         return True
+
+    def _undo(self, asked: Iterable[str], recorded: Recorded) -> None:
+        for name in asked:
+            host = self._hosts.get(name)
+            if host is None:
+                raise ContradictionError(recorded, f"nothing was begun on {name}")
+            self._hosts[name] = host.undone()
 
     def _check_steps(self, event: HostEvent, recorded: Recorded) -> None:
         _, steps = self._named
@@ -402,7 +439,7 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
             if event.step in drifted:
                 drifted = MappingProxyType({step: each for step, each in drifted.items() if step != event.step})
             return HostProgress(
-                host.name, host.started_at, attempts, assessed, host.ended, host.since, judged_at, drifted
+                host.name, host.started_at, attempts, assessed, host.ended, host.since, judged_at, drifted, host.undoing
             )
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))

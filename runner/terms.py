@@ -27,6 +27,7 @@ class Ending(StrEnum):
     """How a run came to its end; the further down, the less is known of it."""
 
     COMPLETE = "complete"
+    REFUSED = "refused"  # what is looked at last did not hold; nothing was sent
     BUDGET = "budget"  # so many hosts failed that no further one was begun
     DEADLINE = "deadline"  # of the whole run
     INTERRUPTED = "interrupted"  # Ctrl-C

@@ -6,7 +6,7 @@ An approval is an SSH signature (SSHSIG) of the plan file's bytes, for the purpo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,9 +67,10 @@ def standing(
         signatures: the signature files beside the plan, by their names.
         now: with its zone.
     """
+    refused = [*_same_policy(plan, policy), *_aged(plan, policy, now)]
+    expires = _expires(plan, policy)
     if policy is None or plan.policy is None:
-        return Standing((), tuple(_same_policy(plan, policy)), None)
-    refused = list(_same_policy(plan, policy))
+        return Standing((), tuple(refused), expires)
     approvals, wrong = _counted(plan, data, policy, signatures, now)
     missing = policy.approvals - len(approvals)
     if needs_approval(plan, policy) and missing > 0:
@@ -79,16 +80,6 @@ def standing(
                 "Have it signed by an approver who did not make it."
                 if not policy.planner_may_approve
                 else "Have it signed by an approver.",
-            )
-        )
-    expires = plan.made + policy.expires_after
-    if now >= expires:
-        refused.append(Refused(f"the plan has expired: it was made {plan.made:%Y-%m-%d %H:%M} UTC", "Make it again."))
-    if now < plan.made:
-        refused.append(
-            Refused(
-                f"the plan was made in the future: {plan.made:%Y-%m-%d %H:%M} UTC",
-                "Set the clocks of this machine and of the one that made the plan.",
             )
         )
     match stand(policy.windows, policy.freezes, now):
@@ -101,6 +92,21 @@ def standing(
         case Open(until=ends):
             until = expires if ends is None else min(ends, expires)
     return Standing(tuple(approvals), tuple(refused), until)
+
+
+def _expires(plan: Plan, policy: Policy | None) -> datetime:
+    return plan.expires if policy is None else min(plan.expires, plan.made + policy.expires_after)
+
+
+def _aged(plan: Plan, policy: Policy | None, now: datetime) -> Iterator[Refused]:
+    """A plan has its time, also where no policy says how long."""
+    if now >= _expires(plan, policy):
+        yield Refused(f"the plan has expired: it was made {plan.made:%Y-%m-%d %H:%M} UTC", "Make it again.")
+    if now < plan.made:
+        yield Refused(
+            f"the plan was made in the future: {plan.made:%Y-%m-%d %H:%M} UTC",
+            "Set the clocks of this machine and of the one that made the plan.",
+        )
 
 
 def _same_policy(plan: Plan, policy: Policy | None) -> Sequence[Refused]:

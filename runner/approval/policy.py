@@ -23,9 +23,10 @@ from texts.models import Document, Words, read_model
 from texts.problems import MistakeError, Problem, in_lines
 from texts.yaml_tree import Rules
 
-__all__ = ["Approver", "Policy", "PolicyDocument", "PolicyError", "read_policy", "schema_text"]
+__all__ = ["VALID", "Approver", "Policy", "PolicyDocument", "PolicyError", "read_policy", "schema_text"]
 
 NAMESPACE = "exrun-plan"
+VALID = timedelta(hours=72)  # a plan, where no policy says how long
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _DURATION = r"[1-9][0-9]{0,3}[mhd]"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -43,7 +44,7 @@ _WORDS = Words(
     "docs/reference/policies.md",
     {
         ACTION_ID: ("is not the id of an action", "write area.name in small letters, digits and `_`"),
-        _DURATION: ("is not a time span", "write 30m, 12h or 7d"),
+        _DURATION: ("is not a time span", "write 30m, 72h or 7d"),
         _CLOCK: ("is not a time of the day", 'write "22:00", in quotes'),
     },
 )
@@ -131,7 +132,7 @@ class PolicyDocument(_Written):
         default=False, description="Whether who made a plan may be one of those who approve it."
     )
     expires_after: Duration = Field(
-        default="7d", description="How long after it was made a plan may be run: 30m, 12h, 7d."
+        default="72h", description="How long after it was made a plan may be run: 30m, 72h, 7d."
     )
     windows: list[WindowEntry] = Field(default_factory=list, description="When changes may be made; none: at any time.")
     freezes: list[FreezeEntry] = Field(default_factory=list, description="When none may, whatever the windows say.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from types import TracebackType
 
@@ -20,22 +21,21 @@ from rich.table import Column
 from rich.text import Text
 
 from inventory.model import Host
-from playbooks.findings import Verdict
-from runner.cli.progress import PlainProgress, found_text, in_work_text
-from runner.results import HostResult
+from runner.cli.progress import PlainProgress, Row, Words, found_text, in_work_text
 from runner.terminal import visible
 
 
 class LiveProgress(PlainProgress):
     """One line that is redrawn: how many are done, what was found so far, and which servers are in work."""
 
-    def __init__(self, console: Console, hosts: int, *, debug: bool = False) -> None:
+    def __init__(self, console: Console, hosts: int, words: Words, *, debug: bool = False) -> None:
         super().__init__(lambda line: console.print(Text(f"exrun: {visible(line)}")), debug=debug)
-        self._found: dict[Verdict, int] = {}
-        self._in_work: dict[str, None] = {}
+        self._words = words
+        self._found: dict[str, int] = {}
+        self._in_work: dict[str, str] = {}
         self._lock = Lock()
         self._progress = Progress(
-            TextColumn("auditing", table_column=_fixed(8)),
+            TextColumn(words.doing, table_column=_fixed(len(words.doing))),
             BarColumn(bar_width=16, table_column=_fixed(16)),
             MofNCompleteColumn(table_column=_fixed(2 * len(str(hosts)) + 1)),
             TimeElapsedColumn(table_column=_fixed(7)),
@@ -45,22 +45,40 @@ class LiveProgress(PlainProgress):
             transient=True,
             refresh_per_second=8,
         )
-        self._task: TaskID = self._progress.add_task("", total=hosts, found="", in_work="")
+        self._task: TaskID = self._progress.add_task("", total=hosts, wave="", found="", in_work="")
 
     def started(self, host: Host) -> None:
         """Names the host."""
         with self._lock:
-            self._in_work[host.key] = None
+            self._in_work[host.key] = ""
             self._progress.update(self._task, in_work=in_work_text(self._in_work))
 
-    def ended(self, row: HostResult) -> None:
-        """Counts the host and its verdict."""
+    def ended(self, row: Row) -> None:
+        """Counts the host and what it came to."""
         with self._lock:
             self._in_work.pop(f"{row.client}/{row.name}", None)
-            self._found[row.verdict] = self._found.get(row.verdict, 0) + 1
+            came = self._words.came(row)
+            self._found[came] = self._found.get(came, 0) + 1
             self._progress.update(
-                self._task, advance=1, found=found_text(self._found), in_work=in_work_text(self._in_work)
+                self._task,
+                advance=1,
+                found=found_text(self._found, self._words.told),
+                in_work=in_work_text(self._in_work),
             )
+
+    def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
+        """Says which servers come next, and names the wave."""
+        super().wave_begins(number, of, hosts)
+        if of > 1:
+            with self._lock:
+                self._progress.update(self._task, wave=f"wave {number} of {of}")
+
+    def doing(self, host: Host, what: str) -> None:
+        """Says what is done on the host."""
+        with self._lock:
+            if host.key in self._in_work:
+                self._in_work[host.key] = what
+                self._progress.update(self._task, in_work=in_work_text(self._in_work))
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
@@ -80,7 +98,7 @@ class _State(ProgressColumn):
         super().__init__(Column(ratio=1, no_wrap=True, overflow="ellipsis"))
 
     def render(self, task: Task) -> Text:
-        parts = [task.fields["found"], task.fields["in_work"]]
+        parts = [task.fields[name] for name in ("wave", "found", "in_work")]
         return Text("; ".join(part for part in parts if part), overflow="ellipsis", no_wrap=True)
 
 

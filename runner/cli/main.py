@@ -21,6 +21,10 @@ COMMANDS = {
     "plan": ("runner.cli.plan", "Decide what would be changed on which server, to be approved."),
     "show": ("runner.cli.show", "Show what a run did, or a plan would do, on which server."),
     "approve": ("runner.cli.approve", "Show a plan and sign it."),
+    "apply": ("runner.cli.apply", "Run a plan: only that plan, only once."),
+    "resume": ("runner.cli.resume", "Go on with a run that was broken off."),
+    "rollback": ("runner.cli.rollback", "Undo what a run changed."),
+    "status": ("runner.cli.status", "Which runs there are, and how far one is."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
@@ -81,11 +85,15 @@ def _said(error: Exception) -> ExitStatus:
     """Says what went wrong, and which exit status that is. What the errors are is loaded here: few runs end in one."""
     from inventory.errors import InventoryError
     from playbooks.errors import PlaybookError
+    from runner.admission import RefusedError
     from runner.cli.output import UsageError
     from runner.events import UnreadableEventError
     from runner.journal.errors import JournalError, JournalUnwritable
+    from runner.locks import HostsHeldError, LockError
+    from runner.plan.keeping import NotKeptError
     from runner.runs import RunNotFoundError
     from runner.state import ContradictionError
+    from runner.token import TokenError, TokenSpentError
     from runner.vouching import KeyFileError
 
     match error:
@@ -104,6 +112,17 @@ def _said(error: Exception) -> ExitStatus:
         case UsageError(what=what, next=then) | KeyFileError(what=what, next=then):
             _complain(what, then)
             return ExitStatus.USAGE
+        case RefusedError(refused=refused):
+            for each in refused:
+                _complain(each.what, each.next)
+            _complain("refused", "Nothing was sent.")
+            return ExitStatus.REFUSED
+        case HostsHeldError() | TokenSpentError():
+            _complain(error.what, error.next)
+            return ExitStatus.REFUSED
+        case LockError() | TokenError() | NotKeptError():
+            _complain(error.what, error.next)
+            return ExitStatus.JOURNAL
         case JournalError():
             _complain(f"{error.path}: {error.what}", error.next)
             return ExitStatus.JOURNAL if isinstance(error, JournalUnwritable) else ExitStatus.USAGE

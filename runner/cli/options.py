@@ -139,6 +139,29 @@ SkipUnresolvedOption = Annotated[
     ),
 ]
 
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", envvar="EXRUN_POLICY", help="The client's policy: who approves, and when.")
+]
+OfPlaybookOption = Annotated[
+    str | None,
+    typer.Option(
+        "-p",
+        "--playbook",
+        envvar="EXRUN_PLAYBOOK",
+        help="The playbook that the plan was made of: its name or file.",
+        show_default="of that name, beside the plan, here, or of this version",
+    ),
+]
+TakeOverOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--take-over",
+        envvar="EXRUN_TAKE_OVER",
+        metavar="HOST",
+        help="Take this server from a run whose process is gone. Is recorded. Repeatable.",
+    ),
+]
+
 ALL_HOSTS = "*"
 STATE = Path(".exrun")
 

@@ -31,11 +31,9 @@ from runner.cli.options import (
 
 def plan(
     context: typer.Context,
+    playbook: Annotated[str, typer.Argument(envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.")],
     selection: SelectionArgument = None,
     inventory: InventoryOption = None,
-    playbook: Annotated[
-        str, typer.Option("-p", "--playbook", envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.")
-    ] = ...,  # type: ignore[assignment]
     out: Annotated[
         Path,
         typer.Option(
@@ -83,9 +81,9 @@ def plan(
 
     \b
     Examples:
-      exrun plan -i inventory.yml --playbook exchange-audit -o plan.json
-      exrun plan EX1 EX2 --playbook ./repair.yml -o plan.json --policy policy.yml
-      exrun plan -i alpha.yml -i beta.yml --playbook ./repair.yml -o plans
+      exrun plan exchange-audit -i inventory.yml -o plan.json
+      exrun plan ./repair.yml EX1 EX2 -o plan.json --policy policy.yml
+      exrun plan ./repair.yml -i alpha.yml -i beta.yml -o plans
     """
     asked = Asked(
         sign_with=None,

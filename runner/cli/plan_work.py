@@ -12,18 +12,22 @@ import typer
 
 from inventory.model import Host
 from playbooks.findings import Severity
-from runner.approval.policy import Policy
+from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
-from runner.cli.audit_work import actor, observed, ordered, say_why
+from runner.cli.audit_work import observed, ordered, say_why
 from runner.cli.options import given_params
 from runner.cli.output import UsageError, emit, write_file
 from runner.cli.plan_files import now, policy_of
+from runner.cli.progress import PLANNING
+from runner.cli.working import actor
+from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.hostlog import HostLog
 from runner.journal.location import directory_name
 from runner.opening import FleetRun, Planned
 from runner.order import Order
 from runner.plan import file
+from runner.plan.keeping import keep
 from runner.plan.noting import Noting
 from runner.plan.planning import Made, SecretInPlanError, Seen, make_plan, status
 from runner.plan.records import From, Going, Plan
@@ -60,7 +64,7 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
 
         return witness
 
-    run = observed(asked, order, doing="planning", planned=planned)
+    run = observed(asked, order, words=PLANNING, planned=planned)
     if run.ending in (Ending.INTERRUPTED, Ending.JOURNAL):
         say_why(run)
         typer.echo("exrun: no plan is written: not every server was asked.", err=True)
@@ -73,6 +77,7 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
         _check_free(paths, force=force)  # somebody may have been quicker
         for each in plans:
             data = file.write(each)
+            keep(asked.state, each.client, order.run, data, (), SystemDisk())
             write_file(paths[each.client], data)
             emit("".join(f"{line}\n" for line in lines(each, file.digest(data))))
             emit(_next(each, paths[each.client]))
@@ -93,11 +98,14 @@ def _made(
     rows = {row.name: row for row in run.audit.hosts if row.client == client}
     seen = [_seen(host, rows, notings.get(host.key)) for host in order.hosts if host.client == client]
     strategy = order.playbook.playbook.strategy
+    made_at = now().replace(microsecond=0)
     made = Made(
         id=secrets.token_hex(6),
         token=secrets.token_hex(16),
         client=client,
-        made=now().replace(microsecond=0),
+        made=made_at,
+        expires=made_at + (VALID if policy is None else policy.expires_after),
+        run=order.run,
         planner=actor(),
         exrun=version("exrun"),
         inventory=tuple(

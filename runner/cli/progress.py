@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from inventory.model import Host
 from playbooks.findings import Verdict
-from runner.fleet import Listener
-from runner.results import WELL, HostResult
+from runner.results import WELL
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
 from texts.counting import counted
 
 SHOWN_HOSTS = 3
+MOST_NAMED = 12  # servers in one line
 _NAME = 24  # characters of a host's name on the line
 
 
-class ProgressListener(Listener[HostResult], Protocol):
-    """A listener that shows something while it is entered."""
+class Row(Protocol):
+    """The row of a host, of whatever work."""
 
-    def __enter__(self) -> ProgressListener: ...
+    @property
+    def name(self) -> str: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    @property
+    def client(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a live line says of a kind of work.
+
+    Attributes:
+        doing: `auditing`.
+        came: what a row comes to, in a word.
+        told: of these words those that are counted, worst first.
+    """
+
+    doing: str
+    came: Callable[[Any], str]
+    told: tuple[str, ...]
+
+
+AUDITING = Words("auditing", lambda row: str(row.verdict), tuple(str(each) for each in Verdict if each not in WELL))
+PLANNING = replace(AUDITING, doing="planning")
 
 
 class PlainProgress:
@@ -39,8 +59,16 @@ class PlainProgress:
     def started(self, host: Host) -> None:
         """Nothing is said."""
 
-    def ended(self, row: HostResult) -> None:
+    def ended(self, row: Row) -> None:
         """Nothing is said: the table comes at the end."""
+
+    def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
+        """Says which servers come next, where there are waves."""
+        if of > 1:
+            self.say(f"wave {number} of {of}: {named(hosts)}")
+
+    def doing(self, host: Host, what: str) -> None:
+        """Nothing is said: a log would have thousands of lines."""
 
     def halting(self, halt: Halt) -> None:
         """Says why, and that it ends by itself."""
@@ -66,21 +94,27 @@ class PlainProgress:
         """Nothing is left to be tidied."""
 
 
-def found_text(found: Mapping[Verdict, int]) -> str:
-    """`3 vulnerable, 1 unreachable`: what wants doing, worst first; empty while all is well."""
-    return ", ".join(f"{found[verdict]} {verdict}" for verdict in Verdict if verdict in found and verdict not in WELL)
+def found_text(found: Mapping[str, int], told: Iterable[str]) -> str:
+    """`3 vulnerable, 1 unreachable`: what is told of, in this order; empty while there is nothing."""
+    return ", ".join(f"{found[word]} {word}" for word in told if word in found)
 
 
-def in_work_text(hosts: Mapping[str, None]) -> str:
-    """`in work: alpha/EX1, alpha/EX2 and 6 more`: the longest at work come first."""
+def in_work_text(hosts: Mapping[str, str]) -> str:
+    """`in work: alpha/EX1 (apply services), alpha/EX2 and 6 more`: the longest at work come first."""
     if not hosts:
         return ""
-    names = [visible(name, _NAME) for name in list(hosts)[:SHOWN_HOSTS]]
+    doing = [f"{visible(name, _NAME)} ({what})" if what else visible(name, _NAME) for name, what in hosts.items()]
     more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
-    return f"in work: {', '.join(names)}{more}"
+    return f"in work: {', '.join(doing[:SHOWN_HOSTS])}{more}"
 
 
-def opening(run: str, hosts: int, clients: int, playbook: str, doing: str = "auditing") -> str:
+def named(hosts: Sequence[str]) -> str:
+    """`EX1, EX2, EX3 and 7 more`."""
+    more = f" and {len(hosts) - MOST_NAMED} more" if len(hosts) > MOST_NAMED else ""
+    return f"{', '.join(visible(name, _NAME) for name in hosts[:MOST_NAMED])}{more}"
+
+
+def opening(run: str, hosts: int, clients: int, playbook: str, doing: str) -> str:
     """The line that stands first: with it the run can be found again whatever happens."""
     return (
         f"run {run}: {doing} {counted(hosts, 'server')} of {counted(clients, 'client')} with {playbook}; nothing is "

@@ -66,6 +66,13 @@ def report(
         status = warn_of_broken(parts)
         if status is not ExitStatus.WELL:
             raise typer.Exit(status)
+        if parts[0].state.plan is not None:
+            from runner.cli.show_applied import show_applied
+
+            if form is ReportFormat.HTML or output is not None:
+                raise UsageError("a run of a plan is not written as HTML or to a file yet", "See exrun show RUN.")
+            show_applied(parts[0], Format(form.value))
+            raise typer.Exit(status)
         audit = replay([part.state for part in parts])
         if output is not None:
             write_file(output, _report(form).render(audit))

@@ -62,6 +62,11 @@ def show(
         raise UsageError("--step is for plans", "Name a plan's file, or see exrun show RUN --host HOST.")
     with uncollected():
         parts = read_run(find_run(state, run), client)
+        if parts[0].state.plan is not None and not scripts and not host:
+            from runner.cli.show_applied import show_applied
+
+            show_applied(parts[0], form)
+            raise typer.Exit(warn_of_broken(parts))
         wanted = None if not host else frozenset(name.casefold() for name in host)
         found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)
         if wanted is not None:

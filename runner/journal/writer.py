@@ -402,6 +402,18 @@ def open_journal(
     return writer
 
 
+def is_written(directory: Path, disk: Disk) -> bool:
+    """Whether a process writes the journal of this directory now, as far as this machine can tell."""
+    try:
+        descriptor = disk.open(directory / LOCK)
+    except OSError:
+        return False
+    try:
+        return not disk.lock(descriptor)
+    finally:
+        disk.close(descriptor)
+
+
 class _Whole:
     """The lines of a file up to the first that a crash has left in pieces.
 

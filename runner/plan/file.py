@@ -76,6 +76,8 @@ _PLAN = record(
     token=PLAIN,
     client=PLAIN,
     made=TIME,
+    expires=TIME,
+    run=PLAIN,
     planner=PLAIN,
     exrun=PLAIN,
     inventory=many(_FROM),
@@ -149,8 +151,9 @@ def read(data: bytes) -> Plan:
         plan = _PLAN.read(members, aside)
     except IllFormedError as error:
         raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
-    if members["made"] != plan.made.astimezone(UTC).isoformat():
-        raise PlanError("`made` is not spelt as a plan spells a time", "Make the plan again.")
+    for name, time in (("made", plan.made), ("expires", plan.expires)):
+        if members[name] != time.astimezone(UTC).isoformat():
+            raise PlanError(f"`{name}` is not spelt as a plan spells a time", "Make the plan again.")
     _check_names(plan)
     _check_texts(plan)
     return plan if not aside else _newer(plan, aside)

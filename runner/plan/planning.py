@@ -37,7 +37,7 @@ from runner.plan.records import (
 from runner.results import HostResult, Judged, NotReached, StepResult
 from runner.steps import collect_of, facts_ahead
 
-__all__ = ["Made", "SecretInPlanError", "Seen", "make_plan", "status"]
+__all__ = ["Made", "SecretInPlanError", "Seen", "make_plan", "status", "step_plans"]
 
 _REPORT = "Report this as a fault of the action."
 
@@ -67,6 +67,8 @@ class Made:
     token: str
     client: str
     made: datetime
+    expires: datetime
+    run: str
     planner: str
     exrun: str
     inventory: tuple[From, ...]
@@ -103,6 +105,8 @@ def make_plan(made: Made, playbook: ReadyPlaybook, seen: Sequence[Seen], redact:
         token=made.token,
         client=made.client,
         made=made.made,
+        expires=made.expires,
+        run=made.run,
         planner=made.planner,
         exrun=made.exrun,
         inventory=made.inventory,
@@ -112,7 +116,7 @@ def make_plan(made: Made, playbook: ReadyPlaybook, seen: Sequence[Seen], redact:
         catalogue=made.catalogue,
         selection=made.selection,
         going=made.going,
-        steps=tuple(_step_plan(ready) for ready in playbook.steps),
+        steps=step_plans(playbook),
         hosts=hosts,
         texts={sha: text for sha, text in planning.texts.items() if sha in used},
     )
@@ -273,6 +277,11 @@ class _Standings:
 def _looked_up(ready: ReadyStep) -> Iterator[tuple[str, str]]:
     if ready.condition is not None:
         yield from (each for each in names(ready.condition) if each[0] != PARAMS)
+
+
+def step_plans(playbook: ReadyPlaybook) -> tuple[StepPlan, ...]:
+    """The steps of a playbook, as a plan has them."""
+    return tuple(_step_plan(ready) for ready in playbook.steps)
 
 
 def _step_plan(ready: ReadyStep) -> StepPlan:

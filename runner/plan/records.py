@@ -147,6 +147,8 @@ class Plan:
     Attributes:
         id: 12 hexadecimal digits; part of the names of what the plan makes on hosts.
         token: 32 hexadecimal digits, spent when the plan is run.
+        expires: it is not begun from then on.
+        run: in which the hosts were looked at; its directory has the plan as it was made.
         planner: `user@machine`.
         exrun: its version.
         policy: SHA-256 of the client's policy; None without one.
@@ -159,6 +161,8 @@ class Plan:
     token: str
     client: str
     made: datetime
+    expires: datetime
+    run: str
     planner: str
     exrun: str
     inventory: tuple[From, ...]
@@ -177,6 +181,11 @@ class Plan:
     def changes(self) -> Iterator[tuple[PlannedHost, PlannedStep, PlannedChange]]:
         """Every change, host by host."""
         return ((host, step, change) for host in self.hosts for step, change in host.changes)
+
+    @property
+    def due(self) -> tuple[PlannedHost, ...]:
+        """The hosts on which something is to be changed, in the order of the plan."""
+        return tuple(host for host in self.hosts if host.changes)
 
     def scripts_of(self, host: str) -> frozenset[str]:
         """The SHA-256 of every script that may be sent to this host to change something."""

@@ -141,10 +141,10 @@ def document(audit: FleetResult) -> AuditDocument:
     terms = audit.terms
     return AuditDocument(
         schema=SCHEMA,
-        run=_text(audit.run),
+        run=as_text(audit.run),
         catalogue=CatalogueMember(as_of=terms.as_of, age_days=terms.days, own=_own_rows(terms)),
         judged_on=terms.today,
-        end=EndMember(how=terms.end.how, message=_text(terms.end.message)),
+        end=EndMember(how=terms.end.how, message=as_text(terms.end.message)),
         findings=[run_finding(finding) for finding in terms.findings],
         hosts=[_host(host) for host in audit.hosts],
         summary=_summary(audit.summary),
@@ -169,26 +169,26 @@ def run_finding(finding: Finding) -> RunFindingMember:
     return RunFindingMember(
         id=finding.id,
         severity=finding.severity,
-        title=_text(finding.title),
-        evidence=[_text(line) for line in finding.evidence],
-        next=_text(finding.next),
+        title=as_text(finding.title),
+        evidence=[as_text(line) for line in finding.evidence],
+        next=as_text(finding.next),
     )
 
 
 def _own_rows(terms: Terms) -> OwnRowsMember | None:
     own = terms.own_rows
-    return None if own is None else OwnRowsMember(folder=_text(own.folder), rows=own.count)
+    return None if own is None else OwnRowsMember(folder=as_text(own.folder), rows=own.count)
 
 
 def _host(host: HostResult) -> HostMember:
     return HostMember(
-        name=_text(host.name),
-        client=_text(host.client),
+        name=as_text(host.name),
+        client=as_text(host.client),
         outcome=host.outcome,
         verdict=host.verdict,
-        product=_text(host.product),
-        why=_text(host.why),
-        next=_text(host.next),
+        product=as_text(host.product),
+        why=as_text(host.why),
+        next=as_text(host.next),
         findings=[_finding(found) for found in host.findings],
         steps=[_step(step) for step in host.steps] if isinstance(host, Judged) else [],
         coverage=_coverage(host.coverage),
@@ -199,22 +199,22 @@ def _host(host: HostResult) -> HostMember:
 
 def _finding(found: HostFinding) -> HostFindingMember:
     return HostFindingMember(
-        id=_text(found.finding.id),
-        step=_text(found.step),
-        action=_text(found.action),
+        id=as_text(found.finding.id),
+        step=as_text(found.step),
+        action=as_text(found.action),
         severity=found.finding.severity,
-        title=_text(found.finding.title),
-        evidence=[_text(line) for line in found.finding.evidence],
-        next=_text(found.finding.next),
+        title=as_text(found.finding.title),
+        evidence=[as_text(line) for line in found.finding.evidence],
+        next=as_text(found.finding.next),
     )
 
 
 def _step(step: StepResult) -> StepMember:
     return StepMember(
-        step=_text(step.step),
-        action=_text(step.action),
+        step=as_text(step.step),
+        action=as_text(step.action),
         verdict=step.assessment.verdict,
-        summary=_text(step.assessment.summary),
+        summary=as_text(step.assessment.summary),
         coverage=step.assessment.coverage,
     )
 
@@ -234,6 +234,6 @@ def _summary(summary: Summary) -> SummaryMember:
     )
 
 
-def _text(tainted: str) -> str:
-    # PSRP can carry half a surrogate pair, which neither UTF-8 nor strict JSON readers take.
+def as_text(tainted: str) -> str:
+    """The text, with U+FFFD for half of a surrogate pair: PSRP can carry one, UTF-8 and strict JSON readers cannot."""
     return tainted.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

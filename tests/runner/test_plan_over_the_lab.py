@@ -43,7 +43,7 @@ def test_a_plan_sends_collects_alone_and_what_cannot_be_planned_is_left_alone(
         (tmp_path / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-            status = main(["plan", "-i", "inventory.yml", "-p", "./off.yml", "-o", "plan.json", "--timeout", "60"])
+            status = main(["plan", "./off.yml", "-i", "inventory.yml", "-o", "plan.json", "--timeout", "60"])
         sent = {key: [each for done in lab.ledger.executed(key) for each in done.statements] for key in lab.hosts}
 
     assert status == 3, out.getvalue()

@@ -52,7 +52,14 @@ def plan(of: Policy | None, *, action: str = "file.quarantine", planner: str = "
     disturbs = Disturbance(disruptive=False, reboots=False, interruption="none", reversible=True)
     steps = (StepPlan("services", action, sha("s"), "stop", disturbs),)
     digest = None if of is None else of.digest
-    return replace(one_change(), steps=steps, policy=digest, planner=planner, made=NOW - timedelta(hours=4))
+    return replace(
+        one_change(),
+        steps=steps,
+        policy=digest,
+        planner=planner,
+        made=NOW - timedelta(hours=4),
+        expires=NOW + timedelta(days=9),
+    )
 
 
 def told(of: Plan, under: Policy | None, *keys: Key, now: datetime = NOW, data: bytes | None = None) -> Standing:
@@ -128,7 +135,11 @@ def test_another_policy_makes_the_plan_stale_and_none_asks_for_nothing() -> None
     for made, now in product((policy(), None), (relaxed, other, None)):
         if (made, now) != (None, None):
             assert whats(told(plan(made), now, BERT)), (made, now)
-    assert told(plan(None), None) == Standing((), (), None)
+    assert told(plan(None), None) == Standing((), (), NOW + timedelta(days=9))
+
+
+def test_a_plan_has_its_time_also_without_a_policy() -> None:
+    assert "the plan has expired" in whats(told(replace(plan(None), expires=NOW), None))
 
 
 @pytest.mark.parametrize(

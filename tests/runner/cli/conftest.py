@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inventory.model import Host
-from runner.cli import audit_work
+from runner.cli import working
 from runner.cli.main import main
 from runner.observe import Reach
 from runner.secrets.interface import Secret
@@ -118,6 +118,6 @@ def exrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     ):
         path.write_text(text, encoding="utf-8")
     command = CommandLine(tmp_path, capsys)
-    monkeypatch.setattr(audit_work, "_reach", command.reach)
-    monkeypatch.setattr(audit_work, "_today", lambda: command.today)
+    monkeypatch.setattr(working, "reach_of", command.reach)
+    monkeypatch.setattr(working, "today", lambda: command.today)
     return command

@@ -32,7 +32,7 @@ def on(banner: str = "none") -> ScriptedTransport:
 
 
 def alpha(exrun: CommandLine, *arguments: str, out: str = "plan.json") -> tuple[int, str, str]:
-    return exrun("plan", "client:alpha", "-i", "inventory.yml", "--playbook", "./off.yml", "-o", out, *arguments)
+    return exrun("plan", "./off.yml", "client:alpha", "-i", "inventory.yml", "-o", out, *arguments)
 
 
 def written(exrun: CommandLine, name: str = "plan.json") -> Plan:
@@ -119,7 +119,7 @@ def test_a_server_that_is_not_known_is_never_counted_as_one_without_anything_to_
 
 def test_several_clients_give_a_file_each_and_nothing_of_one_is_in_anothers(exrun: CommandLine) -> None:
     exrun.transports["alpha/EX1"], exrun.transports["beta/MBX1"] = on(), on()
-    status, out, _ = exrun("plan", "-i", "inventory.yml", "--playbook", "./off.yml", "-o", "plans")
+    status, out, _ = exrun("plan", "./off.yml", "-i", "inventory.yml", "-o", "plans")
     assert status == 1
     assert sorted(path.name for path in (exrun.folder / "plans").iterdir()) == ["alpha.json", "beta.json"]
     for client, others in (("alpha", ("beta", "MBX1")), ("beta", ("alpha", "EX1"))):
@@ -141,12 +141,12 @@ def test_a_plan_that_is_there_is_never_written_over_without_being_told_so(exrun:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["plan", "-i", "inventory.yml", "-o", "x.json"], "Missing option"),
-        (["plan", "-i", "inventory.yml", "--playbook", "./off.yml"], "Missing option"),
-        (["plan", "EX1", "-i", "inventory.yml", "--playbook", "./off.yml", "-o", "no/x.json"], "there is no folder no"),
-        (["plan", "-i", "inventory.yml", "--playbook", "./off.yml", "-o", "off.yml"], "cannot be a folder"),
+        (["plan", "-i", "inventory.yml", "-o", "x.json"], "Missing argument"),
+        (["plan", "./off.yml", "-i", "inventory.yml"], "Missing option"),
+        (["plan", "./off.yml", "EX1", "-i", "inventory.yml", "-o", "no/x.json"], "there is no folder no"),
+        (["plan", "./off.yml", "-i", "inventory.yml", "-o", "off.yml"], "cannot be a folder"),
         (
-            ["plan", "EX1", "-i", "inventory.yml", "--playbook", "./off.yml", "-o", "x.json", "--policy", "none.yml"],
+            ["plan", "./off.yml", "EX1", "-i", "inventory.yml", "-o", "x.json", "--policy", "none.yml"],
             "none.yml: cannot be read",
         ),
         (["show", "off.yml"], "off.yml: is not JSON"),

@@ -13,7 +13,7 @@ import pytest
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from playbooks.loading import load_playbook
-from runner.cli import audit_work
+from runner.cli import working
 from runner.cli.demo import EngineName, as_of, collects, unnamed
 from runner.cli.main import main
 from runner.lab.demo.expectations import FLEET, Expected, differences, expectations
@@ -98,8 +98,8 @@ def test_four_months_later_the_same_catalogue_calls_nothing_current_that_it_call
     asked = Fleet(tuple(host for host in whole.hosts if not host.faults))
     for client, variable in password_variables(whole).items():
         monkeypatch.setenv(variable, next(host.account.password for host in asked.hosts if host.client == client))
-    monkeypatch.setattr(audit_work, "_today", lambda: judgement.today)
-    monkeypatch.setattr(audit_work, "_judgement", lambda *given: judgement)
+    monkeypatch.setattr(working, "today", lambda: judgement.today)
+    monkeypatch.setattr(working, "judgement_of", lambda *given: judgement)
     with start(asked, {"sim": SimEngine()}) as lab:
         (tmp_path / "ca.pem").write_bytes(lab.ca_pem)
         (tmp_path / "inventory.yml").write_text(inventory_text(lab, tmp_path / "ca.pem", {}), encoding="utf-8")

@@ -36,6 +36,8 @@ MADE = Made(
     token="0" * 32,
     client="alpha",
     made=datetime(2026, 11, 28, 2, 40, tzinfo=UTC),
+    expires=datetime(2026, 12, 1, 2, 40, tzinfo=UTC),
+    run="2026-11-28t024000z-7f3a",
     planner="ops@controller",
     exrun="0.1",
     inventory=(),

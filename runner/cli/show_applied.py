@@ -1,0 +1,34 @@
+"""What `exrun show` and `exrun report` say of a run that ran a plan, from its journal and the plan beside it."""
+
+from __future__ import annotations
+
+from runner.applied import Applied
+from runner.cli.options import Format
+from runner.cli.output import emit
+from runner.disk import SystemDisk
+from runner.plan.keeping import kept_plan
+from runner.plan.records import Plan
+from runner.plan.waves import waves_of
+from runner.replay import replay_applied
+from runner.reports import applied as report
+from runner.runs import ClientRun
+
+
+def show_applied(part: ClientRun, form: Format) -> None:
+    """Shows what running a plan came to.
+
+    Raises:
+        NotKeptError: the plan is not beside the journal.
+    """
+    taken = part.state.plan
+    assert taken is not None
+    plan = kept_plan(part.journal.parent, taken.plan, SystemDisk())
+    print_applied(plan, taken.plan, replay_applied(part.state, plan), form)
+
+
+def print_applied(plan: Plan, digest: str, result: Applied, form: Format) -> None:
+    """What running a plan came to, on standard output."""
+    shown = report.document(
+        report.AppliedRun(result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan))
+    )
+    emit(report.json_text(shown) if form is Format.JSON else report.text(shown))

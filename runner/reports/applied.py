@@ -1,0 +1,420 @@
+"""What applying a plan came to: of each server its outcome and what became of every change, worst first. Pure.
+
+    AppliedRun (the plan, the rows, what the journal says) -> AppliedDocument -> text, JSON
+
+All that is shown is of the document, which has a published schema: docs/reference/schemas/applied.json. A server that
+the run never came to has its row too, and what nobody knows is said as that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from playbooks.model import OnFailure
+from runner.applied import AppliedHost, AppliedStep, applied, unaccounted
+from runner.events import Purpose, Settlement
+from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
+from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.reports.json import Count, EndMember, as_text
+from runner.state import HostProgress
+from runner.terminal import visible
+from runner.terms import End, Ending
+from runner.transport.failures import Cause, Failure, failure
+from texts.counting import counted
+
+__all__ = [
+    "AppliedDocument",
+    "AppliedRun",
+    "AppliedStepMember",
+    "Became",
+    "document",
+    "json_text",
+    "schema_text",
+    "text",
+]
+
+SCHEMA: Literal["exrun.applied/1"] = "exrun.applied/1"
+LIMIT = 2000  # characters of one text on a terminal
+_NAMED = 20  # servers whose names stand in one line
+_TOLD = frozenset({Outcome.CHANGED, Outcome.COMPLIANT, Outcome.SKIPPED, Outcome.DEFERRED})
+_NEXT: Mapping[Outcome, str] = MappingProxyType(
+    {
+        Outcome.UNKNOWN: "Resume the run: it looks at the server before anything else is sent there",
+        Outcome.FAILED: "See why, mend that, and plan this server again",
+        Outcome.REFUSED: "Plan this server again: it is not as it was when the plan was made",
+        Outcome.UNREACHABLE: "See that it can be reached, and resume the run",
+        Outcome.ROLLED_BACK: "It is as it was before: see why, and plan it again",
+        Outcome.PENDING: "Resume the run",
+        Outcome.DEFERRED: "Plan again: what it hangs on was to be changed first",
+    }
+)
+
+
+class Became(StrEnum):
+    """What became of a change on a server."""
+
+    IN_DOUBT = "in-doubt"  # a script was sent, and it is not known what it came to
+    PARTLY_MADE = "partly-made"
+    NOT_MADE = "not-made"  # its script was sent, and came to nothing
+    UNDONE = "undone"  # it was made, or partly, and then undone
+    MADE = "made"
+    NOT_SENT = "not-sent"  # no script of it ran
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRun:
+    """Everything that is known of a run that applies a plan.
+
+    Attributes:
+        digest: SHA-256 of the plan's file.
+        rows: of the hosts that have one, in any order; what has none was not begun.
+        progress: by host, what the journal says of it; a host that is not here was not begun.
+        end: how the run ended.
+        waves: the hosts of each wave, in the order of the waves, as far as that is decided. Empty where it is not.
+    """
+
+    run: str
+    plan: Plan
+    digest: str
+    rows: Sequence[AppliedHost]
+    progress: Mapping[str, HostProgress]
+    end: End
+    waves: Sequence[Sequence[str]] = ()
+
+
+class _Member(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class PlanMember(_Member):
+    """The plan that was applied."""
+
+    id: str
+    sha256: str
+    playbook: str
+    made: datetime
+    planner: str
+    policy: str | None = Field(description="SHA-256 of the policy; null where no approval was asked for")
+
+
+class ChangeMember(_Member):
+    """One change of the plan."""
+
+    id: str
+    title: str
+    became: Became
+    sent: Count = Field(description="how often its apply script left, whatever came of it")
+    undoing: Count = Field(description="the same of its rollback script")
+    apply: str = Field(description="SHA-256")
+    rollback: str | None = Field(description="SHA-256; null where it cannot be undone")
+
+
+class AppliedStepMember(_Member):
+    """One step on one server."""
+
+    step: str
+    action: str
+    outcome: Outcome
+    why: str = Field(description="may quote the server, never to be trusted")
+    changes: list[ChangeMember]
+
+
+class AppliedHostMember(_Member):
+    """One server of the plan."""
+
+    name: str
+    wave: Count | None = Field(description="from 1; null where it is of none")
+    outcome: Outcome = Field(description="the worst of its steps")
+    why: str = Field(description="may quote the server, never to be trusted")
+    next: str = Field(description="what to do now; empty where nothing is")
+    planned: bool = Field(description="whether it could be planned; if not, nothing is sent there under this plan")
+    begun: bool = Field(description="whether this run began to work with it")
+    touched: bool = Field(description="whether a script that changes something may have run there")
+    open_ends: list[str] = Field(description="steps that this plan does not run: not known when it was made, deferred")
+    steps: list[AppliedStepMember] = Field(description="in the order of the plan")
+    requests: Count
+    seconds: float = Field(ge=0)
+
+
+class WaveMember(_Member):
+    """One wave."""
+
+    number: Count
+    hosts: list[str]
+    outcomes: dict[Outcome, Count] = Field(description="those that occur")
+
+
+class AppliedSummaryMember(_Member):
+    """Totals. Every outcome, and everything that can become of a change, has a count, zero included."""
+
+    hosts: Count
+    outcomes: dict[Outcome, Count]
+    changes: Count = Field(description="of the plan")
+    became: dict[Became, Count]
+    not_planned: Count = Field(description="servers that could not be planned: nothing is sent there under this plan")
+    open_ends: Count = Field(description="servers with steps that this plan does not run")
+
+
+class AppliedDocument(_Member):
+    """What `exrun show --format json` says of a run that applied a plan. Members are only ever added within one number
+    of `schema`."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    schema_: Literal["exrun.applied/1"] = Field(alias="schema")
+    run: str
+    client: str
+    plan: PlanMember
+    end: EndMember
+    waves: list[WaveMember]
+    hosts: list[AppliedHostMember] = Field(description="worst first")
+    untouched: list[str] = Field(description="servers with a change in the plan on which none of its scripts ran")
+    summary: AppliedSummaryMember
+
+
+def document(run: AppliedRun) -> AppliedDocument:
+    """The run as the published schema has it. A lone surrogate, which is no text, becomes U+FFFD."""
+    plan = run.plan
+    waves = {name: number for number, wave in enumerate(run.waves, start=1) for name in wave}
+    rows = {row.name: row for row in run.rows}
+    hosts = [_host(run, each, rows.get(each.host), waves.get(each.host)) for each in plan.hosts]
+    hosts.sort(key=lambda host: (_WORST[host.outcome], host.wave or 0, host.name.casefold(), host.name))
+    changing = {host.host for host in plan.hosts if host.changes}
+    return AppliedDocument(
+        schema=SCHEMA,
+        run=as_text(run.run),
+        client=as_text(plan.client),
+        plan=PlanMember(
+            id=plan.id,
+            sha256=run.digest,
+            playbook=as_text(plan.playbook.source),
+            made=plan.made,
+            planner=as_text(plan.planner),
+            policy=plan.policy,
+        ),
+        end=EndMember(how=run.end.how, message=as_text(run.end.message)),
+        waves=[_wave(number, wave, hosts) for number, wave in enumerate(run.waves, start=1)],
+        hosts=hosts,
+        untouched=[host.name for host in hosts if host.name in changing and not host.touched],
+        summary=_summary(hosts),
+    )
+
+
+_WORST = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+def json_text(found: AppliedDocument) -> str:
+    """One object, indented, of printable ASCII only."""
+    return json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=True) + "\n"
+
+
+def schema_text() -> str:
+    """The schema as docs/reference/schemas/applied.json has it."""
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **AppliedDocument.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def _host(run: AppliedRun, plan: PlannedHost, row: AppliedHost | None, wave: int | None) -> AppliedHostMember:
+    progress = run.progress.get(plan.host)
+    known, row = _known(run, plan, row, progress)
+    steps = [
+        _step(run.plan, planned, step, None if known is None else known.steps.get(step.step, StepSoFar()))
+        for planned, step in zip(plan.steps, row.steps, strict=True)
+    ]
+    begun = progress is not None
+    ran = any(change.became is not Became.NOT_SENT for step in steps for change in step.changes)
+    return AppliedHostMember(
+        name=as_text(plan.host),
+        wave=wave,
+        outcome=row.outcome,
+        why=as_text(_why(plan, row, begun=begun)),
+        next="" if plan.refused else _NEXT.get(row.outcome, ""),
+        planned=not plan.refused,
+        begun=begun,
+        touched=ran,
+        open_ends=[step.step for step in plan.steps if step.standing in (Standing.UNKNOWN, Standing.DEFERRED)],
+        steps=steps,
+        requests=row.requests,
+        seconds=round(row.seconds, 3),
+    )
+
+
+def _known(
+    run: AppliedRun, plan: PlannedHost, row: AppliedHost | None, progress: HostProgress | None
+) -> tuple[HostSoFar | None, AppliedHost]:
+    """What the journal says of a host, None where it contradicts the plan; and its row."""
+    try:
+        known = so_far(progress, plan)
+        if row is None:
+            on_failure = {step.id: OnFailure(step.on_failure) for step in run.plan.steps}
+            row = applied(plan, run.plan.client, on_failure, progress, _without_row(plan, run.end), 0, 0.0)
+    except NotOfThePlanError as error:
+        return None, row or unaccounted(plan, run.plan.client, failure(Cause.DEFECT, str(error)), 0, 0.0)
+    return known, row
+
+
+def _without_row(plan: PlannedHost, end: End) -> Failure | None:
+    """Why a host has no row of its own; None where the plan leaves it alone."""
+    if plan.refused:
+        return None
+    return failure(Cause.INTERRUPTED, end.message or "nothing is recorded of the work with it")
+
+
+def _step(plan: Plan, planned: PlannedStep, row: AppliedStep, known: StepSoFar | None) -> AppliedStepMember:
+    action = next((each.action for each in plan.steps if each.id == planned.step), "")
+    return AppliedStepMember(
+        step=as_text(planned.step),
+        action=as_text(action),
+        outcome=row.outcome,
+        why=as_text(row.why),
+        changes=[_change(each, known) for each in planned.changes],
+    )
+
+
+def _change(planned: PlannedChange, known: StepSoFar | None) -> ChangeMember:
+    tried = [] if known is None else [each for each in known.tried if each.change == planned.change.id]
+    return ChangeMember(
+        id=as_text(planned.change.id),
+        title=as_text(planned.change.title),
+        became=Became.IN_DOUBT if known is None else _became(tried),
+        sent=sum(each.purpose is Purpose.APPLY for each in tried),
+        undoing=sum(each.purpose is Purpose.ROLLBACK for each in tried),
+        apply=planned.apply,
+        rollback=planned.rollback,
+    )
+
+
+def _became(tried: Sequence[Tried]) -> Became:
+    """What became of a change, of all sendings of its scripts in their order."""
+    became = Became.NOT_SENT
+    for each in tried:
+        match each.purpose, each.settlement:
+            case _, None:
+                return Became.IN_DOUBT
+            case _, Settlement.NOT_DONE if each.ended is Ended.NOT_STARTED:
+                pass
+            case Purpose.ROLLBACK, Settlement.DONE:
+                became = Became.UNDONE
+            case Purpose.APPLY, Settlement.DONE:
+                became = Became.MADE
+            case ((Purpose.APPLY | Purpose.ROLLBACK), Settlement.PARTLY_DONE):
+                became = Became.PARTLY_MADE
+            case Purpose.APPLY, Settlement.NOT_DONE:
+                became = Became.NOT_MADE
+            case _:  # undone it is not, or confirmed: it stands as it did
+                pass
+    return became
+
+
+def _why(plan: PlannedHost, row: AppliedHost, *, begun: bool) -> str:
+    """Of the worst step: what came of it."""
+    if plan.refused:
+        return f"not planned: {plan.refused}"
+    told = [f"{step.step}: {step.why}" for step in row.steps if step.outcome is row.outcome and step.why]
+    why = "; ".join(dict.fromkeys(told)) or ("" if row.failure is None else row.failure.message)
+    if begun or row.outcome is Outcome.PENDING:
+        return why
+    return f"as it was when the plan was made, not looked at since: {why}" if plan.steps else why
+
+
+def _wave(number: int, names: Sequence[str], hosts: Sequence[AppliedHostMember]) -> WaveMember:
+    found = Counter(host.outcome for host in hosts if host.wave == number)
+    return WaveMember(
+        number=number,
+        hosts=[as_text(name) for name in names],
+        outcomes={outcome: found[outcome] for outcome in Outcome if found[outcome]},
+    )
+
+
+def _summary(hosts: Sequence[AppliedHostMember]) -> AppliedSummaryMember:
+    outcomes = Counter(host.outcome for host in hosts)
+    became = Counter(change.became for host in hosts for step in host.steps for change in step.changes)
+    return AppliedSummaryMember(
+        hosts=len(hosts),
+        outcomes={outcome: outcomes[outcome] for outcome in Outcome},
+        changes=became.total(),
+        became={each: became[each] for each in Became},
+        not_planned=sum(not host.planned for host in hosts),
+        open_ends=sum(bool(host.open_ends) for host in hosts),
+    )
+
+
+def text(found: AppliedDocument) -> str:
+    """The run for people at a terminal: a line for a server that is well, every step of others; then the totals."""
+    return "".join(f"{line}\n" for line in _lines(found))
+
+
+def _lines(found: AppliedDocument) -> Iterator[str]:
+    plan = found.plan
+    yield f"run {_shown(found.run)}, client {_shown(found.client)}: plan {plan.id} of {_shown(plan.playbook)}"
+    yield f"  made {plan.made:%Y-%m-%d %H:%M} UTC by {_shown(plan.planner)}, SHA-256 {plan.sha256}"
+    if plan.policy is None:
+        yield "  no approval was asked for: the plan was made without a policy"
+    if found.end.how is not Ending.COMPLETE:
+        yield f"  NOT FINISHED: {_shown(found.end.message) or found.end.how}"
+    yield ""
+    for host in found.hosts:
+        yield from _host_lines(host)
+    yield ""
+    for wave in found.waves:
+        yield f"wave {wave.number}: {counted(len(wave.hosts), 'server')}: {_counts(wave.outcomes)}"
+    summary = found.summary
+    yield f"{counted(summary.hosts, 'server')}: {_counts(summary.outcomes)}"
+    yield f"{counted(summary.changes, 'change')}: {_counts(summary.became)}"
+    if found.untouched:
+        rest = len(found.untouched) - _NAMED
+        more = f" and {rest} more" if rest > 0 else ""
+        yield f"not touched: {', '.join(_shown(name) for name in found.untouched[:_NAMED])}{more}"
+    if summary.not_planned:
+        yield f"{counted(summary.not_planned, 'server')} not planned: nothing is sent there under this plan"
+    if summary.open_ends:
+        yield f"{counted(summary.open_ends, 'server')} with steps that this plan does not run: plan again for them"
+    for outcome in Outcome:
+        if outcome in _NEXT and summary.outcomes[outcome]:
+            yield f"{outcome}: {_NEXT[outcome]}."
+
+
+def _host_lines(host: AppliedHostMember) -> Iterator[str]:
+    wave = "" if host.wave is None else f"  wave {host.wave}"
+    if host.outcome in _TOLD:
+        yield f"{_shown(host.name)}  {host.outcome}{wave}  {_changes_in_short(host)}".rstrip()
+        for step in host.steps:
+            if step.step in host.open_ends:
+                yield f"  {_shown(step.step)}: {step.outcome}: {_shown(step.why)}"
+        return
+    yield f"{_shown(host.name)}  {host.outcome}{wave}  {_shown(host.why) if not host.steps else ''}".rstrip()
+    for step in host.steps:
+        yield f"  {_shown(step.step)}: {step.outcome}: {_shown(step.why)}"
+        for change in step.changes:
+            yield f"    {change.became}: {_shown(change.title)}"
+
+
+def _changes_in_short(host: AppliedHostMember) -> str:
+    became = Counter(change.became for step in host.steps for change in step.changes)
+    if host.outcome is not Outcome.CHANGED:
+        return _shown(host.why)
+    return f"{counted(became.total(), 'change')}: {_counts(became)}"
+
+
+def _counts(counts: Mapping[Any, int]) -> str:
+    """`2 failed, 3 changed`, worst first; what does not occur is left out."""
+    words = [*Outcome, *Became]
+    return ", ".join(
+        f"{count} {each}" for each, count in sorted(counts.items(), key=lambda found: words.index(found[0])) if count
+    )
+
+
+def _shown(tainted: str) -> str:
+    return visible(tainted, LIMIT)

@@ -1,0 +1,223 @@
+"""How far runs are: what each does, whether it goes on, what its servers came to, and which command comes next. Pure.
+
+Has a published schema: docs/reference/schemas/status.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runner import events
+from runner.applied import Applied
+from runner.moves import Outcome
+from runner.reports.json import Count, as_text
+from runner.state import RunState
+from runner.terminal import visible
+from texts.counting import counted
+
+__all__ = ["Doing", "Going", "Ran", "RunMember", "lines", "member", "newest_first", "schema_text", "to_json"]
+
+SCHEMA: Literal["exrun.status/1"] = "exrun.status/1"
+_AGAIN = frozenset({Outcome.UNKNOWN, Outcome.UNREACHABLE, Outcome.PENDING})
+_NEW_PLAN = frozenset({Outcome.FAILED, Outcome.REFUSED, Outcome.DEFERRED})
+
+
+class Doing(StrEnum):
+    """What a run does."""
+
+    AUDIT = "audit"
+    PLAN = "plan"
+    APPLY = "apply"
+    ROLLBACK = "rollback"
+
+
+class Going(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    KILLED = "killed"  # no process writes its journal, and it has no end
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+    UNREADABLE = "unreadable"  # its journal does not verify, or says what no writer can have written
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is known of one client's part of a run.
+
+    Attributes:
+        state: None where the journal cannot be read; `why` then says why.
+        alive: whether a process writes its journal now.
+        planned: whether it made a plan.
+        applied: what its hosts came to, where it ran a plan.
+    """
+
+    run: str
+    client: str
+    state: RunState | None
+    alive: bool
+    planned: bool
+    applied: Applied | None = None
+    waves: int = 0
+    why: str = ""
+
+
+class RunMember(BaseModel):
+    """One client's part of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    run: str
+    client: str
+    doing: Doing | None
+    going: Going
+    started: datetime | None
+    last: datetime | None = Field(description="when something was recorded last")
+    hosts: Count = Field(description="servers of the run; of one that runs a plan those with a change")
+    ended: Count = Field(description="of them, those with which work has ended")
+    wave: Count = Field(description="begun last; 0 where there are none")
+    waves: Count
+    outcomes: dict[str, Count] = Field(description="those that occur, by server")
+    in_doubt: Count = Field(description="scripts that may have changed something and of which nobody knows what became")
+    plan: str | None = Field(description="the plan's id, of a run that runs one")
+    why: str = Field(description="why it did not come to its end, or cannot be read; empty otherwise")
+    next: str = Field(description="the command that comes next; empty where there is none")
+
+
+def member(ran: Ran) -> RunMember:
+    """As the published schema has it."""
+    state = ran.state
+    if state is None:
+        then = "see exrun journal verify"
+        return RunMember(
+            run=as_text(ran.run),
+            client=as_text(ran.client),
+            doing=None,
+            going=Going.UNREADABLE,
+            started=None,
+            last=None,
+            hosts=0,
+            ended=0,
+            wave=0,
+            waves=0,
+            outcomes={},
+            in_doubt=0,
+            plan=None,
+            why=as_text(ran.why),
+            next=then,
+        )
+    going = _going(ran, state)
+    hosts = len(state.started.hosts)
+    return RunMember(
+        run=as_text(ran.run),
+        client=as_text(ran.client),
+        doing=_doing(ran, state),
+        going=going,
+        started=state.started_at,
+        last=state.last_at,
+        hosts=hosts,
+        ended=sum(host.ended is not None for host in state.hosts.values()),
+        wave=state.wave,
+        waves=ran.waves,
+        outcomes=dict(_outcomes(ran, state)),
+        in_doubt=sum(attempt.key.purpose.changes for _, attempt in state.unsettled),
+        plan=None if state.plan is None else state.plan.id,
+        why=as_text(state.ended.message) if isinstance(state.ended, events.RunInterrupted) else "",
+        next=_next(ran, state, going),
+    )
+
+
+def _going(ran: Ran, state: RunState) -> Going:
+    match state.ended:
+        case events.RunEnded():
+            return Going.ENDED
+        case events.RunInterrupted():
+            return Going.INTERRUPTED
+        case None:
+            return Going.RUNNING if ran.alive else Going.KILLED
+
+
+def _doing(ran: Ran, state: RunState) -> Doing:
+    if state.plan is None:
+        return Doing.PLAN if ran.planned else Doing.AUDIT
+    return Doing.ROLLBACK if any(host.undoing for host in state.hosts.values()) else Doing.APPLY
+
+
+def _outcomes(ran: Ran, state: RunState) -> Mapping[str, int]:
+    if ran.applied is not None:
+        return ran.applied.counts
+    ended = [host.ended for host in state.hosts.values()]
+    return Counter(each.outcome.value for each in ended if isinstance(each, events.HostEnded))
+
+
+def _next(ran: Ran, state: RunState, going: Going) -> str:
+    if going is Going.RUNNING:
+        return ""
+    if state.plan is None:
+        return f"exrun show {ran.run}"
+    came = set() if ran.applied is None else {host.outcome for host in ran.applied.hosts}
+    if came & _AGAIN or going is Going.KILLED:
+        return f"exrun resume {ran.run}"
+    return "exrun plan" if came & _NEW_PLAN else f"exrun show {ran.run}"
+
+
+def newest_first(found: Iterable[RunMember]) -> list[RunMember]:
+    """By when they began; what cannot be read, by its id."""
+
+    def key(each: RunMember) -> tuple[str, str]:
+        return "" if each.started is None else each.started.isoformat(), each.run
+
+    return sorted(found, key=key, reverse=True)
+
+
+def to_json(found: Sequence[RunMember]) -> str:
+    """One object, indented, of printable ASCII only."""
+    runs = [each.model_dump(mode="json") for each in found]
+    return json.dumps({"schema": SCHEMA, "runs": runs}, indent=2, ensure_ascii=True) + "\n"
+
+
+def schema_text() -> str:
+    """The schema as docs/reference/schemas/status.json has it."""
+    run = RunMember.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {**run.pop("$defs", {}), "RunMember": run},
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "schema": {"const": SCHEMA},
+            "runs": {"type": "array", "items": {"$ref": "#/$defs/RunMember"}, "description": "newest first"},
+        },
+        "required": ["runs", "schema"],
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def lines(found: Sequence[RunMember]) -> Iterator[str]:
+    """For people: two lines a run, and what is out of order."""
+    if not found:
+        yield "no runs"
+    for each in found:
+        client = visible(each.client)
+        if each.started is None or each.last is None:
+            yield f"{visible(each.run)}  {client}  {each.going}: {visible(each.why)}"
+        else:
+            wave = f", wave {each.wave} of {each.waves}" if each.waves > 1 else ""
+            plan = "" if each.plan is None else f" of plan {each.plan}"
+            yield f"{visible(each.run)}  {client}  {each.doing}{plan}: {each.going}{wave}"
+            came = ", ".join(f"{count} {word}" for word, count in each.outcomes.items()) or "none has ended"
+            yield f"  {counted(each.hosts, 'server')}: {came}; last recorded {each.last:%Y-%m-%d %H:%M:%S} UTC"
+            if each.in_doubt:
+                yield f"  in doubt: {counted(each.in_doubt, 'script')}: nobody knows whether they changed something"
+            if each.why:
+                yield f"  {visible(each.why)}"
+        if each.next:
+            yield f"  next: {visible(each.next)}"

@@ -1,0 +1,219 @@
+"""What people read of a run that applied a plan: true of every server, whatever became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playbooks.model import OnFailure
+from runner.applied import AppliedHost
+from runner.moves import Outcome
+from runner.plan.records import Plan, PlannedHost, Standing, StepPlan
+from runner.reports.applied import (
+    AppliedDocument,
+    AppliedRun,
+    AppliedStepMember,
+    Became,
+    document,
+    json_text,
+    schema_text,
+    text,
+)
+from runner.terms import End, Ending
+from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, drawing, undo_text
+from tests.runner.plan.plans import one_change, sha
+from tests.runner.reports.test_hostile_answers import HOSTILE, unshown
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "applied.json"
+COMPLETE = End()
+RENEW = "from runner.reports.applied import schema_text; print(schema_text(), end='')"
+
+
+def plan_of(hosts: Sequence[PlannedHost], on_failure: OnFailure = OnFailure.STOP) -> Plan:
+    names = dict.fromkeys(step.step for host in hosts for step in host.steps)
+    steps = tuple(StepPlan(name, "test.change", sha("c"), on_failure, None) for name in names)
+    return replace(one_change(), hosts=tuple(hosts), steps=steps)
+
+
+def told(
+    each: Sequence[Applied], rows: Sequence[AppliedHost], end: End = COMPLETE, waves: Sequence[Sequence[str]] = ()
+) -> AppliedDocument:
+    states = [one.state() for one in each]
+    progress = {name: found for state in states if state is not None for name, found in state.hosts.items()}
+    plan = plan_of([one.plan for one in each], each[0].on_failure)
+    return document(AppliedRun("r1", plan, "ab" * 32, rows, progress, end, waves))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from(OnFailure),
+    st.sampled_from([0.0, 0.2, 0.5]),
+    st.integers(1, 3),
+)
+def test_what_is_said_of_every_change_is_what_the_server_has(
+    seed: int, steps: int, changes: int, on_failure: OnFailure, faults: float, sessions: int
+) -> None:
+    one = Applied(steps=steps, changes=changes, on_failure=on_failure)
+    drawing(one.server, Random(seed), faults)
+    for _ in range(sessions):
+        row = one.session()
+    given_to_it = {text for _, text in one.server.given if not text.startswith("Get-")}
+    found = told([one], [row])
+    [host] = found.hosts
+    assert (host.outcome, host.begun) == (row.outcome, True)
+    assert host.touched is bool(given_to_it) or (host.touched and in_doubt(host.steps))
+    assert found.untouched == ([] if host.touched else ["EX1"])
+    for step in host.steps:
+        for change in step.changes:
+            now = one.server.things[step.step, change.id]
+            scripts = {apply_text(step.step, change.id), undo_text(step.step, change.id)}
+            match change.became:
+                case Became.MADE:
+                    assert now == RIGHT
+                case Became.NOT_SENT:
+                    assert not given_to_it & scripts
+                case Became.UNDONE | Became.NOT_MADE:
+                    assert now == WRONG
+                case Became.PARTLY_MADE:
+                    assert now == ODD
+                case Became.IN_DOUBT:
+                    assert step.outcome in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.PENDING)
+    if host.outcome is Outcome.CHANGED:
+        assert {change.became for step in host.steps for change in step.changes} == {Became.MADE}
+
+
+def in_doubt(steps: Sequence[AppliedStepMember]) -> bool:
+    return any(change.became in (Became.IN_DOUBT, Became.NOT_MADE) for step in steps for change in step.changes)
+
+
+def fleet(*fates: str) -> tuple[list[Applied], list[AppliedHost]]:
+    each = [Applied(steps=2, name=f"EX{number}") for number in range(len(fates))]
+    for one, fate in zip(each, fates, strict=True):
+        one.server.fate = [fate]
+    return each, [one.session() for one in each]
+
+
+def test_servers_stand_worst_first_and_each_is_counted_once() -> None:
+    each, rows = fleet("completes", "breaks", "completes", "breaks")
+    away = Applied(steps=2, name="EX4")  # the run never came to it
+    end = End(Ending.BUDGET, "the failure budget is spent: 2 servers failed", "See to them")
+    found = told([*each, away], rows, end, [["EX0"], ["EX1", "EX2"], ["EX3", "EX4"]])
+    assert [(host.name, host.outcome.value, host.wave) for host in found.hosts] == [
+        ("EX1", "failed", 2),
+        ("EX3", "failed", 3),
+        ("EX4", "pending", 3),
+        ("EX0", "changed", 1),
+        ("EX2", "changed", 2),
+    ]
+    assert {outcome: count for outcome, count in found.summary.outcomes.items() if count} == {
+        Outcome.FAILED: 2,
+        Outcome.PENDING: 1,
+        Outcome.CHANGED: 2,
+    }
+    assert sum(found.summary.became.values()) == found.summary.changes == 10
+    assert found.untouched == ["EX4"]
+    assert [wave.outcomes for wave in found.waves] == [
+        {Outcome.CHANGED: 1},
+        {Outcome.FAILED: 1, Outcome.CHANGED: 1},
+        {Outcome.FAILED: 1, Outcome.PENDING: 1},
+    ]
+
+
+def test_the_text_names_what_was_not_touched_why_and_what_to_do() -> None:
+    each, rows = fleet("completes", "breaks")
+    away = Applied(steps=2, name="EX4")
+    end = End(Ending.BUDGET, "the failure budget is spent: 1 server failed", "See to it")
+    assert (
+        text(told([*each, away], rows, end, [["EX0"], ["EX1", "EX4"]]))
+        == f"""\
+run r1, client contoso: plan 0123456789ab of repair.yml
+  made 2026-11-28 00:00 UTC by ops@controller, SHA-256 {"ab" * 32}
+  no approval was asked for: the plan was made without a policy
+  NOT FINISHED: the failure budget is spent: 1 server failed
+
+EX1  failed  wave 2
+  s0: failed: 1 to be set right
+    not-made: Set c0 right
+  s1: skipped: not begun: step s0 is failed
+    not-sent: Set c0 right
+EX4  pending  wave 2
+  s0: pending: interrupted: the failure budget is spent: 1 server failed
+    not-sent: Set c0 right
+  s1: skipped: not begun: step s0 is pending
+    not-sent: Set c0 right
+EX0  changed  wave 1  2 changes: 2 made
+
+wave 1: 1 server: 1 changed
+wave 2: 2 servers: 1 failed, 1 pending
+3 servers: 1 failed, 1 pending, 1 changed
+6 changes: 1 not-made, 2 made, 3 not-sent
+not touched: EX4
+failed: See why, mend that, and plan this server again.
+pending: Resume the run.
+"""
+    )
+
+
+def test_what_the_plan_says_of_a_server_is_never_told_as_seen_in_the_run() -> None:
+    one = Applied()
+    [step] = one.plan.steps
+    well = replace(one.plan, host="EX2", steps=(replace(step, standing=Standing.COMPLIANT, changes=()),))
+    blind = replace(one.plan, host="EX3", steps=(replace(step, standing=Standing.UNKNOWN, changes=()),))
+    refused = replace(one.plan, host="EX4", steps=(), refused="no answer in 30 s. Check that WinRM listens")
+    plan = plan_of([one.plan, well, blind, refused])
+    found = document(AppliedRun("r1", plan, "ab" * 32, [], {}, End()))
+    assert {host.name: (host.outcome.value, host.begun, host.open_ends) for host in found.hosts} == {
+        "EX1": ("pending", False, []),
+        "EX2": ("compliant", False, []),
+        "EX3": ("skipped", False, ["s0"]),
+        "EX4": ("skipped", False, []),
+    }
+    by_name = {host.name: host for host in found.hosts}
+    assert by_name["EX2"].why == "as it was when the plan was made, not looked at since: s0: planned"
+    assert by_name["EX4"].why == "not planned: no answer in 30 s. Check that WinRM listens"
+    assert (found.summary.not_planned, found.summary.open_ends, found.untouched) == (1, 1, ["EX1"])
+    assert "1 server not planned: nothing is sent there under this plan\n" in text(found)
+    assert "1 server with steps that this plan does not run: plan again for them\n" in text(found)
+
+
+def test_a_journal_that_says_that_another_script_was_sent_leaves_every_change_in_doubt() -> None:
+    one = Applied(steps=1)
+    row = one.session()
+    [step] = one.plan.steps
+    [change] = step.changes
+    one.plan = replace(one.plan, steps=(replace(step, changes=(replace(change, apply="cd" * 32),)),))
+    for rows in ([], [row]):
+        [host] = told([one], rows).hosts
+        assert [each.became for step in host.steps for each in step.changes] == [Became.IN_DOUBT]
+        assert host.touched
+
+
+@pytest.mark.parametrize("said", HOSTILE, ids=[f"hostile-{number}" for number in range(len(HOSTILE))])
+def test_whatever_a_server_says_is_text_and_nothing_else(said: str) -> None:
+    one = Applied(steps=1)
+    row = one.session()
+    [step] = row.steps
+    row = replace(row, steps=(replace(step, outcome=Outcome.REFUSED, why=said),))
+    plan = replace(one.plan, steps=tuple(replace(each, step=each.step, summary=said) for each in one.plan.steps))
+    one.plan = plan
+    found = told([one], [row])
+    assert unshown(text(found)) == set()
+    assert unshown(json_text(found)) == set()
+    assert AppliedDocument.model_validate_json(json_text(found)) == found
+
+
+def test_the_published_schema_is_that_of_the_document() -> None:
+    assert PUBLISHED.read_text(encoding="utf-8") == schema_text(), (
+        f'renew it: .venv/bin/python -c "{RENEW}" > docs/reference/schemas/applied.json'
+    )
+    assert json.loads(schema_text())["properties"]["schema"]["const"] == "exrun.applied/1"

@@ -1,0 +1,277 @@
+"""`exrun apply`, `resume`, `rollback` and `status` over real WinRM: servers come out as planned, and as they were."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import events
+from runner.admission import same
+from runner.lab.faults import Act, Fault, Step
+from runner.lab.state import HostState
+from runner.plan import file
+from runner.plan.file import PlanError
+from runner.reports.applied import AppliedDocument
+from tests.runner.rehearsal import WRONG, came, rehearsed, server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def test_servers_come_out_as_planned_and_a_rollback_brings_back_what_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = (server("EX1"), server("EX2", services=WRONG[:1]), server("EX3", services=()))
+    with rehearsed(folder, monkeypatch, *hosts) as lab:
+        before = lab.states()
+        status, plan = lab.plan()
+        assert status == 1
+        assert lab.states() == before
+        assert lab.strange(plan) == []
+
+        status, document = lab.json("apply", "plan.json")
+        assert (status, came(document)) == (0, {"EX1": "changed", "EX2": "changed", "EX3": "compliant"})
+        AppliedDocument.model_validate(document)
+        assert {name: lab.changed(name, plan) for name in before} == {
+            host.host: [change.apply for _, change in host.changes] for host in plan.hosts
+        }
+        assert lab.strange(plan) == []
+        assert lab.lab.ledger.host("alpha/EX3").connections == 1  # of the plan: there was nothing to be done
+
+        status, again = lab.plan("again.json")
+        assert (status, list(again.changes)) == (0, [])
+
+        status, shown = lab.json_of("show", "last-applied")
+        assert shown == document
+
+        status, undone = lab.json("rollback", "last")
+        assert (status, came(undone)) == (0, {"EX1": "rolled-back", "EX2": "rolled-back", "EX3": "compliant"})
+        assert lab.states() == before
+
+
+def test_a_plan_runs_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
+        ran = lab.changed("EX1", plan)
+        status, _, err = lab("apply", "plan.json", "-i", "inventory.yml")
+        assert status == 4
+        assert "the plan was run" in err
+        assert lab.changed("EX1", plan) == ran
+
+
+def test_a_server_that_changed_meanwhile_is_refused_by_name_and_value_and_the_others_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2"), server("EX3")) as lab:
+        _, plan = lab.plan()
+        lab.alter("EX1", lambda now: with_service(now, "MSExchangeIS", start_mode="Manual"))
+        lab.alter("EX2", lambda now: with_service(now, "Spooler", state="Stopped"))  # no service that matters here
+        status, document = lab.json("apply", "plan.json")
+        assert (status, came(document)) == (4, {"EX1": "refused", "EX2": "changed", "EX3": "changed"})
+        [row] = [host for host in document["hosts"] if host["name"] == "EX1"]
+        assert "was Disabled, is Manual" in row["why"]
+        assert lab.changed("EX1", plan) == []
+
+
+def with_service(now: HostState, name: str, **members: str) -> HostState:
+    return now.model_copy(update={"services": {**now.services, name: now.services[name].model_copy(update=members)}})
+
+
+def test_a_server_that_cannot_be_reached_is_tried_again_when_the_run_is_resumed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = Fault(Act.REFUSE, Step.AUTHENTICATE, first=1_000_000)
+    with rehearsed(folder, monkeypatch, server("EX1", refusing), server("EX2")) as lab:
+        _, plan = lab.plan()
+        lab.fail("EX1", Fault(Act.RESET, Step.AUTHENTICATE))
+        status, document = lab.json("apply", "plan.json", "--connect-timeout", "5")
+        assert (status, came(document)) == (3, {"EX1": "unreachable", "EX2": "changed"})
+        lab.fail("EX1")
+        status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (0, {"EX1": "changed", "EX2": "changed"})
+        assert lab.changed("EX2", plan) == [change.apply for _, change in plan.hosts[1].changes]
+        assert lab("resume", "last", "-i", "inventory.yml")[2].endswith("nothing was sent.\n")
+
+
+def mutations(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Every scalar of a plan's document by its path, with another value in its place."""
+    found: list[tuple[str, Any]] = []
+
+    def walk(node: Any, path: tuple[str | int, ...]) -> None:
+        if isinstance(node, dict):
+            for name in node:
+                walk(node[name], (*path, name))
+        elif isinstance(node, list):
+            for number, each in enumerate(node):
+                walk(each, (*path, number))
+        else:
+            other = not node if isinstance(node, bool) else node + 1 if isinstance(node, int) else f"{node or ''}x"
+            if isinstance(node, str) and len(node) == 64:
+                other = node[::-1]
+            copy = json.loads(json.dumps(document))
+            at = copy
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = other
+            found.append(("/".join(map(str, path)), copy))
+
+    walk(document, ())
+    return found
+
+
+def test_a_plan_of_which_any_field_was_altered_is_refused_and_nothing_is_sent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        lab.plan()
+        sent = lab.lab.ledger.host("alpha/EX1").requests
+        document = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        altered = mutations(document)
+        assert len(altered) > 60
+        for path, each in altered:
+            text = json.dumps(each, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+            (folder / "altered.json").write_text(text, encoding="utf-8")
+            status, _, err = lab("apply", "altered.json", "-i", "inventory.yml")
+            # 2 where it is no plan at all: a hash that is not its text's, a word that is none.
+            refused = ("its file was altered", "so nothing says that it is as it was made")
+            expected = {4: refused, 2: ("altered.json: ",)}[status]
+            assert any(each in err for each in expected), (path, err)
+        assert lab.lab.ledger.host("alpha/EX1").requests == sent
+        assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
+
+
+def test_a_plan_of_another_state_directory_and_without_a_policy_needs_its_digest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        digest = file.digest((folder / "plan.json").read_bytes())
+        elsewhere = ("apply", "plan.json", "-i", "inventory.yml", "--state", "elsewhere")
+        status, _, err = lab(*elsewhere)
+        assert status == 4
+        assert f"--digest {digest}" in err
+        assert lab(*elsewhere, "--digest", "0" * 64)[0] == 4
+        assert lab.changed("EX1", plan) == []
+        assert lab(*elsewhere, "--digest", digest)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("the inventory inventory.yml is not as it was", "inventory.yml"),
+        ("the playbook repair.yml is not as it was", "repair.yml"),
+    ],
+    ids=["inventory", "playbook"],
+)
+def test_what_the_plan_was_made_from_has_to_be_what_is_there(
+    what: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        path = folder / name
+        path.write_text(path.read_text(encoding="utf-8") + "# x\n", encoding="utf-8")
+        status, _, err = lab("apply", "plan.json", "-i", "inventory.yml")
+        assert status == 4
+        assert what in err
+        assert lab.changed("EX1", plan) == []
+
+
+def test_an_expired_plan_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        monkeypatch.setattr("runner.cli.apply_work.now", lambda: plan.made + timedelta(hours=72))
+        status, _, err = lab("apply", "plan.json", "-i", "inventory.yml")
+        assert (status, "has expired" in err) == (4, True)
+
+
+def test_a_spent_budget_ends_the_run_names_what_was_not_touched_and_can_be_gone_on_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [server(f"EX{number}") for number in range(1, 5)]
+    with rehearsed(folder, monkeypatch, *hosts, parallel=1, budget="1") as lab:
+        lab.plan()
+        lab.fail("EX1", Fault(Act.RESET, Step.AUTHENTICATE))
+        status, document = lab.json("apply", "plan.json", "--connect-timeout", "5")
+        assert status == 5
+        assert came(document) == {"EX1": "unreachable", "EX2": "pending", "EX3": "pending", "EX4": "pending"}
+        assert document["untouched"] == ["EX1", "EX2", "EX3", "EX4"]
+        lab.fail("EX1")
+        status, document = lab.json("resume", "last")
+        assert (status, set(came(document).values())) == (0, {"changed"})
+        journal = next(iter(folder.glob(".exrun/alpha/runs/*/plan.json"))).parent
+        assert journal.exists()
+
+
+def test_the_journal_says_who_took_what_and_every_change_has_its_intent_and_its_settlement(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        _, plan = lab.plan()
+        lab("apply", "plan.json", "-i", "inventory.yml")
+        recorded = lab.events()
+    digest = file.digest((folder / "plan.json").read_bytes())
+    kinds = [type(each) for each in recorded]
+    taken = recorded[kinds.index(events.PlanTaken)]
+    assert isinstance(taken, events.PlanTaken)
+    assert (taken.plan, taken.policy, taken.approvals) == (digest, None, ())
+    first = next(number for number, kind in enumerate(kinds) if kind is events.HostStarted)
+    assert kinds.index(events.PlanTaken) < kinds.index(events.PlanSpent) < first
+    assert [each.number for each in recorded if isinstance(each, events.WaveStarted)] == [1, 2]
+    assert [each.number for each in recorded if isinstance(each, events.WaveEnded)] == [1, 2]
+    intents = [each for each in recorded if isinstance(each, events.ScriptSending) and each.purpose.changes]
+    settled = [each for each in recorded if isinstance(each, events.Settled)]
+    assert len(intents) == len(settled) == len(list(plan.changes))
+    assert all(each.pool for each in intents)
+
+
+def test_status_says_how_far_a_run_is_and_what_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        lab.plan()
+        lab.fail("EX2", Fault(Act.RESET, Step.AUTHENTICATE))
+        lab("apply", "plan.json", "-i", "inventory.yml", "--connect-timeout", "5")
+        _, out, _ = lab("status", "--format", "json")
+        applied, planned = json.loads(out)["runs"]
+        assert (planned["doing"], planned["going"]) == ("plan", "ended")
+        assert (applied["doing"], applied["going"], applied["wave"], applied["waves"]) == ("apply", "ended", 2, 2)
+        assert applied["outcomes"] == {"unreachable": 1, "changed": 1}
+        assert applied["next"] == f"exrun resume {applied['run']}"
+        _, text, _ = lab("status", "last")
+        assert f"next: exrun resume {applied['run']}" in text
+
+
+# What is for people, or holds a plan by other means: approvals, the token, the order of its servers.
+SAID = re.compile(
+    r"(id|playbook/source|expires|made|planner|run|token|selection|policy|going/.*|client"
+    r"|hosts/\d+/(refused|steps/\d+/(standing|verdict|summary|coverage|observed))"
+    r"|hosts/\d+/steps/\d+/changes/\d+/change/(id|title|disturbs|(before|after)/.*)"
+    r"|hosts/0/steps/0/changes/1/change/values/start_type_before)"  # which neither of its scripts has
+)
+
+
+def test_whatever_a_plan_sends_or_judges_by_is_compared_with_what_there_is_even_where_somebody_trusts_its_digest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        _, plan = lab.plan()
+        present = lab.present(plan)
+        assert same(plan, present) == ()
+        compared = 0
+        for path, each in mutations(json.loads((folder / "plan.json").read_text(encoding="utf-8"))):
+            if SAID.fullmatch(path):
+                continue
+            text = json.dumps(each, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+            try:
+                other = file.read(text)
+            except PlanError:
+                continue
+            compared += 1
+            assert same(other, present), path
+        assert compared >= 15
