@@ -21,7 +21,7 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.errors import ParameterError
 from playbooks.loading import load_playbook
 from playbooks.model import ReadyPlaybook
-from playbooks.shelf import shelf
+from playbooks.shelf import BUILT_IN, shelf
 from runner.admission import Present, RefusedError, admitted, same
 from runner.applied import Applied
 from runner.approval.approving import Refused, Standing
@@ -226,6 +226,8 @@ def _playbook(asked: AskedToChange, plan: Plan, catalogue: Catalogue, beside: Pa
 def _playbook_of(plan: Plan, search: Sequence[Path], beside: Path) -> str:
     """Where the playbook of a plan is, where nobody says: beside the plan, here, or of this version."""
     name = plan.playbook.source
+    if name.startswith(BUILT_IN):
+        return name.removeprefix(BUILT_IN).rpartition(".")[0]
     for place in (beside / name, Path(name)):
         if place.is_file():
             return f"./{place}" if place.parent == Path() else str(place)

@@ -23,6 +23,7 @@ import typer
 
 from playbooks.errors import DocumentError
 from runner.cli.commands import DEBUG
+from runner.cli.demo_changes import Changes
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, differences, expectations
 from runner.lab.engines.choosing import engines_for
@@ -75,11 +76,13 @@ def lab_demo(
         ),
     ] = None,
 ) -> None:
-    """Audit a simulated fleet of two clients from end to end, and compare every verdict with the servers' files.
+    """Work through a simulated fleet of two clients from end to end, and compare all that comes of it.
 
     \b
     Serves sixteen servers on 127.0.0.1 (patched, vulnerable, half installed, out of support, unreachable, ...), runs
-    exrun audit against them, and checks verdicts, findings, and that only collect scripts ran. Needs no network.
+    exrun audit against them, and checks verdicts, findings, and that only collect scripts ran. Then disabled services
+    are mended: plan, approval by a second key, apply, another audit, rollback; every script that ran and every server
+    is compared. Needs no network.
     Exit status: 0 when all agrees, 1 when something differs, else that of the audit.
 
     \b
@@ -106,8 +109,12 @@ def lab_demo(
         audit = replay([part.state for part in parts])
         named = frozenset(digest for part in parts for digest in part.state.script_texts)
         executed = lab.ledger.scripts()
-    wrong = [*differences(audit, expectations()), *unnamed(executed, named)]
-    _conclude(audit, wrong, executed, sorted(place.glob("report*.html")), time.monotonic() - began)
+        wrong = [*differences(audit, expectations()), *unnamed(executed, named)]
+        _conclude(audit, wrong, executed, sorted(place.glob("report*.html")))
+        changes = Changes(lab, place, engine.pace, as_of(lab.fleet), lambda asked: _audited(asked, lab), _say)
+        changes.go(expectations())
+        wrong += changes.wrong
+    _conclude_changes(changes, place, time.monotonic() - began)
     raise typer.Exit(ExitStatus.FINDINGS if wrong else ExitStatus.WELL)
 
 
@@ -168,9 +175,7 @@ def _audited(arguments: Sequence[str], lab: Lab) -> int:
                 continue
 
 
-def _conclude(
-    audit: FleetResult, wrong: Sequence[str], executed: Sequence[Statement], reports: Sequence[Path], seconds: float
-) -> None:
+def _conclude(audit: FleetResult, wrong: Sequence[str], executed: Sequence[Statement], reports: Sequence[Path]) -> None:
     _say("")
     for report in reports:
         _say(f"Report: {report}")
@@ -182,6 +187,18 @@ def _conclude(
             f"All {len(audit.hosts)} verdicts are those of the servers' files. The servers ran"
             f" {len(collects(executed))} collect scripts, every one named in the journal, and nothing else."
         )
+
+
+def _conclude_changes(changes: Changes, place: Path, seconds: float) -> None:
+    _say("")
+    for line in changes.wrong:
+        _say(f"DIFFERS: {line}")
+    if not changes.wrong:
+        _say(
+            f"The servers came out as planned: {changes.scripts} scripts that change something ran, each once and "
+            "where its plan has it, and a rollback brought back what was, byte for byte."
+        )
+    _say(f"Plans, signatures and journals: {place}")
     _say(f"{seconds:.1f} s in all.")
 
 

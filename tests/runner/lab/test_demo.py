@@ -77,6 +77,9 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
     said = capfd.readouterr()
     assert status == 0, said.out + said.err
     assert "All 16 verdicts are those of the servers' files." in said.out
+    assert "The servers came out as planned: 22 scripts that change something ran" in said.out
+    assert "wave 2: 1 server: 1 changed" in said.out
+    assert "Approvals that count: 1 of 1: board@contoso.example" in said.out
     assert "DIFFERS" not in said.out
     assert "catalogue as of 2026-10-01; " in said.out
     assert "info: Judged as on 2026-10-01" in said.out
