@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
-from datetime import timedelta
+import shutil
+import signal
+import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inventory.model import Host
 from runner import events
 from runner.admission import same
+from runner.cli.progress import PlainProgress
+from runner.disk import SystemDisk
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.state import HostState
+from runner.locks import Owner, take
 from runner.plan import file
 from runner.plan.file import PlanError
 from runner.reports.applied import AppliedDocument
 from tests.runner.rehearsal import WRONG, came, rehearsed, server
+from tests.runner.test_audit_over_the_lab import PASSWORD
 
 
 @pytest.fixture
@@ -275,3 +285,99 @@ def test_whatever_a_plan_sends_or_judges_by_is_compared_with_what_there_is_even_
             compared += 1
             assert same(other, present), path
         assert compared >= 15
+
+
+POLICY = """\
+client: alpha
+approvers:
+  - key: {key}
+{more}"""
+
+
+def approver(folder: Path) -> str:
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "board", "-f", str(folder / "board")]
+    subprocess.run(made, check=True, stdin=subprocess.DEVNULL)
+    return "board@alpha.example " + " ".join((folder / "board.pub").read_text(encoding="utf-8").split()[:2])
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
+def test_under_a_policy_a_plan_runs_with_its_approvals_in_its_window_under_that_policy_and_not_otherwise(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = approver(folder)
+    window = 'windows:\n  - {days: [mon], from: "02:00", to: "02:01", zone: Europe/Berlin}\n'
+    (folder / "policy.yml").write_text(POLICY.format(key=key, more=""), encoding="utf-8")
+    (folder / "closed.yml").write_text(POLICY.format(key=key, more=window), encoding="utf-8")
+    apply = ("apply", "plan.json", "-i", "inventory.yml")
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan("plan.json", "--policy", "policy.yml")
+        for arguments, why in (
+            (("--policy", "policy.yml"), "0 of 1 approvals that count"),
+            ((), "the policy under which the plan was made is not there"),
+            (("--policy", "closed.yml"), "the policy is another than when the plan was made"),
+        ):
+            status, _, err = lab(*apply, *arguments)
+            assert (status, why in err) == (4, True), err
+        assert lab("approve", "plan.json", "--key", "board")[0] == 0
+        _, late = lab.plan("late.json", "--policy", "closed.yml")
+        assert lab("approve", "late.json", "--key", "board")[0] == 0
+        monkeypatch.setattr("runner.cli.apply_work.now", lambda: monday(late.made).replace(hour=3))
+        status, _, err = lab("apply", "late.json", "-i", "inventory.yml", "--policy", "closed.yml")
+        assert (status, "Run it from" in err) == (4, True), err
+        monkeypatch.undo()
+        assert lab.changed("EX1", plan) == []
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("LAB_0", PASSWORD)
+        status, document = lab.json(*apply[:2], "--policy", "policy.yml")
+        assert (status, came(document)) == (0, {"EX1": "changed"})
+        taken = next(each for each in lab.events() if isinstance(each, events.PlanTaken))
+        assert [each.by for each in taken.approvals] == ["board@alpha.example"]
+        assert taken.until == plan.made + timedelta(hours=72)
+
+
+def monday(day: datetime) -> datetime:
+    """The next Monday, within the time of a plan that was made on this day or not."""
+    return day + timedelta(days=(7 - day.weekday()) % 7)
+
+
+def test_a_server_that_another_run_holds_is_not_touched_and_is_taken_over_by_name_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    owner = Owner("2026-11-24t150212z-7f3a", "anna@ws1", platform.node() or "unknown", 1, now, now)
+    apply = ("apply", "plan.json", "-i", "inventory.yml")
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        _, plan = lab.plan()
+        held = take(folder / ".exrun", "alpha", owner, ["EX2"], SystemDisk(), wait=lambda seconds: None)
+        status, _, err = lab(*apply)
+        assert (status, "EX2 is held by run 2026-11-24t150212z-7f3a of anna@ws1" in err) == (4, True), err
+        assert lab(*apply, "--take-over", "EX2")[0] == 4  # its process lives
+        assert held._descriptor is not None
+        os.close(held._descriptor)  # as when its process is killed
+        assert lab(*apply)[0] == 4
+        assert lab.changed("EX1", plan) == []
+        assert lab(*apply, "--take-over", "EX2")[0] == 0
+        [taken] = [each for each in lab.events() if isinstance(each, events.TakenOver)]
+        assert (taken.host, taken.owner, taken.actor) == ("EX2", owner.run, owner.actor)
+
+
+def test_ctrl_c_once_finishes_the_servers_in_work_and_begins_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [server(f"EX{number}") for number in range(1, 5)]
+    with rehearsed(folder, monkeypatch, *hosts, parallel=1) as lab:
+        _, plan = lab.plan()
+
+        def interrupt(self: PlainProgress, host: Host, what: str) -> None:
+            if host.name == "EX2" and what == "apply services":
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(PlainProgress, "doing", interrupt)
+        status, document = lab.json("apply", "plan.json")
+        assert status == 130
+        assert came(document) == {"EX1": "changed", "EX2": "changed", "EX3": "pending", "EX4": "pending"}
+        monkeypatch.setattr(PlainProgress, "doing", lambda self, host, what: None)
+        status, document = lab.json("resume", "last")
+        assert (status, set(came(document).values())) == (0, {"changed"})
+        for host in plan.hosts:
+            assert lab.changed(host.host, plan) == [change.apply for _, change in host.changes]
