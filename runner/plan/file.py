@@ -58,7 +58,16 @@ _STEP = record(
     observed=maybe(HASH),
     changes=many(_PLANNED),
 )
-_HOST = record(PlannedHost, host=PLAIN, address=PLAIN, port=INTEGER, steps=many(_STEP), refused=PLAIN)
+_HOST = record(
+    PlannedHost,
+    host=PLAIN,
+    address=PLAIN,
+    port=INTEGER,
+    steps=many(_STEP),
+    refused=PLAIN,
+    labels=table(many(PLAIN)),
+    roles=maybe(many(PLAIN)),
+)
 _FROM = record(From, source=PLAIN, sha256=HASH)
 _DISTURBANCE = record(Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG)
 _STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
