@@ -10,7 +10,7 @@ import typer
 
 from runner.cli.options import STATE, ClientOption, Format, RunArgument, StateOption
 from runner.cli.output import UsageError, emit, print_report, write_file
-from runner.cli.show import warn_of_broken
+from runner.cli.show_run import warn_of_broken
 from runner.exit_status import ExitStatus
 from runner.replay import replay
 from runner.reports.html import HtmlReport

@@ -7,8 +7,9 @@ named among those of which it is not known.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from runner.plan.records import Plan, PlannedHost, Standing, StepPlan
 from runner.rollout import wave_sizes
@@ -138,25 +139,22 @@ class BlastRadius:
 
 def waves(plan: Plan) -> tuple[tuple[PlannedHost, ...], ...]:
     """The servers with a change, wave by wave: in the order of the plan."""
-    changing = [host for host in plan.hosts if host.changes]
-    found: list[tuple[PlannedHost, ...]] = []
-    begun = 0
-    for size in wave_sizes(plan.going.waves, len(changing)):
-        found.append(tuple(changing[begun : begun + size]))
-        begun += size
-    return tuple(found)
+    changing = _changing(plan)
+    ends = tuple(accumulate(wave_sizes(plan.going.waves, len(changing))))
+    return tuple(tuple(changing[begin:end]) for begin, end in zip((0, *ends), ends, strict=False))
 
 
 def blast_radius(plan: Plan) -> BlastRadius:
     """Whom a plan reaches."""
-    changing = [host for host in plan.hosts if host.changes]
+    by_wave = waves(plan)
+    changing = [host for wave in by_wave for host in wave]
     restarting = {step.id for step in plan.steps if step.disturbs is not None and step.disturbs.reboots}
-    roles, without_role = _among(plan, lambda host: host.roles or ())
-    dags, without_dag = _among(plan, lambda host: host.labels.get("dag", ()))
-    sites, without_site = _among(plan, lambda host: host.labels.get("site", ()))
+    roles, without_role = _among(plan, by_wave, lambda host: host.roles or ())
+    dags, without_dag = _among(plan, by_wave, lambda host: host.labels.get("dag", ()))
+    sites, without_site = _among(plan, by_wave, lambda host: host.labels.get("site", ()))
     return BlastRadius(
         hosts=tuple(host.host for host in changing),
-        at_once=_at_once(plan, changing),
+        at_once=_at_once(plan, by_wave),
         roles=roles,
         without_role=without_role,
         dags=dags,
@@ -166,40 +164,48 @@ def blast_radius(plan: Plan) -> BlastRadius:
         unlimited=tuple(_unlimited(plan, changing)),
         disturbs=tuple(disturbances(plan)),
         noticed=_noticed(changing),
-        restarted=tuple(host.host for host in changing if any(step.step in restarting for step, _ in host.changes)),
+        restarted=tuple(
+            host.host for host in changing if any(step.changes and step.step in restarting for step in host.steps)
+        ),
         irreversible=_irreversible(changing),
     )
 
 
-def _among(plan: Plan, of: Callable[[PlannedHost], Sequence[str]]) -> tuple[tuple[Among, ...], tuple[str, ...]]:
+def _changing(plan: Plan) -> list[PlannedHost]:
+    return [host for host in plan.hosts if any(step.changes for step in host.steps)]
+
+
+def _among(
+    plan: Plan, by_wave: Sequence[Sequence[PlannedHost]], of: Callable[[PlannedHost], Sequence[str]]
+) -> tuple[tuple[Among, ...], tuple[str, ...]]:
     """By each value that servers with a change have; and those of them that have none."""
-    changing: dict[str, list[PlannedHost]] = {}
-    planned: Counter[str] = Counter()
+    planned = Counter(value for host in plan.hosts for value in set(of(host)))
+    changing: dict[str, list[list[PlannedHost]]] = {}  # by wave
     without: list[str] = []
-    for host in plan.hosts:
-        values = tuple(dict.fromkeys(of(host)))
-        planned.update(values)
-        if host.changes:
+    for wave in by_wave:
+        of_wave: dict[str, list[PlannedHost]] = {}
+        for host in wave:
+            values = set(of(host))
             for value in values:
-                changing.setdefault(value, []).append(host)
+                of_wave.setdefault(value, []).append(host)
             if not values:
                 without.append(host.host)
+        for value, hosts in of_wave.items():
+            changing.setdefault(value, []).append(hosts)
     found = (
-        Among(name, tuple(host.host for host in hosts), planned[name], _at_once(plan, hosts))
-        for name, hosts in changing.items()
+        Among(name, tuple(host.host for hosts in each for host in hosts), planned[name], _at_once(plan, each))
+        for name, each in changing.items()
     )
     return tuple(sorted(found, key=lambda each: (-len(each.changing), each.name))), tuple(without)
 
 
-def _at_once(plan: Plan, hosts: Sequence[PlannedHost]) -> int:
+def _at_once(plan: Plan, by_wave: Iterable[Sequence[PlannedHost]]) -> int:
     """How many of these are in work at a time at most."""
-    names = {host.host for host in hosts}
-    of_waves = [[host for host in wave if host.host in names] for wave in waves(plan)]
-    limits = plan.going.limits
+    parallel, limits = plan.going.parallel, plan.going.limits
     return max(
         (
-            min([plan.going.parallel, len(wave), *(_held(wave, label, most) for label, most in limits.items())])
-            for wave in of_waves
+            min([parallel, len(hosts), *(_held(hosts, label, most) for label, most in limits.items())])
+            for hosts in by_wave
         ),
         default=0,
     )
@@ -222,36 +228,48 @@ def _unlimited(plan: Plan, changing: Sequence[PlannedHost]) -> Iterator[Unlimite
 def _noticed(changing: Sequence[PlannedHost]) -> tuple[Noticed, ...]:
     found: dict[str, list[str]] = {}
     for host in changing:
-        for _, change in host.changes:
-            if change.change.disturbs:
-                found.setdefault(change.change.disturbs, []).append(host.host)
+        for step in host.steps:
+            for each in step.changes:
+                if each.change.disturbs:
+                    found.setdefault(each.change.disturbs, []).append(host.host)
     return tuple(Noticed(what, len(hosts), len(set(hosts))) for what, hosts in found.items())
 
 
 def _irreversible(changing: Sequence[PlannedHost]) -> tuple[Irreversible, ...]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for host in changing:
-        for step, change in host.changes:
-            if change.rollback is None:
-                found.setdefault((step.step, change.change.title), {})[host.host] = None
+        for step in host.steps:
+            for each in step.changes:
+                if each.rollback is None:
+                    found.setdefault((step.step, each.change.title), {})[host.host] = None
     return tuple(Irreversible(step, title, tuple(hosts)) for (step, title), hosts in found.items())
 
 
 def sums(plan: Plan) -> Sums:
     """The counts of a plan."""
-    refused = sum(bool(host.refused) for host in plan.hosts)
-    changing = sum(bool(host.changes) for host in plan.hosts)
-    changes = list(plan.changes)
+    changes = predicted = irreversible = settled = unknown = deferred = 0
+    for host in plan.hosts:
+        standings = {step.standing for step in host.steps}
+        unknown += Standing.UNKNOWN in standings
+        deferred += Standing.DEFERRED in standings
+        open_ends = not standings.isdisjoint((Standing.UNKNOWN, Standing.DEFERRED))
+        before = changes
+        for step in host.steps:
+            if step.changes:
+                changes += len(step.changes)
+                predicted += len(step.changes) if step.standing is Standing.PREDICTED else 0
+                irreversible += sum(change.rollback is None for change in step.changes)
+        settled += changes == before and not (host.refused or open_ends)
     return Sums(
         hosts=len(plan.hosts),
-        changes=len(changes),
-        predicted=sum(step.standing is Standing.PREDICTED for _, step, _ in changes),
-        irreversible=sum(change.rollback is None for _, _, change in changes),
-        changing=changing,
-        settled=sum(_is_settled(host) for host in plan.hosts),
-        refused=refused,
-        unknown=sum(_has(host, Standing.UNKNOWN) for host in plan.hosts),
-        deferred=sum(_has(host, Standing.DEFERRED) for host in plan.hosts),
+        changes=changes,
+        predicted=predicted,
+        irreversible=irreversible,
+        changing=len(_changing(plan)),
+        settled=settled,
+        refused=sum(bool(host.refused) for host in plan.hosts),
+        unknown=unknown,
+        deferred=deferred,
     )
 
 
@@ -265,12 +283,3 @@ def disturbances(plan: Plan) -> Iterator[Disturbs]:
     for each in plan.steps:
         if counts := found.get(each.id):
             yield Disturbs(each, sum(counts), len(counts))
-
-
-def _is_settled(host: PlannedHost) -> bool:
-    open_ends = _has(host, Standing.UNKNOWN) or _has(host, Standing.DEFERRED)
-    return not (host.refused or host.changes or open_ends)
-
-
-def _has(host: PlannedHost, standing: Standing) -> bool:
-    return any(step.standing is standing for step in host.steps)

@@ -83,7 +83,7 @@ def run_through(given_plan: Plan, seed: int) -> dict[str, int]:
         most |= now
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(LABELLED, max_size=9), st.integers(1, 5), SIZES, LIMITS, st.integers(0, 99))
 def test_no_run_has_more_of_a_dag_in_work_than_is_said(
     fleet: list[dict[str, tuple[str, ...]]], parallel: int, sizes: tuple[str, ...], limits: dict[str, int], seed: int
