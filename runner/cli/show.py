@@ -30,6 +30,10 @@ def show(
     scripts: Annotated[
         bool, typer.Option("--script", "--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")
     ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", envvar="EXRUN_DIFF", help="Of a plan: every value before and after each change."),
+    ] = False,
     form: FormatOption = Format.TEXT,
     state: StateOption = STATE,
 ) -> None:
@@ -47,14 +51,17 @@ def show(
       exrun show 2026-11-24t15 --client alpha --host EX1
       exrun show last --scripts
       exrun show last --format json
-      exrun show plan.json --host EX1 --script
+      exrun show plan.json --diff
+      exrun show plan.json --host EX1 --step services --diff --script
     """
     if Path(run).is_file():
         from runner.cli.show_plan import show_plan  # a run needs none of it
 
-        raise typer.Exit(show_plan(Path(run), host or (), step or (), scripts=scripts, form=form))
-    if step:
-        raise UsageError("--step is for plans", "Name a plan's file, or see exrun show RUN --host HOST.")
+        raise typer.Exit(show_plan(Path(run), host or (), step or (), scripts=scripts, diff=diff, form=form))
+    if step or diff:
+        raise UsageError(
+            f"{'--step' if step else '--diff'} is for plans", "Name a plan's file, or see exrun show RUN --host HOST."
+        )
     from runner.cli.show_run import show_run  # a plan needs none of it
 
     raise typer.Exit(show_run(state, run, client, host or (), scripts=scripts, form=form))

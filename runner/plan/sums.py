@@ -113,7 +113,8 @@ class BlastRadius:
     Attributes:
         hosts: in the order of the plan.
         at_once: at most so many of them are in work at a time.
-        roles, dags, sites: those that are known; a server may be in several.
+        roles, dags, sites: those that are known, first those of which most are in work at a time; a server may be in
+            several.
         without_role, without_dag, without_site: servers of which the plan does not say it.
         unlimited: limits that do not hold some servers.
         disturbs: what each step disturbs, by its contract.
@@ -196,7 +197,7 @@ def _among(
         Among(name, tuple(host.host for hosts in each for host in hosts), planned[name], _at_once(plan, each))
         for name, each in changing.items()
     )
-    return tuple(sorted(found, key=lambda each: (-len(each.changing), each.name))), tuple(without)
+    return tuple(sorted(found, key=lambda each: (-each.at_once, -len(each.changing), each.name))), tuple(without)
 
 
 def _at_once(plan: Plan, by_wave: Iterable[Sequence[PlannedHost]]) -> int:
