@@ -67,8 +67,17 @@ def _values(change: Change) -> Iterator[ValueChange]:
 
 
 def shown(value: ChangeValue) -> str:
-    """A value such that no two look alike: `"Disabled"`, `5`, `true`, `["a", "b"]`, `null`."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value such that no two look alike: `"Disabled"`, `5`, `true`, `["a", "b"]`, `null`.
+
+    A quotation mark within a text is doubled, as PowerShell has it; nothing else is escaped, or every path would be.
+    """
+    match value:
+        case str():
+            return f'"{value.replace(chr(34), chr(34) * 2)}"'
+        case tuple():
+            return f"[{', '.join(shown(each) for each in value)}]"
+        case _:
+            return json.dumps(value)
 
 
 def named(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:

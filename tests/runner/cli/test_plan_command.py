@@ -240,7 +240,7 @@ def test_show_with_diff_gives_every_value_before_and_after_and_with_script_what_
             "EX1  ex1.alpha.example:5985",
             "  smb1  test.off",
             "    ~ Switch SMB 1 off",
-            '          Banner: "\\u001b[2J\\"quoted\\""',
+            '          Banner: "<U+001B>[2J""quoted"""',
             "        ~ Enabled: true -> false",
             "",
         ],
