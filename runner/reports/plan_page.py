@@ -133,8 +133,6 @@ def _risks(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
         yield "There is no failure budget: the run goes on however many servers fail"
     if plan.policy is None:
         yield "No policy: nobody has to approve it, and no change window holds it"
-    if found.predicted:
-        yield f"{counted(found.predicted, 'change')} predicted from what changes before them will have made true"
 
 
 def _steps(plan: Plan, radius: BlastRadius) -> list[_Step]:

@@ -98,7 +98,7 @@ def disturbed(found: Disturbs) -> str:
 
 
 def going(how: Going, hosts: int) -> str:
-    """`8 servers at a time; waves of 1, 4 and 35; 600 s between; dag: 1 together; ends once 5% failed`."""
+    """`8 servers at a time; waves of 1, 4, 35; 600 s between; at most 1 of one dag together; ends once 5% failed`."""
     sizes = [str(size) for size in wave_sizes(how.waves, hosts)]
     more = [f"{len(sizes) - _WAVES_SHOWN} more"] if len(sizes) > _WAVES_SHOWN else []
     waves = ["one wave"] if len(sizes) < 2 else [f"waves of {', '.join(sizes[:_WAVES_SHOWN] + more)}"]
@@ -107,7 +107,7 @@ def going(how: Going, hosts: int) -> str:
             f"{counted(how.parallel, 'server')} at a time",
             *waves,
             *([f"{how.pause_seconds} s between"] if how.pause_seconds and len(sizes) > 1 else []),
-            *(f"{count} together of one {label}" for label, count in how.limits.items()),
+            *(f"at most {count} of one {label} together" for label, count in how.limits.items()),
             "without a failure budget" if how.budget is None else f"ends once {how.budget} failed",
         ]
     )
@@ -122,12 +122,16 @@ def together(among: Among) -> str:
 def open_ends(found: Sums) -> tuple[str, ...]:
     """What of the servers this plan leaves open, one sentence without a full stop each."""
     return tuple(
-        f"{counted(count, what)}: {why}"
+        f"{counted(count, what)} {why}"
         for count, what, why in (
             (found.refused, "server", "not planned: nothing is sent there under this plan"),
             (found.unknown, "server", "not known in full: steps that could not be judged are not run under this plan"),
-            (found.deferred, "server", "deferred steps, which hang on what a change leaves: plan again after this one"),
-            (found.predicted, "change", "predicted from what changes before them will have made true"),
+            (
+                found.deferred,
+                "server",
+                "with deferred steps, which hang on what a change leaves: plan them afterwards",
+            ),
+            (found.predicted, "change", "predicted: what earlier changes will have made true is taken for true"),
         )
         if count
     )

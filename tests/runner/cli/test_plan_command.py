@@ -62,7 +62,7 @@ def test_a_plan_says_each_change_in_a_line_then_sums_then_the_next_command(exrun
         "  test.off: 1 change on 1 server; cannot be noticed; no restart; interruption: none\n"
         "  not known: role of 1 server, no step of this plan has seen it: EX1\n"
         "  not known: DAG of 1 server, the inventory has no label dag for them: EX1\n"
-        "Order: 4 servers at a time; one wave; 1 together of one site; ends once 5% failed.\n"
+        "Order: 4 servers at a time; one wave; at most 1 of one site together; ends once 5% failed.\n"
         "Approval: none is asked for: the plan was made without a policy.\n"
         "Written to plan.json. Next: exrun show plan.json --script\n"
         "\n"
@@ -120,7 +120,7 @@ def test_a_server_that_is_not_known_is_never_counted_as_one_without_anything_to_
     exrun.transports["alpha/EX2"] = ScriptedTransport(otherwise=lost())
     status, out, _ = alpha(exrun)
     assert status == 3
-    assert "Plan: nothing to change on 1 of 2 servers.\n  1 server: not known in full" in out
+    assert "Plan: nothing to change on 1 of 2 servers.\n  1 server not known in full" in out
 
 
 def test_several_clients_give_a_file_each_and_nothing_of_one_is_in_anothers(exrun: CommandLine) -> None:
@@ -158,6 +158,8 @@ def test_a_plan_that_is_there_is_never_written_over_without_being_told_so(exrun:
         (["show", "off.yml"], "off.yml: is not JSON"),
         (["show", "last", "--step", "smb1"], "--step is for plans"),
         (["show", "last", "--diff"], "--diff is for plans"),
+        (["report", "last", "--policy", "policy.yml"], "--policy is for plans"),
+        (["report", "off.yml", "--html"], "off.yml: is not JSON"),
         (["approve", "nowhere.json", "--key", "k"], "nowhere.json: cannot be read"),
     ],
 )
@@ -254,6 +256,25 @@ def test_show_with_diff_gives_every_value_before_and_after_and_with_script_what_
         {"name": "Banner", "becomes": "same", "before": '\x1b[2J"quoted"', "after": '\x1b[2J"quoted"'},
         {"name": "Enabled", "becomes": "changed", "before": True, "after": False},
     ]
+
+
+def test_report_writes_the_page_of_a_plan_or_what_show_says(exrun: CommandLine) -> None:
+    exrun.transports["alpha/EX1"] = on("<script>alert(1)</script>")
+    (exrun.folder / "policy.yml").write_text(
+        "client: alpha\napprovers:\n  - key: board@alpha.example ssh-ed25519 "
+        "AAAAC3NzaC1lZDI1NTE5AAAAIP6ydsjQVMnI21oVHSmMUm0YZ8RhrdUF8YwKJg3cVdKN\n"
+    )
+    assert alpha(exrun, "--policy", "policy.yml")[0] == 1
+    for form in ("text", "json"):
+        shown = exrun("show", "plan.json", "--format", form)[1]
+        assert exrun("report", "plan.json", "-f", form) == (0, shown, "")
+    status, out, _ = exrun("report", "plan.json", "--html")
+    assert (status, "is not known here" in out, "<script>" in out) == (0, True, False)
+    status, out, err = exrun("report", "plan.json", "--html", "-o", "board.html", "--policy", "policy.yml")
+    assert (status, out, err) == (0, "", "exrun: wrote board.html\n")
+    page = (exrun.folder / "board.html").read_text()
+    assert "0 of 1 approval given" in page
+    assert "Switch SMB 1 off" in page
 
 
 def test_a_plan_that_was_edited_is_neither_shown_nor_approved(exrun: CommandLine) -> None:
