@@ -195,7 +195,7 @@ class Plan:
     @property
     def due(self) -> tuple[PlannedHost, ...]:
         """The hosts on which something is to be changed, in the order of the plan."""
-        return tuple(host for host in self.hosts if host.changes)
+        return tuple(host for host in self.hosts if any(step.changes for step in host.steps))
 
     def scripts_of(self, host: str) -> frozenset[str]:
         """The SHA-256 of every script that may be sent to this host to change something."""

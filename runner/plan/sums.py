@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from runner.plan.records import Plan, PlannedHost, Standing, StepPlan
-from runner.rollout import wave_sizes
+from runner.plan.waves import host_waves
 
 __all__ = [
     "Among",
@@ -25,7 +24,6 @@ __all__ = [
     "blast_radius",
     "disturbances",
     "sums",
-    "waves",
 ]
 
 
@@ -138,16 +136,9 @@ class BlastRadius:
     irreversible: tuple[Irreversible, ...]
 
 
-def waves(plan: Plan) -> tuple[tuple[PlannedHost, ...], ...]:
-    """The servers with a change, wave by wave: in the order of the plan."""
-    changing = _changing(plan)
-    ends = tuple(accumulate(wave_sizes(plan.going.waves, len(changing))))
-    return tuple(tuple(changing[begin:end]) for begin, end in zip((0, *ends), ends, strict=False))
-
-
 def blast_radius(plan: Plan) -> BlastRadius:
     """Whom a plan reaches."""
-    by_wave = waves(plan)
+    by_wave = host_waves(plan)
     changing = [host for wave in by_wave for host in wave]
     restarting = {step.id for step in plan.steps if step.disturbs is not None and step.disturbs.reboots}
     roles, without_role = _among(plan, by_wave, lambda host: host.roles or ())
@@ -170,10 +161,6 @@ def blast_radius(plan: Plan) -> BlastRadius:
         ),
         irreversible=_irreversible(changing),
     )
-
-
-def _changing(plan: Plan) -> list[PlannedHost]:
-    return [host for host in plan.hosts if any(step.changes for step in host.steps)]
 
 
 def _among(
@@ -266,7 +253,7 @@ def sums(plan: Plan) -> Sums:
         changes=changes,
         predicted=predicted,
         irreversible=irreversible,
-        changing=len(_changing(plan)),
+        changing=len(plan.due),
         settled=settled,
         refused=sum(bool(host.refused) for host in plan.hosts),
         unknown=unknown,

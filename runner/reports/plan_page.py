@@ -10,7 +10,8 @@ from datetime import datetime
 from markupsafe import Markup
 
 from runner.plan.records import Plan, PlannedHost, PlannedStep, Standing
-from runner.plan.sums import BlastRadius, Disturbs, Sums, blast_radius, sums, waves
+from runner.plan.sums import BlastRadius, Disturbs, Sums, blast_radius, sums
+from runner.plan.waves import host_waves
 from runner.reports.page import page, text_block
 from runner.reports.plan_wording import going, named, not_known, open_ends, shown, together, value_changes
 from texts.counting import counted
@@ -78,7 +79,7 @@ def plan_page(plan: Plan, digest: str, approvals: Approvals) -> str:
         headline=" ".join(_headline(found)),
         risks=tuple(_risks(plan, found, radius)),
         steps=_steps(plan, radius),
-        waves=[_wave(number, wave) for number, wave in enumerate(waves(plan), start=1)],
+        waves=[_wave(number, wave) for number, wave in enumerate(host_waves(plan), start=1)],
         going=going(plan.going, found.changing),
         dags=radius.dags[:_DAGS],
         more_dags=len(radius.dags) - _DAGS,
@@ -127,7 +128,7 @@ def _risks(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
     if most > 1:
         dags = [each.name for each in radius.dags if each.at_once > 1]
         yield f"Up to {most} servers of one DAG are in work at a time: {named(dags)}"
-    if len(waves(plan)) == 1 and found.changing > 1:
+    if len(host_waves(plan)) == 1 and found.changing > 1:
         yield "There is one wave: no server goes ahead of the others to show that it works"
     if plan.going.budget is None:
         yield "There is no failure budget: the run goes on however many servers fail"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
 from runner.plan.records import Disturbance, Going, Plan, PlannedHost, PlannedStep, Standing, StepPlan
-from runner.plan.sums import BlastRadius, blast_radius, waves
+from runner.plan.sums import BlastRadius, blast_radius
+from runner.plan.waves import host_waves
 from runner.rollout import Begin, Done, Now, Rules, Wait, decide, wave_sizes
 from tests.runner.plan.plans import one_change, planned, sha
 
@@ -107,7 +108,7 @@ def test_every_server_with_a_change_is_counted_or_named_as_not_known(
     given_plan = plan(*(host(f"EX{n}", changes, labels, roles) for n, (labels, changes, roles) in enumerate(fleet)))
     found = blast_radius(given_plan)
     changing = {each.host for each in given_plan.hosts if each.changes}
-    assert set(found.hosts) == changing == {each.host for wave in waves(given_plan) for each in wave}
+    assert set(found.hosts) == changing == {each.host for wave in host_waves(given_plan) for each in wave}
     for among, without in (
         (found.roles, found.without_role),
         (found.dags, found.without_dag),
