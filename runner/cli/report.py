@@ -17,7 +17,7 @@ from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import JsonReport
 from runner.reports.table import TableReport
-from runner.runs import find_run, read_run, uncollected
+from runner.runs import ClientRun, find_run, read_run, uncollected
 from runner.terminal import visible
 
 FILE_WIDTH = 160  # columns of a table in a file
@@ -75,11 +75,7 @@ def report(
     form = ReportFormat.HTML if html else form
     if Path(run).is_file():
         with uncollected():
-            text = _of_plan(Path(run), form, policy, client)
-            if output is None:
-                emit(text)
-            else:
-                _write(output, text)
+            _put(output, _of_plan(Path(run), form, policy, client))
         return
     if policy is not None:
         raise UsageError("--policy is for plans", "Name a plan's file, or leave it away.")
@@ -95,15 +91,11 @@ def report(
         if status is not ExitStatus.WELL:
             raise typer.Exit(status)
         if parts[0].state.plan is not None:
-            from runner.cli.show_applied import show_applied
-
-            if form is ReportFormat.HTML or output is not None:
-                raise UsageError("a run of a plan is not written as HTML or to a file yet", "See exrun show RUN.")
-            show_applied(parts[0], Format(form.value))
-            raise typer.Exit(status)
+            _put(output, _of_applied(parts[0], form))
+            return
         audit = replay([part.state for part in parts])
         if output is not None:
-            _write(output, _report(form).render(audit))
+            _put(output, _report(form).render(audit))
         elif form is ReportFormat.HTML:
             emit(HtmlReport().render(audit))
         else:
@@ -123,7 +115,18 @@ def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | 
             return json_of(found)
 
 
-def _write(path: Path, text: str) -> None:
+def _of_applied(part: ClientRun, form: ReportFormat) -> str:
+    from runner.cli.show_applied import applied_document, as_written  # an audit needs none of it
+    from runner.reports.applied_page import applied_page
+
+    found = applied_document(part)
+    return applied_page(found) if form is ReportFormat.HTML else as_written(found, Format(form.value))
+
+
+def _put(path: Path | None, text: str) -> None:
+    if path is None:
+        emit(text)
+        return
     write_file(path, text)
     typer.echo(f"exrun: wrote {visible(str(path))}", err=True)
 

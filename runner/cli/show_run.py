@@ -27,9 +27,9 @@ def show_run(
     with uncollected():
         parts = read_run(find_run(state, run), client)
         if parts[0].state.plan is not None and not scripts and not hosts:
-            from runner.cli.show_applied import show_applied
+            from runner.cli.show_applied import applied_document, as_written
 
-            show_applied(parts[0], form)
+            emit(as_written(applied_document(parts[0]), form))
             return warn_of_broken(parts)
         wanted = None if not hosts else frozenset(name.casefold() for name in hosts)
         found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)
