@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from playbooks.values import Value
@@ -159,10 +159,11 @@ def word(words: type[Word]) -> Form[Word]:
     known = {each.value: each for each in words}
 
     def read(data: Json, _aside: list[str]) -> Word:
-        try:
-            return known[_text(data, _aside)]
-        except KeyError:
-            raise UnknownWordError(f"is {data!r:.80}, which this version does not know") from None
+        found = known.get(data) if type(data) is str else None
+        if found is None:
+            _text(data, _aside)
+            raise UnknownWordError(f"is {data!r:.80}, which this version does not know")
+        return found
 
     return Form(lambda value, _redact: str(value), read)
 
@@ -228,6 +229,10 @@ def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
     # What is written as it is costs no call of its own.
     writes = tuple((name, form.write) for name, form in members.items() if form.write is not _as_it_is)
     reads = tuple((name, form.read) for name, form in members.items())
+    # Nor does what is read as it is, which is most of a plan.
+    texts = tuple(at for at, (_, read) in enumerate(reads) if read is _text)
+    further = tuple((at, read) for at, (_, read) in enumerate(reads) if read is not _text)
+    members_of = itemgetter(*members) if len(members) > 1 else lambda data: [data[name] for name in members]
     count = len(members)
 
     def write(value: Class, redact: Redact) -> Json:
@@ -240,9 +245,15 @@ def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
         if type(data) is not dict:
             raise IllFormedError("is not an object")
         try:
-            value = made(*[each(data[name], aside) for name, each in reads])
+            values = list(members_of(data))
+            for at, each in further:
+                values[at] = each(values[at], aside)
         except (KeyError, IllFormedError):
             raise _what_is_wrong(data, reads) from None
+        for at in texts:
+            if type(values[at]) is not str:
+                raise _what_is_wrong(data, reads)
+        value = made(*values)
         if len(data) > count:
             aside += [name for name in data if name not in members]
         return value

@@ -25,8 +25,10 @@ DATA = (
     "runner/lab/demo/hosts/contoso/ex01.yml",
     "runner/lab/demo/fleet.yml",
     "runner/py.typed",
-    "runner/reports/audit.css",
+    "runner/reports/applied.html.j2",
     "runner/reports/audit.html.j2",
+    "runner/reports/page.css",
+    "runner/reports/plan.html.j2",
     "texts/py.typed",
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.approval.policy import Policy, PolicyError, read_policy
 from runner.cli.output import UsageError
 from runner.plan import file
 from runner.plan.file import PlanError
@@ -14,6 +14,9 @@ from runner.plan.records import Plan
 from runner.signatures import sshsig
 from runner.signatures.signing import SUFFIX
 from texts.problems import in_lines
+
+if TYPE_CHECKING:
+    from runner.approval.policy import Policy
 
 MOST_SIGNATURES = 100  # beside a plan; a policy asks for no more
 
@@ -51,6 +54,8 @@ def policy_of(path: Path) -> Policy:
     Raises:
         UsageError: it cannot be read, or is wrong.
     """
+    from runner.approval.policy import PolicyError, read_policy  # who reads a plan alone needs none of it
+
     try:
         return read_policy(
             bytes_of(path, 1024 * 1024, "a policy"), str(path), local=lambda naive: naive.astimezone(UTC)

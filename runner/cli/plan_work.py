@@ -130,8 +130,8 @@ def _made(
 def _seen(host: Host, rows: Mapping[str, HostResult], noting: Noting | None) -> Seen:
     row = rows[host.name]
     if noting is None:
-        return Seen(host.address, host.port, row)
-    return Seen(host.address, host.port, row, dict(noting.observed), frozenset(noting.withheld))
+        return Seen(host.address, host.port, row, labels=host.labels)
+    return Seen(host.address, host.port, row, dict(noting.observed), frozenset(noting.withheld), host.labels)
 
 
 def _policies(paths: Sequence[Path], clients: Sequence[str]) -> dict[str, Policy]:

@@ -1,4 +1,4 @@
-"""`exrun report`: a run's result to hand over, from its journal alone."""
+"""`exrun report`: a result to hand over, of a run from its journal, of a plan from its file, alone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import STATE, ClientOption, Format, RunArgument, StateOption
+from runner.cli.options import STATE, ClientOption, Format, StateOption
 from runner.cli.output import UsageError, emit, print_report, write_file
-from runner.cli.show import warn_of_broken
+from runner.cli.show_run import warn_of_broken
 from runner.exit_status import ExitStatus
 from runner.replay import replay
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import JsonReport
 from runner.reports.table import TableReport
-from runner.runs import find_run, read_run, uncollected
+from runner.runs import ClientRun, find_run, read_run, uncollected
 from runner.terminal import visible
 
 FILE_WIDTH = 160  # columns of a table in a file
@@ -32,29 +32,53 @@ class ReportFormat(StrEnum):
 
 
 def report(
-    run: RunArgument,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|PLAN",
+            envvar="EXRUN_RUN",
+            help="A run's id, the beginning of one, or `last`; or a plan's file.",
+        ),
+    ],
     form: Annotated[
         ReportFormat, typer.Option("-f", "--format", envvar="EXRUN_REPORT_FORMAT", help="What to write.")
     ] = ReportFormat.TEXT,
+    html: Annotated[
+        bool, typer.Option("--html", envvar="EXRUN_REPORT_HTML", help="Write a page: the same as -f html.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="File to write, replaced if it is there."),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", envvar="EXRUN_POLICY", help="Of a plan: the client's policy, to say who approved it."),
+    ] = None,
     client: ClientOption = None,
     state: StateOption = STATE,
 ) -> None:
-    """Write the report of one client's part of a run. Never mixes clients: with several, name one.
+    """Write the report of one client's part of a run, or of a plan.
+
+    Never mixes clients: with several, name one.
 
     \b
-    Works from the journal alone; connects to nothing. Exit status: 0; 2 where there is no such run or client;
-    6 where the journal does not verify, and then nothing is written.
+    Works from the journal, or from the plan's file, alone; connects to nothing. Exit status: 0; 2 where there is no
+    such run, client or plan; 6 where the journal does not verify, and then nothing is written.
 
     \b
     Examples:
       exrun report last
       exrun report last -f html -o audit.html
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
+      exrun report plan.json --html -o plan.html --policy policy.yml
     """
+    form = ReportFormat.HTML if html else form
+    if Path(run).is_file():
+        with uncollected():
+            _put(output, _of_plan(Path(run), form, policy, client))
+        return
+    if policy is not None:
+        raise UsageError("--policy is for plans", "Name a plan's file, or leave it away.")
     with uncollected():
         parts = read_run(find_run(state, run), client)
         if len(parts) > 1:
@@ -67,20 +91,44 @@ def report(
         if status is not ExitStatus.WELL:
             raise typer.Exit(status)
         if parts[0].state.plan is not None:
-            from runner.cli.show_applied import show_applied
-
-            if form is ReportFormat.HTML or output is not None:
-                raise UsageError("a run of a plan is not written as HTML or to a file yet", "See exrun show RUN.")
-            show_applied(parts[0], Format(form.value))
-            raise typer.Exit(status)
+            _put(output, _of_applied(parts[0], form))
+            return
         audit = replay([part.state for part in parts])
         if output is not None:
-            write_file(output, _report(form).render(audit))
-            typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
+            _put(output, _report(form).render(audit))
         elif form is ReportFormat.HTML:
             emit(HtmlReport().render(audit))
         else:
             print_report(audit, Format(form.value))
+
+
+def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | None) -> str:
+    from runner.cli.report_plan import html_of, json_of, plan_of, text_of  # a run needs none of it
+
+    found = plan_of(path, client)
+    match form:
+        case ReportFormat.TEXT:
+            return text_of(found)
+        case ReportFormat.HTML:
+            return html_of(found, policy)
+        case ReportFormat.JSON:
+            return json_of(found)
+
+
+def _of_applied(part: ClientRun, form: ReportFormat) -> str:
+    from runner.cli.show_applied import applied_document, as_written  # an audit needs none of it
+    from runner.reports.applied_page import applied_page
+
+    found = applied_document(part)
+    return applied_page(found) if form is ReportFormat.HTML else as_written(found, Format(form.value))
+
+
+def _put(path: Path | None, text: str) -> None:
+    if path is None:
+        emit(text)
+        return
+    write_file(path, text)
+    typer.echo(f"exrun: wrote {visible(str(path))}", err=True)
 
 
 def _report(form: ReportFormat) -> Report:

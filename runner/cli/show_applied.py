@@ -11,11 +11,12 @@ from runner.plan.records import Plan
 from runner.plan.waves import waves_of
 from runner.replay import replay_applied
 from runner.reports import applied as report
+from runner.reports.applied import AppliedDocument
 from runner.runs import ClientRun
 
 
-def show_applied(part: ClientRun, form: Format) -> None:
-    """Shows what running a plan came to.
+def applied_document(part: ClientRun) -> AppliedDocument:
+    """What running a plan came to, of a run that did.
 
     Raises:
         NotKeptError: the plan is not beside the journal.
@@ -23,12 +24,20 @@ def show_applied(part: ClientRun, form: Format) -> None:
     taken = part.state.plan
     assert taken is not None
     plan = kept_plan(part.journal.parent, taken.plan, SystemDisk())
-    print_applied(plan, taken.plan, replay_applied(part.state, plan), form)
+    return _document(plan, taken.plan, replay_applied(part.state, plan))
 
 
 def print_applied(plan: Plan, digest: str, result: Applied, form: Format) -> None:
     """What running a plan came to, on standard output."""
-    shown = report.document(
+    emit(as_written(_document(plan, digest, result), form))
+
+
+def as_written(found: AppliedDocument, form: Format) -> str:
+    """The same as a text for people, or for programs."""
+    return report.json_text(found) if form is Format.JSON else report.text(found)
+
+
+def _document(plan: Plan, digest: str, result: Applied) -> AppliedDocument:
+    return report.document(
         report.AppliedRun(result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan))
     )
-    emit(report.json_text(shown) if form is Format.JSON else report.text(shown))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from typing import Any, cast
@@ -58,7 +59,16 @@ _STEP = record(
     observed=maybe(HASH),
     changes=many(_PLANNED),
 )
-_HOST = record(PlannedHost, host=PLAIN, address=PLAIN, port=INTEGER, steps=many(_STEP), refused=PLAIN)
+_HOST = record(
+    PlannedHost,
+    host=PLAIN,
+    address=PLAIN,
+    port=INTEGER,
+    steps=many(_STEP),
+    refused=PLAIN,
+    labels=table(many(PLAIN)),
+    roles=maybe(many(PLAIN)),
+)
 _FROM = record(From, source=PLAIN, sha256=HASH)
 _DISTURBANCE = record(Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG)
 _STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
@@ -174,22 +184,21 @@ def _newer(plan: Plan, aside: list[str]) -> Plan:
 
 def _check_names(plan: Plan) -> None:
     """Refuses a plan in which a name stands for two: which of them was meant nobody could say."""
-    _once("the server", (host.host.casefold() for host in plan.hosts))
+    _once("the server", [host.host.casefold() for host in plan.hosts])
     for host in plan.hosts:
-        _once(f"of {host.host} the step", (step.step for step in host.steps))
+        _once(f"of {host.host} the step", [step.step for step in host.steps])
         for step in host.steps:
-            where = f"of {host.host}, step {step.step}, the change"
-            _once(where, (change.change.id for change in step.changes))
-            # A script names its change in the journal.
-            _once(f"{where} with the script", (change.apply for change in step.changes))
+            if len(step.changes) > 1:
+                where = f"of {host.host}, step {step.step}, the change"
+                _once(where, [change.change.id for change in step.changes])
+                # A script names its change in the journal.
+                _once(f"{where} with the script", [change.apply for change in step.changes])
 
 
-def _once(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise PlanError(f"{what} {name:.64} stands in it twice", "Make the plan again.")
-        seen.add(name)
+def _once(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise PlanError(f"{what} {twice:.64} stands in it twice", "Make the plan again.")
 
 
 def _check_texts(plan: Plan) -> None:

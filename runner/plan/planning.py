@@ -24,6 +24,7 @@ from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from runner.exit_status import ExitStatus
 from runner.plan.file import is_writable
 from runner.plan.records import (
+    LABELS,
     Disturbance,
     From,
     Going,
@@ -49,6 +50,7 @@ class Seen:
     Attributes:
         row: redacted; its facts are those of now, not those of after a change.
         observed: see `Noting`; the steps that were asked.
+        labels: of the inventory; a plan keeps those of LABELS and those that are limited.
         withheld: steps with a change in which a secret stands.
     """
 
@@ -57,6 +59,7 @@ class Seen:
     row: HostResult
     observed: Mapping[str, str | None] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,13 @@ def make_plan(made: Made, playbook: ReadyPlaybook, seen: Sequence[Seen], redact:
         redact: takes the client's secrets out of a text; the text itself where there is none.
 
     Raises:
-        SecretInPlanError: a parameter or the selection has a secret in it.
+        SecretInPlanError: a parameter, the selection or a label has a secret in it.
     """
     common = {"selection": made.selection, "planner": made.planner}
     for name, text in (*common.items(), *((f"--param {name}", text) for name, text in made.params.items())):
         if redact(text) != text:
             raise SecretInPlanError(f"{name} holds a password of this run")
-    planning = _Planning(made.id, playbook, redact)
+    planning = _Planning(made.id, playbook, redact, frozenset({*LABELS, *made.going.limits}))
     hosts = tuple(planning.host(each) for each in seen)
     used = {sha for each in hosts for _, change in each.changes for sha in (change.apply, change.rollback)}
     return Plan(
@@ -138,6 +141,7 @@ class _Planning:
     plan: str
     playbook: ReadyPlaybook
     redact: Callable[[str], str]
+    labels: frozenset[str]
     texts: dict[str, str] = field(default_factory=dict)
     _ready: dict[tuple[str, str], tuple[str, str | None]] = field(default_factory=dict)
     _owners: dict[str, tuple[tuple[str, str], ...]] = field(init=False)
@@ -148,17 +152,23 @@ class _Planning:
     def host(self, seen: Seen) -> PlannedHost:
         steps: tuple[PlannedStep, ...] = ()
         refused = ""
+        roles: tuple[str, ...] | None = None
+        labels = {name: values for name, values in seen.labels.items() if name in self.labels}
+        for name, values in labels.items():
+            if any(self.redact(value) != value for value in values):
+                raise SecretInPlanError(f"the label {name} of {seen.row.name} holds a password of this run")
         match seen.row:
             case NotReached(why=why, next=then):
                 refused = f"{why}. {then}"
             case Judged(steps=results):
+                roles = _roles(results)
                 try:
                     steps = tuple(self._steps(seen, results))
                 except _RefusedError as error:
                     refused = str(error)
             case never:
                 assert_never(never)
-        return PlannedHost(seen.row.name, seen.address, seen.port, steps, _writable(refused))
+        return PlannedHost(seen.row.name, seen.address, seen.port, steps, _writable(refused), labels, roles)
 
     def _steps(self, seen: Seen, results: Sequence[StepResult]) -> Iterator[PlannedStep]:
         standings = _Standings(self._owners, seen.observed)
@@ -272,6 +282,15 @@ class _Standings:
             if unsaid or unasked or owner in self.deferred:
                 return True
         return False
+
+
+def _roles(results: Sequence[StepResult]) -> tuple[str, ...] | None:
+    """From the fact `roles`, which exchange.version and exchange.services declare."""
+    for result in results:
+        roles = result.assessment.facts.get("roles")
+        if isinstance(roles, tuple):
+            return tuple(_writable(str(role)) for role in roles)
+    return None
 
 
 def _looked_up(ready: ReadyStep) -> Iterator[tuple[str, str]]:

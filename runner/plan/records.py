@@ -16,6 +16,7 @@ from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
 
 __all__ = [
+    "LABELS",
     "Disturbance",
     "From",
     "Going",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+LABELS = ("site", "dag")  # of the inventory: what a plan says of a server beside those that `going` limits
 
 
 class Standing(StrEnum):
@@ -76,13 +78,21 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class PlannedHost:
-    """One host. `refused` says why it could not be planned, and is empty otherwise; then it has no step."""
+    """One host.
+
+    Attributes:
+        refused: why it could not be planned, and then it has no step; empty otherwise.
+        labels: of the inventory: those of LABELS and those that the plan limits, where it has them.
+        roles: of Exchange, as a step observed them; None where none did.
+    """
 
     host: str
     address: str
     port: int
     steps: tuple[PlannedStep, ...]
     refused: str = ""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: tuple[str, ...] | None = None
 
     @property
     def changes(self) -> tuple[tuple[PlannedStep, PlannedChange], ...]:
@@ -185,7 +195,7 @@ class Plan:
     @property
     def due(self) -> tuple[PlannedHost, ...]:
         """The hosts on which something is to be changed, in the order of the plan."""
-        return tuple(host for host in self.hosts if host.changes)
+        return tuple(host for host in self.hosts if any(step.changes for step in host.steps))
 
     def scripts_of(self, host: str) -> frozenset[str]:
         """The SHA-256 of every script that may be sent to this host to change something."""

@@ -46,15 +46,17 @@ SCHEMA: Literal["exrun.applied/1"] = "exrun.applied/1"
 LIMIT = 2000  # characters of one text on a terminal
 _NAMED = 20  # servers whose names stand in one line
 _TOLD = frozenset({Outcome.CHANGED, Outcome.COMPLIANT, Outcome.SKIPPED, Outcome.DEFERRED})
+_RESUME = "exrun resume {run}"
+_AGAIN = "plan this server again: exrun plan"
 _NEXT: Mapping[Outcome, str] = MappingProxyType(
     {
-        Outcome.UNKNOWN: "Resume the run: it looks at the server before anything else is sent there",
-        Outcome.FAILED: "See why, mend that, and plan this server again",
-        Outcome.REFUSED: "Plan this server again: it is not as it was when the plan was made",
-        Outcome.UNREACHABLE: "See that it can be reached, and resume the run",
-        Outcome.ROLLED_BACK: "It is as it was before: see why, and plan it again",
-        Outcome.PENDING: "Resume the run",
-        Outcome.DEFERRED: "Plan again: what it hangs on was to be changed first",
+        Outcome.UNKNOWN: f"Look at it again, before anything else is sent there: {_RESUME}",
+        Outcome.FAILED: f"See why, mend that, and {_AGAIN}",
+        Outcome.REFUSED: f"It is not as it was when the plan was made: {_AGAIN}",
+        Outcome.UNREACHABLE: f"See that it can be reached, then: {_RESUME}",
+        Outcome.ROLLED_BACK: f"It is as it was before: see why, and {_AGAIN}",
+        Outcome.PENDING: f"Go on: {_RESUME}",
+        Outcome.DEFERRED: f"What it hangs on was to be changed first: {_AGAIN}",
     }
 )
 
@@ -140,6 +142,7 @@ class AppliedHostMember(_Member):
     begun: bool = Field(description="whether this run began to work with it")
     touched: bool = Field(description="whether a script that changes something may have run there")
     open_ends: list[str] = Field(description="steps that this plan does not run: not known when it was made, deferred")
+    became: dict[Became, Count] = Field(description="its changes; what became of none is left out")
     steps: list[AppliedStepMember] = Field(description="in the order of the plan")
     requests: Count
     seconds: float = Field(ge=0)
@@ -234,17 +237,18 @@ def _host(run: AppliedRun, plan: PlannedHost, row: AppliedHost | None, wave: int
         for planned, step in zip(plan.steps, row.steps, strict=True)
     ]
     begun = progress is not None
-    ran = any(change.became is not Became.NOT_SENT for step in steps for change in step.changes)
+    became = Counter(change.became for step in steps for change in step.changes)
     return AppliedHostMember(
         name=as_text(plan.host),
         wave=wave,
         outcome=row.outcome,
         why=as_text(_why(plan, row, begun=begun)),
-        next="" if plan.refused else _NEXT.get(row.outcome, ""),
+        next="" if plan.refused else as_text(_NEXT.get(row.outcome, "").format(run=run.run)),
         planned=not plan.refused,
         begun=begun,
-        touched=ran,
+        touched=became.total() > became[Became.NOT_SENT],
         open_ends=[step.step for step in plan.steps if step.standing in (Standing.UNKNOWN, Standing.DEFERRED)],
+        became={each: became[each] for each in Became if became[each]},
         steps=steps,
         requests=row.requests,
         seconds=round(row.seconds, 3),
@@ -340,7 +344,9 @@ def _wave(number: int, names: Sequence[str], hosts: Sequence[AppliedHostMember])
 
 def _summary(hosts: Sequence[AppliedHostMember]) -> AppliedSummaryMember:
     outcomes = Counter(host.outcome for host in hosts)
-    became = Counter(change.became for host in hosts for step in host.steps for change in step.changes)
+    became: Counter[Became] = Counter()
+    for host in hosts:
+        became.update(host.became)
     return AppliedSummaryMember(
         hosts=len(hosts),
         outcomes={outcome: outcomes[outcome] for outcome in Outcome},
@@ -369,10 +375,10 @@ def _lines(found: AppliedDocument) -> Iterator[str]:
         yield from _host_lines(host)
     yield ""
     for wave in found.waves:
-        yield f"wave {wave.number}: {counted(len(wave.hosts), 'server')}: {_counts(wave.outcomes)}"
+        yield f"wave {wave.number}: {counted(len(wave.hosts), 'server')}: {counts(wave.outcomes)}"
     summary = found.summary
-    yield f"{counted(summary.hosts, 'server')}: {_counts(summary.outcomes)}"
-    yield f"{counted(summary.changes, 'change')}: {_counts(summary.became)}"
+    yield f"{counted(summary.hosts, 'server')}: {counts(summary.outcomes)}"
+    yield f"{counted(summary.changes, 'change')}: {counts(summary.became)}"
     if found.untouched:
         rest = len(found.untouched) - _NAMED
         more = f" and {rest} more" if rest > 0 else ""
@@ -383,7 +389,7 @@ def _lines(found: AppliedDocument) -> Iterator[str]:
         yield f"{counted(summary.open_ends, 'server')} with steps that this plan does not run: plan again for them"
     for outcome in Outcome:
         if outcome in _NEXT and summary.outcomes[outcome]:
-            yield f"{outcome}: {_NEXT[outcome]}."
+            yield f"{outcome}: {_shown(_NEXT[outcome].format(run=found.run))}"
 
 
 def _host_lines(host: AppliedHostMember) -> Iterator[str]:
@@ -402,18 +408,14 @@ def _host_lines(host: AppliedHostMember) -> Iterator[str]:
 
 
 def _changes_in_short(host: AppliedHostMember) -> str:
-    became = Counter(change.became for step in host.steps for change in step.changes)
     if host.outcome is not Outcome.CHANGED:
         return _shown(host.why)
-    return f"{counted(became.total(), 'change')}: {_counts(became)}"
+    return f"{counted(sum(host.became.values()), 'change')}: {counts(host.became)}"
 
 
-def _counts(counts: Mapping[Any, int]) -> str:
+def counts(found: Mapping[Outcome, int] | Mapping[Became, int]) -> str:
     """`2 failed, 3 changed`, worst first; what does not occur is left out."""
-    words = [*Outcome, *Became]
-    return ", ".join(
-        f"{count} {each}" for each, count in sorted(counts.items(), key=lambda found: words.index(found[0])) if count
-    )
+    return ", ".join(f"{found[each]} {each}" for each in (*Outcome, *Became) if found.get(each))
 
 
 def _shown(tainted: str) -> str:

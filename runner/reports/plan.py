@@ -5,38 +5,73 @@ Whatever a server said in it is tainted, and made fit to be shown here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from playbooks.changes import Change, ChangeValue
-from runner.plan.records import Going, Plan, PlannedChange, PlannedHost, PlannedStep, Standing
-from runner.plan.sums import Disturbs, Sums, disturbances, sums
-from runner.rollout import wave_sizes
+from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.plan.sums import Among, BlastRadius, Sums, blast_radius, sums
+from runner.reports.plan_wording import (
+    Becomes,
+    disturbed,
+    going,
+    named,
+    not_known,
+    open_ends,
+    shown,
+    together,
+    value_changes,
+)
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["lines"]
+__all__ = ["View", "lines"]
 
 CELL = 300  # characters of a server's words on one line
-_WAVES_SHOWN = 12
+_DAGS_SHOWN = 12
+_BECOMES = {Becomes.SET: "+", Becomes.CHANGED: "~", Becomes.REMOVED: "-", Becomes.SAME: " "}
 _MARKS = {True: "~", False: "!"}  # by whether it can be undone
 _OPEN = {Standing.UNKNOWN: "not known", Standing.DEFERRED: "deferred"}
 
 
-def lines(
-    plan: Plan,
-    digest: str,
-    *,
-    hosts: Collection[str] | None = None,
-    steps: Collection[str] | None = None,
-    scripts: bool = False,
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of a plan is shown.
+
+    Attributes:
+        hosts: names, case folded: only these, each with every step of it. None: all with something to tell.
+        steps: ids: only these.
+        scripts: with the text of every script.
+        diff: with every value before and after each change, in a line of its own.
+    """
+
+    hosts: Collection[str] | None = None
+    steps: Collection[str] | None = None
+    scripts: bool = False
+    diff: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the plan is asked for; then steps without anything to do are left out."""
+        return self.hosts is None and self.steps is None
+
+    def has_host(self, name: str) -> bool:
+        """Whether this server is asked for."""
+        return self.hosts is None or name.casefold() in self.hosts
+
+    def has_step(self, step: str) -> bool:
+        """Whether this step is asked for."""
+        return self.steps is None or step in self.steps
+
+
+WHOLE = View()
+
+
+def lines(plan: Plan, digest: str, view: View = WHOLE) -> Iterator[str]:
     """A plan, line by line. What it comes to stands at the end, where all of it is shown.
 
     Args:
         digest: of its file.
-        hosts: names, case folded: only these, each with every step of it. None: all with something to tell.
-        steps: ids: only these.
-        scripts: with the text of every script.
     """
     yield (
         f"plan {plan.id} of {visible(plan.client)}: {visible(plan.playbook.source)}, made {plan.made:%Y-%m-%d %H:%M} "
@@ -44,22 +79,20 @@ def lines(
     )
     yield f"SHA-256 {digest}"
     yield ""
-    for host in plan.hosts:
-        if hosts is None or host.host.casefold() in hosts:
-            yield from _host(plan, host, steps, whole=hosts is not None or steps is not None, scripts=scripts)
-    if hosts is None and steps is None:
-        yield from _sums(plan, sums(plan))
-
-
-def _host(
-    plan: Plan, host: PlannedHost, wanted: Collection[str] | None, *, whole: bool, scripts: bool
-) -> Iterator[str]:
     actions = {step.id: step.action for step in plan.steps}
+    for host in plan.hosts:
+        if view.has_host(host.host):
+            yield from _host(plan, host, actions, view)
+    if view.whole:
+        yield from _sums(plan, sums(plan), blast_radius(plan))
+
+
+def _host(plan: Plan, host: PlannedHost, actions: Mapping[str, str], view: View) -> Iterator[str]:
     told = [
         line
         for step in host.steps
-        if wanted is None or step.step in wanted
-        for line in _step(plan, step, actions.get(step.step, ""), whole=whole, scripts=scripts)
+        if view.has_step(step.step)
+        for line in _step(plan, step, actions.get(step.step, ""), view)
     ]
     if host.refused:
         yield f"{visible(host.host)}  not planned: {visible(host.refused, CELL)}"
@@ -70,30 +103,46 @@ def _host(
         yield ""
 
 
-def _step(plan: Plan, step: PlannedStep, action: str, *, whole: bool, scripts: bool) -> Iterator[str]:
+def _step(plan: Plan, step: PlannedStep, action: str, view: View) -> Iterator[str]:
     if step.changes:
         foreseen = ", predicted" if step.standing is Standing.PREDICTED else ""
         yield f"  {step.step}  {action}{foreseen}"
         for change in step.changes:
-            yield f"    {_MARKS[change.rollback is not None]} {_change(change.change)}"
-            if scripts:
+            yield f"    {_MARKS[change.rollback is not None]} {_change(change.change, inline=not view.diff)}"
+            if view.diff:
+                yield from _values(change.change)
+            if view.scripts:
                 yield from _scripts(plan, change)
     elif step.standing in _OPEN:
         yield f"  {step.step}  {action}, {_OPEN[step.standing]}: {visible(step.summary, CELL)}"
-    elif whole:
+    elif not view.whole:
         yield f"  {step.step}  {action}, nothing to change: {step.verdict}: {visible(step.summary, CELL)}"
 
 
-def _change(change: Change) -> str:
+def _change(change: Change, *, inline: bool) -> str:
     """`Set MSExchangeIS to start automatically  (StartMode: Disabled -> Automatic)`."""
-    names = [
-        name
-        for name in dict.fromkeys((*change.before, *change.after))
-        if _shown(change.before, name) != _shown(change.after, name)
+    names = dict.fromkeys((*change.before, *change.after)) if inline else ()
+    each = [
+        f"{visible(name, CELL)}: {before} -> {after}"
+        for name in names
+        if (before := _shown(change.before, name)) != (after := _shown(change.after, name))
     ]
-    each = [f"{visible(name, CELL)}: {_shown(change.before, name)} -> {_shown(change.after, name)}" for name in names]
     values = f"  ({'; '.join(each)})" if each else ""
     return f"{visible(change.title, CELL)}{values}{f'  {visible(change.disturbs, CELL)}' if change.disturbs else ''}"
+
+
+def _values(change: Change) -> Iterator[str]:
+    """A line a value: `~ StartMode: "Disabled" -> "Automatic"`."""
+    for each in value_changes(change):
+        before, after = visible(shown(each.before), CELL), visible(shown(each.after), CELL)
+        match each.becomes:
+            case Becomes.CHANGED:
+                value = f"{before} -> {after}"
+            case Becomes.REMOVED:
+                value = before
+            case Becomes.SET | Becomes.SAME:
+                value = after
+        yield f"        {_BECOMES[each.becomes]} {visible(each.name, CELL)}: {value}"
 
 
 def _shown(values: Mapping[str, ChangeValue], name: str) -> str:
@@ -116,28 +165,20 @@ def _scripts(plan: Plan, change: PlannedChange) -> Iterator[str]:
             yield from (f"        {visible(line)}".rstrip() for line in plan.texts[sha].splitlines())
 
 
-def _sums(plan: Plan, found: Sums) -> Iterator[str]:
+def _sums(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
     if found.changes:
         yield f"Plan: {counted(found.changes, 'change')} on {found.changing} of {counted(found.hosts, 'server')}."
     else:
         yield f"Plan: nothing to change on {found.settled} of {counted(found.hosts, 'server')}."
-    for count, what in (
-        (found.settled if found.changes else 0, "nothing to change"),
-        (found.refused, "not planned: nothing is sent there under this plan"),
-        (found.unknown, "not known in full: steps that could not be judged are not run under this plan"),
-        (found.deferred, "deferred steps, which hang on what a change leaves: plan again after this one"),
-    ):
-        if count:
-            yield f"  {counted(count, 'server')}: {what}"
-    if found.predicted:
-        yield f"  {counted(found.predicted, 'change')}: predicted from what changes before them will have made true"
+    if found.changes and found.settled:
+        yield f"  {counted(found.settled, 'server')}: nothing to change"
+    yield from (f"  {each}" for each in open_ends(found))
     if found.irreversible:
         yield f"  {counted(found.irreversible, 'change')}: cannot be undone (!)"
     if not found.changes:
         return
-    for each in disturbances(plan):
-        yield f"  {_disturbs(each)}"
-    yield f"Order: {_going(plan.going, found.changing)}."
+    yield from _radius(radius)
+    yield f"Order: {visible(going(plan.going, found.changing))}."
     yield (
         "Approval: none is asked for: the plan was made without a policy."
         if plan.policy is None
@@ -145,27 +186,27 @@ def _sums(plan: Plan, found: Sums) -> Iterator[str]:
     )
 
 
-def _disturbs(found: Disturbs) -> str:
-    disturbs = found.step.disturbs
-    said = f"{found.step.action}: {counted(found.changes, 'change')} on {counted(found.hosts, 'server')}"
-    if disturbs is None:
-        return said
-    noticed = "can be noticed" if disturbs.disruptive else "cannot be noticed"
-    restarts = "restarts the server" if disturbs.reboots else "no restart"
-    return f"{said}; {noticed}; {restarts}; interruption: {visible(disturbs.interruption)}"
+def _radius(radius: BlastRadius) -> Iterator[str]:
+    yield f"Reaches: {counted(len(radius.hosts), 'server')}, at most {radius.at_once} at a time."
+    for what, found in (("roles", radius.roles), ("sites", radius.sites)):
+        if found:
+            yield f"  {what}: {named([f'{visible(each.name, CELL)} {len(each.changing)}' for each in found])}"
+    if radius.dags:
+        yield "  DAGs:"
+    yield from (f"    {visible(each.name, CELL)}: {together(each)}" for each in radius.dags[:_DAGS_SHOWN])
+    if len(radius.dags) > _DAGS_SHOWN:
+        yield f"    {_further(radius.dags[_DAGS_SHOWN:])}"
+    for each in radius.disturbs:
+        yield f"  {visible(disturbed(each))}"
+    for noticed in radius.noticed:
+        yield f"  noticed on {counted(noticed.hosts, 'server')}: {visible(noticed.what, CELL)}"
+    if radius.restarted:
+        yield f"  restarted: {visible(named(radius.restarted))}"
+    for lost in radius.irreversible:
+        yield f"  cannot be undone on {visible(named(lost.hosts))}: {visible(lost.title, CELL)}"
+    yield from (f"  not known: {visible(each, CELL)}" for each in not_known(radius))
 
 
-def _going(going: Going, hosts: int) -> str:
-    """`8 servers at a time; waves of 1, 4 and 35; 600 s between; dag: 1 together; ends once 5% failed`."""
-    sizes = [str(size) for size in wave_sizes(going.waves, hosts)]
-    more = [f"{len(sizes) - _WAVES_SHOWN} more"] if len(sizes) > _WAVES_SHOWN else []
-    waves = ["one wave"] if len(sizes) < 2 else [f"waves of {', '.join(sizes[:_WAVES_SHOWN] + more)}"]
-    return "; ".join(
-        [
-            f"{counted(going.parallel, 'server')} at a time",
-            *waves,
-            *([f"{going.pause_seconds} s between"] if going.pause_seconds and len(sizes) > 1 else []),
-            *(f"{count} together of one {visible(label)}" for label, count in going.limits.items()),
-            "without a failure budget" if going.budget is None else f"ends once {going.budget} failed",
-        ]
-    )
+def _further(dags: Sequence[Among]) -> str:
+    most = max(each.at_once for each in dags)
+    return f"and {len(dags)} further, of each at most {most} at a time"

@@ -131,7 +131,9 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     for name, value in expected.get("facts", {}).items():
         assert assessment.facts[name] == as_fact(value), name
     assert [change.id for change in assessment.changes] == expected.get("changes", [])
-    assert assessment.then == as_facts(expected.get("then")), "the facts once all of its changes are made"
+    then = as_facts(expected.get("then"))
+    then = then and {**assessment.facts, **then}  # what the case does not name stays as it is
+    assert assessment.then == then, "the facts once all of its changes are made"
     for name in expected.get("unknown", []):
         assert isinstance(assessment.facts[name], UnknownFact), name
 

@@ -60,6 +60,10 @@ def test_servers_come_out_as_planned_and_a_rollback_brings_back_what_was(
 
         status, shown = lab.json_of("show", "last-applied")
         assert shown == document
+        assert lab.json_of("report", "last-applied") == (0, document)
+        status, page, _ = lab("report", lab.applied, "--html")
+        assert (status, f"of {len(list(plan.changes))} changes made." in page) == (0, True)
+        assert plan.hosts[0].changes[0][1].change.title in page
 
         status, undone = lab.json("rollback", "last")
         assert (status, came(undone)) == (0, {"EX1": "rolled-back", "EX2": "rolled-back", "EX3": "compliant"})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 from playbooks.catalogue.build import Build
-from playbooks.findings import Assessment
+from playbooks.findings import Assessment, UnknownFact
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed, unknown
-from playbooks.values import Record
+from playbooks.values import Record, Value
 
 SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 ROLE_KEYS = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\"
@@ -24,6 +24,13 @@ ROLES = frozenset(
         "EdgeTransportRole",
     }
 )
+
+# The keys of each role that people speak of; Client Access of 2013 and later is the front end (CafeRole).
+_NAMED_ROLES = {
+    "Mailbox": ("MailboxRole",),
+    "ClientAccess": ("CafeRole", "FrontendTransportRole"),
+    "Edge": ("EdgeTransportRole",),
+}
 
 
 class Installation(Enum):
@@ -67,6 +74,20 @@ def roles(observation: Observed) -> frozenset[str]:
     records = (*observation.of_kind("ExchangeRole"), *observation.of_kind("RoleState"))
     present = {str(record.get("Name")) for record in records if record.get("Present") is not False}
     return ROLES & present
+
+
+def role_names(observation: Observed) -> Value | UnknownFact:
+    """The roles of this server as its administrators name them: the fact `roles`; unknown where one was not read."""
+    said = {
+        record.get("Name"): record.get("Present")
+        for record in observation.of_kind("ExchangeRole")
+        if isinstance(record.get("Present"), bool)
+    }
+    unread = [key for keys in _NAMED_ROLES.values() for key in keys if key not in said]
+    if unread:
+        why = observation.why_unread(*(f"{ROLE_KEYS}{key}" for key in unread))
+        return UnknownFact(why or f"the answer does not say whether {unread[0]} is there")
+    return tuple(name for name, keys in _NAMED_ROLES.items() if any(said[key] for key in keys))
 
 
 def _no_role(observation: Observed) -> bool:

@@ -14,12 +14,14 @@ import pytest
 from runner.disk import SystemDisk
 from runner.plan import file
 from runner.plan.records import Plan, Standing
+from runner.reports.plan_json import PlanDocument, schema_text
 from runner.transport.failures import Cause, failure
 from tests.runner.changing import COLLECT, PLAYBOOK, SETTING, write_playbook
 from tests.runner.cli.conftest import CommandLine, protocol
 from tests.runner.fleets import ScriptedTransport, lost
 
 PASSWORD = "Tr0ub4dor&3"
+SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas"
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +57,12 @@ def test_a_plan_says_each_change_in_a_line_then_sums_then_the_next_command(exrun
         "\n"
         "Plan: 1 change on 1 of 2 servers.\n"
         "  1 server: nothing to change\n"
+        "Reaches: 1 server, at most 1 at a time.\n"
+        "  sites: HQ 1\n"
         "  test.off: 1 change on 1 server; cannot be noticed; no restart; interruption: none\n"
-        "Order: 4 servers at a time; one wave; 1 together of one site; ends once 5% failed.\n"
+        "  not known: role of 1 server, no step of this plan has seen it: EX1\n"
+        "  not known: DAG of 1 server, the inventory has no label dag for them: EX1\n"
+        "Order: 4 servers at a time; one wave; at most 1 of one site together; ends once 5% failed.\n"
         "Approval: none is asked for: the plan was made without a policy.\n"
         "Written to plan.json. Next: exrun show plan.json --script\n"
         "\n"
@@ -114,7 +120,7 @@ def test_a_server_that_is_not_known_is_never_counted_as_one_without_anything_to_
     exrun.transports["alpha/EX2"] = ScriptedTransport(otherwise=lost())
     status, out, _ = alpha(exrun)
     assert status == 3
-    assert "Plan: nothing to change on 1 of 2 servers.\n  1 server: not known in full" in out
+    assert "Plan: nothing to change on 1 of 2 servers.\n  1 server not known in full" in out
 
 
 def test_several_clients_give_a_file_each_and_nothing_of_one_is_in_anothers(exrun: CommandLine) -> None:
@@ -151,6 +157,9 @@ def test_a_plan_that_is_there_is_never_written_over_without_being_told_so(exrun:
         ),
         (["show", "off.yml"], "off.yml: is not JSON"),
         (["show", "last", "--step", "smb1"], "--step is for plans"),
+        (["show", "last", "--diff"], "--diff is for plans"),
+        (["report", "last", "--policy", "policy.yml"], "--policy is for plans"),
+        (["report", "off.yml", "--html"], "off.yml: is not JSON"),
         (["approve", "nowhere.json", "--key", "k"], "nowhere.json: cannot be read"),
     ],
 )
@@ -202,14 +211,70 @@ def test_show_gives_one_host_and_its_scripts(exrun: CommandLine) -> None:
     assert exrun("show", "plan.json", "--step", "other")[0] == 2
 
 
-def test_show_as_json_is_the_plan_itself_or_what_was_asked_for_of_it(exrun: CommandLine) -> None:
+def test_show_as_json_has_the_plan_itself_or_what_was_asked_for_of_it(exrun: CommandLine) -> None:
     exrun.transports["alpha/EX1"] = on()
     alpha(exrun)
+    data = (exrun.folder / "plan.json").read_bytes()
     status, out, _ = exrun("show", "plan.json", "--format", "json")
-    assert (status, out.encode()) == (0, (exrun.folder / "plan.json").read_bytes() + b"\n")
-    _, out, _ = exrun("show", "plan.json", "--format", "json", "--host", "EX2")
-    assert [host["host"] for host in json.loads(out)["hosts"]] == ["EX2"]
-    assert json.loads(out)["texts"] == {}
+    shown = PlanDocument.model_validate_json(out)
+    assert (status, shown.plan, shown.sha256) == (0, json.loads(data), hashlib.sha256(data).hexdigest())
+    assert (shown.sums.changes, shown.blast_radius.hosts, shown.differences) == (1, ("EX1",), None)
+    _, out, _ = exrun("show", "plan.json", "--format", "json", "--host", "EX2", "--diff")
+    part = json.loads(out)
+    assert [host["host"] for host in part["plan"]["hosts"]] == ["EX2"]
+    assert (part["plan"]["texts"], part["differences"]) == ({}, [])
+    assert part["sums"]["changes"] == 1  # of the whole plan
+    assert (SCHEMAS / "plan-shown.json").read_text(encoding="utf-8") == schema_text(), (
+        'renew it: .venv/bin/python -c "from runner.reports.plan_json import schema_text; '
+        "print(schema_text(), end='')\" > docs/reference/schemas/plan-shown.json"
+    )
+
+
+def test_show_with_diff_gives_every_value_before_and_after_and_with_script_what_would_be_sent(
+    exrun: CommandLine,
+) -> None:
+    exrun.transports["alpha/EX1"], exrun.transports["alpha/EX2"] = on('\x1b[2J"quoted"'), on()
+    alpha(exrun)
+    status, out, _ = exrun("show", "plan.json", "--diff", "--host", "EX1")
+    assert (status, out.splitlines()[3:]) == (
+        0,
+        [
+            "EX1  ex1.alpha.example:5985",
+            "  smb1  test.off",
+            "    ~ Switch SMB 1 off",
+            '          Banner: "<U+001B>[2J""quoted"""',
+            "        ~ Enabled: true -> false",
+            "",
+        ],
+    )
+    _, out, _ = exrun("show", "plan.json", "--diff", "--script", "--host", "EX1")
+    assert out.index("~ Enabled: true -> false") < out.index("apply, SHA-256 ") < out.index("-Name SMB1 -Value $false")
+    _, out, _ = exrun("show", "plan.json", "--diff", "--format", "json", "--step", "smb1")
+    first, second = json.loads(out)["differences"]
+    assert (first["host"], second["host"], first["step"], first["title"]) == ("EX1", "EX2", "smb1", "Switch SMB 1 off")
+    assert first["values"] == [
+        {"name": "Banner", "becomes": "same", "before": '\x1b[2J"quoted"', "after": '\x1b[2J"quoted"'},
+        {"name": "Enabled", "becomes": "changed", "before": True, "after": False},
+    ]
+
+
+def test_report_writes_the_page_of_a_plan_or_what_show_says(exrun: CommandLine) -> None:
+    exrun.transports["alpha/EX1"] = on("<script>alert(1)</script>")
+    (exrun.folder / "policy.yml").write_text(
+        "client: alpha\napprovers:\n  - key: board@alpha.example ssh-ed25519 "
+        "AAAAC3NzaC1lZDI1NTE5AAAAIP6ydsjQVMnI21oVHSmMUm0YZ8RhrdUF8YwKJg3cVdKN\n"
+    )
+    assert alpha(exrun, "--policy", "policy.yml")[0] == 1
+    for form in ("text", "json"):
+        shown = exrun("show", "plan.json", "--format", form)[1]
+        assert exrun("report", "plan.json", "-f", form) == (0, shown, "")
+    status, out, _ = exrun("report", "plan.json", "--html")
+    assert (status, "is not known here" in out, "<script>" in out) == (0, True, False)
+    status, out, err = exrun("report", "plan.json", "--html", "-o", "board.html", "--policy", "policy.yml")
+    assert (status, out, err) == (0, "", "exrun: wrote board.html\n")
+    page = (exrun.folder / "board.html").read_text()
+    assert "0 of 1 approval given" in page
+    assert "Switch SMB 1 off" in page
 
 
 def test_a_plan_that_was_edited_is_neither_shown_nor_approved(exrun: CommandLine) -> None:

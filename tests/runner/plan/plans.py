@@ -82,6 +82,8 @@ def plans(draw: st.DrawFn) -> Plan:
             5985,
             tuple(map(step, draw(st.lists(NAMES, max_size=2, unique=True)))),
             draw(WORDS),
+            draw(st.dictionaries(st.sampled_from(["dag", "site"]), st.lists(WORDS, max_size=2).map(tuple))),
+            draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)),
         )
         for name in draw(st.lists(NAMES, max_size=3, unique=True))
     )

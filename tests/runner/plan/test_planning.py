@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Change
-from playbooks.findings import Assessment, Coverage, Facts, Verdict
+from playbooks.findings import Assessment, Coverage, Facts, UnknownFact, Verdict
 from playbooks.model import Action, OnFailure, ReadyPlaybook, ReadyStep, Templates, Write
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
@@ -339,3 +339,39 @@ def test_whatever_hosts_say_only_what_was_seen_and_decided_is_changed(
             assert any(other.changes for other in host.steps)  # without a change nothing is to be waited for
         assert (each.standing in (Standing.UNKNOWN, Standing.DEFERRED)) is (each.verdict is Verdict.UNKNOWN)
     assert set(plan.texts) == {sha for _, change in host.changes for sha in (change.apply, change.rollback)}
+
+
+def having(roles: Value | UnknownFact) -> Action:
+    """An action that knows the roles of a server, or does not."""
+
+    def assess(observation: Observation, params: Mapping[str, Value], _tables: Catalogue, _day: date) -> Assessment:
+        return Assessment(Verdict.OK, "well", facts={"roles": roles})
+
+    return Action("test.roles", "test/roles", CONTRACT, Templates("", None, None), assess)
+
+
+@pytest.mark.parametrize(
+    ("roles", "known"),
+    [(("Mailbox", "half \ud800"), ("Mailbox", "half ?")), ((), ()), (UnknownFact("not read"), None), ("Mailbox", None)],
+    ids=["seen", "none", "unknown", "another-type"],
+)
+def test_a_plan_holds_the_roles_that_a_step_has_seen(roles: Value | UnknownFact, known: tuple[str, ...] | None) -> None:
+    plan = planned(playbook(step("roles", action=having(roles))), {"Get-roles": saying("x")})
+    assert plan.hosts[0].roles == known
+
+
+def test_a_plan_holds_the_labels_that_it_limits_and_where_servers_stand() -> None:
+    ready = playbook(step("a", action=wanting()))
+    labels = {"dag": ("DAG1",), "site": ("HQ", "BR"), "ring": ("1",), "owner": ("nobody's business",)}
+    seen = replace(observed(ready, {"Get-a": saying("good")}), labels=labels)
+    made = replace(MADE, going=Going(8, (), 0, {"ring": 1, "rack": 1}, None))
+    [host] = make_plan(made, ready, [seen], lambda text: text).hosts
+    assert host.labels == {"dag": ("DAG1",), "site": ("HQ", "BR"), "ring": ("1",)}
+
+
+def test_a_password_in_a_label_is_never_written_into_a_plan() -> None:
+    ready = playbook(step("a", action=wanting()))
+    seen = replace(observed(ready, {"Get-a": saying("good")}), labels={"dag": ("Tr0ub4dor",), "owner": ("Tr0ub4dor",)})
+    with pytest.raises(SecretInPlanError, match=r"^the label dag of EX1 holds a password of this run$"):
+        make_plan(MADE, ready, [seen], lambda text: text.replace("Tr0ub4dor", "*"))
+    make_plan(MADE, ready, [replace(seen, labels={"owner": ("Tr0ub4dor",)})], lambda text: text.replace("Tr0", "*"))

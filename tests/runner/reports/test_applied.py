@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playbooks.changes import Change
 from playbooks.model import OnFailure
-from runner.applied import AppliedHost
+from runner.applied import AppliedHost, AppliedStep
 from runner.moves import Outcome
-from runner.plan.records import Plan, PlannedHost, Standing, StepPlan
+from runner.plan.records import From, Plan, PlannedHost, Standing, StepPlan
 from runner.reports.applied import (
     AppliedDocument,
     AppliedRun,
@@ -26,10 +28,11 @@ from runner.reports.applied import (
     schema_text,
     text,
 )
+from runner.reports.applied_page import applied_page
 from runner.terms import End, Ending
-from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, drawing, undo_text
+from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, drawing, planned, ready_playbook, undo_text
 from tests.runner.plan.plans import one_change, sha
-from tests.runner.reports.test_hostile_answers import HOSTILE, unshown
+from tests.runner.reports.test_hostile_answers import HOSTILE, Structure, and_each_known, hostile, unshown
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "applied.json"
 COMPLETE = End()
@@ -158,8 +161,8 @@ wave 2: 2 servers: 1 failed, 1 pending
 3 servers: 1 failed, 1 pending, 1 changed
 6 changes: 1 not-made, 2 made, 3 not-sent
 not touched: EX4
-failed: See why, mend that, and plan this server again.
-pending: Resume the run.
+failed: See why, mend that, and plan this server again: exrun plan
+pending: Go on: exrun resume r1
 """
     )
 
@@ -210,6 +213,60 @@ def test_whatever_a_server_says_is_text_and_nothing_else(said: str) -> None:
     assert unshown(text(found)) == set()
     assert unshown(json_text(found)) == set()
     assert AppliedDocument.model_validate_json(json_text(found)) == found
+
+
+def test_the_page_says_first_what_came_of_it_then_each_server_and_each_change() -> None:
+    each, rows = fleet("completes", "breaks")
+    away = Applied(steps=2, name="EX4")
+    end = End(Ending.BUDGET, "the failure budget is spent: 1 server failed", "See to it")
+    page = applied_page(told([*each, away], rows, end, [["EX0"], ["EX1", "EX4"]]))
+    seen = " ".join(" ".join(Structure(page).words).split())
+    parts = [
+        "The run did not come to its end. 2 of 6 changes made. 1 of 3 servers failed.",
+        "On 1 server with planned changes nothing was changed.",
+        "budget : the failure budget is spent",
+        "Not touched",
+        "EX4",
+        "Servers, worst first",
+        "EX1 2 failed 1 not-made, 1 not-sent s0: 1 to be set right",
+        "EX0 1 changed 2 made",
+        "Waves",
+        "What the outcomes mean",
+        "Each change",
+        "not-made : Set c0 right sent 1× · apply",
+    ]
+    at = [seen.find(part) for part in parts]
+    assert -1 not in at, parts[at.index(-1)]
+    assert at == sorted(at)
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile)
+@and_each_known
+def test_the_page_has_the_same_marks_whatever_a_server_says(said: str) -> None:
+    page = applied_page(hostile_run(said or "-"))
+    assert unshown(page) == set()
+    assert Structure(page).marks == Structure(applied_page(hostile_run("harmless"))).marks
+
+
+def hostile_run(said: str) -> AppliedDocument:
+    """Everything that a server, a user or a transport can say is this text."""
+    one = planned(ready_playbook(1), 1)
+    [step] = one.steps
+    [change] = step.changes
+    change = replace(change, change=Change("c0", said, {}))
+    plan = plan_of([replace(one, steps=(replace(step, changes=(change,)),))])
+    plan = replace(plan, client=said, planner=said, playbook=From(said, sha("p")))
+    row = AppliedHost("EX1", said, (AppliedStep("s0", Outcome.REFUSED, said),), None, 1, 1.0)
+    return document(AppliedRun(said, plan, "ab" * 32, [row], {}, End(Ending.INTERRUPTED, said, said), [["EX1"], []]))
+
+
+def test_every_outcome_has_a_meaning_and_a_tone() -> None:
+    for outcome in Outcome:
+        row = AppliedHost("EX1", "alpha", (AppliedStep("s0", outcome, "so"),), None, 1, 1.0)
+        plan = plan_of([planned(ready_playbook(1), 1)])
+        page = applied_page(document(AppliedRun("r1", plan, "ab" * 32, [row], {}, End())))
+        assert re.search(rf'<dt class="(grave|open|well|soft)">{outcome}</dt><dd>\w+', page)
 
 
 def test_the_published_schema_is_that_of_the_document() -> None:

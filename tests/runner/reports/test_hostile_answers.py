@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Finding, Severity, Verdict
-from runner.reports.html import LIMIT, HtmlReport
+from runner.reports.html import HtmlReport
 from runner.reports.json import JsonReport
+from runner.reports.page import LIMIT
 from runner.reports.table import CELL, TableReport
 from runner.results import FleetResult, NotReached, StepResult, fleet_result, judged
 from runner.terminal import visible

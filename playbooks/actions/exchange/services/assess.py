@@ -18,7 +18,7 @@ from playbooks.actions.exchange.services.mending import Service, Wrong, after, c
 from playbooks.actions.exchange.services.needed import Needed, needed
 from playbooks.actions.exchange.services.required import MITIGATION, Product, Role
 from playbooks.actions.exchange.services.snapshot import SnapshotError, start_type, taken
-from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed
+from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed, role_names
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
@@ -26,7 +26,7 @@ from playbooks.unknowns import undecided, unknown
 from playbooks.values import Value, text_of
 
 ACTION = "exchange.services"
-FACTS = ("healthy", "disabled", "stopped", "missing")
+FACTS = ("roles", "healthy", "disabled", "stopped", "missing")
 SERVICES = "Win32_Service"
 ROLES = {
     "MailboxRole": Role.MAILBOX,
@@ -153,11 +153,12 @@ def _mended(assessment: Assessment, needs: Mapping[str, Needed], observed: Obser
         return replace(assessment, changes=made)
     left = {each: tuple(need.name for service, need in there if wrong(service, need) is each) for each in Wrong}
     missing = tuple(need.name for key, need in sorted(needs.items()) if key not in then and need.always)
-    return replace(assessment, changes=made, then=_facts(left[Wrong.DISABLED], left[Wrong.STOPPED], missing))
+    return replace(assessment, changes=made, then=_facts(observed, left[Wrong.DISABLED], left[Wrong.STOPPED], missing))
 
 
-def _facts(disabled: tuple[str, ...], stopped: tuple[str, ...], missing: tuple[str, ...]) -> Facts:
+def _facts(observed: Observed, disabled: tuple[str, ...], stopped: tuple[str, ...], missing: tuple[str, ...]) -> Facts:
     return {
+        "roles": role_names(observed),
         "healthy": not (disabled or stopped or missing),
         "disabled": disabled,
         "stopped": stopped,
@@ -175,7 +176,7 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
         Verdict.ATTENTION if findings else Verdict.OK,
         _summary(state, findings) if findings else _all_run(state, names),
         findings,
-        _facts(tuple(state.disabled), tuple(state.stopped), tuple(state.missing)),
+        _facts(observed, tuple(state.disabled), tuple(state.stopped), tuple(state.missing)),
     )
 
 

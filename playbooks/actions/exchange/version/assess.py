@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.actions.exchange.setup import SETUP_KEY, Installation, installed, program_build
+from playbooks.actions.exchange.setup import SETUP_KEY, Installation, installed, program_build, role_names
 from playbooks.actions.exchange.standing import UPDATE_CATALOGUE, behind_finding, how_far, not_current, too_old
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import (
@@ -27,7 +27,7 @@ from playbooks.values import Value
 
 ACTION = "exchange.version"
 LEGACY_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14\\Setup"
-FACTS = ("installed", "product", "cu", "update", "build", "updates_behind", "edge", "supported")
+FACTS = ("installed", "product", "cu", "update", "build", "updates_behind", "roles", "edge", "supported")
 
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
@@ -164,6 +164,7 @@ def _of_build(build: Build, observation: Observed, catalogue: Catalogue, today: 
             "update": UnknownFact("the catalogue does not list this build") if found.update is None else found.update,
             "build": str(build),
             "updates_behind": _updates_behind(identity, 0 if behind is None else behind.updates),
+            "roles": role_names(observation),
             "edge": edge,
             "supported": UnknownFact("no date in the catalogue") if supported is None else supported,
         },

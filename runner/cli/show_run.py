@@ -1,0 +1,63 @@
+"""What `exrun show` does with a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from runner.cli.options import Format
+from runner.cli.output import UsageError, emit
+from runner.exit_status import ExitStatus
+from runner.journal.chain import Broken
+from runner.reports.run import RunDocument, document, json_text, lines
+from runner.runs import ClientRun, find_run, read_run, uncollected
+from runner.terminal import visible
+
+
+def show_run(
+    state: Path, run: str, client: str | None, hosts: Sequence[str], *, scripts: bool, form: Format
+) -> ExitStatus:
+    """Shows a run, or what it did on some hosts.
+
+    Raises:
+        RunNotFoundError, UsageError: there is none of this name, or it has no such client or host.
+    """
+    with uncollected():
+        parts = read_run(find_run(state, run), client)
+        if parts[0].state.plan is not None and not scripts and not hosts:
+            from runner.cli.show_applied import applied_document, as_written
+
+            emit(as_written(applied_document(parts[0]), form))
+            return warn_of_broken(parts)
+        wanted = None if not hosts else frozenset(name.casefold() for name in hosts)
+        found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)
+        if wanted is not None:
+            _check_hosts(wanted, found)
+        if form is Format.JSON:
+            emit(json_text(found))
+        else:
+            emit("".join(f"{line}\n" for line in lines(found)))
+    return warn_of_broken(parts)
+
+
+def _check_hosts(wanted: frozenset[str], found: RunDocument) -> None:
+    known = {each.name.casefold() for part in found.clients for each in part.hosts}
+    missing = sorted(wanted - known)
+    if missing:
+        raise UsageError(f"--host: the run has no server {', '.join(missing)}", "See exrun show without --host.")
+
+
+def warn_of_broken(parts: tuple[ClientRun, ...]) -> ExitStatus:
+    """Says on standard error which journals are not as they were written; the status for it."""
+    status = ExitStatus.WELL
+    for part in parts:
+        if isinstance(part.verified, Broken):
+            status = ExitStatus.JOURNAL
+            typer.echo(
+                f"exrun: {visible(str(part.journal))}:{part.verified.line}: the journal does not verify: "
+                f"{visible(part.verified.why)}. Nothing from that line on is used; see exrun journal verify.",
+                err=True,
+            )
+    return status

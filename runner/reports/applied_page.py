@@ -1,0 +1,88 @@
+"""What applying a plan came to, as a page: first what somebody who answers for it reads, below it every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from runner.moves import Outcome
+from runner.reports.applied import AppliedDocument, AppliedHostMember, Became, counts
+from runner.reports.page import page
+from runner.terms import Ending
+from texts.counting import counted
+
+__all__ = ["applied_page"]
+
+_MEANING: Mapping[Outcome, str] = MappingProxyType(
+    {
+        Outcome.UNKNOWN: "Something was sent that may have changed it, and it is not known what became of that. "
+        "Nothing more is sent there before it was looked at.",
+        Outcome.FAILED: "It is not as the plan would have it.",
+        Outcome.REFUSED: "What would have been done is not what was approved: something changed since it was made. "
+        "The changes of that step were not sent.",
+        Outcome.UNREACHABLE: "There was no session with it for what is left to be done.",
+        Outcome.ROLLED_BACK: "What was changed was undone.",
+        Outcome.PENDING: "The run ended before this server was done, or begun.",
+        Outcome.CHANGED: "Everything that was to be changed is: a look afterwards found nothing left to change.",
+        Outcome.COMPLIANT: "Nothing was to be changed.",
+        Outcome.DEFERRED: "What was to be done hangs on what had to be changed first: it is planned afterwards.",
+        Outcome.SKIPPED: "Nothing was run there under this plan.",
+    }
+)
+_TONES: Mapping[Outcome, Literal["grave", "open", "well", "soft"]] = MappingProxyType(
+    {
+        Outcome.UNKNOWN: "grave",
+        Outcome.FAILED: "grave",
+        Outcome.REFUSED: "open",
+        Outcome.UNREACHABLE: "open",
+        Outcome.ROLLED_BACK: "open",
+        Outcome.PENDING: "open",
+        Outcome.CHANGED: "well",
+        Outcome.COMPLIANT: "well",
+        Outcome.DEFERRED: "open",
+        Outcome.SKIPPED: "soft",
+    }
+)
+
+
+def applied_page(found: AppliedDocument) -> str:
+    """The page."""
+    return page(
+        "applied.html.j2",
+        found=found,
+        headline=" ".join(_headline(found)),
+        totals=counts(found.summary.outcomes),
+        became=counts(found.summary.became),
+        finished=found.end.how is Ending.COMPLETE,
+        meaning=[(each, _MEANING[each]) for each in Outcome if found.summary.outcomes[each]],
+        tone=_TONES,
+        changed=[host for host in found.hosts if host.touched or _is_of_note(host)],
+        made=Became.MADE,
+        counts=counts,
+        counted=counted,
+    )
+
+
+def _headline(found: AppliedDocument) -> Iterator[str]:
+    summary = found.summary
+    hosts = counted(summary.hosts, "server")
+    if found.end.how is not Ending.COMPLETE:
+        yield "The run did not come to its end."
+    yield f"{summary.became[Became.MADE]} of {counted(summary.changes, 'change')} made."
+    for outcome, said in (
+        (Outcome.UNKNOWN, "in a state that is not known"),
+        (Outcome.FAILED, "failed"),
+        (Outcome.REFUSED, "refused: not as it was when the plan was made"),
+        (Outcome.UNREACHABLE, "not reached"),
+        (Outcome.ROLLED_BACK, "rolled back"),
+    ):
+        if count := summary.outcomes[outcome]:
+            yield f"{count} of {hosts} {said}."
+    if found.untouched:
+        yield f"On {counted(len(found.untouched), 'server')} with planned changes nothing was changed."
+
+
+def _is_of_note(host: AppliedHostMember) -> bool:
+    """Whether its steps have something to tell that its row does not."""
+    return bool(host.open_ends) or _TONES[host.outcome] in ("grave", "open")
