@@ -173,7 +173,7 @@ def _status(run: FleetRun, *, strict: bool) -> ExitStatus:
             return ExitStatus.REFUSED
         case Ending.JOURNAL:
             return ExitStatus.JOURNAL
-        case Ending.BUDGET:
+        case Ending.BUDGET | Ending.HEALTH:
             return ExitStatus.BUDGET
         case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
             return ExitStatus(strict_status(run.audit) if strict else exit_status(run.audit.hosts))
