@@ -93,6 +93,8 @@ class Event(StrEnum):
     SETTLED = "settled"
     DRIFTED = "drifted"
     HOST_APPLIED = "host-applied"
+    HEALTH_ASKED = "health-asked"
+    HEALTH_ANSWERED = "health-answered"
     CONNECTION_RETRIED = "connection-retried"
     POOL_REPLACED = "pool-replaced"
     TAIL_DROPPED = lines.TAIL_DROPPED
@@ -107,6 +109,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"  # collect again, to see what a change came to
     PROBE = "probe"  # collect again after a loss, to learn what became of a change
     ROLLBACK = "rollback"
+    HEALTH = "health"  # collect behind a wave, to see whether the next may be begun
     CONFIRM = "confirm"  # what keeps a host from undoing a change by itself
 
     @property
@@ -546,6 +549,26 @@ class HostApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthAsked:
+    """Before connecting to a host with which the work of its wave has ended, to see whether it is well."""
+
+    host: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswered:
+    """What came of it. `why` is empty where the host is well; `requests` HTTP requests were sent."""
+
+    host: str
+    well: bool
+    why: str
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TailDropped:
     """Opening cut off half a line that a crash had left: so many bytes, of this SHA-256."""
 
@@ -595,6 +618,8 @@ HostEvent = (
     | Settled
     | HostEnded
     | HostApplied
+    | HealthAsked
+    | HealthAnswered
 )
 
 
@@ -870,6 +895,17 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             requests=INTEGER,
             seconds=NUMBER,
             failure=maybe(_FAILURE),
+        ),
+        _kind(Event.HEALTH_ASKED, Phase.CONNECT, HealthAsked, host=PLAIN, address=PLAIN, port=INTEGER),
+        _kind(
+            Event.HEALTH_ANSWERED,
+            Phase.ASSESS,
+            HealthAnswered,
+            host=PLAIN,
+            well=FLAG,
+            why=TAINTED,
+            requests=INTEGER,
+            seconds=NUMBER,
         ),
         _kind(Event.TAIL_DROPPED, Phase.JOURNAL, TailDropped, bytes=INTEGER, sha256=HASH),
     ]

@@ -141,13 +141,13 @@ class HealthCheck(Generic[Row]):
 
     Attributes:
         concern: whether a host with this row is asked.
-        ask: makes the work of asking; sends nothing. What comes of it is why the host is not well, in a few words of
-            ours; empty where it is.
+        ask: makes the work of asking a host that has this row; sends nothing. What comes of it is why the host is not
+            well, in a few words of ours; empty where it is.
         heard: told on any thread, for people: that a host is being asked (None), and what came of it.
     """
 
     concern: Callable[[Row], Concern]
-    ask: Callable[[Host], HostWork[str]]
+    ask: Callable[[Host, Row], HostWork[str]]
     heard: Callable[[Host, str | None], None] = lambda host, came: None
 
 
@@ -308,13 +308,13 @@ class Fleet(Generic[Row]):
         self._begun.put(lambda: self._fly(flight))
 
     def _ask(self, host: Host, now: float) -> None:
-        health = self.health
+        health, row = self.health, self._rows[host.key]
         assert health is not None
         self._asked += 1
         flight = self._asking[host.key] = _Flight[str](
             host,
             now,
-            health.ask,
+            lambda host: health.ask(host, row),
             lambda host, why: f"not asked: {why.cause}",
             lambda: health.heard(host, None),
             lambda came: self._land_asked(host, came),

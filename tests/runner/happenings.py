@@ -20,6 +20,8 @@ from runner.events import (
     ConnectionRetried,
     Drifted,
     FileUsed,
+    HealthAnswered,
+    HealthAsked,
     HostApplied,
     HostEnded,
     HostEvent,
@@ -270,6 +272,8 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             seconds,
             st.none() | failures,
         ),
+        st.builds(HealthAsked, names, st.just("ex1.example"), numbers),
+        st.builds(HealthAnswered, names, st.booleans(), text, numbers, seconds),
         st.builds(TailDropped, numbers, hashes),
     )
 

@@ -328,7 +328,7 @@ def checked(
     made = fleet(lambda work: "row", parallel=parallel, heard=heard, clock=clock)
     made.rules = Rules(parallel, waves=(3, 3, 3), health=True)
     made.health = HealthCheck(
-        lambda row: Concern.ASK, lambda host: Asked(host, says), lambda host, came: told.append((host.name, came))
+        lambda row: Concern.ASK, lambda host, row: Asked(host, says), lambda host, came: told.append((host.name, came))
     )
     return made, told
 
