@@ -85,6 +85,7 @@ def ordered(asked: Asked) -> Order:
         inventory_source=loaded.source,
         inventory_digest=loaded.digest,
         inventory_files=loaded.files,
+        labels=frozenset(label for host in loaded.hosts for label in host.labels),
         selection=_recorded(chosen, loaded),
         parallel=asked.parallel or ready.playbook.strategy.parallel,
         host_seconds=asked.timeout,

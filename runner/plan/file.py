@@ -69,6 +69,7 @@ _GOING = record(
     pause_seconds=INTEGER,
     limits=table(INTEGER),
     budget=maybe(PLAIN),
+    health=many(PLAIN),
 )
 _PLAN = record(
     Plan,

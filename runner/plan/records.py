@@ -131,6 +131,7 @@ class Going:
     Attributes:
         waves: as they were written: `1`, `10%`, `rest`.
         budget: as it was written: a count or a percentage of the hosts; None without a limit.
+        health: ids of the steps by which the hosts of a wave are asked whether they are well; empty for no check.
     """
 
     parallel: int
@@ -138,6 +139,7 @@ class Going:
     pause_seconds: int
     limits: Mapping[str, int]
     budget: str | None
+    health: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,16 @@ def _going(going: Going, hosts: int) -> str:
             f"{counted(going.parallel, 'server')} at a time",
             *waves,
             *([f"{going.pause_seconds} s between"] if going.pause_seconds and len(sizes) > 1 else []),
+            *(
+                [f"after each the changed servers must be well by {_steps(going)}"]
+                if going.health and len(sizes) > 1
+                else []
+            ),
             *(f"{count} together of one {visible(label)}" for label, count in going.limits.items()),
             "without a failure budget" if going.budget is None else f"ends once {going.budget} failed",
         ]
     )
+
+
+def _steps(going: Going) -> str:
+    return " and ".join(visible(step) for step in going.health)
