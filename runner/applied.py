@@ -190,7 +190,12 @@ def _why(
     assessed = None if progress is None else progress.assessed.get(step.step)
     judged = step.summary if assessed is None else assessed.assessment.summary
     doubtful = [each for each in own.tried if each.settlement is None]
+    undecided = None
+    if progress is not None and own.decided is not None and not own.decided.holds:
+        undecided = progress.decided[step.step][1].why
     match outcome:
+        case Outcome.REFUSED | Outcome.FAILED if undecided and failure is None:
+            return undecided
         case Outcome.REFUSED if step.step in drifted:
             return "; ".join(drifted[step.step].differences)
         case Outcome.UNKNOWN if doubtful:

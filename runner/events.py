@@ -92,6 +92,7 @@ class Event(StrEnum):
     STEP_ASSESSED = "step-assessed"
     SETTLED = "settled"
     DRIFTED = "drifted"
+    WHEN_DECIDED = "when-decided"
     HOST_APPLIED = "host-applied"
     HEALTH_ASKED = "health-asked"
     HEALTH_ANSWERED = "health-answered"
@@ -502,6 +503,19 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class WhenDecided:
+    """What the `when` of a step that is about to be applied comes to now; `holds` is None where that is not known.
+
+    `why` quotes the host; it is empty where the condition holds, as it did when the plan was made.
+    """
+
+    host: str
+    step: str
+    holds: bool | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an attempt that may have changed something, and how that is known."""
 
@@ -615,6 +629,7 @@ HostEvent = (
     | ScriptAnswered
     | StepAssessed
     | Drifted
+    | WhenDecided
     | Settled
     | HostEnded
     | HostApplied
@@ -864,6 +879,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             would=maybe(many(_WOULD)),
         ),
         _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
+        _kind(Event.WHEN_DECIDED, Phase.ASSESS, WhenDecided, host=PLAIN, step=PLAIN, holds=maybe(FLAG), why=TAINTED),
         _kind(
             Event.SETTLED,
             Phase.SETTLE,

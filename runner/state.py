@@ -148,6 +148,7 @@ class HostProgress:
         judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
         drifted: what differed from the plan when each step was judged last, where that was said.
         undoing: whether somebody asked for its changes to be undone.
+        decided: what the `when` of each step came to, and the line that says so.
         asked: it is being asked whether it is well, behind the end of its wave.
         health: what came of that the last time.
     """
@@ -161,6 +162,7 @@ class HostProgress:
     judged_at: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     drifted: Mapping[str, events.Drifted] = field(default_factory=lambda: MappingProxyType({}))
     undoing: bool = False
+    decided: Mapping[str, tuple[int, events.WhenDecided]] = field(default_factory=lambda: MappingProxyType({}))
     asked: bool = False
     health: events.HealthAnswered | None = None
 
@@ -380,6 +382,7 @@ class Folding:
                 events.ScriptAnswered(step=step)
                 | events.StepAssessed(step=step)
                 | events.Drifted(step=step)
+                | events.WhenDecided(step=step)
                 | events.Settled(step=step)
             ):
                 named = [step]
@@ -460,11 +463,15 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
                 judged_at,
                 drifted,
                 host.undoing,
+                host.decided,
                 host.asked,
                 host.health,
             )
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
+        case events.WhenDecided():
+            decided = {**host.decided, event.step: (recorded.sequence, event)}
+            return replace(host, decided=MappingProxyType(decided))
         case _:
             assert_never(event)
 

@@ -57,6 +57,7 @@ _STEP = record(
     coverage=word(Coverage),
     observed=maybe(HASH),
     changes=many(_PLANNED),
+    hangs_on=many(PLAIN),
 )
 _HOST = record(PlannedHost, host=PLAIN, address=PLAIN, port=INTEGER, steps=many(_STEP), refused=PLAIN)
 _FROM = record(From, source=PLAIN, sha256=HASH)

@@ -63,6 +63,8 @@ class PlannedStep:
         summary: of its judgement; where it is deferred or unknown, why.
         coverage: how well this is known.
         observed: SHA-256 of the canonical form of what the host said; None where it was not asked.
+        hangs_on: of a step with changes: the steps before it that were asked and whose facts its `when` looks up. It is
+            decided anew on what they say when the plan is run.
     """
 
     step: str
@@ -72,6 +74,7 @@ class PlannedStep:
     coverage: Coverage
     observed: str | None
     changes: tuple[PlannedChange, ...] = ()
+    hangs_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from runner.events import (
     TailDropped,
     Terminated,
     TimedOut,
+    WhenDecided,
     Would,
     data_of,
 )
@@ -254,6 +255,7 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             st.none() | st.lists(woulds, max_size=2).map(tuple),
         ),
         st.builds(Drifted, names, names, st.lists(text, max_size=2).map(tuple)),
+        st.builds(WhenDecided, names, names, st.none() | st.booleans(), text),
         st.builds(Settled, names, names, purposes, numbers, st.sampled_from(Settlement), text),
         st.builds(
             HostEnded,

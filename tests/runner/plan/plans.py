@@ -73,6 +73,7 @@ def plans(draw: st.DrawFn) -> Plan:
             draw(st.sampled_from(Coverage)),
             draw(st.none() | WORDS.map(sha)),
             changes(),
+            draw(st.sampled_from([(), ("version",)])),
         )
 
     hosts = tuple(
