@@ -25,6 +25,7 @@ _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outco
 _ENDED = {
     Ending.REFUSED: ExitStatus.REFUSED,
     Ending.BUDGET: ExitStatus.BUDGET,
+    Ending.HEALTH: ExitStatus.BUDGET,
     Ending.INTERRUPTED: ExitStatus.INTERRUPTED,
     Ending.JOURNAL: ExitStatus.JOURNAL,
 }

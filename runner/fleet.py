@@ -144,11 +144,14 @@ class HealthCheck(Generic[Row]):
         ask: makes the work of asking a host that has this row; sends nothing. What comes of it is why the host is not
             well, in a few words of ours; empty where it is.
         heard: told on any thread, for people: that a host is being asked (None), and what came of it.
+        before: hosts with which the work has ended before this run goes on, and that are still to be asked: their rows.
+            No host is begun before they are.
     """
 
     concern: Callable[[Row], Concern]
     ask: Callable[[Host, Row], HostWork[str]]
     heard: Callable[[Host, str | None], None] = lambda host, came: None
+    before: Sequence[tuple[Host, Row]] = ()
 
 
 @dataclass(slots=True)
@@ -215,6 +218,7 @@ class Fleet(Generic[Row]):
     _threads: int = 0  # that take hosts; not those that hang in one
     _failed: int = 0
     _ended: float | None = None
+    _before: dict[str, Row] = field(default_factory=dict)
     _due: dict[str, Host] = field(default_factory=dict)  # these four: see `Health` of runner/rollout.py
     _asked: int = 0
     _unwell: dict[str, str] = field(default_factory=dict)
@@ -225,6 +229,9 @@ class Fleet(Generic[Row]):
     def __post_init__(self) -> None:
         if self.rules.health and self.health is None:
             raise ValueError("the rules ask for a health check, and there is none")
+        if self.health is not None:
+            self._due = {host.key: host for host, _ in self.health.before}
+            self._before = {host.key: row for host, row in self.health.before}
 
     def work(self, hosts: Sequence[Host], stop: Stop) -> list[Row]:
         """One row for each host, in their order."""
@@ -308,8 +315,9 @@ class Fleet(Generic[Row]):
         self._begun.put(lambda: self._fly(flight))
 
     def _ask(self, host: Host, now: float) -> None:
-        health, row = self.health, self._rows[host.key]
+        health = self.health
         assert health is not None
+        row = self._rows[host.key] if host.key in self._rows else self._before[host.key]
         self._asked += 1
         flight = self._asking[host.key] = _Flight[str](
             host,

@@ -15,7 +15,8 @@ since from then on nothing that happens can be recorded. An exhausted *failure b
 
 The arithmetic of the budget: a run with a budget of B begins no host once B have failed. So with P in work at a time at
 most B + P - 1 fail, and B alone where P is 1. That of the health check: no host of a wave is begun before the check of
-the wave before has passed, so that one that does not costs no more than the hosts of the waves up to it.
+the wave before has passed, so that one that does not costs no more than the hosts of the waves up to it. A run that
+goes on asks those that are still to be asked before it begins any.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Concern(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is known of the hosts that have ended since the last health check.
+    """What is known of hosts that have ended since the last health check, those that a run that goes on finds included.
 
     Attributes:
         due: hosts that are to be asked, in the order in which they ended.
@@ -189,10 +190,10 @@ def decide(rules: Rules, now: Now) -> Decision:
         return _spent(now.failed)
     room = rules.parallel - len(now.in_work) - len(now.asking)
     paused = _pause(rules, now)
-    if rules.health and not now.in_work and paused <= 0 and now.begun in _bounds(rules):
+    if rules.health and not now.in_work and paused <= 0 and now.begun in (0, *_bounds(rules)):
         if now.health.due:
             return Ask(tuple(islice(now.health.due, room))) if room > 0 else _wait(rules, now)
-        if not now.asking and (unwell := _unwell(now.health, wave_of(rules, now.begun))) is not None:
+        if not now.asking and (unwell := _unwell(now.health)) is not None:
             return unwell
     if room > 0 and paused <= 0 and not now.asking:
         of_wave = islice(now.waiting, _left_of_wave(rules, now))
@@ -311,14 +312,14 @@ def _spent(failed: int) -> Halt:
     return Halt(Letting.DRAIN, Ending.BUDGET, why)
 
 
-def _unwell(health: Health, wave: int) -> Halt | None:
-    """Why the wave after this one is not begun; None where it may be."""
+def _unwell(health: Health) -> Halt | None:
+    """Why no further host is begun; None where the next may be."""
     if health.unwell:
         said = _some([f"{host} ({why})" for host, why in health.unwell.items()])
-        what = f"{counted(len(health.unwell), 'server')} of wave {wave} did not pass the health check: {said}"
+        what = f"{counted(len(health.unwell), 'server')} did not pass the health check: {said}"
     elif health.lost and not health.asked:
         what = (
-            f"the health check of wave {wave} has nothing to look at: nothing was changed on any server of it, and "
+            "the health check has nothing to look at: nothing was changed on any server of the wave, and "
             f"{_some(list(health.lost))} failed"
         )
     else:

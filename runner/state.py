@@ -412,7 +412,7 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
         # What a resumed run had learnt of the host stays: an attempt that is open above all.
         if host is None:
             return HostProgress(event.host, recorded.time, since=recorded.sequence)
-        return replace(host, ended=None, since=recorded.sequence, asked=False)
+        return replace(host, ended=None, since=recorded.sequence, asked=False, health=None)
     if host is None:
         raise ContradictionError(recorded, f"{event.host} had not started")
     if isinstance(event, events.HealthAsked):

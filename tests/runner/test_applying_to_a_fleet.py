@@ -237,7 +237,7 @@ def test_a_wave_that_could_not_be_reached_does_not_pass_for_one_that_is_well() -
     many.each["EX0"].server.unreachable = 9
     rows = many.run(Rules(1, waves=(1, 1), health=True))
     assert came(rows) == [Outcome.UNREACHABLE, Outcome.PENDING]
-    assert "nothing was changed on any server of it, and alpha/EX0 failed" in rows["EX1"].steps[0].why
+    assert "nothing was changed on any server of the wave, and alpha/EX0 failed" in rows["EX1"].steps[0].why
 
 
 def test_what_is_asked_are_the_steps_that_are_named_and_those_that_their_conditions_hang_on() -> None:

@@ -299,12 +299,22 @@ def test_a_wave_that_is_not_well_drains_the_run_and_names_who_is_not() -> None:
     halt = decide(rules, Now(["d"], [], 3, health=Health([], 3, {"b": "services is attention"})))
     assert isinstance(halt, Halt)
     assert (halt.letting, halt.ending) == (Letting.DRAIN, Ending.HEALTH)
-    assert "1 server of wave 1 did not pass the health check: b (services is attention)" in halt.why.message
+    assert "1 server did not pass the health check: b (services is attention)" in halt.why.message
     many = {f"h{number}": "bad" for number in range(20)}
     halt = decide(rules, Now(["d"], [], 3, health=Health([], 20, many)))
     assert isinstance(halt, Halt)
     assert halt.why.message.endswith("h7 (bad), 12 more")
     assert decide(rules, Now([], [], 5, health=Health(["d"]))) == Done(), "behind the last wave nobody is asked"
+
+
+def test_a_run_that_goes_on_asks_those_that_are_still_to_be_asked_before_it_begins_any() -> None:
+    rules = Rules(2, waves=(3, 2), health=True)
+    assert decide(rules, Now(["d", "e"], [], health=Health(["a"]))) == Ask(("a",))
+    assert decide(rules, Now(["d", "e"], [], asking=["a"], health=Health([], 1))) == Wait(None)
+    assert decide(rules, Now(["d", "e"], [], health=Health([], 1))) == Begin(("d", "e"))
+    halt = decide(rules, Now(["d", "e"], [], health=Health([], 1, {"a": "bad"})))
+    assert isinstance(halt, Halt)
+    assert halt.ending is Ending.HEALTH
 
 
 def test_a_wave_of_which_nobody_could_be_asked_drains_only_where_somebody_was_lost() -> None:
