@@ -109,7 +109,9 @@ def ready(
     steps = loader.steps(values)
     if loader.problems:
         raise DocumentError(loader.problems)
-    return ReadyPlaybook(document.model, found.source, hashlib.sha256(document.data).hexdigest(), steps)
+    limits = document.model.strategy.limits
+    limited_at = {label: document.at("strategy", "limits", label, key=True) for label in limits}
+    return ReadyPlaybook(document.model, found.source, hashlib.sha256(document.data).hexdigest(), steps, limited_at)
 
 
 def load_action(found: Found, catalogue: Catalogue) -> Action:

@@ -34,6 +34,7 @@ from playbooks.observation import Observation
 from playbooks.values import Value
 from texts.places import Location
 from texts.problems import MistakeError
+from texts.spelling import suggestion
 
 ACTION_ID = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -391,11 +392,27 @@ class Strategy(_Written):
         )
     )
 
+    health: list[Name] = Field(
+        default_factory=list,
+        description="Steps of this playbook by which each changed host of a wave is asked, behind the pause, whether "
+        "it is well. Where one is not, no further host is begun.",
+    )
+
     @model_validator(mode="after")
     def _rest_is_last(self) -> Strategy:
         if "rest" in self.waves[:-1]:
             number = self.waves.index("rest")
             raise MistakeError("leaves nothing for the waves after it", "make it the last", way=("waves", number))
+        return self
+
+    @model_validator(mode="after")
+    def _health_is_between_waves(self) -> Strategy:
+        if self.health and self.waves in ([], ["rest"], ["100%"]):
+            what = "is looked at between waves, and all hosts are one wave"
+            raise MistakeError(what, "add waves: [1, 10%, rest], or remove it", way=("health",))
+        for number, step in enumerate(self.health):
+            if step in self.health[:number]:
+                raise MistakeError("stands there before", "remove one", way=("health", number))
         return self
 
 
@@ -421,6 +438,15 @@ class Playbook(_Written):
             if step.id in seen:
                 raise MistakeError("is the id of an earlier step too", "rename one", way=("steps", number, "id"))
             seen.add(step.id)
+        return self
+
+    @model_validator(mode="after")
+    def _health_is_known_by_steps(self) -> Playbook:
+        ids = [step.id for step in self.steps]
+        for number, step in enumerate(self.strategy.health):
+            if step not in ids:
+                advice = suggestion(step, ids, otherwise=f"there are: {', '.join(ids)}")
+                raise MistakeError(f"no step is called {step!r}", advice, way=("strategy", "health", number))
         return self
 
 
@@ -489,9 +515,15 @@ class ReadyStep:
 
 @dataclass(frozen=True, slots=True)
 class ReadyPlaybook:
-    """A playbook, checked and rendered. `digest` is the SHA-256 (hexadecimal) of its file's bytes, for the journal."""
+    """A playbook, checked and rendered.
+
+    Attributes:
+        digest: the SHA-256 (hexadecimal) of its file's bytes, for the journal.
+        limited_at: where its strategy names each label of its limits, for messages.
+    """
 
     playbook: Playbook
     source: str
     digest: str
     steps: tuple[ReadyStep, ...]
+    limited_at: Mapping[str, Location] = field(default_factory=dict)

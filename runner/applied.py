@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks.model import OnFailure
-from runner.events import Drifted
+from runner.events import Drifted, Purpose
 from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
@@ -25,6 +25,7 @@ _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outco
 _ENDED = {
     Ending.REFUSED: ExitStatus.REFUSED,
     Ending.BUDGET: ExitStatus.BUDGET,
+    Ending.HEALTH: ExitStatus.BUDGET,
     Ending.INTERRUPTED: ExitStatus.INTERRUPTED,
     Ending.JOURNAL: ExitStatus.JOURNAL,
 }
@@ -53,6 +54,7 @@ class AppliedHost:
         requests: HTTP requests sent.
         seconds: on the controller's monotonic clock.
         undoing: whether somebody asked for what was changed to be undone.
+        touched: whether anything that changes it was sent to it, in whatever session, as far as anybody knows.
     """
 
     name: str
@@ -62,6 +64,7 @@ class AppliedHost:
     requests: int
     seconds: float
     undoing: bool = False
+    touched: bool = True
 
     @property
     def outcome(self) -> Outcome:
@@ -140,7 +143,9 @@ def applied(
     known = so_far(progress, plan)
     came = dict(outcomes(plan, on_failure, known))
     drifted: Mapping[str, Drifted] = {} if progress is None else progress.drifted
-    reached = progress is not None and any(each.sequence > progress.since for each in progress.attempts.values())
+    reached = progress is not None and any(
+        each.sequence > progress.since and each.key.purpose is not Purpose.HEALTH for each in progress.attempts.values()
+    )
     steps: list[AppliedStep] = []
     held: AppliedStep | None = None  # what keeps those after it from being begun
     for step in plan.steps:
@@ -155,14 +160,15 @@ def applied(
         steps.append(row)
         if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):
             held = row
-    return AppliedHost(plan.host, client, tuple(steps), failure, requests, seconds, known.undoing)
+    touched = any(own.tried for own in known.steps.values())
+    return AppliedHost(plan.host, client, tuple(steps), failure, requests, seconds, known.undoing, touched)
 
 
 def unaccounted(plan: PlannedHost, client: str, failure: Failure, requests: int, seconds: float) -> AppliedHost:
     """The row of a host whose own could not be made: nothing is said of it but that it has to be looked at."""
     why = f"what was done is not known here; {in_words(failure)}"
     steps = tuple(AppliedStep(step.step, Outcome.UNKNOWN, why) for step in plan.steps)
-    return AppliedHost(plan.host, client, steps, failure, requests, seconds)
+    return AppliedHost(plan.host, client, steps, failure, requests, seconds, touched=True)
 
 
 def _cut_short(own: StepSoFar, failure: Failure, *, reached: bool) -> Outcome:
@@ -185,7 +191,12 @@ def _why(
     assessed = None if progress is None else progress.assessed.get(step.step)
     judged = step.summary if assessed is None else assessed.assessment.summary
     doubtful = [each for each in own.tried if each.settlement is None]
+    undecided = None
+    if progress is not None and own.decided is not None and not own.decided.holds:
+        undecided = progress.decided[step.step][1].why
     match outcome:
+        case Outcome.REFUSED | Outcome.FAILED if undecided and failure is None:
+            return undecided
         case Outcome.REFUSED if step.step in drifted:
             return "; ".join(drifted[step.step].differences)
         case Outcome.UNKNOWN if doubtful:

@@ -16,8 +16,9 @@ from typing import assert_never
 
 from inventory.model import Host
 from playbooks.changes import Change, ReadyChange
+from playbooks.conditions import evaluate, names
 from playbooks.errors import RenderingError
-from playbooks.findings import Assessment, Coverage, Verdict
+from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from playbooks.observation import NotObserved
 from playbooks.unknowns import not_observed
@@ -29,7 +30,7 @@ from runner.fleet import Brake
 from runner.history import HostHistory
 from runner.hostlog import AbandonedError, HaltedError, answer_of
 from runner.journal.errors import JournalError
-from runner.moves import Collect, Finish, Send, Settle, next_move, so_far
+from runner.moves import Collect, Decide, Finish, Send, Settle, next_move, so_far
 from runner.observe import Reach, unwritable
 from runner.plan.drift import drift, in_words
 from runner.plan.records import Plan, PlannedChange, PlannedHost
@@ -196,6 +197,8 @@ class Applying:
                 return False
             case Collect(step=step, purpose=purpose):
                 self._collect(step, purpose)
+            case Decide(step=step):
+                self.history.decided(step, *self._decided(step))
             case Send(step=step, purpose=purpose, number=number, script=sha):
                 self._send(self.changes[sha], step, purpose, number)
             case Settle(step=step, purpose=purpose, number=number, settlement=settlement, why=why):
@@ -219,10 +222,27 @@ class Applying:
         if present is not None:
             would = tuple(Would(each.change.id, each.apply, each.rollback) for each in present)
         self.history.assessed(script, step, purpose, ready.action.id, answer, assessment, would)
-        if purpose is Purpose.RECHECK and present is not None:
-            planned = next(each for each in self.plan.steps if each.step == step)
-            if differences := drift(planned.changes, present):
-                self.history.drifted(step, tuple(in_words(each) for each in differences))
+        planned = next(each for each in self.plan.steps if each.step == step)
+        if purpose is not Purpose.RECHECK or present is None or not planned.changes:
+            return
+        if differences := drift(planned.changes, present):
+            self.history.drifted(step, tuple(in_words(each) for each in differences))
+
+    def _decided(self, step: str) -> tuple[bool | None, str]:
+        """What the `when` of a step comes to now, and why that is not what the plan was made on."""
+        condition = next(each.condition for each in self.playbook.steps if each.step.id == step)
+        hangs_on = next(each.hangs_on for each in self.plan.steps if each.step == step)
+        assessed = {} if self.history.progress is None else self.history.progress.assessed
+        assert condition is not None  # the plan was made of this playbook
+        facts = {owner: assessed[owner].assessment.facts for owner in hangs_on if owner in assessed}
+        holds = evaluate(condition, facts)
+        if isinstance(holds, UnknownFact):
+            return None, f"whether `when: {condition.text}` still holds is not known: {holds.reason}"
+        if holds:
+            return True, ""
+        said = [(owner, name, facts[owner].get(name)) for owner, name in names(condition) if owner in facts]
+        now = [f"{owner}.{name} is {value!r}" for owner, name, value in said if not isinstance(value, UnknownFact)]
+        return False, f"`when: {condition.text}` was true, is false: {', '.join(now)}"
 
     def _send(self, script: Script, step: str, purpose: Purpose, number: int) -> None:
         transport = self._to_change()

@@ -92,7 +92,10 @@ class Event(StrEnum):
     STEP_ASSESSED = "step-assessed"
     SETTLED = "settled"
     DRIFTED = "drifted"
+    WHEN_DECIDED = "when-decided"
     HOST_APPLIED = "host-applied"
+    HEALTH_ASKED = "health-asked"
+    HEALTH_ANSWERED = "health-answered"
     CONNECTION_RETRIED = "connection-retried"
     POOL_REPLACED = "pool-replaced"
     TAIL_DROPPED = lines.TAIL_DROPPED
@@ -107,6 +110,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"  # collect again, to see what a change came to
     PROBE = "probe"  # collect again after a loss, to learn what became of a change
     ROLLBACK = "rollback"
+    HEALTH = "health"  # collect behind a wave, to see whether the next may be begun
     CONFIRM = "confirm"  # what keeps a host from undoing a change by itself
 
     @property
@@ -499,6 +503,19 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class WhenDecided:
+    """What the `when` of a step that is about to be applied comes to now; `holds` is None where that is not known.
+
+    `why` quotes the host; it is empty where the condition holds, as it did when the plan was made.
+    """
+
+    host: str
+    step: str
+    holds: bool | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an attempt that may have changed something, and how that is known."""
 
@@ -543,6 +560,26 @@ class HostApplied:
     requests: int
     seconds: float
     failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAsked:
+    """Before connecting to a host with which the work of its wave has ended, to see whether it is well."""
+
+    host: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswered:
+    """What came of it. `why` is empty where the host is well; `requests` HTTP requests were sent."""
+
+    host: str
+    well: bool
+    why: str
+    requests: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -592,9 +629,12 @@ HostEvent = (
     | ScriptAnswered
     | StepAssessed
     | Drifted
+    | WhenDecided
     | Settled
     | HostEnded
     | HostApplied
+    | HealthAsked
+    | HealthAnswered
 )
 
 
@@ -839,6 +879,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             would=maybe(many(_WOULD)),
         ),
         _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
+        _kind(Event.WHEN_DECIDED, Phase.ASSESS, WhenDecided, host=PLAIN, step=PLAIN, holds=maybe(FLAG), why=TAINTED),
         _kind(
             Event.SETTLED,
             Phase.SETTLE,
@@ -870,6 +911,17 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             requests=INTEGER,
             seconds=NUMBER,
             failure=maybe(_FAILURE),
+        ),
+        _kind(Event.HEALTH_ASKED, Phase.CONNECT, HealthAsked, host=PLAIN, address=PLAIN, port=INTEGER),
+        _kind(
+            Event.HEALTH_ANSWERED,
+            Phase.ASSESS,
+            HealthAnswered,
+            host=PLAIN,
+            well=FLAG,
+            why=TAINTED,
+            requests=INTEGER,
+            seconds=NUMBER,
         ),
         _kind(Event.TAIL_DROPPED, Phase.JOURNAL, TailDropped, bytes=INTEGER, sha256=HASH),
     ]

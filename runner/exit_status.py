@@ -16,7 +16,7 @@ class ExitStatus(IntEnum):
     USAGE = 2  # usage, configuration or input wrong; nothing was sent
     NOT_ALL_JUDGED = 3  # some hosts failed, are unreachable or unknown
     REFUSED = 4  # drift, an approval that is missing, a plan that is spent or stale, a server that another run holds
-    BUDGET = 5  # stopped by the failure budget
+    BUDGET = 5  # stopped by the failure budget or by a health check
     JOURNAL = 6  # the journal cannot be written or does not verify
     DEFECT = 70  # exrun itself is at fault (EX_SOFTWARE of sysexits.h); unlike 2, something may have been sent
     INTERRUPTED = 130

@@ -8,6 +8,9 @@ Two ways to end early, and they are two things. To *drain* is to begin no furthe
 To *abort* is to cancel these too: from that moment on no script leaves any more, and a host that has not let go within
 HALT_SECONDS is left behind with a row of what is known of it.
 
+Between two waves the hosts of the last may be asked whether they are well (`HealthCheck`): on the same threads, and as
+many at a time.
+
 Of a host nothing is kept but its row. Whatever a host's work raises, a request to exit included, costs that host alone;
 whatever a listener raises costs nobody anything. Where the machine gives no further thread, the run goes on with those
 that it has.
@@ -20,10 +23,25 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar, assert_never
+from typing import Any, Generic, Protocol, TypeVar, assert_never
 
 from inventory.model import Host
-from runner.rollout import Begin, Done, Halt, Letting, Now, Rules, Wait, decide, is_wave_over, of_wave, wave_of
+from runner.rollout import (
+    Ask,
+    Begin,
+    Concern,
+    Done,
+    Halt,
+    Health,
+    Letting,
+    Now,
+    Rules,
+    Wait,
+    decide,
+    is_wave_over,
+    of_wave,
+    wave_of,
+)
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, defect, failure
 
@@ -32,6 +50,7 @@ HALT_SECONDS = 3.8  # for hosts to let go once the run is aborted; the rest of C
 OVERRUN_SECONDS = 10.0  # by which a host may overrun its deadline before it is cancelled, and again before it is left
 
 Row = TypeVar("Row")
+Came = TypeVar("Came")
 Given = TypeVar("Given", covariant=True)
 Shown = TypeVar("Shown", contravariant=True)
 
@@ -116,13 +135,44 @@ class Brake:
             return True
 
 
+@dataclass(frozen=True, slots=True)
+class HealthCheck(Generic[Row]):
+    """What is done between two waves; whether it is, and what follows, runner/rollout.py says.
+
+    Attributes:
+        concern: whether a host with this row is asked.
+        ask: makes the work of asking a host that has this row; sends nothing. What comes of it is why the host is not
+            well, in a few words of ours; empty where it is.
+        heard: told on any thread, for people: that a host is being asked (None), and what came of it.
+        before: hosts with which the work has ended before this run goes on, and that are still to be asked: their rows.
+            No host is begun before they are.
+    """
+
+    concern: Callable[[Row], Concern]
+    ask: Callable[[Host, Row], HostWork[str]]
+    heard: Callable[[Host, str | None], None] = lambda host, came: None
+    before: Sequence[tuple[Host, Row]] = ()
+
+
 @dataclass(slots=True)
-class _Flight(Generic[Row]):
-    """A host that is in work."""
+class _Flight(Generic[Came]):
+    """A host that is in work, or is being asked.
+
+    Attributes:
+        begin: makes the work.
+        without: what comes of a host whose work could not be made.
+        started: tells people that it begins.
+        land: takes what came of it, on the calling thread.
+        work: None until its thread has begun.
+    """
 
     host: Host
     since: float
-    work: HostWork[Row] | None = None  # None until its thread has begun
+    begin: Callable[[Host], HostWork[Came]]
+    without: Callable[[Host, Failure], Came]
+    started: Callable[[], None]
+    land: Callable[[Came | None], None]
+    work: HostWork[Came] | None = None
     cancelled: bool = False
 
     def cancel(self) -> None:
@@ -143,6 +193,7 @@ class Fleet(Generic[Row]):
         each_turn: called many times a second, by the calling thread.
         wave_begins: called with its number and its hosts before the first of them is begun.
         wave_ended: called with its number once all of it that were begun have ended.
+        health: the check between waves; asked for by the rules, which have none without it.
     """
 
     rules: Rules
@@ -158,15 +209,29 @@ class Fleet(Generic[Row]):
     wave_ended: Callable[[int], None] = lambda number: None
     _wave: int = 0
     _in_wave: bool = False
+    health: HealthCheck[Row] | None = None
     _flights: dict[str, _Flight[Row]] = field(default_factory=dict)
+    _asking: dict[str, _Flight[str]] = field(default_factory=dict)
     _rows: dict[str, Row] = field(default_factory=dict)
-    _begun: queue.SimpleQueue[_Flight[Row] | None] = field(default_factory=queue.SimpleQueue)
-    _landed: queue.SimpleQueue[tuple[str, Row | None]] = field(default_factory=queue.SimpleQueue)
+    _begun: queue.SimpleQueue[Callable[[], None] | None] = field(default_factory=queue.SimpleQueue)
+    _landed: queue.SimpleQueue[Callable[[], None]] = field(default_factory=queue.SimpleQueue)
     _threads: int = 0  # that take hosts; not those that hang in one
     _failed: int = 0
     _ended: float | None = None
+    _before: dict[str, Row] = field(default_factory=dict)
+    _due: dict[str, Host] = field(default_factory=dict)  # these four: see `Health` of runner/rollout.py
+    _asked: int = 0
+    _unwell: dict[str, str] = field(default_factory=dict)
+    _lost: list[str] = field(default_factory=list)
     _told: Halt | None = None
     _let_go_until: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rules.health and self.health is None:
+            raise ValueError("the rules ask for a health check, and there is none")
+        if self.health is not None:
+            self._due = {host.key: host for host, _ in self.health.before}
+            self._before = {host.key: row for host, row in self.health.before}
 
     def work(self, hosts: Sequence[Host], stop: Stop) -> list[Row]:
         """One row for each host, in their order."""
@@ -185,11 +250,18 @@ class Fleet(Generic[Row]):
             match decide(self.rules, stand):
                 case Begin(hosts=keys):
                     self._begin_wave(stand)
+                    if self._asked:  # the check of the wave before has passed
+                        self._asked = 0
+                        self._lost.clear()
                     for key in keys:
-                        if self._threads <= len(self._flights) and not self._start_thread():
+                        if not self._has_thread():
                             break
-                        flight = self._flights[key] = _Flight[Row](waiting.pop(key), now)
-                        self._begun.put(flight)
+                        self._begin(waiting.pop(key), now)
+                case Ask(hosts=keys):
+                    for key in keys:
+                        if not self._has_thread():
+                            break
+                        self._ask(self._due.pop(key), now)
                 case Halt() as halt:
                     self.brake.pull(halt)
                 case Wait(seconds=seconds):
@@ -202,7 +274,7 @@ class Fleet(Generic[Row]):
             if self._let_go_until is not None and self.monotonic() >= self._let_go_until:
                 break
             self._leave_the_overdue()
-        for flight in list(self._flights.values()):
+        for flight in self._in_flight():
             self._leave(flight, failure(Cause.INTERRUPTED, "this server had not let go when the run was halted"))
         for _ in range(threading.active_count()):  # also those that hung, should they ever go on
             self._begun.put(None)
@@ -224,7 +296,41 @@ class Fleet(Generic[Row]):
             halt=self.brake.halted,
             seconds=now - began,
             ended=None if self._ended is None else self._ended - began,
+            asking=self._asking,
+            health=Health(self._due, self._asked, self._unwell, self._lost),
         )
+
+    def _has_thread(self) -> bool:
+        return self._threads > len(self._flights) + len(self._asking) or self._start_thread()
+
+    def _begin(self, host: Host, now: float) -> None:
+        flight = self._flights[host.key] = _Flight[Row](
+            host,
+            now,
+            self.begin,
+            self.unbegun,
+            lambda: self.listener.started(host),
+            lambda row: self._land(host, row),
+        )
+        self._begun.put(lambda: self._fly(flight))
+
+    def _ask(self, host: Host, now: float) -> None:
+        health = self.health
+        assert health is not None
+        row = self._rows[host.key] if host.key in self._rows else self._before[host.key]
+        self._asked += 1
+        flight = self._asking[host.key] = _Flight[str](
+            host,
+            now,
+            lambda host: health.ask(host, row),
+            lambda host, why: f"not asked: {why.cause}",
+            lambda: health.heard(host, None),
+            lambda came: self._land_asked(host, came),
+        )
+        self._begun.put(lambda: self._fly(flight))
+
+    def _in_flight(self) -> list[_Flight[Any]]:
+        return [*self._flights.values(), *self._asking.values()]
 
     def _start_thread(self) -> bool:
         """One more that takes hosts; where there can be none, no more hosts are in work at a time than there are."""
@@ -244,11 +350,14 @@ class Fleet(Generic[Row]):
         return True
 
     def _serve(self) -> None:
-        while (flight := self._begun.get()) is not None:
-            row = None
-            with suppress(BaseException):  # it lands without a row, and is given one
-                row = self._row(flight)
-            self._landed.put((flight.host.key, row))
+        while (fly := self._begun.get()) is not None:
+            fly()
+
+    def _fly(self, flight: _Flight[Came]) -> None:
+        came = None
+        with suppress(BaseException):  # it lands without a row, and is given one
+            came = self._row(flight)
+        self._landed.put(lambda: flight.land(came))
 
     def _heard(self, where: str, tell: Callable[[], None]) -> None:
         """Tells the listener. A terminal that is gone, or a disk that is full, is no reason to end a run."""
@@ -259,50 +368,70 @@ class Fleet(Generic[Row]):
             with suppress(Exception):
                 self.listener.defect(where, told)
 
-    def _row(self, flight: _Flight[Row]) -> Row | None:
-        """The row of one host; None where it was not begun."""
+    def _row(self, flight: _Flight[Came]) -> Came | None:
+        """What came of one host; None where it was not begun."""
         host = flight.host
 
         def begin() -> None:
             if not flight.cancelled:
-                flight.work = self.begin(host)
+                flight.work = flight.begin(host)
 
         try:
             if not self.brake.unless_pulled(begin) or flight.work is None:
                 return None
-            self._heard(host.key, lambda: self.listener.started(host))
+            self._heard(host.key, flight.started)
             return flight.work.run()
         except BaseException as error:
             why = error
             self._heard(host.key, lambda: self.listener.defect(host.key, why))
             return self._row_without(flight, defect(error))
 
-    def _row_without(self, flight: _Flight[Row], why: Failure) -> Row:
+    def _row_without(self, flight: _Flight[Came], why: Failure) -> Came:
         """The row of a host whose work did not end by itself: nothing of ours may lose one."""
         try:
-            return self.unbegun(flight.host, why) if flight.work is None else flight.work.leave(why)
+            return flight.without(flight.host, why) if flight.work is None else flight.work.leave(why)
         except BaseException as error:
             said = error
             self._heard(flight.host.key, lambda: self.listener.defect(flight.host.key, said))
-            return self.unbegun(flight.host, defect(error))
+            return flight.without(flight.host, defect(error))
 
     def _take_landed(self, seconds: float) -> None:
         """Takes in the hosts that have ended; without any, waits for one as long as that."""
         try:
-            key, row = self._landed.get(timeout=seconds)
+            land = self._landed.get(timeout=seconds)
             while True:
-                self._land(key, row)
-                key, row = self._landed.get_nowait()
+                land()
+                land = self._landed.get_nowait()
         except queue.Empty:
             return
 
-    def _land(self, key: str, row: Row | None) -> None:
-        self._flights.pop(key, None)
+    def _land(self, host: Host, row: Row | None) -> None:
+        self._flights.pop(host.key, None)
         self._ended = self.monotonic()
-        if row is not None and key not in self._rows:
-            self._rows[key] = row
+        if row is not None and host.key not in self._rows:
+            self._rows[host.key] = row
             self._failed += self.is_failure(row)
-            self._heard(key, lambda: self.listener.ended(row))
+            self._heard(host.key, lambda: self.listener.ended(row))
+            if self.rules.health and self.health is not None:
+                match self.health.concern(row):
+                    case Concern.ASK:
+                        self._due[host.key] = host
+                    case Concern.LOST:
+                        self._lost.append(host.key)
+                    case Concern.NONE:
+                        pass
+                    case never:
+                        assert_never(never)
+
+    def _land_asked(self, host: Host, came: str | None) -> None:
+        if self._asking.pop(host.key, None) is None:
+            return  # it was left behind
+        why = "it was not asked" if came is None else came
+        if why:
+            self._unwell[host.key] = why
+        if self.health is not None:
+            heard = self.health.heard
+            self._heard(host.key, lambda: heard(host, why))
 
     def _tell(self, halt: Halt | None) -> None:
         """Says once that the run is halted, and once more where it is to end sooner; from an abort on, cancels."""
@@ -313,13 +442,13 @@ class Fleet(Generic[Row]):
             self._let_go_until = self.monotonic() + HALT_SECONDS
         self._heard("halt", lambda: self.listener.halting(halt))
         if halt.letting is Letting.ABORT:
-            for flight in self._flights.values():
+            for flight in self._in_flight():
                 flight.cancel()
 
     def _leave_the_overdue(self) -> None:
         """Cancels hosts whose work has not ended on its deadline, and leaves those that do not even then."""
         now = self.monotonic()
-        for flight in list(self._flights.values()):
+        for flight in self._in_flight():
             over = now - flight.since - self.host_seconds
             if over >= 2 * OVERRUN_SECONDS:
                 why = f"it did not end within {self.host_seconds:g} s, nor when it was cancelled"
@@ -329,8 +458,8 @@ class Fleet(Generic[Row]):
             elif over >= OVERRUN_SECONDS and not flight.cancelled:
                 flight.cancel()
 
-    def _leave(self, flight: _Flight[Row], why: Failure) -> None:
-        self._land(flight.host.key, self._row_without(flight, why))
+    def _leave(self, flight: _Flight[Came], why: Failure) -> None:
+        flight.land(self._row_without(flight, why))
 
 
 _NO_THREAD = Halt(

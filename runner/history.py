@@ -134,6 +134,10 @@ class HostHistory:
         """What would be done now is not what was approved."""
         self._put(events.Drifted(self.plan.host, step, differences))
 
+    def decided(self, step: str, holds: bool | None, why: str) -> None:
+        """What the `when` of a step comes to now."""
+        self._put(events.WhenDecided(self.plan.host, step, holds, why))
+
     def settled(self, step: str, purpose: Purpose, number: int, settlement: events.Settlement, why: str) -> None:
         """What became of an attempt."""
         self._put(events.Settled(self.plan.host, step, purpose, number, settlement, why))

@@ -59,6 +59,10 @@ class _Sent:
     recorded: bool = False
 
 
+def _ended(row: HostResult, failure: Failure | None) -> HostEvent:
+    return events.HostEnded(row.name, row.outcome, row.verdict, row.requests, row.seconds, failure)
+
+
 @dataclass(slots=True)
 class HostLog:
     """One host's part of its client's journal, and the row that comes of it. It is the session's witness.
@@ -66,6 +70,9 @@ class HostLog:
     Attributes:
         halted: whether the run is to send nothing more.
         on_defect: told of a judgement that raised, for a traceback.
+        purpose: what the host is asked for.
+        before: by step: how many attempts for this purpose earlier sessions of the run made.
+        opens, closes: the first and the last line, of address and port, and of the row and what cut it short.
         row: the host's row, once it has ended.
     """
 
@@ -75,6 +82,10 @@ class HostLog:
     steps: Sequence[StepDue]
     halted: Callable[[], bool]
     on_defect: Callable[[str, Exception], None]
+    purpose: Purpose = Purpose.COLLECT
+    before: Mapping[str, int] = field(default_factory=dict)
+    opens: Callable[[str, str, int], HostEvent] = events.HostStarted
+    closes: Callable[[HostResult, Failure | None], HostEvent] = _ended
     row: HostResult | None = None
     _assessed: dict[str, StepResult] = field(default_factory=dict)
     _sent: dict[str, _Sent] = field(default_factory=dict)  # by script hash
@@ -82,7 +93,7 @@ class HostLog:
 
     def started(self, address: str, port: int) -> None:
         """Before connecting."""
-        self._put(events.HostStarted(self.host, address, port))
+        self._put(self.opens(self.host, address, port))
 
     def sending(self, batch: Sequence[Sending]) -> None:
         """Intent, on the disk when this returns.
@@ -166,8 +177,8 @@ class HostLog:
             for script, sent in self._sent.items():
                 if sent.answer is not None and not sent.recorded:
                     step, number, answer = sent.steps[0], sent.number, sent.answer
-                    self._write(events.ScriptAnswered(self.host, step, script, Purpose.COLLECT, number, answer))
-            self._write(events.HostEnded(self.host, known.outcome, known.verdict, requests, round(seconds, 3), failure))
+                    self._write(events.ScriptAnswered(self.host, step, script, self.purpose, number, answer))
+            self._write(self.closes(known, failure))
 
     def bare_row(self, failure: Failure, requests: int, seconds: float) -> HostResult:
         """The row of a host whose own could not be made: of what was sent, and nothing that it said."""
@@ -186,7 +197,7 @@ class HostLog:
             step=result.step,
             script=script,
             action=result.action,
-            purpose=Purpose.COLLECT,
+            purpose=self.purpose,
             number=None if sent is None else sent.number,
             answer=None if sent is None or sent.recorded else sent.answer,
             assessment=result.assessment,
@@ -205,11 +216,11 @@ class HostLog:
             for script, steps in scripts:
                 sent = self._sent.get(script)
                 if sent is None:
-                    sent = self._sent[script] = _Sent(steps)
+                    sent = self._sent[script] = _Sent(steps, self.before.get(steps[0], 0) + 1)
                 else:
                     sent.number += 1
                 intents.append(Intent(script, steps, sent.number))
-            self._write(events.ScriptSending(self.host, Purpose.COLLECT, tuple(intents), again_after), durable=True)
+            self._write(events.ScriptSending(self.host, self.purpose, tuple(intents), again_after), durable=True)
 
     def _put(self, event: HostEvent) -> None:
         with self._lock:

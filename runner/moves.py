@@ -1,11 +1,13 @@
 """What is to be done next on a host: a function of its plan and of what its journal says, and of nothing else. Pure.
 
-    plan, so far -> next_move -> Collect | Send | Settle | Finish
+    plan, so far -> next_move -> Collect | Decide | Send | Settle | Finish
 
 A run that is resumed asks the same question as one that was never broken off, so the two cannot differ.
 
 A step goes like this; what stands in brackets ends the host, or the step where `on_failure` lets the next one follow:
 
+    decide      its `when`, on what the steps before it say now: false, though it was true for the plan: [refused].
+                Not known: [failed]
     recheck     nothing is named: compliant. What is named is not the plan's: [refused]. Not judged: [failed]
     apply       each change in the order of the plan, once; one that ended in an error is the last
     probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
@@ -30,6 +32,8 @@ from runner.state import Attempt, HostProgress
 
 __all__ = [
     "Collect",
+    "Decide",
+    "Decided",
     "Ended",
     "Finish",
     "HostSoFar",
@@ -102,11 +106,20 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What the `when` of a step came to; None where that was not known. `sequence` is that of its line."""
+
+    sequence: int
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class StepSoFar:
     """One step on one host, as its journal has it. `tried` in the order in which it was."""
 
     judged: Judged | None = None
     tried: tuple[Tried, ...] = ()
+    decided: Decided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,13 @@ class Collect:
 
     step: str
     purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Write what the `when` of this step comes to, on what is known of the steps that it hangs on."""
+
+    step: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +179,7 @@ class Finish:
     """Nothing more is to be done on this host."""
 
 
-Move = Collect | Send | Settle | Finish
+Move = Collect | Decide | Send | Settle | Finish
 
 
 def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Move:
@@ -197,7 +217,9 @@ def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
     for number, step in enumerate(plan.steps):
         own = so_far.steps.get(step.step, StepSoFar())
         over = bool(begun) and number < begun[-1]
-        move = _move(step, on_failure[step.step], own, 0 if over else so_far.since)
+        move = None if own.tried else _when(step, so_far, over=over)
+        if move is None:
+            move = _move(step, on_failure[step.step], own, 0 if over else so_far.since)
         yield move
         if not isinstance(move, Outcome) or (not over and _ends_the_host(move, on_failure[step.step])):
             return
@@ -217,6 +239,29 @@ def _backwards(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: H
         yield move
         if not isinstance(move, Outcome) or move in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.REFUSED):
             return
+
+
+def _when(step: PlannedStep, so_far: HostSoFar, *, over: bool) -> Move | Outcome | None:
+    """Decides the `when` of a step anew, before anything of it is done; None where it has none, or where it holds.
+
+    What the steps that it hangs on say is collected in this session; of one that this run changed it is known from what
+    was seen behind the change.
+    """
+    newest = 0 if over else so_far.since
+    for owner in step.hangs_on:
+        theirs = so_far.steps.get(owner, StepSoFar())
+        seen = 0 if theirs.judged is None else theirs.judged.sequence
+        if not over and not theirs.tried and seen <= so_far.since:
+            return Collect(owner, Purpose.RECHECK)
+        newest = newest if over else max(newest, seen)
+    if not step.hangs_on:
+        return None
+    decided = so_far.steps.get(step.step, StepSoFar()).decided
+    if decided is None or decided.sequence <= newest:
+        return Decide(step.step)
+    if decided.holds is None:
+        return Outcome.FAILED
+    return None if decided.holds else Outcome.REFUSED
 
 
 def _ends_the_host(outcome: Outcome, on_failure: OnFailure) -> bool:
@@ -457,13 +502,17 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
         if attempt.key.purpose.changes:
             tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
     steps: dict[str, StepSoFar] = {}
-    for step in dict.fromkeys([*host.assessed, *tried]):
+    for step in dict.fromkeys([*host.assessed, *tried, *host.decided]):
         judged = None
         if step in host.judged_at:
             assessed = host.assessed[step]
             known = assessed.would is not None
             judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
-        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())))
+        decided = None
+        if step in host.decided:
+            sequence, event = host.decided[step]
+            decided = Decided(sequence, event.holds)
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided)
     return HostSoFar(host.since, steps, host.undoing)
 
 

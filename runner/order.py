@@ -11,6 +11,9 @@ from runner.steps import Judgement, collect_of
 from runner.terms import Override
 from runner.transport.gate import Gate
 from runner.transport.interface import Deadlines, Script
+from texts.places import Location
+from texts.problems import Problem
+from texts.spelling import suggestion
 
 CLOSE_SECONDS = 3.0  # for closing a host's pool, so that it is over before the host is left behind
 
@@ -29,6 +32,7 @@ class Order:
             can tell what every statement was that a server was sent.
         overrides: safety defaults that were switched off.
         inventory_files: those that were read, in the order in which they were named.
+        labels: those that any host of the inventory has, of whatever client.
     """
 
     run: str
@@ -45,6 +49,7 @@ class Order:
     connect_seconds: float = 30.0
     overrides: tuple[Override, ...] = ()
     inventory_files: tuple[SourceFile, ...] = ()
+    labels: frozenset[str] = frozenset()
 
     @property
     def clients(self) -> tuple[str, ...]:
@@ -79,6 +84,22 @@ class Order:
             )
             for ready in self.playbook.steps
         )
+
+
+def idle_limits(order: Order) -> tuple[Problem, ...]:
+    """What is wrong with limits over labels that no host has: they would hold nobody back, and nobody would hear it."""
+    playbook = order.playbook
+    known = ", ".join(sorted(order.labels))
+    there = f"its labels are: {known}" if known else "its hosts have no labels: give them this one"
+    return tuple(
+        Problem(
+            playbook.limited_at.get(label, Location(playbook.source)),
+            "no host of the inventory has this label, so it would limit nothing",
+            suggestion(label, order.labels, otherwise=f"remove it, or name one that hosts have; {there}"),
+        )
+        for label in playbook.playbook.strategy.limits
+        if label not in order.labels
+    )
 
 
 def full_steps(playbook: ReadyPlaybook) -> tuple[str, ...]:

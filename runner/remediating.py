@@ -28,7 +28,8 @@ from runner.applying import Applying, change_scripts, change_seconds, on_failure
 from runner.approval.approving import Standing
 from runner.disk import Disk, SystemDisk
 from runner.exit_status import ExitStatus
-from runner.fleet import Brake, Fleet, Listener, Stop
+from runner.fleet import Brake, Fleet, HealthCheck, Listener, Stop
+from runner.health import Checking, concern
 from runner.history import HostHistory
 from runner.journal.errors import JournalError, JournalLocked
 from runner.journal.writer import Clock, JournalWriter, open_journal
@@ -40,7 +41,7 @@ from runner.order import CLOSE_SECONDS, collect_seconds, collects_of
 from runner.plan import keeping
 from runner.plan.records import Plan, PlannedHost
 from runner.rollout import Halt, Letting, Rules, budget_of, limited_of, wave_sizes
-from runner.state import RunState
+from runner.state import HostProgress, RunState
 from runner.steps import collects_by_step
 from runner.terms import End, Ending
 from runner.token import Spent, TokenError, spend
@@ -59,6 +60,9 @@ class Watching(Listener[AppliedHost], Protocol):
 
     def doing(self, host: Host, what: str) -> None:
         """What is done on a host from now on, in a few words."""
+
+    def asked(self, host: Host, came: str | None) -> None:
+        """A host is asked whether it is well (None), or has answered: why it is not, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +271,7 @@ class Remediation:
             if journal.newest is not None:
                 self.keep([journal.newest])
 
+        health = self._check(journal, listener) if rules.health else None
         return Fleet(
             rules,
             order.host_seconds,
@@ -279,7 +284,36 @@ class Remediation:
             each_turn=lambda: self._beat(held),
             wave_begins=wave_begins,
             wave_ended=wave_ended,
+            health=health,
         )
+
+    def _check(self, journal: JournalWriter, listener: Watching) -> HealthCheck[AppliedHost]:
+        """The check between waves. Of hosts that were over before, those are asked first that were never found well."""
+        order, world = self.opened.order, self.opened.world
+        before = {} if self.before is None else self.before.hosts
+        checking = Checking(
+            steps=self._plan.going.health,
+            playbook=order.playbook,
+            due=order.steps,
+            judgement=order.judgement,
+            reach=world.reach,
+            gate=order.gate,
+            deadlines=order.deadlines,
+            secret=lambda host: None if host.credential is None else self.opened.credentials[host.credential],
+            journals={self._plan.client: journal},
+            earlier={(self._plan.client, name): each for name, each in before.items()},
+            brake=self.brake,
+            monotonic=world.monotonic,
+            on_defect=listener.defect,
+        )
+
+        def heard(host: Host, came: str | None) -> None:
+            listener.asked(host, came)
+
+        due = {host.name for host in self.due}
+        over = [(host, self._as_before(host.name)) for host in order.hosts if host.name not in due]
+        unasked = [(host, row) for host, row in over if row.touched and not _is_known_well(before.get(host.name))]
+        return HealthCheck(concern, checking.ask, heard, unasked)
 
     def _history(self, journal: JournalWriter, host: Host, planned: PlannedHost, listener: Watching) -> HostHistory:
         progress = None if self.before is None else self.before.hosts.get(planned.host)
@@ -330,6 +364,7 @@ class Remediation:
             going.limits,
             limited_of(order.hosts, going.limits),
             None if self.undo else budget_of(going.budget, len(everybody)),
+            health=bool(going.health) and not self.undo,
         )
 
     def _beat(self, held: HostLocks) -> None:
@@ -394,6 +429,10 @@ class Remediation:
         return applied(
             self._planned[name], self._plan.client, self._on_failure, self.before.hosts.get(name), None, 0, 0.0
         )
+
+
+def _is_known_well(host: HostProgress | None) -> bool:
+    return host is not None and host.health is not None and host.health.well
 
 
 _UNREAD = failure(Cause.DEFECT, "a newer version has written lines that say what is not known here")

@@ -1,16 +1,22 @@
 """Which host is begun next, and when no further one is. Pure: time, what is in work and what waits come in as values.
 
-    decide -> Begin | Wait | Halt | Done
+    decide -> Begin | Ask | Wait | Halt | Done
 
 A run goes over its hosts in *waves*: those of the next are begun once all of the last have ended, and the pause
 between is over. Hosts with the same value of a limited label are in work together only as many as the limit allows.
+
+Where the rules want it a *health check* stands behind the pause: each host of the wave to which something was sent is
+asked whether it is well. All of them are asked, and where one is not well the run drains; so it does where a wave had
+hosts that failed, and none that could be asked. Hosts to which nothing was to be sent show nothing, and are not asked.
 
 A run that is halted either *drains*: nothing further is begun and what is in work comes to its own end; or is
 *aborted*: what is in work is to let go. Abort outweighs drain, and a journal that cannot be written outweighs both,
 since from then on nothing that happens can be recorded. An exhausted *failure budget* drains.
 
 The arithmetic of the budget: a run with a budget of B begins no host once B have failed. So with P in work at a time at
-most B + P - 1 fail, and B alone where P is 1.
+most B + P - 1 fail, and B alone where P is 1. That of the health check: no host of a wave is begun before the check of
+the wave before has passed, so that one that does not costs no more than the hosts of the waves up to it. A run that
+goes on asks those that are still to be asked before it begins any.
 """
 
 from __future__ import annotations
@@ -19,13 +25,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from enum import Enum, IntEnum
 from itertools import accumulate, islice
 
 from inventory.model import Host
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
 from texts.counting import counted
+
+_NAMED = 8  # servers in a message; the journal has them all
 
 
 class Letting(IntEnum):
@@ -50,6 +58,7 @@ class Rules:
         limits: how many hosts of one value of a label may be in work at a time, at least 1; by the label.
         limited: for each host the values of its limited labels. A host that is not here has none.
         budget: no host is begun once so many have failed, at least 1; None without a limit.
+        health: whether the hosts of a wave are asked whether they are well, before the next is begun.
     """
 
     parallel: int
@@ -59,6 +68,32 @@ class Rules:
     limits: Mapping[str, int] = field(default_factory=dict)
     limited: Mapping[str, Collection[Limited]] = field(default_factory=dict)
     budget: int | None = None
+    health: bool = False
+
+
+class Concern(Enum):
+    """Why a host that has ended concerns the health check of its wave."""
+
+    ASK = "ask"  # something was sent to it
+    LOST = "lost"  # it failed before anything was sent to it
+    NONE = "none"  # nothing was to be sent to it
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is known of hosts that have ended since the last health check, those that a run that goes on finds included.
+
+    Attributes:
+        due: hosts that are to be asked, in the order in which they ended.
+        asked: how many were, those that are being asked included.
+        unwell: of these, those that are not well, and why in a few words of ours.
+        lost: hosts that failed before anything was sent to them.
+    """
+
+    due: Collection[str] = ()
+    asked: int = 0
+    unwell: Mapping[str, str] = field(default_factory=dict)
+    lost: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +108,8 @@ class Now:
         halt: what halted the run, if anything did.
         seconds: since the run began, on the controller's monotonic clock.
         ended: when the last host ended, on the same; None where none has.
+        asking: hosts that are being asked whether they are well.
+        health: see there; of no account where the rules want no check.
     """
 
     waiting: Collection[str]
@@ -82,6 +119,8 @@ class Now:
     halt: Halt | None = None
     seconds: float = 0.0
     ended: float | None = None
+    asking: Collection[str] = ()
+    health: Health = Health()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +150,15 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask these now whether they are well."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is to be begun until a host ends, or `seconds` are over; None where only a host's end is waited for."""
+    """Nothing is to be begun until a host ends or has answered, or `seconds` are over; None for as long as it takes."""
 
     seconds: float | None
 
@@ -122,7 +168,7 @@ class Done:
     """Nothing is in work, and nothing will be."""
 
 
-Decision = Begin | Wait | Halt | Done
+Decision = Begin | Ask | Wait | Halt | Done
 
 
 def decide(rules: Rules, now: Now) -> Decision:
@@ -132,7 +178,7 @@ def decide(rules: Rules, now: Now) -> Decision:
         Halt only where the run is to be halted that was not, or is to let go sooner than it was told before.
     """
     late = _too_late(rules, now.seconds)
-    if late is not None and now.in_work and late.outweighs(now.halt):
+    if late is not None and (now.in_work or now.asking) and late.outweighs(now.halt):
         return late
     if now.halt is not None:
         return _wait(rules, now)
@@ -142,9 +188,14 @@ def decide(rules: Rules, now: Now) -> Decision:
         return late
     if rules.budget is not None and now.failed >= rules.budget:
         return _spent(now.failed)
-    room = rules.parallel - len(now.in_work)
+    room = rules.parallel - len(now.in_work) - len(now.asking)
     paused = _pause(rules, now)
-    if room > 0 and paused <= 0:
+    if rules.health and not now.in_work and paused <= 0 and now.begun in (0, *_bounds(rules)):
+        if now.health.due:
+            return Ask(tuple(islice(now.health.due, room))) if room > 0 else _wait(rules, now)
+        if not now.asking and (unwell := _unwell(now.health)) is not None:
+            return unwell
+    if room > 0 and paused <= 0 and not now.asking:
         of_wave = islice(now.waiting, _left_of_wave(rules, now))
         fresh = tuple(islice(_unlimited(rules, of_wave, now.in_work), room))
         if fresh:
@@ -244,7 +295,7 @@ def _unlimited(rules: Rules, waiting: Iterable[str], in_work: Iterable[str]) -> 
 
 
 def _wait(rules: Rules, now: Now, paused: float = 0.0) -> Wait | Done:
-    if now.in_work:
+    if now.in_work or now.asking:
         return Wait(_left(rules, now.seconds))
     if now.halt is None and now.waiting:
         left = _left(rules, now.seconds)
@@ -259,6 +310,27 @@ def _spent(failed: int) -> Halt:
         "See to the servers that failed, then go on with those that were not begun.",
     )
     return Halt(Letting.DRAIN, Ending.BUDGET, why)
+
+
+def _unwell(health: Health) -> Halt | None:
+    """Why no further host is begun; None where the next may be."""
+    if health.unwell:
+        said = _some([f"{host} ({why})" for host, why in health.unwell.items()])
+        what = f"{counted(len(health.unwell), 'server')} did not pass the health check: {said}"
+    elif health.lost and not health.asked:
+        what = (
+            "the health check has nothing to look at: nothing was changed on any server of the wave, and "
+            f"{_some(list(health.lost))} failed"
+        )
+    else:
+        return None
+    then = "See to these servers, then go on with those that were not begun: the check is made again before them."
+    return Halt(Letting.DRAIN, Ending.HEALTH, Failure(Cause.INTERRUPTED, what, then))
+
+
+def _some(said: Sequence[str]) -> str:
+    more = [f"{len(said) - _NAMED} more"] if len(said) > _NAMED else []
+    return ", ".join([*said[:_NAMED], *more])
 
 
 def _left(rules: Rules, seconds: float) -> float | None:

@@ -148,6 +148,9 @@ class HostProgress:
         judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
         drifted: what differed from the plan when each step was judged last, where that was said.
         undoing: whether somebody asked for its changes to be undone.
+        decided: what the `when` of each step came to, and the line that says so.
+        asked: it is being asked whether it is well, behind the end of its wave.
+        health: what came of that the last time.
     """
 
     name: str
@@ -159,6 +162,9 @@ class HostProgress:
     judged_at: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     drifted: Mapping[str, events.Drifted] = field(default_factory=lambda: MappingProxyType({}))
     undoing: bool = False
+    decided: Mapping[str, tuple[int, events.WhenDecided]] = field(default_factory=lambda: MappingProxyType({}))
+    asked: bool = False
+    health: events.HealthAnswered | None = None
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -376,6 +382,7 @@ class Folding:
                 events.ScriptAnswered(step=step)
                 | events.StepAssessed(step=step)
                 | events.Drifted(step=step)
+                | events.WhenDecided(step=step)
                 | events.Settled(step=step)
             ):
                 named = [step]
@@ -405,13 +412,21 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
         # What a resumed run had learnt of the host stays: an attempt that is open above all.
         if host is None:
             return HostProgress(event.host, recorded.time, since=recorded.sequence)
-        return replace(host, ended=None, since=recorded.sequence)
+        return replace(host, ended=None, since=recorded.sequence, asked=False, health=None)
     if host is None:
         raise ContradictionError(recorded, f"{event.host} had not started")
+    if isinstance(event, events.HealthAsked):
+        if host.ended is None or (host.asked and not resumed):
+            raise ContradictionError(recorded, f"{event.host} is {'being asked' if host.asked else 'in work'}")
+        return replace(host, asked=True, health=None)
     if isinstance(event, events.Settled):  # also by somebody who looked at a host that is no longer in work
         return _settled(host, event, recorded)
+    if host.asked:
+        return _while_asked(host, event, recorded)
     if host.ended is not None:
         raise ContradictionError(recorded, f"{event.host} had ended")
+    if isinstance(event, events.HealthAnswered) or _of_health(event):
+        raise ContradictionError(recorded, f"{event.host} was not asked whether it is well")
     match event:
         case events.HostEnded() | events.HostApplied():
             return replace(host, ended=event)
@@ -439,12 +454,54 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
             if event.step in drifted:
                 drifted = MappingProxyType({step: each for step, each in drifted.items() if step != event.step})
             return HostProgress(
-                host.name, host.started_at, attempts, assessed, host.ended, host.since, judged_at, drifted, host.undoing
+                host.name,
+                host.started_at,
+                attempts,
+                assessed,
+                host.ended,
+                host.since,
+                judged_at,
+                drifted,
+                host.undoing,
+                host.decided,
+                host.asked,
+                host.health,
             )
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
+        case events.WhenDecided():
+            decided = {**host.decided, event.step: (recorded.sequence, event)}
+            return replace(host, decided=MappingProxyType(decided))
         case _:
             assert_never(event)
+
+
+def _of_health(event: HostEvent) -> bool:
+    match event:
+        case events.ScriptSending() | events.ScriptAnswered() | events.StepAssessed():
+            return event.purpose is Purpose.HEALTH
+        case _:
+            return False
+
+
+def _while_asked(host: HostProgress, event: HostEvent, recorded: Recorded) -> HostProgress:
+    """A host that is asked whether it is well: what was learnt of it for its plan stays as it is."""
+    match event:
+        case events.HealthAnswered():
+            return replace(host, asked=False, health=event)
+        case events.ConnectionRetried() | events.PoolReplaced():
+            return host
+        case events.ScriptSending(purpose=Purpose.HEALTH):
+            return _sent(host, event, recorded)
+        case events.ScriptAnswered(purpose=Purpose.HEALTH):
+            attempt = host.attempts.get(Key(event.step, event.purpose, event.number))
+            return replace(host, attempts=_answered(host, attempt, event.script, event.answer, recorded))
+        case events.StepAssessed(purpose=Purpose.HEALTH, answer=None):
+            return host
+        case events.StepAssessed(purpose=Purpose.HEALTH, answer=answer) if answer is not None:
+            return replace(host, attempts=_answered(host, _judged(host, event), event.script, answer, recorded))
+        case _:
+            raise ContradictionError(recorded, f"{event.host} had ended, and is asked whether it is well")
 
 
 def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -> HostProgress:

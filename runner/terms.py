@@ -29,6 +29,7 @@ class Ending(StrEnum):
     COMPLETE = "complete"
     REFUSED = "refused"  # what is looked at last did not hold; nothing was sent
     BUDGET = "budget"  # so many hosts failed that no further one was begun
+    HEALTH = "health"  # servers of a wave were not well, so the next was not begun
     DEADLINE = "deadline"  # of the whole run
     INTERRUPTED = "interrupted"  # Ctrl-C
     JOURNAL = "journal"  # it could not be written
@@ -94,6 +95,7 @@ class Terms:
 # The end's own words are for the row of one server.
 _AFTER = {
     Ending.BUDGET: "See to the servers that failed, then go on with those that were not begun",
+    Ending.HEALTH: "See to the servers that are not well, then go on with those that were not begun",
     Ending.INTERRUPTED: "Run the audit again for the servers left out",
     Ending.UNRECORDED: "See whether it still runs; if not, run the audit again",
 }

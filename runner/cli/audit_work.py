@@ -85,6 +85,7 @@ def ordered(asked: Asked) -> Order:
         inventory_source=loaded.source,
         inventory_digest=loaded.digest,
         inventory_files=loaded.files,
+        labels=frozenset(label for host in loaded.hosts for label in host.labels),
         selection=_recorded(chosen, loaded),
         parallel=asked.parallel or ready.playbook.strategy.parallel,
         host_seconds=asked.timeout,
@@ -173,7 +174,7 @@ def _status(run: FleetRun, *, strict: bool) -> ExitStatus:
             return ExitStatus.REFUSED
         case Ending.JOURNAL:
             return ExitStatus.JOURNAL
-        case Ending.BUDGET:
+        case Ending.BUDGET | Ending.HEALTH:
             return ExitStatus.BUDGET
         case Ending.COMPLETE | Ending.DEADLINE | Ending.UNRECORDED:
             return ExitStatus(strict_status(run.audit) if strict else exit_status(run.audit.hosts))

@@ -80,6 +80,16 @@ class LiveProgress(PlainProgress):
                 self._in_work[host.key] = what
                 self._progress.update(self._task, in_work=in_work_text(self._in_work))
 
+    def asked(self, host: Host, came: str | None) -> None:
+        """Names a host that is asked whether it is well, for as long as it is."""
+        super().asked(host, came)
+        with self._lock:
+            if came is None:
+                self._in_work[host.key] = "health check"
+            else:
+                self._in_work.pop(host.key, None)
+            self._progress.update(self._task, in_work=in_work_text(self._in_work))
+
     def __enter__(self) -> LiveProgress:
         self._progress.start()
         return self

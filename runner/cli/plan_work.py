@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from inventory.model import Host
+from playbooks.errors import DocumentError
 from playbooks.findings import Severity
 from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
@@ -25,7 +26,7 @@ from runner.exit_status import ExitStatus
 from runner.hostlog import HostLog
 from runner.journal.location import directory_name
 from runner.opening import FleetRun, Planned
-from runner.order import Order
+from runner.order import Order, idle_limits
 from runner.plan import file
 from runner.plan.keeping import keep
 from runner.plan.noting import Noting
@@ -49,6 +50,8 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
         JournalError: the journals cannot be begun; nothing was sent.
     """
     order = ordered(asked)
+    if idle := idle_limits(order):
+        raise DocumentError(idle)
     under = _policies(policies, order.clients)
     paths = _paths(out, order.clients)
     _check_free(paths, force=force)
@@ -116,7 +119,12 @@ def _made(
         catalogue=order.judgement.catalogue.digest,
         selection=order.selection or "",
         going=Going(
-            order.parallel, tuple(strategy.waves), strategy.pause_seconds, dict(strategy.limits), strategy.budget
+            order.parallel,
+            tuple(strategy.waves),
+            strategy.pause_seconds,
+            dict(strategy.limits),
+            strategy.budget,
+            tuple(strategy.health),
         ),
     )
     try:

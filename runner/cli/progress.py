@@ -70,6 +70,11 @@ class PlainProgress:
     def doing(self, host: Host, what: str) -> None:
         """Nothing is said: a log would have thousands of lines."""
 
+    def asked(self, host: Host, came: str | None) -> None:
+        """Says which server is not well."""
+        if came:
+            self.say(f"{visible(host.name, _NAME)} did not pass the health check: {visible(came)}")
+
     def halting(self, halt: Halt) -> None:
         """Says why, and that it ends by itself."""
         match halt.letting:

@@ -57,8 +57,15 @@ class Door(Protocol):
     shapes: Shapes
     connections: set[Connection]
 
+    @property
+    def is_down(self) -> bool:
+        """Whether it is restarting."""
+
     def mapped(self, certificate: bytes) -> str | None:
         """The account that a client certificate (DER) stands for, if any."""
+
+    def restart(self, seconds: float) -> None:
+        """Every shell and connection ends, and for so long there is no other."""
 
 
 class Connection(asyncio.Protocol):
@@ -91,6 +98,9 @@ class Connection(asyncio.Protocol):
         self._door.counts.connections += 1
         self._door.counts.steps[Step.CONNECT] += 1
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
+        if self._door.is_down:
+            self.reset()
+            return
         self._strike(Step.CONNECT, self._greet)
 
     def data_received(self, data: bytes) -> None:
@@ -142,13 +152,18 @@ class Connection(asyncio.Protocol):
         for fault in faults:
             match fault.act:
                 case Act.RESET:
-                    self._reset()
+                    self.reset()
                     return
                 case Act.HANG:
                     self._hang()
                     return
+                case Act.SHELLS_END:
+                    self._door.service.end_shells()
+                case Act.RESTART:
+                    self._door.restart(fault.milliseconds / 1000)
+                    return
                 case Act.REFUSE if step is Step.CONNECT:
-                    self._reset()
+                    self.reset()
                     return
                 case Act.REFUSE if step is Step.AUTHENTICATE:
                     self._forget()
@@ -168,7 +183,8 @@ class Connection(asyncio.Protocol):
                     pass
         go_on(faults)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """The connection breaks off, with nothing said."""
         if self._transport is None:
             return
         self._deaf = True
@@ -415,7 +431,7 @@ class Connection(asyncio.Protocol):
     def _spoil(self, transport: asyncio.Transport, out: bytes, acts: dict[Act, Fault]) -> bool:
         """Carries out what befalls an answer on its way; True when that was the end of it."""
         if Act.RESET_AFTER in acts:
-            self._reset()
+            self.reset()
         elif Act.HANG_AFTER in acts:
             self._hang()
         elif Act.HTTP_GARBAGE in acts:

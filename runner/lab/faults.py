@@ -42,7 +42,7 @@ class InSession(StrEnum):
 class Act(StrEnum):
     """What happens.
 
-    Before the host acts on the request: refuse, reset, hang, status, fault, challenge.
+    Before the host acts on the request: refuse, reset, hang, status, fault, challenge, shells-end, restart.
     To the answer, after it has acted: reset-after, hang-after, drip, truncate, http-garbage, xml-garbage, xml-depth,
     xml-elements, xml-bytes, psrp-garbage.
     Legal: latency, chunked, close, one-fragment, state-apart, prefixes, lower-case.
@@ -54,6 +54,8 @@ class Act(StrEnum):
     STATUS = "status"  # the HTTP status `status` without a WS-Management fault
     FAULT = "fault"  # HTTP 500 with the WS-Management fault `code`
     CHALLENGE = "challenge"  # 401 with a fresh challenge, though the connection was authenticated
+    SHELLS_END = "shells-end"  # every shell of the host ends, with what runs in it; the connections stay
+    RESTART = "restart"  # the same, every connection is reset, and nobody is let in for `milliseconds`
     RESET_AFTER = "reset-after"
     HANG_AFTER = "hang-after"
     DRIP = "drip"  # one byte every `milliseconds`
@@ -80,7 +82,7 @@ class Fault:
     Attributes:
         first: the occurrence of the step, from 1, at which it begins.
         times: for how many occurrences; None for ever.
-        milliseconds: for latency and drip.
+        milliseconds: for latency, drip and restart.
         status: for status.
         code: for fault; see wsmerror.h.
         session: strikes and counts in these alone; None for all. Only where a pipeline is at work.

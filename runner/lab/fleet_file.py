@@ -61,7 +61,7 @@ class FaultDocument(Strict):
     at: Step = Field(default=Step.MESSAGE, description="At which step; message is every step after authentication.")
     first: int = Field(default=1, ge=1, description="The occurrence of the step at which it begins.")
     times: int | None = Field(default=None, ge=1, description="For how many occurrences; without it for ever.")
-    milliseconds: float = Field(default=0.0, ge=0, le=600_000, description="For latency and drip.")
+    milliseconds: float = Field(default=0.0, ge=0, le=600_000, description="For latency, drip and restart.")
     status: int = Field(default=503, ge=400, le=599, description="The HTTP status, for status.")
     code: int = Field(default=5, ge=0, le=0xFFFFFFFF, description="The WSManFault code, for fault.")
     session: InSession | None = Field(

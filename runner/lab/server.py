@@ -79,11 +79,24 @@ class Served:
         self._client = client
         self.connections: set[Connection] = set()
         self.port = host.port
+        self._up = 0.0  # from when on, on the loop's clock
 
     @property
     def url(self) -> str:
         """Where WinRM is."""
         return f"{self.host.scheme}://{self.host.address}:{self.port}/wsman"
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is restarting. Only in the lab's loop."""
+        return asyncio.get_running_loop().time() < self._up
+
+    def restart(self, seconds: float) -> None:
+        """Every shell and connection ends, and for so long there is no other. Only in the lab's loop."""
+        self._up = asyncio.get_running_loop().time() + seconds
+        self.service.close()
+        for connection in list(self.connections):
+            connection.reset()
 
     def mapped(self, certificate: bytes) -> str | None:
         """The account that a client certificate (DER) stands for, if any."""

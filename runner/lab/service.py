@@ -239,6 +239,11 @@ class Service:
                     stream.waiting = None
                     shell.pending -= 1
 
+    def end_shells(self) -> None:
+        """Ends all shells, as when the processes end that they run in: whoever waits is told."""
+        for shell in list(self._shells.values()):
+            self._end(shell)
+
     def close(self) -> None:
         """Ends all shells; nothing is answered any more."""
         for shell in list(self._shells.values()):

@@ -58,6 +58,7 @@ _STEP = record(
     coverage=word(Coverage),
     observed=maybe(HASH),
     changes=many(_PLANNED),
+    hangs_on=many(PLAIN),
 )
 _HOST = record(
     PlannedHost,
@@ -79,6 +80,7 @@ _GOING = record(
     pause_seconds=INTEGER,
     limits=table(INTEGER),
     budget=maybe(PLAIN),
+    health=many(PLAIN),
 )
 _PLAN = record(
     Plan,

@@ -193,6 +193,7 @@ class _Planning:
                 else assessment.coverage,
                 observed=seen.observed.get(result.step),
                 changes=changes,
+                hangs_on=standings.hangs_on(result.step) if changes else (),
             )
 
     def _changes(self, ready: ReadyStep, changes: Sequence[Change]) -> tuple[PlannedChange, ...]:
@@ -273,6 +274,10 @@ class _Standings:
             self.then[step] = frozenset(name for name, value in known.items() if not isinstance(value, UnknownFact))
             return Standing.PREDICTED if step in self.predicted else Standing.PLANNED
         return Standing.NOT_APPLICABLE if assessment.verdict is Verdict.NOT_APPLICABLE else Standing.COMPLIANT
+
+    def hangs_on(self, step: str) -> tuple[str, ...]:
+        """The steps that were asked and whose facts its `when` looks up."""
+        return tuple(dict.fromkeys(owner for owner, _ in self.owners[step] if owner in self.asked))
 
     def _hangs(self, step: str) -> bool:
         """Whether a step that was not asked hangs on what will be and nobody knows."""

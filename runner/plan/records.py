@@ -65,6 +65,8 @@ class PlannedStep:
         summary: of its judgement; where it is deferred or unknown, why.
         coverage: how well this is known.
         observed: SHA-256 of the canonical form of what the host said; None where it was not asked.
+        hangs_on: of a step with changes: the steps before it that were asked and whose facts its `when` looks up. It is
+            decided anew on what they say when the plan is run.
     """
 
     step: str
@@ -74,6 +76,7 @@ class PlannedStep:
     coverage: Coverage
     observed: str | None
     changes: tuple[PlannedChange, ...] = ()
+    hangs_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class Going:
     Attributes:
         waves: as they were written: `1`, `10%`, `rest`.
         budget: as it was written: a count or a percentage of the hosts; None without a limit.
+        health: ids of the steps by which the hosts of a wave are asked whether they are well; empty for no check.
     """
 
     parallel: int
@@ -148,6 +152,7 @@ class Going:
     pause_seconds: int
     limits: Mapping[str, int]
     budget: str | None
+    health: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,11 @@ def going(how: Going, hosts: int) -> str:
             f"{counted(how.parallel, 'server')} at a time",
             *waves,
             *([f"{how.pause_seconds} s between"] if how.pause_seconds and len(sizes) > 1 else []),
+            *(
+                [f"after each the changed servers must be well by {' and '.join(how.health)}"]
+                if how.health and len(sizes) > 1
+                else []
+            ),
             *(f"at most {count} of one {label} together" for label, count in how.limits.items()),
             "without a failure budget" if how.budget is None else f"ends once {how.budget} failed",
         ]

@@ -302,6 +302,7 @@ class Applied:
     reach: Reach | None = None  # another way to it than the one in memory
     secret: SecretUnavailableError | None = None
     render: Render = field(default_factory=lambda: render)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     ready: ReadyPlaybook = field(init=False)
     plan: PlannedHost = field(init=False)
     server: Server = field(init=False)
@@ -358,7 +359,7 @@ class Applied:
             self.reach or (lambda host, secret, notify: self.way),
             Gate.of(collects.values()),
             Gate.of(changes.values(), once=True),
-            Deadlines(),
+            self.deadlines,
             history,
             self.brake,
             self.seconds,

@@ -20,6 +20,8 @@ from runner.events import (
     ConnectionRetried,
     Drifted,
     FileUsed,
+    HealthAnswered,
+    HealthAsked,
     HostApplied,
     HostEnded,
     HostEvent,
@@ -48,6 +50,7 @@ from runner.events import (
     TailDropped,
     Terminated,
     TimedOut,
+    WhenDecided,
     Would,
     data_of,
 )
@@ -252,6 +255,7 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             st.none() | st.lists(woulds, max_size=2).map(tuple),
         ),
         st.builds(Drifted, names, names, st.lists(text, max_size=2).map(tuple)),
+        st.builds(WhenDecided, names, names, st.none() | st.booleans(), text),
         st.builds(Settled, names, names, purposes, numbers, st.sampled_from(Settlement), text),
         st.builds(
             HostEnded,
@@ -270,6 +274,8 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             seconds,
             st.none() | failures,
         ),
+        st.builds(HealthAsked, names, st.just("ex1.example"), numbers),
+        st.builds(HealthAnswered, names, st.booleans(), text, numbers, seconds),
         st.builds(TailDropped, numbers, hashes),
     )
 

@@ -21,7 +21,7 @@ from runner.admission import same
 from runner.cli.progress import PlainProgress
 from runner.disk import SystemDisk
 from runner.lab.faults import Act, Fault, Step
-from runner.lab.state import HostState
+from runner.lab.state import HostState, RegistryKey
 from runner.locks import Owner, take
 from runner.plan import file
 from runner.plan.file import PlanError
@@ -385,3 +385,44 @@ def test_ctrl_c_once_finishes_the_servers_in_work_and_begins_no_other(
         assert (status, set(came(document).values())) == (0, {"changed"})
         for host in plan.hosts:
             assert lab.changed(host.host, plan) == [change.apply for _, change in host.changes]
+
+
+HEALTHY = """\
+name: repair
+title: Services as they have to be, on servers that are well
+strategy: {waves: [1, rest], parallel: 4, health: [reboot]}
+steps:
+  - id: services
+    action: exchange.services
+  - id: reboot
+    action: windows.pending_reboot
+"""
+PENDING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired"
+
+
+def test_a_server_that_is_not_well_behind_its_wave_ends_the_run_until_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2"), server("EX3")) as lab:
+        (folder / "repair.yml").write_text(HEALTHY, encoding="utf-8")
+        lab.plan()
+        well = lab.lab.host("alpha/EX1").service.live.now
+        lab.alter("EX1", lambda now: now.model_copy(update={"registry": {**now.registry, PENDING: RegistryKey()}}))
+        status, document = lab.json("apply", "plan.json")
+        assert (status, came(document)) == (5, {"EX1": "changed", "EX2": "pending", "EX3": "pending"})
+        assert "EX1 (reboot is attention)" in document["end"]["message"]
+        assert lab.lab.ledger.host("alpha/EX2").connections == 1, "of the plan"
+        asked = [each for each in lab.events() if isinstance(each, events.HealthAnswered)]
+        assert [(each.host, each.well) for each in asked] == [("EX1", False)]
+
+        status, out, err = lab("resume", "last", "-i", "inventory.yml")
+        assert status == 5
+        assert "EX1 did not pass the health check: reboot is attention" in err
+        assert "EX2" in out
+
+        lab.alter("EX1", lambda now: now.model_copy(update={"registry": well.registry}))
+        status, document = lab.json("resume", "last")
+        assert (status, set(came(document).values())) == (0, {"changed"})
+        asked = [each for each in lab.events() if isinstance(each, events.HealthAnswered)]
+        assert [(each.host, each.well) for each in asked] == [("EX1", False), ("EX1", False), ("EX1", True)]
+        assert lab.json("rollback", "last")[0] == 0

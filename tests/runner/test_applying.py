@@ -20,12 +20,15 @@ from runner import events
 from runner.events import Purpose, Settlement
 from runner.journal.errors import JournalError
 from runner.moves import Outcome, so_far
+from runner.plan.records import Standing
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import SecretUnavailableError
 from runner.terms import Ending
 from runner.transport.failures import Cause, failure
-from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
+from tests.runner import fleets
+from tests.runner.changeable import CHANGING, ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
 from tests.runner.crashing import CrashingDisk, Died
+from tests.runner.fleets import playbook
 
 UNDO = OnFailure.ROLLBACK
 
@@ -402,3 +405,51 @@ def test_however_often_it_is_killed_and_whatever_goes_wrong_nothing_runs_twice(
     assert row.is_over
     check_ran(applied)
     assert applied.defects == []
+
+
+def hanging(said: str) -> Applied:
+    """A step that changes nothing and says `mode=...`, and one that was planned where it said `mode=old`."""
+    applied = Applied(steps=2)
+    applied.ready = playbook(
+        fleets.step("v"), replace(applied.ready.steps[1], condition=fleets.step("s1", when=WHEN).condition)
+    )
+    first, second = applied.plan.steps
+    first = replace(first, step="v", standing=Standing.COMPLIANT, changes=())
+    applied.plan = replace(applied.plan, steps=(first, replace(second, hangs_on=("v",))))
+    applied.server.things = {("v", "mode"): said, ("s1", "c0"): WRONG}
+    return applied
+
+
+WHEN = "v.said == 'mode=old'"
+
+
+def test_a_step_whose_when_still_holds_is_applied_on_what_was_seen_in_this_session() -> None:
+    applied = hanging("old")
+    assert came(applied.session()) == {"v": Outcome.COMPLIANT, "s1": Outcome.CHANGED}
+    assert [text for _, text in applied.server.given] == ["Get-v", "Get-s1", apply_text("s1", "c0"), "Get-s1"]
+    assert "when-decided" in applied.names()
+    assert applied.defects == []
+
+
+def test_a_step_whose_when_does_not_hold_any_more_is_refused_and_the_difference_is_named() -> None:
+    applied = hanging("new")
+    row = applied.session()
+    assert came(row) == {"v": Outcome.COMPLIANT, "s1": Outcome.REFUSED}
+    assert row.steps[1].why == f"`when: {WHEN}` was true, is false: v.said is 'mode=new'"
+    assert not row.has_failed
+    assert not row.touched
+    assert [text for _, text in applied.server.given] == ["Get-v"]
+    applied.server.things["v", "mode"] = "old"
+    assert came(applied.session())["s1"] is Outcome.CHANGED, "a run that goes on looks again"
+
+
+def test_a_step_whose_when_cannot_be_decided_any_more_is_not_applied() -> None:
+    applied = hanging("old")
+    applied.server.blind = True
+    applied.ready = replace(
+        applied.ready, steps=(replace(applied.ready.steps[0], action=CHANGING), applied.ready.steps[1])
+    )
+    row = applied.session()
+    assert came(row)["s1"] is Outcome.FAILED
+    assert row.steps[1].why.startswith(f"whether `when: {WHEN}` still holds is not known: ")
+    assert applied.server.ran == {}

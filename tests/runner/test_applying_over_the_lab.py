@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,11 +81,13 @@ class ChangingShell(EchoShell):
 
 
 @contextmanager
-def served(applied: Applied, *faults: Fault) -> Iterator[tuple[Lab, ChangingEngine]]:
+def served(
+    applied: Applied, *faults: Fault, clock: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[Lab, ChangingEngine]]:
     engine = ChangingEngine(applied.server)
     host = LabHost("alpha", "EX1", HostState(name="EX1"), ACCOUNT, faults=faults)
     with start(Fleet((host,)), {"sim": engine}) as lab:
-        connector = Connector(retries=RetryPolicy(attempts=2, first_wait=0.0))
+        connector = Connector(retries=RetryPolicy(attempts=2, first_wait=0.0), clock=clock)
 
         def reach(_host: Host, _secret: Secret | None, notify: Callable[[Notice], None]) -> Connect:
             return connector.to(inventory_host(lab.host(KEY)), Secret(ACCOUNT.password), notify)

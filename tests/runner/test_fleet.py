@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from inventory.model import Host
 from runner.cli.interruption import interruptible
-from runner.fleet import HALT_SECONDS, Brake, Fleet, Stop
-from runner.rollout import Halt, Letting, Rules
+from runner.fleet import HALT_SECONDS, Brake, Fleet, HealthCheck, Stop
+from runner.rollout import Concern, Halt, Letting, Rules
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure, failure
 from tests.runner.fleets import host
@@ -300,3 +300,121 @@ def test_each_signal_asks_for_the_next_rung() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.requested is Letting.ABORT
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@dataclass
+class Asked:
+    """The work of asking one host."""
+
+    host: Host
+    says: Callable[[Asked], str]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> str:
+        return self.says(self)
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    def leave(self, why: Failure) -> str:
+        return f"left: {why.cause}"
+
+
+def checked(
+    says: Callable[[Asked], str], *, parallel: int = 2, heard: Heard | None = None, clock: Moved | None = None
+) -> tuple[Fleet[str], list[tuple[str, str | None]]]:
+    """A fleet in waves of 3, whose hosts are each asked."""
+    told: list[tuple[str, str | None]] = []
+    made = fleet(lambda work: "row", parallel=parallel, heard=heard, clock=clock)
+    made.rules = Rules(parallel, waves=(3, 3, 3), health=True)
+    made.health = HealthCheck(
+        lambda row: Concern.ASK, lambda host, row: Asked(host, says), lambda host, came: told.append((host.name, came))
+    )
+    return made, told
+
+
+def test_the_hosts_of_a_wave_are_asked_before_the_next_is_begun_and_as_many_at_a_time() -> None:
+    heard, lock, asking, most = Heard(), threading.Lock(), [0], [0]
+
+    def says(_: Asked) -> str:
+        with lock:
+            asking[0] += 1
+            most[0] = max(most[0], asking[0])
+        assert len(heard.begun) % 3 == 0
+        with lock:
+            asking[0] -= 1
+        return ""
+
+    made, told = checked(says, heard=heard)
+    rows = made.work(hosts(9), Stop())
+    assert rows == [f"EX{number}: row" for number in range(9)]
+    assert sorted(name for name, came in told if came is None) == [f"EX{number}" for number in range(6)]
+    assert {came for _, came in told} == {None, ""}
+    assert most[0] <= 2
+    assert heard.defects == []
+
+
+def raising(_: Asked) -> str:
+    raise OSError
+
+
+@pytest.mark.parametrize(
+    ("says", "why", "defects"),
+    [(lambda asked: "services is attention", "services is attention", []), (raising, "left: defect", ["OSError"])],
+    ids=["unwell", "raising"],
+)
+def test_hosts_that_are_not_well_end_the_run_and_none_of_the_next_wave_is_begun(
+    says: Callable[[Asked], str], why: str, defects: list[str]
+) -> None:
+    heard = Heard()
+    made, told = checked(lambda asked: says(asked) if asked.host.name == "EX1" else "", heard=heard)
+    rows = made.work(hosts(9), Stop())
+    assert sorted(heard.begun) == ["EX0", "EX1", "EX2"]
+    assert ("EX1", why) in told
+    (halt,) = heard.halts
+    assert halt.ending is Ending.HEALTH
+    assert f"alpha/EX1 ({why})" in halt.why.message
+    assert rows[3:] == [f"EX{number}: not begun: {halt.why.message}" for number in range(3, 9)]
+    assert heard.defects == defects
+
+
+def test_a_host_that_never_answers_whether_it_is_well_is_cancelled_and_then_left_behind() -> None:
+    clock, released = Moved(), threading.Event()
+
+    def says(asked: Asked) -> str:
+        if asked.host.name != "EX2":
+            return ""
+        clock.now += 311.0
+        assert asked.cancelled.wait(HANG_SECONDS)
+        clock.now += 10.0
+        assert released.wait(HANG_SECONDS)
+        return ""
+
+    made, told = checked(says, clock=clock)
+    rows = made.work(hosts(6), Stop())
+    released.set()
+    assert ("EX2", "left: timeout") in told
+    assert ("EX2", "") not in told
+    assert all("not begun" in row for row in rows[3:])
+
+
+def test_an_abort_lets_go_of_hosts_that_are_being_asked() -> None:
+    stop = Stop()
+
+    def says(asked: Asked) -> str:
+        stop.requested = Letting.ABORT
+        assert asked.cancelled.wait(HANG_SECONDS)
+        return "cancelled"
+
+    heard = Heard()
+    made, told = checked(says, parallel=1, heard=heard)
+    made.work(hosts(6), stop)
+    assert ("EX0", "cancelled") in told
+    assert [halt.ending for halt in heard.halts] == [Ending.INTERRUPTED]
+    assert sorted(heard.begun) == ["EX0", "EX1", "EX2"]
+
+
+def test_rules_that_ask_for_a_check_that_nobody_can_make_are_refused() -> None:
+    with pytest.raises(ValueError, match="health check"):
+        Fleet(Rules(1, health=True), 1.0, lambda host: Work(host, lambda work: ""), lambda host, why: "", Brake(),
+              Heard(), Moved())  # fmt: skip

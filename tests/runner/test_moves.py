@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -19,6 +20,8 @@ from runner.events import HostEvent, Purpose, RunEvent, Settlement, StepDue, Wou
 from runner.journal.lines import from_line
 from runner.moves import (
     Collect,
+    Decide,
+    Decided,
     Ended,
     Finish,
     HostSoFar,
@@ -73,6 +76,16 @@ def host(steps: int, changes: int, *, reversible: bool = True) -> PlannedHost:
     )
 
 
+def hanging(plan: PlannedHost, random: Random) -> PlannedHost:
+    """The same behind a step that changes nothing, with a `when` here and there over steps before."""
+    first = replace(plan.steps[0], step="v", standing=Standing.COMPLIANT, changes=())
+    steps = [first]
+    for step in plan.steps:
+        owners = [each.step for each in steps if random.random() < 0.5]
+        steps.append(replace(step, hangs_on=tuple(owners)) if random.random() < 0.5 else step)
+    return replace(plan, steps=tuple(steps))
+
+
 @dataclass
 class Played:
     """A host and its journal: what a run does to them, with faults that a test draws.
@@ -91,6 +104,7 @@ class Played:
     right: dict[tuple[str, str], bool | None] = field(default_factory=dict)
     ran: Counter[str] = field(default_factory=Counter)
     sent: Counter[tuple[str, str, Purpose]] = field(default_factory=Counter)
+    whens: Sequence[bool | None] = (True,)  # what a `when` comes to
     so_far: HostSoFar = field(default_factory=HostSoFar)
     sequence: int = 0
 
@@ -117,6 +131,9 @@ class Played:
                         return False
                 case Settle():
                     self._settle(move)
+                case Decide():
+                    holds = self.random.choice(self.whens)
+                    self._put(move.step, decided=Decided(self._next(), holds))
             if self._happens() and self._happens():
                 return False  # killed
         pytest.fail("it goes on for ever")
@@ -136,7 +153,17 @@ class Played:
         assert own.judged.known, "sent after a look that saw nothing"
         newest = max((each.sequence for each in own.tried), default=0)
         assert max(own.judged.sequence, newest) > self.so_far.since, "sent on what an earlier run saw"
-        planned = next(step for step in self.plan.steps if step.step == move.step).changes
+        step = next(step for step in self.plan.steps if step.step == move.step)
+        if step.hangs_on and not own.tried:
+            assert own.decided is not None, "sent though nobody looked whether its `when` holds"
+            assert own.decided.holds is True
+            assert own.decided.sequence > self.so_far.since, "decided on what an earlier run saw"
+            for owner in step.hangs_on:
+                theirs = self.so_far.steps[owner]
+                assert theirs.judged is not None
+                assert own.decided.sequence > theirs.judged.sequence, "decided before what it hangs on was seen"
+                assert theirs.tried or theirs.judged.sequence > self.so_far.since
+        planned = step.changes
         named = [Would(each.change.id, each.apply, each.rollback) for each in planned]
         if move.purpose is Purpose.ROLLBACK:
             done = [
@@ -189,10 +216,14 @@ class Played:
                 would.append(Would(change.change.id, change.apply, change.rollback))
         return Judged(move.purpose, self._next(), known=True, would=tuple(would))
 
-    def _put(self, step: str, *, judged: Judged | None = None, tried: Tried | None = None) -> None:
+    def _put(
+        self, step: str, *, judged: Judged | None = None, tried: Tried | None = None, decided: Decided | None = None
+    ) -> None:
         own = self.so_far.steps.get(step, StepSoFar())
         if judged is not None:
             own = replace(own, judged=judged)
+        if decided is not None:
+            own = replace(own, decided=decided)
         if tried is not None:
             others = [each for each in own.tried if (each.purpose, each.number) != (tried.purpose, tried.number)]
             own = replace(own, tried=tuple(sorted([*others, tried], key=lambda each: each.sequence)))
@@ -257,6 +288,25 @@ def test_behind_a_loss_that_left_something_else_nothing_more_is_sent_and_the_att
     assert played.outcomes == {"s0": Outcome.UNKNOWN, "s1": Outcome.SKIPPED}
 
 
+@pytest.mark.parametrize(
+    ("holds", "outcome"), [(True, Outcome.CHANGED), (False, Outcome.REFUSED), (None, Outcome.FAILED)]
+)
+def test_a_when_is_decided_anew_on_what_the_steps_before_it_say_now(holds: bool | None, outcome: Outcome) -> None:
+    plan = host(1, 1)
+    first = replace(plan.steps[0], step="v", standing=Standing.COMPLIANT, changes=())
+    plan = replace(plan, steps=(first, replace(plan.steps[0], hangs_on=("v",))))
+    played = play(plan)
+    played.whens = (holds,)
+    assert next_move(plan, played.on_failure, HostSoFar(1)) == Collect("v", Purpose.RECHECK)
+    seen = StepSoFar(Judged(Purpose.RECHECK, 2, known=True))
+    assert next_move(plan, played.on_failure, HostSoFar(1, {"v": seen})) == Decide("s0")
+    before = {"v": seen, "s0": StepSoFar(decided=Decided(3, True))}
+    assert next_move(plan, played.on_failure, HostSoFar(4, before)) == Collect("v", Purpose.RECHECK), "it is old"
+    assert played.session()
+    assert played.outcomes == {"v": Outcome.COMPLIANT, "s0": outcome}
+    assert bool(played.ran) is (holds is True)
+
+
 @pytest.mark.parametrize("standing", [Standing.COMPLIANT, Standing.DEFERRED, Standing.UNKNOWN, Standing.NOT_APPLICABLE])
 def test_what_is_not_planned_is_not_run(standing: Standing) -> None:
     plan = host(1, 1)
@@ -281,6 +331,11 @@ def drawn_play(drawn: Drawn) -> Played:
     seed, steps, changes, faults, on_failure, reversible, spoils = drawn
     played = play(host(steps, changes, reversible=reversible), on_failure, faults=faults, seed=seed)
     played.spoils = spoils
+    random = Random(seed)
+    if random.random() < 0.5:
+        played.plan = hanging(played.plan, random)
+        played.on_failure["v"] = OnFailure.STOP
+        played.whens = random.choice([(True,), (True, True, False), (True, False, None)])
     return played
 
 
@@ -301,7 +356,7 @@ def test_over_any_history_nothing_runs_twice_and_what_is_said_of_the_host_is_so(
             case Outcome.CHANGED:
                 assert played.state(step) == {True}
             case Outcome.COMPLIANT:
-                assert played.state(step) == {True}
+                assert played.state(step) == ({True} if step != "v" else set())
                 assert not applied
             case Outcome.ROLLED_BACK:
                 assert True not in played.state(step)
@@ -361,9 +416,13 @@ class Journaled(Played):
         self._write(events.HostStarted(self.plan.host, self.plan.address, self.plan.port), self.sequence + 1)
         return super().session()
 
-    def _put(self, step: str, *, judged: Judged | None = None, tried: Tried | None = None) -> None:
-        super()._put(step, judged=judged, tried=tried)
+    def _put(
+        self, step: str, *, judged: Judged | None = None, tried: Tried | None = None, decided: Decided | None = None
+    ) -> None:
+        super()._put(step, judged=judged, tried=tried, decided=decided)
         name = self.plan.host
+        if decided is not None:
+            self._write(events.WhenDecided(name, step, decided.holds, ""), decided.sequence)
         if judged is not None:
             self.collected[step, judged.purpose] += 1
             number = self.collected[step, judged.purpose]
@@ -404,8 +463,9 @@ class Journaled(Played):
 @given(HISTORIES)
 def test_over_any_history_its_journal_read_back_leads_to_the_same_next_move(drawn: Drawn) -> None:
     seed, steps, changes, faults, on_failure, reversible, spoils = drawn
-    plan = host(steps, changes, reversible=reversible)
+    plan = hanging(host(steps, changes, reversible=reversible), Random(seed))
     played = Journaled(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults, spoils=spoils)
+    played.whens = (True, True, False, None)
     for _ in range(4):
         ended = played.session()
         assert played.read_back() == played.so_far

@@ -40,7 +40,8 @@ def test_a_plan_sends_collects_alone_and_what_cannot_be_planned_is_left_alone(
     )
     out = io.StringIO()
     with start(Fleet(hosts), {"sim": SimEngine()}) as lab:
-        (tmp_path / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
+        labelled = inventory(lab, monkeypatch).replace("address:", "labels: {site: HQ}, address:")
+        (tmp_path / "inventory.yml").write_text(labelled, encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
             status = main(["plan", "./off.yml", "-i", "inventory.yml", "-o", "plan.json", "--timeout", "60"])

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.rollout import Begin, Done, Halt, Letting, Now, Rules, Wait, decide, wave_of, wave_sizes
+from runner.rollout import (
+    Ask,
+    Begin,
+    Concern,
+    Done,
+    Halt,
+    Health,
+    Letting,
+    Now,
+    Rules,
+    Wait,
+    decide,
+    wave_of,
+    wave_sizes,
+)
 from runner.terms import Ending
 from runner.transport.failures import Cause, failure
 
@@ -68,15 +82,29 @@ class Run:
     begun_after_halt: int = 0
     failed: int = 0
     ended: float | None = None
+    asking: list[str] = field(default_factory=list)
+    ever_asked: list[str] = field(default_factory=list)
+    due: list[str] = field(default_factory=list)
+    asked: int = 0
+    unwell: dict[str, str] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> Now:
-        return Now(self.waiting, self.in_work, len(self.begun), self.failed, self.halt, self.seconds, self.ended)
+        health = Health(self.due, self.asked, self.unwell, self.lost)
+        begun, at = len(self.begun), self.seconds
+        return Now(self.waiting, self.in_work, begun, self.failed, self.halt, at, self.ended, self.asking, health)
 
-    def end(self, which: int, *, failed: bool) -> None:
-        self.in_work.pop(which)
+    def end(self, which: int, *, failed: bool, concern: Concern = Concern.NONE) -> None:
+        host = self.in_work.pop(which)
         self.failed += failed
         self.ended = self.seconds
+        self.due += [host] if concern is Concern.ASK else []
+        self.lost += [host] if concern is Concern.LOST else []
+
+    def answer(self, which: int, *, well: bool) -> None:
+        host = self.asking.pop(which)
+        self.unwell |= {} if well else {host: "services is attention"}
 
     def step(self) -> bool:
         """Whether the run is over."""
@@ -85,20 +113,31 @@ class Run:
                 assert hosts
                 assert set(hosts) <= set(self.waiting)
                 self.begun_after_halt += 0 if self.halt is None else len(hosts)
+                if self.asked:
+                    self.asked, self.lost = 0, []
                 self.begun += hosts
                 self.in_work += hosts
                 self.waiting = [host for host in self.waiting if host not in hosts]
+            case Ask(hosts=hosts):
+                assert hosts
+                assert set(hosts) <= set(self.due)
+                assert self.halt is None
+                self.due = [host for host in self.due if host not in hosts]
+                self.asking += hosts
+                self.ever_asked += hosts
+                self.asked += len(hosts)
             case Halt() as halt:
                 assert halt.outweighs(self.halt)
                 self.halt = halt
             case Wait(seconds=seconds):
-                assert self.in_work or self.rules.pause_seconds
+                assert self.in_work or self.asking or self.rules.pause_seconds
                 assert seconds is None or seconds > 0
-                if not self.in_work:
+                if not self.in_work and not self.asking:
                     assert seconds is not None
                     self.seconds += seconds
             case Done():
                 assert not self.in_work
+                assert not self.asking
                 return True
         return False
 
@@ -239,3 +278,108 @@ def test_over_any_fleet_waves_limits_and_budget_hold_and_every_run_ends(
         assert run.failed <= rules.budget + rules.parallel - 1
     assert run.halt is not None or sorted(run.begun) == sorted(names)
     assert run.halt is None or (rules.budget is not None and run.failed >= rules.budget)
+
+
+def test_the_hosts_of_a_wave_are_asked_behind_the_pause_and_before_the_next() -> None:
+    rules = Rules(2, waves=(3, 2), pause_seconds=60.0, health=True)
+    due = Health(["a", "b", "c"])
+    assert decide(rules, Now(["d", "e"], ["b"], 3, seconds=9.0, ended=8.0, health=Health(["a"]))) == Wait(None)
+    assert decide(rules, Now(["d", "e"], [], 3, seconds=9.0, ended=9.0, health=due)) == Wait(60.0)
+    behind = Now(["d", "e"], [], 3, seconds=69.0, ended=9.0, health=due)
+    assert decide(rules, behind) == Ask(("a", "b"))
+    assert decide(rules, replace(behind, asking=["a", "b"], health=Health(["c"], 2))) == Wait(None)
+    assert decide(rules, replace(behind, asking=["b"], health=Health(["c"], 2, {"a": "bad"}))) == Ask(("c",))
+    assert decide(rules, replace(behind, asking=["c"], health=Health([], 3))) == Wait(None)
+    assert decide(rules, replace(behind, health=Health([], 3))) == Begin(("d", "e"))
+    assert decide(replace(rules, health=False), behind) == Begin(("d", "e"))
+
+
+def test_a_wave_that_is_not_well_drains_the_run_and_names_who_is_not() -> None:
+    rules = Rules(2, waves=(3, 2), health=True)
+    halt = decide(rules, Now(["d"], [], 3, health=Health([], 3, {"b": "services is attention"})))
+    assert isinstance(halt, Halt)
+    assert (halt.letting, halt.ending) == (Letting.DRAIN, Ending.HEALTH)
+    assert "1 server did not pass the health check: b (services is attention)" in halt.why.message
+    many = {f"h{number}": "bad" for number in range(20)}
+    halt = decide(rules, Now(["d"], [], 3, health=Health([], 20, many)))
+    assert isinstance(halt, Halt)
+    assert halt.why.message.endswith("h7 (bad), 12 more")
+    assert decide(rules, Now([], [], 5, health=Health(["d"]))) == Done(), "behind the last wave nobody is asked"
+
+
+def test_a_run_that_goes_on_asks_those_that_are_still_to_be_asked_before_it_begins_any() -> None:
+    rules = Rules(2, waves=(3, 2), health=True)
+    assert decide(rules, Now(["d", "e"], [], health=Health(["a"]))) == Ask(("a",))
+    assert decide(rules, Now(["d", "e"], [], asking=["a"], health=Health([], 1))) == Wait(None)
+    assert decide(rules, Now(["d", "e"], [], health=Health([], 1))) == Begin(("d", "e"))
+    halt = decide(rules, Now(["d", "e"], [], health=Health([], 1, {"a": "bad"})))
+    assert isinstance(halt, Halt)
+    assert halt.ending is Ending.HEALTH
+
+
+def test_a_wave_of_which_nobody_could_be_asked_drains_only_where_somebody_was_lost() -> None:
+    rules = Rules(2, waves=(1, 2), health=True)
+    halt = decide(rules, Now(["b", "c"], [], 1, health=Health(lost=["a"])))
+    assert isinstance(halt, Halt)
+    assert halt.ending is Ending.HEALTH
+    assert decide(rules, Now(["b", "c"], [], 1, health=Health())) == Begin(("b", "c"))
+    assert decide(rules, Now(["b", "c"], [], 1, health=Health([], 1, {}, ["a"]))) == Begin(("b", "c"))
+
+
+def test_a_check_is_cut_short_by_the_end_of_the_runs_time_and_waited_for_in_a_drain() -> None:
+    rules = Rules(2, 60.0, waves=(1, 2), health=True)
+    late = decide(rules, Now(["b"], [], 1, seconds=60.0, asking=["a"], health=Health([], 1)))
+    assert isinstance(late, Halt)
+    assert late.ending is Ending.DEADLINE
+    assert decide(rules, Now(["b"], [], 1, halt=DRAIN, asking=["a"], health=Health([], 1))) == Wait(60.0)
+    assert decide(rules, Now(["b"], [], 1, halt=DRAIN, health=Health(["a"]))) == Done()
+
+
+@settings(max_examples=2000)
+@given(fleets(), st.randoms(use_true_random=False), st.sampled_from([0.0, 0.02, 0.3]))
+def test_over_any_fleet_no_wave_is_begun_before_the_check_of_the_one_before_has_passed(
+    fleet: tuple[Rules, list[str], list[bool]], random: Random, ill: float
+) -> None:
+    rules, names, fails = fleet
+    rules = replace(rules, health=True)
+    run = Run(rules, list(names))
+    concerns = {name: random.choice(list(Concern)) for name in names}
+    for name, failed in zip(names, fails, strict=True):  # one that was lost has failed
+        concerns[name] = Concern.LOST if failed and concerns[name] is Concern.NONE else concerns[name]
+    wave = {name: wave_of(rules, number) for number, name in enumerate(names, 1)}
+    for _ in range(9 * len(names) + 9):
+        before, asked_before = list(run.in_work), list(run.asking)
+        over = run.step()
+        fresh = [host for host in run.in_work if host not in before]
+        assert len(run.in_work) + len(run.asking) <= rules.parallel
+        if fresh:
+            begins = wave[fresh[0]]
+            earlier = [name for name in names if wave[name] < begins]
+            asked = [name for name in earlier if concerns[name] is Concern.ASK]
+            assert sorted(run.ever_asked) == sorted(asked), "each that was changed is asked, once, and before"
+            assert not run.unwell
+            for number in range(1, begins):
+                of_wave = {concerns[name] for name in earlier if wave[name] == number}
+                assert Concern.ASK in of_wave or Concern.LOST not in of_wave
+        if over:
+            break
+        quiet = not fresh and run.asking == asked_before
+        if quiet and run.in_work:
+            which = random.randrange(len(run.in_work))
+            host = run.in_work[which]
+            run.end(which, failed=fails[names.index(host)], concern=concerns[host])
+        elif quiet and run.asking:
+            run.answer(random.randrange(len(run.asking)), well=random.random() >= ill)
+        run.seconds += random.choice([0.0, 1.0])
+    else:
+        pytest.fail("the run did not end")
+    assert rules.budget is None or run.failed <= rules.budget + rules.parallel - 1
+    if run.halt is None:
+        assert sorted(run.begun) == sorted(names)
+    elif run.halt.ending is Ending.HEALTH:
+        last = max(wave[name] for name in run.begun)
+        assert sorted(run.begun) == sorted(name for name in names if wave[name] <= last), "the wave, and none beyond"
+        if run.unwell:
+            assert {wave[name] for name in run.unwell} == {last}
+    else:
+        assert run.halt.ending is Ending.BUDGET

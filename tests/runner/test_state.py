@@ -13,6 +13,8 @@ from runner.events import (
     Answer,
     ConnectionRetried,
     Drifted,
+    HealthAnswered,
+    HealthAsked,
     HostEvent,
     HostStarted,
     Intent,
@@ -52,7 +54,8 @@ STEPS = tuple(replace(RUN.steps[0], id=step) for step in ("version", "patch", "a
 STARTED = replace(RUN, steps=STEPS)
 HOST = HostStarted("EX1", "ex1.example", 5985)
 LOST = NotRun(None, failure(Cause.CONNECTION_LOST, "the connection went"))
-APPLY, PROBE, COLLECT = Purpose.APPLY, Purpose.PROBE, Purpose.COLLECT
+APPLY, PROBE, COLLECT, HEALTH = Purpose.APPLY, Purpose.PROBE, Purpose.COLLECT, Purpose.HEALTH
+ASKED, WELL = HealthAsked("EX1", "ex1.example", 5985), HealthAnswered("EX1", True, "", 5, 0.5)
 CHANGES = [purpose for purpose in Purpose if purpose.changes]
 
 
@@ -235,12 +238,37 @@ SHARED = StepAssessed("EX1", "other", SCRIPT, "exchange.version", COLLECT, 1, No
         ([STARTED, HOST, settled(step="odd")], "odd is none of this run's steps"),
         ([STARTED, HOST, TWICE], "two scripts are sent at once to collect version"),
         ([STARTED, ENDED, HOST], "had ended and was not resumed"),
+        ([STARTED, HOST, ASKED], "EX1 is in work"),
+        ([STARTED, HOST, host_ended(), ASKED, ASKED], "EX1 is being asked"),
+        ([STARTED, HOST, sending(purpose=HEALTH)], "was not asked whether it is well"),
+        ([STARTED, HOST, WELL], "was not asked whether it is well"),
+        ([STARTED, HOST, host_ended(), sending(purpose=HEALTH)], "EX1 had ended"),
+        ([STARTED, HOST, host_ended(), ASKED, sending()], "is asked whether it is well"),
+        ([STARTED, HOST, host_ended(), ASKED, host_ended()], "is asked whether it is well"),
+        ([STARTED, HOST, host_ended(), ASKED, WELL, WELL], "EX1 had ended"),
+        ([STARTED, HOST, host_ended(), ASKED, answered(purpose=HEALTH)], "no intent"),
     ],
 )
 def test_what_no_run_can_have_written_is_named_with_its_line(events: list[RunEvent | HostEvent], why: str) -> None:
     with pytest.raises(ContradictionError, match=why) as raised:
         fold(recorded(*events))
     assert raised.value.sequence == len(events)
+
+
+def test_a_host_that_is_asked_whether_it_is_well_keeps_what_the_work_with_it_came_to() -> None:
+    told = [HOST, sending(), assessed(), host_ended()]
+    before = folded(*told).hosts["EX1"]
+    asked = [*told, ASKED, sending(purpose=HEALTH), PoolReplaced("EX1", "version", SCRIPT)]
+    judged = replace(assessed(), purpose=HEALTH)
+    after = folded(*asked, judged, replace(judged, number=None, answer=None, script=None), WELL).hosts["EX1"]
+    kept = replace(after, attempts=before.attempts, health=None)
+    assert kept == before
+    assert after.health == WELL
+    assert [key.purpose for key, each in after.attempts.items() if each.answer is not None] == [COLLECT, HEALTH]
+    resumed = folded(*asked, INTERRUPTED, RunResumed(), HOST).hosts["EX1"]
+    assert not resumed.asked, "the work with it goes before"
+    again = folded(*asked, INTERRUPTED, RunResumed(), ASKED, sending(purpose=HEALTH, number=2)).hosts["EX1"]
+    assert [str(each.standing) for each in again.attempts.values()] == ["answered", "superseded", "sent"]
 
 
 def test_an_event_of_another_client_is_a_contradiction() -> None:
@@ -261,6 +289,8 @@ happenings: st.SearchStrategy[RunEvent | HostEvent | Newer] = st.one_of(
     st.builds(assessed, hosts, steps, st.none() | answers),
     st.builds(settled, hosts, steps, purposes, attempts),
     st.builds(host_ended, hosts),
+    st.builds(HealthAsked, hosts, st.just("ex.example"), st.just(5985)),
+    st.builds(HealthAnswered, hosts, st.booleans(), st.just(""), st.just(5), st.just(0.5)),
     st.builds(PoolReplaced, hosts, steps, st.just(SCRIPT)),
     st.builds(ConnectionRetried, hosts, attempts, st.just(0.5), st.just(LOST.failure)),
     st.sampled_from([RunResumed(), TailDropped(3, "0" * 64), ENDED, INTERRUPTED, STARTED]),

@@ -383,3 +383,28 @@ def test_a_plan_without_changes_needs_no_approval(exrun: CommandLine) -> None:
     alpha(exrun)
     status, _, err = exrun("approve", "plan.json", "--key", "key")
     assert (status, "plan.json: changes nothing" in err) == (2, True)
+
+
+def test_a_limit_over_a_label_that_no_server_has_is_refused_with_its_place_before_anything_is_sent(
+    exrun: CommandLine,
+) -> None:
+    playbook = exrun.folder / "off.yml"
+    playbook.write_text(PLAYBOOK.replace("{site: 1}", "{sites: 1, rack: 2}"))
+    status, out, err = alpha(exrun)
+    assert (status, out) == (2, "")
+    assert "off.yml:3:71: strategy.limits.sites: no host of the inventory has this label" in err
+    assert "did you mean `site`?" in err
+    assert "off.yml:3:81: strategy.limits.rack: no host of the inventory has this label" in err
+    assert "its labels are: site" in err
+    assert exrun.transports == {}
+    assert not (exrun.folder / "plan.json").exists()
+
+
+def test_a_health_check_stands_in_the_plan_and_on_the_screen(exrun: CommandLine) -> None:
+    playbook = exrun.folder / "off.yml"
+    playbook.write_text(PLAYBOOK.replace("budget: 5%", "budget: 5%, health: [smb1]"))
+    exrun.transports["alpha/EX1"], exrun.transports["alpha/EX2"] = on(), on()
+    status, out, _ = alpha(exrun)
+    assert status == 1
+    assert written(exrun).going.health == ("smb1",)
+    assert "waves of 1, 1; 60 s between; after each the changed servers must be well by smb1; 1 together" in out

@@ -240,3 +240,44 @@ def test_a_session_is_asked_for_only_where_there_is_a_pipeline() -> None:
         ValueError, match="session goes with the steps of a pipeline, not with create; they are command"
     ):
         Fault(Act.RESET, Step.CREATE, session=InSession.FULL)
+
+
+@pytest.mark.parametrize("step", [Step.RECEIVE_OPEN, Step.COMMAND, Step.RECEIVE, Step.SIGNAL, Step.DELETE])
+def test_the_shells_of_a_host_end_and_what_is_asked_of_one_is_told_so(serve: Serve, step: Step) -> None:
+    engine = EchoEngine()
+    served = serve(lab_host(faults=(Fault(Act.SHELLS_END, step, times=1),)), engine=engine).host("alpha/EX1")
+    with pytest.raises(WSManFaultError) as failed:
+        Walker(served).walk()
+    assert failed.value.code == 2150858843
+    assert stopped_at(served, step)
+    assert served.service.shells == 0
+    assert engine.shells[0].calls[-1] == "close"
+    assert goes_on(served)
+
+
+@pytest.mark.parametrize("step", MESSAGES)
+def test_a_host_restarts_and_goes_on_once_it_is_up(serve: Serve, step: Step) -> None:
+    served = served_with(serve, Fault(Act.RESTART, step, times=1))
+    with pytest.raises(TransportError) as failed:
+        Walker(served).walk()
+    assert failed.value.failure.cause is Cause.CONNECTION_LOST
+    assert stopped_at(served, step)
+    assert served.service.shells == 0
+    assert goes_on(served)
+
+
+def test_a_host_lets_nobody_in_while_it_restarts(serve: Serve) -> None:
+    served = served_with(serve, Fault(Act.RESTART, Step.COMMAND, times=1, milliseconds=600_000))
+    with pytest.raises(TransportError):
+        Walker(served).walk()
+    for _ in range(2):
+        with pytest.raises(TransportError) as failed:
+            Walker(served).walk()
+        assert failed.value.failure.cause is Cause.CONNECTION_LOST
+    assert served.counts.steps[Step.CREATE] == 1
+
+
+@pytest.mark.parametrize("act", [Act.SHELLS_END, Act.RESTART])
+def test_shells_end_with_messages_alone(act: Act) -> None:
+    with pytest.raises(ValueError, match=f"{act} cannot happen at connect"):
+        Fault(act, Step.CONNECT)

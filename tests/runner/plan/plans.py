@@ -73,6 +73,7 @@ def plans(draw: st.DrawFn) -> Plan:
             draw(st.sampled_from(Coverage)),
             draw(st.none() | WORDS.map(sha)),
             changes(),
+            draw(st.sampled_from([(), ("version",)])),
         )
 
     hosts = tuple(
@@ -103,7 +104,14 @@ def plans(draw: st.DrawFn) -> Plan:
         policy=draw(st.none() | st.just(sha("policy"))),
         catalogue=sha("c"),
         selection=draw(WORDS),
-        going=Going(8, ("1", "10%", "rest"), 60, {"dag": 1}, draw(st.none() | st.just("5%"))),
+        going=Going(
+            8,
+            ("1", "10%", "rest"),
+            60,
+            {"dag": 1},
+            draw(st.none() | st.just("5%")),
+            draw(st.sampled_from([(), ("s0",)])),
+        ),
         steps=(StepPlan("services", "exchange.services", sha("s"), "stop", disturbs),),
         hosts=hosts,
         texts=texts,

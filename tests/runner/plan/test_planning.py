@@ -164,6 +164,7 @@ def test_a_step_behind_changes_is_decided_by_what_will_hold_after_them(
     behind = only(plan).steps[1]
     assert (behind.observed is not None) is sent
     assert bool(behind.changes) is (expected == "predicted")
+    assert behind.hangs_on == (("a",) if behind.changes else ()), "what it is decided on anew"
     if expected == "predicted":
         assert behind.coverage is Coverage.PREDICTED
     assert status(plan) is ExitStatus.FINDINGS
