@@ -93,6 +93,8 @@ class Event(StrEnum):
     SETTLED = "settled"
     DRIFTED = "drifted"
     HOST_APPLIED = "host-applied"
+    EVIDENCE_KEPT = "evidence-kept"
+    EVIDENCE_MISSED = "evidence-missed"
     CONNECTION_RETRIED = "connection-retried"
     POOL_REPLACED = "pool-replaced"
     TAIL_DROPPED = lines.TAIL_DROPPED
@@ -107,6 +109,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"  # collect again, to see what a change came to
     PROBE = "probe"  # collect again after a loss, to learn what became of a change
     ROLLBACK = "rollback"
+    EVIDENCE = "evidence"  # read what has to be kept before a change
     CONFIRM = "confirm"  # what keeps a host from undoing a change by itself
 
     @property
@@ -499,6 +502,32 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceKept:
+    """What was to be kept before a change is in the evidence store, on the disk: so many bytes, of this SHA-256.
+
+    `script` is what read it, `number` the attempt that did.
+    """
+
+    host: str
+    step: str
+    script: str
+    number: int
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceMissed:
+    """What was to be kept before a change could not be, so that change is not made. `why` may quote the host."""
+
+    host: str
+    step: str
+    script: str
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an attempt that may have changed something, and how that is known."""
 
@@ -592,6 +621,8 @@ HostEvent = (
     | ScriptAnswered
     | StepAssessed
     | Drifted
+    | EvidenceKept
+    | EvidenceMissed
     | Settled
     | HostEnded
     | HostApplied
@@ -839,6 +870,27 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             would=maybe(many(_WOULD)),
         ),
         _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
+        _kind(
+            Event.EVIDENCE_KEPT,
+            Phase.APPLY,
+            EvidenceKept,
+            host=PLAIN,
+            step=PLAIN,
+            script=HASH,
+            number=INTEGER,
+            sha256=HASH,
+            bytes=INTEGER,
+        ),
+        _kind(
+            Event.EVIDENCE_MISSED,
+            Phase.APPLY,
+            EvidenceMissed,
+            host=PLAIN,
+            step=PLAIN,
+            script=HASH,
+            number=INTEGER,
+            why=TAINTED,
+        ),
         _kind(
             Event.SETTLED,
             Phase.SETTLE,

@@ -7,6 +7,7 @@ A run that is resumed asks the same question as one that was never broken off, s
 A step goes like this; what stands in brackets ends the host, or the step where `on_failure` lets the next one follow:
 
     recheck     nothing is named: compliant. What is named is not the plan's: [refused]. Not judged: [failed]
+    evidence    what a change has to have kept before: kept, or that change is not made, and [failed]
     apply       each change in the order of the plan, once; one that ended in an error is the last
     probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
                 Anything else: [unknown], and the attempt stays open
@@ -34,6 +35,7 @@ __all__ = [
     "Finish",
     "HostSoFar",
     "Judged",
+    "Keep",
     "Move",
     "Outcome",
     "Send",
@@ -103,10 +105,18 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class StepSoFar:
-    """One step on one host, as its journal has it. `tried` in the order in which it was."""
+    """One step on one host, as its journal has it.
+
+    Attributes:
+        tried: in the order in which it was.
+        kept: scripts that have read what was to be kept, and it is.
+        missed: those that came to nothing, and the line that says so.
+    """
 
     judged: Judged | None = None
     tried: tuple[Tried, ...] = ()
+    kept: frozenset[str] = frozenset()
+    missed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,15 @@ class Collect:
 
     step: str
     purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Read what this change has to have kept, with this script, and put it into the evidence store."""
+
+    step: str
+    change: str
+    script: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +178,7 @@ class Finish:
     """Nothing more is to be done on this host."""
 
 
-Move = Collect | Send | Settle | Finish
+Move = Collect | Keep | Send | Settle | Finish
 
 
 def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Move:
@@ -288,7 +307,7 @@ class _Step:
             return Outcome.COMPLIANT
         if list(judged.would) != [_would(each) for each in self.plan.changes]:
             return Outcome.REFUSED
-        return self._send(self.plan.changes[0], 1)
+        return Outcome.FAILED if self._missed(self.plan.changes[0]) else self._send(self.plan.changes[0], 1)
 
     def _due(self, applied: Sequence[Tried]) -> PlannedChange | None:
         """The next change to send; None where there is none, or one before it came to nothing that nobody expected."""
@@ -297,7 +316,7 @@ class _Step:
             if any(each.ended is Ended.BROKEN for each in tries):
                 return None
             if not tries or all(each.settlement is Settlement.NOT_DONE for each in tries):
-                return change if _may_be_sent(tries) else None
+                return change if _may_be_sent(tries) and not self._missed(change) else None
         return None
 
     def _go_on(self, due: PlannedChange, applied: Sequence[Tried]) -> Move | Outcome:
@@ -400,7 +419,13 @@ class _Step:
         judged = self.own.judged
         return judged if judged is not None and judged.sequence > sequence and judged.purpose is purpose else None
 
-    def _send(self, change: PlannedChange, number: int) -> Send:
+    def _missed(self, change: PlannedChange) -> bool:
+        """Whether it is known that what it has to have kept cannot be had; a session that is begun anew tries again."""
+        return change.evidence is not None and self.own.missed.get(change.evidence, -1) > self.since
+
+    def _send(self, change: PlannedChange, number: int) -> Keep | Send:
+        if change.evidence is not None and change.evidence not in self.own.kept:
+            return Keep(self.plan.step, change.change.id, change.evidence)
         return Send(self.plan.step, change.change.id, Purpose.APPLY, number, change.apply)
 
     def _settle(self, tried: Tried, settlement: Settlement, why: str) -> Settle:
@@ -458,12 +483,15 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
     steps: dict[str, StepSoFar] = {}
     for step in dict.fromkeys([*host.assessed, *tried]):
+        evidence = {script: found for (of, script), found in host.evidence.items() if of == step}
+        kept = frozenset(script for script, (_, each) in evidence.items() if isinstance(each, events.EvidenceKept))
+        missed = {script: line for script, (line, _) in evidence.items() if script not in kept}
         judged = None
         if step in host.judged_at:
             assessed = host.assessed[step]
             known = assessed.would is not None
             judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
-        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())))
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), kept, missed)
     return HostSoFar(host.since, steps, host.undoing)
 
 

@@ -148,6 +148,7 @@ class HostProgress:
         judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
         drifted: what differed from the plan when each step was judged last, where that was said.
         undoing: whether somebody asked for its changes to be undone.
+        evidence: by step and script that reads it: whether it was kept, as the last line about it says, and that line.
     """
 
     name: str
@@ -159,6 +160,9 @@ class HostProgress:
     judged_at: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     drifted: Mapping[str, events.Drifted] = field(default_factory=lambda: MappingProxyType({}))
     undoing: bool = False
+    evidence: Mapping[tuple[str, str], tuple[int, events.EvidenceKept | events.EvidenceMissed]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -376,6 +380,8 @@ class Folding:
                 events.ScriptAnswered(step=step)
                 | events.StepAssessed(step=step)
                 | events.Drifted(step=step)
+                | events.EvidenceKept(step=step)
+                | events.EvidenceMissed(step=step)
                 | events.Settled(step=step)
             ):
                 named = [step]
@@ -439,10 +445,25 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
             if event.step in drifted:
                 drifted = MappingProxyType({step: each for step, each in drifted.items() if step != event.step})
             return HostProgress(
-                host.name, host.started_at, attempts, assessed, host.ended, host.since, judged_at, drifted, host.undoing
+                host.name,
+                host.started_at,
+                attempts,
+                assessed,
+                host.ended,
+                host.since,
+                judged_at,
+                drifted,
+                host.undoing,
+                host.evidence,
             )
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
+        case events.EvidenceKept() | events.EvidenceMissed():
+            read = host.attempts.get(Key(event.step, Purpose.EVIDENCE, event.number))
+            if read is None or read.script != event.script or read.answer is None:
+                raise ContradictionError(recorded, "no answer to the script that reads it stands before it")
+            known = {**host.evidence, (event.step, event.script): (recorded.sequence, event)}
+            return replace(host, evidence=MappingProxyType(known))
         case _:
             assert_never(event)
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from runner.lab.engines.sim.machine import UnreadableError, folded
+from runner.lab.engines.sim.streams import Problem
 from runner.lab.state import FileState, LiveState, with_folders
 
 _OWNERS = {"BA": "BUILTIN\\Administrators", "SY": "NT AUTHORITY\\SYSTEM"}
@@ -65,6 +66,17 @@ def names_in(files: Mapping[str, FileState], folder: str) -> list[str]:
             name, inner, _ = path[len(begin) :].partition("\\")
             found[folded(name)] = (not (inner or file.folder), name)
     return [name for _, name in sorted(found.values(), key=lambda each: (each[0], folded(each[1])))]
+
+
+def missing(path: str) -> Problem:
+    """What Get-Item says of a path at which nothing stands."""
+    return Problem(
+        f"Cannot find path '{path}' because it does not exist.",
+        "PathNotFound,Microsoft.PowerShell.Commands.GetItemCommand",
+        "ObjectNotFound",
+        "System.Management.Automation.ItemNotFoundException",
+        target=path,
+    )
 
 
 def move(live: LiveState, path: str, to: str) -> None:

@@ -29,3 +29,6 @@ ANSWERS: Mapping[str, Answer] = {
     "file.quarantine": file_quarantine.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
 }
+
+# What the scripts that read evidence say, by the action's id.
+EVIDENCE: Mapping[str, Answer] = {"file.quarantine": file_quarantine.evidence}

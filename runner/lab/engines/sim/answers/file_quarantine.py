@@ -8,10 +8,11 @@ from playbooks.values import Value, text_of
 from runner.lab.engines.sim import file_system
 from runner.lab.engines.sim.answers.records import on_a_drive, record, unread
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
-from runner.lab.engines.sim.streams import Items, Output
+from runner.lab.engines.sim.streams import Failed, Items, Output, Problem
 from runner.lab.state import FileState
 
 _QUARANTINE = "exrun-quarantine-"
+_MOST, _PIECE = 8_388_608, 65_536
 
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
@@ -25,6 +26,24 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     if clear:
         yield from _file(files, path)
     yield from _quarantines(files, f"{drive}\\")
+
+
+def evidence(machine: Machine, params: Mapping[str, Value]) -> Items:
+    """The objects of the script that reads the file's bytes."""
+    path = text_of(params, "path")
+    try:
+        found = file_system.at(machine.state.files, path)
+    except UnreadableError as error:
+        yield Failed(Problem(str(error), "ItemExistsUnauthorizedAccessError", "PermissionDenied"))
+        return
+    if found is None or found.folder:
+        yield Failed(file_system.missing(path))
+        return
+    yield record("Evidence", Size=found.length, Sha256=file_system.sha256(found))
+    if found.length <= _MOST:
+        data = found.data
+        for number, at in enumerate(range(0, len(data), _PIECE)):
+            yield record("Piece", Number=number, Bytes=data[at : at + _PIECE])
 
 
 def _way(files: Mapping[str, FileState], drive: str, parts: list[str]) -> Generator[Output, None, bool]:

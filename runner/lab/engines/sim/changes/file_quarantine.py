@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from playbooks.values import Value, text_of
 from runner.lab.engines.sim import file_system
-from runner.lab.engines.sim.streams import Failed, Items, Problem, error_thrown
+from runner.lab.engines.sim.streams import Failed, Items, error_thrown
 from runner.lab.state import FileState, LiveState
 
 _CLOSED_FOLDER = "O:BAG:SYD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
@@ -21,7 +21,7 @@ def apply(live: LiveState, values: Mapping[str, Value]) -> Items:
         here = "\\".join(parts[:count])
         found = file_system.at(live.now.files, here)
         if found is None:
-            yield Failed(_missing(here))
+            yield Failed(file_system.missing(here))
             return
         if _is_link(found):
             yield Failed(error_thrown("A link stands on the way to the file. Nothing was moved."))
@@ -56,14 +56,14 @@ def rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
         here = "\\".join(parts[:count])
         found = file_system.at(live.now.files, here)
         if found is None:
-            yield Failed(_missing(here))
+            yield Failed(file_system.missing(here))
             return
         if _is_link(found):
             yield Failed(error_thrown("A link stands on the way to where the file was. Nothing was moved."))
             return
     file = file_system.at(live.now.files, kept)
     if file is None:
-        yield Failed(_missing(kept))
+        yield Failed(file_system.missing(kept))
         return
     if not _has(file, values):
         yield Failed(error_thrown("The file in quarantine is another one than was put there. Nothing was moved."))
@@ -90,13 +90,3 @@ def _is_link(file: FileState) -> bool:
 
 def _has(file: FileState, values: Mapping[str, Value]) -> bool:
     return file_system.sha256(file).lower() == text_of(values, "sha256").lower()
-
-
-def _missing(path: str) -> Problem:
-    return Problem(
-        f"Cannot find path '{path}' because it does not exist.",
-        "PathNotFound,Microsoft.PowerShell.Commands.GetItemCommand",
-        "ObjectNotFound",
-        "System.Management.Automation.ItemNotFoundException",
-        target=path,
-    )
