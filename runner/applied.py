@@ -176,8 +176,8 @@ def _cut_short(own: StepSoFar, failure: Failure, *, reached: bool) -> Outcome:
 
 def _missed(step: PlannedStep, progress: HostProgress | None) -> str | None:
     """Why what was to be kept before a change of this step could not be; None where it was, or nothing was to be."""
-    for (of, _), (line, found) in () if progress is None else progress.evidence.items():
-        if of == step.step and isinstance(found, EvidenceMissed) and progress is not None and line > progress.since:
+    for (of, _), found in () if progress is None else progress.evidence.items():
+        if of == step.step and isinstance(found, EvidenceMissed):
             return found.why
     return None
 

@@ -110,13 +110,13 @@ class StepSoFar:
     Attributes:
         tried: in the order in which it was.
         kept: scripts that have read what was to be kept, and it is.
-        missed: those that came to nothing, and the line that says so.
+        missed: those that could not: their changes are not made by this plan.
     """
 
     judged: Judged | None = None
     tried: tuple[Tried, ...] = ()
     kept: frozenset[str] = frozenset()
-    missed: Mapping[str, int] = field(default_factory=dict)
+    missed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,8 +420,8 @@ class _Step:
         return judged if judged is not None and judged.sequence > sequence and judged.purpose is purpose else None
 
     def _missed(self, change: PlannedChange) -> bool:
-        """Whether it is known that what it has to have kept cannot be had; a session that is begun anew tries again."""
-        return change.evidence is not None and self.own.missed.get(change.evidence, -1) > self.since
+        """Whether what it has to have kept could not be."""
+        return change.evidence in self.own.missed
 
     def _send(self, change: PlannedChange, number: int) -> Keep | Send:
         if change.evidence is not None and change.evidence not in self.own.kept:
@@ -483,9 +483,9 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
     steps: dict[str, StepSoFar] = {}
     for step in dict.fromkeys([*host.assessed, *tried]):
-        evidence = {script: found for (of, script), found in host.evidence.items() if of == step}
-        kept = frozenset(script for script, (_, each) in evidence.items() if isinstance(each, events.EvidenceKept))
-        missed = {script: line for script, (line, _) in evidence.items() if script not in kept}
+        evidence = {script: each for (of, script), each in host.evidence.items() if of == step}
+        kept = frozenset(script for script, each in evidence.items() if isinstance(each, events.EvidenceKept))
+        missed = frozenset(evidence) - kept
         judged = None
         if step in host.judged_at:
             assessed = host.assessed[step]

@@ -148,7 +148,7 @@ class HostProgress:
         judged_at: the lines of those in `assessed` that were judged for a plan, and not for an audit.
         drifted: what differed from the plan when each step was judged last, where that was said.
         undoing: whether somebody asked for its changes to be undone.
-        evidence: by step and script that reads it: whether it was kept, as the last line about it says, and that line.
+        evidence: by step and script that reads it: whether it was kept.
     """
 
     name: str
@@ -160,7 +160,7 @@ class HostProgress:
     judged_at: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     drifted: Mapping[str, events.Drifted] = field(default_factory=lambda: MappingProxyType({}))
     undoing: bool = False
-    evidence: Mapping[tuple[str, str], tuple[int, events.EvidenceKept | events.EvidenceMissed]] = field(
+    evidence: Mapping[tuple[str, str], events.EvidenceKept | events.EvidenceMissed] = field(
         default_factory=lambda: MappingProxyType({})
     )
 
@@ -462,7 +462,7 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
             read = host.attempts.get(Key(event.step, Purpose.EVIDENCE, event.number))
             if read is None or read.script != event.script or read.answer is None:
                 raise ContradictionError(recorded, "no answer to the script that reads it stands before it")
-            known = {**host.evidence, (event.step, event.script): (recorded.sequence, event)}
+            known = {**host.evidence, (event.step, event.script): event}
             return replace(host, evidence=MappingProxyType(known))
         case _:
             assert_never(event)
