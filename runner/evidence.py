@@ -71,7 +71,12 @@ def taken(result: ScriptResult, expected: str) -> bytes:
     pieces: list[bytes] = []
     for number, each in enumerate(each for each in records if each is not heads[0]):
         piece = each.get("Bytes")
-        if each.get("Kind") != "Piece" or each.get("Number") != number or not isinstance(piece, bytes):
+        if (
+            each.get("Kind") != "Piece"
+            or type(each.get("Number")) is not int
+            or each["Number"] != number
+            or not isinstance(piece, bytes)
+        ):
             raise EvidenceError(f"piece {number} is missing, or not in its place")
         pieces.append(piece)
     data = b"".join(pieces)

@@ -48,7 +48,7 @@ def why_not_below(path: str, roots: Iterable[str]) -> str:
     if _folded(path[3:]).startswith(_folded(QUARANTINE)):
         return "lies in a quarantine already"
     tried = [root.rstrip("\\") for root in roots]
-    if any(not why_not_plain(f"{root}\\x") and _folded(path).startswith(_folded(f"{root}\\")) for root in tried):
+    if any(not why_not_plain(root) and _folded(path).startswith(_folded(f"{root}\\")) for root in tried):
         return ""
     return f"lies in none of the folders of `roots`: {', '.join(tried) or 'there is none'}"
 
