@@ -45,11 +45,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ReadyChange:
-    """A change with its scripts, as they would be sent. `rollback` is None where it cannot be undone."""
+    """A change with its scripts, as they would be sent.
+
+    Attributes:
+        rollback: None where it cannot be undone.
+        evidence: what reads the bytes that are to be kept before it is made; None where there are none.
+    """
 
     change: Change
     apply: str
     rollback: str | None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From the changes that a judgement names to scripts: rendered, and proven to write what the contract names.
 
-Both scripts of a change are made when a plan is made: the one that makes it, and the one that undoes it. Templates are
+The scripts of a change are made when a plan is made: the one that makes it, the one that undoes it, and the one that
+reads what is to be kept as evidence before. Templates are
 told the parameters of the step, the values of the change, and `plan`, the plan's id, from which names of new things
 come. Nothing that a host says later is rendered into a script.
 """
@@ -9,21 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 from playbooks.changes import Change, ReadyChange
 from playbooks.correcting import PLACEHOLDER, PLAN
 from playbooks.errors import ChangeError, RenderingError
-from playbooks.lint import Place, lint_change
+from playbooks.lint import Place, lint, lint_change, unlockable
 from playbooks.lint.wildcards import escaped, why_no_pattern
-from playbooks.model import APPLY, CONTRACT, NAME, ROLLBACK, Action, PlaceKind, Write
+from playbooks.model import APPLY, CONTRACT, EVIDENCE, NAME, ROLLBACK, Action, PlaceKind, Write
 from playbooks.rendering import render
 from playbooks.values import Value
 from texts.places import Location
 from texts.problems import Problem
 
-__all__ = ["PLAN_ID", "places", "ready_changes", "scripts_of", "why_no_write"]
+__all__ = ["PLAN_ID", "Scripts", "places", "ready_changes", "scripts_of", "why_no_write"]
 
 PLAN_ID = re.compile(r"[0-9a-f]{12}")
 _BEGINS = {
@@ -60,27 +61,36 @@ def ready_changes(
         seen.add(change.id)
         if not wrong:
             told: dict[str, Value] = {**params, **change.values, PLAN: plan_id}
-            apply, rollback, found = scripts_of(action, told)
-            ready.append(ReadyChange(change, apply, rollback))
-            wrong = list(found)
+            made = scripts_of(action, told)
+            ready.append(ReadyChange(change, made.apply, made.rollback, made.evidence))
+            wrong = list(made.problems)
         problems += (replace(each, what=f"the change {change.id} of {action.id}: {each.what}") for each in wrong)
     if problems:
         raise ChangeError(problems)
     return tuple(ready)
 
 
-def scripts_of(action: Action, told: Mapping[str, Value]) -> tuple[str, str | None, tuple[Problem, ...]]:
-    """The apply and the rollback script of an action for what its templates are told, and what is wrong with them.
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """The scripts of one change, and what is wrong with them; where something is, they are not to be used."""
 
-    Where something is, the scripts are not to be used.
-    """
+    apply: str
+    rollback: str | None
+    evidence: str | None
+    problems: tuple[Problem, ...]
+
+
+def scripts_of(action: Action, told: Mapping[str, Value]) -> Scripts:
+    """The scripts of an action's change for what its templates are told."""
     try:
         allowed = places(action.contract.writes, told)
     except RenderingError as error:
-        return "", None, (Problem(Location(f"{action.source}/{CONTRACT}"), error.what, error.advice),)
+        wrong = Problem(Location(f"{action.source}/{CONTRACT}"), error.what, error.advice)
+        return Scripts("", None, None, (wrong,))
     problems: list[Problem] = []
     scripts: dict[str, str] = {}
-    for name, text in ((APPLY, action.templates.apply), (ROLLBACK, action.templates.rollback)):
+    templates = action.templates
+    for name, text in ((APPLY, templates.apply), (ROLLBACK, templates.rollback), (EVIDENCE, templates.evidence)):
         source = f"{action.source}/{name}"
         if text is None:
             continue
@@ -89,9 +99,13 @@ def scripts_of(action: Action, told: Mapping[str, Value]) -> tuple[str, str | No
         except RenderingError as error:
             problems.append(Problem(Location(source, error.line or 1, error.column or 1), error.what, error.advice))
             continue
-        for each in lint_change(scripts[name], allowed, source=source):
+        found = lint_change(scripts[name], allowed, source=source)
+        if name == EVIDENCE:  # it is sent to the locked session, as what collects is
+            needed = action.contract.needs.modules
+            found = (*lint(scripts[name], source=source), *unlockable(scripts[name], needed, source=source))
+        for each in found:
             problems.append(Problem(Location(source, each.line, each.column), each.why, each.instead, each.rule))
-    return scripts.get(APPLY, ""), scripts.get(ROLLBACK), tuple(problems)
+    return Scripts(scripts.get(APPLY, ""), scripts.get(ROLLBACK), scripts.get(EVIDENCE), tuple(problems))
 
 
 def places(writes: Sequence[Write], told: Mapping[str, Value]) -> tuple[Place, ...]:

@@ -29,6 +29,7 @@ from playbooks.model import (
     APPLY,
     COLLECT,
     CONTRACT,
+    EVIDENCE,
     ROLLBACK,
     Action,
     ActionContract,
@@ -55,7 +56,7 @@ from texts.spelling import suggestion
 
 __all__ = ["load_action", "load_playbook"]
 
-TEMPLATES = (COLLECT, APPLY, ROLLBACK)
+TEMPLATES = (COLLECT, APPLY, ROLLBACK, EVIDENCE)
 ASSESS = "assess.py"
 # The rule under which a script's records are held to its contract.
 RECORD = "record"
@@ -156,6 +157,12 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
     if there[ROLLBACK] and not there[APPLY]:
         what = "undoes what nothing does"
         problems.append(Problem(Location(f"{found.source}/{ROLLBACK}"), what, f"add {APPLY}, or remove it"))
+    if there[EVIDENCE] and not there[APPLY]:
+        what = "keeps what nothing changes"
+        problems.append(Problem(Location(f"{found.source}/{EVIDENCE}"), what, f"add {APPLY}, or remove it"))
+    if there[EVIDENCE] and "sha256" not in contract.params:
+        what = "has no sha256, which says what is kept"
+        problems.append(Problem(document.at("params"), what, f"add it: {EVIDENCE} reads what has that SHA-256"))
     if there[APPLY] and not contract.writes:
         problems.append(Problem(document.at("writes"), "is empty", f"name every place that {APPLY} changes"))
     if contract.writes and not there[APPLY]:
@@ -186,7 +193,7 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
             problems.append(rendering_problem(error, f"{found.source}/{name}"))
     if len(problems) > before:
         return None
-    return Templates(texts[COLLECT], texts.get(APPLY), texts.get(ROLLBACK))
+    return Templates(texts[COLLECT], texts.get(APPLY), texts.get(ROLLBACK), texts.get(EVIDENCE))
 
 
 def _condition(
@@ -237,7 +244,7 @@ def _changes(
 
 def _wrong_changes(action: Action, changes: Corrections, catalogue: Catalogue) -> Iterator[Problem]:
     """What is wrong with the templates of changes for every sample of what they may be told."""
-    found = [scripts_of(action, told)[2] for told in _samples(action.contract, changes, catalogue)]
+    found = [scripts_of(action, told).problems for told in _samples(action.contract, changes, catalogue)]
     if all(found):
         yield from found[0]
 

@@ -52,6 +52,7 @@ CONTRACT = "action.yml"
 COLLECT = "collect.ps1.j2"
 APPLY = "apply.ps1.j2"
 ROLLBACK = "rollback.ps1.j2"
+EVIDENCE = "evidence.ps1.j2"
 PLAYBOOK = r"^[a-z][a-z0-9-]*$"
 # A module's name: no path, no pattern, and nothing that could end a literal.
 MODULE = r"[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*"
@@ -464,17 +465,19 @@ class Assess(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The texts that an action's scripts are rendered from: collect.ps1.j2, apply.ps1.j2, rollback.ps1.j2.
+    """The texts that an action's scripts are rendered from: collect.ps1.j2, apply.ps1.j2 and so on.
 
     Attributes:
         collect: reads; every action has it.
         apply: changes; None for an action that only reads.
         rollback: undoes that; None where nothing is changed, or it cannot be undone.
+        evidence: reads what is to be kept before it is changed; None where nothing is.
     """
 
     collect: str
     apply: str | None = None
     rollback: str | None = None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
             yield Refused(f"{each.host} is not in the inventory", _AGAIN)
         elif (host.address, host.port) != (each.address, each.port):
             yield Refused(f"{each.host} was {each.address}:{each.port}, and is {host.address}:{host.port}", _AGAIN)
+        elif any(host.labels.get(name) != values for name, values in each.labels.items()):
+            yield Refused(f"the labels of {each.host} are not as they were", _AGAIN)
 
 
 def _scripts(plan: Plan, playbook: ReadyPlaybook) -> Iterator[Refused]:

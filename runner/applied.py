@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks.model import OnFailure
-from runner.events import Drifted, Purpose
+from runner.events import Drifted, EvidenceMissed, Purpose
 from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
@@ -180,6 +180,14 @@ def _cut_short(own: StepSoFar, failure: Failure, *, reached: bool) -> Outcome:
     return Outcome.FAILED if reached or own.tried or failure.cause in OURS else Outcome.UNREACHABLE
 
 
+def _missed(step: PlannedStep, progress: HostProgress | None) -> str | None:
+    """Why what was to be kept before a change of this step could not be; None where it was, or nothing was to be."""
+    for (of, _), found in () if progress is None else progress.evidence.items():
+        if of == step.step and isinstance(found, EvidenceMissed):
+            return found.why
+    return None
+
+
 def _why(
     step: PlannedStep,
     outcome: Outcome,
@@ -203,6 +211,8 @@ def _why(
             return _and_why(_doubt(doubtful[-1]), failure)
         case Outcome.UNREACHABLE | Outcome.PENDING:
             return "it is not over" if failure is None else in_words(failure)
+        case Outcome.FAILED if (missed := _missed(step, progress)) is not None:
+            return f"not changed, for what was to be kept of it before could not be: {missed}"
         case Outcome.FAILED if failure is not None and assessed is None:
             return in_words(failure)
         case _:

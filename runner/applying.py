@@ -26,11 +26,13 @@ from runner import events
 from runner.answers import observation_of
 from runner.applied import AppliedHost, unaccounted
 from runner.events import Answer, Purpose, Would
+from runner.evidence import EvidenceError, EvidenceStore, taken
 from runner.fleet import Brake
 from runner.history import HostHistory
 from runner.hostlog import AbandonedError, HaltedError, answer_of
 from runner.journal.errors import JournalError
-from runner.moves import Collect, Decide, Finish, Send, Settle, next_move, so_far
+from runner.journal.lines import Json, canonical
+from runner.moves import Collect, Decide, Finish, Keep, Send, Settle, next_move, so_far
 from runner.observe import Reach, unwritable
 from runner.plan.drift import drift, in_words
 from runner.plan.records import Plan, PlannedChange, PlannedHost
@@ -50,7 +52,7 @@ from runner.transport.interface import (
     Transport,
 )
 
-__all__ = ["Applying", "Render", "change_scripts", "change_seconds", "on_failures"]
+__all__ = ["Applying", "Render", "change_scripts", "change_seconds", "evidence_scripts", "on_failures"]
 
 Render = Callable[[ReadyStep, Change], ReadyChange]
 """The scripts of a change as they would be sent now. Raises RenderingError."""
@@ -64,6 +66,14 @@ def change_scripts(plan: Plan, host: PlannedHost) -> Mapping[str, Script]:
     return {sha: Script(sha, plan.texts[sha], full=True) for sha in sorted(plan.scripts_of(host.host))}
 
 
+def evidence_scripts(plan: Plan, host: PlannedHost) -> Mapping[str, Script]:
+    """The scripts that may be sent to this host to read what is to be kept of it, by their SHA-256.
+
+    They only read: the gate of its first pool has them beside those that collect. Each is named after itself.
+    """
+    return {sha: Script(sha, plan.texts[sha]) for sha in sorted(plan.evidence_of(host.host))}
+
+
 def change_seconds(playbook: ReadyPlaybook, host: PlannedHost) -> Mapping[str, float]:
     """The time limit of each of these in seconds, as contracts have it; what has none has that of any script.
 
@@ -73,7 +83,9 @@ def change_seconds(playbook: ReadyPlaybook, host: PlannedHost) -> Mapping[str, f
     longest: dict[str, float] = {}
     for step, change in host.changes:
         limits = timeouts[step.step]
-        for sha, limit in ((change.apply, limits.apply), (change.rollback, limits.rollback)):
+        # What is kept is read as what is collected is, and may take as long.
+        each = ((change.apply, limits.apply), (change.rollback, limits.rollback), (change.evidence, limits.collect))
+        for sha, limit in each:
             if sha is not None and limit is not None:
                 longest[sha] = max(longest.get(sha, 0.0), float(limit))
     return longest
@@ -93,6 +105,8 @@ class Applying:
         playbook: of the plan.
         collects: the script of each step of the playbook.
         changes: see `change_scripts`.
+        evidence: see `evidence_scripts`.
+        store: where that is kept; it may be missing where `evidence` is empty.
         render: what a change would be now.
         reach: the way to the host.
         collecting: what may be sent over the locked pool.
@@ -119,6 +133,8 @@ class Applying:
     brake: Brake
     monotonic: Callable[[], float]
     on_defect: Callable[[str, Exception], None]
+    evidence: Mapping[str, Script] = field(default_factory=dict)
+    store: EvidenceStore | None = None
     since: float = field(init=False)
     connections: Connect | None = None
     cancelled: bool = False
@@ -128,6 +144,8 @@ class Applying:
     def __post_init__(self) -> None:
         if not self.changing.once:
             raise ValueError("the gate of changes lets them be repeated")
+        if self.store is None and any(change.evidence is not None for _, change in self.plan.changes):
+            raise ValueError("the plan asks for evidence to be kept, and there is no store")
         self.since = self.monotonic()
 
     def run(self) -> AppliedHost:
@@ -199,6 +217,8 @@ class Applying:
                 self._collect(step, purpose)
             case Decide(step=step):
                 self.history.decided(step, *self._decided(step))
+            case Keep(step=step, change=change, script=sha):
+                self._keep(self.evidence[sha], step, change)
             case Send(step=step, purpose=purpose, number=number, script=sha):
                 self._send(self.changes[sha], step, purpose, number)
             case Settle(step=step, purpose=purpose, number=number, settlement=settlement, why=why):
@@ -243,6 +263,38 @@ class Applying:
         said = [(owner, name, facts[owner].get(name)) for owner, name in names(condition) if owner in facts]
         now = [f"{owner}.{name} is {value!r}" for owner, name, value in said if not isinstance(value, UnknownFact)]
         return False, f"`when: {condition.text}` was true, is false: {', '.join(now)}"
+
+    def _keep(self, script: Script, step: str, change: str) -> None:
+        """Reads what is to be kept before a change; what was read stands in the store and never in the journal."""
+        assert self.store is not None
+        transport = self._to_read()
+        self.history.asking(script, step, Purpose.EVIDENCE)
+        (result,) = transport.observe([script])
+        answer = answer_of(result)
+        if isinstance(answer, events.Said):
+            answer = replace(answer, output=None)
+        self.history.answered(script, step, Purpose.EVIDENCE, answer)
+        if isinstance(result, NotRun):
+            raise TransportError(result.failure)
+        ready = next(each for each in self.playbook.steps if each.step.id == step)
+        planned = next(each for of, each in self.plan.changes if (of.step, each.change.id) == (step, change))
+        origin: dict[str, Json] = {
+            "client": self.history.client,
+            "host": self.plan.host,
+            "address": self.plan.address,
+            "step": step,
+            "change": change,
+            "title": planned.change.title,
+            "before": canonical(planned.change.before),
+            "values": canonical(planned.change.values),
+        }
+        try:
+            data = taken(result, str(ready.params.get("sha256")))
+            sha256 = self.store.keep(data, origin)
+        except EvidenceError as error:
+            self.history.missed(script, step, str(error))
+        else:
+            self.history.kept(script, step, sha256, len(data))
 
     def _send(self, script: Script, step: str, purpose: Purpose, number: int) -> None:
         transport = self._to_change()
@@ -330,7 +382,8 @@ def _present(ready: ReadyStep, assessment: Assessment, render: Render) -> tuple[
     for change in assessment.changes:
         as_sent = render(ready, change)
         undo = None if as_sent.rollback is None else Script("", as_sent.rollback).sha256
-        found.append(PlannedChange(change, Script("", as_sent.apply).sha256, undo))
+        keep = None if as_sent.evidence is None else Script("", as_sent.evidence).sha256
+        found.append(PlannedChange(change, Script("", as_sent.apply).sha256, undo, keep))
     return tuple(found)
 
 

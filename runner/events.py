@@ -96,6 +96,8 @@ class Event(StrEnum):
     HOST_APPLIED = "host-applied"
     HEALTH_ASKED = "health-asked"
     HEALTH_ANSWERED = "health-answered"
+    EVIDENCE_KEPT = "evidence-kept"
+    EVIDENCE_MISSED = "evidence-missed"
     CONNECTION_RETRIED = "connection-retried"
     POOL_REPLACED = "pool-replaced"
     TAIL_DROPPED = lines.TAIL_DROPPED
@@ -111,6 +113,7 @@ class Purpose(StrEnum):
     PROBE = "probe"  # collect again after a loss, to learn what became of a change
     ROLLBACK = "rollback"
     HEALTH = "health"  # collect behind a wave, to see whether the next may be begun
+    EVIDENCE = "evidence"  # read what has to be kept before a change
     CONFIRM = "confirm"  # what keeps a host from undoing a change by itself
 
     @property
@@ -516,6 +519,32 @@ class WhenDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceKept:
+    """What was to be kept before a change is in the evidence store, on the disk: so many bytes, of this SHA-256.
+
+    `script` is what read it, `number` the attempt that did.
+    """
+
+    host: str
+    step: str
+    script: str
+    number: int
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceMissed:
+    """What was to be kept before a change could not be, so that change is not made. `why` may quote the host."""
+
+    host: str
+    step: str
+    script: str
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an attempt that may have changed something, and how that is known."""
 
@@ -630,6 +659,8 @@ HostEvent = (
     | StepAssessed
     | Drifted
     | WhenDecided
+    | EvidenceKept
+    | EvidenceMissed
     | Settled
     | HostEnded
     | HostApplied
@@ -880,6 +911,27 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
         ),
         _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
         _kind(Event.WHEN_DECIDED, Phase.ASSESS, WhenDecided, host=PLAIN, step=PLAIN, holds=maybe(FLAG), why=TAINTED),
+        _kind(
+            Event.EVIDENCE_KEPT,
+            Phase.APPLY,
+            EvidenceKept,
+            host=PLAIN,
+            step=PLAIN,
+            script=HASH,
+            number=INTEGER,
+            sha256=HASH,
+            bytes=INTEGER,
+        ),
+        _kind(
+            Event.EVIDENCE_MISSED,
+            Phase.APPLY,
+            EvidenceMissed,
+            host=PLAIN,
+            step=PLAIN,
+            script=HASH,
+            number=INTEGER,
+            why=TAINTED,
+        ),
         _kind(
             Event.SETTLED,
             Phase.SETTLE,

@@ -130,6 +130,16 @@ class HostHistory:
             unknown = not_observed(action, NotObserved(DEFECT, why), ())
             self._put(replace(event, assessment=unknown, would=None))
 
+    def kept(self, script: Script, step: str, sha256: str, size: int) -> None:
+        """What was read is in the evidence store, on the disk; `size` in bytes."""
+        number = self._attempts(step, Purpose.EVIDENCE)
+        self._put(events.EvidenceKept(self.plan.host, step, script.sha256, number, sha256, size), durable=True)
+
+    def missed(self, script: Script, step: str, why: str) -> None:
+        """What was to be kept cannot be."""
+        number = self._attempts(step, Purpose.EVIDENCE)
+        self._put(events.EvidenceMissed(self.plan.host, step, script.sha256, number, why))
+
     def drifted(self, step: str, differences: tuple[str, ...]) -> None:
         """What would be done now is not what was approved."""
         self._put(events.Drifted(self.plan.host, step, differences))

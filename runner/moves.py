@@ -9,6 +9,7 @@ A step goes like this; what stands in brackets ends the host, or the step where 
     decide      its `when`, on what the steps before it say now: false, though it was true for the plan: [refused].
                 Not known: [failed]
     recheck     nothing is named: compliant. What is named is not the plan's: [refused]. Not judged: [failed]
+    evidence    what a change has to have kept before: kept, or that change is not made, and [failed]
     apply       each change in the order of the plan, once; one that ended in an error is the last
     probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
                 Anything else: [unknown], and the attempt stays open
@@ -38,6 +39,7 @@ __all__ = [
     "Finish",
     "HostSoFar",
     "Judged",
+    "Keep",
     "Move",
     "Outcome",
     "Send",
@@ -115,11 +117,19 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class StepSoFar:
-    """One step on one host, as its journal has it. `tried` in the order in which it was."""
+    """One step on one host, as its journal has it.
+
+    Attributes:
+        tried: in the order in which it was.
+        kept: scripts that have read what was to be kept, and it is.
+        missed: those that could not: their changes are not made by this plan.
+    """
 
     judged: Judged | None = None
     tried: tuple[Tried, ...] = ()
     decided: Decided | None = None
+    kept: frozenset[str] = frozenset()
+    missed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,15 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Read what this change has to have kept, with this script, and put it into the evidence store."""
+
+    step: str
+    change: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Write intent, then send this script once."""
 
@@ -179,7 +198,7 @@ class Finish:
     """Nothing more is to be done on this host."""
 
 
-Move = Collect | Decide | Send | Settle | Finish
+Move = Collect | Decide | Keep | Send | Settle | Finish
 
 
 def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Move:
@@ -333,7 +352,7 @@ class _Step:
             return Outcome.COMPLIANT
         if list(judged.would) != [_would(each) for each in self.plan.changes]:
             return Outcome.REFUSED
-        return self._send(self.plan.changes[0], 1)
+        return Outcome.FAILED if self._missed(self.plan.changes[0]) else self._send(self.plan.changes[0], 1)
 
     def _due(self, applied: Sequence[Tried]) -> PlannedChange | None:
         """The next change to send; None where there is none, or one before it came to nothing that nobody expected."""
@@ -342,7 +361,7 @@ class _Step:
             if any(each.ended is Ended.BROKEN for each in tries):
                 return None
             if not tries or all(each.settlement is Settlement.NOT_DONE for each in tries):
-                return change if _may_be_sent(tries) else None
+                return change if _may_be_sent(tries) and not self._missed(change) else None
         return None
 
     def _go_on(self, due: PlannedChange, applied: Sequence[Tried]) -> Move | Outcome:
@@ -445,7 +464,13 @@ class _Step:
         judged = self.own.judged
         return judged if judged is not None and judged.sequence > sequence and judged.purpose is purpose else None
 
-    def _send(self, change: PlannedChange, number: int) -> Send:
+    def _missed(self, change: PlannedChange) -> bool:
+        """Whether what it has to have kept could not be."""
+        return change.evidence in self.own.missed
+
+    def _send(self, change: PlannedChange, number: int) -> Keep | Send:
+        if change.evidence is not None and change.evidence not in self.own.kept:
+            return Keep(self.plan.step, change.change.id, change.evidence)
         return Send(self.plan.step, change.change.id, Purpose.APPLY, number, change.apply)
 
     def _settle(self, tried: Tried, settlement: Settlement, why: str) -> Settle:
@@ -503,6 +528,9 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
     steps: dict[str, StepSoFar] = {}
     for step in dict.fromkeys([*host.assessed, *tried, *host.decided]):
+        evidence = {script: each for (of, script), each in host.evidence.items() if of == step}
+        kept = frozenset(script for script, each in evidence.items() if isinstance(each, events.EvidenceKept))
+        missed = frozenset(evidence) - kept
         judged = None
         if step in host.judged_at:
             assessed = host.assessed[step]
@@ -512,7 +540,7 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
         if step in host.decided:
             sequence, event = host.decided[step]
             decided = Decided(sequence, event.holds)
-        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided)
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided, kept, missed)
     return HostSoFar(host.since, steps, host.undoing)
 
 

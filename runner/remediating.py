@@ -24,9 +24,10 @@ from playbooks.changing import ready_changes
 from playbooks.model import OnFailure, ReadyStep
 from runner import events, locks, runlog
 from runner.applied import Applied, AppliedHost, applied, unaccounted
-from runner.applying import Applying, change_scripts, change_seconds, on_failures
+from runner.applying import Applying, change_scripts, change_seconds, evidence_scripts, on_failures
 from runner.approval.approving import Standing
 from runner.disk import Disk, SystemDisk
+from runner.evidence import EvidenceStore
 from runner.exit_status import ExitStatus
 from runner.fleet import Brake, Fleet, HealthCheck, Listener, Stop
 from runner.health import Checking, concern
@@ -232,6 +233,8 @@ class Remediation:
         def begin(host: Host) -> Applying:
             planned = self._planned[host.name]
             scripts = change_scripts(self._plan, planned)
+            evidence = evidence_scripts(self._plan, planned)
+            reading = Gate.of([*collects_of(order.playbook), *evidence.values()], order.token)
             return Applying(
                 host=host,
                 secret=None if host.credential is None else self.opened.credentials[host.credential],
@@ -242,7 +245,7 @@ class Remediation:
                 judgement=order.judgement,
                 render=self._render,
                 reach=world.reach,
-                collecting=collecting,
+                collecting=reading if evidence else collecting,
                 changing=Gate.of(scripts.values(), order.token, once=True),
                 deadlines=Deadlines(
                     host=order.host_seconds,
@@ -254,6 +257,8 @@ class Remediation:
                 brake=self.brake,
                 monotonic=world.monotonic,
                 on_defect=listener.defect,
+                evidence=evidence,
+                store=EvidenceStore(world.state, self._plan.client, self._disk),
             )
 
         def wave_begins(number: int, hosts: tuple[str, ...]) -> None:

@@ -151,6 +151,7 @@ class HostProgress:
         decided: what the `when` of each step came to, and the line that says so.
         asked: it is being asked whether it is well, behind the end of its wave.
         health: what came of that the last time.
+        evidence: by step and script that reads it: whether it was kept.
     """
 
     name: str
@@ -165,6 +166,9 @@ class HostProgress:
     decided: Mapping[str, tuple[int, events.WhenDecided]] = field(default_factory=lambda: MappingProxyType({}))
     asked: bool = False
     health: events.HealthAnswered | None = None
+    evidence: Mapping[tuple[str, str], events.EvidenceKept | events.EvidenceMissed] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -383,6 +387,8 @@ class Folding:
                 | events.StepAssessed(step=step)
                 | events.Drifted(step=step)
                 | events.WhenDecided(step=step)
+                | events.EvidenceKept(step=step)
+                | events.EvidenceMissed(step=step)
                 | events.Settled(step=step)
             ):
                 named = [step]
@@ -466,12 +472,19 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
                 host.decided,
                 host.asked,
                 host.health,
+                host.evidence,
             )
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
         case events.WhenDecided():
             decided = {**host.decided, event.step: (recorded.sequence, event)}
             return replace(host, decided=MappingProxyType(decided))
+        case events.EvidenceKept() | events.EvidenceMissed():
+            read = host.attempts.get(Key(event.step, Purpose.EVIDENCE, event.number))
+            if read is None or read.script != event.script or read.answer is None:
+                raise ContradictionError(recorded, "no answer to the script that reads it stands before it")
+            known = {**host.evidence, (event.step, event.script): event}
+            return replace(host, evidence=MappingProxyType(known))
         case _:
             assert_never(event)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{7}Z$"
+MADE = "2020-01-01T00:00:00.0000000Z"
+INHERITED = "O:BAG:SYD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)"
 
 
 class Strict(BaseModel):
@@ -19,8 +23,42 @@ class FileState(Strict):
 
     version: str | None = None
     size: int = 0
+    content: str | None = Field(default=None, description="What it holds, as UTF-8; zeros of `size` without it.")
     denied: bool = False
     folder: bool = False
+    created: str = Field(default=MADE, pattern=TIME, description="When it was made, UTC.")
+    modified: str = Field(default=MADE, pattern=TIME, description="When it was last written, UTC.")
+    attributes: str | None = Field(
+        default=None, description="As Windows prints them: `Hidden, Archive`; Archive or Directory without it."
+    )
+    sddl: str = Field(default=INHERITED, description="Owner, group and access list, as SDDL.")
+    streams: dict[str, int] = Field(default_factory=dict, description="Alternate streams by name, and their bytes.")
+
+    @model_validator(mode="after")
+    def _of_the_size_of_its_content(self) -> FileState:
+        if self.content is not None and self.size not in (0, len(self.content.encode())):
+            raise ValueError("size is not that of content: leave it out")
+        return self
+
+    @property
+    def data(self) -> bytes:
+        """What it holds."""
+        return b"\0" * self.size if self.content is None else self.content.encode()
+
+    @property
+    def length(self) -> int:
+        """Of what it holds, in bytes."""
+        return self.size if self.content is None else len(self.content.encode())
+
+    def holding(self, data: bytes) -> FileState:
+        """The same with these bytes.
+
+        Raises:
+            ValueError: they are neither zeros nor UTF-8.
+        """
+        if data.count(0) == len(data):
+            return self.model_copy(update={"size": len(data), "content": None})
+        return self.model_copy(update={"size": 0, "content": data.decode()})
 
 
 class ServiceState(Strict):
@@ -109,6 +147,20 @@ class HostState(Strict):
         default="answers", description="How WMI answers for Win32_Service; Get-Service is not concerned."
     )
     answers: list[ScriptedAnswer] = Field(default_factory=list)
+
+
+def with_folders(before: Mapping[str, FileState], files: Mapping[str, FileState]) -> dict[str, FileState]:
+    """The files, with the folders in which some were before and none is now: a folder stays when it is emptied."""
+    found = dict(files)
+    for path in before:
+        parts = path.split("\\")
+        for count in range(len(parts) - 1, 1, -1):
+            folder = "\\".join(parts[:count])
+            if not any(
+                each.upper().startswith(f"{folder.upper()}\\") or each.upper() == folder.upper() for each in found
+            ):
+                found[folder] = FileState(folder=True)
+    return found
 
 
 class LiveState:

@@ -48,7 +48,7 @@ class PlanError(ValueError):
         self.next = next
 
 
-_PLANNED = record(PlannedChange, change=CHANGE, apply=HASH, rollback=maybe(HASH))
+_PLANNED = record(PlannedChange, change=CHANGE, apply=HASH, rollback=maybe(HASH), evidence=maybe(HASH))
 _STEP = record(
     PlannedStep,
     step=PLAIN,
@@ -208,8 +208,8 @@ def _check_texts(plan: Plan) -> None:
         if hashlib.sha256(text.encode()).hexdigest() != sha256:
             raise PlanError(f"the script named {sha256:.12} is another than its hash says", "Make the plan again.")
     for host, step, change in plan.changes:
-        for sha in (change.apply, change.rollback):
-            if sha is not None and sha not in plan.texts:
+        for sha in change.texts:
+            if sha not in plan.texts:
                 raise PlanError(
                     f"the script {sha:.12} of {host.host}, step {step.step}, change {change.change.id} is missing",
                     "Make the plan again.",

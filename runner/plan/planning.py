@@ -102,7 +102,7 @@ def make_plan(made: Made, playbook: ReadyPlaybook, seen: Sequence[Seen], redact:
             raise SecretInPlanError(f"{name} holds a password of this run")
     planning = _Planning(made.id, playbook, redact, frozenset({*LABELS, *made.going.limits}))
     hosts = tuple(planning.host(each) for each in seen)
-    used = {sha for each in hosts for _, change in each.changes for sha in (change.apply, change.rollback)}
+    used = {sha for each in hosts for _, change in each.changes for sha in change.texts}
     return Plan(
         id=made.id,
         token=made.token,
@@ -143,7 +143,7 @@ class _Planning:
     redact: Callable[[str], str]
     labels: frozenset[str]
     texts: dict[str, str] = field(default_factory=dict)
-    _ready: dict[tuple[str, str], tuple[str, str | None]] = field(default_factory=dict)
+    _ready: dict[tuple[str, str], tuple[str, str | None, str | None]] = field(default_factory=dict)
     _owners: dict[str, tuple[tuple[str, str], ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -215,8 +215,8 @@ class _Planning:
             known = self._ready[key] = self._scripts(ready, change)
         return PlannedChange(change, *known)
 
-    def _scripts(self, ready: ReadyStep, change: Change) -> tuple[str, str | None]:
-        """The SHA-256 of both scripts of a change."""
+    def _scripts(self, ready: ReadyStep, change: Change) -> tuple[str, str | None, str | None]:
+        """The SHA-256 of the scripts of a change."""
         try:
             [made] = ready_changes(ready.action, ready.params, [change], self.plan)
         except ChangeError as error:
@@ -224,14 +224,15 @@ class _Planning:
             raise _RefusedError(f"step {ready.step.id}: no script for the change {change.id}: {why}") from None
         return self._kept(ready, made)
 
-    def _kept(self, ready: ReadyStep, made: ReadyChange) -> tuple[str, str | None]:
-        for text in (made.apply, made.rollback or ""):
+    def _kept(self, ready: ReadyStep, made: ReadyChange) -> tuple[str, str | None, str | None]:
+        for text in (made.apply, made.rollback or "", made.evidence or ""):
             if self.redact(text) != text:
                 raise _RefusedError(
                     f"step {ready.step.id}: a password of this run stands in the script of {made.change.id}, and none "
                     "may stand in a plan. Change this by hand, and the password after it."
                 )
-        return self._named(made.apply), None if made.rollback is None else self._named(made.rollback)
+        undo = None if made.rollback is None else self._named(made.rollback)
+        return self._named(made.apply), undo, None if made.evidence is None else self._named(made.evidence)
 
     def _named(self, text: str) -> str:
         sha = hashlib.sha256(text.encode()).hexdigest()

@@ -50,11 +50,18 @@ class PlannedChange:
     Attributes:
         apply: SHA-256 of the script that makes it.
         rollback: of the one that undoes it; None where it cannot be undone.
+        evidence: of the one that reads what has to be kept before; None where nothing has.
     """
 
     change: Change
     apply: str
     rollback: str | None
+    evidence: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The scripts that belong to it."""
+        return tuple(sha for sha in (self.apply, self.rollback, self.evidence) if sha is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,13 @@ class Plan:
 
     def scripts_of(self, host: str) -> frozenset[str]:
         """The SHA-256 of every script that may be sent to this host to change something."""
+        changes = self._changes_of(host)
+        return frozenset(sha for each in changes for sha in (each.apply, each.rollback) if sha is not None)
+
+    def evidence_of(self, host: str) -> frozenset[str]:
+        """The SHA-256 of every script that may be sent to this host to read what is to be kept of it."""
+        return frozenset(each.evidence for each in self._changes_of(host) if each.evidence is not None)
+
+    def _changes_of(self, host: str) -> tuple[PlannedChange, ...]:
         found = next((each for each in self.hosts if each.host == host), None)
-        changes = () if found is None else found.changes
-        return frozenset(sha for _, each in changes for sha in (each.apply, each.rollback) if sha is not None)
+        return () if found is None else tuple(change for _, change in found.changes)

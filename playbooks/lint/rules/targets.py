@@ -79,7 +79,10 @@ class Targets:
                 yield from self._property(flow, call, value, name, of_a_key=kinds == ("registry",))
                 if kinds == ("registry",):
                     continue
-            if why := why_not(kinds[0], name, literal=target.literal):
+            why = why_not(kinds[0], name, literal=target.literal)
+            if not why and target.parameter == "destination" and "`" in name:
+                why = "has a backtick, which may be an escape there"
+            if why:
                 yield Refusal("target", value.at, f"{name!r:.120} {why}", _ONE_PLACE[kinds[0]])
             elif not may_write(kinds, name, self.allowed):
                 yield self._not_allowed(value, command, kinds[0], name)

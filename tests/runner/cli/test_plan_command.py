@@ -407,4 +407,4 @@ def test_a_health_check_stands_in_the_plan_and_on_the_screen(exrun: CommandLine)
     status, out, _ = alpha(exrun)
     assert status == 1
     assert written(exrun).going.health == ("smb1",)
-    assert "waves of 1, 1; 60 s between; after each the changed servers must be well by smb1; 1 together" in out
+    assert "waves of 1, 1; 60 s between; after each the changed servers must be well by smb1; at most 1 of one" in out

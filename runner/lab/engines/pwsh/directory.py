@@ -4,6 +4,7 @@
     drives/C/Program Files/...   the files; sparse, of the size that the state says
     host.json                    what is no key and no file: name, Windows, versions of files, closed files
     services.json                the services; what a script makes of them is written here
+    files.json                   times, attributes, access lists and streams of files; likewise
     shim/                        the shim's files and the session configuration that loads them
     links/                       where .NET looks for `C:\\...`: see `_link`
 
@@ -15,16 +16,18 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
-from runner.lab.state import HostState, ServiceState
+from runner.lab.state import FileState, HostState, ServiceState, with_folders
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
 SCRIPTS = (
     "Host.ps1",
     "Registry.ps1",
-    "Files.ps1",
     "Services.ps1",
+    "Marks.ps1",
+    "Files.ps1",
     "Cim.ps1",
     "Exchange.ps1",
     "Windows51.ps1",
@@ -32,6 +35,7 @@ SCRIPTS = (
 )
 TYPES = "Windows.types.ps1xml"
 SERVICES = "services.json"
+FILES = "files.json"
 
 # What every Windows has, listed in the state or not.
 HOME = r"C:\Users\Administrator"
@@ -62,6 +66,10 @@ def build(state: HostState, root: Path) -> Path:
             "wmi": state.wmi,
         },
     )
+    marks = {
+        path: file.model_dump(exclude_defaults=True, exclude={"size", "content"}) for path, file in state.files.items()
+    }
+    _write_json(root / FILES, {_spelt(path): mark for path, mark in marks.items()})
     _write_json(root / SERVICES, {name: service.model_dump() for name, service in state.services.items()})
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):
@@ -75,7 +83,24 @@ def changed(state: HostState, root: Path) -> HostState:
     """The state with what scripts have made of the directory that was built from it."""
     written = json.loads((root / SERVICES).read_text(encoding="utf-8"))
     services = {name: ServiceState(**each) for name, each in written.items()}
-    return state if services == state.services else state.model_copy(update={"services": services})
+    files = _files_as_they_are(state, root)
+    if services == state.services and files == state.files:
+        return state
+    return state.model_copy(update={"services": services, "files": files})
+
+
+def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:
+    """Every file and folder that is listed, with the bytes that are there; in the order in which they came to be."""
+    marks: dict[str, dict[str, Any]] = json.loads((root / FILES).read_text(encoding="utf-8"))
+    files: dict[str, FileState] = {}
+    for path, mark in marks.items():
+        real = _real(root / "drives", path)
+        known = {name: mark[name] for name in mark if name in FileState.model_fields}
+        if mark.get("folder"):
+            files[path] = FileState(**known)
+        else:
+            files[path] = FileState(**known).holding(real.read_bytes())
+    return with_folders(state.files, files)
 
 
 def _session(shim: Path) -> str:
@@ -127,7 +152,10 @@ def _files(state: HostState, root: Path) -> dict[str, dict[str, object]]:
         else:
             real.parent.mkdir(parents=True, exist_ok=True)
             with real.open("wb") as stream:
-                stream.truncate(file.size)
+                if file.content is None:
+                    stream.truncate(file.size)
+                else:
+                    stream.write(file.content.encode())
         extra[str(PureWindowsPath(path)).lower()] = {"version": file.version, "denied": file.denied}
         if not file.denied and not file.folder:
             _link(root / "links", path, real)
@@ -146,6 +174,11 @@ def _real(drives: Path, path: str) -> Path:
     for name in names:
         real = _child(real, name)
     return real
+
+
+def _spelt(path: str) -> str:
+    """A path of the state as Windows shows it."""
+    return str(PureWindowsPath(path))
 
 
 def _child(folder: Path, name: str) -> Path:

@@ -6,6 +6,7 @@ an audited host costs the lab.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
@@ -67,6 +68,8 @@ class _Writer:
                 return f"<Db{name}>{number(plain)}</Db>"
             case str():
                 return f"<S{name}>{text(plain)}</S>"
+            case bytes():
+                return f"<BA{name}>{base64.b64encode(plain).decode()}</BA>"
             case tuple():
                 return self._array(plain, name, _STRINGS)
             case list():

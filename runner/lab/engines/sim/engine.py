@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import resources
 
 from runner.lab.engines.interface import ShellEvent
-from runner.lab.engines.sim.answers import ANSWERS, Answer
+from runner.lab.engines.sim.answers import ANSWERS, EVIDENCE, Answer
 from runner.lab.engines.sim.changes import CHANGES, Change
 from runner.lab.engines.sim.pipeline import CallLater, Timer
 from runner.lab.engines.sim.pool import Pool, opening
@@ -28,6 +28,15 @@ def built_in_templates() -> Mapping[str, str]:
     actions = resources.files("playbooks.actions")
     return {
         action: actions.joinpath(*action.split("."), "collect.ps1.j2").read_text(encoding="utf-8") for action in ANSWERS
+    }
+
+
+def evidence_templates() -> Mapping[str, str]:
+    """The evidence script's template of every action that has one and that the engine answers, by the action's id."""
+    actions = resources.files("playbooks.actions")
+    return {
+        action: actions.joinpath(*action.split("."), "evidence.ps1.j2").read_text(encoding="utf-8")
+        for action in EVIDENCE
     }
 
 
@@ -63,6 +72,11 @@ class SimEngine:
             (template, ANSWERS[action])
             for action, text in built_in_templates().items()
             for template in parse(text, action)
+        ]
+        templates += [
+            (template, EVIDENCE[action])
+            for action, text in evidence_templates().items()
+            for template in parse(text, f"{action}/evidence.ps1.j2")
         ]
         changes: list[tuple[Template, Change]] = [
             (template, CHANGES[action][name])

@@ -9,7 +9,7 @@ from runner.lab.psrp import Message
 
 # What one object of the output stream may be: a tuple is an array of its own element type (`string[]`, as the registry
 # gives), a list an `object[]`, a mapping a hashtable, as the records of a locked session are.
-Plain = None | bool | int | float | str | tuple[str, ...] | list["Plain"] | Mapping[str, "Plain"]
+Plain = None | bool | int | float | str | bytes | tuple[str, ...] | list["Plain"] | Mapping[str, "Plain"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ _FORMS = {
         "Copy-Item -LiteralPath 'C:\\x' -Destination {}",
         "Set-ItemProperty -LiteralPath {} -Name Attributes -Value Hidden",
         "New-Item -Path {} -ItemType Directory",
+        "Set-Content -LiteralPath {} -Value 'x' -Encoding UTF8",
         "{} | Remove-Item",
     ),
     "registry": (

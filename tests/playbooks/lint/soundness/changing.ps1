@@ -20,6 +20,7 @@ function global:Remove-Item { [CmdletBinding()] param ([Parameter(Position = 0, 
 function global:Move-Item { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, [Parameter(Position = 1)][string]$Destination, [string[]]$LiteralPath, [switch]$Force)
     Add-Written 'file' (@($Path) + @($LiteralPath) + @($Destination) | Where-Object { $_ }) }
 function global:Copy-Item { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, [Parameter(Position = 1)][string]$Destination, [string[]]$LiteralPath, [switch]$Force) Add-Written 'file' $Destination }
+function global:Set-Content { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, [string[]]$LiteralPath, [Parameter(Position = 1, ValueFromPipeline = $true)]$Value, $Encoding) process { Add-Written 'file' (@($Path) + @($LiteralPath) | Where-Object { $_ }) } }
 function global:New-Item { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Path, $ItemType, $Value, [switch]$Force) Add-Written "$(if ($ItemType -eq 'Directory') { 'folder' } else { 'file' })" $Path }
 function global:Set-ItemProperty { [CmdletBinding()] param ([string[]]$Path, [string[]]$LiteralPath, [Parameter(Position = 1)][string]$Name, [Parameter(Position = 2)]$Value, $Type)
     foreach ($one in @($LiteralPath)) { if ($one -match '^HK') { Add-Written 'registry' "$one\$Name" } else { Add-Written 'file', 'folder' $one } } }

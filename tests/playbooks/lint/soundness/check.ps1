@@ -94,6 +94,7 @@ $changing = @{
     'set-service' = 'name', 'startuptype'; 'start-service' = @('name'); 'stop-service' = @('name'); 'restart-service' = @('name')
     'new-item' = 'path', 'itemtype', 'force'; 'move-item' = 'literalpath', 'destination', 'force'; 'copy-item' = 'literalpath', 'destination', 'force'
     'remove-item' = 'literalpath', 'force'; 'set-itemproperty' = 'literalpath', 'name', 'value', 'type'; 'remove-itemproperty' = 'literalpath', 'name'
+    'set-content' = 'literalpath', 'value', 'encoding'
     'set-acl' = 'literalpath', 'aclobject'
 }
 $accessLists = '^system\.security\.accesscontrol\.(file|directory)security$'

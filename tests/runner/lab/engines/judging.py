@@ -16,6 +16,7 @@ from playbooks.documents import read_contract
 from playbooks.findings import Assessment
 from playbooks.model import ActionContract
 from playbooks.observation import Observation
+from playbooks.rendering import render
 from playbooks.values import Value
 from runner.answers import observation_of
 from runner.lab.engines.interface import Engine
@@ -27,8 +28,10 @@ from runner.transport.interface import Completed, Script, Streams
 from tests.runner.lab.engines.client import Client, Said
 from tests.runner.lab.engines.timers import Timers
 
-SCRIPTS = built_in_templates()
-ALL: Mapping[str, Value] = {"campaign": "all"}
+# What a script is told that cannot be sent without: here, of a file that no server has.
+NAMED: Mapping[str, Value] = {"path": "C:\\inetpub\\wwwroot\\aspnet_client\\probe.aspx", "sha256": "0" * 64}
+ALL: Mapping[str, Value] = {"campaign": "all", "roots": ("C:\\inetpub\\wwwroot",), **NAMED}
+SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text in built_in_templates().items()}
 
 
 def contract(action: str) -> ActionContract:

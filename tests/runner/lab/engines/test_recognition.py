@@ -16,6 +16,7 @@ from runner.lab.engines.sim.answers import ANSWERS
 from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.engines.sim.literals import NotALiteralError, read
 from runner.lab.engines.sim.recognition import parse
+from tests.runner.lab.engines.judging import ALL, SCRIPTS
 
 ESCAPES = Path(__file__).resolve().parents[3] / "playbooks" / "escape" / "values.yml"
 
@@ -136,8 +137,10 @@ def test_a_template_that_chooses_is_recognised_on_the_way_it_went_with_the_param
 @pytest.mark.parametrize("action", sorted(built_in_templates()))
 def test_a_built_in_template_gives_its_own_text(action: str) -> None:
     text = built_in_templates()[action]
-    assert render(text, {}) == text
-    assert [each.params(text) for each in parse(text, action)] == [{}]
+    script = SCRIPTS[action]
+    shown = {name: ALL[name] for name in ALL if f"{{{{ {name} }}}}" in text}
+    assert render(text, ALL) == script
+    assert [params for each in parse(text, action) if (params := each.params(script)) is not None] == [shown]
 
 
 def test_the_engine_answers_every_built_in_action() -> None:

@@ -15,14 +15,14 @@ from pytest_mock import MockerFixture
 from runner.lab.engines.interface import PipelineDone, ShellEnded, ShellEvent, Signal
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim import engine as sim
-from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.psrp import MAX_FRAGMENT
 from runner.lab.state import HostState, LiveState, ScriptedAnswer
 from runner.transport.gate import BASE_MODULES, IMPORT_KIND, LOCK, LOCKED_LANGUAGE, importing, marker
 from tests.runner.lab.engines.client import Client, typed
+from tests.runner.lab.engines.judging import SCRIPTS
 from tests.runner.lab.engines.timers import Timers
 
-BUILT_IN = built_in_templates()
+BUILT_IN = SCRIPTS
 
 
 @pytest.fixture

@@ -75,6 +75,21 @@ class LabFiles {
         return $real
     }
 
+    # Gives a file object what Windows says of the file.
+    static [void] Mark([psobject] $shown, [string] $path, [bool] $folder) {
+        $created = [LabMarks]::TimeOf($path, 'created')
+        $modified = [LabMarks]::TimeOf($path, 'modified')
+        $said = [ordered] @{
+            Attributes       = [LabMarks]::Attributes($path, $folder)
+            CreationTimeUtc  = $created
+            CreationTime     = $created.ToLocalTime()
+            LastWriteTimeUtc = $modified
+            LastWriteTime    = $modified.ToLocalTime()
+        }
+        if (-not $folder) { $said['VersionInfo'] = [LabFiles]::Version($path) }
+        foreach ($name in $said.Keys) { $shown.psobject.Members.Add([psnoteproperty]::new($name, $said[$name]), $true) }
+    }
+
     static [bool] IsDenied([string] $real) { return [LabHost]::Denied.Contains([LabFiles]::Windows($real)) }
 
     # VersionInfo as Windows reads it from the file's resources; a file without any has empty properties.
@@ -199,13 +214,11 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
 
     hidden [void] WriteEntry([string] $real) {
         $path = [LabFiles]::Windows($real)
-        if ([System.IO.Directory]::Exists($real)) {
-            $this.WriteItemObject([psobject]::new([System.IO.DirectoryInfo]::new($real)), $path, $true)
-            return
-        }
-        $shown = [psobject]::new([System.IO.FileInfo]::new($real))
-        $shown.psobject.Members.Add([psnoteproperty]::new('VersionInfo', [LabFiles]::Version($path)), $true)
-        $this.WriteItemObject($shown, $path, $false)
+        $folder = [System.IO.Directory]::Exists($real)
+        $item = if ($folder) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
+        $shown = [psobject]::new($item)
+        [LabFiles]::Mark($shown, $path, $folder)
+        $this.WriteItemObject($shown, $path, $folder)
     }
 
     [bool] IsValidPath([string] $path) { return [LabFiles]::Normal($path) -match '^[A-Za-z]:\\[^<>:"|?*]*$' }
@@ -307,9 +320,7 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
         $item = if ([System.IO.Directory]::Exists($real)) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
         $shown = [psobject]::new($item)
         $normal = [LabFiles]::Windows($real)
-        if ($item -is [System.IO.FileInfo]) {
-            $shown.psobject.Members.Add([psnoteproperty]::new('VersionInfo', [LabFiles]::Version($normal)), $true)
-        }
+        [LabFiles]::Mark($shown, $normal, $item -isnot [System.IO.FileInfo])
         if ($null -eq $names -or $names.Count -eq 0) {
             $this.WritePropertyObject($shown, $normal)
             return
@@ -329,7 +340,25 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
 
     [object] GetPropertyDynamicParameters([string] $path, [Collection[string]] $names) { return $null }
 
-    [void] SetProperty([string] $path, [psobject] $value) { $this.ReportReadOnly($path) }
+    [void] SetProperty([string] $path, [psobject] $value) {
+        $real = [LabFiles]::Real($path)
+        if (-not $real) {
+            $this.ReportMissing($path)
+            return
+        }
+        $marks = @{ CreationTimeUtc = 'created'; LastWriteTimeUtc = 'modified'; Attributes = 'attributes' }
+        foreach ($property in $value.psobject.Properties) {
+            if (-not $marks.ContainsKey($property.Name)) {
+                $this.ReportReadOnly($path)
+                return
+            }
+            $text = [string] $property.Value
+            if ($property.Name -ne 'Attributes') {
+                $text = [datetime]::Parse($text, [cultureinfo]::InvariantCulture, 'RoundtripKind').ToUniversalTime().ToString('o')
+            }
+            [LabMarks]::Put([LabFiles]::Windows($real), $marks[$property.Name], $text)
+        }
+    }
 
     [object] SetPropertyDynamicParameters([string] $path, [psobject] $value) { return $null }
 
@@ -371,15 +400,51 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
 
     [void] ClearContent([string] $path) { $this.ReportReadOnly($path) }
 
+    hidden [bool] Refuses([string] $path, [string] $identifier) {
+        if (-not [LabFiles]::Real($path)) { return $false }
+        $there = [System.IO.IOException]::new("An item with the specified name $path already exists.")
+        $this.Report($there, $identifier, 'WriteError', $path)
+        return $true
+    }
+
     [object] ClearContentDynamicParameters([string] $path) { return $null }
 
-    [void] NewItem([string] $path, [string] $type, [object] $value) { $this.ReportReadOnly($path) }
+    [void] NewItem([string] $path, [string] $type, [object] $value) {
+        $real = [LabFiles]::Target($path)
+        if ($type -ne 'Directory' -or -not $real) {
+            $this.ReportReadOnly($path)
+            return
+        }
+        if ($this.Refuses($path, 'DirectoryExist')) { return }
+        [void] [System.IO.Directory]::CreateDirectory($real)
+        [LabMarks]::Add([LabFiles]::Windows($real), $true)
+        $this.WriteEntry($real)
+    }
 
     [void] RemoveItem([string] $path, [bool] $recurse) { $this.ReportReadOnly($path) }
 
     [void] RenameItem([string] $path, [string] $name) { $this.ReportReadOnly($path) }
 
-    [void] MoveItem([string] $path, [string] $destination) { $this.ReportReadOnly($path) }
+    [void] MoveItem([string] $path, [string] $destination) {
+        $real = [LabFiles]::Real($path)
+        $target = [LabFiles]::Target($destination)
+        if (-not $real) {
+            $this.ReportMissing($path)
+            return
+        }
+        if (-not $target -or [System.IO.Directory]::Exists($real) -or [LabFiles]::IsDenied($real)) {
+            $this.ReportReadOnly($path)
+            return
+        }
+        if ([LabFiles]::Real($destination)) {
+            $there = [System.IO.IOException]::new('Cannot create a file when that file already exists.')
+            $this.Report($there, 'MoveFileInfoItemIOError', 'WriteError', $path)
+            return
+        }
+        $from = [LabFiles]::Windows($real)
+        [System.IO.File]::Move($real, $target)
+        [LabMarks]::Move($from, [LabFiles]::Windows($target))
+    }
 
     [void] CopyItem([string] $path, [string] $destination, [bool] $recurse) { $this.ReportReadOnly($path) }
 
@@ -491,6 +556,108 @@ function Get-ChildItem {
         }
         Microsoft.PowerShell.Management\Get-ChildItem @passed | Microsoft.PowerShell.Core\Where-Object -FilterScript {
             $_.PSIsContainer -eq [bool] $Directory
+        }
+    }
+}
+
+# Get-Item with -Stream, for the same reason.
+function Get-Item {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Path', ValueFromPipeline = $true, ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [string] $Filter,
+
+        [string[]] $Include,
+
+        [string[]] $Exclude,
+
+        [switch] $Force,
+
+        [string[]] $Stream
+    )
+    process {
+        $passed = @{}
+        foreach ($bound in $PSBoundParameters.GetEnumerator()) { if ($bound.Key -ne 'Stream') { $passed[$bound.Key] = $bound.Value } }
+        if (-not $Stream) {
+            Microsoft.PowerShell.Management\Get-Item @passed
+            return
+        }
+        foreach ($item in @(Microsoft.PowerShell.Management\Get-Item @passed)) {
+            $lengths = [ordered] @{ ':$DATA' = [long] $item.Length }
+            $named = [LabMarks]::Streams($item.FullName)
+            foreach ($name in $named.Keys) { $lengths[$name] = $named[$name] }
+            foreach ($name in $lengths.Keys) {
+                if (@($Stream | Microsoft.PowerShell.Core\Where-Object -FilterScript { $name -like $_ }).Count -gt 0) {
+                    [pscustomobject] @{ FileName = $item.FullName; Stream = $name; Length = $lengths[$name] }
+                }
+            }
+        }
+    }
+}
+
+# Set-Content as Windows PowerShell 5.1 writes: UTF8 has a byte-order mark, lines end in CR and LF.
+function Set-Content {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $LiteralPath,
+
+        [Parameter(Mandatory = $true)]
+        [string[]] $Value,
+
+        [string] $Encoding = 'Default'
+    )
+    process {
+        $real = [LabFiles]::Target($LiteralPath)
+        if (-not $real) {
+            $missing = [System.IO.DirectoryNotFoundException]::new("Could not find a part of the path '$LiteralPath'.")
+            $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+                    $missing, 'GetContentWriterDirectoryNotFoundError', 'ObjectNotFound', $LiteralPath))
+        }
+        $text = [string]::Join('', @(foreach ($line in $Value) { $line + "`r`n" }))
+        $bytes = [LabContentReader]::Encoding($Encoding).GetBytes($text)
+        if ($Encoding -eq 'UTF8') { $bytes = [byte[]] @(0xEF, 0xBB, 0xBF) + $bytes }
+        [System.IO.File]::WriteAllBytes($real, $bytes)
+        [LabMarks]::Add([LabFiles]::Windows($real), $false)
+    }
+}
+
+# Remove-Item of a file or an empty folder: the engine's own looks for the provider FileSystem by its name, which two have.
+function Remove-Item {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Path', ValueFromPipeline = $true, ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [switch] $Force,
+
+        [switch] $Recurse
+    )
+    process {
+        if ($PSCmdlet.ParameterSetName -eq 'Path' -or $Recurse -or @($LiteralPath -notmatch '^[A-Za-z]:\\').Count -gt 0) {
+            Microsoft.PowerShell.Management\Remove-Item @PSBoundParameters
+            return
+        }
+        foreach ($item in @(Get-Item -LiteralPath $LiteralPath -Force)) {
+            try {
+                if ([LabFiles]::IsDenied($item.psbase.FullName)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
+                $item.psbase.Delete()
+                [LabMarks]::Remove($item.FullName)
+            }
+            catch {
+                $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new(
+                        $_.Exception, 'RemoveFileSystemItemUnAuthorizedAccess', 'PermissionDenied', $item.FullName))
+            }
         }
     }
 }

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.answers import exchange_patch, exchange_services, exchange_version, windows_pending_reboot
+from runner.lab.engines.sim.answers import (
+    exchange_patch,
+    exchange_services,
+    exchange_version,
+    file_quarantine,
+    windows_pending_reboot,
+)
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
 
@@ -20,5 +26,9 @@ ANSWERS: Mapping[str, Answer] = {
     "exchange.patch": exchange_patch.answer,
     "exchange.services": exchange_services.answer,
     "exchange.version": exchange_version.answer,
+    "file.quarantine": file_quarantine.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
 }
+
+# What the scripts that read evidence say, by the action's id.
+EVIDENCE: Mapping[str, Answer] = {"file.quarantine": file_quarantine.evidence}

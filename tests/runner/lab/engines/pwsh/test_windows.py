@@ -196,15 +196,16 @@ def test_a_drive_that_is_not_there_cannot_be_joined_to(server: Client) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        f"Remove-Item -LiteralPath '{BIN}\\ExSetup.exe'",
-        f"Set-Content -LiteralPath '{BIN}\\ExSetup.exe' -Value x",
+        "Remove-Item -LiteralPath 'C:\\Program Files\\Microsoft'",
+        f"Remove-Item -LiteralPath '{BIN}\\Closed.dll'",
         f"Set-ItemProperty -LiteralPath '{SETUP}' -Name MsiProductMajor -Value 1",
         f"Remove-Item -LiteralPath '{SETUP}' -Recurse",
         f"New-Item -Path '{PRODUCT}\\New'",
         "New-Item -Path C:\\Windows\\new.txt -ItemType File",
         f"Rename-Item -LiteralPath '{BIN}\\ExSetup.exe' -NewName x.exe",
         f"Copy-Item -LiteralPath '{BIN}\\ExSetup.exe' -Destination C:\\Windows\\x.exe",
-        f"Move-Item -LiteralPath '{BIN}\\ExSetup.exe' -Destination C:\\Windows\\x.exe",
+        f"Move-Item -LiteralPath '{BIN}\\Closed.dll' -Destination C:\\Windows\\x.exe",
+        f"Move-Item -LiteralPath '{BIN}\\ExSetup.exe' -Destination '{BIN}\\Closed.dll'",
     ],
 )
 def test_what_the_state_says_cannot_be_changed_and_the_script_is_told(server: Client, script: str) -> None:

@@ -1,0 +1,202 @@
+"""Whether a file that was named by path and bytes is still there, and the one change that takes it out of the way.
+
+What an investigation names is a file at a place, with a hash. Only where all of it is as it was named is the change
+named: a file of other bytes, behind a link or with a doubtful path is somebody's to look at by hand, never to be moved
+on a guess. That is `unknown`, so that no plan and no report takes it for something that is in order.
+
+How it was when it was found (times, access list, owner, attributes, streams) is in the change's values, so that undoing
+it is decided, and approved, before anything is moved. Its last access is not: reading it changes that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_below, why_not_plain
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.changes import Change, ChangeValue
+from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.observation import NotObserved, Observation, Observed
+from playbooks.unknowns import not_observed, unknown
+from playbooks.values import Record, Value, text_of
+
+ACTION = "file.quarantine"
+FACTS = ("present", "quarantined")
+
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{7}Z", re.ASCII)
+_ATTRIBUTES = re.compile(r"[A-Za-z]+(?:, [A-Za-z]+)*", re.ASCII)
+# Owner, group and list, in the security descriptor definition language (MS-DTYP 2.5.1.1).
+_SDDL = re.compile(r"O:[A-Z0-9-]+G:[A-Z0-9-]+D:[\x20-\x7e]*", re.ASCII)
+# Set-ItemProperty sets no others (FileSystemProvider.SetProperty).
+_SETTABLE = frozenset({"Archive", "Hidden", "Normal", "ReadOnly", "System"})
+_LEFT_ALONE = "A file that was to be quarantined is left alone"
+_SUSPICION = "Treat this server with suspicion: its answer is not of the kind that the script gives; look by hand"
+
+
+def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
+    """Compares what is there with what was named."""
+    if isinstance(observation, NotObserved):
+        return not_observed(ACTION, observation, FACTS)
+    path, sha256 = str(params.get("path")), str(params.get("sha256"))
+    if not _SHA256.fullmatch(sha256):
+        return _refused(f"{sha256!r:.80} is no SHA-256", "Give the SHA-256 of the file: 64 hexadecimal digits")
+    if why := why_not_plain(path) or why_not_below(path, _roots(params)):
+        then = "Give the file's whole path as Windows shows it, and the folder that it may be taken from in `roots`"
+        return _refused(f"{path!r:.300} {why}", then)
+    for place in observation.of_kind("Way"):
+        if "ReparsePoint" in text_of(place, "Attributes"):
+            why = f"{text_of(place, 'Place')} is a link or another reparse point ({text_of(place, 'Attributes')})"
+            return _refused(why, "Find out where it leads, and name the file by the path that has no link in it")
+    if unread := observation.why_unread(*_way(path)):
+        return unknown(ACTION, path, unread, FACTS)
+    places = tuple(observation.of_kind("Way"))
+    for place in places:
+        if place.get("Present") is False:
+            return _not_there(path, text_of(place, "Place"), observation)
+    if not places or text_of(places[-1], "Place") != path:
+        return unknown(ACTION, path, "the answer does not say whether it is there", FACTS)
+    if places[-1].get("Folder") is not False:
+        return _refused(f"{path} is a folder", "Name a file: a folder is not quarantined")
+    file = observation.first("File")
+    if file is None:
+        return unknown(ACTION, path, "the answer has nothing of the file itself", FACTS)
+    found = text_of(file, "Sha256")
+    if not _SHA256.fullmatch(found):
+        return unknown(ACTION, f"the bytes of {path}", "the answer has no SHA-256 of them", FACTS)
+    if found.casefold() != sha256.casefold():
+        return _refused(
+            f"{path} has other bytes than the file that was named: SHA-256 {found.lower()}",
+            "Look at this file by hand, and name its own SHA-256 where it is to go as well",
+        )
+    return _there(path, sha256.lower(), places[-1], file, observation)
+
+
+def item_of(path: str) -> str:
+    """The name of a file in a quarantine, without its ending: made of its path, so that two are never one."""
+    return hashlib.sha256(path.encode()).hexdigest()[:16]
+
+
+def _roots(params: Mapping[str, Value]) -> tuple[str, ...]:
+    given = params.get("roots")
+    return tuple(str(root) for root in given) if isinstance(given, tuple | list) else ()
+
+
+def _way(path: str) -> Iterator[str]:
+    """The file and the folders on the way to it."""
+    parts = path.split("\\")
+    return ("\\".join(parts[:count]) for count in range(len(parts), 1, -1))
+
+
+def _refused(why: str, then: str) -> Assessment:
+    return Assessment(
+        verdict=Verdict.UNKNOWN,
+        summary=f"left alone: {why}",
+        findings=(Finding(f"{ACTION}.refused", Severity.HIGH, _LEFT_ALONE, (why,), then),),
+        facts={name: UnknownFact(why) for name in FACTS},
+        coverage=Coverage.NOT_KNOWABLE,
+    )
+
+
+def _not_there(path: str, missing: str, observed: Observed) -> Assessment:
+    """Nothing to do; what is said of it differs."""
+    kept = f"{item_of(path)}.quarantined"
+    held = [
+        text_of(each, "Folder") for each in observed.of_kind("Quarantined") if text_of(each, "Name").casefold() == kept
+    ]
+    facts: dict[str, Value | UnknownFact] = {"present": False, "quarantined": bool(held)}
+    gone = "not there" if missing == path else f"not there, nor is the folder {missing}"
+    if held:
+        plans = " and ".join(folder.removeprefix(QUARANTINE) for folder in held)
+        summary = f"{gone}: it is in quarantine, by plan {plans}"
+    elif why := observed.why_unread(f"{path[:3]}{QUARANTINE}"):
+        summary = f"{gone}; whether a quarantine has it could not be read ({why})"
+        facts["quarantined"] = UnknownFact(why)
+    else:
+        summary = f"{gone}, and in no quarantine: who removed it, or whether it ever was here, is not known"
+    return Assessment(Verdict.OK, summary, facts=facts)
+
+
+def _there(path: str, sha256: str, place: Record, file: Record, observed: Observed) -> Assessment:
+    created, modified, sddl = text_of(file, "Created"), text_of(file, "Modified"), text_of(file, "Sddl")
+    attributes, size = text_of(place, "Attributes"), file.get("Size")
+    for what, given, form in (
+        ("the time at which it was made", created, _TIME),
+        ("the time at which it was changed", modified, _TIME),
+        ("its owner and access list", sddl, _SDDL),
+        ("its attributes", attributes, _ATTRIBUTES),
+    ):
+        if not form.fullmatch(given):
+            return _refused(f"{path}: {what} cannot be put back: {given!r:.80}", _SUSPICION)
+    if not isinstance(size, int):
+        return unknown(ACTION, f"the size of {path}", "the answer does not have it", FACTS)
+    drive, item, streams = path[:2], item_of(path), _streams(observed)
+    about: dict[str, object] = {
+        "format": "exrun-quarantine/1",
+        "path": path,
+        "sha256": sha256,
+        "size": size,
+        "created": created,
+        "modified": modified,
+        "attributes": attributes,
+        "owner": text_of(file, "Owner"),
+        "sddl": sddl,
+        "streams": streams,
+    }
+    before: dict[str, ChangeValue] = {
+        "place": path,
+        "size": size,
+        "created": created,
+        "changed": modified,
+        "attributes": attributes,
+        "owner": text_of(file, "Owner"),
+        "streams": tuple(streams),
+    }
+    values: dict[str, ChangeValue] = {
+        "drive": drive,
+        "item": item,
+        "about": json.dumps(about, sort_keys=True),
+        "created": created,
+        "modified": modified,
+        "attributes": attributes if set(attributes.split(", ")) <= _SETTABLE else None,
+        "sddl": sddl,
+    }
+    line = f"{path}: {size} bytes, made {created}, changed {modified}, owner {text_of(file, 'Owner')}"
+    return Assessment(
+        verdict=Verdict.ATTENTION,
+        summary="the file that was named is there",
+        findings=(
+            Finding(
+                f"{ACTION}.present",
+                Severity.HIGH,
+                "A file that was named for quarantine is there",
+                (line, *(f"alternate stream {each}" for each in streams)),
+                "Quarantine it, and find out how it came here and what it was used for",
+            ),
+        ),
+        facts={"present": True, "quarantined": False},
+        changes=(
+            Change(
+                id=f"quarantine.{item}",
+                title=f"Quarantine {path}",
+                values=values,
+                before=before,
+                after={"place": f"{drive}\\{QUARANTINE}<plan>\\{item}.quarantined"},
+                disturbs="what runs or reads this file gets an error in its place",
+            ),
+        ),
+        then={"present": False, "quarantined": True},
+    )
+
+
+def _streams(observed: Observed) -> list[str]:
+    """Alternate streams, each with its size; the unnamed one is the file itself."""
+    return [
+        f"{text_of(each, 'Name')} ({each.get('Size')!s} bytes)"
+        for each in observed.of_kind("Stream")
+        if text_of(each, "Name") != ":$DATA"
+    ]

@@ -1,0 +1,72 @@
+"""Which paths name one file of this server and nothing else, and which of those may be quarantined at all.
+
+Windows reads many texts as a path to the same file, and some as a path to another one (Naming Files, Paths, and
+Namespaces, learn.microsoft.com). What is moved has to be what was named, so only
+the plain one is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["QUARANTINE", "why_not_below", "why_not_plain"]
+
+QUARANTINE = "exrun-quarantine-"
+MOST_UNITS = 259  # UTF-16 units of a path that Windows PowerShell 5.1 takes without \\?\
+
+_DRIVE = re.compile(r"[A-Za-z]:\\", re.ASCII)
+_DEVICES = re.compile(
+    r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9\u00b9\u00b2\u00b3]|LPT[0-9\u00b9\u00b2\u00b3])", re.I
+)
+# As Windows makes them: six characters at most, a tilde and a number, eight in all; three more behind a dot.
+_SHORT = re.compile(r"(?=[^.]{3,8}(?:\.|$))[^.~ ]{1,6}~[0-9]{1,6}(?:\.[^. ]{0,3})?", re.ASCII | re.DOTALL)
+_NO_NAME = re.compile(r'[<>"|?*\x00-\x1f\x7f\ud800-\udfff]')
+
+
+def why_not_plain(path: str) -> str:
+    """Why a path is none that names one file and nothing else, as text that follows it; empty where it is one."""
+    if path.startswith(("\\\\", "//", "\\??\\")):
+        return "is a device or UNC path"
+    if not _DRIVE.match(path):
+        return "does not begin with a drive, such as C:\\"
+    if "/" in path:
+        return "has a slash where Windows shows a backslash"
+    if ":" in path[2:]:
+        return "names an alternate stream, or has a colon that no file has"
+    if _NO_NAME.search(path, 3):
+        return "has a character that no file's name has"
+    if "`" in path:
+        return "has a backtick, which PowerShell may take for an escape"
+    if len(path.encode("utf-16-le")) // 2 > MOST_UNITS:
+        return f"is longer than the {MOST_UNITS} characters that Windows PowerShell takes"
+    return next((why for part in path[3:].split("\\") if (why := _why_no_part(part))), "")
+
+
+def why_not_below(path: str, roots: Iterable[str]) -> str:
+    """Why a plain path lies in none of the folders that may be worked in; empty where it does."""
+    if _folded(path[3:]).startswith(_folded(QUARANTINE)):
+        return "lies in a quarantine already"
+    tried = [root.rstrip("\\") for root in roots]
+    if any(not why_not_plain(root) and _folded(path).startswith(_folded(f"{root}\\")) for root in tried):
+        return ""
+    return f"lies in none of the folders of `roots`: {', '.join(tried) or 'there is none'}"
+
+
+def _why_no_part(part: str) -> str:
+    if part in ("", ".", ".."):
+        return "has an empty part, . or .."
+    if part[-1] in ". ":
+        return "has a part that ends in a dot or a space, which Windows leaves out"
+    if part[0] == " ":
+        return "has a part that begins with a space"
+    if _DEVICES.fullmatch(part.partition(".")[0].rstrip(" ")):
+        return "has a part that is the name of a device"
+    if _SHORT.fullmatch(part):
+        return "has a part that looks like an 8.3 name, which stands for another one"
+    return ""
+
+
+def _folded(text: str) -> str:
+    """For comparing, as NTFS does: the capitals of single characters."""
+    return "".join(capital if len(capital := each.upper()) == 1 else each for each in text)

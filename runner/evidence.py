@@ -1,0 +1,140 @@
+"""What is kept of a server before it is changed: bytes by their SHA-256, and beside them where each is from.
+
+    STATE/<client>/evidence/<sha256>.evidence            the bytes; never to be run, readable for their owner alone
+    STATE/<client>/evidence/<sha256>.<digest>.json       one place that they are from, as canonical JSON
+
+    answer of an evidence script -> taken -> bytes, or why not -> EvidenceStore.keep -> on the disk, or why not
+
+Nothing is taken from a server on trust: its pieces must be whole and in order, of the size and the SHA-256 that it
+says, and of the SHA-256 that the plan names. Each file is written under another name, synced, and then given its own,
+so it is there whole or not at all; what two servers have alike is one file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.disk import Disk, SystemDisk, make_directories, write_once
+from runner.journal.lines import Json
+from runner.transport.interface import Capped, Completed, NotRun, ScriptResult, Terminated, TimedOut
+
+__all__ = ["MOST_BYTES", "EvidenceError", "EvidenceStore", "taken"]
+
+FOLDER = "evidence"
+FORMAT = "exrun-evidence/1"
+MOST_BYTES = 8 * 1024 * 1024
+"""Of one file. A pipeline may say 16 MB, and bytes travel as Base64."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class EvidenceError(Exception):
+    """Raised where what is to be kept cannot be: so nothing is changed. The message quotes the host, and is tainted."""
+
+
+def taken(result: ScriptResult, expected: str) -> bytes:
+    """The bytes that an evidence script has read.
+
+    Args:
+        expected: the SHA-256 that they must have, hexadecimal.
+
+    Raises:
+        EvidenceError: they are not all there, or others.
+    """
+    match result:
+        case Completed(streams=streams) if not streams.errors:
+            pass
+        case Completed(streams=streams):
+            raise EvidenceError(f"it could not be read: {streams.errors[0].message:.300}")
+        case Terminated(error=error):
+            raise EvidenceError(f"it could not be read: {error.message:.300}")
+        case TimedOut(limit_seconds=limit):
+            raise EvidenceError(f"it was not read within {limit:g} s")
+        case Capped(cap=cap, limit=limit):
+            raise EvidenceError(f"the server said more than {limit} of {cap}")
+        case NotRun(failure=why):
+            raise EvidenceError(why.message)
+    records = [each for each in streams.output if isinstance(each, Mapping)]
+    heads = [each for each in records if each.get("Kind") == "Evidence"]
+    if len(heads) != 1 or len(records) != len(streams.output):
+        raise EvidenceError("the answer is not of the kind that the script gives")
+    size, said = heads[0].get("Size"), heads[0].get("Sha256")
+    if type(size) is not int or not isinstance(said, str) or not _SHA256.fullmatch(said.lower()):
+        raise EvidenceError("the answer does not say its size and its SHA-256")
+    if size > MOST_BYTES:
+        raise EvidenceError(f"it has {size} bytes, and {MOST_BYTES} are kept at most")
+    pieces: list[bytes] = []
+    for number, each in enumerate(each for each in records if each is not heads[0]):
+        piece = each.get("Bytes")
+        if (
+            each.get("Kind") != "Piece"
+            or type(each.get("Number")) is not int
+            or each["Number"] != number
+            or not isinstance(piece, bytes)
+        ):
+            raise EvidenceError(f"piece {number} is missing, or not in its place")
+        pieces.append(piece)
+    data = b"".join(pieces)
+    found = hashlib.sha256(data).hexdigest()
+    if len(data) != size or found != said.lower():
+        raise EvidenceError(
+            f"{len(data)} bytes of SHA-256 {found} arrived, and the server says {size} of {said.lower()}"
+        )
+    if found != expected.lower():
+        raise EvidenceError(f"it has the SHA-256 {found}, and {expected.lower()} is what the plan names")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceStore:
+    """The evidence of one client.
+
+    Attributes:
+        state: the state directory.
+        client: its folder there.
+    """
+
+    state: Path
+    client: str
+    disk: Disk = field(default_factory=SystemDisk)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.state / self.client / FOLDER
+
+    def keep(self, data: bytes, origin: Mapping[str, Json]) -> str:
+        """Keeps these bytes and where they are from; both are on the disk when this returns their SHA-256.
+
+        Done twice it is the same as done once, also where the first was broken off at any place.
+
+        Raises:
+            EvidenceError: they cannot be written, or something else stands in their place.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        about = {"format": FORMAT, **origin, "sha256": sha256, "size": len(data)}
+        text = json.dumps(about, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        digest = hashlib.sha256(text).hexdigest()[:16]
+        try:
+            make_directories(self.state, self.folder, self.disk)
+            self._keep(self.folder / f"{sha256}.evidence", data, digest)
+            self._keep(self.folder / f"{sha256}.{digest}.json", text, digest)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise EvidenceError(f"{self.folder} cannot be written: {why}") from None
+        return sha256
+
+    def _keep(self, path: Path, content: bytes, by: str) -> None:
+        try:
+            write_once(path, content, self.disk, by=by)
+        except FileExistsError:
+            with self.disk.read(path) as stream:
+                there = stream.read(len(content) + 1)
+            if there != content:
+                raise EvidenceError(f"{path} is there and holds something else: look at it by hand") from None
+            self.disk.sync_directory(path.parent)

@@ -1,0 +1,171 @@
+# What Windows keeps of a file beside its bytes and this machine's file system does not: times, attributes, owner and access
+# list, alternate streams. They stand in files.json and are read anew each time: what one pool changes, the others see.
+class LabMarks {
+    static [string] $Sddl = 'O:BAG:SYD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)'
+    static [string] $Time = '2020-01-01T00:00:00.0000000Z'
+
+    hidden static [string] File() { return [LabHost]::Folder + '/files.json' }
+
+    hidden static [System.Text.Json.Nodes.JsonObject] All() {
+        return [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText([LabMarks]::File())).AsObject()
+    }
+
+    # The path as it is spelt there; null where it is not.
+    hidden static [object] Key([System.Text.Json.Nodes.JsonObject] $all, [string] $path) {
+        foreach ($entry in $all.GetEnumerator()) {
+            if ([string]::Equals($entry.Key, $path, 'OrdinalIgnoreCase')) { return $entry.Key }
+        }
+        return $null
+    }
+
+    # One property of what stands there; null where nothing is said of it.
+    hidden static [object] Said([string] $path, [string] $property) {
+        $all = [LabMarks]::All()
+        $key = [LabMarks]::Key($all, $path)
+        if ($null -eq $key -or $null -eq $all[$key][$property]) { return $null }
+        return $all[$key][$property].ToString()
+    }
+
+    static [string] Attributes([string] $path, [bool] $folder) {
+        $said = [LabMarks]::Said($path, 'attributes')
+        if ($null -ne $said) { return $said }
+        if ($folder) { return 'Directory' }
+        return 'Archive'
+    }
+
+    static [datetime] TimeOf([string] $path, [string] $property) {
+        $said = [LabMarks]::Said($path, $property)
+        if ($null -eq $said) { $said = [LabMarks]::Time }
+        return [datetime]::Parse($said, [cultureinfo]::InvariantCulture, 'RoundtripKind')
+    }
+
+    static [string] SddlOf([string] $path) {
+        $said = [LabMarks]::Said($path, 'sddl')
+        if ($null -ne $said) { return $said }
+        return [LabMarks]::Sddl
+    }
+
+    static [System.Collections.Specialized.OrderedDictionary] Streams([string] $path) {
+        $found = [ordered] @{}
+        $all = [LabMarks]::All()
+        $key = [LabMarks]::Key($all, $path)
+        if ($null -ne $key -and $null -ne $all[$key]['streams']) {
+            foreach ($entry in $all[$key]['streams'].AsObject().GetEnumerator()) { $found[$entry.Key] = [long] $entry.Value.ToString() }
+        }
+        return $found
+    }
+
+    # One pool at a time, and no reader ever finds half a file.
+    hidden static [void] Change([scriptblock] $how, [object[]] $arguments) {
+        $held = [LabServices]::Hold([LabMarks]::File() + '.held')
+        try {
+            $all = [LabMarks]::All()
+            $null = & $how $all @arguments
+            [System.IO.File]::WriteAllText([LabMarks]::File() + '.new', $all.ToJsonString())
+            [System.IO.File]::Move([LabMarks]::File() + '.new', [LabMarks]::File(), $true)
+        }
+        finally {
+            $held.Dispose()
+        }
+    }
+
+    static [void] Add([string] $path, [bool] $folder) {
+        [LabMarks]::Change({
+                param($all, $path, $folder)
+                if ($null -eq [LabMarks]::Key($all, $path)) {
+                    $made = [System.Text.Json.Nodes.JsonObject]::new()
+                    if ($folder) { $made['folder'] = [System.Text.Json.Nodes.JsonValue]::Create($true) }
+                    $all[$path] = $made
+                }
+            }, @($path, $folder))
+    }
+
+    static [void] Put([string] $path, [string] $property, [string] $value) {
+        [LabMarks]::Change({
+                param($all, $path, $property, $value)
+                $key = [LabMarks]::Key($all, $path)
+                if ($null -eq $key) {
+                    $key = $path
+                    $all[$key] = [System.Text.Json.Nodes.JsonObject]::new()
+                }
+                $all[$key][$property] = [System.Text.Json.Nodes.JsonValue]::Create($value)
+            }, @($path, $property, $value))
+    }
+
+    static [void] Move([string] $path, [string] $destination) {
+        [LabMarks]::Change({
+                param($all, $path, $destination)
+                $key = [LabMarks]::Key($all, $path)
+                $moved = [System.Text.Json.Nodes.JsonObject]::new()
+                if ($null -ne $key) {
+                    $moved = $all[$key].DeepClone()
+                    $null = $all.Remove($key)
+                }
+                $all[$destination] = $moved
+            }, @($path, $destination))
+    }
+
+    static [void] Remove([string] $path) {
+        [LabMarks]::Change({
+                param($all, $path)
+                $key = [LabMarks]::Key($all, $path)
+                if ($null -ne $key) { $null = $all.Remove($key) }
+            }, @($path))
+    }
+
+    static [string] OwnerIn([string] $sddl) {
+        $owner = if ($sddl -match '^O:(.+?)G:') { $Matches[1] } else { '' }
+        switch ($owner) {
+            'BA' { return 'BUILTIN\Administrators' }
+            'SY' { return 'NT AUTHORITY\SYSTEM' }
+        }
+        return $owner
+    }
+}
+
+# Stands in for FileSecurity and DirectorySecurity, which .NET has on Windows alone.
+class LabAccessList {
+    [string] $Sddl = ''
+
+    [void] SetSecurityDescriptorSddlForm([string] $form) { $this.Sddl = $form }
+}
+
+$accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+foreach ($name in 'FileSecurity', 'DirectorySecurity') {
+    $accelerators::Add("System.Security.AccessControl.$name", [LabAccessList])
+}
+
+function Get-Acl {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Position = 0, ParameterSetName = 'Path', ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath
+    )
+    process {
+        $asked = @{}
+        foreach ($name in 'Path', 'LiteralPath') { if ($PSBoundParameters.ContainsKey($name)) { $asked[$name] = $PSBoundParameters[$name] } }
+        foreach ($item in @(Get-Item @asked -Force)) {
+            $list = [LabMarks]::SddlOf($item.FullName)
+            [pscustomobject] @{ Path = $item.FullName; Owner = [LabMarks]::OwnerIn($list); Sddl = $list }
+        }
+    }
+}
+
+function Set-Acl {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $LiteralPath,
+
+        [Parameter(Mandatory = $true)]
+        [object] $AclObject
+    )
+    process {
+        $item = Get-Item -LiteralPath $LiteralPath -Force
+        [LabMarks]::Put($item.FullName, 'sddl', $AclObject.Sddl)
+    }
+}

@@ -1,0 +1,252 @@
+"""A file that is quarantined in the lab and brought back: both engines make the same of a server, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from psrpcore.types import PSInvocationState
+
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.changes import ReadyChange
+from playbooks.changing import ready_changes
+from playbooks.findings import Assessment, Verdict
+from playbooks.loading import load_action
+from playbooks.model import Action
+from playbooks.parameters import value_of
+from playbooks.rendering import render
+from playbooks.shelf import shelf
+from playbooks.values import Value
+from runner.answers import observation_of
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.sim import SimEngine
+from runner.lab.saving import state_text
+from runner.lab.state import FileState, HostState, LiveState
+from runner.transport.interface import Completed, Script, Streams
+from tests.runner.lab.engines.client import Client, Said
+from tests.runner.lab.engines.judging import as_value
+from tests.runner.lab.engines.timers import Timers
+
+CATALOGUE = Catalogue.load()
+ROOT = "C:\\inetpub\\wwwroot"
+PLAN = "0123456789ab"
+TEXT = "<%-- planted: does nothing --%>\r\n\u00e9\n"
+NAMES = {
+    "plain": "probe.aspx",
+    "with brackets": "a[1].aspx",
+    "with a quote": "it's.aspx",
+    "with a quote of typography": "it\u2019s.aspx",
+    "of letters that look like others": "\u0430\u0455\u0440.aspx",
+    "with an umlaut": "\u00fcber \u00df.aspx",
+    "with a dollar and a hash": "$x#y;z&.aspx",
+    "that reads from the right": "a\u202excod.aspx",
+}
+FILES: Mapping[str, FileState] = {
+    "plain": FileState(content=TEXT),
+    "hidden": FileState(content=TEXT, attributes="Hidden, System, Archive"),
+    "read-only": FileState(content=TEXT, attributes="ReadOnly, Archive"),
+    "compressed": FileState(content=TEXT, attributes="Archive, Compressed"),
+    "of another owner": FileState(content=TEXT, sddl="O:S-1-5-21-1-2-3-1001G:DUD:PAI(A;;FA;;;WD)(D;;FA;;;BG)"),
+    "with its own times": FileState(
+        content=TEXT, created="2021-03-02T10:00:00.1234567Z", modified="2021-03-03T23:59:59.9999999Z"
+    ),
+    "with streams": FileState(content=TEXT, streams={"Zone.Identifier": 26}),
+    "empty": FileState(),
+    "of zeros": FileState(size=70_000),
+}
+
+
+def action() -> Action:
+    [found] = shelf([]).action("file.quarantine")
+    return load_action(found, CATALOGUE)
+
+
+ACTION = action()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file that is to be quarantined."""
+
+    path: str
+    file: FileState
+
+    @property
+    def params(self) -> dict[str, Value]:
+        given = {name: value_of(spec.default) for name, spec in ACTION.contract.params.items()}
+        return given | {"path": self.path, "sha256": hashlib.sha256(self.file.data).hexdigest(), "roots": (ROOT,)}
+
+    def server(self, **others: FileState) -> LiveState:
+        files = {"C:\\Windows\\notepad.exe": FileState(size=10), self.path: self.file, **others}
+        return LiveState(HostState(name="EX1", files=files))
+
+    def judged(self, client: Client) -> Assessment:
+        """What its collect and judgement say now."""
+        return concluded(self.params, client.run(render(ACTION.templates.collect, self.params)))
+
+    def change(self, client: Client) -> ReadyChange:
+        [ready] = ready_changes(ACTION, self.params, self.judged(client).changes, PLAN)
+        return ready
+
+
+def concluded(params: Mapping[str, Value], said: Said) -> Assessment:
+    assert (said.problem, said.errors) == (None, [])
+    records = tuple({name: as_value(each) for name, each in record.items()} for record in said.output)
+    completed = Completed(Script("x", ""), Streams(output=records), 0.0)
+    observation = observation_of(completed, ACTION.contract)
+    return ACTION.assess(observation, params, CATALOGUE, date(2026, 11, 28))
+
+
+def outcome(client: Client, live: LiveState, text: str | None) -> tuple[object, ...]:
+    """How a script ended, what it said, and the files that it left."""
+    assert text is not None
+    said = client.run(text)
+    problem = said.problem and (said.problem[0], said.problem[1].partition(",")[0], said.problem[2])
+    return said.state, problem, said.output, said.warnings, [str(each) for each in said.errors], live.now.files
+
+
+@pytest.fixture(scope="module")
+def sim() -> SimEngine:
+    return SimEngine(Timers().call_later)
+
+
+@pytest.fixture(scope="module")
+def pwsh(powershell: Path) -> Iterator[PwshEngine]:
+    engine = PwshEngine(powershell)
+    yield engine
+    engine.close()
+
+
+def there_and_back(engine: Engine, named: Named) -> list[object]:
+    """What is said and left at each step."""
+    live = named.server()
+    before = state_text(live.now)
+    with Client(engine, live) as client:
+        ready = named.change(client)
+        steps: list[object] = [outcome(client, live, ready.apply)]
+        assert steps[0][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
+        gone = named.judged(client)
+        assert (gone.verdict, gone.changes) == (Verdict.OK, ())
+        assert gone.summary == f"not there: it is in quarantine, by plan {PLAN}"
+        kept = live.now.files[f"C:\\exrun-quarantine-{PLAN}\\{ready.change.values['item']}.quarantined"]
+        assert kept.data == named.file.data
+        assert kept.sddl == "O:BAG:SYD:P(A;;FA;;;SY)(A;;FA;;;BA)"
+        steps.append(outcome(client, live, ready.rollback))
+        assert steps[1][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
+        assert named.judged(client).changes == (ready.change,)
+    assert state_text(live.now) == before
+    return steps
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=list(FILES))
+def test_a_file_is_quarantined_and_brought_back_as_it_was(sim: SimEngine, file: FileState) -> None:
+    there_and_back(sim, Named(f"{ROOT}\\aspnet_client\\probe.aspx", file))
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=list(NAMES))
+def test_a_file_of_any_name_is_quarantined_and_brought_back(sim: SimEngine, name: str) -> None:
+    there_and_back(sim, Named(f"{ROOT}\\{name}", FILES["plain"]))
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize(
+    "named",
+    [
+        *(Named(f"{ROOT}\\aspnet_client\\probe.aspx", file) for file in FILES.values()),
+        *(Named(f"{ROOT}\\{name}", FILES["plain"]) for name in NAMES.values()),
+    ],
+    ids=[*FILES, *NAMES],
+)
+def test_the_scripts_themselves_make_the_same_of_a_server(sim: SimEngine, pwsh: PwshEngine, named: Named) -> None:
+    assert there_and_back(sim, named) == there_and_back(pwsh, named)
+
+
+LINK = FileState(folder=True, attributes="Directory, ReparsePoint")
+OTHER = FileState(content="something else")
+SPOILT_BEFORE: Mapping[str, tuple[Mapping[str, FileState | None], str]] = {
+    "other bytes": ({f"{ROOT}\\probe.aspx": OTHER}, "The file is another one than was approved. Nothing was moved."),
+    "not there": ({f"{ROOT}\\probe.aspx": None}, f"Cannot find path '{ROOT}\\probe.aspx' because it does not exist."),
+    "a link on the way": ({ROOT: LINK}, "A link stands on the way to the file. Nothing was moved."),
+    "a link for a folder": (
+        {f"C:\\exrun-quarantine-{PLAN}": LINK},
+        "The folder of the quarantine is a link. Nothing was moved.",
+    ),
+}
+SPOILT_AFTER: Mapping[str, tuple[Mapping[str, FileState | None], str]] = {
+    "something stands there": (
+        {f"{ROOT}\\probe.aspx": OTHER},
+        "Something stands where the file was. Nothing was moved.",
+    ),
+    "a folder stands there": (
+        {f"{ROOT}\\probe.aspx": FileState(folder=True)},
+        "Something stands where the file was. Nothing was moved.",
+    ),
+    "a link on the way": ({ROOT: LINK}, "A link stands on the way to where the file was. Nothing was moved."),
+    "other bytes in quarantine": (
+        {"KEPT": OTHER},
+        "The file in quarantine is another one than was put there. Nothing was moved.",
+    ),
+}
+
+
+def spoilt(live: LiveState, kept: str, files: Mapping[str, FileState | None]) -> LiveState:
+    """Another server, that has become this."""
+    now = dict(live.now.files)
+    for path, file in files.items():
+        if file is None:
+            del now[path]
+            now.setdefault(path.rpartition("\\")[0], FileState(folder=True))
+        else:
+            now[kept if path == "KEPT" else path] = file
+    return LiveState(live.now.model_copy(update={"files": now}))
+
+
+def refused(engine: Engine, way: str, kind: str) -> tuple[object, ...]:
+    named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
+    live = named.server()
+    files, why = (SPOILT_BEFORE if way == "apply" else SPOILT_AFTER)[kind]
+    sim = SimEngine(Timers().call_later)
+    with Client(sim, live) as client:
+        ready = named.change(client)
+        if way == "rollback":
+            client.run(ready.apply)
+    now = spoilt(live, f"C:\\exrun-quarantine-{PLAN}\\{ready.change.values['item']}.quarantined", files)
+    before = state_text(now.now)
+    with Client(engine, now) as client:
+        came = outcome(client, now, ready.apply if way == "apply" else ready.rollback)
+    assert came[0] is PSInvocationState.Failed
+    assert isinstance(came[1], tuple)
+    assert came[1][0] == why
+    assert state_text(now.now) == before, "something was changed"
+    return came
+
+
+WAYS = [("apply", kind) for kind in SPOILT_BEFORE] + [("rollback", kind) for kind in SPOILT_AFTER]
+
+
+@pytest.mark.parametrize(("way", "kind"), WAYS, ids=[f"{way}: {kind}" for way, kind in WAYS])
+def test_nothing_is_moved_where_something_is_not_as_it_was(sim: SimEngine, way: str, kind: str) -> None:
+    refused(sim, way, kind)
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize(("way", "kind"), WAYS, ids=[f"{way}: {kind}" for way, kind in WAYS])
+def test_the_scripts_themselves_refuse_the_same(sim: SimEngine, pwsh: PwshEngine, way: str, kind: str) -> None:
+    assert refused(sim, way, kind) == refused(pwsh, way, kind)
+
+
+@pytest.mark.real_powershell
+def test_a_locked_session_says_the_same_of_the_file(sim: SimEngine, pwsh: PwshEngine) -> None:
+    named = Named(f"{ROOT}\\it's [1].aspx", FILES["with streams"])
+    lock = "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'"
+    text = render(ACTION.templates.collect, named.params)
+    with Client(sim, named.server()) as one, Client(pwsh, named.server()) as other:
+        said = other.run(lock, text)
+        assert said.errors == []
+        assert one.run(text).output == said.output
+        assert len(concluded(named.params, said).changes) == 1
