@@ -293,6 +293,7 @@ DRAWN = st.tuples(
 
 
 def check_ran(applied: Applied) -> None:
+    assert applied.illegal() == ()
     assert all(times == 1 for times in applied.server.ran.values()), applied.server.ran
     known = {text for script in applied.scripts().values() for text in [script.text]}
     assert {text for _, text in applied.server.given if not text.startswith("Get-")} <= known
