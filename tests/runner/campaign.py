@@ -1,7 +1,7 @@
 """Three hosts of six steps under one plan, on a disk that may die: locks, token, journal and work, as a run has them.
 
-One host after the other, so that the same seed gives the same operations. What the run was told (`told`) is what a
-crash may not take back.
+The wiring is the product's (runner/remediating.py); hosts, clock and disk are in memory. One host after the other, so
+that the same seed gives the same operations.
 """
 
 from __future__ import annotations
@@ -11,30 +11,45 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from inventory.model import CredentialReference, Host
+from playbooks.changes import Change, ReadyChange
+from playbooks.model import ReadyStep
 from runner import events
 from runner.applied import AppliedHost
-from runner.events import Recorded, StepDue
-from runner.fleet import Brake
+from runner.approval.approving import Standing
+from runner.events import Recorded
+from runner.fleet import Stop
+from runner.journal.chain import is_whole
 from runner.journal.errors import JournalError
 from runner.journal.location import JOURNAL, run_directory
-from runner.locks import HostsHeldError, Owner, take
+from runner.locks import HostsHeldError, LockError
 from runner.moves import Outcome
-from runner.token import Spent, TokenSpentError, spend, spent_by
-from runner.transport.interface import Script
-from tests.runner.changeable import RIGHT, Applied
+from runner.opening import Opened, World
+from runner.order import Order
+from runner.plan import file
+from runner.plan.keeping import NotKeptError, kept_plan
+from runner.plan.planning import step_plans
+from runner.plan.records import Going, Plan
+from runner.redaction import Redactor
+from runner.remediating import Approved, Remediation
+from runner.rollout import Halt
+from runner.secrets.interface import Secret
+from runner.state import fold
+from runner.token import TokenError, TokenSpentError, spent_by
+from tests.runner.changeable import RIGHT, Applied, Way, render
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.crashing import Outcome as Kept
 from tests.runner.explaining import Against, illegal
-from tests.runner.happenings import STARTED
-from tests.runner.journal.journals import opened
+from tests.runner.fleets import JUDGEMENT, host
+from tests.runner.plan.plans import one_change
 
 STATE = Path("/state")
-FILE = run_directory(STATE, "alpha", "r1") / JOURNAL
 NOW = datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
 TOKEN = "0123456789abcdef" * 2
 FATES = ("completes", "never-begins", "lost-before", "lost-after", "runs-on")
@@ -48,6 +63,34 @@ def signed(text: str) -> str:
     return f"{text}\n\u2014 ops AAAAAAAA\n"
 
 
+class Unheard:
+    """A listener to whom nothing matters but what goes wrong."""
+
+    def __init__(self) -> None:
+        self.defects: list[str] = []
+
+    def started(self, host: Host) -> None: ...
+
+    def ended(self, row: AppliedHost) -> None: ...
+
+    def halting(self, halt: Halt) -> None: ...
+
+    def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None: ...
+
+    def doing(self, host: Host, what: str) -> None: ...
+
+    def defect(self, where: str, error: BaseException) -> None:
+        if not isinstance(error, Died):
+            self.defects.append(f"{where}: {error!r}")
+
+
+class Unrendered(Remediation):
+    """With the scripts that the hosts in memory understand."""
+
+    def _render(self, ready: ReadyStep, change: Change) -> ReadyChange:
+        return render(ready, change)
+
+
 @dataclass
 class Campaign:
     """The run. `fates` are what becomes of the first changes on each host."""
@@ -56,7 +99,8 @@ class Campaign:
     steps: int = 6
     disk: CrashingDisk = field(default_factory=CrashingDisk)
     each: dict[str, Applied] = field(init=False)
-    told: list[str] = field(default_factory=list)
+    run: str = "r1"
+    heard: Unheard = field(default_factory=Unheard)
 
     def __post_init__(self) -> None:
         self.each = {
@@ -65,6 +109,19 @@ class Campaign:
         }
         for one, fates in zip(self.each.values(), self.fates, strict=True):
             one.server.fate = list(fates)
+        self.plan = self._plan()
+
+    def _plan(self) -> Plan:
+        ready = next(iter(self.each.values())).ready
+        return replace(
+            one_change(),
+            token=TOKEN,
+            client="alpha",
+            going=Going(1, ("1", "rest"), 0, {}, None),
+            steps=step_plans(ready),
+            hosts=tuple(one.plan for one in self.each.values()),
+            texts={sha: script.text for one in self.each.values() for sha, script in one.scripts().items()},
+        )
 
     def on(self, disk: CrashingDisk) -> None:
         """The machine stands again."""
@@ -72,81 +129,133 @@ class Campaign:
         for one in self.each.values():
             one.disk = disk
 
-    def session(self, run: str = "r1") -> list[AppliedHost]:
-        """Begins it, or goes on with it.
+    @property
+    def file(self) -> Path:
+        """The journal."""
+        return run_directory(STATE, "alpha", self.run) / JOURNAL
+
+    def recorded(self) -> list[Recorded]:
+        return next(iter(self.each.values())).recorded()
+
+    def session(self, over: frozenset[str] = frozenset()) -> Sequence[AppliedHost]:
+        """Begins it, or goes on with it; the rows of all hosts. A run that had taken no plan yet is begun anew.
 
         Raises:
-            Died, JournalError: the disk does not go on.
-            HostsHeldError, TokenSpentError: it is another run's.
+            Died, and what `Remediation.run` raises: the disk does not go on, or it is another run's.
+
+        Args:
+            over: hosts that may be taken from a run whose process is gone.
         """
-        owner = Owner(run, "ops@desk", "desk", 4242, NOW, NOW)
-        locks = take(STATE, "alpha", owner, tuple(self.each), self.disk, wait=never)
-        spend(STATE, "alpha", Spent(TOKEN, "ab" * 32, run, "ops@desk", NOW), self.disk)
-        first = next(iter(self.each.values()))
-        state = first.state() if run == "r1" else None
-        journal = opened(STATE, run=run, disk=self.disk, sign=signed)
-        if state is None:
-            due = tuple(
-                StepDue(each.step.id, each.action.id, Script("", each.collect).sha256, None, {})
-                for each in first.ready.steps
-            )
-            events.put(journal, replace(STARTED, hosts=tuple(self.each), steps=due))
-        else:
-            events.put(journal, events.RunResumed())
-        rows = []
-        for name, one in self.each.items():
-            one.brake = Brake()
-            one.work = one.applying(journal, None if state is None else state.hosts.get(name))
-            rows.append(one.work.run())
-            if self.disk.dead:
-                raise Died
-        journal.close()
-        self.told.append("releasing")
-        locks.release(never)
+        before = fold(self.recorded())
+        if before is not None and before.plan is None:
+            self.begin(f"r{int(self.run[1:]) + 1}")
+            before, over = None, frozenset(self.each)
+        data = file.write(self.plan)
+        remediation = Unrendered(
+            Opened(self._order(), self._world(), {}, {"alpha": Redactor()}),
+            Approved(self.plan, data, file.digest(data), {}, Standing((), (), None)),
+            before,
+            len(self.recorded()),
+            over=over,
+            wait=never,
+        )
+        if not remediation.due:
+            return [remediation._as_before(name) for name in self.each]
+        rows = remediation.run(Stop(), self.heard).hosts
+        assert self.disk.dead or self.heard.defects == []
         return rows
+
+    def begin(self, run: str) -> None:
+        """Under another name."""
+        self.run = run
+        for one in self.each.values():
+            one.run = run
+
+    def _order(self) -> Order:
+        return Order(
+            run=self.run,
+            playbook=next(iter(self.each.values())).ready,
+            judgement=JUDGEMENT,
+            hosts=tuple(host(name) for name in self.each),
+            inventory_source="inventory.yml",
+            inventory_digest="cd" * 32,
+            selection=None,
+            parallel=1,
+            host_seconds=300.0,
+            token="0" * 32,
+        )
+
+    def _world(self) -> World:
+        return World(
+            state=STATE,
+            secrets=NoSecrets(),
+            reach=lambda reached, secret, notify: self._way(reached.name),
+            actor="ops@desk",
+            now=lambda: NOW,
+            monotonic=lambda: 0.0,
+            disk=self.disk,
+            sign=signed,
+        )
+
+    def _way(self, name: str) -> Way:
+        one = self.each[name]
+        one.way = Way(one.server)
+        return one.way
 
     def illegal(self) -> tuple[Against, ...]:
         ledger = [ran for one in self.each.values() for ran in one.ledger]
-        return illegal([one.plan for one in self.each.values()], next(iter(self.each.values())).recorded(), ledger)
+        return illegal([one.plan for one in self.each.values()], self.recorded(), ledger)
 
     @property
     def anything_ran(self) -> bool:
         return any(one.server.given for one in self.each.values())
 
 
+class NoSecrets:
+    """A store that is never asked."""
+
+    def resolve(self, reference: CredentialReference) -> Secret:
+        raise AssertionError("no host has a password")
+
+
 def dead(campaign: Campaign, lives: int) -> bytes | None:
-    """Lets it run until its disk dies after so many operations; what was safe then. None where it came to its end."""
+    """Lets it run until its disk dies after so many operations. None where it came to its end.
+
+    Returns:
+        The lines that were safe then, up to what an earlier crash had left in pieces.
+    """
     campaign.disk.lives = lives
-    with suppress(Died, JournalError):
+    with suppress(Died, JournalError, LockError, TokenError, NotKeptError):
         campaign.session()
+    if not campaign.disk.dead:
         return None
-    campaign.disk.dead = True
-    return campaign.disk.durable(FILE)
+    return b"".join(takewhile(is_whole, campaign.disk.durable(campaign.file).splitlines(keepends=True)))
 
 
 def check_found(campaign: Campaign, safe: bytes) -> None:
     """What is on the disk that is found: nothing that was acknowledged is gone, and the plan is this run's."""
-    first = next(iter(campaign.each.values()))
-    with suppress(FileNotFoundError), campaign.disk.read(FILE) as file:
-        assert file.read().startswith(safe)
-    assert not safe or first.recorded()
+    with suppress(FileNotFoundError), campaign.disk.read(campaign.file) as there:
+        assert there.read().startswith(safe)
+    recorded = campaign.recorded()
+    assert recorded or not safe
     assert campaign.illegal() == ()
     if not campaign.anything_ran:
         return
     spent = spent_by(STATE, "alpha", TOKEN, campaign.disk)
     assert spent is not None
-    assert spent.run == "r1"
-    held = campaign.disk
-    campaign.on(held.killed())
+    assert spent.run == campaign.run
+    assert kept_plan(campaign.file.parent, spent.plan, campaign.disk) == campaign.plan
+    # Another run of the plan, also one that takes over every server, does nothing.
+    mine, run = campaign.disk, campaign.run
     given = [list(one.server.given) for one in campaign.each.values()]
-    with pytest.raises((HostsHeldError, TokenSpentError)) as refused:
-        campaign.session("r2")
-    if isinstance(refused.value, HostsHeldError):
-        assert {each.owner.run for each in refused.value.held} == {"r1"}
-    else:
-        assert "releasing" in campaign.told
+    for over in (frozenset[str](), frozenset(campaign.each)):
+        campaign.on(mine.killed())
+        campaign.begin("other")
+        with pytest.raises(TokenSpentError if over else (HostsHeldError, TokenSpentError)):
+            campaign.session(over)
     assert given == [list(one.server.given) for one in campaign.each.values()]
-    campaign.on(held)
+    campaign.on(mine)
+    campaign.begin(run)
 
 
 def check_resumed(campaign: Campaign) -> None:
@@ -155,7 +264,7 @@ def check_resumed(campaign: Campaign) -> None:
         one.server.fate = []
     rows = campaign.session()
     assert campaign.illegal() == ()
-    recorded = next(iter(campaign.each.values())).recorded()
+    recorded = campaign.recorded()
     for one, row in zip(campaign.each.values(), rows, strict=True):
         assert row.is_over
         assert all(times == 1 for times in one.server.ran.values()), one.server.ran

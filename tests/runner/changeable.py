@@ -313,6 +313,7 @@ class Applied:
     defects: list[tuple[str, str]] = field(default_factory=list)
     seconds: Callable[[], float] = lambda: 0.0
     name: str = "EX1"
+    run: str = "r1"
     reach: Reach | None = None  # another way to it than the one in memory
     secret: SecretUnavailableError | None = None
     render: Render = field(default_factory=lambda: render)
@@ -332,7 +333,7 @@ class Applied:
         self.way = Way(self.server)
 
     def _witness(self, pool: str, text: str, locked: bool) -> None:
-        written = self.disk.durable(run_directory(STATE, "alpha", "r1") / JOURNAL).count(b"\n")
+        written = self.disk.durable(run_directory(STATE, "alpha", self.run) / JOURNAL).count(b"\n")
         self.ledger.append(Ran(self.name, pool, Script("", text).sha256, locked, written, self.server.stands()))
 
     def illegal(self) -> tuple[Against, ...]:
@@ -398,7 +399,7 @@ class Applied:
         return {made.sha256: made for made in (Script(text, text, full=True) for text in texts)}
 
     def recorded(self) -> list[Recorded]:
-        path = run_directory(STATE, "alpha", "r1") / JOURNAL
+        path = run_directory(STATE, "alpha", self.run) / JOURNAL
         try:
             lines, _ = read(path, disk=self.disk)
         except Exception:  # there is none yet
