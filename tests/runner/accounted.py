@@ -1,15 +1,12 @@
-"""A fleet of the lab, a folder with its inventory and a playbook that mends services, and the command, whole.
+"""A fleet of the lab and the command, with an account of what each server did that can be held against the journal.
 
-The account of the hosts is the lab's own (`Rehearsed.ledger`): what each was handed, with the line of the run's journal
-that was in the file then, and how its services stood.
+What each was handed, with the line of the run's journal that was in the file then, and how its services stood.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,34 +14,22 @@ from typing import Any
 import pytest
 
 from runner import events
-from runner.cli.main import main
 from runner.events import Recorded, Settlement
 from runner.journal.errors import JournalUnreadable
 from runner.journal.location import JOURNAL
 from runner.journal.verification import read
 from runner.lab.engines.interface import Engine
-from runner.lab.faults import Fault
-from runner.lab.fleet import Account, Fleet, LabHost
-from runner.lab.server import Lab, start
+from runner.lab.fleet import Account, LabHost
 from runner.lab.state import LiveState, ServiceState
-from runner.plan import file
 from runner.plan.records import Plan, PlannedChange
 from runner.transport.gate import is_own
 from tests.runner.explaining import Against, Ran, Stands, illegal
 from tests.runner.lab.test_mending_over_the_wire import healthy, with_services
-from tests.runner.test_audit_over_the_lab import PASSWORD, inventory
+from tests.runner.rehearsal import Rehearsal, rehearsed
+from tests.runner.test_audit_over_the_lab import PASSWORD
 
 CLIENT = "alpha"
 PLAN = "plan.json"
-PLAYBOOK = """\
-name: mend
-title: Give services back what they need
-strategy: {{parallel: {parallel}, waves: [1, rest]}}
-steps:
-  - id: services
-    action: exchange.services
-    on_failure: {on_failure}
-"""
 # Of each host something is wrong; of the second less, so that their scripts are not the same.
 BROKEN: Sequence[Mapping[str, ServiceState]] = (
     {
@@ -57,26 +42,15 @@ BROKEN: Sequence[Mapping[str, ServiceState]] = (
 _MODES = {"Auto": "Automatic"}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a command said, and its status."""
-
-    status: int
-    out: str
-    err: str
-
-
 @dataclass
-class Rehearsed:
+class Accounted(Rehearsal):
     """The fleet while it is served, and its folder.
 
     Attributes:
-        on_request: called in the lab's thread for each script, once it is in the account and before it is carried out.
+        made: the plan of the run that is held to account: the one in plan.json.
     """
 
-    folder: Path
-    lab: Lab
-    on_request: Callable[[], None] = lambda: None
+    made: Plan | None = None
     _written: list[int] = field(default_factory=list)
     _stood: list[Stands | None] = field(default_factory=list)
     _others: set[int] = field(default_factory=set)
@@ -87,9 +61,7 @@ class Rehearsed:
         def recorded(host: str, *told: Any, **named: Any) -> bool:
             self._written.append(self._lines())
             self._stood.append(self._stands(host))
-            locked = record(host, *told, **named)
-            self.on_request()
-            return locked
+            return record(host, *told, **named)
 
         self.lab.ledger.record = recorded  # type: ignore[method-assign]
 
@@ -100,31 +72,24 @@ class Rehearsed:
     def live(self, name: str) -> LiveState:
         return self.lab.host(f"{CLIENT}/{name}").service.live
 
-    def exrun(self, command: str, *arguments: str) -> Said:
-        """The command, in this process."""
-        return self._said([command, *arguments, "-i", "inventory.yml", "--timeout", "600"])
+    def exrun(self, *arguments: str) -> tuple[int, str]:
+        """The command in this process: its exit status, and all that it said."""
+        status, out, err = self(*arguments, "-i", "inventory.yml", "--timeout", "600")
+        return status, out + err
 
-    def verified(self, journal: Path) -> Said:
-        """`exrun journal verify` of it."""
-        return self._said(["journal", "verify", str(journal)])
-
-    def _said(self, arguments: Sequence[str]) -> Said:
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.chdir(self.folder):
-            status = main(arguments)
-        return Said(status, out.getvalue(), err.getvalue())
-
-    def plan_(self, *, again: bool = False) -> Said:
-        """Makes the plan, or another one. What it sends is not of the run."""
+    def plan(self, out: str = PLAN, *arguments: str) -> tuple[int, Plan]:
+        """Makes a plan. What it sends is not of the run."""
         before = len(self._written)
-        said = self.exrun("plan", "./mend.yml", "-o", PLAN if not again else f"{uuid.uuid4().hex}.json")
+        status, made = super().plan(out, "--timeout", "600", *arguments)
         self._others.update(range(before, len(self._written)))
-        return said
+        if out == PLAN:
+            self.made = made
+        return status, made
 
-    @property
-    def plan(self) -> Plan | None:
-        path = self.folder / PLAN
-        return file.read(path.read_bytes()) if path.is_file() else None
+    def planned_again(self) -> int:
+        """The exit status of a further plan: 0 where nothing is left to be done."""
+        status, _ = self.plan("again.json", "--force")
+        return status
 
     @property
     def journal(self) -> Path | None:
@@ -147,7 +112,7 @@ class Rehearsed:
         return 0 if journal is None else journal.read_bytes().count(b"\n")
 
     def _stands(self, host: str) -> Stands | None:
-        plan, name = self.plan, host.partition("/")[2]
+        plan, name = self.made, host.partition("/")[2]
         if plan is None:
             return None
         services = {each.casefold(): service for each, service in self.live(name).now.services.items()}
@@ -191,9 +156,8 @@ class Rehearsed:
         }
 
     def illegal(self) -> tuple[Against, ...]:
-        plan = self.plan
-        assert plan is not None
-        return illegal(plan.hosts, self.recorded(), self.ledger)
+        assert self.made is not None
+        return illegal(self.made.hosts, self.recorded(), self.ledger)
 
 
 def _stand(change: PlannedChange, services: Mapping[str, ServiceState]) -> Settlement:
@@ -209,29 +173,23 @@ def _stand(change: PlannedChange, services: Mapping[str, ServiceState]) -> Settl
 
 
 @contextlib.contextmanager
-def rehearsed(
-    folder: Path,
-    engine: Engine,
-    broken: Sequence[Mapping[str, ServiceState]] = BROKEN,
-    *faults: Fault,
-    parallel: int = 2,
-    on_failure: str = "stop",
-) -> Iterator[Rehearsed]:
+def accounted(
+    folder: Path, engine: Engine, broken: Sequence[Mapping[str, ServiceState]] = BROKEN, *, parallel: int = 2
+) -> Iterator[Accounted]:
     """Serves a server for each of these, in a folder that is made for it."""
     folder.mkdir(exist_ok=True)
-    hosts = tuple(
+    hosts = [
         LabHost(
             CLIENT,
             f"EX{number}",
             with_services(healthy(), services).model_copy(update={"name": f"EX{number}"}),
             Account(f"{CLIENT}\\auditor", PASSWORD),
             engine=engine.name,
-            faults=faults,
         )
         for number, services in enumerate(broken)
-    )
-    with pytest.MonkeyPatch.context() as patched, start(Fleet(hosts), {engine.name: engine}) as lab:
-        (folder / "inventory.yml").write_text(inventory(lab, patched), encoding="utf-8")
-        written = PLAYBOOK.format(parallel=parallel, on_failure=on_failure)
-        (folder / "mend.yml").write_text(written, encoding="utf-8")
-        yield Rehearsed(folder, lab)
+    ]
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        rehearsed(folder, patched, *hosts, parallel=parallel, engine=engine) as one,
+    ):
+        yield Accounted(one.lab, one.folder)

@@ -11,7 +11,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.saving import save
 from runner.lab.state import ServiceState
-from tests.runner.accounted import CLIENT, PLAN, Rehearsed, rehearsed
+from tests.runner.accounted import CLIENT, PLAN, Accounted, accounted
 from tests.runner.lab.test_mending_over_the_wire import NAMES
 
 
@@ -26,44 +26,41 @@ def services(random: Random) -> Mapping[str, ServiceState]:
     }
 
 
-def saved(rehearsal: Rehearsed, folder: Path) -> dict[str, bytes]:
+def saved(fleet: Accounted, folder: Path) -> dict[str, bytes]:
     """What `--save` writes of each server."""
-    save(rehearsal.lab.states(), folder)
-    return {name: (folder / CLIENT / f"{name}.yml").read_bytes() for name in rehearsal.names}
+    save(fleet.lab.states(), folder)
+    return {name: (folder / CLIENT / f"{name}.yml").read_bytes() for name in fleet.names}
 
 
 def converged(random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4) -> Counter[str]:
     """One fleet; how many hosts and changes it had."""
-    with rehearsed(
+    with accounted(
         folder, engine or SimEngine(), [services(random) for _ in range(hosts)], parallel=random.randint(1, 4)
-    ) as rehearsal:
-        before = saved(rehearsal, folder / "before")
-        planned = rehearsal.plan_()
-        plan = rehearsal.plan
-        assert plan is not None
-        assert all(done.changes == () for done in rehearsal.lab.ledger.executed())
+    ) as fleet:
+        before = saved(fleet, folder / "before")
+        planned, plan = fleet.plan()
+        assert all(done.changes == () for done in fleet.lab.ledger.executed())
         due = {host.host: [change for _, change in host.changes] for host in plan.hosts}
         changes = sum(map(len, due.values()))
-        assert planned.status == (1 if changes else 0), planned.err
-        assert saved(rehearsal, folder / "planned") == before
+        assert planned == (1 if changes else 0)
+        assert saved(fleet, folder / "planned") == before
 
-        applied = rehearsal.exrun("apply", PLAN)
-        assert applied.status == 0, applied.out + applied.err
-        assert rehearsal.changes_sent() == {name: [each.apply for each in of] for name, of in due.items()}
-        again = rehearsal.plan_(again=True)
-        assert again.status == 0, again.out
-        after = saved(rehearsal, folder / "after")
+        status, said = fleet.exrun("apply", PLAN)
+        assert status == 0, said
+        assert fleet.changes_sent() == {name: [each.apply for each in of] for name, of in due.items()}
+        assert fleet.planned_again() == 0
+        after = saved(fleet, folder / "after")
         assert {name for name in before if after[name] != before[name]} == {name for name, of in due.items() if of}
         if not changes:
             return Counter(hosts=hosts)
-        assert rehearsal.illegal() == ()
+        assert fleet.illegal() == ()
 
-        undone = rehearsal.exrun("rollback", "last")
-        assert undone.status == 0, undone.out + undone.err
-        assert rehearsal.changes_sent() == {
+        status, said = fleet.exrun("rollback", "last")
+        assert status == 0, said
+        assert fleet.changes_sent() == {
             name: [each.apply for each in of] + [each.rollback for each in reversed(of)] for name, of in due.items()
         }
-        assert saved(rehearsal, folder / "undone") == before
-        assert rehearsal.illegal() == ()
-        assert rehearsal.plan_(again=True).status == 1
+        assert saved(fleet, folder / "undone") == before
+        assert fleet.illegal() == ()
+        assert fleet.planned_again() == 1
     return Counter(hosts=hosts, changes=changes)

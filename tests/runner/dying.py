@@ -26,7 +26,7 @@ from runner.disk import SystemDisk
 from runner.lab.engines.interface import Engine
 from runner.lab.faults import Fault, FaultPlan, InSession, Step
 from runner.transport.winrm import WinRmTransport
-from tests.runner.accounted import CLIENT, PLAN, Rehearsed, rehearsed
+from tests.runner.accounted import CLIENT, PLAN, Accounted, accounted
 from tests.waiting import HANG_SECONDS
 
 DISK = ("make_directory", "sync_directory", "open", "lock", "write", "fsync", "replace", "link", "remove", "close")
@@ -124,13 +124,13 @@ class Kill:
     at: int = 1
 
 
-def run(rehearsal: Rehearsed, arguments: Sequence[str], kill: Kill | None = None) -> int:
+def run(fleet: Accounted, arguments: Sequence[str], kill: Kill | None = None) -> int:
     """The command in a process of its own; its exit status, or KILLED."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.runner.dying"])
     environment = {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
     point, left = (kill.point, kill.at) if kill is not None else ("", 0)
-    told = (tuple(arguments), str(rehearsal.folder), environment, point, left)
+    told = (tuple(arguments), str(fleet.folder), environment, point, left)
     process = context.Process(target=session, args=told)
 
     def comes() -> None:
@@ -140,7 +140,7 @@ def run(rehearsal: Rehearsed, arguments: Sequence[str], kill: Kill | None = None
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
 
-    for served in rehearsal.lab.hosts.values():
+    for served in fleet.lab.hosts.values():
         served.plan = _Watched(comes)
     process.start()
     process.join(HANG_SECONDS)
@@ -148,11 +148,11 @@ def run(rehearsal: Rehearsed, arguments: Sequence[str], kill: Kill | None = None
     return process.exitcode
 
 
-def next_command(rehearsal: Rehearsed, *, undo: bool) -> list[str]:
+def next_command(fleet: Accounted, *, undo: bool) -> list[str]:
     """What is to be run now: the plan, its undoing, or the run that had begun with it."""
-    journal = rehearsal.journal
+    journal = fleet.journal
     if journal is None:
-        return ["apply", PLAN, *(word for name in rehearsal.names for word in ("--take-over", name))]
+        return ["apply", PLAN, *(word for name in fleet.names for word in ("--take-over", name))]
     begun = not undo or b'"rollback-asked"' in journal.read_bytes()
     return ["resume" if begun else "rollback", journal.parent.name]
 
@@ -176,26 +176,26 @@ def killed(folder: Path, engine: Engine, kills: Sequence[Kill], *, parallel: int
         undo: it is killed while it undoes what it had done.
     """
     count = 0
-    with rehearsed(folder, engine, parallel=parallel) as rehearsal:
-        before = list(rehearsal.lab.states())
-        assert rehearsal.plan_().status == 1
+    with accounted(folder, engine, parallel=parallel) as fleet:
+        before = list(fleet.lab.states())
+        assert fleet.plan()[0] == 1
         if undo:
-            assert run(rehearsal, next_command(rehearsal, undo=False)) == 0
+            assert run(fleet, next_command(fleet, undo=False)) == 0
         for kill in (*kills, None):
-            status = run(rehearsal, next_command(rehearsal, undo=undo), kill)
-            assert rehearsal.illegal() == ()
+            status = run(fleet, next_command(fleet, undo=undo), kill)
+            assert fleet.illegal() == ()
             if status != KILLED:
                 break
             count += 1
         assert status == 0, (folder / "said.txt").read_text()
-        check_ended(rehearsal, undone=undo)
-        assert (list(rehearsal.lab.states()) == before) is undo
+        check_ended(fleet, undone=undo)
+        assert (list(fleet.lab.states()) == before) is undo
     return count
 
 
-def check_ended(rehearsal: Rehearsed, *, undone: bool) -> None:
+def check_ended(fleet: Accounted, *, undone: bool) -> None:
     """Everything that was planned was done once, and undone once where that was asked; a further plan says so too."""
-    plan, journal = rehearsal.plan, rehearsal.journal
+    plan, journal = fleet.made, fleet.journal
     assert plan is not None
     assert journal is not None
     for host in plan.hosts:
@@ -203,6 +203,6 @@ def check_ended(rehearsal: Rehearsed, *, undone: bool) -> None:
         due = [each.apply for each in changes]
         if undone:
             due += [str(each.rollback) for each in reversed(changes)]
-        assert rehearsal.changes_sent()[host.host] == due, f"{CLIENT}/{host.host}"
-    assert rehearsal.plan_(again=True).status == (1 if undone else 0)
-    assert rehearsal.verified(journal).status == 0
+        assert fleet.changes_sent()[host.host] == due, f"{CLIENT}/{host.host}"
+    assert fleet.planned_again() == (1 if undone else 0)
+    assert fleet("journal", "verify", str(journal))[0] == 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from runner.lab.engines.sim import SimEngine
 from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
-from tests.runner.accounted import PLAN, rehearsed
+from tests.runner.accounted import PLAN, accounted
 from tests.runner.lab.test_mending_over_the_wire import with_services
 
 SETUP = r"HKLM:\SOFTWARE\Microsoft\ExchangeServer\v15"
@@ -105,19 +104,19 @@ KINDS = [*REFUSED, *NOT_SEEN, *NO_DRIFT, "mended"]
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str, int]]:
     """By kind: the outcome, the reason, and how many changes were sent. One fleet, a server for each kind."""
     drifts = {name: drift for name, (drift, _) in {**REFUSED, **NOT_SEEN}.items()} | NO_DRIFT | {"mended": mended}
-    with rehearsed(tmp_path_factory.mktemp("drift"), SimEngine(), [WRONG] * len(KINDS), parallel=4) as rehearsal:
-        assert rehearsal.plan_().status == 1
-        for name, kind in zip(rehearsal.names, KINDS, strict=True):
-            live = rehearsal.live(name)
+    with accounted(tmp_path_factory.mktemp("drift"), SimEngine(), [WRONG] * len(KINDS), parallel=4) as fleet:
+        assert fleet.plan()[0] == 1
+        for name, kind in zip(fleet.names, KINDS, strict=True):
+            live = fleet.live(name)
             live.become(drifts[kind](live.now))
-        applied = rehearsal.exrun("apply", PLAN, "--format", "json")
-        assert applied.status == 4, applied.err
-        sent = rehearsal.changes_sent()
-        assert rehearsal.illegal() == ()
-        found = {host["name"]: host for host in json.loads(applied.out)["hosts"]}
+        status, came = fleet.json("apply", PLAN)
+        assert status == 4
+        sent = fleet.changes_sent()
+        assert fleet.illegal() == ()
+        found = {host["name"]: host for host in came["hosts"]}
         return {
             kind: (found[name]["outcome"], found[name]["steps"][0]["why"], len(sent[name]))
-            for name, kind in zip(rehearsal.names, KINDS, strict=True)
+            for name, kind in zip(fleet.names, KINDS, strict=True)
         }
 
 
