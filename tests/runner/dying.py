@@ -104,15 +104,15 @@ def _mine(point: str, at: int) -> None:
 
 
 class _Watched(FaultPlan):
-    """No fault, but somebody is told of each step of the protocol, before the host acts on it."""
+    """Somebody is told of each step of the protocol, before the host acts on it."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
-        super().__init__()
+    def __init__(self, faults: Sequence[Fault], told: Callable[[], None]) -> None:
+        super().__init__(faults)
         self._told = told
 
     def strike(self, step: Step, session: InSession | None = None) -> tuple[Fault, ...]:
         self._told()
-        return ()
+        return super().strike(step, session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,10 @@ class Kill:
     at: int = 1
 
 
-def run(fleet: Accounted, arguments: Sequence[str], kill: Kill | None = None) -> int:
-    """The command in a process of its own; its exit status, or KILLED."""
+def run(
+    fleet: Accounted, arguments: Sequence[str], kill: Kill | None = None, faults: Callable[[], Sequence[Fault]] = tuple
+) -> int:
+    """The command in a process of its own; its exit status, or KILLED. `faults` befall each server."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.runner.dying"])
     environment = {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
@@ -141,7 +143,7 @@ def run(fleet: Accounted, arguments: Sequence[str], kill: Kill | None = None) ->
                 os.kill(process.pid, signal.SIGKILL)
 
     for served in fleet.lab.hosts.values():
-        served.plan = _Watched(comes)
+        served.plan = _Watched(faults(), comes)
     process.start()
     process.join(HANG_SECONDS)
     assert process.exitcode is not None, "it hangs"
@@ -167,30 +169,39 @@ def drawn(random: Random, depth: int = 3) -> list[Kill]:
     ]
 
 
-def killed(folder: Path, engine: Engine, kills: Sequence[Kill], *, parallel: int = 2, undo: bool = False) -> int:
-    """A plan whose run is killed, goes on, is killed again, and comes to its end; how often it was killed.
+def killed(
+    folder: Path,
+    engine: Engine,
+    kills: Sequence[Kill],
+    *,
+    parallel: int = 2,
+    undo: bool = False,
+    faults: Callable[[], Sequence[Fault]] = tuple,
+) -> list[Kill]:
+    """A plan whose run is killed, goes on, is killed again, and comes to its end; the kills that struck.
 
     Whatever happened, the hosts' account explains the journal, each script ran once, and nothing is left to be done.
 
     Args:
         undo: it is killed while it undoes what it had done.
+        faults: what befalls each server in each session beside.
     """
-    count = 0
+    struck: list[Kill] = []
     with accounted(folder, engine, parallel=parallel) as fleet:
         before = list(fleet.lab.states())
         assert fleet.plan()[0] == 1
         if undo:
             assert run(fleet, next_command(fleet, undo=False)) == 0
         for kill in (*kills, None):
-            status = run(fleet, next_command(fleet, undo=undo), kill)
+            status = run(fleet, next_command(fleet, undo=undo), kill, faults)
             assert fleet.illegal() == ()
-            if status != KILLED:
+            if status != KILLED or kill is None:
                 break
-            count += 1
+            struck.append(kill)
         assert status == 0, (folder / "said.txt").read_text()
         check_ended(fleet, undone=undo)
         assert (list(fleet.lab.states()) == before) is undo
-    return count
+    return struck
 
 
 def check_ended(fleet: Accounted, *, undone: bool) -> None:

@@ -27,18 +27,29 @@ from runner.lab.engines.sim import SimEngine
 from tests.conftest import find_powershell
 from tests.runner.campaign import power_lost
 from tests.runner.converging import converged
-from tests.runner.dying import drawn, killed
-from tests.runner.losing import STEPS, replies_lost
+from tests.runner.dying import POINTS, drawn, killed
+from tests.runner.losing import STEPS, drops, replies_lost
 
+POINT = "killed "
 Case = Callable[[int], "Counter[str]"]
 
 
 def kills(seed: int) -> Counter[str]:
-    """One run that is killed up to three times, every third while it undoes what it had done."""
+    """One run that is killed up to three times, every third while it undoes what it did. Every second loses answers."""
     draws, undo = random.Random(seed), seed % 3 == 0
+    percent = 20 if seed % 2 else 0
     with tempfile.TemporaryDirectory() as folder:
-        count = killed(Path(folder) / "run", SimEngine(), drawn(draws), parallel=draws.choice([1, 2]), undo=undo)
-    return Counter({"kills": count, "kills while undoing": count * undo, f"runs killed {count} times": 1})
+        struck = killed(
+            Path(folder) / "run",
+            SimEngine(),
+            drawn(draws),
+            parallel=draws.choice([1, 2]),
+            undo=undo,
+            faults=lambda: drops(draws, percent, 8),
+        )
+    count = len(struck)
+    found = Counter({"kills": count, "kills while undoing": count * undo, f"runs killed {count} times": 1})
+    return found + Counter(f"{POINT}{kill.point}" for kill in struck if kill.point)
 
 
 def losses(seed: int) -> Counter[str]:
@@ -116,7 +127,10 @@ def main() -> int:
                 wrong.append((at, why))
                 say(f"\nseed {at} failed:\n{why}once more: make soak-{given.soak} SEED={at} COUNT=1\n")
                 sys.stdout.flush()
-    say("".join(f"  {what}: {number}\n" for what, number in sorted(counts.items())))
+    say("".join(f"  {what}: {each}\n" for what, each in sorted(counts.items()) if not what.startswith(POINT)))
+    if given.soak == "kills":
+        never = [point for point in POINTS if not counts[f"{POINT}{point}"]]
+        say(f"  points at which one was killed: {len(POINTS) - len(never)} of {len(POINTS)}; not {', '.join(never)}\n")
     say(f"soak-{given.soak}: {count} {soak.what}, {len(wrong)} failed\n")
     for at, _ in sorted(wrong):
         say(f"  once more: make soak-{given.soak} SEED={at} COUNT=1\n")

@@ -116,6 +116,7 @@ def test_what_was_done_is_undone_the_last_first() -> None:
     assert undone == [undo_text("s0", "c1"), undo_text("s0", "c0")]
 
 
+@settings(max_examples=25)
 @given(plans())
 def test_the_gate_for_changes_of_a_host_holds_what_the_plan_names_for_this_host_alone(plan: Plan) -> None:
     for host in plan.hosts:
