@@ -72,7 +72,7 @@ $(FUZZER)/.ready: requirements/soak.lock
 	@touch $(FUZZER)/.ready
 
 .PHONY: soak
-soak: soak-scripts soak-readers  ## both soaks, one after the other (SEED=1)
+soak: soak-scripts soak-readers soak-kills soak-losses soak-power soak-converge  ## all soaks, one after the other (SEED=1)
 
 .PHONY: soak-scripts
 soak-scripts: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree and engine (SEED=1 COUNT=20000)
@@ -82,6 +82,24 @@ soak-scripts: $(READY)  ## many generated scripts: what the linter accepts, agai
 soak-readers: $(READY) $(FUZZER)/.ready  ## both readers of what hosts send, under atheris (Linux; SEED=1 RUNS=200000)
 	@PYTHONPATH=$(FUZZER):. $(BIN)/python tests/runner/transport/fuzzing.py clixml $(or $(RUNS),200000) $(or $(SEED),1)
 	@PYTHONPATH=$(FUZZER):. $(BIN)/python tests/runner/transport/fuzzing.py fragments $(or $(RUNS),200000) $(or $(SEED),1)
+
+SOAK = $(BIN)/python -m tests.runner.soaking $(@:soak-%=%) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+
+.PHONY: soak-kills
+soak-kills: $(READY)  ## runs of a plan that are killed, go on, and are killed again (not on Windows; SEED=1 COUNT=500)
+	@$(SOAK)
+
+.PHONY: soak-losses
+soak-losses: $(READY)  ## plans whose answers are dropped, 1, 5 and 20 % of them (SEED=1 COUNT=300)
+	@$(SOAK)
+
+.PHONY: soak-power
+soak-power: $(READY)  ## runs of a plan whose machine loses its power (SEED=1 COUNT=1000)
+	@$(SOAK)
+
+.PHONY: soak-converge
+soak-converge: $(READY)  ## random fleets: planned, applied, planned again, undone, on both engines (SEED=1 COUNT=60)
+	@$(SOAK)
 
 .PHONY: lock
 lock: $(READY)  ## renew requirements/*.lock (needs uv)

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, is_hypothesis_test, settings
+from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 # A slow moment of a shared machine is not a failure. CI draws the same values each time, so that what lands does not
 # hang on luck; elsewhere each run draws new ones. Said in full: Hypothesis has defaults of its own where CI is set.
@@ -20,6 +20,10 @@ settings.register_profile(
     print_blob=True,
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
+)
+# For bugs that are planted: that one is caught is what counts, not the smallest example of it.
+settings.register_profile(
+    "unshrunk", settings.get_profile("exrun"), derandomize=True, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile("exrun")
 

@@ -20,7 +20,7 @@ from playbooks.values import Value
 from runner import events
 from runner.applied import AppliedHost
 from runner.applying import Applying, Render, on_failures
-from runner.events import Recorded, StepDue
+from runner.events import Recorded, Settlement, StepDue
 from runner.fleet import Brake
 from runner.history import HostHistory
 from runner.journal.location import JOURNAL, run_directory
@@ -50,6 +50,7 @@ from runner.transport.interface import (
     Transport,
 )
 from tests.runner.crashing import CrashingDisk
+from tests.runner.explaining import Against, Ran, illegal
 from tests.runner.fleets import CONTRACT, JUDGEMENT, host, playbook, step
 from tests.runner.happenings import STARTED
 from tests.runner.journal.journals import opened
@@ -163,6 +164,9 @@ class Server:
     unending: bool = False
     blind: bool = False
     cut: Callable[[], bool] = lambda: False  # the controller is gone: nobody closes anything
+    witness: Callable[[str, str, bool], None] = lambda pool, text, locked: (
+        None
+    )  # told of each text that was handed over
     drawn: Callable[[], None] = lambda: None  # called before each thing that may go wrong
 
     def says(self, step: str) -> str:
@@ -174,6 +178,11 @@ class Server:
         verb, step, change, *_ = text.split()
         self.ran[text] += 1
         self.things[step, change] = RIGHT if verb == "apply" else WRONG
+
+    def stands(self) -> dict[tuple[str, str], Settlement]:
+        """How each change stands."""
+        known = {RIGHT: Settlement.DONE, WRONG: Settlement.NOT_DONE}
+        return {thing: known.get(is_, Settlement.PARTLY_DONE) for thing, is_ in self.things.items()}
 
     def end(self, pool: str) -> None:
         self.running = [each for each in self.running if each[0] != pool]
@@ -194,6 +203,7 @@ class Pool:
     way: Way
     gate: Gate
     ending: Sequence[str]
+    locked: bool
     pool: str = ""
     lost: bool = False
 
@@ -230,6 +240,7 @@ class Pool:
             self.lost = True
             return (NotRun(script, LOST, None),)
         self.server.given.append((self.pool, script.text))
+        self.server.witness(self.pool, script.text, self.locked)
         value = self.server.says(script.text.removeprefix("Get-"))
         self.server.settle_down()
         return (Completed(script, Streams(({"Kind": "State", "Value": value},)), 0.1),)
@@ -248,6 +259,8 @@ class Pool:
         if fate == "lost-before":
             return Ambiguous(script, LOST)
         self.server.given.append((self.pool, script.text))
+        if fate in ("runs-on", "breaks", "overruns"):
+            self.server.witness(self.pool, script.text, self.locked)
         if fate == "runs-on":
             self.server.running.append((self.pool, script.text))
             return Ambiguous(script, LOST)
@@ -256,6 +269,7 @@ class Pool:
                 return TimedOut(script, 40.0, Streams())
             return Terminated(script, ErrorText("no"), Streams(), 0.1)
         self.server.does(script.text)
+        self.server.witness(self.pool, script.text, self.locked)
         return Ambiguous(script, LOST) if fate == "lost-after" else Completed(script, Streams(), 0.1)
 
     def cancel(self) -> None:
@@ -281,7 +295,7 @@ class Way:
         self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
     ) -> Transport:
         self.made.append((beside is not None, tuple(ending)))
-        return Pool(self.server, self, gate, ending)
+        return Pool(self.server, self, gate, ending, beside is None)
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -299,6 +313,7 @@ class Applied:
     defects: list[tuple[str, str]] = field(default_factory=list)
     seconds: Callable[[], float] = lambda: 0.0
     name: str = "EX1"
+    run: str = "r1"
     reach: Reach | None = None  # another way to it than the one in memory
     secret: SecretUnavailableError | None = None
     render: Render = field(default_factory=lambda: render)
@@ -308,13 +323,22 @@ class Applied:
     server: Server = field(init=False)
     way: Way = field(init=False)
     work: Applying | None = None
+    ledger: list[Ran] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ready = ready_playbook(self.steps, self.on_failure)
         self.plan = planned(self.ready, self.changes, self.name)
         things = {(f"s{step}", f"c{change}"): WRONG for step in range(self.steps) for change in range(self.changes)}
-        self.server = Server(things, cut=lambda: self.disk.dead)
+        self.server = Server(things, cut=lambda: self.disk.dead, witness=self._witness)
         self.way = Way(self.server)
+
+    def _witness(self, pool: str, text: str, locked: bool) -> None:
+        written = self.disk.durable(run_directory(STATE, "alpha", self.run) / JOURNAL).count(b"\n")
+        self.ledger.append(Ran(self.name, pool, Script("", text).sha256, locked, written, self.server.stands()))
+
+    def illegal(self) -> tuple[Against, ...]:
+        """What is against it that the host did what its journal says."""
+        return illegal([self.plan], self.recorded(), self.ledger)
 
     def session(self) -> AppliedHost:
         """Raises Died where the disk does, and JournalError where it is told to fail."""
@@ -375,7 +399,7 @@ class Applied:
         return {made.sha256: made for made in (Script(text, text, full=True) for text in texts)}
 
     def recorded(self) -> list[Recorded]:
-        path = run_directory(STATE, "alpha", "r1") / JOURNAL
+        path = run_directory(STATE, "alpha", self.run) / JOURNAL
         try:
             lines, _ = read(path, disk=self.disk)
         except Exception:  # there is none yet

@@ -107,6 +107,11 @@ class CrashingDisk:
 
     # What is found after the death.
 
+    def durable(self, path: Path) -> bytes:
+        """What a file surely holds, whatever happens now; nothing where its name may be lost."""
+        file = self._safe.get(path)
+        return b"" if file is None else file.safe
+
     def unsynced(self) -> tuple[list[Named], list[Write]]:
         """What may be kept or lost, in the order of an `Outcome`."""
         return self._names, [write for file in self._files() for write in file.writes]

@@ -19,6 +19,7 @@ from runner import events
 from runner.admission import Present
 from runner.cli.main import main
 from runner.journal.verification import read
+from runner.lab.engines.interface import Engine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.faults import Fault, FaultPlan
 from runner.lab.fleet import Account, Fleet, LabHost
@@ -147,9 +148,15 @@ def came(document: Mapping[str, Any]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def rehearsed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, *hosts: LabHost, parallel: int = 4, budget: str = "100%"
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *hosts: LabHost,
+    parallel: int = 4,
+    budget: str = "100%",
+    engine: Engine | None = None,
 ) -> Iterator[Rehearsal]:
-    with start(Fleet(hosts), {"sim": SimEngine()}) as lab:
+    engine = engine or SimEngine()
+    with start(Fleet(hosts), {engine.name: engine}) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
         (folder / "repair.yml").write_text(PLAYBOOK % (parallel, budget), encoding="utf-8")
         monkeypatch.chdir(folder)

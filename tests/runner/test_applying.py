@@ -17,18 +17,21 @@ from playbooks.changes import Change, ReadyChange
 from playbooks.errors import RenderingError
 from playbooks.model import OnFailure, ReadyStep
 from runner import events
+from runner.applying import change_scripts
 from runner.events import Purpose, Settlement
 from runner.journal.errors import JournalError
 from runner.moves import Outcome, so_far
-from runner.plan.records import Standing
+from runner.plan.records import Plan, Standing
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import SecretUnavailableError
 from runner.terms import Ending
 from runner.transport.failures import Cause, failure
+from runner.transport.gate import Gate
 from tests.runner import fleets
 from tests.runner.changeable import CHANGING, ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.fleets import playbook
+from tests.runner.plan.plans import plans
 
 UNDO = OnFailure.ROLLBACK
 
@@ -103,6 +106,30 @@ def test_a_step_that_fails_is_undone_where_it_says_so() -> None:
     assert came(row) == {"s0": Outcome.ROLLED_BACK}
     assert applied.server.ran == {apply_text("s0", "c0"): 1, undo_text("s0", "c0"): 1}
     assert applied.server.things == {("s0", "c0"): WRONG, ("s0", "c1"): WRONG}
+
+
+def test_what_was_done_is_undone_the_last_first() -> None:
+    applied = Applied(steps=1, changes=3, on_failure=UNDO)
+    applied.server.fate = ["completes", "completes", "breaks"]
+    assert came(applied.session()) == {"s0": Outcome.ROLLED_BACK}
+    undone = [text for _, text in applied.server.given if text.startswith("undo")]
+    assert undone == [undo_text("s0", "c1"), undo_text("s0", "c0")]
+
+
+@settings(max_examples=25)
+@given(plans())
+def test_the_gate_for_changes_of_a_host_holds_what_the_plan_names_for_this_host_alone(plan: Plan) -> None:
+    for host in plan.hosts:
+        gate = Gate.of(change_scripts(plan, host).values(), once=True)
+        may = {sha for _, change in host.changes for sha in (change.apply, change.rollback) if sha is not None}
+        assert {sha for sha in plan.texts if sha in gate.allowed} == may
+
+
+def test_an_intent_is_on_the_disk_before_its_script_arrives() -> None:
+    applied = Applied(steps=2, changes=2)
+    applied.session()
+    assert len(applied.ledger) == 8
+    assert applied.illegal() == ()
 
 
 @pytest.mark.parametrize("fate", ["lost-before", "lost-after", "runs-on", "never-begins"])
@@ -293,6 +320,7 @@ DRAWN = st.tuples(
 
 
 def check_ran(applied: Applied) -> None:
+    assert applied.illegal() == ()
     assert all(times == 1 for times in applied.server.ran.values()), applied.server.ran
     known = {text for script in applied.scripts().values() for text in [script.text]}
     assert {text for _, text in applied.server.given if not text.startswith("Get-")} <= known

@@ -41,7 +41,7 @@ class ChangingEngine:
     broken: list[str] = field(default_factory=list)  # what should not have come
 
     def shell(self, state: HostState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> ChangingShell:
-        return ChangingShell(sink, self)
+        return ChangingShell(sink, self, str(shell_id).upper())
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -50,9 +50,10 @@ class ChangingEngine:
 class ChangingShell(EchoShell):
     """One pool of it."""
 
-    def __init__(self, sink: Callable[[ShellEvent], None], engine: ChangingEngine) -> None:
+    def __init__(self, sink: Callable[[ShellEvent], None], engine: ChangingEngine, name: str) -> None:
         super().__init__(sink, threaded=False)
         self.engine = engine
+        self.name = name
         self.language = "FullLanguage"
 
     def _run(self, pipeline: ServerPipeline, event: psrpcore.CreatePipelineEvent) -> list[ShellEvent]:
@@ -78,6 +79,7 @@ class ChangingShell(EchoShell):
             pipeline.write_output(PSCustomObject(Kind="State", Value=value))
         else:
             self.engine.server.does(text)
+        self.engine.server.witness(self.name, text, locked)
 
 
 @contextmanager
@@ -132,6 +134,7 @@ def test_whatever_reply_is_lost_each_script_runs_once_and_the_host_ends_changed(
     assert set(applied.server.things.values()) == {RIGHT}
     assert set(applied.server.ran.values()) == {1}
     assert engine.broken == []
+    assert applied.illegal() == ()
     assert len(given) <= 3  # one that was lost before the host acted on it may have been handed over twice
     assert applied.defects == []
 

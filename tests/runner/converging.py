@@ -1,0 +1,66 @@
+"""Random fleets: planned, applied, and nothing is left to be done; undone, and they are what they were, to the byte."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.sim import SimEngine
+from runner.lab.saving import save
+from runner.lab.state import ServiceState
+from tests.runner.accounted import CLIENT, PLAN, Accounted, accounted
+from tests.runner.lab.test_mending_over_the_wire import NAMES
+
+
+def services(random: Random) -> Mapping[str, ServiceState]:
+    """Some of those that are needed, each in any state."""
+    return {
+        name: ServiceState(
+            state=random.choice(["Running", "Stopped", "Stopped", "Paused"]),
+            start_mode=random.choice(["Auto", "Manual", "Disabled"]),
+        )
+        for name in random.sample(NAMES, random.randint(0, 6))
+    }
+
+
+def saved(fleet: Accounted, folder: Path) -> dict[str, bytes]:
+    """What `--save` writes of each server."""
+    save(fleet.lab.states(), folder)
+    return {name: (folder / CLIENT / f"{name}.yml").read_bytes() for name in fleet.names}
+
+
+def converged(random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4) -> Counter[str]:
+    """One fleet; how many hosts and changes it had."""
+    with accounted(
+        folder, engine or SimEngine(), [services(random) for _ in range(hosts)], parallel=random.randint(1, 4)
+    ) as fleet:
+        before = saved(fleet, folder / "before")
+        planned, plan = fleet.plan()
+        assert all(done.changes == () for done in fleet.lab.ledger.executed())
+        due = {host.host: [change for _, change in host.changes] for host in plan.hosts}
+        changes = sum(map(len, due.values()))
+        assert planned == (1 if changes else 0)
+        assert saved(fleet, folder / "planned") == before
+
+        status, said = fleet.exrun("apply", PLAN)
+        assert status == 0, said
+        assert fleet.changes_sent() == {name: [each.apply for each in of] for name, of in due.items()}
+        assert fleet.planned_again() == 0
+        after = saved(fleet, folder / "after")
+        assert {name for name in before if after[name] != before[name]} == {name for name, of in due.items() if of}
+        if not changes:
+            return Counter(hosts=hosts)
+        assert fleet.illegal() == ()
+
+        status, said = fleet.exrun("rollback", "last")
+        assert status == 0, said
+        assert fleet.changes_sent() == {
+            name: [each.apply for each in of] + [each.rollback for each in reversed(of)] for name, of in due.items()
+        }
+        assert saved(fleet, folder / "undone") == before
+        assert fleet.illegal() == ()
+        assert fleet.planned_again() == 1
+    return Counter(hosts=hosts, changes=changes)

@@ -1,0 +1,219 @@
+"""The command in a process of its own that is killed at a named point, or by a lab that it talks to.
+
+The process is forked from one that has loaded everything (`forkserver`), and killed by SIGKILL: nothing of it runs on.
+The points are put around the product from here; the product knows none of it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from runner import events
+from runner.cli import apply_work, show_applied  # loaded before it is forked
+from runner.cli.main import main
+from runner.disk import SystemDisk
+from runner.lab.engines.interface import Engine
+from runner.lab.faults import Fault, FaultPlan, InSession, Step
+from runner.transport.winrm import WinRmTransport
+from tests.runner.accounted import CLIENT, PLAN, Accounted, accounted
+from tests.waiting import HANG_SECONDS
+
+DISK = ("make_directory", "sync_directory", "open", "lock", "write", "fsync", "replace", "link", "remove", "close")
+HOST = ("open", "observe", "change", "close")
+EVENTS = (
+    "run-started",
+    "script-named",
+    "plan-taken",
+    "plan-spent",
+    "wave-started",
+    "host-started",
+    "script-sending",
+    "script-answered",
+    "step-assessed",
+    "settled",
+    "host-applied",
+    "wave-ended",
+    "rollback-asked",
+    "run-ended",
+)
+POINTS = tuple(
+    f"{when} {what}"
+    for what in (
+        *(f"disk.{each}" for each in DISK),
+        *(f"host.{each}" for each in HOST),
+        *(f"event.{each}" for each in EVENTS),
+    )
+    for when in ("before", "after")
+)
+LOADED = apply_work, show_applied
+KILLED = -signal.SIGKILL if sys.platform != "win32" else 1
+
+
+def session(arguments: Sequence[str], folder: str, environment: Mapping[str, str], point: str, at: int) -> None:
+    """The command, in this process, which dies the `at`th time it comes to a point; "" lets it live."""
+    os.chdir(folder)
+    os.environ.update(environment)
+    with Path("said.txt").open("ab") as said:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+    if point:
+        _mine(point, at)
+    sys.exit(main([*arguments, "-i", "inventory.yml", "--timeout", "600"]))
+
+
+def _mine(point: str, at: int) -> None:
+    """Puts the points around what the product does."""
+    came: Counter[str] = Counter()
+
+    def comes(name: str) -> None:
+        came[name] += 1
+        if name == point and came[name] == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(name: str, does: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(does)
+        def done(*told: Any, **named: Any) -> Any:
+            comes(f"before {name}")
+            result = does(*told, **named)
+            comes(f"after {name}")
+            return result
+
+        return done
+
+    for each in DISK:
+        setattr(SystemDisk, each, around(f"disk.{each}", getattr(SystemDisk, each)))
+    for each in HOST:
+        setattr(WinRmTransport, each, around(f"host.{each}", getattr(WinRmTransport, each)))
+    put = events.put
+
+    def recorded(journal: Any, event: Any, *told: Any, **named: Any) -> Any:
+        return around(f"event.{events.name_of(event)}", put)(journal, event, *told, **named)
+
+    events.put = recorded
+
+
+class _Watched(FaultPlan):
+    """Somebody is told of each step of the protocol, before the host acts on it."""
+
+    def __init__(self, faults: Sequence[Fault], told: Callable[[], None]) -> None:
+        super().__init__(faults)
+        self._told = told
+
+    def strike(self, step: Step, session: InSession | None = None) -> tuple[Fault, ...]:
+        self._told()
+        return super().strike(step, session)
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """When a session dies: the `at`th time that it comes to a point; or, without one, when the lab has been asked `at`
+    things, before it does the last of them."""
+
+    point: str = ""
+    at: int = 1
+
+
+def run(
+    fleet: Accounted, arguments: Sequence[str], kill: Kill | None = None, faults: Callable[[], Sequence[Fault]] = tuple
+) -> int:
+    """The command in a process of its own; its exit status, or KILLED. `faults` befall each server."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.runner.dying"])
+    environment = {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
+    point, left = (kill.point, kill.at) if kill is not None else ("", 0)
+    told = (tuple(arguments), str(fleet.folder), environment, point, left)
+    process = context.Process(target=session, args=told)
+
+    def comes() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0 and not point and process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+    for served in fleet.lab.hosts.values():
+        served.plan = _Watched(faults(), comes)
+    process.start()
+    process.join(HANG_SECONDS)
+    assert process.exitcode is not None, "it hangs"
+    return process.exitcode
+
+
+def next_command(fleet: Accounted, *, undo: bool) -> list[str]:
+    """What is to be run now: the plan, its undoing, or the run that had begun with it."""
+    journal = fleet.journal
+    if journal is None:
+        return ["apply", PLAN, *(word for name in fleet.names for word in ("--take-over", name))]
+    begun = not undo or b'"rollback-asked"' in journal.read_bytes()
+    return ["resume" if begun else "rollback", journal.parent.name]
+
+
+def drawn(random: Random, depth: int = 3) -> list[Kill]:
+    """Up to so many kills: most of them at points, the others by the lab."""
+    return [
+        Kill(random.choice(POINTS), random.choice([1, 1, 2, 3, 5]))
+        if random.random() < 0.7
+        else Kill(at=random.randint(1, 60))
+        for _ in range(random.randint(1, depth))
+    ]
+
+
+def killed(
+    folder: Path,
+    engine: Engine,
+    kills: Sequence[Kill],
+    *,
+    parallel: int = 2,
+    undo: bool = False,
+    faults: Callable[[], Sequence[Fault]] = tuple,
+) -> list[Kill]:
+    """A plan whose run is killed, goes on, is killed again, and comes to its end; the kills that struck.
+
+    Whatever happened, the hosts' account explains the journal, each script ran once, and nothing is left to be done.
+
+    Args:
+        undo: it is killed while it undoes what it had done.
+        faults: what befalls each server in each session beside.
+    """
+    struck: list[Kill] = []
+    with accounted(folder, engine, parallel=parallel) as fleet:
+        before = list(fleet.lab.states())
+        assert fleet.plan()[0] == 1
+        if undo:
+            assert run(fleet, next_command(fleet, undo=False)) == 0
+        for kill in (*kills, None):
+            status = run(fleet, next_command(fleet, undo=undo), kill, faults)
+            assert fleet.illegal() == ()
+            if status != KILLED or kill is None:
+                break
+            struck.append(kill)
+        assert status == 0, (folder / "said.txt").read_text()
+        check_ended(fleet, undone=undo)
+        assert (list(fleet.lab.states()) == before) is undo
+    return struck
+
+
+def check_ended(fleet: Accounted, *, undone: bool) -> None:
+    """Everything that was planned was done once, and undone once where that was asked; a further plan says so too."""
+    plan, journal = fleet.made, fleet.journal
+    assert plan is not None
+    assert journal is not None
+    for host in plan.hosts:
+        changes = [change for _, change in host.changes]
+        due = [each.apply for each in changes]
+        if undone:
+            due += [str(each.rollback) for each in reversed(changes)]
+        assert fleet.changes_sent()[host.host] == due, f"{CLIENT}/{host.host}"
+    assert fleet.planned_again() == (1 if undone else 0)
+    assert fleet("journal", "verify", str(journal))[0] == 0
