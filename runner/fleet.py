@@ -37,6 +37,7 @@ from runner.rollout import (
     Now,
     Rules,
     Wait,
+    awaited,
     decide,
     is_wave_over,
     of_wave,
@@ -192,6 +193,7 @@ class Fleet(Generic[Row]):
         is_failure: whether a row counts against the failure budget of the rules.
         each_turn: called many times a second, by the calling thread.
         wave_begins: called with its number and its hosts before the first of them is begun.
+        waits: told in a few words what hosts wait for, whenever that is another thing; empty for nothing but room.
         wave_ended: called with its number once all of it that were begun have ended.
         health: the check between waves; asked for by the rules, which have none without it.
     """
@@ -207,6 +209,8 @@ class Fleet(Generic[Row]):
     each_turn: Callable[[], None] = lambda: None
     wave_begins: Callable[[int, tuple[str, ...]], None] = lambda number, hosts: None
     wave_ended: Callable[[int], None] = lambda number: None
+    waits: Callable[[str], None] = lambda what: None
+    _awaited: str = ""
     _wave: int = 0
     _in_wave: bool = False
     health: HealthCheck[Row] | None = None
@@ -265,6 +269,7 @@ class Fleet(Generic[Row]):
                 case Halt() as halt:
                     self.brake.pull(halt)
                 case Wait(seconds=seconds):
+                    self._say_awaited(awaited(self.rules, stand))
                     self._take_landed(POLL_SECONDS if seconds is None else min(POLL_SECONDS, seconds))
                 case Done():
                     break
@@ -280,6 +285,11 @@ class Fleet(Generic[Row]):
             self._begun.put(None)
         why = self.brake.halted.why if self.brake.halted is not None else defect(RuntimeError("a host without a row"))
         return [self._rows[host.key] if host.key in self._rows else self.unbegun(host, why) for host in hosts]
+
+    def _say_awaited(self, what: str) -> None:
+        if what != self._awaited:
+            self._awaited = what
+            self._heard("waiting", lambda: self.waits(what))
 
     def _begin_wave(self, stand: Now) -> None:
         number = wave_of(self.rules, stand.begun + 1)

@@ -59,6 +59,9 @@ class Watching(Listener[AppliedHost], Protocol):
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Hosts of this wave of so many are begun from now on."""
 
+    def waits(self, what: str) -> None:
+        """What hosts wait for from now on, in a few words; empty for nothing but room."""
+
     def doing(self, host: Host, what: str) -> None:
         """What is done on a host from now on, in a few words."""
 
@@ -288,6 +291,7 @@ class Remediation:
             is_failure=lambda row: row.has_failed,
             each_turn=lambda: self._beat(held),
             wave_begins=wave_begins,
+            waits=listener.waits,
             wave_ended=wave_ended,
             health=health,
         )

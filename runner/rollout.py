@@ -27,6 +27,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from itertools import accumulate, islice
+from math import ceil
 
 from inventory.model import Host
 from runner.terms import Ending
@@ -201,6 +202,29 @@ def decide(rules: Rules, now: Now) -> Decision:
         if fresh:
             return Begin(fresh)
     return _wait(rules, now, paused)
+
+
+def awaited(rules: Rules, now: Now) -> str:
+    """What hosts that could be begun wait for, in words; empty where they wait for room alone, or for nothing."""
+    if now.halt is not None or not now.waiting:
+        return ""
+    paused = _pause(rules, now)
+    if paused > 0:
+        return f"the next wave begins in {ceil(paused / 5) * 5} s"
+    if now.asking:
+        return "the next wave waits for the health check"
+    if len(now.in_work) >= rules.parallel:
+        return ""
+    of_wave = list(islice(now.waiting, _left_of_wave(rules, now)))
+    if not of_wave:
+        return "the next wave waits for this one"
+    taken = Counter(value for host in now.in_work for value in rules.limited.get(host, ()))
+    for host in of_wave:
+        for label, value in rules.limited.get(host, ()):
+            if taken[label, value] >= rules.limits.get(label, taken[label, value] + 1):
+                more = f" and {len(of_wave) - 1} more" if len(of_wave) > 1 else ""
+                return f"{host.rpartition('/')[2]}{more} waits for {label} {value}"
+    return ""
 
 
 def wave_of(rules: Rules, number: int) -> int:

@@ -45,7 +45,7 @@ class LiveProgress(PlainProgress):
             transient=True,
             refresh_per_second=8,
         )
-        self._task: TaskID = self._progress.add_task("", total=hosts, wave="", found="", in_work="")
+        self._task: TaskID = self._progress.add_task("", total=hosts, wave="", waits="", found="", in_work="")
 
     def started(self, host: Host) -> None:
         """Names the host."""
@@ -72,6 +72,11 @@ class LiveProgress(PlainProgress):
         if of > 1:
             with self._lock:
                 self._progress.update(self._task, wave=f"wave {number} of {of}")
+
+    def waits(self, what: str) -> None:
+        """Says what hosts wait for."""
+        with self._lock:
+            self._progress.update(self._task, waits=what)
 
     def doing(self, host: Host, what: str) -> None:
         """Says what is done on the host."""
@@ -108,7 +113,7 @@ class _State(ProgressColumn):
         super().__init__(Column(ratio=1, no_wrap=True, overflow="ellipsis"))
 
     def render(self, task: Task) -> Text:
-        parts = [task.fields[name] for name in ("wave", "found", "in_work")]
+        parts = [task.fields[name] for name in ("wave", "found", "waits", "in_work")]
         return Text("; ".join(part for part in parts if part), overflow="ellipsis", no_wrap=True)
 
 

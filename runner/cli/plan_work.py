@@ -83,7 +83,7 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
             keep(asked.state, each.client, order.run, data, (), SystemDisk())
             write_file(paths[each.client], data)
             emit("".join(f"{line}\n" for line in lines(each, file.digest(data))))
-            emit(_next(each, paths[each.client]))
+            emit(_next(each, paths[each.client], asked.inventory))
     _say_terms(run)
     say_why(run)
     return max(status(each) for each in plans)
@@ -183,11 +183,12 @@ def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
         )
 
 
-def _next(made: Plan, path: Path) -> str:
+def _next(made: Plan, path: Path, inventory: Sequence[Path]) -> str:
     if not any(True for _ in made.changes):
         return f"Written to {visible(str(path))}.\n\n"
     written = shlex.quote(visible(str(path)))
-    then = f"exrun approve {written} --key ~/.ssh/id_ed25519" if made.policy else f"exrun show {written} --script"
+    named = " ".join(f"-i {shlex.quote(visible(str(each)))}" for each in inventory)
+    then = f"exrun approve {written} --key ~/.ssh/id_ed25519" if made.policy else f"exrun apply {written} {named}"
     return f"Written to {visible(str(path))}. Next: {then}\n\n"
 
 

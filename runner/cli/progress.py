@@ -67,6 +67,9 @@ class PlainProgress:
         if of > 1:
             self.say(f"wave {number} of {of}: {named(hosts)}")
 
+    def waits(self, what: str) -> None:
+        """Nothing is said."""
+
     def doing(self, host: Host, what: str) -> None:
         """Nothing is said: a log would have thousands of lines."""
 

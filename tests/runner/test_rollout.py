@@ -21,6 +21,7 @@ from runner.rollout import (
     Now,
     Rules,
     Wait,
+    awaited,
     decide,
     wave_of,
     wave_sizes,
@@ -383,3 +384,20 @@ def test_over_any_fleet_no_wave_is_begun_before_the_check_of_the_one_before_has_
             assert {wave[name] for name in run.unwell} == {last}
     else:
         assert run.halt.ending is Ending.BUDGET
+
+
+def test_what_hosts_wait_for_is_said_in_words() -> None:
+    rules = Rules(
+        3,
+        waves=(1, 3),
+        pause_seconds=42.0,
+        limits={"dag": 1},
+        limited={"a/EX2": [("dag", "D1")], "a/EX3": [("dag", "D1")]},
+    )
+    after = ["a/EX2", "a/EX3", "a/EX4"]
+    assert awaited(rules, Now(["a/EX1", *after], [])) == ""
+    assert awaited(rules, Now(after, ["a/EX1"], begun=1)) == "the next wave waits for this one"
+    assert awaited(rules, Now(after, [], begun=1, seconds=10.0, ended=9.0)) == "the next wave begins in 45 s"
+    assert awaited(rules, Now(after, [], begun=1, seconds=52.0, ended=9.0)) == ""
+    assert awaited(rules, Now(["a/EX3"], ["a/EX2", "a/EX4"], begun=3)) == "EX3 waits for dag D1"
+    assert awaited(rules, Now([], ["a/EX2"], begun=4)) == ""

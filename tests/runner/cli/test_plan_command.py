@@ -64,7 +64,7 @@ def test_a_plan_says_each_change_in_a_line_then_sums_then_the_next_command(exrun
         "  not known: DAG of 1 server, the inventory has no label dag for them: EX1\n"
         "Order: 4 servers at a time; one wave; at most 1 of one site together; ends once 5% failed.\n"
         "Approval: none is asked for: the plan was made without a policy.\n"
-        "Written to plan.json. Next: exrun show plan.json --script\n"
+        "Written to plan.json. Next: exrun apply plan.json -i inventory.yml\n"
         "\n"
     )
     assert f"run {exrun.runs[0]}: planning 2 servers of 1 client with off; nothing is changed" in err
