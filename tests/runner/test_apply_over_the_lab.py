@@ -26,6 +26,7 @@ from runner.locks import Owner, take
 from runner.plan import file
 from runner.plan.file import PlanError
 from runner.reports.applied import AppliedDocument
+from runner.runs import find_run, read_run
 from tests.runner.rehearsal import WRONG, came, rehearsed, server
 from tests.runner.test_audit_over_the_lab import PASSWORD
 
@@ -426,3 +427,21 @@ def test_a_server_that_is_not_well_behind_its_wave_ends_the_run_until_it_is(
         asked = [each for each in lab.events() if isinstance(each, events.HealthAnswered)]
         assert [(each.host, each.well) for each in asked] == [("EX1", False), ("EX1", False), ("EX1", True)]
         assert lab.json("rollback", "last")[0] == 0
+
+
+def test_a_session_that_read_the_journal_before_another_one_wrote_to_it_sends_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        lab.fail("EX1", Fault(Act.RESET, Step.AUTHENTICATE))
+        assert lab("apply", "plan.json", "-i", "inventory.yml", "--connect-timeout", "5")[0] == 3
+        run = find_run(folder / ".exrun", lab.applied)
+        stale = run, read_run(run)
+        lab.fail("EX1")
+        assert lab("resume", "last", "-i", "inventory.yml")[0] == 0
+        ran = lab.changed("EX1", plan)
+        monkeypatch.setattr("runner.cli.apply_work._last_that_changed", lambda state: stale)
+        status, _, err = lab("resume", "last", "-i", "inventory.yml")
+        assert (status, "another session has written to this journal since it was read" in err) == (2, True), err
+        assert lab.changed("EX1", plan) == ran
