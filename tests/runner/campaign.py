@@ -42,7 +42,7 @@ from runner.rollout import Halt
 from runner.secrets.interface import Secret
 from runner.state import fold
 from runner.token import TokenError, TokenSpentError, spent_by
-from tests.runner.changeable import RIGHT, Applied, Way, render
+from tests.runner.changeable import RIGHT, Applied, Way, kept_of, render
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.crashing import Outcome as Kept
 from tests.runner.explaining import Against, illegal
@@ -52,6 +52,7 @@ from tests.runner.plan.plans import one_change
 STATE = Path("/state")
 NOW = datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
 TOKEN = "0123456789abcdef" * 2
+KEEPING = 2  # of the steps
 FATES = ("completes", "never-begins", "lost-before", "lost-after", "runs-on")
 
 
@@ -104,7 +105,7 @@ class Campaign:
 
     def __post_init__(self) -> None:
         self.each = {
-            f"EX{number}": Applied(steps=self.steps, name=f"EX{number}", disk=self.disk)
+            f"EX{number}": Applied(steps=self.steps, name=f"EX{number}", disk=self.disk, keeping=KEEPING)
             for number in range(len(self.fates))
         }
         for one, fates in zip(self.each.values(), self.fates, strict=True):
@@ -120,7 +121,11 @@ class Campaign:
             going=Going(1, ("1", "rest"), 0, {}, None),
             steps=step_plans(ready),
             hosts=tuple(one.plan for one in self.each.values()),
-            texts={sha: script.text for one in self.each.values() for sha, script in one.scripts().items()},
+            texts={
+                sha: script.text
+                for one in self.each.values()
+                for sha, script in {**one.scripts(), **one.keeps()}.items()
+            },
         )
 
     def on(self, disk: CrashingDisk) -> None:
@@ -239,6 +244,10 @@ def check_found(campaign: Campaign, safe: bytes) -> None:
     recorded = campaign.recorded()
     assert recorded or not safe
     assert campaign.illegal() == ()
+    for each in recorded:
+        if isinstance(each.event, events.EvidenceKept):
+            with campaign.disk.read(STATE / "alpha" / "evidence" / f"{each.event.sha256}.evidence") as there:
+                assert there.read() == kept_of(each.event.step)
     if not campaign.anything_ran:
         return
     spent = spent_by(STATE, "alpha", TOKEN, campaign.disk)
