@@ -86,7 +86,7 @@ soak-readers: $(READY) $(FUZZER)/.ready  ## both readers of what hosts send, und
 SOAK = $(BIN)/python -m tests.runner.soaking $(@:soak-%=%) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 .PHONY: soak-kills
-soak-kills: $(READY)  ## runs of a plan that are killed, go on, and are killed again (not on Windows; SEED=1 COUNT=500)
+soak-kills: $(READY)  ## runs of a plan that are killed, go on, and are killed again (not on Windows; SEED=1 COUNT=800)
 	@$(SOAK)
 
 .PHONY: soak-losses

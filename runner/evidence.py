@@ -21,6 +21,7 @@ from pathlib import Path
 
 from runner.disk import Disk, SystemDisk, make_directories, write_once
 from runner.journal.lines import Json
+from runner.journal.location import directory_name
 from runner.transport.interface import Capped, Completed, NotRun, ScriptResult, Terminated, TimedOut
 
 __all__ = ["MOST_BYTES", "EvidenceError", "EvidenceStore", "taken"]
@@ -96,7 +97,7 @@ class EvidenceStore:
 
     Attributes:
         state: the state directory.
-        client: its folder there.
+        client: whose; its folder there is that of its runs.
     """
 
     state: Path
@@ -106,7 +107,7 @@ class EvidenceStore:
     @property
     def folder(self) -> Path:
         """Where it lies."""
-        return self.state / self.client / FOLDER
+        return self.state / directory_name(self.client) / FOLDER
 
     def keep(self, data: bytes, origin: Mapping[str, Json]) -> str:
         """Keeps these bytes and where they are from; both are on the disk when this returns their SHA-256.

@@ -66,7 +66,8 @@ def plant(bug: Bug, tree: Path) -> str:
     """Puts the bug into a copy of the source; why it does not fit any more, or nothing."""
     # Outside any repository, also where the copy lies below one.
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)}
-    command = ["git", "apply", "--whitespace=nowarn", str(bug.path)]
+    # What stands around a hunk may have changed; what it takes away may not, and the tests still have to catch it.
+    command = ["git", "apply", "-C0", "--whitespace=nowarn", str(bug.path)]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr
 

@@ -6,6 +6,7 @@ What each was handed, with the line of the run's journal that was in the file th
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from runner.journal.location import JOURNAL
 from runner.journal.verification import read
 from runner.lab.engines.interface import Engine
 from runner.lab.fleet import Account, LabHost
-from runner.lab.state import LiveState, ServiceState
+from runner.lab.state import FileState, HostState, LiveState, ServiceState
 from runner.plan.records import Plan, PlannedChange
 from runner.transport.gate import is_own
 from tests.runner.explaining import Against, Ran, Stands, illegal
@@ -39,6 +40,19 @@ BROKEN: Sequence[Mapping[str, ServiceState]] = (
     {"W3SVC": ServiceState(state="Stopped"), "MSExchangeTransport": ServiceState(start_mode="Disabled")},
     {"MSExchangeIS": ServiceState(state="Stopped", start_mode="Disabled")},
 )
+PATH = "C:\\inetpub\\wwwroot\\aspnet_client\\planted.aspx"
+PLANTED = FileState(
+    content="<%-- planted: does nothing --%>",
+    created="2021-03-02T10:00:00.1234567Z",
+    modified="2021-03-03T23:59:59.0000000Z",
+    attributes="Archive",
+    sddl="O:S-1-5-21-1-2-3-1001G:DUD:PAI(A;;FA;;;WD)",
+)
+QUARANTINE = f"""\
+  - id: shell
+    action: file.quarantine
+    with: {{path: '{PATH}', sha256: {hashlib.sha256(PLANTED.data).hexdigest()}}}
+"""
 _MODES = {"Auto": "Automatic"}
 
 
@@ -115,10 +129,11 @@ class Accounted(Rehearsal):
         plan, name = self.made, host.partition("/")[2]
         if plan is None:
             return None
-        services = {each.casefold(): service for each, service in self.live(name).now.services.items()}
+        now = self.live(name).now
+        services = {each.casefold(): service for each, service in now.services.items()}
         planned = next((each for each in plan.hosts if each.host == name), None)
         changes = () if planned is None else planned.changes
-        return {(step.step, change.change.id): _stand(change, services) for step, change in changes}
+        return {(step.step, change.change.id): _stand(change, services, now.files) for step, change in changes}
 
     @property
     def ledger(self) -> list[Ran]:
@@ -160,7 +175,12 @@ class Accounted(Rehearsal):
         return illegal(self.made.hosts, self.recorded(), self.ledger)
 
 
-def _stand(change: PlannedChange, services: Mapping[str, ServiceState]) -> Settlement:
+def _stand(change: PlannedChange, services: Mapping[str, ServiceState], files: Mapping[str, FileState]) -> Settlement:
+    if change.evidence is not None:
+        moved = [each for name, each in files.items() if name.endswith(".quarantined") and each.data == PLANTED.data]
+        if (PATH in files) is bool(moved):
+            return Settlement.PARTLY_DONE
+        return Settlement.DONE if moved else Settlement.NOT_DONE
     service = services.get(str(change.change.values["name"]).casefold())
     if service is None:
         return Settlement.PARTLY_DONE
@@ -174,15 +194,27 @@ def _stand(change: PlannedChange, services: Mapping[str, ServiceState]) -> Settl
 
 @contextlib.contextmanager
 def accounted(
-    folder: Path, engine: Engine, broken: Sequence[Mapping[str, ServiceState]] = BROKEN, *, parallel: int = 2
+    folder: Path,
+    engine: Engine,
+    broken: Sequence[Mapping[str, ServiceState]] = BROKEN,
+    *,
+    parallel: int = 2,
+    quarantine: bool = False,
 ) -> Iterator[Accounted]:
-    """Serves a server for each of these, in a folder that is made for it."""
+    """Serves a server for each of these, in a folder that is made for it.
+
+    Args:
+        quarantine: each of them has a file as well that is to be kept and taken out of the way, in a step before.
+    """
     folder.mkdir(exist_ok=True)
+    state = healthy()
+    if quarantine:
+        state = HostState.model_validate(state.model_dump() | {"files": {**state.files, PATH: PLANTED}})
     hosts = [
         LabHost(
             CLIENT,
             f"EX{number}",
-            with_services(healthy(), services).model_copy(update={"name": f"EX{number}"}),
+            with_services(state, services).model_copy(update={"name": f"EX{number}"}),
             Account(f"{CLIENT}\\auditor", PASSWORD),
             engine=engine.name,
         )
@@ -192,4 +224,9 @@ def accounted(
         pytest.MonkeyPatch.context() as patched,
         rehearsed(folder, patched, *hosts, parallel=parallel, engine=engine) as one,
     ):
+        if quarantine:
+            path = folder / "repair.yml"
+            path.write_text(
+                path.read_text(encoding="utf-8").replace("steps:\n", f"steps:\n{QUARANTINE}"), encoding="utf-8"
+            )
         yield Accounted(one.lab, one.folder)

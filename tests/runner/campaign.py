@@ -7,7 +7,7 @@ that the same seed gives the same operations.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from random import Random
 
 import pytest
 
-from inventory.model import CredentialReference, Host
+from inventory.model import CredentialReference
 from playbooks.changes import Change, ReadyChange
 from playbooks.model import ReadyStep
 from runner import events
@@ -38,11 +38,10 @@ from runner.plan.planning import step_plans
 from runner.plan.records import Going, Plan
 from runner.redaction import Redactor
 from runner.remediating import Approved, Remediation
-from runner.rollout import Halt
 from runner.secrets.interface import Secret
 from runner.state import fold
 from runner.token import TokenError, TokenSpentError, spent_by
-from tests.runner.changeable import RIGHT, Applied, Way, render
+from tests.runner.changeable import RIGHT, Applied, Way, kept_of, render
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.crashing import Outcome as Kept
 from tests.runner.explaining import Against, illegal
@@ -52,6 +51,7 @@ from tests.runner.plan.plans import one_change
 STATE = Path("/state")
 NOW = datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
 TOKEN = "0123456789abcdef" * 2
+KEEPING = 1  # of the steps
 FATES = ("completes", "never-begins", "lost-before", "lost-after", "runs-on")
 
 
@@ -69,15 +69,8 @@ class Unheard:
     def __init__(self) -> None:
         self.defects: list[str] = []
 
-    def started(self, host: Host) -> None: ...
-
-    def ended(self, row: AppliedHost) -> None: ...
-
-    def halting(self, halt: Halt) -> None: ...
-
-    def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None: ...
-
-    def doing(self, host: Host, what: str) -> None: ...
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *told: None
 
     def defect(self, where: str, error: BaseException) -> None:
         if not isinstance(error, Died):
@@ -104,7 +97,7 @@ class Campaign:
 
     def __post_init__(self) -> None:
         self.each = {
-            f"EX{number}": Applied(steps=self.steps, name=f"EX{number}", disk=self.disk)
+            f"EX{number}": Applied(steps=self.steps, name=f"EX{number}", disk=self.disk, keeping=KEEPING)
             for number in range(len(self.fates))
         }
         for one, fates in zip(self.each.values(), self.fates, strict=True):
@@ -120,7 +113,11 @@ class Campaign:
             going=Going(1, ("1", "rest"), 0, {}, None),
             steps=step_plans(ready),
             hosts=tuple(one.plan for one in self.each.values()),
-            texts={sha: script.text for one in self.each.values() for sha, script in one.scripts().items()},
+            texts={
+                sha: script.text
+                for one in self.each.values()
+                for sha, script in {**one.scripts(), **one.keeps()}.items()
+            },
         )
 
     def on(self, disk: CrashingDisk) -> None:
@@ -146,16 +143,17 @@ class Campaign:
         Args:
             over: hosts that may be taken from a run whose process is gone.
         """
-        before = fold(self.recorded())
+        recorded = self.recorded()
+        before = fold(recorded)
         if before is not None and before.plan is None:
             self.begin(f"r{int(self.run[1:]) + 1}")
-            before, over = None, frozenset(self.each)
+            recorded, before, over = [], None, frozenset(self.each)
         data = file.write(self.plan)
         remediation = Unrendered(
             Opened(self._order(), self._world(), {}, {"alpha": Redactor()}),
             Approved(self.plan, data, file.digest(data), {}, Standing((), (), None)),
             before,
-            len(self.recorded()),
+            len(recorded),
             over=over,
             wait=never,
         )
@@ -202,9 +200,11 @@ class Campaign:
         one.way = Way(one.server)
         return one.way
 
-    def illegal(self) -> tuple[Against, ...]:
+    def illegal(self, recorded: Sequence[Recorded] | None = None) -> tuple[Against, ...]:
+        """What is against it that the hosts did what their journal says; `recorded` where that was read already."""
         ledger = [ran for one in self.each.values() for ran in one.ledger]
-        return illegal([one.plan for one in self.each.values()], self.recorded(), ledger)
+        plans = [one.plan for one in self.each.values()]
+        return illegal(plans, self.recorded() if recorded is None else recorded, ledger)
 
     @property
     def anything_ran(self) -> bool:
@@ -238,7 +238,11 @@ def check_found(campaign: Campaign, safe: bytes) -> None:
         assert there.read().startswith(safe)
     recorded = campaign.recorded()
     assert recorded or not safe
-    assert campaign.illegal() == ()
+    assert campaign.illegal(recorded) == ()
+    for each in recorded:
+        if isinstance(each.event, events.EvidenceKept):
+            with campaign.disk.read(STATE / "alpha" / "evidence" / f"{each.event.sha256}.evidence") as there:
+                assert there.read() == kept_of(each.event.step)
     if not campaign.anything_ran:
         return
     spent = spent_by(STATE, "alpha", TOKEN, campaign.disk)
@@ -263,8 +267,8 @@ def check_resumed(campaign: Campaign) -> None:
     for one in campaign.each.values():
         one.server.fate = []
     rows = campaign.session()
-    assert campaign.illegal() == ()
     recorded = campaign.recorded()
+    assert campaign.illegal(recorded) == ()
     for one, row in zip(campaign.each.values(), rows, strict=True):
         assert row.is_over
         assert all(times == 1 for times in one.server.ran.values()), one.server.ran

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from runner import events
 from runner.applied import AppliedHost
 from runner.applying import Applying, Render, on_failures
 from runner.events import Recorded, Settlement, StepDue
+from runner.evidence import EvidenceStore
 from runner.fleet import Brake
 from runner.history import HostHistory
 from runner.journal.location import JOURNAL, run_directory
@@ -99,13 +101,28 @@ def undo_text(step: str, change: str) -> str:
     return f"undo {step} {change}"
 
 
+def keep_text(step: str, change: str) -> str:
+    return f"Keep-{step} {change}"
+
+
+def kept_of(step: str) -> bytes:
+    """What has to be kept before a step changes anything."""
+    return f"what {step} is about".encode()
+
+
 def render(ready: ReadyStep, change: Change) -> ReadyChange:
     name = ready.step.id
-    return ReadyChange(change, apply_text(name, change.id, str(change.values["was"])), undo_text(name, change.id))
+    apply = apply_text(name, change.id, str(change.values["was"]))
+    keep = keep_text(name, change.id) if "sha256" in ready.params else None
+    return ReadyChange(change, apply, undo_text(name, change.id), keep)
 
 
-def ready_playbook(steps: int, on_failure: OnFailure = OnFailure.STOP) -> ReadyPlaybook:
+def ready_playbook(steps: int, on_failure: OnFailure = OnFailure.STOP, keeping: int = 0) -> ReadyPlaybook:
+    """The first `keeping` of them have something that is to be kept before."""
     made = [step(f"s{number}", action=CHANGING) for number in range(steps)]
+    for number in range(keeping):
+        sha256 = hashlib.sha256(kept_of(f"s{number}")).hexdigest()
+        made[number] = replace(made[number], params={"sha256": sha256})
     return playbook(*(replace(each, step=each.step.model_copy(update={"on_failure": on_failure})) for each in made))
 
 
@@ -126,7 +143,12 @@ def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1") -> PlannedHos
                 Coverage.PROBED,
                 None,
                 tuple(
-                    PlannedChange(change, Script("", made.apply).sha256, Script("", str(made.rollback)).sha256)
+                    PlannedChange(
+                        change,
+                        Script("", made.apply).sha256,
+                        Script("", str(made.rollback)).sha256,
+                        None if made.evidence is None else Script("", made.evidence).sha256,
+                    )
                     for change, made in scripts
                 ),
             )
@@ -173,6 +195,12 @@ class Server:
         if self.blind:
             return "blind"
         return " ".join(f"{change}={is_}" for (name, change), is_ in self.things.items() if name == step)
+
+    def gives(self, text: str) -> Iterator[Mapping[str, object]]:
+        """What is to be kept, as an evidence script gives it."""
+        data = kept_of(text.removeprefix("Keep-").partition(" ")[0])
+        yield {"Kind": "Evidence", "Size": len(data), "Sha256": hashlib.sha256(data).hexdigest()}
+        yield {"Kind": "Piece", "Number": 0, "Bytes": data}
 
     def does(self, text: str) -> None:
         verb, step, change, *_ = text.split()
@@ -241,6 +269,8 @@ class Pool:
             return (NotRun(script, LOST, None),)
         self.server.given.append((self.pool, script.text))
         self.server.witness(self.pool, script.text, self.locked)
+        if script.text.startswith("Keep-"):
+            return (Completed(script, Streams(tuple(self.server.gives(script.text))), 0.1),)
         value = self.server.says(script.text.removeprefix("Get-"))
         self.server.settle_down()
         return (Completed(script, Streams(({"Kind": "State", "Value": value},)), 0.1),)
@@ -308,6 +338,7 @@ class Applied:
     steps: int = 1
     changes: int = 1
     on_failure: OnFailure = OnFailure.STOP
+    keeping: int = 0  # steps that have something to be kept before
     disk: CrashingDisk = field(default_factory=CrashingDisk)
     brake: Brake = field(default_factory=Brake)
     defects: list[tuple[str, str]] = field(default_factory=list)
@@ -326,7 +357,7 @@ class Applied:
     ledger: list[Ran] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.ready = ready_playbook(self.steps, self.on_failure)
+        self.ready = ready_playbook(self.steps, self.on_failure, self.keeping)
         self.plan = planned(self.ready, self.changes, self.name)
         things = {(f"s{step}", f"c{change}"): WRONG for step in range(self.steps) for change in range(self.changes)}
         self.server = Server(things, cut=lambda: self.disk.dead, witness=self._witness)
@@ -381,13 +412,15 @@ class Applied:
             JUDGEMENT,
             self.render,
             self.reach or (lambda host, secret, notify: self.way),
-            Gate.of(collects.values()),
+            Gate.of([*collects.values(), *self.keeps().values()]),
             Gate.of(changes.values(), once=True),
             self.deadlines,
             history,
             self.brake,
             self.seconds,
             lambda where, error: self.defects.append((where, type(error).__name__)),
+            evidence=self.keeps(),
+            store=EvidenceStore(STATE, "alpha", self.disk),
         )
 
     def scripts(self) -> dict[str, Script]:
@@ -397,6 +430,11 @@ class Applied:
             for text in (apply_text(step.step, change.change.id), undo_text(step.step, change.change.id))
         ]
         return {made.sha256: made for made in (Script(text, text, full=True) for text in texts)}
+
+    def keeps(self) -> dict[str, Script]:
+        """What reads what is to be kept."""
+        texts = [keep_text(step.step, change.change.id) for step, change in self.plan.changes if change.evidence]
+        return {made.sha256: made for made in (Script(text, text) for text in texts)}
 
     def recorded(self) -> list[Recorded]:
         path = run_directory(STATE, "alpha", self.run) / JOURNAL

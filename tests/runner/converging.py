@@ -35,7 +35,11 @@ def saved(fleet: Accounted, folder: Path) -> dict[str, bytes]:
 def converged(random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4) -> Counter[str]:
     """One fleet; how many hosts and changes it had."""
     with accounted(
-        folder, engine or SimEngine(), [services(random) for _ in range(hosts)], parallel=random.randint(1, 4)
+        folder,
+        engine or SimEngine(),
+        [services(random) for _ in range(hosts)],
+        parallel=random.randint(1, 4),
+        quarantine=random.random() < 0.5,
     ) as fleet:
         before = saved(fleet, folder / "before")
         planned, plan = fleet.plan()

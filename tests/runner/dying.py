@@ -41,6 +41,7 @@ EVENTS = (
     "script-sending",
     "script-answered",
     "step-assessed",
+    "evidence-kept",
     "settled",
     "host-applied",
     "wave-ended",
@@ -187,7 +188,7 @@ def killed(
         faults: what befalls each server in each session beside.
     """
     struck: list[Kill] = []
-    with accounted(folder, engine, parallel=parallel) as fleet:
+    with accounted(folder, engine, parallel=parallel, quarantine=True) as fleet:
         before = list(fleet.lab.states())
         assert fleet.plan()[0] == 1
         if undo:

@@ -56,6 +56,7 @@ class Illegal(StrEnum):
     UNLOCKED = "a collect ran in a session that was not locked"
     IN_LOCKED = "a change ran in a locked session"
     BLIND = "it was sent again, and no look had shown that the first came to nothing"
+    UNKEPT = "it ran, and what has to be kept before was not"
     AGAIN = "it ran, and what it makes had been made"
     UNSEEN = "it was settled without a look at the host"
     OLD_LOOK = "what was lost was looked for over a connection from before the loss"
@@ -143,12 +144,17 @@ class _Host:
             self.made_by.setdefault(change.apply, []).append((step.step, change.change.id, False))
             if change.rollback is not None:
                 self.made_by.setdefault(change.rollback, []).append((step.step, change.change.id, True))
+        self.keeps = {
+            change.apply: change.evidence
+            for _, change in (plans[name].changes if name in plans else ())
+            if change.evidence is not None
+        }
         self.others = {
             sha
             for other, plan in plans.items()
             if other != name
             for _, change in plan.changes
-            for sha in (change.apply, change.rollback)
+            for sha in (change.apply, change.rollback, change.evidence)
         }
         self.sent = list(self._sent())
 
@@ -189,8 +195,10 @@ class _Host:
                     yield self._ran(Illegal.IN_LOCKED, place)
                 if self._had_been_made(place):
                     yield self._ran(Illegal.AGAIN, place)
+                if not self._had_been_kept(place):
+                    yield self._ran(Illegal.UNKEPT, place)
                 yield from self._announced(place, changing=True)
-            elif ran.sha256 in self.collects:
+            elif ran.sha256 in self.collects or ran.sha256 in self.keeps.values():
                 if not ran.locked:
                     yield self._ran(Illegal.UNLOCKED, place)
                 yield from self._announced(place, changing=False)
@@ -220,6 +228,15 @@ class _Host:
         return all(
             stood.get((step, change)) is (Settlement.NOT_DONE if undoes else Settlement.DONE)
             for step, change, undoes in self.made_by[self.account[place].sha256]
+        )
+
+    def _had_been_kept(self, place: int) -> bool:
+        """Whether what has to be kept before stood in the journal as kept."""
+        ran = self.account[place]
+        keep = self.keeps.get(ran.sha256)
+        return keep is None or any(
+            isinstance(each.event, events.EvidenceKept) and each.event.script == keep and each.sequence <= ran.written
+            for each in self.lines
         )
 
     # What was sent, and what was said to have become of it.

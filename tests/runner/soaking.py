@@ -88,7 +88,7 @@ class Soak:
 
 
 SOAKS = {
-    "kills": Soak(kills, 500, "runs"),  # about 1,000 kills
+    "kills": Soak(kills, 800, "runs"),  # about 1,000 kills
     "losses": Soak(losses, 3 * 5000 // STEPS, "hosts"),
     "power": Soak(power, 1000, "runs"),
     "converge": Soak(converge, 60, "fleets"),

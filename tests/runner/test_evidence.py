@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from playbooks.values import Value
 from runner.evidence import MOST_BYTES, EvidenceError, EvidenceStore, taken
+from runner.journal.location import run_directory
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import (
     Capped,
@@ -188,6 +189,12 @@ def test_the_same_bytes_from_another_place_are_one_file_and_two_origins() -> Non
     names = contents(disk)
     assert [name for name in names if name.endswith(".evidence")] == [f"{sha(DATA)}.evidence"]
     assert sorted(json.loads(text)["host"] for name, text in names.items() if name.endswith(".json")) == ["EX1", "EX2"]
+
+
+@pytest.mark.parametrize("client", ["alpha", "Alpha", "Contoso Ltd", "con", "a.b"])
+def test_evidence_lies_beside_the_runs_of_its_client_whatever_that_is_called(client: str) -> None:
+    runs = run_directory(STATE, client, "r1").parent
+    assert EvidenceStore(STATE, client, CrashingDisk()).folder == runs.parent / "evidence"
 
 
 def test_what_was_altered_in_the_store_is_not_taken_for_evidence(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def sha(text: str) -> str:
 
 def history(*fates: str, on_failure: OnFailure = OnFailure.STOP, sessions: int = 1) -> History:
     """Two steps of two changes."""
-    applied = Applied(steps=2, changes=2, on_failure=on_failure)
+    applied = Applied(steps=2, changes=2, on_failure=on_failure, keeping=1)
     applied.server.fate = list(fates)
     for _ in range(sessions):
         applied.session()
@@ -114,15 +114,25 @@ def locked_change(made: History) -> None:
     made.ledger[place] = replace(made.ledger[place], locked=True)
 
 
+def nothing_kept(made: History) -> None:
+    del made.journal[made.line(events.EvidenceKept)]
+
+
+def kept_too_late(made: History) -> None:
+    place = made.line(events.EvidenceKept)
+    made.journal.insert(made.line(events.ScriptAnswered, purpose=Purpose.APPLY) + 1, made.journal.pop(place))
+    made.journal = [replace(each, sequence=number) for number, each in enumerate(made.journal, start=1)]
+
+
 def repeated_blindly(made: History) -> None:
     """The settlement before the second sending is gone."""
     del made.journal[made.line(events.Settled)]
 
 
 def sent_again_after_an_answer(made: History) -> None:
-    completed = made.journal[made.line(events.ScriptAnswered, 1)].event
+    completed = made.journal[made.line(events.ScriptAnswered, 1, purpose=Purpose.APPLY)].event
     assert isinstance(completed, events.ScriptAnswered)
-    made.rewrite(made.line(events.ScriptAnswered, 0), answer=completed.answer)
+    made.rewrite(made.line(events.ScriptAnswered, 0, purpose=Purpose.APPLY), answer=completed.answer)
 
 
 def made_again(made: History) -> None:
@@ -179,6 +189,8 @@ SPOILT = [
     (Illegal.OTHERS, of_a_neighbour, ()),
     (Illegal.UNLOCKED, unlocked_collect, ()),
     (Illegal.IN_LOCKED, locked_change, ()),
+    (Illegal.UNKEPT, nothing_kept, ()),
+    (Illegal.UNKEPT, kept_too_late, ()),
     (Illegal.BLIND, repeated_blindly, ("lost-before",)),
     (Illegal.BLIND, sent_again_after_an_answer, ("lost-before",)),
     (Illegal.AGAIN, made_again, ("lost-before",)),

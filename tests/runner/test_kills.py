@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 CHAINS = {
     "before-anything": ("after disk.make_directory", "before event.plan-taken", "after disk.link"),
+    "around-evidence": ("before event.evidence-kept", "after event.evidence-kept", "after host.observe"),
     "around-a-change": ("before host.change", "after host.change", "before event.settled"),
     "around-its-lines": ("after event.script-sending", "before event.script-answered", "after event.settled"),
     "at-the-end": ("before event.host-applied", "after event.wave-ended", "after event.run-ended"),
