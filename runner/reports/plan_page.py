@@ -128,8 +128,11 @@ def _risks(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
     if most > 1:
         dags = [each.name for each in radius.dags if each.at_once > 1]
         yield f"Up to {most} servers of one DAG are in work at a time: {named(dags)}"
-    if len(host_waves(plan)) == 1 and found.changing > 1:
+    several = len(host_waves(plan)) > 1
+    if not several and found.changing > 1:
         yield "There is one wave: no server goes ahead of the others to show that it works"
+    if several and not plan.going.health:
+        yield "No health check stands between the waves: the next one begins once the last has ended"
     if plan.going.budget is None:
         yield "There is no failure budget: the run goes on however many servers fail"
     if plan.policy is None:

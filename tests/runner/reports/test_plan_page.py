@@ -46,6 +46,7 @@ def test_a_manager_reads_first_what_is_changed_when_and_what_is_not_known() -> N
         "Risks",
         "shell.aspx into quarantine, on 2 servers (EX02, EX07)",
         "2 servers restarted: EX02, EX07",
+        "No health check stands between the waves",
         "What is not known",
         "role of 1 server, no step of this plan has seen it: EX07",
         "the limit for each dag does not hold 2 servers without that label: EX04, EX07",
