@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.applied import Applied
 from runner.cli.options import Format
-from runner.cli.output import emit
+from runner.cli.output import emit, terminal_width
 from runner.disk import SystemDisk
 from runner.plan.keeping import kept_plan
 from runner.plan.records import Plan
@@ -29,12 +29,12 @@ def applied_document(part: ClientRun) -> AppliedDocument:
 
 def print_applied(plan: Plan, digest: str, result: Applied, form: Format) -> None:
     """What running a plan came to, on standard output."""
-    emit(as_written(_document(plan, digest, result), form))
+    emit(as_written(_document(plan, digest, result), form, terminal_width()))
 
 
-def as_written(found: AppliedDocument, form: Format) -> str:
+def as_written(found: AppliedDocument, form: Format, width: int | None = None) -> str:
     """The same as a text for people, or for programs."""
-    return report.json_text(found) if form is Format.JSON else report.text(found)
+    return report.json_text(found) if form is Format.JSON else report.text(found, width)
 
 
 def _document(plan: Plan, digest: str, result: Applied) -> AppliedDocument:

@@ -24,6 +24,7 @@ from runner.applied import AppliedHost, AppliedStep, applied, unaccounted
 from runner.events import Purpose, Settlement
 from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.reports.folding import folded
 from runner.reports.json import Count, EndMember, as_text
 from runner.state import HostProgress
 from runner.terminal import visible
@@ -357,9 +358,13 @@ def _summary(hosts: Sequence[AppliedHostMember]) -> AppliedSummaryMember:
     )
 
 
-def text(found: AppliedDocument) -> str:
-    """The run for people at a terminal: a line for a server that is well, every step of others; then the totals."""
-    return "".join(f"{line}\n" for line in _lines(found))
+def text(found: AppliedDocument, width: int | None = None) -> str:
+    """The run for people at a terminal: a line for a server that is well, every step of others; then the totals.
+
+    Args:
+        width: columns of the terminal; None where lines may be of any length.
+    """
+    return "".join(f"{line}\n" for line in folded(_lines(found), width))
 
 
 def _lines(found: AppliedDocument) -> Iterator[str]:
