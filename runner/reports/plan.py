@@ -19,6 +19,7 @@ from runner.reports.plan_wording import (
     named,
     not_known,
     open_ends,
+    scripts_of,
     shown,
     together,
     value_changes,
@@ -166,10 +167,9 @@ def _shown(values: Mapping[str, ChangeValue], name: str) -> str:
 
 
 def _scripts(plan: Plan, change: PlannedChange) -> Iterator[str]:
-    for what, sha in (("apply", change.apply), ("rollback", change.rollback)):
-        if sha is not None:
-            yield f"      {what}, SHA-256 {sha}"
-            yield from (Verbatim(f"        {visible(line)}".rstrip()) for line in plan.texts[sha].splitlines())
+    for what, sha in scripts_of(change):
+        yield f"      {what}, SHA-256 {sha}"
+        yield from (Verbatim(f"        {visible(line)}".rstrip()) for line in plan.texts[sha].splitlines())
 
 
 def _sums(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
