@@ -27,6 +27,7 @@ ALL = {
     "against_ansible": ("against_ansible",),
     "scale": ("scale", "--replaying"),
     "show_cost": ("show_cost",),
+    "plan_cost": ("plan_cost",),
     "journal_cost": ("journal_cost",),
     "inventory_load": ("inventory_load",),
 }

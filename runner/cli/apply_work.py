@@ -22,6 +22,7 @@ from playbooks.errors import ParameterError
 from playbooks.loading import load_playbook
 from playbooks.model import ReadyPlaybook
 from playbooks.shelf import BUILT_IN, shelf
+from runner import events
 from runner.admission import Present, RefusedError, admitted, same
 from runner.applied import Applied
 from runner.approval.approving import Refused, Standing
@@ -321,7 +322,8 @@ def _work(
             f"{visible(order.clients[0])}"
         )
         result = remediation.run(stop, progress, lambda: progress.say(said))
-    print_applied(approved.plan, approved.digest, result, asked.form)
+    counted_then = [events.Approved(each.by, each.key) for each in approved.standing.approvals]
+    print_applied(approved.plan, approved.digest, result, counted_then, asked.form)
     _say_next(result)
     return result.status if kept else max(result.status, ExitStatus.JOURNAL)
 

@@ -10,10 +10,10 @@ import typer
 
 from runner.approval.approving import standing
 from runner.approval.policy import NAMESPACE
-from runner.cli.output import UsageError, emit
+from runner.cli.output import UsageError, emit, terminal_width
 from runner.cli.plan_files import MOST_SIGNATURES, now, policy_of, read_plan, signatures_of
 from runner.exit_status import ExitStatus
-from runner.reports.plan import lines
+from runner.reports.plan import View, lines
 from runner.signatures.errors import SignatureError, SigningError
 from runner.signatures.signing import SUFFIX, sign
 from runner.signatures.sshsig import key_of
@@ -53,7 +53,7 @@ def approve(
         )
     if not any(True for _ in found.plan.changes):
         raise UsageError(f"{plan}: changes nothing", "There is nothing to approve.")
-    emit("".join(f"{line}\n" for line in lines(found.plan, found.digest)))
+    emit("".join(f"{line}\n" for line in lines(found.plan, found.digest, View(width=terminal_width()))))
     try:
         signature = _signed(found.data, plan.name, key)
         signer = key_of(found.data, signature, NAMESPACE)

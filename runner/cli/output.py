@@ -46,6 +46,11 @@ def width() -> int:
     return _PIPED
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal that reads standard output, at least 40; None where none does."""
+    return max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
 def print_report(audit: FleetResult, form: Format) -> None:
     """An audit on standard output."""
     match form:

@@ -17,7 +17,7 @@ from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
 from runner.cli.options import given_params
-from runner.cli.output import UsageError, emit, write_file
+from runner.cli.output import UsageError, emit, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
 from runner.cli.progress import PLANNING
 from runner.cli.working import actor
@@ -33,7 +33,7 @@ from runner.plan.noting import Noting
 from runner.plan.planning import Made, SecretInPlanError, Seen, make_plan, status
 from runner.plan.records import From, Going, Plan
 from runner.redaction import Redactor
-from runner.reports.plan import lines
+from runner.reports.plan import View, lines
 from runner.results import HostResult
 from runner.runs import uncollected
 from runner.terminal import visible
@@ -82,7 +82,7 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
             data = file.write(each)
             keep(asked.state, each.client, order.run, data, (), SystemDisk())
             write_file(paths[each.client], data)
-            emit("".join(f"{line}\n" for line in lines(each, file.digest(data))))
+            emit("".join(f"{line}\n" for line in lines(each, file.digest(data), View(width=terminal_width()))))
             emit(_next(each, paths[each.client], asked.inventory))
     _say_terms(run)
     say_why(run)

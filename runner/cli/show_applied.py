@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runner.applied import Applied
 from runner.cli.options import Format
-from runner.cli.output import emit
+from runner.cli.output import emit, terminal_width
 from runner.disk import SystemDisk
+from runner.events import Approved
 from runner.plan.keeping import kept_plan
 from runner.plan.records import Plan
 from runner.plan.waves import waves_of
@@ -24,20 +27,22 @@ def applied_document(part: ClientRun) -> AppliedDocument:
     taken = part.state.plan
     assert taken is not None
     plan = kept_plan(part.journal.parent, taken.plan, SystemDisk())
-    return _document(plan, taken.plan, replay_applied(part.state, plan))
+    return _document(plan, taken.plan, replay_applied(part.state, plan), taken.approvals)
 
 
-def print_applied(plan: Plan, digest: str, result: Applied, form: Format) -> None:
+def print_applied(plan: Plan, digest: str, result: Applied, approvals: Sequence[Approved], form: Format) -> None:
     """What running a plan came to, on standard output."""
-    emit(as_written(_document(plan, digest, result), form))
+    emit(as_written(_document(plan, digest, result, approvals), form, terminal_width()))
 
 
-def as_written(found: AppliedDocument, form: Format) -> str:
+def as_written(found: AppliedDocument, form: Format, width: int | None = None) -> str:
     """The same as a text for people, or for programs."""
-    return report.json_text(found) if form is Format.JSON else report.text(found)
+    return report.json_text(found) if form is Format.JSON else report.text(found, width)
 
 
-def _document(plan: Plan, digest: str, result: Applied) -> AppliedDocument:
+def _document(plan: Plan, digest: str, result: Applied, approvals: Sequence[Approved]) -> AppliedDocument:
     return report.document(
-        report.AppliedRun(result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan))
+        report.AppliedRun(
+            result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan), approvals
+        )
     )

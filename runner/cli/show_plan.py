@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from runner.cli.options import Format
-from runner.cli.output import UsageError, emit
+from runner.cli.output import UsageError, emit, terminal_width
 from runner.cli.plan_files import read_plan
 from runner.exit_status import ExitStatus
 from runner.plan.records import Plan
@@ -23,7 +23,7 @@ def show_plan(
         UsageError: it cannot be read or is none, or has no such host or step.
     """
     wanted = frozenset(name.casefold() for name in hosts)
-    view = View(wanted or None, frozenset(steps) or None, scripts=scripts, diff=diff)
+    view = View(wanted or None, frozenset(steps) or None, scripts=scripts, diff=diff, width=terminal_width())
     with uncollected():
         return _shown(path, view, form)
 

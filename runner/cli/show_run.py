@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from runner.cli.options import Format
-from runner.cli.output import UsageError, emit
+from runner.cli.output import UsageError, emit, terminal_width
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
 from runner.reports.run import RunDocument, document, json_text, lines
@@ -29,7 +29,7 @@ def show_run(
         if parts[0].state.plan is not None and not scripts and not hosts:
             from runner.cli.show_applied import applied_document, as_written
 
-            emit(as_written(applied_document(parts[0]), form))
+            emit(as_written(applied_document(parts[0]), form, terminal_width()))
             return warn_of_broken(parts)
         wanted = None if not hosts else frozenset(name.casefold() for name in hosts)
         found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)

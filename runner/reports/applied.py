@@ -21,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.model import OnFailure
 from runner.applied import AppliedHost, AppliedStep, applied, unaccounted
-from runner.events import Purpose, Settlement
+from runner.events import Approved, Purpose, Settlement
 from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.reports.folding import folded
 from runner.reports.json import Count, EndMember, as_text
 from runner.state import HostProgress
 from runner.terminal import visible
@@ -82,6 +83,7 @@ class AppliedRun:
         progress: by host, what the journal says of it; a host that is not here was not begun.
         end: how the run ended.
         waves: the hosts of each wave, in the order of the waves, as far as that is decided. Empty where it is not.
+        approvals: that counted when the run began, or went on.
     """
 
     run: str
@@ -91,10 +93,18 @@ class AppliedRun:
     progress: Mapping[str, HostProgress]
     end: End
     waves: Sequence[Sequence[str]] = ()
+    approvals: Sequence[Approved] = ()
 
 
 class _Member(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class ApprovalMember(_Member):
+    """An approval that counted: of whom, as the policy names them, and the fingerprint of the key."""
+
+    by: str
+    key: str
 
 
 class PlanMember(_Member):
@@ -106,6 +116,7 @@ class PlanMember(_Member):
     made: datetime
     planner: str
     policy: str | None = Field(description="SHA-256 of the policy; null where no approval was asked for")
+    approvals: list[ApprovalMember] = Field(description="those that counted when the run began, or last went on")
 
 
 class ChangeMember(_Member):
@@ -203,6 +214,7 @@ def document(run: AppliedRun) -> AppliedDocument:
             made=plan.made,
             planner=as_text(plan.planner),
             policy=plan.policy,
+            approvals=[ApprovalMember(by=as_text(each.by), key=as_text(each.key)) for each in run.approvals],
         ),
         end=EndMember(how=run.end.how, message=as_text(run.end.message)),
         waves=[_wave(number, wave, hosts) for number, wave in enumerate(run.waves, start=1)],
@@ -357,9 +369,13 @@ def _summary(hosts: Sequence[AppliedHostMember]) -> AppliedSummaryMember:
     )
 
 
-def text(found: AppliedDocument) -> str:
-    """The run for people at a terminal: a line for a server that is well, every step of others; then the totals."""
-    return "".join(f"{line}\n" for line in _lines(found))
+def text(found: AppliedDocument, width: int | None = None) -> str:
+    """The run for people at a terminal: a line for a server that is well, every step of others; then the totals.
+
+    Args:
+        width: columns of the terminal; None where lines may be of any length.
+    """
+    return "".join(f"{line}\n" for line in folded(_lines(found), width))
 
 
 def _lines(found: AppliedDocument) -> Iterator[str]:
@@ -368,6 +384,8 @@ def _lines(found: AppliedDocument) -> Iterator[str]:
     yield f"  made {plan.made:%Y-%m-%d %H:%M} UTC by {_shown(plan.planner)}, SHA-256 {plan.sha256}"
     if plan.policy is None:
         yield "  no approval was asked for: the plan was made without a policy"
+    for each in plan.approvals:
+        yield f"  approved by {_shown(each.by)} ({_shown(each.key)})"
     if found.end.how is not Ending.COMPLETE:
         yield f"  NOT FINISHED: {_shown(found.end.message) or found.end.how}"
     yield ""

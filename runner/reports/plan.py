@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from playbooks.changes import Change, ChangeValue
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
 from runner.plan.sums import Among, BlastRadius, Sums, blast_radius, sums
+from runner.reports.folding import Verbatim, folded
 from runner.reports.plan_wording import (
     Becomes,
     disturbed,
@@ -18,6 +19,7 @@ from runner.reports.plan_wording import (
     named,
     not_known,
     open_ends,
+    scripts_of,
     shown,
     together,
     value_changes,
@@ -43,12 +45,14 @@ class View:
         steps: ids: only these.
         scripts: with the text of every script.
         diff: with every value before and after each change, in a line of its own.
+        width: columns of the terminal; None where lines may be of any length. Scripts are never broken.
     """
 
     hosts: Collection[str] | None = None
     steps: Collection[str] | None = None
     scripts: bool = False
     diff: bool = False
+    width: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -73,6 +77,10 @@ def lines(plan: Plan, digest: str, view: View = WHOLE) -> Iterator[str]:
     Args:
         digest: of its file.
     """
+    return folded(_lines(plan, digest, view), view.width)
+
+
+def _lines(plan: Plan, digest: str, view: View) -> Iterator[str]:
     yield (
         f"plan {plan.id} of {visible(plan.client)}: {visible(plan.playbook.source)}, made {plan.made:%Y-%m-%d %H:%M} "
         f"UTC by {visible(plan.planner)}"
@@ -159,10 +167,9 @@ def _shown(values: Mapping[str, ChangeValue], name: str) -> str:
 
 
 def _scripts(plan: Plan, change: PlannedChange) -> Iterator[str]:
-    for what, sha in (("apply", change.apply), ("rollback", change.rollback)):
-        if sha is not None:
-            yield f"      {what}, SHA-256 {sha}"
-            yield from (f"        {visible(line)}".rstrip() for line in plan.texts[sha].splitlines())
+    for what, sha in scripts_of(change):
+        yield f"      {what}, SHA-256 {sha}"
+        yield from (Verbatim(f"        {visible(line)}".rstrip()) for line in plan.texts[sha].splitlines())
 
 
 def _sums(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:

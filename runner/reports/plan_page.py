@@ -13,7 +13,7 @@ from runner.plan.records import Plan, PlannedHost, PlannedStep, Standing
 from runner.plan.sums import BlastRadius, Disturbs, Sums, blast_radius, sums
 from runner.plan.waves import host_waves
 from runner.reports.page import page, text_block
-from runner.reports.plan_wording import going, named, not_known, open_ends, shown, together, value_changes
+from runner.reports.plan_wording import going, named, not_known, open_ends, scripts_of, shown, together, value_changes
 from texts.counting import counted
 
 __all__ = ["Approvals", "plan_page"]
@@ -92,6 +92,7 @@ def plan_page(plan: Plan, digest: str, approvals: Approvals) -> str:
         made_from=tuple(_made_from(plan)),
         is_open=_is_open,
         values=value_changes,
+        scripts_of=scripts_of,
         shown=shown,
         named=named,
         together=together,
@@ -128,8 +129,11 @@ def _risks(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
     if most > 1:
         dags = [each.name for each in radius.dags if each.at_once > 1]
         yield f"Up to {most} servers of one DAG are in work at a time: {named(dags)}"
-    if len(host_waves(plan)) == 1 and found.changing > 1:
+    several = len(host_waves(plan)) > 1
+    if not several and found.changing > 1:
         yield "There is one wave: no server goes ahead of the others to show that it works"
+    if several and not plan.going.health:
+        yield "No health check stands between the waves: the next one begins once the last has ended"
     if plan.going.budget is None:
         yield "There is no failure budget: the run goes on however many servers fail"
     if plan.policy is None:
@@ -175,11 +179,10 @@ def _scripts(plan: Plan) -> Iterator[_Script]:
     used: Counter[str] = Counter()
     steps: dict[str, dict[str, None]] = {}
     for _, step, change in plan.changes:
-        for kind, sha in (("apply", change.apply), ("rollback", change.rollback)):
-            if sha is not None:
-                kinds.setdefault(sha, {})[kind] = None
-                steps.setdefault(sha, {})[step.step] = None
-                used[sha] += 1
+        for kind, sha in scripts_of(change):
+            kinds.setdefault(sha, {})[kind] = None
+            steps.setdefault(sha, {})[step.step] = None
+            used[sha] += 1
     for sha, of in kinds.items():
         use = f"{counted(used[sha], 'change')} of {', '.join(steps[sha])}"
         yield _Script(sha, " and ".join(of), use, text_block(plan.texts[sha].splitlines()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from playbooks.changes import Change, ChangeValue
-from runner.plan.records import Going
+from runner.plan.records import Going, PlannedChange
 from runner.plan.sums import Among, BlastRadius, Disturbs, Sums
 from runner.rollout import wave_sizes
 from texts.counting import counted
@@ -21,6 +21,7 @@ __all__ = [
     "named",
     "not_known",
     "open_ends",
+    "scripts_of",
     "shown",
     "together",
     "value_changes",
@@ -78,6 +79,12 @@ def shown(value: ChangeValue) -> str:
             return f"[{', '.join(shown(each) for each in value)}]"
         case _:
             return json.dumps(value)
+
+
+def scripts_of(change: PlannedChange) -> tuple[tuple[str, str], ...]:
+    """What each script of a change is for, and its SHA-256, in the order in which they may be sent."""
+    all_of_it = (("evidence", change.evidence), ("apply", change.apply), ("rollback", change.rollback))
+    return tuple((what, sha) for what, sha in all_of_it if sha is not None)
 
 
 def named(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:

@@ -44,8 +44,9 @@ CHANGES = st.builds(
 )
 
 
-def planned(change: Change, apply: str, rollback: str | None) -> PlannedChange:
-    return PlannedChange(change, sha(apply), None if rollback is None else sha(rollback))
+def planned(change: Change, apply: str, rollback: str | None, evidence: str | None = None) -> PlannedChange:
+    undo, kept = (None if text is None else sha(text) for text in (rollback, evidence))
+    return PlannedChange(change, sha(apply), undo, kept)
 
 
 @st.composite
@@ -62,7 +63,8 @@ def plans(draw: st.DrawFn) -> Plan:
         applies = draw(st.lists(WORDS, min_size=len(found), max_size=len(found), unique=True))
         texts.update({sha(text): text for text in applies})
         undone = [script() if draw(st.booleans()) else None for _ in found]
-        return tuple(map(planned, found, applies, undone))
+        kept = [script() if draw(st.booleans()) else None for _ in found]
+        return tuple(map(planned, found, applies, undone, kept))
 
     def step(name: str) -> PlannedStep:
         return PlannedStep(

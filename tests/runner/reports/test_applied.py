@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from playbooks.changes import Change
 from playbooks.model import OnFailure
 from runner.applied import AppliedHost, AppliedStep
+from runner.events import Approved
 from runner.moves import Outcome
 from runner.plan.records import From, Plan, PlannedHost, Standing, StepPlan
 from runner.reports.applied import (
@@ -219,8 +220,7 @@ def test_the_page_says_first_what_came_of_it_then_each_server_and_each_change() 
     each, rows = fleet("completes", "breaks")
     away = Applied(steps=2, name="EX4")
     end = End(Ending.BUDGET, "the failure budget is spent: 1 server failed", "See to it")
-    page = applied_page(told([*each, away], rows, end, [["EX0"], ["EX1", "EX4"]]))
-    seen = " ".join(" ".join(Structure(page).words).split())
+    seen = words(applied_page(told([*each, away], rows, end, [["EX0"], ["EX1", "EX4"]])))
     parts = [
         "The run did not come to its end. 2 of 6 changes made. 1 of 3 servers failed.",
         "On 1 server with planned changes nothing was changed.",
@@ -258,7 +258,23 @@ def hostile_run(said: str) -> AppliedDocument:
     plan = plan_of([replace(one, steps=(replace(step, changes=(change,)),))])
     plan = replace(plan, client=said, planner=said, playbook=From(said, sha("p")))
     row = AppliedHost("EX1", said, (AppliedStep("s0", Outcome.REFUSED, said),), None, 1, 1.0)
-    return document(AppliedRun(said, plan, "ab" * 32, [row], {}, End(Ending.INTERRUPTED, said, said), [["EX1"], []]))
+    end = End(Ending.INTERRUPTED, said, said)
+    return document(AppliedRun(said, plan, "ab" * 32, [row], {}, end, [["EX1"], []], [Approved(said, said)]))
+
+
+def test_who_approved_is_said_on_the_screen_and_on_the_page() -> None:
+    plan = replace(plan_of([planned(ready_playbook(1), 1)]), policy=sha("policy"))
+    by = [Approved("board@x", "SHA256:a"), Approved("ops@x", "SHA256:b")]
+    found = document(AppliedRun("r1", plan, "ab" * 32, [], {}, End(), (), by))
+    assert "\n  approved by board@x (SHA256:a)\n  approved by ops@x (SHA256:b)\n" in text(found)
+    assert "approved by board@x SHA256:a , ops@x SHA256:b" in words(applied_page(found))
+    nobody = document(AppliedRun("r1", plan, "ab" * 32, [], {}, End()))
+    assert "approved by nobody: its actions need no approval" in words(applied_page(nobody))
+
+
+def words(page: str) -> str:
+    """What a reader sees, in one line."""
+    return " ".join(" ".join(Structure(page).words).split())
 
 
 def test_every_outcome_has_a_meaning_and_a_tone() -> None:

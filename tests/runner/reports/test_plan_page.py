@@ -46,6 +46,7 @@ def test_a_manager_reads_first_what_is_changed_when_and_what_is_not_known() -> N
         "Risks",
         "shell.aspx into quarantine, on 2 servers (EX02, EX07)",
         "2 servers restarted: EX02, EX07",
+        "No health check stands between the waves",
         "What is not known",
         "role of 1 server, no step of this plan has seen it: EX07",
         "the limit for each dag does not hold 2 servers without that label: EX04, EX07",
@@ -88,11 +89,13 @@ def test_every_server_change_and_script_of_any_plan_is_in_its_page_and_every_lin
     applied = [change.apply for _, _, change in plan.changes]
     hidden = [host for host in plan.hosts if host.refused]
     shown = Counter(change.apply for host in plan.hosts if not host.refused for _, change in host.changes)
-    links = Counter(re.findall(r'>?apply <a href="#s([0-9a-f]{64})"', page))
+    links = Counter(re.findall(r'apply <a href="#s([0-9a-f]{64})"', page))
     assert links == shown
     targets = Counter(re.findall(r'<details id="s([0-9a-f]{64})">', page))
     assert set(targets.values()) <= {1}
-    assert set(targets) == {sha for _, _, change in plan.changes for sha in (change.apply, change.rollback) if sha}
+    assert set(targets) == {sha for _, _, change in plan.changes for sha in change.texts}
+    told = "\n".join(lines(plan, "ab" * 32, View(scripts=True)))
+    assert all(sha in told for host in plan.hosts if not host.refused for _, each in host.changes for sha in each.texts)
     assert set(re.findall(r'href="#s([0-9a-f]{64})"', page)) <= set(targets)
     assert hidden or set(applied) == set(links)
 
