@@ -28,6 +28,7 @@ ALL = {
     "scale": ("scale", "--replaying"),
     "show_cost": ("show_cost",),
     "journal_cost": ("journal_cost",),
+    "applied_cost": ("applied_cost",),
     "inventory_load": ("inventory_load",),
 }
 VERDICTS = ("PASS", "FAIL", "SKIPPED")
