@@ -29,6 +29,7 @@ ALL = {
     "show_cost": ("show_cost",),
     "plan_cost": ("plan_cost",),
     "journal_cost": ("journal_cost",),
+    "applied_cost": ("applied_cost",),
     "inventory_load": ("inventory_load",),
 }
 VERDICTS = ("PASS", "FAIL", "SKIPPED")

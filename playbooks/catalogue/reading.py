@@ -6,11 +6,11 @@ a byte order mark, UTF-16, CRLF, `;` or tabs between cells, `sep=;`, quoted comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from playbooks.catalogue.columns import Row, Table
+from playbooks.catalogue.columns import Column, Row, Table
 from texts.delimited import Cell, rows, table_text
 from texts.places import Location
 from texts.problems import MistakeError, Problem
@@ -56,7 +56,19 @@ def read_table(table: Table[Row], data: bytes, file: str, problems: list[Problem
     places = _columns(table, header, file, problems)
     if places is None:
         return ()
-    return tuple(placed for line in lines if (placed := _row(table, line, places, file, problems)) is not None)
+    layout = _Layout(
+        tuple((column, places.get(column.name)) for column in table.columns), places, max(places.values(), default=-1)
+    )
+    return tuple(placed for line in lines if (placed := _row(table, line, layout, file, problems)) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the rows of a file stand, the same for all of them: each column and its place, and the last place."""
+
+    columns: tuple[tuple[Column, int | None], ...]
+    places: Mapping[str, int]
+    last: int
 
 
 def _is_comment(line: str, begun: bool) -> bool:
@@ -92,17 +104,17 @@ def _columns(table: Table[Row], header: list[Cell], file: str, problems: list[Pr
 
 
 def _row(
-    table: Table[Row], line: list[Cell], places: Mapping[str, int], file: str, problems: list[Problem]
+    table: Table[Row], line: list[Cell], layout: _Layout, file: str, problems: list[Problem]
 ) -> Placed[Row] | None:
-    named = set(places.values())
-    if len(line) <= max(named) or any(cell.text.strip() for index, cell in enumerate(line) if index not in named):
-        what = f"has {len(line)} cells where the first line has {len(named)} names"
+    places = layout.places
+    if len(line) <= layout.last or (len(line) > len(places) and _has_strays(line, set(places.values()))):
+        what = f"has {len(line)} cells where the first line has {len(places)} names"
         problems.append(Problem(Location(file, line[0].line), what, "is a quote or a comma missing, or one too many?"))
         return None
     cells: dict[str, object] = {}
     before = len(problems)
-    for column in table.columns:
-        placed = line[places[column.name]] if column.name in places else None
+    for column, place in layout.columns:
+        placed = None if place is None else line[place]
         cell = placed.text.strip() if placed is not None else ""
         try:
             if not cell.isprintable():
@@ -117,3 +129,8 @@ def _row(
         return None
     given = {name: line[index].column for name, index in places.items() if line[index].text.strip()}
     return Placed(table.make(cells), Location(file, line[0].line), cells, given)
+
+
+def _has_strays(line: list[Cell], named: Collection[int]) -> bool:
+    """Whether something stands where no column is."""
+    return any(cell.text.strip() for index, cell in enumerate(line) if index not in named)

@@ -256,7 +256,7 @@ def _quickly(line: bytes) -> Line | None:
     """What `carefully` gives, or None where only that can tell: nothing is encoded more than once."""
     try:
         text = line.decode("ascii")
-        members = _DECODER.decode(text)
+        members, _ = _DECODER.raw_decode(text)  # what follows is compared with the rest
         if type(members) is not dict or f"{_encoded(members)}\n" != text:
             return None
         version, sequence, sha256, time = (
@@ -264,9 +264,9 @@ def _quickly(line: bytes) -> Line | None:
         )  # fmt: skip
         # A line as usual: a member's name in its nested data at most makes the careful way read it.
         seal = b',"sha256":"%b"' % sha256.encode()
-        if line.count(seal) != 1 or type(version) is not int or type(sequence) is not int or version < FORMAT:
+        before, _, after = line.partition(seal)
+        if seal in after or type(version) is not int or type(sequence) is not int or version < FORMAT:
             return None
-        before, after = line.split(seal)
         if hashlib.sha256(before + after[:-1]).hexdigest() != sha256:
             return None
         when = datetime.fromisoformat(time)
@@ -288,14 +288,22 @@ def _quickly(line: bytes) -> Line | None:
         )
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
-    texts = (record.run, record.client, record.phase, record.event, record.actor, record.previous)
-    perhaps = (record.host, record.step, record.script_hash)
+    host, step, script_hash = record.host, record.step, record.script_hash
     fits = (
-        all(type(each) is str for each in texts)
-        and all(each is None or type(each) is str for each in perhaps)
+        # One after the other: in a loop they cost a tenth of the whole.
+        type(record.run) is str
+        and type(record.client) is str
+        and type(record.phase) is str
+        and type(record.event) is str
+        and type(record.actor) is str
+        and type(record.previous) is str
+        and (host is None or type(host) is str)
+        and (step is None or type(step) is str)
+        and (script_hash is None or type(script_hash) is str)
         and type(record.data) is dict
         and when.tzinfo is UTC
-        and time_text(when) == time
+        and when.isoformat(timespec="microseconds") == f"{time[:-1]}+00:00"
+        and time[-1] == "Z"
         # Fewer brackets than levels cannot nest too deep, wherever they stand.
         and (text.count("{") + text.count("[") <= MAX_DEPTH or (_shallow(record.data) and _shallow(record.more)))
     )
