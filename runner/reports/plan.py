@@ -159,7 +159,7 @@ def _shown(values: Mapping[str, ChangeValue], name: str) -> str:
 
 
 def _scripts(plan: Plan, change: PlannedChange) -> Iterator[str]:
-    for what, sha in (("apply", change.apply), ("rollback", change.rollback)):
+    for what, sha in (("evidence", change.evidence), ("apply", change.apply), ("rollback", change.rollback)):
         if sha is not None:
             yield f"      {what}, SHA-256 {sha}"
             yield from (f"        {visible(line)}".rstrip() for line in plan.texts[sha].splitlines())

@@ -175,7 +175,7 @@ def _scripts(plan: Plan) -> Iterator[_Script]:
     used: Counter[str] = Counter()
     steps: dict[str, dict[str, None]] = {}
     for _, step, change in plan.changes:
-        for kind, sha in (("apply", change.apply), ("rollback", change.rollback)):
+        for kind, sha in (("evidence", change.evidence), ("apply", change.apply), ("rollback", change.rollback)):
             if sha is not None:
                 kinds.setdefault(sha, {})[kind] = None
                 steps.setdefault(sha, {})[step.step] = None

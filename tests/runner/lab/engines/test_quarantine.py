@@ -243,9 +243,11 @@ def test_the_scripts_themselves_refuse_the_same(sim: SimEngine, pwsh: PwshEngine
 @pytest.mark.real_powershell
 def test_a_locked_session_says_the_same_of_the_file(sim: SimEngine, pwsh: PwshEngine) -> None:
     named = Named(f"{ROOT}\\it's [1].aspx", FILES["with streams"])
+    sites = FileState(content='<a>\r\n  <x path="/" physicalPath="%SystemDrive%\\inetpub\\wwwroot" />\r\n</a>\r\n')
+    others = {"C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config": sites}
     lock = "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'"
     text = render(ACTION.templates.collect, named.params)
-    with Client(sim, named.server()) as one, Client(pwsh, named.server()) as other:
+    with Client(sim, named.server(**others)) as one, Client(pwsh, named.server(**others)) as other:
         said = other.run(lock, text)
         assert said.errors == []
         assert one.run(text).output == said.output
