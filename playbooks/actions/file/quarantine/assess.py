@@ -36,6 +36,7 @@ _SDDL = re.compile(r"O:[A-Z0-9-]+G:[A-Z0-9-]+D:[\x20-\x7e]*", re.ASCII)
 # Set-ItemProperty sets no others (FileSystemProvider.SetProperty).
 _SETTABLE = frozenset({"Archive", "Hidden", "Normal", "ReadOnly", "System"})
 _LEFT_ALONE = "A file that was to be quarantined is left alone"
+_ADMINISTRATORS = "BUILTIN\\Administrators"
 _SUSPICION = "Treat this server with suspicion: its answer is not of the kind that the script gives; look by hand"
 
 
@@ -207,7 +208,7 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
                 title=f"Quarantine {path}",
                 values=values,
                 before=before,
-                after={"place": f"{drive}\\{QUARANTINE}<plan>\\{item}.quarantined"},
+                after={**before, "place": f"{drive}\\{QUARANTINE}<plan>\\{item}.quarantined", "owner": _ADMINISTRATORS},
                 disturbs="what runs or reads this file gets an error in its place",
             ),
         ),
