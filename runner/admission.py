@@ -109,14 +109,14 @@ def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
 def _scripts(plan: Plan, playbook: ReadyPlaybook) -> Iterator[Refused]:
     """Whether our actions make the plan's scripts of the plan's values; those of equal values are made once."""
     steps = {ready.step.id: ready for ready in playbook.steps}
-    made: dict[tuple[str, str], tuple[str, str | None] | str] = {}
+    made: dict[tuple[str, str], _Hashes | str] = {}
     told = 0
     for host, step, change in plan.changes:
         key = step.step, repr(sorted(change.change.values.items()))
         if key not in made:
             made[key] = _hashes(steps[step.step], change, plan.id)
         scripts = made[key]
-        if scripts == (change.apply, change.rollback):
+        if scripts == (change.apply, change.rollback, change.evidence):
             continue
         told += 1
         if told > _MOST:
@@ -127,11 +127,16 @@ def _scripts(plan: Plan, playbook: ReadyPlaybook) -> Iterator[Refused]:
         yield Refused(f"{where}: {why}", _AGAIN)
 
 
-def _hashes(ready: ReadyStep, change: PlannedChange, plan: str) -> tuple[str, str | None] | str:
-    """SHA-256 of both scripts; why there are none otherwise."""
+_Hashes = tuple[str, str | None, str | None]
+
+
+def _hashes(ready: ReadyStep, change: PlannedChange, plan: str) -> _Hashes | str:
+    """SHA-256 of the scripts that make it, undo it and read what is kept; why there are none otherwise."""
     try:
         [made] = ready_changes(ready.action, ready.params, [change.change], plan)
     except (ChangeError, ValueError) as error:
         return "; ".join(str(error).splitlines())
-    undo = None if made.rollback is None else hashlib.sha256(made.rollback.encode()).hexdigest()
-    return hashlib.sha256(made.apply.encode()).hexdigest(), undo
+    undo, keep = (
+        None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in (made.rollback, made.evidence)
+    )
+    return hashlib.sha256(made.apply.encode()).hexdigest(), undo, keep

@@ -239,6 +239,8 @@ def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
         move = None if own.tried else _when(step, so_far, over=over)
         if move is None:
             move = _move(step, on_failure[step.step], own, 0 if over else so_far.since)
+        if over and not own.tried and isinstance(move, Keep | Send):
+            move = Outcome.FAILED  # it could not be judged when it was its turn, and has been looked at since
         yield move
         if not isinstance(move, Outcome) or (not over and _ends_the_host(move, on_failure[step.step])):
             return

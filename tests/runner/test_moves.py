@@ -26,6 +26,7 @@ from runner.moves import (
     Finish,
     HostSoFar,
     Judged,
+    Keep,
     NotOfThePlanError,
     Outcome,
     Send,
@@ -86,6 +87,23 @@ def hanging(plan: PlannedHost, random: Random) -> PlannedHost:
     return replace(plan, steps=tuple(steps))
 
 
+def keeping(plan: PlannedHost, random: Random) -> PlannedHost:
+    """The same with something to be kept before a change here and there."""
+    return replace(
+        plan,
+        steps=tuple(
+            replace(
+                step,
+                changes=tuple(
+                    replace(each, evidence=sha(f"read {step.step} {each.change.id}")) if random.random() < 0.5 else each
+                    for each in step.changes
+                ),
+            )
+            for step in plan.steps
+        ),
+    )
+
+
 @dataclass
 class Played:
     """A host and its journal: what a run does to them, with faults that a test draws.
@@ -131,6 +149,12 @@ class Played:
                         return False
                 case Settle():
                     self._settle(move)
+                case Keep():
+                    own = self.so_far.steps[move.step]
+                    assert move.script not in own.kept | own.missed, "asked for again though it is known"
+                    if self._happens() and self._happens():
+                        return False  # no connection
+                    self._put(move.step, evidence=(move.script, not self._happens()))
                 case Decide():
                     holds = self.random.choice(self.whens)
                     self._put(move.step, decided=Decided(self._next(), holds))
@@ -164,6 +188,9 @@ class Played:
                 assert own.decided.sequence > theirs.judged.sequence, "decided before what it hangs on was seen"
                 assert theirs.tried or theirs.judged.sequence > self.so_far.since
         planned = step.changes
+        evidence = next(each.evidence for each in planned if each.change.id == move.change)
+        if move.purpose is Purpose.APPLY and evidence is not None:
+            assert evidence in own.kept, "changed before it was kept"
         named = [Would(each.change.id, each.apply, each.rollback) for each in planned]
         if move.purpose is Purpose.ROLLBACK:
             done = [
@@ -217,9 +244,18 @@ class Played:
         return Judged(move.purpose, self._next(), known=True, would=tuple(would))
 
     def _put(
-        self, step: str, *, judged: Judged | None = None, tried: Tried | None = None, decided: Decided | None = None
+        self,
+        step: str,
+        *,
+        judged: Judged | None = None,
+        tried: Tried | None = None,
+        decided: Decided | None = None,
+        evidence: tuple[str, bool] | None = None,
     ) -> None:
         own = self.so_far.steps.get(step, StepSoFar())
+        if evidence is not None:
+            script, kept = evidence
+            own = replace(own, kept=own.kept | {script}) if kept else replace(own, missed=own.missed | {script})
         if judged is not None:
             own = replace(own, judged=judged)
         if decided is not None:
@@ -262,6 +298,31 @@ def test_a_host_that_is_right_already_is_sent_nothing() -> None:
     assert played.session()
     assert played.outcomes == {"s0": Outcome.COMPLIANT}
     assert not played.ran
+
+
+def test_what_has_to_be_kept_is_kept_before_its_change_and_where_it_cannot_be_that_change_is_not_made() -> None:
+    plan = host(1, 2)
+    [step] = plan.steps
+    first, second = step.changes
+    plan = replace(plan, steps=(replace(step, changes=(first, replace(second, evidence=sha("read")))),))
+    played = play(plan)
+    named = tuple(Would(each.change.id, each.apply, each.rollback) for each in step.changes)
+    before = StepSoFar(
+        Judged(Purpose.RECHECK, 2, known=True, would=named), (Tried("c0", Purpose.APPLY, 1, 3, Ended.COMPLETED),)
+    )
+
+    def after(own: StepSoFar) -> object:
+        return next_move(plan, played.on_failure, HostSoFar(1, {"s0": own}))
+
+    assert after(before) == Keep("s0", "c1", sha("read"))
+    assert after(replace(before, kept=frozenset({sha("read")}))) == Send("s0", "c1", Purpose.APPLY, 2, second.apply)
+    missed = replace(before, missed=frozenset({sha("read")}))
+    assert after(missed) == Collect("s0", Purpose.VERIFY)
+    seen = Judged(Purpose.VERIFY, 9, known=True, would=named[1:])
+    settled = replace(before.tried[0], settlement=Settlement.DONE)
+    last = HostSoFar(1, {"s0": replace(missed, judged=seen, tried=(settled,))})
+    assert next_move(plan, played.on_failure, last) == Finish()
+    assert outcomes(plan, played.on_failure, last) == {"s0": Outcome.FAILED}
 
 
 @pytest.mark.parametrize("right", [True, None])
@@ -336,6 +397,8 @@ def drawn_play(drawn: Drawn) -> Played:
         played.plan = hanging(played.plan, random)
         played.on_failure["v"] = OnFailure.STOP
         played.whens = random.choice([(True,), (True, True, False), (True, False, None)])
+    if random.random() < 0.5:
+        played.plan = keeping(played.plan, random)
     return played
 
 
@@ -417,10 +480,25 @@ class Journaled(Played):
         return super().session()
 
     def _put(
-        self, step: str, *, judged: Judged | None = None, tried: Tried | None = None, decided: Decided | None = None
+        self,
+        step: str,
+        *,
+        judged: Judged | None = None,
+        tried: Tried | None = None,
+        decided: Decided | None = None,
+        evidence: tuple[str, bool] | None = None,
     ) -> None:
-        super()._put(step, judged=judged, tried=tried, decided=decided)
+        super()._put(step, judged=judged, tried=tried, decided=decided, evidence=evidence)
         name = self.plan.host
+        if evidence is not None:
+            script, kept = evidence
+            self.collected[step, Purpose.EVIDENCE] += 1
+            number = self.collected[step, Purpose.EVIDENCE]
+            self._write(happenings.sending(name, step, Purpose.EVIDENCE, number, script), 0)
+            said = replace(happenings.COMPLETED, output=None)
+            self._write(happenings.answered(name, step, Purpose.EVIDENCE, number, script, said), 0)
+            had = events.EvidenceKept(name, step, script, number, sha("bytes"), 5)
+            self._write(had if kept else events.EvidenceMissed(name, step, script, number, "too large"), 0)
         if decided is not None:
             self._write(events.WhenDecided(name, step, decided.holds, ""), decided.sequence)
         if judged is not None:
@@ -463,7 +541,7 @@ class Journaled(Played):
 @given(HISTORIES)
 def test_over_any_history_its_journal_read_back_leads_to_the_same_next_move(drawn: Drawn) -> None:
     seed, steps, changes, faults, on_failure, reversible, spoils = drawn
-    plan = hanging(host(steps, changes, reversible=reversible), Random(seed))
+    plan = keeping(hanging(host(steps, changes, reversible=reversible), Random(seed)), Random(seed))
     played = Journaled(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults, spoils=spoils)
     played.whens = (True, True, False, None)
     for _ in range(4):
@@ -483,3 +561,22 @@ def test_a_journal_that_sent_what_its_plan_has_not_is_no_history_of_it() -> None
     assert state is not None
     with pytest.raises(NotOfThePlanError, match="attempt 1 to apply s0 on EX01"):
         so_far(state.hosts["EX01"], other)
+
+
+def test_a_step_that_could_not_be_judged_in_its_turn_is_not_begun_behind_a_later_one() -> None:
+    """A step that hangs on it has it looked at once more: that is for its `when` alone."""
+    plan = host(3, 1)
+    first, second, third = plan.steps
+    plan = replace(plan, steps=(first, second, replace(third, hangs_on=("s0",))))
+    on_failure = dict.fromkeys(("s0", "s1", "s2"), OnFailure.CONTINUE)
+    would = {
+        step.step: tuple(Would(each.change.id, each.apply, each.rollback) for each in step.changes)
+        for step in plan.steps
+    }
+    done = Tried("c0", Purpose.APPLY, 1, 12, Ended.COMPLETED, Settlement.DONE)
+    steps = {
+        "s0": StepSoFar(Judged(Purpose.RECHECK, 16, known=True, would=would["s0"])),
+        "s1": StepSoFar(Judged(Purpose.VERIFY, 14, known=True), (done,)),
+    }
+    assert outcomes(plan, on_failure, HostSoFar(15, steps))["s0"] is Outcome.FAILED
+    assert next_move(plan, on_failure, HostSoFar(15, steps)) == Decide("s2")

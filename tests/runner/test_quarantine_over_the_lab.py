@@ -7,11 +7,13 @@ import hashlib
 import json
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner import events
+from runner.admission import same
 from runner.events import Purpose
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
@@ -228,3 +230,20 @@ def test_a_connection_that_is_lost_anywhere_moves_the_file_once_or_not_at_all(
 
 def sent(lab: Rehearsal) -> list[str]:
     return [each.sha256 for done in lab.lab.ledger.executed("alpha/EX1") for each in done.statements]
+
+
+def test_a_plan_that_would_keep_something_else_or_nothing_is_refused_even_where_somebody_trusts_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(tmp_path, monkeypatch, server("EX1"), text=playbook(SHA256)) as lab:
+        _, plan = lab.plan()
+        present = lab.present(plan)
+        assert same(plan, present) == ()
+        [(step, change)] = plan.hosts[0].changes
+        assert change.evidence is not None
+        text = plan.texts[change.evidence].replace("aspnet_client", "elsewhere")
+        sha = hashlib.sha256(text.encode()).hexdigest()
+        for other in (sha, None):
+            altered = replace(step, changes=(replace(change, evidence=other),))
+            host = replace(plan.hosts[0], steps=(altered,))
+            assert same(replace(plan, hosts=(host,), texts={**plan.texts, sha: text}), present)

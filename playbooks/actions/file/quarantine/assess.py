@@ -27,6 +27,7 @@ from playbooks.values import Record, Value, text_of
 ACTION = "file.quarantine"
 FACTS = ("present", "quarantined")
 
+_IIS = "\\applicationhost.config"
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{7}Z", re.ASCII)
 _ATTRIBUTES = re.compile(r"[A-Za-z]+(?:, [A-Za-z]+)*", re.ASCII)
@@ -35,6 +36,7 @@ _SDDL = re.compile(r"O:[A-Z0-9-]+G:[A-Z0-9-]+D:[\x20-\x7e]*", re.ASCII)
 # Set-ItemProperty sets no others (FileSystemProvider.SetProperty).
 _SETTABLE = frozenset({"Archive", "Hidden", "Normal", "ReadOnly", "System"})
 _LEFT_ALONE = "A file that was to be quarantined is left alone"
+_ADMINISTRATORS = "BUILTIN\\Administrators"
 _SUSPICION = "Treat this server with suspicion: its answer is not of the kind that the script gives; look by hand"
 
 
@@ -73,6 +75,11 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
             f"{path} has other bytes than the file that was named: SHA-256 {found.lower()}",
             "Look at this file by hand, and name its own SHA-256 where it is to go as well",
         )
+    if unread := _unread_sites(observation):
+        return unknown(ACTION, "which folders IIS serves", unread, FACTS)
+    if served := next((root for root in _web_roots(observation) if _would_serve(root, path[:2])), None):
+        why = f"IIS serves {served}, and a quarantine on {path[:2]} would lie in it"
+        return _refused(why, "Take the file out of the way by hand, to where no web site is")
     return _there(path, sha256.lower(), places[-1], file, observation)
 
 
@@ -84,6 +91,22 @@ def item_of(path: str) -> str:
 def _roots(params: Mapping[str, Value]) -> tuple[str, ...]:
     given = params.get("roots")
     return tuple(str(root) for root in given) if isinstance(given, tuple | list) else ()
+
+
+def _unread_sites(observed: Observed) -> str | None:
+    """Why it is not known which folders IIS serves."""
+    return next((each.why for each in observed.unread if each.what.casefold().endswith(_IIS)), None)
+
+
+def _web_roots(observed: Observed) -> Iterator[str]:
+    return (text_of(each, "Path") for each in observed.of_kind("WebRoot"))
+
+
+def _would_serve(root: str, drive: str) -> bool:
+    """Whether a quarantine on this drive would lie in a folder that IIS serves."""
+    folder = f"{drive}\\{QUARANTINE}".casefold()
+    root = root.casefold().replace("/", "\\").rstrip("\\")
+    return root in (drive.casefold(), "%systemdrive%", "%homedrive%") or root.startswith(folder)
 
 
 def _way(path: str) -> Iterator[str]:
@@ -185,7 +208,7 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
                 title=f"Quarantine {path}",
                 values=values,
                 before=before,
-                after={"place": f"{drive}\\{QUARANTINE}<plan>\\{item}.quarantined"},
+                after={**before, "place": f"{drive}\\{QUARANTINE}<plan>\\{item}.quarantined", "owner": _ADMINISTRATORS},
                 disturbs="what runs or reads this file gets an error in its place",
             ),
         ),

@@ -96,8 +96,8 @@ def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:
     for path, mark in marks.items():
         real = _real(root / "drives", path)
         known = {name: mark[name] for name in mark if name in FileState.model_fields}
-        if mark.get("folder"):
-            files[path] = FileState(**known)
+        if real.is_dir():
+            files[path] = FileState(**{**known, "folder": True})
         else:
             files[path] = FileState(**known).holding(real.read_bytes())
     return with_folders(state.files, files)

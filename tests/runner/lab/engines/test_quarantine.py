@@ -166,6 +166,37 @@ def test_the_scripts_themselves_make_the_same_of_a_server(sim: SimEngine, pwsh: 
     assert there_and_back(sim, named) == there_and_back(pwsh, named)
 
 
+def with_something_there(engine: Engine, ending: str) -> tuple[object, ...]:
+    """What is made of a server on which somebody was faster with a file in the quarantine."""
+    named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
+    with Client(SimEngine(Timers().call_later), named.server()) as client:
+        ready = named.change(client)
+    folder = f"C:\\exrun-quarantine-{PLAN}"
+    theirs = {f"{folder}\\{ready.change.values['item']}.{ending}": FileState(content="theirs", sddl="O:BUG:BUD:")}
+    live = named.server(**theirs)
+    with Client(engine, live) as client:
+        return outcome(client, live, ready.apply)
+
+
+def test_what_somebody_put_into_the_quarantine_is_neither_overwritten_nor_written_through(sim: SimEngine) -> None:
+    state, problem, *_, files = with_something_there(sim, "json")
+    assert (state, problem) == (PSInvocationState.Completed, None)
+    assert isinstance(files, dict)
+    [about] = [file for path, file in files.items() if path.endswith(".json")]
+    assert "theirs" not in about.content
+    assert about.sddl != "O:BUG:BUD:", "it is another file"
+    state, problem, *_, files = with_something_there(sim, "quarantined")
+    assert state is PSInvocationState.Failed
+    assert isinstance(files, dict)
+    assert f"{ROOT}\\probe.aspx" in files
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("ending", ["json", "quarantined"])
+def test_the_scripts_themselves_do_the_same_with_it(sim: SimEngine, pwsh: PwshEngine, ending: str) -> None:
+    assert with_something_there(sim, ending) == with_something_there(pwsh, ending)
+
+
 LINK = FileState(folder=True, attributes="Directory, ReparsePoint")
 OTHER = FileState(content="something else")
 SPOILT_BEFORE: Mapping[str, tuple[Mapping[str, FileState | None], str]] = {
@@ -243,9 +274,11 @@ def test_the_scripts_themselves_refuse_the_same(sim: SimEngine, pwsh: PwshEngine
 @pytest.mark.real_powershell
 def test_a_locked_session_says_the_same_of_the_file(sim: SimEngine, pwsh: PwshEngine) -> None:
     named = Named(f"{ROOT}\\it's [1].aspx", FILES["with streams"])
+    sites = FileState(content='<a>\r\n  <x path="/" physicalPath="%SystemDrive%\\inetpub\\wwwroot" />\r\n</a>\r\n')
+    others = {"C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config": sites}
     lock = "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'"
     text = render(ACTION.templates.collect, named.params)
-    with Client(sim, named.server()) as one, Client(pwsh, named.server()) as other:
+    with Client(sim, named.server(**others)) as one, Client(pwsh, named.server(**others)) as other:
         said = other.run(lock, text)
         assert said.errors == []
         assert one.run(text).output == said.output

@@ -31,14 +31,16 @@ def apply(live: LiveState, values: Mapping[str, Value]) -> Items:
     if not _has(file, values):
         yield Failed(error_thrown("The file is another one than was approved. Nothing was moved."))
         return
-    if file_system.at(live.now.files, kept) is not None:
-        yield Failed(error_thrown("The quarantine has a file of that name already. Nothing was moved."))
-        return
     there = file_system.at(live.now.files, folder) or FileState(folder=True)
     if _is_link(there):
         yield Failed(error_thrown("The folder of the quarantine is a link. Nothing was moved."))
         return
     file_system.put(live, folder, there.model_copy(update={"sddl": _CLOSED_FOLDER}))
+    if file_system.at(live.now.files, kept) is not None:
+        yield Failed(error_thrown("The quarantine has a file of that name already. Nothing was moved."))
+        return
+    if file_system.at(live.now.files, about) is not None:
+        file_system.remove(live, about)
     # Windows PowerShell 5.1 writes a byte-order mark and ends the line.
     file_system.put(live, about, FileState(content=f"\ufeff{text_of(values, 'about')}\r\n"))
     file_system.move(live, path, kept)
