@@ -279,7 +279,7 @@ class _Host:
                 elif not each.answered and self._is_of_old(looked, each):
                     yield self._line(Illegal.OLD_LOOK, at)
             stood = self._stood(at)
-            if stood is None:
+            if stood is None or (each.script in self.guarded and not each.started):
                 continue
             for step, change, undoes in self.made_by.get(each.script, ()):
                 if step == each.step and stood.get((step, change)) is not _as_made(settlement, undoes=undoes):
