@@ -155,11 +155,7 @@ class _Host:
             if change.evidence is not None
         }
         self.others = {
-            sha
-            for other, plan in plans.items()
-            if other != name
-            for _, change in plan.changes
-            for sha in change.texts
+            sha for other, plan in plans.items() if other != name for _, change in plan.changes for sha in change.texts
         }
         self.sent = list(self._sent())
 
