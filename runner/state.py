@@ -586,6 +586,8 @@ def _with(host: HostProgress, attempts: Mapping[Key, Attempt]) -> HostProgress:
         host.decided,
         host.asked,
         host.health,
+        host.evidence,
+        host.boots,
     )
 
 
