@@ -50,12 +50,16 @@ class ReadyChange:
     Attributes:
         rollback: None where it cannot be undone.
         evidence: what reads the bytes that are to be kept before it is made; None where there are none.
+        confirm: without which the host undoes it by itself; None where it does not.
+        confirm_seconds: from the change to then; None where it does not.
     """
 
     change: Change
     apply: str
     rollback: str | None
     evidence: str | None = None
+    confirm: str | None = None
+    confirm_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from itertools import product
 from playbooks.changes import Change, ReadyChange
 from playbooks.correcting import PLACEHOLDER, PLAN
 from playbooks.errors import ChangeError, RenderingError
+from playbooks.guarding import guarded
 from playbooks.lint import Place, lint, lint_change, unlockable
 from playbooks.lint.wildcards import escaped, why_no_pattern
 from playbooks.model import APPLY, CONTRACT, EVIDENCE, NAME, ROLLBACK, Action, PlaceKind, Write
@@ -62,12 +63,21 @@ def ready_changes(
         if not wrong:
             told: dict[str, Value] = {**params, **change.values, PLAN: plan_id}
             made = scripts_of(action, told)
-            ready.append(ReadyChange(change, made.apply, made.rollback, made.evidence))
+            ready.append(_as_sent(action, change, made, plan_id))
             wrong = list(made.problems)
         problems += (replace(each, what=f"the change {change.id} of {action.id}: {each.what}") for each in wrong)
     if problems:
         raise ChangeError(problems)
     return tuple(ready)
+
+
+def _as_sent(action: Action, change: Change, made: Scripts, plan_id: str) -> ReadyChange:
+    """What is sent for proven scripts of an action."""
+    confirm = action.contract.confirm
+    if confirm is None or made.rollback is None:
+        return ReadyChange(change, made.apply, made.rollback, made.evidence)
+    around = guarded(plan_id, change.id, made.apply, made.rollback, confirm.seconds)
+    return ReadyChange(change, around.apply, around.rollback, made.evidence, around.confirm, confirm.seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -180,6 +180,9 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
     for number, write in enumerate(contract.writes):
         if wrong := why_no_write(write, names):
             problems.append(Problem(document.at("writes", number, write.kind), *wrong))
+    if contract.confirm is not None and not there[ROLLBACK]:
+        what = f"goes with {ROLLBACK}, which is missing"
+        problems.append(Problem(document.at("confirm", key=True), what, "remove it, or add that"))
     if there[APPLY] and contract.reversible is not there[ROLLBACK]:
         what = f"is {str(contract.reversible).lower()}, and {ROLLBACK} is {'there' if there[ROLLBACK] else 'missing'}"
         problems.append(Problem(document.at("reversible"), what, "make the two agree"))
@@ -302,6 +305,7 @@ class _Loader:
         known = {name: value for name, value in values.items() if not (self.sampled and own[name].required)}
         for number, step in enumerate(self.document.model.steps):
             action = self._action(number, step)
+            action = self._confirmed(number, step, action) if action else None
             params = self._params(number, step, action, values) if action else None
             condition = self._condition(number, step, facts, known)
             # A later `when` over the facts of an action that could not be loaded would be one problem more and no news.
@@ -337,6 +341,15 @@ class _Loader:
                 self._report(number, ("action",), f"stands in {places}", "rename or remove one of them")
         self._loaded[step.action] = action
         return action
+
+    def _confirmed(self, number: int, step: Step, action: Action) -> Action:
+        """The action as this step has it, where the step says that its changes are to be confirmed."""
+        if step.confirm is None:
+            return action
+        if action.templates.rollback is None:
+            what = f"{action.id} changes nothing that it could undo"
+            self._report(number, ("confirm",), what, "remove it", key=True)
+        return replace(action, contract=action.contract.model_copy(update={"confirm": step.confirm}))
 
     def _condition(
         self, number: int, step: Step, facts: Mapping[str, Mapping[str, Domain]], given: Mapping[str, Value]

@@ -53,6 +53,9 @@ COLLECT = "collect.ps1.j2"
 APPLY = "apply.ps1.j2"
 ROLLBACK = "rollback.ps1.j2"
 EVIDENCE = "evidence.ps1.j2"
+# The record of an action that restarts the server: when that was started, and how many services are on their way.
+BOOT = "Boot"
+BOOT_PROPERTIES = {"Time": "text", "Starting": "integer"}
 PLAYBOOK = r"^[a-z][a-z0-9-]*$"
 # A module's name: no path, no pattern, and nothing that could end a literal.
 MODULE = r"[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*"
@@ -174,6 +177,15 @@ class Timeouts(_Written):
     rollback: Seconds | None = Field(default=None, description="The rollback script, 1 to 3600; with rollback.ps1.j2.")
 
 
+class Confirm(_Written):
+    """That the host undoes each change by itself unless it hears, over a new connection, that it is to keep it."""
+
+    seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
+        description="From the change until the server undoes it by itself, 60 to 86400; the whole step has to be made, "
+        "looked at over a new connection and confirmed within them."
+    )
+
+
 class PlaceKind(StrEnum):
     """What a place is that a change writes. `registry` is a value: its key, a backslash and its name."""
 
@@ -282,8 +294,17 @@ class ActionContract(_Written):
     disruptive: bool = Field(description="Whether a user of the server could notice it.")
     reboots: bool = Field(description="Whether it restarts the server.")
     interruption: Sentence = Field(description="What disappears and for how long; `none` where nothing does.")
+    interruption_seconds: Annotated[int, Field(ge=0, le=7200)] = Field(
+        default=0,
+        description="For how long a change may leave the server unreachable or services on their way, up to 7200: that "
+        "is waited out, and anything longer is a failure. 0 where nothing is waited for.",
+    )
     reversible: bool = Field(description="Whether what it changes can be undone.")
     timeouts: Timeouts = Field(description="How long its scripts may take.")
+    confirm: Confirm | None = Field(
+        default=None,
+        description="With rollback.ps1.j2: the server undoes each change by itself unless it is confirmed in time.",
+    )
     idempotent: Literal[True] = Field(description="That running it twice is the same as once; must be true.")
     campaigns: list[Sentence] = Field(default_factory=list, description="Attack campaigns that it answers.")
     cves: list[Annotated[str, StringConstraints(pattern=CVE)]] = Field(
@@ -315,6 +336,21 @@ class ActionContract(_Written):
                     raise MistakeError("is every record's", "leave it out", way=("outputs", kind, name))
                 if not re.fullmatch(KIND, name):
                     raise MistakeError("is not a property", "write it LikeThis", way=("outputs", kind, name))
+        return self
+
+    @model_validator(mode="after")
+    def _restarts_are_proven(self) -> ActionContract:
+        if not self.reboots:
+            return self
+        emitted = {name: spec.type for name, spec in self.outputs.get(BOOT, {}).items()}
+        if any(emitted.get(name) != kind for name, kind in BOOT_PROPERTIES.items()):
+            what = "lacks the record that proves a restart"
+            advice = f"with reboots the collect script emits it: {BOOT}: {{Time: text, Starting: integer}}"
+            raise MistakeError(what, advice, way=("outputs",))
+        if not self.interruption_seconds:
+            raise MistakeError(
+                "is missing", "with reboots it says how long the server may be away", way=("interruption_seconds",)
+            )
         return self
 
     @model_validator(mode="after")
@@ -356,6 +392,11 @@ class Step(_Written):
     )
     on_failure: Annotated[OnFailure, Field(strict=False)] = Field(
         default=OnFailure.CONTINUE, description="Whether the steps after it are still run when it fails on a host."
+    )
+    confirm: Confirm | None = Field(
+        default=None,
+        description="The server undoes each change of this step by itself unless it is confirmed in time; instead of "
+        "what the action says of that.",
     )
 
 

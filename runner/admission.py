@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from inventory.model import Host, SourceFile
@@ -109,14 +109,14 @@ def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
 def _scripts(plan: Plan, playbook: ReadyPlaybook) -> Iterator[Refused]:
     """Whether our actions make the plan's scripts of the plan's values; those of equal values are made once."""
     steps = {ready.step.id: ready for ready in playbook.steps}
-    made: dict[tuple[str, str], _Hashes | str] = {}
+    made: dict[tuple[str, str, str], PlannedChange | str] = {}
     told = 0
     for host, step, change in plan.changes:
-        key = step.step, repr(sorted(change.change.values.items()))
+        key = step.step, change.change.id, repr(sorted(change.change.values.items()))
         if key not in made:
-            made[key] = _hashes(steps[step.step], change, plan.id)
+            made[key] = _made(steps[step.step], change, plan.id)
         scripts = made[key]
-        if scripts == (change.apply, change.rollback, change.evidence):
+        if isinstance(scripts, PlannedChange) and replace(scripts, change=change.change) == change:
             continue
         told += 1
         if told > _MOST:
@@ -127,16 +127,16 @@ def _scripts(plan: Plan, playbook: ReadyPlaybook) -> Iterator[Refused]:
         yield Refused(f"{where}: {why}", _AGAIN)
 
 
-_Hashes = tuple[str, str | None, str | None]
-
-
-def _hashes(ready: ReadyStep, change: PlannedChange, plan: str) -> _Hashes | str:
-    """SHA-256 of the scripts that make it, undo it and read what is kept; why there are none otherwise."""
+def _made(ready: ReadyStep, change: PlannedChange, plan: str) -> PlannedChange | str:
+    """The change as it would be planned; why it would not be otherwise."""
     try:
         [made] = ready_changes(ready.action, ready.params, [change.change], plan)
     except (ChangeError, ValueError) as error:
         return "; ".join(str(error).splitlines())
-    undo, keep = (
-        None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in (made.rollback, made.evidence)
+    undo, keep, confirm = (
+        None if text is None else hashlib.sha256(text.encode()).hexdigest()
+        for text in (made.rollback, made.evidence, made.confirm)
     )
-    return hashlib.sha256(made.apply.encode()).hexdigest(), undo, keep
+    apply = hashlib.sha256(made.apply.encode()).hexdigest()
+    reboots = ready.action.contract.reboots
+    return PlannedChange(change.change, apply, undo, keep, confirm, made.confirm_seconds, reboots)

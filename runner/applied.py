@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks.model import OnFailure
-from runner.events import Drifted, EvidenceMissed, Purpose
+from runner.events import Drifted, EvidenceMissed, Purpose, Settlement
 from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
@@ -202,9 +202,14 @@ def _why(
     undecided = None
     if progress is not None and own.decided is not None and not own.decided.holds:
         undecided = progress.decided[step.step][1].why
+    restarts = any(change.reboots for change in step.changes)
     match outcome:
         case Outcome.REFUSED | Outcome.FAILED if undecided and failure is None:
             return undecided
+        case Outcome.FAILED if restarts and own.judged is not None and own.judged.known and not own.boots:
+            return "when the server was started was not read, so a restart could not be proven"
+        case Outcome.FAILED if restarts and own.tried and own.judged is not None and not own.judged.would:
+            return "it was not seen to have restarted and come up in the time that its contract announces"
         case Outcome.REFUSED if step.step in drifted:
             return "; ".join(drifted[step.step].differences)
         case Outcome.UNKNOWN if doubtful:
@@ -213,10 +218,17 @@ def _why(
             return "it is not over" if failure is None else in_words(failure)
         case Outcome.FAILED if (missed := _missed(step, progress)) is not None:
             return f"not changed, for what was to be kept of it before could not be: {missed}"
+        case Outcome.ROLLED_BACK if any(_is_too_late(each) for each in own.tried):
+            return "it was confirmed too late: the server had undone it"
         case Outcome.FAILED if failure is not None and assessed is None:
             return in_words(failure)
         case _:
             return judged
+
+
+def _is_too_late(tried: Tried) -> bool:
+    ran = tried.ended is not Ended.NOT_STARTED
+    return tried.purpose is Purpose.CONFIRM and tried.settlement is Settlement.NOT_DONE and ran
 
 
 def _doubt(tried: Tried) -> str:

@@ -3,7 +3,8 @@
     fold -> next_move -> intent, durable -> do -> outcome -> fold
 
 Collects go over a locked pool, changes over another, which is opened beside it when the first is due. Behind a change
-whose fate is unknown both are given up; the next connection ends the pool in which it was lost before it looks.
+whose fate is unknown both are given up; the next connection ends the pool in which it was lost before it looks. They
+are given up as well before a change is confirmed: that shows that the host can be reached anew.
 
 A host that is resumed is the same work, begun on what its journal was read back as.
 """
@@ -12,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import assert_never, cast
 
 from inventory.model import Host
 from playbooks.changes import Change, ReadyChange
 from playbooks.conditions import evaluate, names
 from playbooks.errors import RenderingError
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
-from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
+from playbooks.model import BOOT, OnFailure, ReadyPlaybook, ReadyStep
 from playbooks.observation import NotObserved
 from playbooks.unknowns import not_observed
 from runner import events
@@ -52,7 +53,19 @@ from runner.transport.interface import (
     Transport,
 )
 
-__all__ = ["Applying", "Render", "change_scripts", "change_seconds", "evidence_scripts", "on_failures"]
+BETWEEN_LOOKS_SECONDS = 5.0
+# What is said of a host that restarts; never what a refused account looks like.
+_AWAY = frozenset({Cause.REFUSED, Cause.TIMEOUT, Cause.CONNECTION_LOST, Cause.ENDPOINT_MISSING})
+
+__all__ = [
+    "Applying",
+    "Render",
+    "announced_seconds",
+    "change_scripts",
+    "change_seconds",
+    "evidence_scripts",
+    "on_failures",
+]
 
 Render = Callable[[ReadyStep, Change], ReadyChange]
 """The scripts of a change as they would be sent now. Raises RenderingError."""
@@ -89,6 +102,12 @@ def change_seconds(playbook: ReadyPlaybook, host: PlannedHost) -> Mapping[str, f
             if sha is not None and limit is not None:
                 longest[sha] = max(longest.get(sha, 0.0), float(limit))
     return longest
+
+
+def announced_seconds(playbook: ReadyPlaybook) -> float:
+    """How long a host may be away, as the contracts of all its steps say: it is given so much more time."""
+    changing = [ready for ready in playbook.steps if ready.action.templates.apply is not None]
+    return float(sum(ready.action.contract.interruption_seconds for ready in changing))
 
 
 def on_failures(playbook: ReadyPlaybook) -> Mapping[str, OnFailure]:
@@ -140,13 +159,16 @@ class Applying:
     cancelled: bool = False
     _reading: Transport | None = None
     _writing: Transport | None = None
+    _sent: bool = False  # something was sent over these to change the host
+    _until: float = 0.0  # what is in motion may come to rest: on the clock
+    _waited: float = 0.0  # seconds
 
     def __post_init__(self) -> None:
         if not self.changing.once:
             raise ValueError("the gate of changes lets them be repeated")
         if self.store is None and any(change.evidence is not None for _, change in self.plan.changes):
             raise ValueError("the plan asks for evidence to be kept, and there is no store")
-        self.since = self.monotonic()
+        self.since = self._until = self.monotonic()
 
     def run(self) -> AppliedHost:
         """See `HostWork`."""
@@ -191,6 +213,7 @@ class Applying:
             if isinstance(self.secret, SecretUnavailableError):
                 return Failure(Cause.CREDENTIAL, f"{self.secret.reference}: {self.secret.why}", self.secret.next)
             self.connections = self.reach(host, self.secret, history.noticed)
+            self._expect_what_was_sent()
             try:
                 while self._moved():
                     pass
@@ -209,12 +232,17 @@ class Applying:
 
     def _moved(self) -> bool:
         """Makes the next move; False where there is none."""
-        move = next_move(self.plan, on_failures(self.playbook), so_far(self.history.progress, self.plan))
+        known = replace(so_far(self.history.progress, self.plan), patient=self._is_patient)
+        move = next_move(self.plan, on_failures(self.playbook), known)
         match move:
             case Finish():
                 return False
-            case Collect(step=step, purpose=purpose):
-                self._collect(step, purpose)
+            case Collect(step=step, purpose=purpose, anew=anew, later=later):
+                if anew and self._sent:
+                    self._part()
+                if later:
+                    self._wait()
+                self._look(step, purpose)
             case Decide(step=step):
                 self.history.decided(step, *self._decided(step))
             case Keep(step=step, change=change, script=sha):
@@ -227,6 +255,41 @@ class Applying:
                 assert_never(move)
         return True
 
+    def _look(self, step: str, purpose: Purpose) -> None:
+        """Collects, and waits out a host that is away for as long as a contract announces."""
+        while True:
+            try:
+                self._collect(step, purpose)
+            except TransportError as error:
+                if error.failure.cause not in _AWAY or not self._is_patient:
+                    raise
+                self._part()
+                self._wait()
+            else:
+                return
+
+    @property
+    def _is_patient(self) -> bool:
+        return self.monotonic() < self._until
+
+    def _expect(self, step: str) -> None:
+        """From now on the host may be away, and its services on their way, for as long as the step says."""
+        self._until = self.monotonic() + _interruption(self.playbook, step)
+
+    def _expect_what_was_sent(self) -> None:
+        """The same for what an earlier session sent last: nobody knows when that came to rest."""
+        progress = self.history.progress
+        sent = [] if progress is None else [key for key in progress.attempts if key.purpose.changes]
+        if sent:
+            self._expect(sent[-1].step)
+
+    def _wait(self) -> None:
+        self._refuse_when_stopped()
+        assert self.connections is not None
+        began = self.monotonic()
+        self.connections.wait(min(BETWEEN_LOOKS_SECONDS, max(self._until - began, 0.0)))
+        self._waited += self.monotonic() - began
+
     def _collect(self, step: str, purpose: Purpose) -> None:
         script = self.collects[step]
         transport = self._to_read()
@@ -238,6 +301,8 @@ class Applying:
             raise TransportError(result.failure)
         ready = next(each for each in self.playbook.steps if each.step.id == step)
         assessment, present = self._judged(ready, result)
+        if ready.action.contract.reboots and (boot := _boot(ready, result)) is not None:
+            self.history.booted(step, *boot)
         would = None
         if present is not None:
             would = tuple(Would(each.change.id, each.apply, each.rollback) for each in present)
@@ -299,10 +364,13 @@ class Applying:
     def _send(self, script: Script, step: str, purpose: Purpose, number: int) -> None:
         transport = self._to_change()
         self.history.changing(script, step, purpose, number, transport.pool)
+        self._sent = True
         try:
             result = transport.change(script)
         except ScriptRefused as error:
             result = NotStarted(script, error.failure)
+        finally:
+            self._expect(step)
         # Whatever else is raised leaves the intent without an answer: nobody knows whether it ran.
         self.history.answered(script, step, purpose, _answer(result))
         if isinstance(result, NotStarted | Ambiguous):
@@ -351,22 +419,38 @@ class Applying:
         """Gives up both pools; the next one that is needed is on a new connection."""
         transports = self._writing, self._reading
         self._writing = self._reading = None
+        self._sent = False
         for transport in transports:
             if transport is not None:
                 transport.close()
 
     def _left(self) -> Deadlines:
         """The deadlines of a connection that is opened now: of the host's time it has what is left."""
-        return replace(self.deadlines, host=max(self.deadlines.host - (self.monotonic() - self.since), 0.0))
+        worked = self.monotonic() - self.since - self._waited
+        return replace(self.deadlines, host=max(self.deadlines.host - worked, 0.0))
 
     def _refuse_when_stopped(self) -> None:
         if self.brake.aborted is not None or self.cancelled:
             raise HaltedError
 
 
+def _interruption(playbook: ReadyPlaybook, step: str) -> float:
+    found = [ready.action.contract.interruption_seconds for ready in playbook.steps if ready.step.id == step]
+    return float(found[0])
+
+
 def _is_known(assessment: Assessment) -> bool:
     """Whether what a judgement does not name is not to be done. One that could not see all may have missed it."""
     return assessment.verdict is not Verdict.UNKNOWN and assessment.coverage is not Coverage.NOT_KNOWABLE
+
+
+def _boot(ready: ReadyStep, result: ScriptResult) -> tuple[str, int] | None:
+    """When the host says that it was started, and how many services are on their way; None where it does not."""
+    observation = observation_of(result, ready.action.contract)
+    record = None if isinstance(observation, NotObserved) else observation.first(BOOT)
+    if record is None or not isinstance(record.get("Starting"), int):
+        return None
+    return str(record.get("Time")), cast(int, record["Starting"])
 
 
 def _present(ready: ReadyStep, assessment: Assessment, render: Render) -> tuple[PlannedChange, ...]:
@@ -381,9 +465,13 @@ def _present(ready: ReadyStep, assessment: Assessment, render: Render) -> tuple[
     found: list[PlannedChange] = []
     for change in assessment.changes:
         as_sent = render(ready, change)
-        undo = None if as_sent.rollback is None else Script("", as_sent.rollback).sha256
-        keep = None if as_sent.evidence is None else Script("", as_sent.evidence).sha256
-        found.append(PlannedChange(change, Script("", as_sent.apply).sha256, undo, keep))
+        undo, keep, confirm = (
+            None if text is None else Script("", text).sha256
+            for text in (as_sent.rollback, as_sent.evidence, as_sent.confirm)
+        )
+        apply = Script("", as_sent.apply).sha256
+        reboots = ready.action.contract.reboots
+        found.append(PlannedChange(change, apply, undo, keep, confirm, as_sent.confirm_seconds, reboots))
     return tuple(found)
 
 

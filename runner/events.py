@@ -93,6 +93,7 @@ class Event(StrEnum):
     SETTLED = "settled"
     DRIFTED = "drifted"
     WHEN_DECIDED = "when-decided"
+    BOOT_SEEN = "boot-seen"
     HOST_APPLIED = "host-applied"
     HEALTH_ASKED = "health-asked"
     HEALTH_ANSWERED = "health-answered"
@@ -545,6 +546,16 @@ class EvidenceMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class BootSeen:
+    """When a server that a step restarts was started, as it says itself, and how many services are on their way."""
+
+    host: str
+    step: str
+    time: str
+    starting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an attempt that may have changed something, and how that is known."""
 
@@ -661,6 +672,7 @@ HostEvent = (
     | WhenDecided
     | EvidenceKept
     | EvidenceMissed
+    | BootSeen
     | Settled
     | HostEnded
     | HostApplied
@@ -911,6 +923,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
         ),
         _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
         _kind(Event.WHEN_DECIDED, Phase.ASSESS, WhenDecided, host=PLAIN, step=PLAIN, holds=maybe(FLAG), why=TAINTED),
+        _kind(Event.BOOT_SEEN, Phase.COLLECT, BootSeen, host=PLAIN, step=PLAIN, time=TAINTED, starting=INTEGER),
         _kind(
             Event.EVIDENCE_KEPT,
             Phase.APPLY,

@@ -148,6 +148,10 @@ class HostHistory:
         """What the `when` of a step comes to now."""
         self._put(events.WhenDecided(self.plan.host, step, holds, why))
 
+    def booted(self, step: str, time: str, starting: int) -> None:
+        """When the server was started, as the answer says that is judged next."""
+        self._put(events.BootSeen(self.plan.host, step, time, starting))
+
     def settled(self, step: str, purpose: Purpose, number: int, settlement: events.Settlement, why: str) -> None:
         """What became of an attempt."""
         self._put(events.Settled(self.plan.host, step, purpose, number, settlement, why))

@@ -14,8 +14,13 @@ A step goes like this; what stands in brackets ends the host, or the step where 
     probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
                 Anything else: [unknown], and the attempt stays open
     verify      nothing is named: changed. Something is: [failed], or undone first where the step says so
+    confirm     of changes that the host undoes by itself unless it hears otherwise: once verify, over a connection that
+                was opened after the last of them was sent, has nothing named. Then verify once more. What is not
+                confirmed is undone: by the host at its deadline, or sooner from here, which takes its guard away
 
-What a change came to is known from a collect that is judged, never from the answer alone.
+What a change came to is known from a collect that is judged, never from the answer alone; and of what is in motion
+still, from one that is made later, for as long as the contract says. A server has restarted once its boot time is
+another than before and nothing is starting any more.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
+from playbooks.findings import Coverage
 from playbooks.model import OnFailure
 from runner import events
 from runner.events import Purpose, Settlement, Would
@@ -32,6 +38,7 @@ from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standin
 from runner.state import Attempt, HostProgress
 
 __all__ = [
+    "Boot",
     "Collect",
     "Decide",
     "Decided",
@@ -87,12 +94,27 @@ class Judged:
     Attributes:
         sequence: of its line in the journal.
         known: whether the step could be judged.
+        settled: whether all that it saw has come to rest.
     """
 
     purpose: Purpose
     sequence: int
     known: bool
     would: tuple[Would, ...] = ()
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What a look said of when the server was started: that time, and how many services are on their way still.
+
+    Attributes:
+        sequence: of its line in the journal, which is before that of the judgement.
+    """
+
+    sequence: int
+    time: str
+    starting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +152,7 @@ class StepSoFar:
     decided: Decided | None = None
     kept: frozenset[str] = frozenset()
     missed: frozenset[str] = frozenset()
+    boots: tuple[Boot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +162,28 @@ class HostSoFar:
     Attributes:
         since: the line with which work on it was begun the last time: what was judged before is old.
         undoing: whether somebody asked for what was done to be undone.
+        patient: whether what is in motion may still come to rest within the time that the contract announces.
     """
 
     since: int = 0
     steps: Mapping[str, StepSoFar] = field(default_factory=dict)
     undoing: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Collect this step over a connection that was opened since its last sending was lost, and judge it."""
+    """Collect this step over a connection that was opened since its last sending was lost, and judge it.
+
+    Attributes:
+        anew: over one that was opened since anything was sent to change the host.
+        later: after a while: the last look saw what has not come to rest.
+    """
 
     step: str
     purpose: Purpose
+    anew: bool = False
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +270,7 @@ def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
         over = bool(begun) and number < begun[-1]
         move = None if own.tried else _when(step, so_far, over=over)
         if move is None:
-            move = _move(step, on_failure[step.step], own, 0 if over else so_far.since)
+            move = _move(step, on_failure[step.step], own, 0 if over else so_far.since, patient=so_far.patient)
         if over and not own.tried and isinstance(move, Keep | Send):
             move = Outcome.FAILED  # it could not be judged when it was its turn, and has been looked at since
         yield move
@@ -256,7 +288,7 @@ def _backwards(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: H
         if not own.tried:
             yield Outcome.SKIPPED
             continue
-        move = _Step(step, on_failure[step.step], own, so_far.since).undo()
+        move = _Step(step, on_failure[step.step], own, so_far.since, so_far.patient).undo()
         yield move
         if not isinstance(move, Outcome) or move in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.REFUSED):
             return
@@ -291,7 +323,7 @@ def _ends_the_host(outcome: Outcome, on_failure: OnFailure) -> bool:
     return outcome in (Outcome.FAILED, Outcome.ROLLED_BACK) and on_failure is not OnFailure.CONTINUE
 
 
-def _move(step: PlannedStep, on_failure: OnFailure, own: StepSoFar, since: int) -> Move | Outcome:
+def _move(step: PlannedStep, on_failure: OnFailure, own: StepSoFar, since: int, *, patient: bool) -> Move | Outcome:
     match step.standing:
         case Standing.COMPLIANT:
             return Outcome.COMPLIANT
@@ -300,7 +332,7 @@ def _move(step: PlannedStep, on_failure: OnFailure, own: StepSoFar, since: int) 
         case Standing.NOT_APPLICABLE | Standing.UNKNOWN:
             return Outcome.SKIPPED
         case Standing.PLANNED | Standing.PREDICTED:
-            return _Step(step, on_failure, own, since).move()
+            return _Step(step, on_failure, own, since, patient).move()
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +341,7 @@ class _Step:
     on_failure: OnFailure
     own: StepSoFar
     since: int
+    patient: bool
 
     def move(self) -> Move | Outcome:
         undoing = self._tried(Purpose.ROLLBACK)
@@ -317,6 +350,9 @@ class _Step:
         applied = self._tried(Purpose.APPLY)
         if not applied:
             return self._begin()
+        confirming = self._tried(Purpose.CONFIRM)
+        if confirming:
+            return self._confirm(applied, confirming)
         if (doubtful := _doubtful(applied[-1])) is not None:
             return self._probe(doubtful)
         if _is_open(applied[-1]) and applied[-1].ended is Ended.NOT_STARTED:
@@ -326,20 +362,18 @@ class _Step:
 
     def undo(self) -> Move | Outcome:
         """What is to be done where the step is to be undone, whatever it came to."""
-        for each in self._tried(Purpose.APPLY):
+        for each in (*self._tried(Purpose.APPLY), *self._tried(Purpose.CONFIRM)):
             if _doubtful(each) is not None:
                 return self._probe(each)
             if not _is_open(each):
                 continue
             if each.ended is Ended.NOT_STARTED:
                 return self._settle(each, Settlement.NOT_DONE, "it did not start")
-            judged = self._judged_since(max(each.sequence, self.since), Purpose.PROBE)
-            if judged is None:
-                return Collect(self.plan.step, Purpose.PROBE)
-            if not judged.known:
-                return Outcome.UNKNOWN
+            judged = self._seen(Purpose.PROBE, max(each.sequence, self.since))
+            if not isinstance(judged, Judged):
+                return judged
             return self._settle(each, *_became(each.change, judged, self.plan.changes))
-        undone = self._undo(self._tried(Purpose.ROLLBACK))
+        undone = self._undo(self._tried(Purpose.ROLLBACK), otherwise=Outcome.REFUSED)
         happened = any(self._happened(each) for each in self.plan.changes)
         return Outcome.SKIPPED if undone is Outcome.ROLLED_BACK and not happened else undone
 
@@ -354,6 +388,8 @@ class _Step:
             return Outcome.COMPLIANT
         if list(judged.would) != [_would(each) for each in self.plan.changes]:
             return Outcome.REFUSED
+        if self._restarts and not any(boot.sequence > self.since for boot in self.own.boots):
+            return Outcome.FAILED  # nobody could tell afterwards whether it has restarted
         return Outcome.FAILED if self._missed(self.plan.changes[0]) else self._send(self.plan.changes[0], 1)
 
     def _due(self, applied: Sequence[Tried]) -> PlannedChange | None:
@@ -370,16 +406,24 @@ class _Step:
         """Sends the next change of the step, where what is known of the host still says that it is to be done."""
         newest = applied[-1].sequence
         if self.own.judged is None or self.own.judged.sequence < max(newest, self.since):
-            if newest > self.since:  # the answer to the last change has just come: nothing is between the two
+            if newest > self.since and not self._restarts:  # the answer has just come: nothing is between the two
                 return self._send(due, len(applied) + 1)
             return Collect(self.plan.step, Purpose.PROBE)
         judged = self.own.judged
-        if not judged.known:
+        if not judged.known or not judged.settled:
+            if self.patient:
+                return Collect(self.plan.step, Purpose.PROBE, later=True)
             return Outcome.UNKNOWN if any(_is_open(each) for each in applied) else Outcome.FAILED
+        if self._restarts and not self._restarted(applied):
+            return Collect(self.plan.step, Purpose.PROBE, later=True) if self.patient else Outcome.FAILED
         for each in applied:
             if _is_open(each):
                 return self._settle(each, *_became(each.change, judged, self.plan.changes))
         planned = {_would(each) for each in self.plan.changes}
+        named = {each.change for each in judged.would}
+        gone = any(each.change.id in named and self._happened(each) for each in self.plan.changes)
+        if gone and self._is_guarded:  # the host has undone it: it was not confirmed in time
+            return self._undo(())
         if _would(due) in judged.would and planned.issuperset(judged.would):
             return self._send(due, len(applied) + 1)
         return self._verify(applied)
@@ -387,50 +431,129 @@ class _Step:
     def _verify(self, applied: Sequence[Tried]) -> Move | Outcome:
         still_open = [each for each in applied if _is_open(each)]
         blind = self.own.judged is None or not self.own.judged.known
-        anew = self.since if still_open or blind else 0  # what is settled and seen stays so when a run is resumed
-        judged = self._judged_since(max(applied[-1].sequence, anew), Purpose.VERIFY)
-        if judged is None:
-            return Collect(self.plan.step, Purpose.VERIFY)
-        if not judged.known:
-            return Outcome.UNKNOWN
+        # What is settled and seen stays so when a run is resumed; but for what the host may have undone since.
+        anew = self.since if still_open or blind or self._is_guarded else 0
+        judged = self._seen(Purpose.VERIFY, max(applied[-1].sequence, anew), anew=self._is_guarded)
+        if not isinstance(judged, Judged):
+            return judged
+        if self._restarts and not self._restarted(applied) and (not judged.would or self.patient):
+            return Collect(self.plan.step, Purpose.VERIFY, later=True) if self.patient else Outcome.FAILED
         if still_open:
             return self._settle(still_open[0], *_became(still_open[0].change, judged, self.plan.changes))
         if not judged.would:
-            return Outcome.CHANGED
-        if self.on_failure is OnFailure.ROLLBACK and any(self._happened(each) for each in self.plan.changes):
+            return self._confirm(applied, ()) if self._is_guarded else Outcome.CHANGED
+        return self._failed()
+
+    def _failed(self) -> Move | Outcome:
+        """Something is left to be done that nothing will do any more."""
+        undoes = self.on_failure is OnFailure.ROLLBACK or self._is_guarded
+        if undoes and any(self._is_to_be_undone(each) for each in self.plan.changes):
             return self._undo(())
         return Outcome.FAILED
 
+    def _confirm(self, applied: Sequence[Tried], confirming: Sequence[Tried]) -> Move | Outcome:
+        """Lets the host keep what it was seen to have, and looks once more. It may be told so twice.
+
+        Which of two was first, its deadline or its confirmation, the host alone knows: it takes one of them. So a
+        confirmation that was lost is sent again while the change stands, and one that it refuses is too late.
+        """
+        if confirming and _is_open(confirming[-1]) and confirming[-1].ended is not Ended.COMPLETED:
+            last = confirming[-1]
+            if last.ended is Ended.NOT_STARTED:
+                return self._settle(last, Settlement.NOT_DONE, "it did not start")
+            judged = self._seen(Purpose.PROBE, max(last.sequence, self.since), anew=True)
+            if not isinstance(judged, Judged):
+                return judged
+            if judged.would:
+                return self._undone_by_host(confirming, judged)
+        for change in self.plan.changes:
+            if change.confirm is None or not self._may_be_guarded(change):
+                continue
+            tries = [each for each in confirming if each.change == change.change.id]
+            if any(each.ended is Ended.COMPLETED for each in tries):
+                continue
+            if not self._may_be_confirmed(tries):
+                return Outcome.UNKNOWN if any(_is_open(each) for each in tries) else self._failed()
+            if self.own.judged is None or self.own.judged.sequence < self.since:
+                return Collect(self.plan.step, Purpose.PROBE, anew=True)
+            if not self.own.judged.known or not self.own.judged.settled:
+                return Collect(self.plan.step, Purpose.PROBE, later=True) if self.patient else Outcome.UNKNOWN
+            if self.own.judged.would:
+                return self._undone_by_host(confirming, self.own.judged)
+            return Send(self.plan.step, change.change.id, Purpose.CONFIRM, len(confirming) + 1, change.confirm)
+        if not confirming:
+            return Outcome.CHANGED  # others have made it so
+        still_open = [each for each in (*applied, *confirming) if _is_open(each)]
+        judged = self._seen(Purpose.VERIFY, max(confirming[-1].sequence, self.since if still_open else 0))
+        if not isinstance(judged, Judged):
+            return judged
+        if judged.would:
+            return self._undone_by_host(confirming, judged)
+        if still_open:
+            return self._settle(still_open[0], Settlement.DONE, "the host keeps the change")
+        return Outcome.CHANGED
+
+    def _undone_by_host(self, confirming: Sequence[Tried], judged: Judged) -> Move | Outcome:
+        """Something that was there is to be done again: what was confirmed too late, or not at all."""
+        for each in confirming:
+            if _is_open(each):
+                settlement, _ = _became(each.change, judged, self.plan.changes)
+                why = {
+                    Settlement.DONE: "the host keeps the change",
+                    Settlement.NOT_DONE: "the change is named again: the host has undone it",
+                    Settlement.PARTLY_DONE: "the change is named again, and would be another",
+                }
+                return self._settle(each, settlement, why[settlement])
+        return self._undo(())
+
+    def _may_be_confirmed(self, tries: Sequence[Tried]) -> bool:
+        """Whether it may be sent once more in this session: done twice it is the same as done once."""
+        now = [each for each in tries if each.sequence > self.since]
+        unstarted = sum(each.ended is Ended.NOT_STARTED for each in now)
+        return len(now) - unstarted < SENDINGS and unstarted < STARTS
+
     def _probe(self, lost: Tried) -> Move | Outcome:
         """What became of a sending without an answer."""
-        judged = self._judged_since(max(lost.sequence, self.since), Purpose.PROBE)
-        if judged is None:
-            return Collect(self.plan.step, Purpose.PROBE)
+        judged = self._seen(Purpose.PROBE, max(lost.sequence, self.since))
+        if not isinstance(judged, Judged):
+            return judged
         settlement, why = _became(lost.change, judged, self.plan.changes)
-        if not judged.known or settlement is Settlement.PARTLY_DONE:
+        if self._restarts and settlement is not Settlement.DONE and not self._restarted(self._tried(Purpose.APPLY)):
+            if self.patient:
+                return Collect(self.plan.step, Purpose.PROBE, later=True)
+            if lost.sequence > self.since:  # it may restart yet: another session sees
+                return Outcome.UNKNOWN
+        if settlement is Settlement.PARTLY_DONE:
             return Outcome.UNKNOWN
         return self._settle(lost, settlement, why)
 
-    def _undo(self, undoing: Sequence[Tried]) -> Move | Outcome:
-        """Undoes what was done, the last first. What cannot be undone, or is in doubt, ends it."""
+    def _undo(self, undoing: Sequence[Tried], *, otherwise: Outcome = Outcome.FAILED) -> Move | Outcome:
+        """Undoes what was done, the last first. What cannot be undone, or is in doubt, ends it.
+
+        Args:
+            otherwise: what it comes to where the host is not as a change left it.
+        """
         if undoing and _is_open(undoing[-1]):
             return self._undone(undoing[-1])
         for change in reversed(self.plan.changes):
             tries = [each for each in undoing if each.change == change.change.id]
-            if any(each.settlement is Settlement.DONE for each in tries) or not self._happened(change):
+            undone = [each.ended for each in tries if each.settlement is Settlement.DONE]
+            if undone and change.confirm is not None and Ended.COMPLETED not in undone:
+                return Outcome.FAILED  # it is as it was, and what undoes it by itself may stand there still
+            if undone or not self._is_to_be_undone(change):
                 continue
             if change.rollback is None or not _may_be_sent(tries):
                 return Outcome.FAILED
             newest = max((each.sequence for each in self.own.tried), default=0)
             if self.own.judged is None or self.own.judged.sequence < max(newest, self.since):
                 return Collect(self.plan.step, Purpose.PROBE)
-            if not self.own.judged.known:
-                return Outcome.UNKNOWN
+            if not self.own.judged.known or not self.own.judged.settled:
+                return Collect(self.plan.step, Purpose.PROBE, later=True) if self.patient else Outcome.UNKNOWN
             became, _ = _became(change.change.id, self.own.judged, self.plan.changes)
-            if became is Settlement.NOT_DONE:  # somebody has undone it
+            if became is Settlement.NOT_DONE and change.confirm is None:  # somebody has undone it
                 continue
             if became is Settlement.PARTLY_DONE and not self._happened(change, Settlement.PARTLY_DONE):
-                return Outcome.REFUSED  # the host is not as the change left it
+                return otherwise
             return Send(self.plan.step, change.change.id, Purpose.ROLLBACK, len(undoing) + 1, change.rollback)
         return Outcome.ROLLED_BACK
 
@@ -438,19 +561,33 @@ class _Step:
         """What became of undoing a change: it is done where judgement names the change again, as it was planned."""
         if last.ended is Ended.NOT_STARTED:
             return self._settle(last, Settlement.NOT_DONE, "it did not start")
-        judged = self._judged_since(max(last.sequence, self.since), Purpose.PROBE)
-        if judged is None:
-            return Collect(self.plan.step, Purpose.PROBE)
+        judged = self._seen(Purpose.PROBE, max(last.sequence, self.since))
+        if not isinstance(judged, Judged):
+            return judged
         settlement, _ = _became(last.change, judged, self.plan.changes)
         match settlement:
-            case _ if not judged.known:
-                return Outcome.UNKNOWN
             case Settlement.NOT_DONE:
                 return self._settle(last, Settlement.DONE, "the change is named again, as it was planned")
             case Settlement.DONE:
                 return self._settle(last, Settlement.NOT_DONE, "the change is not named again")
             case Settlement.PARTLY_DONE:
                 return Outcome.UNKNOWN
+
+    @property
+    def _is_guarded(self) -> bool:
+        """Whether the host undoes something of this step by itself unless that is confirmed."""
+        return any(change.confirm is not None for change in self.plan.changes)
+
+    def _is_to_be_undone(self, change: PlannedChange) -> bool:
+        """Whether it was made; or its guard may stand on the host, and is taken away by what undoes it."""
+        return self._may_be_guarded(change) or self._happened(change)
+
+    def _may_be_guarded(self, change: PlannedChange) -> bool:
+        """Whether the host may have begun it, and with it what undoes it."""
+        return change.confirm is not None and any(
+            each.change == change.change.id and each.ended is not Ended.NOT_STARTED
+            for each in self._tried(Purpose.APPLY)
+        )
 
     def _happened(self, change: PlannedChange, *how: Settlement) -> bool:
         """Whether the change was made, or partly; where `how` is given, whether in this way."""
@@ -461,6 +598,25 @@ class _Step:
 
     def _tried(self, purpose: Purpose) -> tuple[Tried, ...]:
         return tuple(each for each in self.own.tried if each.purpose is purpose)
+
+    def _seen(self, purpose: Purpose, sequence: int, *, anew: bool = False) -> Judged | Collect | Outcome:
+        """A judgement since then that says what is; or what is to be done for one, where that can still be."""
+        judged = self._judged_since(sequence, purpose)
+        if judged is None:
+            return Collect(self.plan.step, purpose, anew=anew)
+        if judged.known and judged.settled:
+            return judged
+        return Collect(self.plan.step, purpose, anew=anew, later=True) if self.patient else Outcome.UNKNOWN
+
+    @property
+    def _restarts(self) -> bool:
+        return any(change.reboots for change in self.plan.changes)
+
+    def _restarted(self, applied: Sequence[Tried]) -> bool:
+        """Whether the server has restarted since the first of these was sent, and what starts with it has started."""
+        before = [boot for boot in self.own.boots if boot.sequence < applied[0].sequence]
+        after = [boot for boot in self.own.boots if boot.sequence > applied[-1].sequence]
+        return bool(before and after) and before[-1].time != after[-1].time and after[-1].starting == 0
 
     def _judged_since(self, sequence: int, purpose: Purpose) -> Judged | None:
         judged = self.own.judged
@@ -537,19 +693,21 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
         if step in host.judged_at:
             assessed = host.assessed[step]
             known = assessed.would is not None
-            judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or ())
+            settled = assessed.assessment.coverage is not Coverage.PREDICTED
+            judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or (), settled)
         decided = None
         if step in host.decided:
             sequence, event = host.decided[step]
             decided = Decided(sequence, event.holds)
-        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided, kept, missed)
+        boots = tuple(Boot(sequence, seen.time, seen.starting) for sequence, seen in host.boots.get(step, ()))
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided, kept, missed, boots)
     return HostSoFar(host.since, steps, host.undoing)
 
 
 def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:
     step, purpose, number = attempt.key
     for planned, change in plan.changes:
-        script = change.rollback if purpose is Purpose.ROLLBACK else change.apply
+        script = _script(change, purpose)
         if planned.step == step and script == attempt.script:
             return Tried(
                 change.change.id, purpose, number, attempt.sequence, ended_as(attempt.answer), attempt.settlement
@@ -557,6 +715,16 @@ def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:
     raise NotOfThePlanError(
         f"attempt {number} to {purpose} {step} on {plan.host} sent a script that is not in its plan"
     )
+
+
+def _script(change: PlannedChange, purpose: Purpose) -> str | None:
+    match purpose:
+        case Purpose.ROLLBACK:
+            return change.rollback
+        case Purpose.CONFIRM:
+            return change.confirm
+        case _:
+            return change.apply
 
 
 def ended_as(answer: events.Answer | None) -> Ended:

@@ -24,7 +24,14 @@ from playbooks.changing import ready_changes
 from playbooks.model import OnFailure, ReadyStep
 from runner import events, locks, runlog
 from runner.applied import Applied, AppliedHost, applied, unaccounted
-from runner.applying import Applying, change_scripts, change_seconds, evidence_scripts, on_failures
+from runner.applying import (
+    Applying,
+    announced_seconds,
+    change_scripts,
+    change_seconds,
+    evidence_scripts,
+    on_failures,
+)
 from runner.approval.approving import Standing
 from runner.disk import Disk, SystemDisk
 from runner.evidence import EvidenceStore
@@ -282,7 +289,7 @@ class Remediation:
         health = self._check(journal, listener) if rules.health else None
         return Fleet(
             rules,
-            order.host_seconds,
+            order.host_seconds + announced_seconds(order.playbook),
             begin,
             lambda host, why: self._unbegun(host.name, why),
             self.brake,

@@ -15,8 +15,14 @@ step and purpose, the n-th. Whatever stands in no table no writer can have writt
     answered    -           -                   settled
     settled     -           settled             -
 
+    to confirm  as to change, but for
+    sent        answered    superseded          settled
+    answered    -           answered            settled
+    superseded  -           superseded          settled
+
 (To change something, a further attempt is one that sends the same script; of another change's nothing is asked but what
-`_refuse_beside_an_open_change` says.)
+`_refuse_beside_an_open_change` says. A confirmation may be sent again beside one of which nothing is known: the host
+takes the first, and for it the second is none.)
 
 So an attempt that may have changed something is open until a `Settled` says what became of it; any other until there
 is an answer or a later attempt.
@@ -90,6 +96,15 @@ _CHANGING: Mapping[tuple[Standing, Move], Standing] = MappingProxyType(
         (Standing.SETTLED, Move.AGAIN): Standing.SETTLED,
     }
 )
+_CONFIRMING: Mapping[tuple[Standing, Move], Standing] = MappingProxyType(
+    {
+        **_CHANGING,
+        (Standing.SENT, Move.AGAIN): Standing.SUPERSEDED,
+        (Standing.ANSWERED, Move.AGAIN): Standing.ANSWERED,
+        (Standing.SUPERSEDED, Move.AGAIN): Standing.SUPERSEDED,
+        (Standing.SUPERSEDED, Move.SETTLE): Standing.SETTLED,
+    }
+)
 
 
 class Key(NamedTuple):
@@ -152,6 +167,7 @@ class HostProgress:
         asked: it is being asked whether it is well, behind the end of its wave.
         health: what came of that the last time.
         evidence: by step and script that reads it: whether it was kept.
+        boots: when the server was started, by step, as it was seen each time, with the lines.
     """
 
     name: str
@@ -169,6 +185,7 @@ class HostProgress:
     evidence: Mapping[tuple[str, str], events.EvidenceKept | events.EvidenceMissed] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    boots: Mapping[str, tuple[tuple[int, events.BootSeen], ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -397,6 +414,7 @@ class Folding:
                 | events.WhenDecided(step=step)
                 | events.EvidenceKept(step=step)
                 | events.EvidenceMissed(step=step)
+                | events.BootSeen(step=step)
                 | events.Settled(step=step)
             ):
                 named = [step]
@@ -481,7 +499,11 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
                 host.asked,
                 host.health,
                 host.evidence,
+                host.boots,
             )
+        case events.BootSeen(step=step):
+            seen = (*host.boots.get(step, ()), (recorded.sequence, event))
+            return replace(host, boots=MappingProxyType({**host.boots, step: seen}))
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
         case events.WhenDecided():
@@ -564,6 +586,8 @@ def _with(host: HostProgress, attempts: Mapping[Key, Attempt]) -> HostProgress:
         host.decided,
         host.asked,
         host.health,
+        host.evidence,
+        host.boots,
     )
 
 
@@ -638,6 +662,8 @@ def _settled(host: HostProgress, event: events.Settled, recorded: Recorded) -> H
 def _after(attempt: Attempt, move: Move, recorded: Recorded) -> Standing:
     """How far the attempt is after a move; the tables know of no other."""
     table = _CHANGING if attempt.key.purpose.changes else _READING
+    if attempt.key.purpose is Purpose.CONFIRM:
+        table = _CONFIRMING
     standing = table.get((attempt.standing, move))
     if standing is None:
         named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"

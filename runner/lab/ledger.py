@@ -105,6 +105,32 @@ class Executed:
             }
 
 
+@dataclass(frozen=True, slots=True)
+class TaskRan:
+    """A scheduled task that ran on a server by itself: nobody sent it then."""
+
+    host: str
+    time: datetime
+    task: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hexadecimal SHA-256 of the text as UTF-8."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def document(self) -> dict[str, object]:
+        """A JSON object."""
+        return {
+            "host": self.host,
+            "time": self.time.isoformat(),
+            "kind": "task",
+            "task": self.task,
+            "sha256": self.sha256,
+            "text": self.text,
+        }
+
+
 @dataclass(slots=True)
 class HostLedger:
     """One host's counts; written by the lab's thread alone.
@@ -135,6 +161,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._hosts: dict[str, HostLedger] = {}
         self._executed: list[Executed] = []
+        self._tasks: list[TaskRan] = []
         self._texts: dict[str, str] = {}  # 2,000 hosts that run one script hold it once
         self._read = lru_cache(_REMEMBERED)(self._statements)  # and those that are sent the same bytes, its statements
 
@@ -162,6 +189,20 @@ class Ledger:
     def scripts(self, host: str | None = None) -> tuple[Statement, ...]:
         """The same, statement by statement."""
         return tuple(statement for entry in self.executed(host) for statement in entry.statements)
+
+    def tasks(self, host: str | None = None) -> tuple[TaskRan, ...]:
+        """The scheduled tasks that ran, on one host or all, in the order in which they did."""
+        with self._lock:
+            return tuple(entry for entry in self._tasks if host is None or entry.host == host)
+
+    def ran_task(self, host: str, task: str, text: str) -> None:
+        """Take in that a task ran."""
+        with self._lock:
+            entry = TaskRan(host, self._now(), task, text)
+            self._tasks.append(entry)
+            if self._file is not None:
+                self._file.write(json.dumps(entry.document()) + "\n")
+                self._file.flush()
 
     def record(
         self,

@@ -141,7 +141,7 @@ class Service:
         self, host: LabHost, engine: Engine, ledger: Ledger, scheduler: Scheduler, new_id: Callable[[], uuid.UUID]
     ) -> None:
         self.host = host
-        self.live = LiveState(host.state)
+        self.live = LiveState(host.state, lambda task, text: ledger.ran_task(host.key, task, text))
         self.endpoint = ""
         self._engine = engine
         self._ledger = ledger

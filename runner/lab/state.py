@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{7}Z$"
 MADE = "2020-01-01T00:00:00.0000000Z"
@@ -112,6 +112,14 @@ class RegistryKey(Strict):
     denied: bool = False
 
 
+class GuardState(Strict):
+    """What undoes a change by itself: `armed` until it is `due`, then `undone`, unless it was `confirmed` before."""
+
+    stands: Literal["armed", "undone", "confirmed"]
+    undo: str = Field(description="The script that its task runs.")
+    due: AwareDatetime
+
+
 class ScriptedAnswer(Strict):
     """What the `sim` engine says to one script that is no built-in's: for rehearsals and for clients under test.
 
@@ -146,6 +154,9 @@ class HostState(Strict):
     wmi: Literal["answers", "denied", "without-class", "empty"] = Field(
         default="answers", description="How WMI answers for Win32_Service; Get-Service is not concerned."
     )
+    guards: dict[str, GuardState] = Field(
+        default_factory=dict, description="By the name of its task: what undoes a change unless that is confirmed."
+    )
     answers: list[ScriptedAnswer] = Field(default_factory=list)
 
 
@@ -168,10 +179,14 @@ class LiveState:
 
     Args:
         state: as it begins.
+
+    Attributes:
+        ran_task: told of a task that runs: its name, and the script. From any thread.
     """
 
-    def __init__(self, state: HostState) -> None:
+    def __init__(self, state: HostState, ran_task: Callable[[str, str], None] = lambda name, text: None) -> None:
         self._state = state
+        self.ran_task = ran_task
         self._read: Callable[[], HostState] | None = None
 
     @property

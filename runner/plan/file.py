@@ -48,7 +48,16 @@ class PlanError(ValueError):
         self.next = next
 
 
-_PLANNED = record(PlannedChange, change=CHANGE, apply=HASH, rollback=maybe(HASH), evidence=maybe(HASH))
+_PLANNED = record(
+    PlannedChange,
+    change=CHANGE,
+    apply=HASH,
+    rollback=maybe(HASH),
+    evidence=maybe(HASH),
+    confirm=maybe(HASH),
+    confirm_seconds=maybe(INTEGER),
+    reboots=FLAG,
+)
 _STEP = record(
     PlannedStep,
     step=PLAIN,
@@ -71,7 +80,9 @@ _HOST = record(
     roles=maybe(many(PLAIN)),
 )
 _FROM = record(From, source=PLAIN, sha256=HASH)
-_DISTURBANCE = record(Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG)
+_DISTURBANCE = record(
+    Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG, interruption_seconds=INTEGER
+)
 _STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
 _GOING = record(
     Going,

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from playbooks.changes import Change, ReadyChange
 from playbooks.changing import ready_changes
@@ -136,6 +136,16 @@ class _RefusedError(Exception):
     """Raised where a host cannot be planned; the message is why, and what to do."""
 
 
+class _Scripts(NamedTuple):
+    """What a PlannedChange has beside its change."""
+
+    apply: str
+    rollback: str | None
+    evidence: str | None
+    confirm: str | None
+    confirm_seconds: int | None
+
+
 @dataclass(slots=True)
 class _Planning:
     plan: str
@@ -143,7 +153,7 @@ class _Planning:
     redact: Callable[[str], str]
     labels: frozenset[str]
     texts: dict[str, str] = field(default_factory=dict)
-    _ready: dict[tuple[str, str], tuple[str, str | None, str | None]] = field(default_factory=dict)
+    _ready: dict[tuple[str, str, str], _Scripts] = field(default_factory=dict)
     _owners: dict[str, tuple[tuple[str, str], ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -209,14 +219,14 @@ class _Planning:
                 f"step {ready.step.id}: the change {change.id} has a text or a number that a plan cannot hold as it "
                 "is. Look at this server by hand."
             )
-        key = ready.step.id, repr(sorted(change.values.items()))
+        key = ready.step.id, change.id, repr(sorted(change.values.items()))
         known = self._ready.get(key)
         if known is None:
             known = self._ready[key] = self._scripts(ready, change)
-        return PlannedChange(change, *known)
+        return PlannedChange(change, *known, ready.action.contract.reboots)
 
-    def _scripts(self, ready: ReadyStep, change: Change) -> tuple[str, str | None, str | None]:
-        """The SHA-256 of the scripts of a change."""
+    def _scripts(self, ready: ReadyStep, change: Change) -> _Scripts:
+        """The SHA-256 of each script of a change."""
         try:
             [made] = ready_changes(ready.action, ready.params, [change], self.plan)
         except ChangeError as error:
@@ -224,15 +234,17 @@ class _Planning:
             raise _RefusedError(f"step {ready.step.id}: no script for the change {change.id}: {why}") from None
         return self._kept(ready, made)
 
-    def _kept(self, ready: ReadyStep, made: ReadyChange) -> tuple[str, str | None, str | None]:
-        for text in (made.apply, made.rollback or "", made.evidence or ""):
+    def _kept(self, ready: ReadyStep, made: ReadyChange) -> _Scripts:
+        for text in (made.apply, made.rollback or "", made.evidence or "", made.confirm or ""):
             if self.redact(text) != text:
                 raise _RefusedError(
                     f"step {ready.step.id}: a password of this run stands in the script of {made.change.id}, and none "
                     "may stand in a plan. Change this by hand, and the password after it."
                 )
-        undo = None if made.rollback is None else self._named(made.rollback)
-        return self._named(made.apply), undo, None if made.evidence is None else self._named(made.evidence)
+        undo, keep, confirm = (
+            None if text is None else self._named(text) for text in (made.rollback, made.evidence, made.confirm)
+        )
+        return _Scripts(self._named(made.apply), undo, keep, confirm, made.confirm_seconds)
 
     def _named(self, text: str) -> str:
         sha = hashlib.sha256(text.encode()).hexdigest()
@@ -314,7 +326,13 @@ def _step_plan(ready: ReadyStep) -> StepPlan:
     disturbs = (
         None
         if ready.action.templates.apply is None
-        else Disturbance(contract.disruptive, contract.reboots, contract.interruption, contract.reversible)
+        else Disturbance(
+            contract.disruptive,
+            contract.reboots,
+            contract.interruption,
+            contract.reversible,
+            contract.interruption_seconds,
+        )
     )
     return StepPlan(ready.step.id, ready.action.id, collect_of(ready).sha256, str(ready.step.on_failure), disturbs)
 

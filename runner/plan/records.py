@@ -1,6 +1,6 @@
 """A plan, as frozen records: what was judged of each host and step, and which scripts would make and undo each change.
 
-    Plan -> PlannedHost -> PlannedStep -> PlannedChange -> the SHA-256 of two texts, which stand in Plan.texts
+    Plan -> PlannedHost -> PlannedStep -> PlannedChange -> the SHA-256 of its texts, which stand in Plan.texts
 
 Everything is decided here: `apply` renders nothing that is not in it, and sends nothing else.
 """
@@ -51,17 +51,28 @@ class PlannedChange:
         apply: SHA-256 of the script that makes it.
         rollback: of the one that undoes it; None where it cannot be undone.
         evidence: of the one that reads what has to be kept before; None where nothing has.
+        confirm: of the one without which the host undoes it by itself; None where it does not.
+        confirm_seconds: from the change to then; None where it does not.
+        reboots: whether it restarts the host.
     """
 
     change: Change
     apply: str
     rollback: str | None
     evidence: str | None = None
+    confirm: str | None = None
+    confirm_seconds: int | None = None
+    reboots: bool = False
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The SHA-256 of each that changes the host."""
+        return tuple(sha for sha in (self.apply, self.rollback, self.confirm) if sha is not None)
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The scripts that belong to it."""
-        return tuple(sha for sha in (self.apply, self.rollback, self.evidence) if sha is not None)
+        return self.scripts if self.evidence is None else (*self.scripts, self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +123,13 @@ class PlannedHost:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What a contract says of an action that changes something."""
+    """What a contract says of an action that changes something; `interruption_seconds` for how long at most."""
 
     disruptive: bool
     reboots: bool
     interruption: str
     reversible: bool
+    interruption_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +223,7 @@ class Plan:
 
     def scripts_of(self, host: str) -> frozenset[str]:
         """The SHA-256 of every script that may be sent to this host to change something."""
-        changes = self._changes_of(host)
-        return frozenset(sha for each in changes for sha in (each.apply, each.rollback) if sha is not None)
+        return frozenset(sha for each in self._changes_of(host) for sha in each.scripts)
 
     def evidence_of(self, host: str) -> frozenset[str]:
         """The SHA-256 of every script that may be sent to this host to read what is to be kept of it."""

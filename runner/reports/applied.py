@@ -321,8 +321,8 @@ def _became(tried: Sequence[Tried]) -> Became:
                 return Became.IN_DOUBT
             case _, Settlement.NOT_DONE if each.ended is Ended.NOT_STARTED:
                 pass
-            case Purpose.ROLLBACK, Settlement.DONE:
-                became = Became.UNDONE
+            case (Purpose.ROLLBACK, Settlement.DONE) | (Purpose.CONFIRM, Settlement.NOT_DONE):
+                became = Became.UNDONE  # where it was confirmed too late, by the server itself
             case Purpose.APPLY, Settlement.DONE:
                 became = Became.MADE
             case ((Purpose.APPLY | Purpose.ROLLBACK), Settlement.PARTLY_DONE):

@@ -116,7 +116,8 @@ def _step(plan: Plan, step: PlannedStep, action: str, view: View) -> Iterator[st
         foreseen = ", predicted" if step.standing is Standing.PREDICTED else ""
         yield f"  {step.step}  {action}{foreseen}"
         for change in step.changes:
-            yield f"    {_MARKS[change.rollback is not None]} {_change(change.change, inline=not view.diff)}"
+            said = f"{_change(change.change, inline=not view.diff)}{_guard(change)}"
+            yield f"    {_MARKS[change.rollback is not None]} {said}"
             if view.diff:
                 yield from _values(change.change)
             if view.scripts:
@@ -125,6 +126,12 @@ def _step(plan: Plan, step: PlannedStep, action: str, view: View) -> Iterator[st
         yield f"  {step.step}  {action}, {_OPEN[step.standing]}: {visible(step.summary, CELL)}"
     elif not view.whole:
         yield f"  {step.step}  {action}, nothing to change: {step.verdict}: {visible(step.summary, CELL)}"
+
+
+def _guard(change: PlannedChange) -> str:
+    if change.confirm_seconds is None:
+        return ""
+    return f"  (the server undoes it after {change.confirm_seconds} s unless confirmed)"
 
 
 def _change(change: Change, *, inline: bool) -> str:

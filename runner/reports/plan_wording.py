@@ -83,7 +83,12 @@ def shown(value: ChangeValue) -> str:
 
 def scripts_of(change: PlannedChange) -> tuple[tuple[str, str], ...]:
     """What each script of a change is for, and its SHA-256, in the order in which they may be sent."""
-    all_of_it = (("evidence", change.evidence), ("apply", change.apply), ("rollback", change.rollback))
+    all_of_it = (
+        ("evidence", change.evidence),
+        ("apply", change.apply),
+        ("confirm", change.confirm),
+        ("rollback", change.rollback),
+    )
     return tuple((what, sha) for what, sha in all_of_it if sha is not None)
 
 

@@ -118,6 +118,9 @@ class HostConnections:
     def cancel(self) -> None:
         self._cancellation.set()
 
+    def wait(self, seconds: float) -> None:
+        self._cancellation.sleep(seconds)
+
     def __call__(
         self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
     ) -> Transport:

@@ -254,6 +254,13 @@ class Connect(Protocol):
     def requests(self) -> int:
         """HTTP requests sent so far over all of them."""
 
+    def wait(self, seconds: float) -> None:
+        """Lets so much time pass, for a host that is away.
+
+        Raises:
+            TransportError: Cause.INTERRUPTED, once it is cancelled.
+        """
+
     def __call__(
         self, gate: Gate, deadlines: Deadlines, *, beside: Transport | None = None, ending: Sequence[str] = ()
     ) -> Transport:

@@ -22,6 +22,7 @@ ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions
 CATALOGUE = Catalogue.load()
 EXPECTED = {"verdict", "findings", "severities", "summary", "evidence", "next", "facts", "unknown"} | {
     "changes",
+    "coverage",
     "then",
 }
 
@@ -124,6 +125,8 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
         "severities", [finding.severity for finding in assessment.findings]
     )
     assert assessment.summary == expected.get("summary", assessment.summary)
+    if assessment.verdict is not Verdict.UNKNOWN:
+        assert assessment.coverage == expected.get("coverage", Coverage.PROBED)
     if "evidence" in expected:
         assert list(assessment.findings[0].evidence) == expected["evidence"]
     if "next" in expected:

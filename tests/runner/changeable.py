@@ -14,7 +14,7 @@ from random import Random
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Change, ReadyChange
 from playbooks.findings import Assessment, Coverage, Verdict
-from playbooks.model import Action, OnFailure, ReadyPlaybook, ReadyStep, Templates, Timeouts
+from playbooks.model import Action, OnFailure, PropertySpec, ReadyPlaybook, ReadyStep, Templates, Timeouts
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
 from playbooks.values import Value
@@ -73,6 +73,8 @@ def assess_changes(
     said = str(record["Value"])
     if said == "blind":
         return Assessment(Verdict.UNKNOWN, "it could not be seen", coverage=Coverage.NOT_KNOWABLE)
+    if said == "moving":
+        return Assessment(Verdict.OK, "it is on its way", coverage=Coverage.PREDICTED)
     things = dict(thing.split("=") for thing in said.split())
     changes = tuple(
         Change(name, f"Set {name} right", {"was": was}, {"Mode": was}, {"Mode": RIGHT})
@@ -110,6 +112,15 @@ def kept_of(step: str) -> bytes:
     return f"what {step} is about".encode()
 
 
+def confirm_text(step: str, change: str) -> str:
+    return f"confirm {step} {change}"
+
+
+def render_guarded(ready: ReadyStep, change: Change) -> ReadyChange:
+    """The same, of a change that the host undoes unless it is confirmed."""
+    return replace(render(ready, change), confirm=confirm_text(ready.step.id, change.id), confirm_seconds=300)
+
+
 def render(ready: ReadyStep, change: Change) -> ReadyChange:
     name = ready.step.id
     apply = apply_text(name, change.id, str(change.values["was"]))
@@ -117,16 +128,37 @@ def render(ready: ReadyStep, change: Change) -> ReadyChange:
     return ReadyChange(change, apply, undo_text(name, change.id), keep)
 
 
-def ready_playbook(steps: int, on_failure: OnFailure = OnFailure.STOP, keeping: int = 0) -> ReadyPlaybook:
+RESTARTING = replace(
+    CHANGING,
+    contract=CHANGING.contract.model_copy(
+        update={
+            "reboots": True,
+            "outputs": {
+                **CHANGING.contract.outputs,
+                "Boot": {"Time": PropertySpec(type="text"), "Starting": PropertySpec(type="integer")},
+            },
+        }
+    ),
+)
+
+
+def ready_playbook(
+    steps: int,
+    on_failure: OnFailure = OnFailure.STOP,
+    keeping: int = 0,
+    action: Action = CHANGING,
+    interruption: int = 0,
+) -> ReadyPlaybook:
     """The first `keeping` of them have something that is to be kept before."""
-    made = [step(f"s{number}", action=CHANGING) for number in range(steps)]
+    contract = action.contract.model_copy(update={"interruption_seconds": interruption})
+    made = [step(f"s{number}", action=replace(action, contract=contract)) for number in range(steps)]
     for number in range(keeping):
         sha256 = hashlib.sha256(kept_of(f"s{number}")).hexdigest()
         made[number] = replace(made[number], params={"sha256": sha256})
     return playbook(*(replace(each, step=each.step.model_copy(update={"on_failure": on_failure})) for each in made))
 
 
-def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1") -> PlannedHost:
+def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1", render: Render = render) -> PlannedHost:
     steps: list[PlannedStep] = []
     for each in ready.steps:
         of_step = [
@@ -148,6 +180,9 @@ def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1") -> PlannedHos
                         Script("", made.apply).sha256,
                         Script("", str(made.rollback)).sha256,
                         None if made.evidence is None else Script("", made.evidence).sha256,
+                        confirm=None if made.confirm is None else Script("", made.confirm).sha256,
+                        confirm_seconds=made.confirm_seconds,
+                        reboots=each.action.contract.reboots,
                     )
                     for change, made in scripts
                 ),
@@ -173,6 +208,7 @@ class Server:
         lose: how many of the next collects are lost.
         unreachable: connections that cannot be opened.
         unending: a pool cannot be ended.
+        guards: of each change that the host undoes unless it is confirmed: armed, confirmed or undone.
     """
 
     things: dict[tuple[str, str], str]
@@ -185,15 +221,25 @@ class Server:
     unreachable: int = 0
     unending: bool = False
     blind: bool = False
+    moving: bool = False  # what was begun is not at rest
     cut: Callable[[], bool] = lambda: False  # the controller is gone: nobody closes anything
     witness: Callable[[str, str, bool], None] = lambda pool, text, locked: (
         None
     )  # told of each text that was handed over
     drawn: Callable[[], None] = lambda: None  # called before each thing that may go wrong
+    waited: float = 0.0
+    while_waiting: Callable[[], None] = lambda: None
+    booted: int = 0  # which start of it this is
+    starting: int = 0
+    away: bool = False  # no connection can be opened
+    guarded: bool = False
+    guards: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def says(self, step: str) -> str:
         if self.blind:
             return "blind"
+        if self.moving and self.ran:
+            return "moving"
         return " ".join(f"{change}={is_}" for (name, change), is_ in self.things.items() if name == step)
 
     def gives(self, text: str) -> Iterator[Mapping[str, object]]:
@@ -202,10 +248,36 @@ class Server:
         yield {"Kind": "Evidence", "Size": len(data), "Sha256": hashlib.sha256(data).hexdigest()}
         yield {"Kind": "Piece", "Number": 0, "Bytes": data}
 
-    def does(self, text: str) -> None:
+    def does(self, text: str) -> bool:
+        """False where it refuses."""
         verb, step, change, *_ = text.split()
+        key = step, change
+        if verb == "confirm":
+            if self.guards[key] == "undone":
+                return False
+            self.guards[key] = "confirmed"
+            return True
+        if self.guarded and verb == "apply":
+            if key in self.guards:
+                return False
+            self.guards[key] = "armed"
+        if self.guarded and verb == "undo":
+            self.guards[key] = "undone"
         self.ran[text] += 1
-        self.things[step, change] = RIGHT if verb == "apply" else WRONG
+        self.things[key] = RIGHT if verb == "apply" else WRONG
+        return True
+
+    def deadlines_pass(self) -> None:
+        """What was not confirmed is undone."""
+        for key, guard in self.guards.items():
+            if guard == "armed":
+                self.guards[key] = "undone"
+                self.things[key] = WRONG
+
+    def boot(self) -> tuple[dict[str, object], ...]:
+        if not self.booted:
+            return ()
+        return ({"Kind": "Boot", "Time": f"start {self.booted}", "Starting": self.starting},)
 
     def stands(self) -> dict[tuple[str, str], Settlement]:
         """How each change stands."""
@@ -244,8 +316,8 @@ class Pool:
         self.way.requests += 2
         if self.way.cancelled:
             raise TransportError(failure(Cause.INTERRUPTED, "interrupted"))
-        if self.server.unreachable:
-            self.server.unreachable -= 1
+        if self.server.unreachable or self.server.away:
+            self.server.unreachable = max(self.server.unreachable - 1, 0)
             raise TransportError(LOST)
         for pool in self.ending:
             if self.server.unending:
@@ -263,8 +335,8 @@ class Pool:
         self.way.requests += 2
         if self.way.cancelled or self.lost:
             return (NotRun(script, failure(Cause.INTERRUPTED, "interrupted"), False),)
-        if self.server.lose:
-            self.server.lose -= 1
+        if self.server.lose or self.server.away:
+            self.server.lose = max(self.server.lose - 1, 0)
             self.lost = True
             return (NotRun(script, LOST, None),)
         self.server.given.append((self.pool, script.text))
@@ -273,7 +345,8 @@ class Pool:
             return (Completed(script, Streams(tuple(self.server.gives(script.text))), 0.1),)
         value = self.server.says(script.text.removeprefix("Get-"))
         self.server.settle_down()
-        return (Completed(script, Streams(({"Kind": "State", "Value": value},)), 0.1),)
+        records = ({"Kind": "State", "Value": value}, *self.server.boot())
+        return (Completed(script, Streams(records), 0.1),)
 
     def change(self, script: Script) -> ChangeResult:
         self.server.drawn()
@@ -298,9 +371,11 @@ class Pool:
             if fate == "overruns":
                 return TimedOut(script, 40.0, Streams())
             return Terminated(script, ErrorText("no"), Streams(), 0.1)
-        self.server.does(script.text)
+        did = self.server.does(script.text)
         self.server.witness(self.pool, script.text, self.locked)
-        return Ambiguous(script, LOST) if fate == "lost-after" else Completed(script, Streams(), 0.1)
+        if fate == "lost-after":
+            return Ambiguous(script, LOST)
+        return Completed(script, Streams(), 0.1) if did else Terminated(script, ErrorText("no"), Streams(), 0.1)
 
     def cancel(self) -> None:
         self.way.cancel()
@@ -330,6 +405,12 @@ class Way:
     def cancel(self) -> None:
         self.cancelled = True
 
+    def wait(self, seconds: float) -> None:
+        if self.cancelled:
+            raise TransportError(failure(Cause.INTERRUPTED, "interrupted"))
+        self.server.waited += seconds
+        self.server.while_waiting()
+
 
 @dataclass
 class Applied:
@@ -347,6 +428,9 @@ class Applied:
     run: str = "r1"
     reach: Reach | None = None  # another way to it than the one in memory
     secret: SecretUnavailableError | None = None
+    guarded: bool = False
+    restarts: bool = False
+    interruption: int = 0
     render: Render = field(default_factory=lambda: render)
     deadlines: Deadlines = field(default_factory=Deadlines)
     ready: ReadyPlaybook = field(init=False)
@@ -357,10 +441,19 @@ class Applied:
     ledger: list[Ran] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.ready = ready_playbook(self.steps, self.on_failure, self.keeping)
-        self.plan = planned(self.ready, self.changes, self.name)
+        action = RESTARTING if self.restarts else CHANGING
+        self.ready = ready_playbook(self.steps, self.on_failure, self.keeping, action, self.interruption)
+        if self.guarded:
+            self.render = render_guarded
+        self.plan = planned(self.ready, self.changes, self.name, self.render)
         things = {(f"s{step}", f"c{change}"): WRONG for step in range(self.steps) for change in range(self.changes)}
-        self.server = Server(things, cut=lambda: self.disk.dead, witness=self._witness)
+        self.server = Server(
+            things,
+            cut=lambda: self.disk.dead,
+            witness=self._witness,
+            guarded=self.guarded,
+            booted=1 if self.restarts else 0,
+        )
         self.way = Way(self.server)
 
     def _witness(self, pool: str, text: str, locked: bool) -> None:
@@ -417,7 +510,7 @@ class Applied:
             self.deadlines,
             history,
             self.brake,
-            self.seconds,
+            lambda: self.seconds() + self.server.waited,
             lambda where, error: self.defects.append((where, type(error).__name__)),
             evidence=self.keeps(),
             store=EvidenceStore(STATE, "alpha", self.disk),
@@ -427,7 +520,11 @@ class Applied:
         texts = [
             text
             for step, change in self.plan.changes
-            for text in (apply_text(step.step, change.change.id), undo_text(step.step, change.change.id))
+            for text in (
+                apply_text(step.step, change.change.id),
+                undo_text(step.step, change.change.id),
+                *([confirm_text(step.step, change.change.id)] if self.guarded else []),
+            )
         ]
         return {made.sha256: made for made in (Script(text, text, full=True) for text in texts)}
 
@@ -461,6 +558,8 @@ def drawing(server: Server, random: Random, faults: float) -> None:
     def draw() -> None:
         if not server.fate and random.random() < faults:
             server.fate.append(random.choice(FATES))
+        if random.random() < faults / 3:
+            server.deadlines_pass()
         server.lose += random.random() < faults / 3
         server.unreachable += random.random() < faults / 3
 

@@ -140,7 +140,12 @@ class _Host:
         self.last = last
         self.lines = [each for each in journal if getattr(each.event, "host", None) == name]
         self.made_by: dict[str, list[tuple[str, str, bool]]] = {}  # by script: step, change, whether it undoes
+        self.confirms: set[str] = set()
+        self.guarded: set[str] = set()  # what undoes a change that the host may have undone by itself
         for step, change in plans[name].changes if name in plans else ():
+            if change.confirm is not None and change.rollback is not None:
+                self.confirms.add(change.confirm)
+                self.guarded.add(change.rollback)
             self.made_by.setdefault(change.apply, []).append((step.step, change.change.id, False))
             if change.rollback is not None:
                 self.made_by.setdefault(change.rollback, []).append((step.step, change.change.id, True))
@@ -150,11 +155,7 @@ class _Host:
             if change.evidence is not None
         }
         self.others = {
-            sha
-            for other, plan in plans.items()
-            if other != name
-            for _, change in plan.changes
-            for sha in (change.apply, change.rollback, change.evidence)
+            sha for other, plan in plans.items() if other != name for _, change in plan.changes for sha in change.texts
         }
         self.sent = list(self._sent())
 
@@ -193,10 +194,14 @@ class _Host:
             if ran.sha256 in self.made_by:
                 if ran.locked:
                     yield self._ran(Illegal.IN_LOCKED, place)
-                if self._had_been_made(place):
+                if ran.sha256 not in self.guarded and self._had_been_made(place):
                     yield self._ran(Illegal.AGAIN, place)
                 if not self._had_been_kept(place):
                     yield self._ran(Illegal.UNKEPT, place)
+                yield from self._announced(place, changing=True)
+            elif ran.sha256 in self.confirms:
+                if ran.locked:
+                    yield self._ran(Illegal.IN_LOCKED, place)
                 yield from self._announced(place, changing=True)
             elif ran.sha256 in self.collects or ran.sha256 in self.keeps.values():
                 if not ran.locked:
@@ -244,7 +249,7 @@ class _Host:
     def _of_sendings(self) -> Iterator[Against]:
         """A script is sent again only where the one before did not start, or came to nothing by a look."""
         for number, each in enumerate(self.sent):
-            if not each.purpose.changes:
+            if not each.purpose.changes or each.purpose is Purpose.CONFIRM:  # done twice it is the same as once
                 continue
             before = [
                 one
@@ -270,7 +275,7 @@ class _Host:
                 elif not each.answered and self._is_of_old(looked, each):
                     yield self._line(Illegal.OLD_LOOK, at)
             stood = self._stood(at)
-            if stood is None:
+            if stood is None or (each.script in self.guarded and not each.started):
                 continue
             for step, change, undoes in self.made_by.get(each.script, ()):
                 if step == each.step and stood.get((step, change)) is not _as_made(settlement, undoes=undoes):

@@ -153,11 +153,13 @@ def rehearsed(
     *hosts: LabHost,
     parallel: int = 4,
     budget: str = "100%",
+    step: str = "",
     engine: Engine | None = None,
 ) -> Iterator[Rehearsal]:
+    """`step` is what its only step has besides, in YAML."""
     engine = engine or SimEngine()
     with start(Fleet(hosts), {engine.name: engine}) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
-        (folder / "repair.yml").write_text(PLAYBOOK % (parallel, budget), encoding="utf-8")
+        (folder / "repair.yml").write_text(PLAYBOOK % (parallel, budget) + step, encoding="utf-8")
         monkeypatch.chdir(folder)
         yield Rehearsal(lab, folder)

@@ -25,7 +25,7 @@ from runner.plan.records import Plan, Standing
 from runner.rollout import Halt, Letting
 from runner.secrets.interface import SecretUnavailableError
 from runner.terms import Ending
-from runner.transport.failures import Cause, failure
+from runner.transport.failures import Cause, TransportError, failure
 from runner.transport.gate import Gate
 from tests.runner import fleets
 from tests.runner.changeable import CHANGING, ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
@@ -311,17 +311,255 @@ def test_a_journal_that_sent_what_the_plan_has_not_stops_the_host_and_vouches_fo
     assert applied.server.given == given
 
 
+# What the host undoes by itself unless it is confirmed.
+
+
+def test_a_change_is_confirmed_over_a_connection_that_was_opened_after_it_was_made() -> None:
+    applied = Applied(steps=1, changes=2, guarded=True)
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.CHANGED}
+    assert set(applied.server.guards.values()) == {"confirmed"}
+    assert applied.way.made == [(False, ()), (True, ()), (False, ()), (True, ())]
+    confirming = [pool for pool, text in applied.server.given if text.startswith("confirm")]
+    changing = [pool for pool, text in applied.server.given if text.startswith("apply")]
+    assert (len(confirming), len(set(confirming)), set(confirming) & set(changing)) == (2, 1, set())
+    assert settlements(applied) == [
+        *[(Purpose.APPLY, Settlement.DONE)] * 2,
+        *[(Purpose.CONFIRM, Settlement.DONE)] * 2,
+    ]
+
+
+def test_a_host_whose_deadline_was_first_has_undone_it_and_is_rolled_back() -> None:
+    applied = Applied(steps=2, changes=1, guarded=True)
+    looked: list[int] = []
+
+    def drawn() -> None:
+        looks = sum(text.startswith("Get-") for _, text in applied.server.given)
+        if looks == 2 and not looked:  # it was seen to be in place: the next is its confirmation
+            looked.append(looks)
+            applied.server.deadlines_pass()
+
+    applied.server.drawn = drawn
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.ROLLED_BACK, "s1": Outcome.SKIPPED}
+    assert row.steps[0].why == "it was confirmed too late: the server had undone it"
+    assert (Purpose.CONFIRM, Settlement.NOT_DONE) in settlements(applied)
+    assert applied.server.things["s0", "c0"] == WRONG
+    assert row.has_failed
+
+
+def test_a_controller_that_is_dead_until_after_the_deadline_finds_it_rolled_back() -> None:
+    for lives in range(200):
+        applied = Applied(steps=1, changes=1, guarded=True, disk=CrashingDisk(lives))
+        try:
+            applied.session()
+        except Died:
+            applied.server.deadlines_pass()
+            confirmed = "confirmed" in applied.server.guards.values()
+            begun = bool(applied.server.guards)
+            applied.disk = applied.disk.killed()
+            row = applied.session()
+            assert came(row)["s0"] is (Outcome.CHANGED if confirmed or not begun else Outcome.ROLLED_BACK)
+            check_ran(applied)
+        else:
+            break
+    else:
+        pytest.fail("it has no end")
+    assert lives > 20
+
+
+@pytest.mark.parametrize("fate", ["lost-before", "lost-after", "runs-on", "never-begins", "breaks"])
+def test_a_confirmation_that_is_lost_is_sent_again_while_the_change_stands(fate: str) -> None:
+    applied = Applied(steps=1, changes=1, guarded=True)
+    applied.server.fate = ["completes", fate]
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.CHANGED}
+    assert set(applied.server.guards.values()) == {"confirmed"}
+    assert set(applied.server.ran.values()) == {1}
+
+
+def test_a_step_that_is_not_whole_is_undone_and_leaves_no_guard() -> None:
+    applied = Applied(steps=1, changes=2, guarded=True)
+    applied.server.fate = ["completes", "breaks"]
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.ROLLED_BACK}
+    assert "armed" not in applied.server.guards.values()
+    assert set(applied.server.things.values()) == {WRONG}
+
+
+# A host that is away for a while, and one that restarts.
+
+
+def goes_away(applied: Applied, looks: int) -> None:
+    """Behind the first change it is away while so many waits pass."""
+    left = [looks]
+
+    def drawn() -> None:
+        if applied.server.ran and left[0] == looks:
+            applied.server.away = looks > 0
+
+    def while_waiting() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            applied.server.away = False
+
+    applied.server.drawn = drawn
+    applied.server.while_waiting = while_waiting
+
+
+def test_an_interruption_is_waited_out_for_as_long_as_the_contract_says() -> None:
+    applied = Applied(steps=2, interruption=60)
+    goes_away(applied, 11)
+    row = applied.session()
+    assert set(came(row).values()) == {Outcome.CHANGED}
+    assert applied.server.waited == 55
+    assert set(applied.server.ran.values()) == {1}
+
+
+@pytest.mark.parametrize(("interruption", "waited"), [(0, 0), (30, 30)])
+def test_any_longer_one_is_a_failure_and_another_session_goes_on(interruption: int, waited: int) -> None:
+    applied = Applied(steps=2, interruption=interruption)
+    goes_away(applied, 11)
+    row = applied.session()
+    assert row.failure is not None
+    assert row.failure.cause is Cause.CONNECTION_LOST
+    assert came(row) == {"s0": Outcome.UNKNOWN, "s1": Outcome.SKIPPED}
+    assert applied.server.waited == waited
+    applied.server.away = False
+    applied.server.drawn = lambda: None
+    assert set(came(applied.session()).values()) == {Outcome.CHANGED}
+    assert set(applied.server.ran.values()) == {1}
+
+
+def test_what_is_in_motion_behind_a_loss_is_looked_at_again_and_never_said_to_be_done() -> None:
+    applied = Applied(interruption=60)
+    applied.server.fate, applied.server.moving = ["lost-after"], True
+
+    def comes_to_rest() -> None:
+        applied.server.moving = applied.server.waited < 20
+
+    applied.server.while_waiting = comes_to_rest
+    assert came(applied.session()) == {"s0": Outcome.CHANGED}
+    assert applied.server.waited == 20
+
+
+def test_what_does_not_come_to_rest_in_time_is_unknown_until_another_session_sees() -> None:
+    applied = Applied(steps=2, interruption=10)
+    applied.server.fate, applied.server.moving = ["lost-after"], True
+    assert came(applied.session()) == {"s0": Outcome.UNKNOWN, "s1": Outcome.SKIPPED}
+    assert applied.server.waited == 10
+    assert settlements(applied) == []
+    applied.server.moving = False
+    assert set(came(applied.session()).values()) == {Outcome.CHANGED}
+    assert set(applied.server.ran.values()) == {1}
+
+
+def test_a_refused_account_is_not_waited_out() -> None:
+    applied = Applied(interruption=60)
+
+    def drawn() -> None:
+        if applied.server.ran:
+            raise TransportError(failure(Cause.AUTHENTICATION, "the account was refused"))
+
+    applied.server.drawn = drawn
+    row = applied.session()
+    assert row.failure is not None
+    assert row.failure.cause is Cause.AUTHENTICATION
+    assert applied.server.waited == 0
+
+
+def test_who_waits_lets_go_when_it_is_cancelled() -> None:
+    applied = Applied(interruption=60)
+    goes_away(applied, 11)
+    applied.server.while_waiting = lambda: None if applied.work is None else applied.work.cancel()
+    row = applied.session()
+    assert row.failure is not None
+    assert row.failure.cause is Cause.INTERRUPTED
+    assert applied.server.waited == 5
+
+
+def test_a_restart_is_proven_by_another_boot_time_and_by_services_that_have_come_up() -> None:
+    applied = Applied(restarts=True, interruption=300)
+    calls: list[int] = []
+
+    def drawn() -> None:
+        applied.server.away = applied.server.away or (bool(applied.server.ran) and not calls)
+
+    applied.server.drawn = drawn
+
+    def comes_up() -> None:
+        calls.append(1)
+        applied.server.starting = max(0, 8 - len(calls))
+        applied.server.away = len(calls) < 5
+        applied.server.booted = 2 if len(calls) >= 5 else 1
+
+    applied.server.while_waiting = comes_up
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.CHANGED}
+    assert len(calls) == 8
+    assert applied.names().count("boot-seen") >= 4
+
+
+def test_a_server_that_answers_and_has_not_restarted_is_waited_for_and_then_has_failed() -> None:
+    applied = Applied(restarts=True, interruption=30)
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.FAILED}
+    assert row.steps[0].why == ("it was not seen to have restarted and come up in the time that its contract announces")
+    assert applied.server.waited == 30
+
+
+def test_where_the_boot_time_cannot_be_read_nothing_is_sent() -> None:
+    applied = Applied(restarts=True, interruption=30)
+    applied.server.booted = 0
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.FAILED}
+    assert row.steps[0].why == "when the server was started was not read, so a restart could not be proven"
+    assert applied.server.ran == {}
+
+
+@pytest.mark.parametrize("fate", ["lost-before", "lost-after"])
+def test_a_restart_whose_answer_is_lost_is_not_asked_for_twice(fate: str) -> None:
+    applied = Applied(restarts=True, interruption=60)
+    applied.server.fate = [fate]
+    waits: list[int] = []
+
+    def comes_back() -> None:
+        waits.append(1)
+        if len(waits) == 4 and applied.server.ran:
+            applied.server.booted = 2
+
+    applied.server.while_waiting = comes_back
+    row = applied.session()
+    if fate == "lost-after":
+        assert came(row) == {"s0": Outcome.CHANGED}
+    else:  # it may restart yet: nothing is sent, and another session looks again
+        assert came(row) == {"s0": Outcome.UNKNOWN}
+    assert sum(applied.server.ran.values()) <= 1
+
+
 # Anything goes wrong.
 
 
 DRAWN = st.tuples(
-    st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 2), st.sampled_from([0.1, 0.3]), st.sampled_from(OnFailure)
+    st.integers(0, 2**32),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.sampled_from([0.1, 0.3]),
+    st.sampled_from(OnFailure),
+    st.booleans(),
+    st.sampled_from([0, 20]),
 )
+Drawn = tuple[int, int, int, float, OnFailure, bool, int]
 
 
 def check_ran(applied: Applied) -> None:
     assert applied.illegal() == ()
     assert all(times == 1 for times in applied.server.ran.values()), applied.server.ran
+    for step, outcome in (
+        {} if applied.work is None or applied.work.history.row is None else came(applied.work.history.row).items()
+    ):
+        guards = {guard for (name, _), guard in applied.server.guards.items() if name == step}
+        assert outcome is not Outcome.CHANGED or guards <= {"confirmed"}
     known = {text for script in applied.scripts().values() for text in [script.text]}
     assert {text for _, text in applied.server.given if not text.startswith("Get-")} <= known
 
@@ -329,10 +567,10 @@ def check_ran(applied: Applied) -> None:
 @settings(max_examples=150, deadline=None)
 @given(DRAWN)
 def test_whatever_goes_wrong_nothing_runs_twice_and_it_comes_to_an_end(
-    drawn: tuple[int, int, int, float, OnFailure],
+    drawn: Drawn,
 ) -> None:
-    seed, steps, changes, faults, on_failure = drawn
-    applied = Applied(steps, changes, on_failure)
+    seed, steps, changes, faults, on_failure, guarded, interruption = drawn
+    applied = Applied(steps, changes, on_failure, guarded=guarded, interruption=interruption)
     drawing(applied.server, Random(seed), faults)
     for _ in range(3):
         applied.session()
@@ -415,11 +653,9 @@ def test_a_run_whose_machine_loses_power_anywhere_goes_on_and_nothing_runs_twice
 
 @settings(max_examples=100, deadline=None)
 @given(DRAWN, st.lists(st.integers(0, 60), min_size=1, max_size=3))
-def test_however_often_it_is_killed_and_whatever_goes_wrong_nothing_runs_twice(
-    drawn: tuple[int, int, int, float, OnFailure], kills: list[int]
-) -> None:
-    seed, steps, changes, faults, on_failure = drawn
-    applied = Applied(steps, changes, on_failure)
+def test_however_often_it_is_killed_and_whatever_goes_wrong_nothing_runs_twice(drawn: Drawn, kills: list[int]) -> None:
+    seed, steps, changes, faults, on_failure, guarded, interruption = drawn
+    applied = Applied(steps, changes, on_failure, guarded=guarded, interruption=interruption)
     drawing(applied.server, Random(seed), faults)
     for lives in kills:
         applied.disk = applied.disk.killed(lives)

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from random import Random
 
 import pytest
@@ -50,7 +51,7 @@ def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def host(steps: int, changes: int, *, reversible: bool = True) -> PlannedHost:
+def host(steps: int, changes: int, *, reversible: bool = True, guarded: bool = False) -> PlannedHost:
     return PlannedHost(
         "EX01",
         "10.0.0.1",
@@ -67,7 +68,9 @@ def host(steps: int, changes: int, *, reversible: bool = True) -> PlannedHost:
                     PlannedChange(
                         Change(f"c{change}", "", {}),
                         sha(f"apply s{step} c{change}"),
-                        sha(f"undo s{step} c{change}") if reversible else None,
+                        sha(f"undo s{step} c{change}") if reversible or guarded else None,
+                        confirm=sha(f"confirm s{step} c{change}") if guarded else None,
+                        confirm_seconds=300 if guarded else None,
                     )
                     for change in range(changes)
                 ),
@@ -104,6 +107,15 @@ def keeping(plan: PlannedHost, random: Random) -> PlannedHost:
     )
 
 
+class Guard(Enum):
+    """What the host knows of a change that it undoes by itself."""
+
+    ARMED = auto()
+    CONFIRMED = auto()
+    UNDONE = auto()
+    GONE = auto()  # taken away by what undid the change
+
+
 @dataclass
 class Played:
     """A host and its journal: what a run does to them, with faults that a test draws.
@@ -111,6 +123,8 @@ class Played:
     Attributes:
         right: for each step and change whether the host is as it should be; None where it is neither.
         ran: how often each script really ran and did what it is for.
+        guards: of each guarded change that was begun: whether the host will undo it, or what has become of that.
+        connection: which one it is; what was sent to change something last, over which.
     """
 
     plan: PlannedHost
@@ -125,6 +139,9 @@ class Played:
     whens: Sequence[bool | None] = (True,)  # what a `when` comes to
     so_far: HostSoFar = field(default_factory=HostSoFar)
     sequence: int = 0
+    guards: dict[tuple[str, str], Guard] = field(default_factory=dict)
+    connection: int = 0
+    sent_over: int = -1
 
     def __post_init__(self) -> None:
         for step in self.plan.steps:
@@ -134,14 +151,18 @@ class Played:
     def session(self) -> bool:
         """Goes on until nothing is left to do, and says True, or until the run is broken off."""
         self.so_far = replace(self.so_far, since=self._next())
+        self.connection += 1
         for _ in range(MOST_MOVES):
             move = next_move(self.plan, self.on_failure, self.so_far)
+            if not isinstance(move, Settle):  # who settles does what the look says that was made just now
+                self._deadlines_pass()
             match move:
                 case Finish():
                     return True
                 case Collect():
                     if self._happens() and self._happens():
                         return False  # no connection
+                    self.connection += move.anew
                     self._put(move.step, judged=self._judge(move))
                 case Send():
                     self._check(move)
@@ -166,6 +187,10 @@ class Played:
         """Whether the script may be sent on what is known."""
         own = self.so_far.steps[move.step]
         before = [each for each in own.tried if (each.change, each.purpose) == (move.change, move.purpose)]
+        planned = next(step for step in self.plan.steps if step.step == move.step).changes
+        if move.purpose is Purpose.CONFIRM:
+            self._check_confirming(own, move.change)
+            return
         assert all(each.settlement is Settlement.NOT_DONE for each in before), "sent again beside one that may be done"
         assert all(each.ended not in (Ended.COMPLETED, Ended.BROKEN) for each in before), "sent again though it ran"
         unstarted = sum(each.ended is Ended.NOT_STARTED for each in before)
@@ -196,24 +221,73 @@ class Played:
             done = [
                 each.settlement for each in own.tried if each.purpose is Purpose.APPLY and each.change == move.change
             ]
-            assert {Settlement.DONE, Settlement.PARTLY_DONE} & set(done), "undone what was not done"
+            guarded = any(each.confirm for each in planned)  # its guard may stand there, whatever came of the change
+            assert {Settlement.DONE, Settlement.PARTLY_DONE} & set(done) or guarded, "undone what was not done"
         elif own.judged.sequence > newest:
             assert set(own.judged.would) <= set(named), "sent beside what nobody planned"
             assert move.change in {each.change for each in own.judged.would}, "sent what is not to be done"
             assert all(each.settlement is not None for each in own.tried), "left open what is known"
 
+    def _check_confirming(self, own: StepSoFar, change: str) -> None:
+        """Whether the host may be told to keep what it has."""
+        applied = [each for each in own.tried if each.purpose is Purpose.APPLY]
+        assert any(each.change == change and each.ended is not Ended.NOT_STARTED for each in applied)
+        assert all(each.settlement is not None for each in applied), "confirmed what is not known to be done"
+        assert own.judged is not None
+        assert own.judged.known
+        assert not own.judged.would, "confirmed beside what is not done"
+        assert own.judged.sequence > max(self.so_far.since, applied[-1].sequence), "confirmed without a look"
+        assert self.connection > self.sent_over, "confirmed over the connection that it is to be independent of"
+
+    def _deadlines_pass(self) -> None:
+        """The host undoes what was not confirmed in time."""
+        for each, guard in self.guards.items():
+            if guard is Guard.ARMED and self._happens():
+                self.guards[each] = Guard.UNDONE
+                self.right[each] = False
+
+    def _does(self, move: Send, *, idle: bool) -> bool:
+        """What the script makes of the host; False where it refuses, and ends in an error.
+
+        Args:
+            idle: what the action has of it does nothing.
+        """
+        key = move.step, move.change
+        if move.purpose is Purpose.CONFIRM:
+            if self.guards.get(key) is Guard.UNDONE:
+                return False
+            if key in self.guards:
+                self.guards[key] = Guard.CONFIRMED
+            return True
+        guarded = any(change.confirm is not None for _, change in self.plan.changes)
+        if guarded and move.purpose is Purpose.APPLY:
+            if key in self.guards:
+                return False
+            self.guards[key] = Guard.ARMED
+        if guarded and move.purpose is Purpose.ROLLBACK:
+            self.guards[key] = Guard.GONE
+        if idle:
+            return True
+        self.ran[move.script] += 1
+        self.right[key] = move.purpose is Purpose.APPLY
+        return True
+
     def _send(self, move: Send) -> bool:
+        if move.purpose is Purpose.APPLY:
+            self.sent_over = self.connection
         tried = Tried(move.change, move.purpose, move.number, self._next())
         assert move.number == 1 + sum(each.purpose is move.purpose for each in self.so_far.steps[move.step].tried)
         self._put(move.step, tried=tried)
         fate = self.random.choice(list(Ended)) if self._happens() else Ended.COMPLETED
         idle = self.spoils and self._happens() and self._happens()  # it says that it ran, and changed nothing
-        runs = fate is not Ended.NOT_STARTED and (fate is Ended.COMPLETED or self.random.random() < 0.5) and not idle
+        runs = fate is not Ended.NOT_STARTED and (fate is Ended.COMPLETED or self.random.random() < 0.5)
         if runs:
-            self.ran[move.script] += 1
-            self.right[move.step, move.change] = move.purpose is Purpose.APPLY
-            if fate is Ended.BROKEN and self.spoils and self.random.random() < 0.5:
+            if not self._does(move, idle=idle):
+                fate = Ended.BROKEN if fate is Ended.COMPLETED else fate
+            elif fate is Ended.BROKEN and self.spoils and self.random.random() < 0.5:
                 self.right[move.step, move.change] = None
+        if fate in (Ended.NOT_STARTED, Ended.AMBIGUOUS):
+            self.connection += 1
         self._put(move.step, tried=replace(tried, ended=fate))
         return fate is not Ended.NOT_YET
 
@@ -226,7 +300,7 @@ class Played:
         assert tried.settlement is None
         assert tried.change == move.change
         if not self.meddled and tried.ended is not Ended.NOT_STARTED:
-            done = move.purpose is Purpose.APPLY
+            done = move.purpose is not Purpose.ROLLBACK
             said = {Settlement.DONE: done, Settlement.NOT_DONE: not done, Settlement.PARTLY_DONE: None}
             assert self.right[move.step, move.change] is said[move.settlement], "settled what is not so"
         self._put(move.step, tried=replace(tried, settlement=move.settlement))
@@ -384,13 +458,14 @@ HISTORIES = st.tuples(
     st.sampled_from(OnFailure),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
-Drawn = tuple[int, int, int, float, OnFailure, bool, bool]
+Drawn = tuple[int, int, int, float, OnFailure, bool, bool, bool]
 
 
 def drawn_play(drawn: Drawn) -> Played:
-    seed, steps, changes, faults, on_failure, reversible, spoils = drawn
-    played = play(host(steps, changes, reversible=reversible), on_failure, faults=faults, seed=seed)
+    seed, steps, changes, faults, on_failure, reversible, spoils, guarded = drawn
+    played = play(host(steps, changes, reversible=reversible, guarded=guarded), on_failure, faults=faults, seed=seed)
     played.spoils = spoils
     random = Random(seed)
     if random.random() < 0.5:
@@ -415,14 +490,17 @@ def test_over_any_history_nothing_runs_twice_and_what_is_said_of_the_host_is_so(
     for step, outcome in played.outcomes.items():
         own = played.so_far.steps.get(step, StepSoFar())
         applied = [each for each in own.tried if each.purpose is Purpose.APPLY]
+        guards = {guard for (name, _), guard in played.guards.items() if name == step}
         match outcome:
             case Outcome.CHANGED:
                 assert played.state(step) == {True}
+                assert guards <= {Guard.CONFIRMED}
             case Outcome.COMPLIANT:
                 assert played.state(step) == ({True} if step != "v" else set())
                 assert not applied
             case Outcome.ROLLED_BACK:
                 assert True not in played.state(step)
+                assert guards <= {Guard.UNDONE, Guard.GONE}, "what is left there would undo what is done later"
             case Outcome.REFUSED:
                 assert not applied
             case Outcome.SKIPPED | Outcome.DEFERRED:
@@ -511,7 +589,7 @@ class Journaled(Played):
         if tried is not None:
             planned = next(each for each in self.plan.steps if each.step == step).changes
             change = next(each for each in planned if each.change.id == tried.change)
-            script = change.apply if tried.purpose is Purpose.APPLY else change.rollback
+            script = {Purpose.APPLY: change.apply, Purpose.CONFIRM: change.confirm}.get(tried.purpose, change.rollback)
             assert script is not None
             if tried.settlement is not None:
                 settled = happenings.settled(name, step, tried.purpose, tried.number)
@@ -540,8 +618,8 @@ class Journaled(Played):
 @settings(max_examples=300, deadline=None)
 @given(HISTORIES)
 def test_over_any_history_its_journal_read_back_leads_to_the_same_next_move(drawn: Drawn) -> None:
-    seed, steps, changes, faults, on_failure, reversible, spoils = drawn
-    plan = keeping(hanging(host(steps, changes, reversible=reversible), Random(seed)), Random(seed))
+    seed, steps, changes, faults, on_failure, reversible, spoils, guarded = drawn
+    plan = keeping(hanging(host(steps, changes, reversible=reversible, guarded=guarded), Random(seed)), Random(seed))
     played = Journaled(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults, spoils=spoils)
     played.whens = (True, True, False, None)
     for _ in range(4):

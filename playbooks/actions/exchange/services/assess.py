@@ -20,7 +20,7 @@ from playbooks.actions.exchange.services.required import MITIGATION, Product, Ro
 from playbooks.actions.exchange.services.snapshot import SnapshotError, start_type, taken
 from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed, role_names
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.findings import Assessment, Facts, Finding, Severity, UnknownFact, Verdict
+from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import undecided, unknown
 from playbooks.values import Value, text_of
@@ -43,6 +43,7 @@ class _State:
 
     Attributes:
         absent: not there, and not known to be there with every build.
+        on_their_way: they start, and do not run yet.
     """
 
     disabled: dict[str, str]
@@ -51,6 +52,7 @@ class _State:
     missing: dict[str, str]
     absent: tuple[str, ...]
     no_start_mode: tuple[str, ...]
+    on_their_way: tuple[str, ...]
 
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
@@ -112,7 +114,8 @@ def _services(observed: Observed) -> dict[str, Service]:
 def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
     records = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
     services = _services(observed)
-    state = _State({}, {}, {}, {}, (), ())
+    state = _State({}, {}, {}, {}, (), (), ())
+    on_their_way: list[str] = []
     absent: list[str] = []
     no_start_mode: list[str] = []
     for key, need in sorted(needs.items()):
@@ -138,7 +141,9 @@ def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
                 pass
         if service.starts is None:
             no_start_mode.append(need.name)
-    return replace(state, absent=tuple(absent), no_start_mode=tuple(no_start_mode))
+        if service.is_on_its_way:
+            on_their_way.append(need.name)
+    return replace(state, absent=tuple(absent), no_start_mode=tuple(no_start_mode), on_their_way=tuple(on_their_way))
 
 
 def _mended(assessment: Assessment, needs: Mapping[str, Needed], observed: Observed) -> Assessment:
@@ -177,6 +182,7 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
         _summary(state, findings) if findings else _all_run(state, names),
         findings,
         _facts(observed, tuple(state.disabled), tuple(state.stopped), tuple(state.missing)),
+        Coverage.PREDICTED if state.on_their_way else Coverage.PROBED,  # that they will run
     )
 
 

@@ -66,6 +66,11 @@ class Service:
         return self.word in ("running", "startpending", "continuepending")
 
     @property
+    def is_on_its_way(self) -> bool:
+        """Whether it starts, and does not run yet: it may fail still."""
+        return self.runs and self.word != "running"
+
+    @property
     def is_stopped(self) -> bool:
         """Whether it is stopped or about to be; what is paused is neither."""
         return self.word in ("stopped", "stoppending")

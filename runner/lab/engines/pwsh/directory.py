@@ -5,6 +5,7 @@
     host.json                    what is no key and no file: name, Windows, versions of files, closed files
     services.json                the services; what a script makes of them is written here
     files.json                   times, attributes, access lists and streams of files; likewise
+    tasks.json                   the scheduled tasks that scripts have registered
     shim/                        the shim's files and the session configuration that loads them
     links/                       where .NET looks for `C:\\...`: see `_link`
 
@@ -13,12 +14,16 @@ The shim's files (windows/ in this package) find the rest beside the directory t
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, Literal
 
-from runner.lab.state import FileState, HostState, ServiceState, with_folders
+from playbooks.guarding import FOLDER, Names
+from runner.lab.state import FileState, GuardState, HostState, ServiceState, with_folders
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
@@ -26,6 +31,7 @@ SCRIPTS = (
     "Host.ps1",
     "Registry.ps1",
     "Services.ps1",
+    "Tasks.ps1",
     "Marks.ps1",
     "Files.ps1",
     "Cim.ps1",
@@ -36,6 +42,13 @@ SCRIPTS = (
 TYPES = "Windows.types.ps1xml"
 SERVICES = "services.json"
 FILES = "files.json"
+TASKS = "tasks.json"
+# By what a guard's script is called: how far it is (playbooks/guarding.py).
+_STANDS: Mapping[str, Literal["armed", "undone", "confirmed"]] = {
+    "undo.ps1": "armed",
+    "undone.ps1": "undone",
+    "confirmed.ps1": "confirmed",
+}
 
 # What every Windows has, listed in the state or not.
 HOME = r"C:\Users\Administrator"
@@ -71,6 +84,7 @@ def build(state: HostState, root: Path) -> Path:
     }
     _write_json(root / FILES, {_spelt(path): mark for path, mark in marks.items()})
     _write_json(root / SERVICES, {name: service.model_dump() for name, service in state.services.items()})
+    _guards(state, root)
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):
             (root / "shim" / entry.name).write_bytes(entry.read_bytes())
@@ -84,9 +98,40 @@ def changed(state: HostState, root: Path) -> HostState:
     written = json.loads((root / SERVICES).read_text(encoding="utf-8"))
     services = {name: ServiceState(**each) for name, each in written.items()}
     files = _files_as_they_are(state, root)
-    if services == state.services and files == state.files:
+    guards = dict(_guards_of(root))
+    if (services, files, guards) == (state.services, state.files, state.guards):
         return state
-    return state.model_copy(update={"services": services, "files": files})
+    return state.model_copy(update={"services": services, "files": files, "guards": guards})
+
+
+def _guards(state: HostState, root: Path) -> None:
+    """Writes what undoes a change by itself: its script, and its task."""
+    tasks: dict[str, object] = {}
+    for name, guard in state.guards.items():
+        folder = _real(root / "drives", Names(name).folder)
+        folder.mkdir(parents=True)
+        file = next(file for file, stands in _STANDS.items() if stands == guard.stands)
+        (folder / file).write_text(guard.undo + "\n", encoding="utf-8", newline="\n")
+        armed = guard.stands == "armed"
+        tasks[name] = {
+            "registered": armed,
+            "due": guard.due.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "user": "SYSTEM",
+            "execute": "powershell.exe",
+            "arguments": Names(name).told["arguments"],
+            "ran": not armed,
+        }
+    _write_json(root / TASKS, tasks)
+
+
+def _guards_of(root: Path) -> Iterator[tuple[str, GuardState]]:
+    tasks = json.loads((root / TASKS).read_text(encoding="utf-8"))
+    for name, task in tasks.items():
+        folder = _real(root / "drives", Names(name).folder)
+        for file, stands in _STANDS.items():
+            if (folder / file).is_file():
+                undo = (folder / file).read_text(encoding="utf-8-sig").removesuffix("\n")
+                yield name, GuardState(stands=stands, undo=undo, due=datetime.fromisoformat(task["due"]))
 
 
 def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:
@@ -100,7 +145,12 @@ def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:
             files[path] = FileState(**{**known, "folder": True})
         else:
             files[path] = FileState(**known).holding(real.read_bytes())
-    return with_folders(state.files, files)
+    return with_folders(state.files, {path: file for path, file in files.items() if not _is_of_a_guard(path)})
+
+
+def _is_of_a_guard(path: str) -> bool:
+    """Whether it is told as a guard, and not as a file."""
+    return f"{path}\\".casefold().startswith(f"{FOLDER}\\".casefold())
 
 
 def _session(shim: Path) -> str:
@@ -209,3 +259,13 @@ def _link(links: Path, path: str, real: Path) -> None:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def task_has_run(root: Path, name: str) -> None:
+    """A task that runs once has."""
+    with (root / f"{TASKS}.held").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as the shim's own lock is (windows/Tasks.ps1)
+        tasks = json.loads((root / TASKS).read_text(encoding="utf-8"))
+        tasks[name]["ran"] = True
+        _write_json(root / f"{TASKS}.new", tasks)
+        (root / f"{TASKS}.new").replace(root / TASKS)

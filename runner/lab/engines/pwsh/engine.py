@@ -9,11 +9,13 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.pwsh import directory
 from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
+from runner.lab.engines.pwsh.tasks import Tasks
 from runner.lab.state import HostState, LiveState
 
 HOME = directory.HOME
@@ -36,12 +38,19 @@ class PwshEngine:
 
     `powershell` is the program (7.4 or later). Everything that the engine writes is below one private temporary
     directory, which `close` removes. `max_processes` PowerShells run at once; a shell beyond that waits until one of
-    them has ended. `grace` is how many seconds a process gets to end before it is killed.
+    them has ended. `grace` is how many seconds a process gets to end before it is killed. By `now`, the servers' time,
+    scheduled tasks are due.
     """
 
     name = "pwsh"
 
-    def __init__(self, powershell: Path, max_processes: int = MAX_PROCESSES, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        powershell: Path,
+        max_processes: int = MAX_PROCESSES,
+        grace: float = GRACE_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         if os.name == "nt":
             # There the drives C: and HKLM: of the machine itself are in every session.
             raise OSError("the pwsh engine does not run on Windows: it could not keep scripts from the machine itself")
@@ -58,6 +67,11 @@ class PwshEngine:
         self._running: set[PwshShell] = set()
         self._waiting: deque[PwshShell] = deque()
         self._closed = False
+        self._tasks = Tasks(self._powershell, now)
+
+    def run_due_tasks(self) -> None:
+        """Runs the tasks that are due, and returns when they have ended; the engine does so by itself every second."""
+        self._tasks.run_due()
 
     @property
     def root(self) -> Path:
@@ -73,6 +87,7 @@ class PwshEngine:
 
     def close(self) -> None:
         """Ends every process that still runs, waits for them, and removes the directory. May be called twice."""
+        self._tasks.close()
         with self._lock:
             self._closed = True
             shells = list(self._shells)
@@ -120,6 +135,7 @@ class PwshEngine:
             directory.build(state, root)
             self._hosts[id(live)] = _Kept(live, state, root)
             live.is_kept(lambda: directory.changed(state, root))
+            self._tasks.watch(live, root, _environment(state, self.root))
         return self._hosts[id(live)]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.sim.answers import ANSWERS, EVIDENCE, Answer
 from runner.lab.engines.sim.changes import CHANGES, Change
+from runner.lab.engines.sim.guarding import Guarding
 from runner.lab.engines.sim.pipeline import CallLater, Timer
 from runner.lab.engines.sim.pool import Pool, opening
 from runner.lab.engines.sim.recognition import Template, parse
@@ -63,11 +65,14 @@ class SimEngine:
 
     Args:
         call_later: makes a call after so many seconds, on the thread on which the engine is used.
+        now: the servers' time, with its zone.
     """
 
     name = "sim"
 
-    def __init__(self, call_later: CallLater = running_loop) -> None:
+    def __init__(
+        self, call_later: CallLater = running_loop, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         templates: list[tuple[Template, Answer]] = [
             (template, ANSWERS[action])
             for action, text in built_in_templates().items()
@@ -84,12 +89,15 @@ class SimEngine:
             for template in parse(text, f"{action}/{name}")
         ]
         self._library = Library(templates, changes)
+        self._guarding = Guarding(self._library.change, call_later, now)
+        self._library.around = self._guarding.known
         self._decode = lru_cache(_REMEMBERED)(decode)
         self._opening = lru_cache(_REMEMBERED)(opening)
         self._call_later = call_later
 
     def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> SimShell:
         """A new pool of this host. The pool's own identifier comes with the client's first message."""
+        self._guarding.watch(live)
         return SimShell(Responder(live, self._library), Pool(self._opening), self._decode, self._call_later, sink)
 
     def close(self) -> None:

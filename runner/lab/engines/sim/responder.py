@@ -16,6 +16,7 @@ from playbooks.values import Value
 from runner.lab.engines.sim.answers import Answer
 from runner.lab.engines.sim.changes import Change
 from runner.lab.engines.sim.clixml import number
+from runner.lab.engines.sim.guarding import Run
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.recognition import Template
 from runner.lab.engines.sim.remembering import Answers
@@ -75,6 +76,7 @@ class Library:
 
     Attributes:
         answers: see there.
+        around: finds what a script around one of an action makes of a server; see runner/lab/engines/sim/guarding.py.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Library:
         self._templates = templates
         self._changes = changes
         self.find = lru_cache(_REMEMBERED)(self._find)
+        self.around: Callable[[str], Run | None] = lambda _: None
 
     def _find(self, script: str) -> Known | None:
         """What answers this script, where it is one that every server knows: of the gate, or of a template."""
@@ -100,6 +103,16 @@ class Library:
             values = template.params(script)
             if values is not None:
                 return Known(Depends.NOTHING_KEPT, partial(_for_values, change, values))
+        if (run := self.around(script)) is not None:
+            return Known(Depends.NOTHING_KEPT, lambda live, *_: run(live))
+        return None
+
+    def change(self, script: str) -> Run | None:
+        """What an action's own script makes of a server; None for any other."""
+        for template, change in self._changes:
+            values = template.params(script)
+            if values is not None:
+                return lambda live: change(live, values)
         return None
 
 

@@ -409,15 +409,25 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
 
     [object] ClearContentDynamicParameters([string] $path) { return $null }
 
+    # Folders alone; those above it are made as well.
     [void] NewItem([string] $path, [string] $type, [object] $value) {
-        $real = [LabFiles]::Target($path)
-        if ($type -ne 'Directory' -or -not $real) {
+        $normal = [LabFiles]::Normal($path)
+        $real = [LabFiles]::Drives + '/' + $normal.Substring(0, 1).ToUpperInvariant()
+        if ($type -ne 'Directory' -or -not [System.IO.Directory]::Exists($real)) {
             $this.ReportReadOnly($path)
             return
         }
         if ($this.Refuses($path, 'DirectoryExist')) { return }
-        [void] [System.IO.Directory]::CreateDirectory($real)
-        [LabMarks]::Add([LabFiles]::Windows($real), $true)
+        foreach ($name in [LabFiles]::Names($normal.Substring(2))) {
+            $found = [LabFiles]::Child($real, $name)
+            if ($null -ne $found) {
+                $real = $found
+                continue
+            }
+            $real = "$real/$name"
+            [void] [System.IO.Directory]::CreateDirectory($real)
+            [LabMarks]::Add([LabFiles]::Windows($real), $true)
+        }
         $this.WriteEntry($real)
     }
 

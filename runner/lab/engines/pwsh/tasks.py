@@ -1,0 +1,112 @@
+"""Scheduled tasks of the servers: each that is due runs once, in a PowerShell of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playbooks.guarding import Names
+from runner.lab.engines.pwsh import directory
+from runner.lab.state import LiveState
+
+__all__ = ["Tasks"]
+
+_EVERY_SECONDS = 1.0
+_LONGEST_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    live: LiveState
+    root: Path
+    environment: Mapping[str, str]
+
+
+class Tasks:
+    """The tasks of all servers of an engine.
+
+    Args:
+        powershell: the program.
+        now: the servers' time, with its zone.
+    """
+
+    def __init__(self, powershell: Path, now: Callable[[], datetime]) -> None:
+        self._powershell = powershell
+        self._now = now
+        self._watched: list[_Watched] = []
+        self._running = threading.Lock()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, live: LiveState, root: Path, environment: Mapping[str, str]) -> None:
+        """From now on its tasks run when they are due."""
+        self._watched.append(_Watched(live, root, environment))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="lab-tasks", daemon=True)
+            self._thread.start()
+
+    def run_due(self) -> None:
+        """Runs those that are due, and returns when they have ended."""
+        with self._running:
+            for each in tuple(self._watched):
+                for name in self._due(each):
+                    self._run(each, name)
+
+    def close(self) -> None:
+        """No further task is run. May be called twice."""
+        self._closed.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_LONGEST_SECONDS)
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_EVERY_SECONDS):
+            self.run_due()
+
+    def _due(self, host: _Watched) -> list[str]:
+        tasks = json.loads((host.root / directory.TASKS).read_text(encoding="utf-8"))
+        now = self._now()
+        return [
+            name
+            for name, task in tasks.items()
+            if task["registered"] and not task["ran"] and task["due"] and _time(task["due"]) <= now
+        ]
+
+    def _run(self, host: _Watched, name: str) -> None:
+        """What it finds under another name it does not run."""
+        directory.task_has_run(host.root, name)
+        script = host.root / "drives" / "C" / "Program Files" / "exrun" / name / "undo.ps1"
+        assert Names(name).folder.endswith(f"exrun\\{name}")
+        if not script.is_file():
+            return
+        text = script.read_text(encoding="utf-8-sig")
+        host.live.ran_task(name, text.removesuffix("\n"))
+        shim = "; ".join(f". '{host.root / 'shim' / each}'" for each in directory.SCRIPTS)
+        types = host.root / "shim" / directory.TYPES
+        run = f"& ([scriptblock]::Create([System.IO.File]::ReadAllText('{script}')))"
+        subprocess.run(  # noqa: S603  # the lab's own engine
+            [
+                str(self._powershell),
+                "-NoProfile",
+                "-NonInteractive",
+                "-Command",
+                f"Update-TypeData -PrependPath '{types}'; {shim}; {run}",
+            ],
+            cwd=host.root / "links",
+            env=dict(host.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+        )
+
+
+def _time(text: str) -> datetime:
+    """As a trigger has it: without a zone it is the server's own, which is UTC here."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

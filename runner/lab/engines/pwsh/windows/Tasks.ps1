@@ -1,0 +1,158 @@
+# Scheduled tasks that a script registers: kept in tasks.json, and run by the engine when they are due (tasks.py).
+class LabTasks {
+    hidden static [string] File() { return [LabHost]::Folder + '/tasks.json' }
+
+    static [System.Text.Json.Nodes.JsonNode] All() {
+        return [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText([LabTasks]::File()))
+    }
+
+    # Makes one task what it is told to be. One pool at a time, and no reader ever finds half a file.
+    static [void] Put([string] $name, [hashtable] $task) {
+        $file = [LabTasks]::File()
+        $held = [LabServices]::Hold($file + '.held')
+        try {
+            $all = [LabTasks]::All()
+            $all[$name] = [System.Text.Json.Nodes.JsonNode]::Parse((ConvertTo-Json -InputObject $task))
+            [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
+            [System.IO.File]::Move($file + '.new', $file, $true)
+        }
+        finally {
+            $held.Dispose()
+        }
+    }
+
+    static [psobject] Named([string] $path, [string] $name) {
+        foreach ($each in [LabTasks]::All().AsObject()) {
+            if ($path -ieq '\exrun\' -and $each.Key -ieq $name -and $each.Value['registered'].GetValue[bool]()) {
+                $shown = [pscustomobject] @{ TaskName = $each.Key; TaskPath = $path; State = 'Ready' }
+                $shown.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance#Root/Microsoft/Windows/TaskScheduler/MSFT_ScheduledTask')
+                return $shown
+            }
+        }
+        return $null
+    }
+
+    static [System.Management.Automation.ErrorRecord] Missing([string] $name) {
+        $why = "No MSFT_ScheduledTask objects found with property 'TaskName' equal to '$name'.  Verify the value of the property and retry."
+        return [System.Management.Automation.ErrorRecord]::new(
+            [System.Management.Automation.ItemNotFoundException]::new($why), 'CmdletizationQuery_NotFound_TaskName', 'ObjectNotFound', $name)
+    }
+}
+
+function New-ScheduledTaskAction {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $Execute,
+
+        [string] $Argument,
+
+        [string] $WorkingDirectory
+    )
+    [pscustomobject] @{ Execute = $Execute; Arguments = $Argument; WorkingDirectory = $WorkingDirectory }
+}
+
+function New-ScheduledTaskTrigger {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [switch] $Once,
+
+        [Parameter(Mandatory = $true)]
+        [datetime] $At
+    )
+    [pscustomobject] @{ Enabled = $true; StartBoundary = $At.ToString('yyyy-MM-ddTHH:mm:ss') }
+}
+
+function New-ScheduledTaskPrincipal {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $UserId,
+
+        [string] $LogonType,
+
+        [string] $RunLevel
+    )
+    [pscustomobject] @{ UserId = $UserId; LogonType = $LogonType; RunLevel = $RunLevel }
+}
+
+function New-ScheduledTaskSettingsSet {
+    [CmdletBinding()]
+    param([switch] $StartWhenAvailable, [switch] $AllowStartIfOnBatteries, [switch] $DontStopIfGoingOnBatteries)
+    [pscustomobject] @{ StartWhenAvailable = [bool] $StartWhenAvailable }
+}
+
+function Register-ScheduledTask {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $TaskName,
+
+        [Parameter(Mandatory = $true)]
+        [string] $TaskPath,
+
+        [Parameter(Mandatory = $true)]
+        [object] $Action,
+
+        [object] $Trigger,
+
+        [Parameter(Mandatory = $true)]
+        [object] $Principal,
+
+        [object] $Settings
+    )
+    if ($null -ne [LabTasks]::Named($TaskPath, $TaskName)) {
+        $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+            [System.IO.IOException]::new('Cannot create a file when that file already exists.'),
+            'HRESULT 0x800700b7', 'ResourceExists', $TaskName))
+    }
+    [LabTasks]::Put($TaskName, @{
+        registered = $true
+        due        = if ($null -ne $Trigger) { [string] $Trigger.StartBoundary } else { $null }
+        user       = [string] $Principal.UserId
+        execute    = [string] $Action.Execute
+        arguments  = [string] $Action.Arguments
+        ran        = $false
+    })
+    [LabTasks]::Named($TaskPath, $TaskName)
+}
+
+function Get-ScheduledTask {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $TaskName,
+
+        [Parameter(Mandatory = $true)]
+        [string] $TaskPath
+    )
+    $found = [LabTasks]::Named($TaskPath, $TaskName)
+    if ($null -ne $found) { return $found }
+    $PSCmdlet.WriteError([LabTasks]::Missing($TaskName))
+}
+
+function Unregister-ScheduledTask {
+    [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $TaskName,
+
+        [Parameter(Mandatory = $true)]
+        [string] $TaskPath
+    )
+    if ($null -eq [LabTasks]::Named($TaskPath, $TaskName)) {
+        $PSCmdlet.WriteError([LabTasks]::Missing($TaskName))
+        return
+    }
+    if (-not $PSCmdlet.ShouldProcess($TaskName)) { return }
+    $task = [LabTasks]::All()[$TaskName]
+    [LabTasks]::Put($TaskName, @{
+        registered = $false
+        due        = [string] $task['due']
+        user       = [string] $task['user']
+        execute    = [string] $task['execute']
+        arguments  = [string] $task['arguments']
+        ran        = $task['ran'].GetValue[bool]()
+    })
+}

@@ -1,0 +1,141 @@
+"""Commit-confirmed changes on a state: playbooks/guards/ over again, in Python, and what undoes at a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import resources
+
+from playbooks.guarding import GUARDS, block
+from playbooks.values import Value, text_of
+from runner.lab.engines.sim.pipeline import CallLater
+from runner.lab.engines.sim.recognition import Template, parse
+from runner.lab.engines.sim.streams import Failed, Items, Problem, Waits, error_thrown
+from runner.lab.state import GuardState, LiveState
+
+__all__ = ["Guarding", "Run"]
+
+Run = Callable[[LiveState], Items]
+"""Makes what a script makes of a server."""
+
+_BEGIN, _END = block("\0").split("\0")
+# The ends of two texts and the beginning of one, by which the block beside them is found.
+_ARMED = "}\n\nRegister-Guard\n"
+_RENAMED = "\\undone.ps1'\n"
+_DISARM = "# What would have undone it is not needed any more.\n"
+_TOO_LATE = "This server has undone the change: it was confirmed too late."
+_BEGUN = "An item with the specified name {0} already exists."
+
+
+@dataclass(slots=True)
+class Guarding:
+    """The guards of all servers of an engine.
+
+    Args:
+        find: what an action's own script makes of a server; None for one that is not known.
+        call_later: makes a call after so many seconds.
+        now: the servers' time, with its zone.
+    """
+
+    find: Callable[[str], Run | None]
+    call_later: CallLater
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _templates: Mapping[str, Template] = field(default_factory=lambda: dict(_templates()))
+    _watched: dict[int, tuple[LiveState, set[str]]] = field(default_factory=dict)
+
+    def known(self, script: str) -> Run | None:
+        """What a script around those of an action makes of a server; None for any other."""
+        if (values := self._templates["confirm.ps1.j2"].params(script)) is not None:
+            return partial(_confirm, text_of(values, "task"))
+        own = _between(script, _ARMED)
+        if own is not None and (values := self._templates["arm.ps1.j2"].params(own[0])) is not None:
+            run = self.find(own[1])
+            return None if run is None else partial(self._apply, values, run)
+        at = script.rfind(_END + _DISARM)
+        if at >= 0 and script.startswith(_BEGIN):
+            disarm = script[at + len(_END) :]
+            if (values := self._templates["disarm.ps1.j2"].params(disarm)) is not None:
+                run = self.find(script[len(_BEGIN) : at])
+                return None if run is None else partial(_rollback, text_of(values, "task"), run)
+        return None
+
+    def watch(self, live: LiveState) -> None:
+        """Sees to it that the tasks of this server run when they are due; one that was missed runs at once."""
+        _, names = self._watched.setdefault(id(live), (live, set()))
+        for name, guard in live.now.guards.items():
+            if guard.stands == "armed" and name not in names:
+                names.add(name)
+                left = (guard.due - self.now()).total_seconds()
+                self.call_later(max(left, 0.0), lambda name=name: self._is_due(live, name))  # type: ignore[misc]
+
+    def _apply(self, values: Mapping[str, Value], run: Run, live: LiveState) -> Items:
+        name, seconds = text_of(values, "task"), values["seconds"]
+        if name in live.now.guards:
+            why = _BEGUN.format(text_of(values, "folder"))
+            error_id = "DirectoryExist,Microsoft.PowerShell.Commands.NewItemCommand"
+            yield Failed(Problem(why, error_id, "ResourceExists", "System.IO.IOException"))
+            return
+        assert isinstance(seconds, int)
+        due = self.now() + timedelta(seconds=seconds)
+        _put(live, name, GuardState(stands="armed", undo=text_of(values, "undo"), due=due))
+        self.watch(live)
+        yield from run(live)
+
+    def _is_due(self, live: LiveState, name: str) -> None:
+        """The task runs: what it finds under another name it does not run."""
+        guard = live.now.guards.get(name)
+        if guard is None or guard.stands != "armed":
+            return
+        live.ran_task(name, guard.undo)
+        _put(live, name, guard.model_copy(update={"stands": "undone"}))
+        own = _between(guard.undo, _RENAMED)
+        run = None if own is None else self.find(own[1])
+        if run is not None:
+            self._go_on(run(live))
+
+    def _go_on(self, items: Items) -> None:
+        for item in items:
+            if isinstance(item, Waits):
+                self.call_later(item.seconds, lambda: self._go_on(items))
+                return
+
+
+def _confirm(name: str, live: LiveState) -> Items:
+    guard = live.now.guards.get(name)
+    if guard is not None and guard.stands == "undone":
+        yield Failed(error_thrown(_TOO_LATE))
+        return
+    if guard is not None:
+        _put(live, name, guard.model_copy(update={"stands": "confirmed"}))
+
+
+def _rollback(name: str, run: Run, live: LiveState) -> Items:
+    for item in run(live):
+        yield item
+        if isinstance(item, Failed):
+            return
+    state = live.now
+    live.become(state.model_copy(update={"guards": {key: each for key, each in state.guards.items() if key != name}}))
+
+
+def _put(live: LiveState, name: str, guard: GuardState) -> None:
+    state = live.now
+    live.become(state.model_copy(update={"guards": {**state.guards, name: guard}}))
+
+
+def _between(script: str, last: str) -> tuple[str, str] | None:
+    """What stands before a block that follows this line, and what stands in it, where the block is the end."""
+    at = script.find(last + _BEGIN)
+    if at < 0 or not script.endswith(_END):
+        return None
+    own = at + len(last)
+    return script[:own], script[own + len(_BEGIN) : -len(_END)]
+
+
+def _templates() -> Iterator[tuple[str, Template]]:
+    for name in GUARDS:
+        text = resources.files("playbooks").joinpath("guards", name).read_text(encoding="utf-8")
+        [template] = parse(text, f"guards/{name}")
+        yield name, template
