@@ -151,6 +151,9 @@ class HostState(Strict):
     files: dict[str, FileState] = Field(default_factory=dict)
     services: dict[str, ServiceState] = Field(default_factory=dict)
     services_denied: bool = False
+    disk_full: bool = Field(
+        default=False, description="Nothing can be written any more; what is there can be moved and removed."
+    )
     wmi: Literal["answers", "denied", "without-class", "empty"] = Field(
         default="answers", description="How WMI answers for Win32_Service; Get-Service is not concerned."
     )

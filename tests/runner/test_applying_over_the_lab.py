@@ -114,6 +114,18 @@ def test_a_host_of_two_changes_costs_two_pools_on_one_connection_and_its_scripts
     assert (len(changed), len(locked), changed & locked) == (1, 1, set())
 
 
+@pytest.mark.parametrize(("steps", "changes"), [(1, 1), (1, 3), (3, 2), (6, 1)])
+def test_a_step_costs_two_requests_to_look_two_for_each_change_and_two_to_look_again(steps: int, changes: int) -> None:
+    applied = Applied(steps=steps, changes=changes)
+    with served(applied) as (lab, _):
+        row = applied.session()
+        counts = lab.ledger.host(KEY)
+    opening, closing = 2 * 2, 2  # of each of two pools: Create and Receive, and Delete
+    assert row.requests == counts.requests
+    assert row.requests == counts.steps[Step.AUTHENTICATE] + opening + closing + 2 * steps * (2 + changes)
+    assert counts.connections == 1
+
+
 LOSSES = (Act.RESET, Act.RESET_AFTER, Act.TRUNCATE, Act.XML_GARBAGE)
 FAULTS = [
     Fault(act, step, first=first, times=1)

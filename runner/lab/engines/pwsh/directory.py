@@ -76,6 +76,7 @@ def build(state: HostState, root: Path) -> Path:
             "os_caption": state.os_caption,
             "files": files,
             "services_denied": state.services_denied,
+            "disk_full": state.disk_full,
             "wmi": state.wmi,
         },
     )

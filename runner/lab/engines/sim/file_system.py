@@ -79,6 +79,17 @@ def missing(path: str) -> Problem:
     )
 
 
+def no_space(path: str) -> Problem:
+    """What Set-Content says where the disk is full; it leaves an empty file."""
+    return Problem(
+        "There is not enough space on the disk.",
+        "GetContentWriterIOError,Set-Content",
+        "WriteError",
+        "System.IO.IOException",
+        target=path,
+    )
+
+
 def move(live: LiveState, path: str, to: str) -> None:
     """A file that is there, to a name that is free."""
     files = dict(live.now.files)

@@ -283,3 +283,26 @@ def test_a_locked_session_says_the_same_of_the_file(sim: SimEngine, pwsh: PwshEn
         assert said.errors == []
         assert one.run(text).output == said.output
         assert len(concluded(named.params, said).changes) == 1
+
+
+def on_a_full_disk(engine: Engine) -> tuple[object, ...]:
+    named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
+    live = LiveState(named.server().now.model_copy(update={"disk_full": True}))
+    with Client(engine, live) as client:
+        ready = named.change(client)
+        came = outcome(client, live, ready.apply)
+        assert came[0] is PSInvocationState.Failed
+        assert isinstance(came[1], tuple)
+        assert came[1][0] == "There is not enough space on the disk."
+        assert live.now.files[named.path] == named.file, "it stands where it stood"
+        assert named.judged(client).changes == (ready.change,), "and is still to be quarantined"
+    return came
+
+
+def test_on_a_full_disk_nothing_is_moved_and_the_change_stays_due(sim: SimEngine) -> None:
+    on_a_full_disk(sim)
+
+
+@pytest.mark.real_powershell
+def test_the_script_itself_moves_nothing_on_a_full_disk(sim: SimEngine, pwsh: PwshEngine) -> None:
+    assert on_a_full_disk(sim) == on_a_full_disk(pwsh)

@@ -633,8 +633,15 @@ function Set-Content {
         $text = [string]::Join('', @(foreach ($line in $Value) { $line + "`r`n" }))
         $bytes = [LabContentReader]::Encoding($Encoding).GetBytes($text)
         if ($Encoding -eq 'UTF8') { $bytes = [byte[]] @(0xEF, 0xBB, 0xBF) + $bytes }
+        $full = [LabHost]::State.GetProperty('disk_full').GetBoolean()
+        if ($full) { $bytes = [byte[]] @() }
         [System.IO.File]::WriteAllBytes($real, $bytes)
         [LabMarks]::Add([LabFiles]::Windows($real), $false)
+        if ($full) {
+            $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+                    [System.IO.IOException]::new('There is not enough space on the disk.'), 'GetContentWriterIOError',
+                    'WriteError', $LiteralPath))
+        }
     }
 }
 

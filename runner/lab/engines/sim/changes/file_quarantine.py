@@ -41,6 +41,10 @@ def apply(live: LiveState, values: Mapping[str, Value]) -> Items:
         return
     if file_system.at(live.now.files, about) is not None:
         file_system.remove(live, about)
+    if live.now.disk_full:
+        file_system.put(live, about, FileState())
+        yield Failed(file_system.no_space(about))
+        return
     # Windows PowerShell 5.1 writes a byte-order mark and ends the line.
     file_system.put(live, about, FileState(content=f"\ufeff{text_of(values, 'about')}\r\n"))
     file_system.move(live, path, kept)
