@@ -160,14 +160,16 @@ def next_command(fleet: Accounted, *, undo: bool) -> list[str]:
     return ["resume" if begun else "rollback", journal.parent.name]
 
 
-def drawn(random: Random, depth: int = 3) -> list[Kill]:
-    """Up to so many kills: most of them at points, the others by the lab."""
-    return [
+def drawn(seed: int, depth: int = 3) -> list[Kill]:
+    """Up to so many kills: the first at each of the points by turns, the others at any or by the lab."""
+    random = Random(seed)
+    further = [
         Kill(random.choice(POINTS), random.choice([1, 1, 2, 3, 5]))
-        if random.random() < 0.7
+        if random.random() < 0.6
         else Kill(at=random.randint(1, 60))
-        for _ in range(random.randint(1, depth))
+        for _ in range(random.randint(0, depth - 1))
     ]
+    return [Kill(POINTS[seed % len(POINTS)]), *further]
 
 
 def killed(

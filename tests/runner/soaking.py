@@ -42,7 +42,7 @@ def kills(seed: int) -> Counter[str]:
         struck = killed(
             Path(folder) / "run",
             SimEngine(),
-            drawn(draws),
+            drawn(seed),
             parallel=draws.choice([1, 2]),
             undo=undo,
             faults=lambda: drops(draws, percent, 8),
