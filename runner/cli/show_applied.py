@@ -18,8 +18,8 @@ from runner.reports.applied import AppliedDocument
 from runner.runs import ClientRun
 
 
-def applied_document(part: ClientRun) -> AppliedDocument:
-    """What running a plan came to, of a run that did.
+def applied_document(part: ClientRun, *, only: frozenset[str] | None = None, texts: bool = False) -> AppliedDocument:
+    """What running a plan came to, of a run that did; see `document` of runner/reports/applied.py.
 
     Raises:
         NotKeptError: the plan is not beside the journal.
@@ -27,7 +27,7 @@ def applied_document(part: ClientRun) -> AppliedDocument:
     taken = part.state.plan
     assert taken is not None
     plan = kept_plan(part.journal.parent, taken.plan, SystemDisk())
-    return _document(plan, taken.plan, replay_applied(part.state, plan), taken.approvals)
+    return _document(plan, taken.plan, replay_applied(part.state, plan), taken.approvals, only=only, texts=texts)
 
 
 def print_applied(plan: Plan, digest: str, result: Applied, approvals: Sequence[Approved], form: Format) -> None:
@@ -35,14 +35,21 @@ def print_applied(plan: Plan, digest: str, result: Applied, approvals: Sequence[
     emit(as_written(_document(plan, digest, result, approvals), form, terminal_width()))
 
 
-def as_written(found: AppliedDocument, form: Format, width: int | None = None) -> str:
+def as_written(found: AppliedDocument, form: Format, width: int | None = None, *, whole: bool = True) -> str:
     """The same as a text for people, or for programs."""
-    return report.json_text(found) if form is Format.JSON else report.text(found, width)
+    return report.json_text(found) if form is Format.JSON else report.text(found, width, whole=whole)
 
 
-def _document(plan: Plan, digest: str, result: Applied, approvals: Sequence[Approved]) -> AppliedDocument:
-    return report.document(
-        report.AppliedRun(
-            result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan), approvals
-        )
+def _document(
+    plan: Plan,
+    digest: str,
+    result: Applied,
+    approvals: Sequence[Approved],
+    *,
+    only: frozenset[str] | None = None,
+    texts: bool = False,
+) -> AppliedDocument:
+    run = report.AppliedRun(
+        result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan), approvals
     )
+    return report.document(run, only=only, texts=texts)

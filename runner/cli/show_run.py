@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import typer
@@ -11,7 +11,7 @@ from runner.cli.options import Format
 from runner.cli.output import UsageError, emit, terminal_width
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
-from runner.reports.run import RunDocument, document, json_text, lines
+from runner.reports.run import document, json_text, lines
 from runner.runs import ClientRun, find_run, read_run, uncollected
 from runner.terminal import visible
 
@@ -26,15 +26,16 @@ def show_run(
     """
     with uncollected():
         parts = read_run(find_run(state, run), client)
-        if parts[0].state.plan is not None and not scripts and not hosts:
+        wanted = None if not hosts else frozenset(name.casefold() for name in hosts)
+        if parts[0].state.plan is not None:
             from runner.cli.show_applied import applied_document, as_written
 
-            emit(as_written(applied_document(parts[0]), form, terminal_width()))
+            applied = applied_document(parts[0], only=wanted, texts=scripts)
+            _check_hosts(wanted or frozenset(), {host.name for host in applied.hosts})
+            emit(as_written(applied, form, terminal_width(), whole=wanted is None and not scripts))
             return warn_of_broken(parts)
-        wanted = None if not hosts else frozenset(name.casefold() for name in hosts)
         found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)
-        if wanted is not None:
-            _check_hosts(wanted, found)
+        _check_hosts(wanted or frozenset(), {host.name for part in found.clients for host in part.hosts})
         if form is Format.JSON:
             emit(json_text(found))
         else:
@@ -42,9 +43,8 @@ def show_run(
     return warn_of_broken(parts)
 
 
-def _check_hosts(wanted: frozenset[str], found: RunDocument) -> None:
-    known = {each.name.casefold() for part in found.clients for each in part.hosts}
-    missing = sorted(wanted - known)
+def _check_hosts(wanted: Collection[str], shown: Collection[str]) -> None:
+    missing = sorted({*wanted} - {name.casefold() for name in shown})
     if missing:
         raise UsageError(f"--host: the run has no server {', '.join(missing)}", "See exrun show without --host.")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -24,8 +24,11 @@ from runner.applied import AppliedHost, AppliedStep, applied, unaccounted
 from runner.events import Approved, Purpose, Settlement
 from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
-from runner.reports.folding import folded
+from runner.reports.folding import Verbatim, folded
 from runner.reports.json import Count, EndMember, as_text
+from runner.reports.plan import value_lines
+from runner.reports.plan_json import ValueMember
+from runner.reports.plan_wording import scripts_of, value_changes
 from runner.state import HostProgress
 from runner.terminal import visible
 from runner.terms import End, Ending
@@ -125,10 +128,12 @@ class ChangeMember(_Member):
     id: str
     title: str
     became: Became
+    values: list[ValueMember] = Field(description="as they were planned, those that stay as they are too")
     sent: Count = Field(description="how often its apply script left, whatever came of it")
     undoing: Count = Field(description="the same of its rollback script")
     apply: str = Field(description="SHA-256")
     rollback: str | None = Field(description="SHA-256; null where it cannot be undone")
+    scripts: dict[str, str] = Field(description="SHA-256 of each script by what it is for: evidence, apply, rollback")
 
 
 class AppliedStepMember(_Member):
@@ -192,17 +197,24 @@ class AppliedDocument(_Member):
     waves: list[WaveMember]
     hosts: list[AppliedHostMember] = Field(description="worst first")
     untouched: list[str] = Field(description="servers with a change in the plan on which none of its scripts ran")
-    summary: AppliedSummaryMember
+    summary: AppliedSummaryMember = Field(description="of all servers, whatever part of them is shown")
+    texts: dict[str, str] | None = Field(description="the scripts of these changes, by SHA-256; only with --script")
 
 
-def document(run: AppliedRun) -> AppliedDocument:
-    """The run as the published schema has it. A lone surrogate, which is no text, becomes U+FFFD."""
+def document(run: AppliedRun, *, only: frozenset[str] | None = None, texts: bool = False) -> AppliedDocument:
+    """The run as the published schema has it. A lone surrogate, which is no text, becomes U+FFFD.
+
+    Args:
+        only: these hosts, by name in lower case; the totals are of all. None for all.
+        texts: whether the scripts' texts are wanted.
+    """
     plan = run.plan
     waves = {name: number for number, wave in enumerate(run.waves, start=1) for name in wave}
     rows = {row.name: row for row in run.rows}
     hosts = [_host(run, each, rows.get(each.host), waves.get(each.host)) for each in plan.hosts]
     hosts.sort(key=lambda host: (_WORST[host.outcome], host.wave or 0, host.name.casefold(), host.name))
     changing = {host.host for host in plan.hosts if host.changes}
+    shown = hosts if only is None else [host for host in hosts if host.name.casefold() in only]
     return AppliedDocument(
         schema=SCHEMA,
         run=as_text(run.run),
@@ -218,10 +230,17 @@ def document(run: AppliedRun) -> AppliedDocument:
         ),
         end=EndMember(how=run.end.how, message=as_text(run.end.message)),
         waves=[_wave(number, wave, hosts) for number, wave in enumerate(run.waves, start=1)],
-        hosts=hosts,
+        hosts=shown,
         untouched=[host.name for host in hosts if host.name in changing and not host.touched],
         summary=_summary(hosts),
+        texts=_texts(plan, shown) if texts else None,
     )
+
+
+def _texts(plan: Plan, hosts: Sequence[AppliedHostMember]) -> dict[str, str]:
+    changes = [change for host in hosts for step in host.steps for change in step.changes]
+    used = {sha for change in changes for sha in change.scripts.values()}
+    return {sha: plan.texts[sha] for sha in sorted(used)}
 
 
 _WORST = {outcome: rank for rank, outcome in enumerate(Outcome)}
@@ -305,10 +324,12 @@ def _change(planned: PlannedChange, known: StepSoFar | None) -> ChangeMember:
         id=as_text(planned.change.id),
         title=as_text(planned.change.title),
         became=Became.IN_DOUBT if known is None else _became(tried),
+        values=[ValueMember(**asdict(each)) for each in value_changes(planned.change)],
         sent=sum(each.purpose is Purpose.APPLY for each in tried),
         undoing=sum(each.purpose is Purpose.ROLLBACK for each in tried),
         apply=planned.apply,
         rollback=planned.rollback,
+        scripts=dict(scripts_of(planned)),
     )
 
 
@@ -369,16 +390,17 @@ def _summary(hosts: Sequence[AppliedHostMember]) -> AppliedSummaryMember:
     )
 
 
-def text(found: AppliedDocument, width: int | None = None) -> str:
+def text(found: AppliedDocument, width: int | None = None, *, whole: bool = True) -> str:
     """The run for people at a terminal: a line for a server that is well, every step of others; then the totals.
 
     Args:
         width: columns of the terminal; None where lines may be of any length.
+        whole: whether all of it is shown; if not, every server has all that is known of it, and there are no totals.
     """
-    return "".join(f"{line}\n" for line in folded(_lines(found), width))
+    return "".join(f"{line}\n" for line in folded(_lines(found, whole=whole), width))
 
 
-def _lines(found: AppliedDocument) -> Iterator[str]:
+def _lines(found: AppliedDocument, *, whole: bool) -> Iterator[str]:
     plan = found.plan
     yield f"run {_shown(found.run)}, client {_shown(found.client)}: plan {plan.id} of {_shown(plan.playbook)}"
     yield f"  made {plan.made:%Y-%m-%d %H:%M} UTC by {_shown(plan.planner)}, SHA-256 {plan.sha256}"
@@ -390,8 +412,13 @@ def _lines(found: AppliedDocument) -> Iterator[str]:
         yield f"  NOT FINISHED: {_shown(found.end.message) or found.end.how}"
     yield ""
     for host in found.hosts:
-        yield from _host_lines(host)
-    yield ""
+        yield from _host_lines(host) if whole else _host_in_full(host, found.texts or {})
+    if whole:
+        yield ""
+        yield from _totals(found)
+
+
+def _totals(found: AppliedDocument) -> Iterator[str]:
     for wave in found.waves:
         yield f"wave {wave.number}: {counted(len(wave.hosts), 'server')}: {counts(wave.outcomes)}"
     summary = found.summary
@@ -423,6 +450,23 @@ def _host_lines(host: AppliedHostMember) -> Iterator[str]:
         yield f"  {_shown(step.step)}: {step.outcome}: {_shown(step.why)}"
         for change in step.changes:
             yield f"    {change.became}: {_shown(change.title)}"
+
+
+def _host_in_full(host: AppliedHostMember, texts: Mapping[str, str]) -> Iterator[str]:
+    wave = "" if host.wave is None else f"  wave {host.wave}"
+    yield f"{_shown(host.name)}  {host.outcome}{wave}  {_shown(host.why)}".rstrip()
+    if host.next:
+        yield f"  next: {_shown(host.next)}"
+    for step in host.steps:
+        yield f"  {_shown(step.step)} ({_shown(step.action)}): {step.outcome}: {_shown(step.why)}"
+        for change in step.changes:
+            undoing = f", to undo it {change.undoing}" if change.undoing else ""
+            yield f"    {change.became}: {_shown(change.title)}; sent {change.sent}{undoing}"
+            yield from value_lines(change.values)
+            for what, sha in change.scripts.items():
+                yield f"      {what}, SHA-256 {sha}"
+                yield from (Verbatim(f"        {visible(line)}".rstrip()) for line in texts.get(sha, "").splitlines())
+    yield ""
 
 
 def _changes_in_short(host: AppliedHostMember) -> str:

@@ -5,8 +5,9 @@ Whatever a server said in it is tainted, and made fit to be shown here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from playbooks.changes import Change, ChangeValue
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
@@ -27,7 +28,7 @@ from runner.reports.plan_wording import (
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["View", "lines"]
+__all__ = ["View", "lines", "value_lines"]
 
 CELL = 300  # characters of a server's words on one line
 _DAGS_SHOWN = 12
@@ -119,7 +120,7 @@ def _step(plan: Plan, step: PlannedStep, action: str, view: View) -> Iterator[st
             said = f"{_change(change.change, inline=not view.diff)}{_guard(change)}"
             yield f"    {_MARKS[change.rollback is not None]} {said}"
             if view.diff:
-                yield from _values(change.change)
+                yield from value_lines(value_changes(change.change))
             if view.scripts:
                 yield from _scripts(plan, change)
     elif step.standing in _OPEN:
@@ -146,9 +147,29 @@ def _change(change: Change, *, inline: bool) -> str:
     return f"{visible(change.title, CELL)}{values}{f'  {visible(change.disturbs, CELL)}' if change.disturbs else ''}"
 
 
-def _values(change: Change) -> Iterator[str]:
+class Value(Protocol):
+    """A value before and after a change: see ValueChange."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def becomes(self) -> Becomes:
+        """What the change does to it."""
+
+    @property
+    def before(self) -> ChangeValue:
+        """None where it is nothing, or not named."""
+
+    @property
+    def after(self) -> ChangeValue:
+        """None where it will be nothing, or is not named."""
+
+
+def value_lines(values: Iterable[Value]) -> Iterator[str]:
     """A line a value: `~ StartMode: "Disabled" -> "Automatic"`."""
-    for each in value_changes(change):
+    for each in values:
         before, after = visible(shown(each.before), CELL), visible(shown(each.after), CELL)
         match each.becomes:
             case Becomes.CHANGED:

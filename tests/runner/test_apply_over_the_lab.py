@@ -62,6 +62,13 @@ def test_servers_come_out_as_planned_and_a_rollback_brings_back_what_was(
         status, shown = lab.json_of("show", "last-applied")
         assert shown == document
         assert lab.json_of("report", "last-applied") == (0, document)
+        status, out, _ = lab("show", lab.applied, "--host", "ex2", "--script")
+        assert (status, "EX1" in out, "servers:" in out) == (0, False, False)
+        for _, change in plan.hosts[1].changes:
+            assert f"made: {change.change.title}; sent 1" in out
+            for sha in change.texts:
+                assert all(line.rstrip() in out for line in plan.texts[sha].splitlines())
+        assert lab("show", lab.applied, "--host", "EX9")[0] == 2
         status, page, _ = lab("report", lab.applied, "--html")
         assert (status, f"of {len(list(plan.changes))} changes made." in page) == (0, True)
         assert plan.hosts[0].changes[0][1].change.title in page

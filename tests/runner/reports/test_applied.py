@@ -30,6 +30,7 @@ from runner.reports.applied import (
     text,
 )
 from runner.reports.applied_page import applied_page
+from runner.state import HostProgress
 from runner.terms import End, Ending
 from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, drawing, planned, ready_playbook, undo_text
 from tests.runner.plan.plans import one_change, sha
@@ -49,10 +50,14 @@ def plan_of(hosts: Sequence[PlannedHost], on_failure: OnFailure = OnFailure.STOP
 def told(
     each: Sequence[Applied], rows: Sequence[AppliedHost], end: End = COMPLETE, waves: Sequence[Sequence[str]] = ()
 ) -> AppliedDocument:
-    states = [one.state() for one in each]
-    progress = {name: found for state in states if state is not None for name, found in state.hosts.items()}
+    progress = progress_of(each)
     plan = plan_of([one.plan for one in each], each[0].on_failure)
     return document(AppliedRun("r1", plan, "ab" * 32, rows, progress, end, waves))
+
+
+def progress_of(each: Sequence[Applied]) -> dict[str, HostProgress]:
+    states = [one.state() for one in each]
+    return {name: found for state in states if state is not None for name, found in state.hosts.items()}
 
 
 @settings(max_examples=150, deadline=None)
@@ -166,6 +171,40 @@ failed: See why, mend that, and plan this server again: exrun plan
 pending: Go on: exrun resume r1
 """
     )
+
+
+def test_one_server_is_shown_with_every_value_and_script_and_the_totals_stay_those_of_all() -> None:
+    each, rows = fleet("completes", "breaks")
+    whole = told(each, rows)
+    run = AppliedRun("r1", with_texts(each), "ab" * 32, rows, progress_of(each), End())
+    part = document(run, only=frozenset({"ex1"}), texts=True)
+    assert ([host.name for host in part.hosts], part.summary) == (["EX1"], whole.summary)
+    assert sorted((part.texts or {}).values()) == sorted(
+        make(f"s{number}", "c0") for number in range(2) for make in (apply_text, undo_text)
+    )
+    assert text(part, whole=False).splitlines()[4:] == [
+        "EX1  failed  s0: 1 to be set right",
+        "  next: See why, mend that, and plan this server again: exrun plan",
+        *(
+            line
+            for number, said in ((0, "failed: 1 to be set right"), (1, "skipped: not begun: step s0 is failed"))
+            for line in (
+                f"  s{number} (test.change): {said}",
+                f"    {'not-made' if number == 0 else 'not-sent'}: Set c0 right; sent {1 - number}",
+                '        ~ Mode: "wrong" -> "right"',
+                f"      apply, SHA-256 {sha(apply_text(f's{number}', 'c0'))}",
+                f"        {apply_text(f's{number}', 'c0')}",
+                f"      rollback, SHA-256 {sha(undo_text(f's{number}', 'c0'))}",
+                f"        {undo_text(f's{number}', 'c0')}",
+            )
+        ),
+        "",
+    ]
+
+
+def with_texts(each: Sequence[Applied]) -> Plan:
+    scripts = [text for one in each for text in one.scripts().values()]
+    return replace(plan_of([one.plan for one in each]), texts={script.sha256: script.text for script in scripts})
 
 
 def test_what_the_plan_says_of_a_server_is_never_told_as_seen_in_the_run() -> None:
