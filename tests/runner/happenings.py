@@ -19,6 +19,8 @@ from runner.events import (
     Completed,
     ConnectionRetried,
     Drifted,
+    EvidenceKept,
+    EvidenceMissed,
     FileUsed,
     HealthAnswered,
     HealthAsked,
@@ -255,6 +257,8 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             st.none() | st.lists(woulds, max_size=2).map(tuple),
         ),
         st.builds(Drifted, names, names, st.lists(text, max_size=2).map(tuple)),
+        st.builds(EvidenceKept, names, names, hashes, numbers, hashes, numbers),
+        st.builds(EvidenceMissed, names, names, hashes, numbers, text),
         st.builds(WhenDecided, names, names, st.none() | st.booleans(), text),
         st.builds(Settled, names, names, purposes, numbers, st.sampled_from(Settlement), text),
         st.builds(

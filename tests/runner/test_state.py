@@ -13,6 +13,8 @@ from runner.events import (
     Answer,
     ConnectionRetried,
     Drifted,
+    EvidenceKept,
+    EvidenceMissed,
     HealthAnswered,
     HealthAsked,
     HostEvent,
@@ -429,6 +431,22 @@ def test_a_state_says_in_which_lines_a_host_was_begun_judged_and_sent_a_change_a
     host = state.hosts["EX1"]
     attempt = host.attempts[Key("version", APPLY, 1)]
     assert (attempt.sequence, attempt.pool, host.judged_at, host.since) == (5, "POOL", {"version": 4}, 8)
+
+
+def test_what_is_said_of_evidence_stands_behind_the_answer_of_the_script_that_read_it() -> None:
+    read = sending(purpose=Purpose.EVIDENCE)
+    said = answered(purpose=Purpose.EVIDENCE)
+    kept = EvidenceKept("EX1", "version", SCRIPT, 1, "ab" * 32, 5)
+    missed = EvidenceMissed("EX1", "version", SCRIPT, 1, "too large")
+    for each in (kept, missed):
+        assert folded(HOST, read, said, each).hosts["EX1"].evidence == {("version", SCRIPT): each}
+        for before in ((HOST,), (HOST, read), (HOST, sending(), answered())):
+            with pytest.raises(ContradictionError, match="no answer to the script that reads it"):
+                folded(*before, each)
+        with pytest.raises(ContradictionError, match="no answer to the script that reads it"):
+            folded(HOST, read, said, replace(each, script="0" * 64))
+        with pytest.raises(ContradictionError, match="none of this run's steps"):
+            folded(HOST, read, said, replace(each, step="nowhere"))
 
 
 def test_what_had_drifted_is_forgotten_with_the_next_judgement() -> None:
