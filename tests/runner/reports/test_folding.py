@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +32,7 @@ def test_a_plan_keeps_within_its_terminal_and_scripts_stay_as_they_are() -> None
     script = "Set-ItemProperty -LiteralPath '" + "x" * 200 + "' -Name a -Value b"
     plan = board_plan()
     sha = next(iter(plan.texts))
-    plan.texts[sha] = script  # type: ignore[index]
+    plan = replace(plan, texts={**plan.texts, sha: script})
     told = list(lines(plan, "ab" * 32, View(scripts=True, diff=True, width=80)))
     assert "        " + script in told
     assert max(len(line) for line in told if script not in line and "inetpub" not in line) <= 80
