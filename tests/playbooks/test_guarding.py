@@ -47,7 +47,8 @@ $found = foreach ($text in $texts) {
         errors     = @($errors).Count
         statements = $tree.EndBlock.Statements.Count
         blocks     = @($calls | ForEach-Object { $_.PipelineElements[0].CommandElements[0].Extent.Text })
-        undo       = [string](@($written) | ForEach-Object { $_.CommandElements[4].Extent.Text } |
+        undo       = [string](@($written) | Select-Object -First 1 |
+                ForEach-Object { $_.CommandElements[4].Extent.Text } |
                 ForEach-Object { & ([scriptblock]::Create($_)) })
     }
 }
