@@ -47,7 +47,8 @@ $found = foreach ($text in $texts) {
         errors     = @($errors).Count
         statements = $tree.EndBlock.Statements.Count
         blocks     = @($calls | ForEach-Object { $_.PipelineElements[0].CommandElements[0].Extent.Text })
-        undo       = [string](@($written) | ForEach-Object { $_.CommandElements[4].Extent.Text } |
+        undo       = [string](@($written) | Select-Object -First 1 |
+                ForEach-Object { $_.CommandElements[4].Extent.Text } |
                 ForEach-Object { & ([scriptblock]::Create($_)) })
     }
 }
@@ -79,7 +80,7 @@ def test_a_real_parser_finds_each_script_whole_in_a_block_of_its_own(powershell:
             assert found["blocks"] == [f"{{\n{script}\n}}"], script
         assert apply["statements"] == 5, "the language, its preference, the function, its call, and the change"
         assert undo["statements"] == 4
-        assert rollback["statements"] == 6
+        assert rollback["statements"] == 7
 
 
 def test_a_name_comes_from_the_plan_and_the_change_alone_and_tells_two_apart() -> None:
