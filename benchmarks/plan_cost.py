@@ -3,7 +3,8 @@
 Made: from rows that are judged, by the plan's own code, to the bytes of the file and what the terminal gets; every step
 is `exchange.services`, and on every fourth one service has to be started. Shown: `exrun show` as a process, from the
 start of Python to its end, with every check of the file. Beside it Python's own `json.loads` of the same bytes, which
-checks nothing.
+checks nothing. The limits are of processor time, of which each has one thread: what else the machine does moves seconds
+more. Both are printed.
 
     python -m benchmarks.plan_cost [--hosts 5000] [--rounds 3]
 """
@@ -118,12 +119,12 @@ def plan(ready: ReadyPlaybook, seen: Sequence[Seen]) -> Plan:
     return make_plan(made, ready, seen, lambda text: text)
 
 
-def timed(work: Callable[[], Found]) -> tuple[float, Found]:
-    """Seconds of the wall, and what came of it."""
+def timed(work: Callable[[], Found]) -> tuple[float, float, Found]:
+    """Seconds of the wall and of the processor, and what came of it."""
     gc.collect()
-    before = time.perf_counter()
+    before, processor = time.perf_counter(), time.process_time()
     found = work()
-    return time.perf_counter() - before, found
+    return time.perf_counter() - before, time.process_time() - processor, found
 
 
 def main() -> int:
@@ -147,9 +148,10 @@ def main() -> int:
 
         for number in range(1, given.rounds + 1):
             print(f"  round {number}, load {os.getloadavg()[0]:.1f}", flush=True)
-            seconds, data = timed(make)
-            best["made"] = min(best.get("made", seconds), seconds)
-            print(f"    {'made':32} {seconds:6.2f} s, {len(data) / 1e6:.1f} MB", flush=True)
+            seconds, processor, data = timed(make)
+            best["made"] = min(best.get("made", processor), processor)
+            told = f"{seconds:6.2f} s, {processor:6.2f} CPU-s, {len(data) / 1e6:.1f} MB"
+            print(f"    {'made':32} {told}", flush=True)
             (folder / "plan.json").write_bytes(data)
             before = time.process_time()
             json.loads(data)
@@ -158,7 +160,7 @@ def main() -> int:
                 took = run([sys.executable, "-m", "runner.cli.main", *command], folder, {"COLUMNS": "160"})
                 if took.status != 0:
                     raise RuntimeError(f"exrun {' '.join(command)} ended with {took.status}:\n{took.errors[-2000:]}")
-                best[name] = min(best.get(name, took.seconds), took.seconds)
+                best[name] = min(best.get(name, took.cpu_seconds), took.cpu_seconds)
                 if name == "show":
                     ratios.append(took.cpu_seconds / loads)
                 told = f"{took.seconds:6.2f} s, {took.cpu_seconds:6.2f} CPU-s, {took.memory / 2**20:5.0f} MiB"
@@ -167,7 +169,7 @@ def main() -> int:
     for name, seconds in best.items():
         limit = MADE_SECONDS if name == "made" else LIMITS.get(name, SHOWN_SECONDS)
         passed = passed and seconds <= limit
-        print(f"{'PASS' if seconds <= limit else 'FAIL'}: {name}: {seconds:.2f} s, at most {limit:g}")
+        print(f"{'PASS' if seconds <= limit else 'FAIL'}: {name}: {seconds:.2f} CPU-s, at most {limit:g}")
     ratio = min(ratios)
     passed = passed and ratio <= OF_LOADS
     told = f"{ratio:.1f} times the processor time of json.loads, at most {OF_LOADS:g}"

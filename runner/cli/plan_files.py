@@ -11,8 +11,6 @@ from runner.cli.output import UsageError
 from runner.plan import file
 from runner.plan.file import PlanError
 from runner.plan.records import Plan
-from runner.signatures import sshsig
-from runner.signatures.signing import SUFFIX
 from texts.problems import in_lines
 
 if TYPE_CHECKING:
@@ -70,6 +68,9 @@ def signatures_of(plan: Path) -> dict[str, bytes]:
     Raises:
         UsageError: one cannot be read, or is larger than a signature can be.
     """
+    from runner.signatures import sshsig  # who reads a plan alone needs none of it
+    from runner.signatures.signing import SUFFIX
+
     names = [f"{plan.name}{SUFFIX}", *(f"{plan.name}.{number}{SUFFIX}" for number in range(1, MOST_SIGNATURES + 1))]
     there = [path for path in map(plan.with_name, names) if path.is_file()]
     return {path.name: bytes_of(path, sshsig.MOST_BYTES, "a signature") for path in there}

@@ -100,6 +100,7 @@ def _host(plan: Plan, host: PlannedHost, actions: Mapping[str, str], view: View)
     told = [
         line
         for step in host.steps
+        if step.changes or not view.whole or step.standing in _OPEN  # most have nothing to tell
         if view.has_step(step.step)
         for line in _step(plan, step, actions.get(step.step, ""), view)
     ]
