@@ -75,21 +75,6 @@ class LabFiles {
         return $real
     }
 
-    # Gives a file object what Windows says of the file.
-    static [void] Mark([psobject] $shown, [string] $path, [bool] $folder) {
-        $created = [LabMarks]::TimeOf($path, 'created')
-        $modified = [LabMarks]::TimeOf($path, 'modified')
-        $said = [ordered] @{
-            Attributes       = [LabMarks]::Attributes($path, $folder)
-            CreationTimeUtc  = $created
-            CreationTime     = $created.ToLocalTime()
-            LastWriteTimeUtc = $modified
-            LastWriteTime    = $modified.ToLocalTime()
-        }
-        if (-not $folder) { $said['VersionInfo'] = [LabFiles]::Version($path) }
-        foreach ($name in $said.Keys) { $shown.psobject.Members.Add([psnoteproperty]::new($name, $said[$name]), $true) }
-    }
-
     static [bool] IsDenied([string] $real) { return [LabHost]::Denied.Contains([LabFiles]::Windows($real)) }
 
     # VersionInfo as Windows reads it from the file's resources; a file without any has empty properties.
@@ -217,7 +202,7 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
         $folder = [System.IO.Directory]::Exists($real)
         $item = if ($folder) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
         $shown = [psobject]::new($item)
-        [LabFiles]::Mark($shown, $path, $folder)
+        if (-not $folder) { $shown.psobject.Members.Add([psnoteproperty]::new('VersionInfo', [LabFiles]::Version($path)), $true) }
         $this.WriteItemObject($shown, $path, $folder)
     }
 
@@ -320,7 +305,9 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
         $item = if ([System.IO.Directory]::Exists($real)) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
         $shown = [psobject]::new($item)
         $normal = [LabFiles]::Windows($real)
-        [LabFiles]::Mark($shown, $normal, $item -isnot [System.IO.FileInfo])
+        if ($item -is [System.IO.FileInfo]) {
+            $shown.psobject.Members.Add([psnoteproperty]::new('VersionInfo', [LabFiles]::Version($normal)), $true)
+        }
         if ($null -eq $names -or $names.Count -eq 0) {
             $this.WritePropertyObject($shown, $normal)
             return
@@ -720,6 +707,19 @@ function Get-FileHash {
 
 # For Windows.types.ps1xml: a function, which unlike a property's block keeps the full language in a locked session.
 function LabShown([string] $Real) { [LabFiles]::Shown($Real) }
+
+# The same of what Windows keeps beside a file's bytes; of a file of this machine what it says itself.
+function LabMarked([string] $Real, [string] $Name, [object] $Own) {
+    $path = [LabFiles]::Shown($Real)
+    if ($path -eq $Real) { return $Own }
+    switch ($Name) {
+        'Attributes' { return [LabMarks]::Attributes($path, [System.IO.Directory]::Exists($Real)) }
+        'CreationTimeUtc' { return [LabMarks]::TimeOf($path, 'created') }
+        'CreationTime' { return [LabMarks]::TimeOf($path, 'created').ToLocalTime() }
+        'LastWriteTimeUtc' { return [LabMarks]::TimeOf($path, 'modified') }
+        'LastWriteTime' { return [LabMarks]::TimeOf($path, 'modified').ToLocalTime() }
+    }
+}
 
 [LabFiles]::Drives = [LabHost]::Folder + '/drives'
 [LabHost]::AddProvider([LabFileProvider], 'Microsoft.PowerShell.Management')
