@@ -53,6 +53,7 @@ __all__ = [
     "Settle",
     "StepSoFar",
     "Tried",
+    "is_over",
     "next_move",
     "outcomes",
     "so_far",
@@ -243,6 +244,15 @@ def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
         if not isinstance(move, Outcome):
             return move
     return Finish()
+
+
+def is_over(plan: PlannedHost, on_failure: Mapping[str, OnFailure], host: HostProgress | None) -> bool:
+    """Whether there is nothing more to do on a host of which this is known.
+
+    Raises:
+        NotOfThePlanError: see `so_far`.
+    """
+    return isinstance(next_move(plan, on_failure, so_far(host, plan)), Finish)
 
 
 def outcomes(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Mapping[str, Outcome]:

@@ -42,7 +42,7 @@ from runner.history import HostHistory
 from runner.journal.errors import JournalError, JournalLocked
 from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.locks import BEAT_SECONDS, HostLocks, LockError, LocksLostError, Owner
-from runner.moves import Finish, next_move, so_far
+from runner.moves import is_over
 from runner.observe import unwritable
 from runner.opening import Opened, ending_of
 from runner.order import CLOSE_SECONDS, collect_seconds, collects_of
@@ -169,10 +169,14 @@ class Remediation:
             return True
         if self.before.is_unread(name):
             return False
-        if self.undo:
-            return name in self.undo and name in self.before.hosts
-        known = so_far(self.before.hosts.get(name), self._planned[name])
-        return not isinstance(next_move(self._planned[name], self._on_failure, known), Finish)
+        if self.undo and (name not in self.undo or name not in self.before.hosts):
+            return False
+        return not is_over(self._planned[name], self._on_failure, self._progress(name))
+
+    def _progress(self, name: str) -> HostProgress | None:
+        """What is known of a host when this session begins."""
+        progress = None if self.before is None else self.before.hosts.get(name)
+        return progress.undone() if progress is not None and name in self.undo else progress
 
     @cached_property
     def _on_failure(self) -> Mapping[str, OnFailure]:
@@ -332,9 +336,6 @@ class Remediation:
         return HealthCheck(concern, checking.ask, heard, unasked)
 
     def _history(self, journal: JournalWriter, host: Host, planned: PlannedHost, listener: Watching) -> HostHistory:
-        progress = None if self.before is None else self.before.hosts.get(planned.host)
-        if progress is not None and planned.host in self.undo:
-            progress = progress.undone()
 
         def heard(what: str) -> None:
             with suppress(Exception):
@@ -348,7 +349,7 @@ class Remediation:
             halted=lambda: self.brake.aborted is not None,
             now=self.opened.world.now,
             on_defect=lambda step, error: listener.defect(f"{planned.host}, step {step}", error),
-            progress=progress,
+            progress=self._progress(planned.host),
             heard=heard,
         )
         return history

@@ -20,7 +20,7 @@ from inventory.selection import Selection, select
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.errors import ParameterError
 from playbooks.loading import load_playbook
-from playbooks.model import ReadyPlaybook
+from playbooks.model import OnFailure, ReadyPlaybook
 from playbooks.shelf import BUILT_IN, shelf
 from runner import events
 from runner.admission import Present, RefusedError, admitted, same
@@ -42,7 +42,7 @@ from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.journal.chain import Broken
 from runner.journal.location import run_directory, unused_run_id
-from runner.moves import Outcome
+from runner.moves import Outcome, is_over
 from runner.opening import open_run
 from runner.order import Order
 from runner.plan import keeping
@@ -94,10 +94,12 @@ def resume(asked: AskedToChange, reference: str) -> ExitStatus:
     part, kept = _run_of(asked, reference)
     state = part.state
     order, present = _ordered(asked, loading.load(*asked.inventory), kept.plan, state.run, beside=part.journal.parent)
-    if any(host.undoing for host in state.hosts.values()):
+    undo = _undone_in_part(state, kept.plan)
+    if undo:  # what was begun to be undone comes first, and alone: nothing else is changed under its terms
         stood = Standing((), same(kept.plan, present), None)
-    else:
-        stood = admitted(kept.plan, kept.data, _policy(asked), kept.signatures, present, now())
+        _refuse(stood.refused)
+        return _work(asked, order, kept.approved(stood), UNDOING, before=part, undo=undo)
+    stood = admitted(kept.plan, kept.data, _policy(asked), kept.signatures, present, now())
     _refuse(stood.refused)
     return _work(asked, order, kept.approved(stood), APPLYING, before=part)
 
@@ -340,6 +342,13 @@ def _check_overtaken(named: Sequence[str], plan: Plan) -> None:
     unknown = [name for name in named if name not in known]
     if unknown:
         raise UsageError(f"--take-over: the plan has no server {', '.join(unknown)}", "Name servers of the plan.")
+
+
+def _undone_in_part(state: RunState, plan: Plan) -> tuple[str, ...]:
+    """The hosts that are to be undone, and are not yet."""
+    on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
+    undoing = [host for host in plan.due if host.host in state.hosts and state.hosts[host.host].undoing]
+    return tuple(host.host for host in undoing if not is_over(host, on_failure, state.hosts[host.host]))
 
 
 def _may_have_changed(state: RunState, name: str) -> bool:

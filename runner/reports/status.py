@@ -116,17 +116,19 @@ def member(ran: Ran) -> RunMember:
         )
     going = _going(ran, state)
     hosts = len(state.started.hosts)
+    doing = _doing(ran, state)
+    undoing = doing is Doing.ROLLBACK  # which goes over all in one wave
     return RunMember(
         run=as_text(ran.run),
         client=as_text(ran.client),
-        doing=_doing(ran, state),
+        doing=doing,
         going=going,
         started=state.started_at,
         last=state.last_at,
         hosts=hosts,
         ended=sum(host.ended is not None for host in state.hosts.values()),
-        wave=state.wave,
-        waves=ran.waves,
+        wave=0 if undoing else state.wave,
+        waves=0 if undoing else ran.waves,
         outcomes=dict(_outcomes(ran, state)),
         in_doubt=sum(attempt.key.purpose.changes for _, attempt in state.unsettled),
         plan=None if state.plan is None else state.plan.id,

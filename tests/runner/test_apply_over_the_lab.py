@@ -455,3 +455,38 @@ def test_a_session_that_read_the_journal_before_another_one_wrote_to_it_sends_no
         status, _, err = lab("resume", "last", "-i", "inventory.yml")
         assert (status, "another session has written to this journal since it was read" in err) == (2, True), err
         assert lab.changed("EX1", plan) == ran
+
+
+def test_that_one_server_was_undone_lets_no_other_be_changed_without_approval_or_after_the_plan_has_expired(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        _, plan = lab.plan()
+        lab.fail("EX2", Fault(Act.RESET, Step.AUTHENTICATE))
+        assert lab("apply", "plan.json", "-i", "inventory.yml", "--connect-timeout", "5")[0] == 3
+        assert lab("rollback", "last", "EX1", "-i", "inventory.yml")[0] == 3  # EX2 is what it was
+        lab.fail("EX2")
+        with monkeypatch.context() as later:
+            later.setattr("runner.cli.apply_work.now", lambda: plan.made + timedelta(hours=72))
+            status, _, err = lab("resume", "last", "-i", "inventory.yml")
+        assert (status, "has expired" in err) == (4, True), err
+        assert lab.changed("EX2", plan) == []
+        status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (0, {"EX1": "rolled-back", "EX2": "changed"})
+
+
+def test_a_rollback_that_was_broken_off_goes_on_after_the_plan_has_expired(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        before = lab.states()
+        _, plan = lab.plan()
+        assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
+        lab.fail("EX2", Fault(Act.RESET, Step.AUTHENTICATE))
+        status, document = lab.json("rollback", "last", "--connect-timeout", "5")
+        assert (status, came(document)) == (3, {"EX1": "rolled-back", "EX2": "unreachable"})
+        lab.fail("EX2")
+        monkeypatch.setattr("runner.cli.apply_work.now", lambda: plan.made + timedelta(hours=72))
+        status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (0, {"EX1": "rolled-back", "EX2": "rolled-back"})
+        assert lab.states() == before
