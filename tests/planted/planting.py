@@ -33,6 +33,20 @@ class Bug:
     files: tuple[str, ...]
     path: Path
 
+    @property
+    def taken(self) -> list[tuple[str, str]]:
+        """By hunk: its file, and the lines that it takes away, with what it leaves between them."""
+        found: list[tuple[str, str]] = []
+        for of_file in re.split(r"^--- .*\n", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            name, *hunks = re.split(r"^@@.*\n", of_file, flags=re.MULTILINE)
+            for hunk in hunks:
+                lines = hunk.splitlines(keepends=True)
+                gone = [number for number, line in enumerate(lines) if line.startswith("-")]
+                between = lines[gone[0] : gone[-1] + 1] if gone else []
+                file = name.removeprefix("+++ b/").strip()
+                found.append((file, "".join(line[1:] for line in between if not line.startswith("+"))))
+        return found
+
 
 def bugs() -> list[Bug]:
     """All of them, by name."""

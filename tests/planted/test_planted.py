@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted.planting import Bug, bugs, copied, plant, tried
+from tests.planted.planting import ROOT, Bug, bugs, copied, plant, tried
 
 BUGS = bugs()
 
@@ -29,6 +29,14 @@ def test_a_planted_bug_is_caught_by_name(bug: Bug, whole: Path, tmp_path: Path) 
 def test_without_a_bug_no_test_that_catches_one_fails(whole: Path) -> None:
     came = tried(whole, sorted({test for bug in BUGS for test in bug.caught_by}))
     assert (came.status, came.failed) == (0, frozenset()), came.said
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_what_a_patch_takes_away_stands_in_one_place(bug: Bug) -> None:
+    """So it is put there, whatever has changed around it."""
+    for file, taken in bug.taken:
+        assert taken, f"{file}: a patch that only adds may be put anywhere"
+        assert (ROOT / file).read_text(encoding="utf-8").count(taken) == 1, f"{file}:\n{taken}"
 
 
 def test_every_bug_is_in_the_product_and_says_what_is_wrong() -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from runner import events
 from runner.cli import apply_work, show_applied  # loaded before it is forked
 from runner.cli.main import main
@@ -145,7 +147,9 @@ def run(
 
     for served in fleet.lab.hosts.values():
         served.plan = _Watched(faults(), comes)
-    process.start()
+    with pytest.MonkeyPatch.context() as patched:  # what it is forked from loads the product from where this one has
+        patched.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        process.start()
     process.join(HANG_SECONDS)
     assert process.exitcode is not None, "it hangs"
     return process.exitcode
