@@ -412,11 +412,10 @@ class Remediation:
             self.brake.pull(unwritable(error))
 
     def _unbegun(self, name: str, why: Failure) -> AppliedHost:
-        progress = None if self.before is None else self.before.hosts.get(name)
         planned, client = self._planned[name], self._plan.client
         if self.before is not None and self.before.is_unread(name):
             return unaccounted(planned, client, _UNREAD, 0, 0.0)
-        return applied(planned, client, self._on_failure, progress, why, 0, 0.0)
+        return applied(planned, client, self._on_failure, self._progress(name), why, 0, 0.0)
 
     def _ended(self, journal: JournalWriter, rows: Sequence[AppliedHost]) -> Applied:
         """The last line, and what came of all hosts of the plan: of those that were over before as they stood."""

@@ -96,6 +96,7 @@ class Terms:
 _AFTER = {
     Ending.BUDGET: "See to the servers that failed, then go on with those that were not begun",
     Ending.HEALTH: "See to the servers that are not well, then go on with those that were not begun",
+    Ending.REFUSED: "See what it says, and make the plan again",
     Ending.INTERRUPTED: "Run the audit again for the servers left out",
     Ending.UNRECORDED: "See whether it still runs; if not, run the audit again",
 }

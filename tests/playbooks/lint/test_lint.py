@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.checking import check
 from playbooks.lint import lint
 from playbooks.lint.commands import known_commands
 from playbooks.lint.rules import READ_ONLY
@@ -112,10 +114,12 @@ def test_servers_have_every_command_and_parameter_of_the_table(shared):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("playbooks/actions/*/*/collect.ps1.j2")), ids=lambda path: path.parent.name
+    "folder",
+    sorted(path.parent for path in ROOT.glob("playbooks/actions/*/*/collect.ps1.j2")),
+    ids=lambda folder: f"{folder.parent.name}.{folder.name}",
 )
-def test_every_built_in_collect_script_stays_in_the_subset(path):
-    assert lint(path.read_text(encoding="utf-8"), source=path.name) == ()
+def test_every_script_of_a_built_in_action_stays_in_its_subset(folder):
+    assert check(folder, Catalogue.load(), styled=True) == ()
 
 
 @pytest.mark.parametrize("switch", ["-Server other", "-DomainController dc1"])
