@@ -51,7 +51,7 @@ def server(name: str, *faults: Fault, engine: str = "sim", file: FileState | Non
     files = {"C:\\inetpub\\wwwroot\\aspnet_client\\web.config": FileState(size=3)}
     files |= {} if file is None else {PATH: file}
     state = HostState.model_validate({"name": name, "engine": engine, "files": files})
-    return LabHost("alpha", name, state, Account("alpha\\auditor", PASSWORD), faults=faults)
+    return LabHost("alpha", name, state, Account("alpha\\auditor", PASSWORD), engine=engine, faults=faults)
 
 
 @contextlib.contextmanager

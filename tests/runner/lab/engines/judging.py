@@ -48,7 +48,7 @@ def as_value(value: object) -> Value:
     match value:
         case list():
             return tuple(as_value(each) for each in value)
-        case None | bool() | float():
+        case None | bool() | float() | bytes():
             return value
         case int():
             return int(value)

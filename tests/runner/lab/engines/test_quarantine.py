@@ -22,6 +22,7 @@ from playbooks.rendering import render
 from playbooks.shelf import shelf
 from playbooks.values import Value
 from runner.answers import observation_of
+from runner.evidence import taken
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
@@ -93,12 +94,22 @@ class Named:
         [ready] = ready_changes(ACTION, self.params, self.judged(client).changes, PLAN)
         return ready
 
+    def kept(self, client: Client) -> bytes:
+        """What would be kept of it before its change."""
+        evidence = self.change(client).evidence
+        assert evidence is not None
+        return taken(completed(client.run(evidence)), str(self.params["sha256"]))
 
-def concluded(params: Mapping[str, Value], said: Said) -> Assessment:
+
+def completed(said: Said) -> Completed:
+    """What the transport makes of it."""
     assert (said.problem, said.errors) == (None, [])
     records = tuple({name: as_value(each) for name, each in record.items()} for record in said.output)
-    completed = Completed(Script("x", ""), Streams(output=records), 0.0)
-    observation = observation_of(completed, ACTION.contract)
+    return Completed(Script("x", ""), Streams(output=records), 0.0)
+
+
+def concluded(params: Mapping[str, Value], said: Said) -> Assessment:
+    observation = observation_of(completed(said), ACTION.contract)
     return ACTION.assess(observation, params, CATALOGUE, date(2026, 11, 28))
 
 
@@ -128,8 +139,11 @@ def there_and_back(engine: Engine, named: Named) -> list[object]:
     before = state_text(live.now)
     with Client(engine, live) as client:
         ready = named.change(client)
-        steps: list[object] = [outcome(client, live, ready.apply)]
+        steps: list[object] = [outcome(client, live, ready.evidence)]
         assert steps[0][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
+        assert named.kept(client) == named.file.data
+        steps.append(outcome(client, live, ready.apply))
+        assert steps[1][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
         gone = named.judged(client)
         assert (gone.verdict, gone.changes) == (Verdict.OK, ())
         assert gone.summary == f"not there: it is in quarantine, by plan {PLAN}"
@@ -137,7 +151,7 @@ def there_and_back(engine: Engine, named: Named) -> list[object]:
         assert kept.data == named.file.data
         assert kept.sddl == "O:BAG:SYD:P(A;;FA;;;SY)(A;;FA;;;BA)"
         steps.append(outcome(client, live, ready.rollback))
-        assert steps[1][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
+        assert steps[2][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
         assert named.judged(client).changes == (ready.change,)
     assert state_text(live.now) == before
     return steps

@@ -155,7 +155,8 @@ class LabContentReader : IContentReader {
                 $left = [byte[]]::new($this.Stream.Length - $this.Stream.Position)
                 if ($left.Length -eq 0) { return $null }
                 $this.Stream.ReadExactly($left, 0, $left.Length)
-                return , $left
+                # A method's value is not taken apart as a function's is: a comma here would be one array more.
+                return $left
             }
             $byte = $this.Stream.ReadByte()
             if ($byte -lt 0) { return $null }

@@ -154,6 +154,8 @@ def test_a_value_that_is_not_there_is_an_error_of_its_own(server: Client) -> Non
         ("Get-ChildItem C:\\inetpub\\wwwroot | Get-Item | ForEach-Object { $_.Name }", ["web [1].config"]),
         ("(Get-Content -LiteralPath 'C:\\inetpub\\wwwroot\\web [1].config' -Raw).Length", [11]),
         ("@(Get-Content -LiteralPath 'D:\\Logs\\a.log' -Encoding Byte)", [0, 0, 0]),
+        ("(Get-Content -LiteralPath 'D:\\Logs\\a.log' -Encoding Byte -Raw).GetType().FullName", ["System.Byte[]"]),
+        ("[byte[]]$b = Get-Content -LiteralPath 'D:\\Logs\\a.log' -Encoding Byte -Raw; $b.Length", [3]),
         ("[System.IO.File]::ReadAllBytes('D:\\Logs\\a.log').Length", [3]),
         (
             "Join-Path -Path 'C:\\Program Files\\' -ChildPath 'Bin' | Join-Path -ChildPath 'a.exe'",
