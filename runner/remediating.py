@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Protocol
 
 from inventory.model import Host
+from inventory.names import canonical_address
 from playbooks.changes import Change, ReadyChange
 from playbooks.changing import ready_changes
 from playbooks.model import OnFailure, ReadyStep
@@ -118,6 +119,7 @@ class Remediation:
     brake: Brake = field(default_factory=Brake)
     _histories: dict[str, HostHistory] = field(default_factory=dict)
     _beaten: float = 0.0
+    _claimed: dict[tuple[str, int], Host] = field(default_factory=dict)
 
     def run(self, stop: Stop, listener: Watching, ready: Callable[[], None] = lambda: None) -> Applied:
         """All of it. One row for each host of the order.
@@ -273,6 +275,7 @@ class Remediation:
                 on_defect=listener.defect,
                 evidence=evidence,
                 store=EvidenceStore(world.state, self._plan.client, self._disk),
+                claim=self._claim,
             )
 
         def wave_begins(number: int, hosts: tuple[str, ...]) -> None:
@@ -306,6 +309,10 @@ class Remediation:
             wave_ended=wave_ended,
             health=health,
         )
+
+    def _claim(self, host: Host, address: str) -> Host:
+        """See `Applying`: two names of one server are changed under the one that is first, by whatever thread."""
+        return self._claimed.setdefault((canonical_address(address), host.port), host) if address else host
 
     def _check(self, journal: JournalWriter, listener: Watching) -> HealthCheck[AppliedHost]:
         """The check between waves. Of hosts that were over before, those are asked first that were never found well."""

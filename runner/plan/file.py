@@ -175,6 +175,8 @@ def read(data: bytes) -> Plan:
     except IllFormedError as error:
         raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
     for name, time in (("made", plan.made), ("expires", plan.expires)):
+        if not 2000 <= time.year < 9000:  # nobody made it then, and no clock counts on from there
+            raise PlanError(f"`{name}` is {time.year}", "Make the plan again.")
         if members[name] != time.astimezone(UTC).isoformat():
             raise PlanError(f"`{name}` is not spelt as a plan spells a time", "Make the plan again.")
     _check_names(plan)

@@ -305,6 +305,7 @@ class Pool:
     ending: Sequence[str]
     locked: bool
     pool: str = ""
+    address: str = ""
     lost: bool = False
 
     @property
