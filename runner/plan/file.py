@@ -83,7 +83,9 @@ _FROM = record(From, source=PLAIN, sha256=HASH)
 _DISTURBANCE = record(
     Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG, interruption_seconds=INTEGER
 )
-_STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
+_STEP_PLAN = record(
+    StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE), contract=HASH
+)
 _GOING = record(
     Going,
     parallel=INTEGER,

@@ -347,7 +347,9 @@ def _step_plan(ready: ReadyStep) -> StepPlan:
             contract.interruption_seconds,
         )
     )
-    return StepPlan(ready.step.id, ready.action.id, collect_of(ready).sha256, str(ready.step.on_failure), disturbs)
+    said = hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()
+    step = ready.step
+    return StepPlan(step.id, ready.action.id, collect_of(ready).sha256, str(step.on_failure), disturbs, said)
 
 
 def _writable(text: str) -> str:
