@@ -20,11 +20,13 @@ import pytest
 from inventory.model import Host
 from runner import events
 from runner.admission import same
+from runner.cli import working
 from runner.cli.progress import PlainProgress
 from runner.disk import SystemDisk
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.state import HostState, RegistryKey
 from runner.locks import Owner, take
+from runner.opening import World
 from runner.plan import file
 from runner.plan.file import PlanError
 from runner.plan.records import Plan, PlannedHost, Standing
@@ -255,6 +257,27 @@ def test_an_expired_plan_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatc
         assert (status, "has expired" in err) == (4, True)
 
 
+def test_a_clock_that_is_set_back_opens_no_window_longer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 0.0
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        _, plan = lab.plan()
+        made = working.world_of
+
+        def later(self: PlainProgress, row: object) -> None:
+            nonlocal passed
+            passed = timedelta(hours=73).total_seconds()
+
+        def world_of(*arguments: Any) -> World:
+            world = made(*arguments)
+            return replace(world, now=lambda: plan.made, monotonic=lambda: world.monotonic() + passed)
+
+        monkeypatch.setattr(PlainProgress, "ended", later)
+        monkeypatch.setattr(working, "world_of", world_of)
+        status, document = lab.json("apply", "plan.json", "--run-timeout", "1000000")
+        assert (status, came(document)) == (3, {"EX1": "changed", "EX2": "pending"})
+        assert "the time in which this plan may be run is over" in document["end"]["message"]
+
+
 def test_a_spent_budget_ends_the_run_names_what_was_not_touched_and_can_be_gone_on_with(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -438,6 +461,26 @@ def test_a_plan_that_a_policy_lets_go_without_a_signature_is_the_one_that_was_ma
         assert lab("approve", "altered.json", "--key", "board")[0] == 0
         assert lab("apply", "altered.json", *apply)[0] == 0  # somebody has signed each of its bytes
         assert lab("apply", "plan.json", *apply)[0] == 0
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
+def test_a_session_that_goes_on_leaves_the_signatures_beside_the_journal_as_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "policy.yml").write_text(POLICY.format(key=approver(folder), more=""), encoding="utf-8")
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        lab.plan("plan.json", "--policy", "policy.yml")
+        assert lab("approve", "plan.json", "--key", "board")[0] == 0
+        for number in range(2, 13):  # in the order of their names the tenth comes before the second
+            (folder / f"plan.json.{number}.sig").write_text(f"no signature {number}", encoding="utf-8")
+        lab.fail("EX2", Fault(Act.REFUSE, Step.CONNECT))
+        assert lab.json("apply", "plan.json", "--policy", "policy.yml")[0] == 3
+        kept = folder / ".exrun" / "alpha" / "runs" / lab.applied
+        before = {path.name: path.read_bytes() for path in kept.glob("plan.json*")}
+        lab.fail("EX2")
+        assert lab.json("resume", "last", "--policy", "policy.yml")[0] == 0
+        assert {path.name: path.read_bytes() for path in kept.glob("plan.json*")} == before
+        assert len(before) == 13
 
 
 def monday(day: datetime) -> datetime:
