@@ -94,7 +94,9 @@ def made_plan(hosts: int, steps: int) -> Plan:
         selection="",
         going=Going(64, (), 0, {}, None),
         steps=tuple(
-            StepPlan(each.step, "exchange.services", sha(f"collect {number}"), str(OnFailure.STOP), None)
+            StepPlan(
+                each.step, "exchange.services", sha(f"collect {number}"), str(OnFailure.STOP), None, sha("contract")
+            )
             for number, each in enumerate(planned)
         ),
         hosts=tuple(PlannedHost(f"EX{number:04d}", "192.0.2.7", 5985, planned) for number in range(hosts)),

@@ -135,7 +135,8 @@ def called(address: str) -> str:
 def canonical_address(address: str) -> str:
     """One spelling of each address, for finding one server entered twice. Names are not resolved."""
     try:
-        return str(ipaddress.ip_address(address))
+        read = ipaddress.ip_address(address)
+        return str((isinstance(read, ipaddress.IPv6Address) and read.ipv4_mapped) or read)
     except ValueError:
         pass
     try:

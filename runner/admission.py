@@ -7,22 +7,26 @@ make of the plan's values is sent to nobody, whoever signed it. Who has to appro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from inventory.model import Host, SourceFile
 from playbooks.changing import ready_changes
+from playbooks.conditions import names
 from playbooks.errors import ChangeError
 from playbooks.model import ReadyPlaybook, ReadyStep
 from runner.approval.approving import Refused, Standing, standing
 from runner.approval.policy import Policy
-from runner.plan.planning import step_plans
-from runner.plan.records import Plan, PlannedChange
+from runner.plan.planning import going_of, step_plans
+from runner.plan.records import Plan, PlannedChange, PlannedHost
+from runner.plan.records import Standing as StepStanding
 
 __all__ = ["Present", "RefusedError", "admitted", "same"]
 
 _AGAIN = "Make the plan again."
+_AT_A_TIME = range(1, 1001)  # as `--parallel` takes it
+_CHANGES = frozenset({StepStanding.PLANNED, StepStanding.PREDICTED})
 _MOST = 8  # differences that are named one by one
 
 
@@ -86,6 +90,8 @@ def _made_from(plan: Plan, present: Present) -> Iterator[Refused]:
         yield Refused(f"the playbook {plan.playbook.source} is not as it was", _AGAIN)
     elif plan.steps != step_plans(present.playbook):
         yield Refused(f"the actions of the playbook {plan.playbook.source} are not as they were", _AGAIN)
+    elif plan.going != going_of(present.playbook, plan.going.parallel) or plan.going.parallel not in _AT_A_TIME:
+        yield Refused(f"its waves, limits or budget are not those of the playbook {plan.playbook.source}", _AGAIN)
     if plan.catalogue != present.catalogue:
         yield Refused("the catalogue is another, and may judge otherwise", _AGAIN)
 
@@ -93,9 +99,16 @@ def _made_from(plan: Plan, present: Present) -> Iterator[Refused]:
 def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
     known = {host.name: host for host in present.hosts}
     steps = [step.id for step in plan.steps]
+    looked_up = {
+        ready.step.id: set() if ready.condition is None else {owner for owner, _ in names(ready.condition)}
+        for ready in present.playbook.steps
+    }
     for each in plan.hosts:
         if not each.refused and [step.step for step in each.steps] != steps:
             yield Refused(f"the steps of {each.host} are not those of the playbook", _AGAIN)
+            continue
+        if why := _contradicts(each, looked_up):
+            yield Refused(f"{each.host}: {why}", _AGAIN)
             continue
         host = known.get(each.host)
         if host is None:
@@ -104,6 +117,18 @@ def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
             yield Refused(f"{each.host} was {each.address}:{each.port}, and is {host.address}:{host.port}", _AGAIN)
         elif any(host.labels.get(name) != values for name, values in each.labels.items()):
             yield Refused(f"the labels of {each.host} are not as they were", _AGAIN)
+
+
+def _contradicts(host: PlannedHost, looked_up: Mapping[str, Collection[str]]) -> str:
+    """What of a host cannot be true together; empty where nothing is."""
+    if host.refused and host.steps:
+        return "it was refused, and has steps"
+    for step in host.steps:
+        if bool(step.changes) != (step.standing in _CHANGES):
+            return f"step {step.step} is {step.standing}, and has {len(step.changes)} changes"
+        if not set(step.hangs_on) <= set(looked_up[step.step]):
+            return f"step {step.step} hangs on what its `when` does not name"
+    return ""
 
 
 def _scripts(plan: Plan, playbook: ReadyPlaybook) -> Iterator[Refused]:

@@ -151,12 +151,16 @@ def applied(
     for step in plan.steps:
         own = known.steps.get(step.step, StepSoFar())
         outcome = came[step.step]
-        if outcome is Outcome.PENDING and failure is not None:
-            outcome = _cut_short(own, failure, reached=reached)
+        cut = failure if outcome is Outcome.PENDING else None
+        if cut is not None:
+            outcome = _cut_short(own, cut, reached=reached)
         if outcome is Outcome.SKIPPED and held is not None and not own.tried:
             row = AppliedStep(step.step, outcome, f"not begun: step {held.step} is {held.outcome}")
         else:
-            row = AppliedStep(step.step, outcome, _why(step, outcome, own, progress, drifted, failure))
+            why = _why(step, outcome, own, progress, drifted, failure)
+            if cut is not None and outcome is Outcome.FAILED and in_words(cut) not in why:
+                why = _and_why(why, cut)
+            row = AppliedStep(step.step, outcome, why)
         steps.append(row)
         if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):
             held = row

@@ -134,6 +134,7 @@ class Applying:
         secret: what to log on with; None for a certificate or the current Kerberos ticket.
         history: the host's lines in its client's journal; it has what earlier sessions wrote.
         on_defect: told of what is a fault of ours: where, and what was raised.
+        claim: which host of this run was the first to be changed at an IP address, on the port of this one.
     """
 
     host: Host
@@ -154,6 +155,7 @@ class Applying:
     on_defect: Callable[[str, Exception], None]
     evidence: Mapping[str, Script] = field(default_factory=dict)
     store: EvidenceStore | None = None
+    claim: Callable[[Host, str], Host] = lambda host, _address: host
     since: float = field(init=False)
     connections: Connect | None = None
     cancelled: bool = False
@@ -408,6 +410,12 @@ class Applying:
         reading = self._to_read()
         if self._writing is None:
             self._refuse_when_stopped()
+            first = self.claim(self.host, reading.address)
+            if first.name != self.host.name:
+                what = (
+                    f"this is the server that is changed as {first.name}: both are {reading.address}:{self.host.port}"
+                )
+                raise TransportError(failure(Cause.PROTOCOL, what, then="Name it once, and make the plan again."))
             assert self.connections is not None
             self._writing = self.connections(self.changing, self._left(), beside=reading)
             self._writing.open()

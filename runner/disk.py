@@ -75,7 +75,7 @@ class Disk(Protocol):
         ...
 
     def read(self, path: Path) -> BinaryIO:
-        """A file from its beginning, in lines or pieces; close it. FileNotFoundError where there is none."""
+        """A regular file from its beginning, in lines or pieces; close it. FileNotFoundError where there is none."""
         ...
 
     def lock(self, descriptor: int) -> bool:
@@ -164,8 +164,15 @@ class SystemDisk:
         return os.open(path, flags, _USERS_MODE)
 
     def read(self, path: Path) -> BinaryIO:
-        """As open(path, "rb")."""
-        return path.open("rb")
+        """As open(path, "rb"); a pipe in its place is not waited for."""
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "this is not a regular file")
+            return os.fdopen(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def lock(self, descriptor: int) -> bool:
         """As `try_lock`."""

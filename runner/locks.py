@@ -314,7 +314,7 @@ class _Room:
             return {}
         try:
             read = [_claim(each) for each in json.loads(content)["claims"]]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise LocksUnavailableError(
                 f"{path} cannot be read: it is not what exrun wrote",
                 "See that no run of this client is going on, and what its last ones left; then move the file away.",

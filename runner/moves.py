@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -626,7 +627,7 @@ class _Step:
         """Whether the server has restarted since the first of these was sent, and what starts with it has started."""
         before = [boot for boot in self.own.boots if boot.sequence < applied[0].sequence]
         after = [boot for boot in self.own.boots if boot.sequence > applied[-1].sequence]
-        return bool(before and after) and before[-1].time != after[-1].time and after[-1].starting == 0
+        return bool(before and after) and _is_later(after[-1].time, before[-1].time) and after[-1].starting == 0
 
     def _judged_since(self, sequence: int, purpose: Purpose) -> Judged | None:
         judged = self.own.judged
@@ -643,6 +644,14 @@ class _Step:
 
     def _settle(self, tried: Tried, settlement: Settlement, why: str) -> Settle:
         return Settle(self.plan.step, tried.change, tried.purpose, tried.number, settlement, why)
+
+
+def _is_later(time: str, than: str) -> bool:
+    """Whether a server was started anew. One whose clock was set back says an earlier time, and was not."""
+    try:
+        return datetime.fromisoformat(time) > datetime.fromisoformat(than)
+    except (ValueError, TypeError):  # in a spelling of the action's own
+        return time != than
 
 
 def _is_open(tried: Tried) -> bool:

@@ -9,6 +9,7 @@ known from its fold and from nothing else.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
@@ -19,6 +20,7 @@ from functools import cached_property
 from typing import Protocol
 
 from inventory.model import Host
+from inventory.names import canonical_address
 from playbooks.changes import Change, ReadyChange
 from playbooks.changing import ready_changes
 from playbooks.model import OnFailure, ReadyStep
@@ -118,6 +120,8 @@ class Remediation:
     brake: Brake = field(default_factory=Brake)
     _histories: dict[str, HostHistory] = field(default_factory=dict)
     _beaten: float = 0.0
+    _closes: float = math.inf  # on the clock that nobody sets
+    _claimed: dict[tuple[str, int], Host] = field(default_factory=dict)
 
     def run(self, stop: Stop, listener: Watching, ready: Callable[[], None] = lambda: None) -> Applied:
         """All of it. One row for each host of the order.
@@ -139,6 +143,8 @@ class Remediation:
         try:
             journal = self._begun(held)
             self._beaten = world.monotonic()
+            if (until := self.approved.standing.until) is not None:
+                self._closes = self._beaten + (until - now).total_seconds()
             ready()
             rows = self._fleet(journal, held, listener).work(self.due, stop)
             return self._ended(journal, rows)
@@ -186,7 +192,8 @@ class Remediation:
         """The journal, with everything in it and beside it that has to be there before the first byte leaves."""
         world, order, approved = self.opened.world, self.opened.order, self.approved
         client, run = self._plan.client, order.run
-        keeping.keep(world.state, client, run, approved.data, tuple(approved.signatures.values()), self._disk)
+        if self.before is None:  # later sessions have it from there
+            keeping.keep(world.state, client, run, approved.data, tuple(approved.signatures.values()), self._disk)
         journal = open_journal(
             world.state,
             run=run,
@@ -273,6 +280,7 @@ class Remediation:
                 on_defect=listener.defect,
                 evidence=evidence,
                 store=EvidenceStore(world.state, self._plan.client, self._disk),
+                claim=self._claim,
             )
 
         def wave_begins(number: int, hosts: tuple[str, ...]) -> None:
@@ -306,6 +314,10 @@ class Remediation:
             wave_ended=wave_ended,
             health=health,
         )
+
+    def _claim(self, host: Host, address: str) -> Host:
+        """See `Applying`: two names of one server are changed under the one that is first, by whatever thread."""
+        return self._claimed.setdefault((canonical_address(address), host.port), host) if address else host
 
     def _check(self, journal: JournalWriter, listener: Watching) -> HealthCheck[AppliedHost]:
         """The check between waves. Of hosts that were over before, those are asked first that were never found well."""
@@ -388,7 +400,8 @@ class Remediation:
         """Says that this run lives; nothing more is sent to hosts that somebody else has taken. Looks at the window."""
         world = self.opened.world
         until = self.approved.standing.until
-        if until is not None and not self.undo and self.brake.halted is None and world.now() >= until:
+        is_over = until is not None and (world.now() >= until or world.monotonic() >= self._closes)
+        if until is not None and is_over and not self.undo and self.brake.halted is None:
             why = Failure(
                 Cause.INTERRUPTED,
                 f"the time in which this plan may be run is over ({until:%Y-%m-%d %H:%M} UTC)",

@@ -157,6 +157,6 @@ def _read(path: Path, token: str, disk: Disk) -> Spent | None:
                 when = datetime.fromisoformat(time)
                 if written == token and when.tzinfo is not None:
                     return Spent(token, plan, run, actor, when.astimezone(UTC))
-    except (ValueError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         pass
     return None

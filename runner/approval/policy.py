@@ -117,6 +117,9 @@ class FreezeEntry(_Written):
 
     @model_validator(mode="after")
     def _in_order(self) -> FreezeEntry:
+        for name, day in (("from", self.first), ("to", self.last)):
+            if not 2000 <= day.year < 9000:
+                raise MistakeError("is a day that no clock will show", "write 2026-12-24", way=(name,))
         if self.last < self.first:
             raise MistakeError("is before `from`", "exchange the two", way=("to",))
         return self

@@ -71,11 +71,14 @@ def apply(asked: AskedToChange, path: Path) -> ExitStatus:
     found = read_plan(path)
     plan, signatures = found.plan, signatures_of(path)
     client = plan.client
-    _refuse(_as_it_was_made(asked, plan, found.digest))
+    if plan.policy is None:
+        _refuse(_as_it_was_made(asked, plan, found.digest))
     run = unused_run_id(asked.state, [client], datetime.now(UTC), lambda: secrets.token_hex(2))
     order, present = _ordered(asked, loading.load(*asked.inventory), plan, run, beside=path.parent)
     stood = admitted(plan, found.data, _policy(asked), signatures, present, now())
     _refuse(stood.refused)
+    if not stood.approvals:  # who approved it has signed every byte
+        _refuse(_as_it_was_made(asked, plan, found.digest))
     if not plan.due:
         typer.echo("exrun: the plan changes nothing: nothing was sent.", err=True)
         return ExitStatus.WELL
@@ -247,7 +250,7 @@ def _policy(asked: AskedToChange) -> Policy | None:
 
 
 def _as_it_was_made(asked: AskedToChange, plan: Plan, digest: str) -> Sequence[Refused]:
-    """Whether these are the bytes that were made: without a policy nobody has signed them."""
+    """Whether these are the bytes that were made, where nobody has signed them."""
     if asked.digest is not None:
         if asked.digest.casefold() == digest:
             return ()
@@ -257,13 +260,11 @@ def _as_it_was_made(asked: AskedToChange, plan: Plan, digest: str) -> Sequence[R
     try:
         keeping.kept_bytes(directory, digest, SystemDisk())
     except keeping.NotKeptError:
-        if plan.policy is not None:
-            return ()  # who approved it has signed every byte
         if (directory / keeping.PLAN).exists():
             return [Refused("the plan is not as it was made: its file was altered", "Make the plan again.")]
         return [
             Refused(
-                f"no policy asks for a signature, and {asked.state} does not have the run {plan.run} that made the "
+                f"nobody had to sign the plan, and {asked.state} does not have the run {plan.run} that made the "
                 "plan, so nothing says that it is as it was made",
                 f"If it is, run it with --digest {digest}.",
             )
@@ -310,6 +311,12 @@ def _work(
         keep,
     )
     if not remediation.due:
+        if before is not None and before.to_go_on is not None and before.to_go_on.unread:
+            raise UsageError(
+                f"{before.journal}: lines are missing, or a newer exrun wrote them; what was done on the servers "
+                "cannot be known from it, and nothing was sent",
+                "See exrun journal verify; look at the servers by hand, or make a new plan.",
+            )
         typer.echo("exrun: nothing is left to be done: nothing was sent.", err=True)
         return ExitStatus.WELL
     stop = Stop()

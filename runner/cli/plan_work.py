@@ -30,8 +30,8 @@ from runner.order import Order, idle_limits
 from runner.plan import file
 from runner.plan.keeping import keep
 from runner.plan.noting import Noting
-from runner.plan.planning import Made, SecretInPlanError, Seen, make_plan, status
-from runner.plan.records import From, Going, Plan
+from runner.plan.planning import Made, SecretInPlanError, Seen, going_of, make_plan, status
+from runner.plan.records import From, Plan
 from runner.redaction import Redactor
 from runner.reports.plan import View, lines
 from runner.results import HostResult
@@ -100,7 +100,6 @@ def _made(
 ) -> Plan:
     rows = {row.name: row for row in run.audit.hosts if row.client == client}
     seen = [_seen(host, rows, notings.get(host.key)) for host in order.hosts if host.client == client]
-    strategy = order.playbook.playbook.strategy
     made_at = now().replace(microsecond=0)
     made = Made(
         id=secrets.token_hex(6),
@@ -118,14 +117,7 @@ def _made(
         policy=None if policy is None else policy.digest,
         catalogue=order.judgement.catalogue.digest,
         selection=order.selection or "",
-        going=Going(
-            order.parallel,
-            tuple(strategy.waves),
-            strategy.pause_seconds,
-            dict(strategy.limits),
-            strategy.budget,
-            tuple(strategy.health),
-        ),
+        going=going_of(order.playbook, order.parallel),
     )
     try:
         return make_plan(made, order.playbook, seen, redactor.redact_text)

@@ -83,7 +83,9 @@ _FROM = record(From, source=PLAIN, sha256=HASH)
 _DISTURBANCE = record(
     Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG, interruption_seconds=INTEGER
 )
-_STEP_PLAN = record(StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE))
+_STEP_PLAN = record(
+    StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE), contract=HASH
+)
 _GOING = record(
     Going,
     parallel=INTEGER,
@@ -175,6 +177,8 @@ def read(data: bytes) -> Plan:
     except IllFormedError as error:
         raise PlanError(f"`{error.member}` {error.why}", "Make the plan again.") from None
     for name, time in (("made", plan.made), ("expires", plan.expires)):
+        if not 2000 <= time.year < 9000:  # nobody made it then, and no clock counts on from there
+            raise PlanError(f"`{name}` is {time.year}", "Make the plan again.")
         if members[name] != time.astimezone(UTC).isoformat():
             raise PlanError(f"`{name}` is not spelt as a plan spells a time", "Make the plan again.")
     _check_names(plan)

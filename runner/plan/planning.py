@@ -316,6 +316,19 @@ def _looked_up(ready: ReadyStep) -> Iterator[tuple[str, str]]:
         yield from (each for each in names(ready.condition) if each[0] != PARAMS)
 
 
+def going_of(playbook: ReadyPlaybook, parallel: int) -> Going:
+    """How a plan goes over its hosts, as its playbook says; `parallel` at a time."""
+    strategy = playbook.playbook.strategy
+    return Going(
+        parallel,
+        tuple(strategy.waves),
+        strategy.pause_seconds,
+        dict(strategy.limits),
+        strategy.budget,
+        tuple(strategy.health),
+    )
+
+
 def step_plans(playbook: ReadyPlaybook) -> tuple[StepPlan, ...]:
     """The steps of a playbook, as a plan has them."""
     return tuple(_step_plan(ready) for ready in playbook.steps)
@@ -334,7 +347,9 @@ def _step_plan(ready: ReadyStep) -> StepPlan:
             contract.interruption_seconds,
         )
     )
-    return StepPlan(ready.step.id, ready.action.id, collect_of(ready).sha256, str(ready.step.on_failure), disturbs)
+    said = hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()
+    step = ready.step
+    return StepPlan(step.id, ready.action.id, collect_of(ready).sha256, str(step.on_failure), disturbs, said)
 
 
 def _writable(text: str) -> str:

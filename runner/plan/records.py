@@ -139,6 +139,7 @@ class StepPlan:
     Attributes:
         collect: SHA-256 of its collect script.
         disturbs: None for an action that changes nothing.
+        contract: SHA-256 of what its action's contract says, in JSON: by what it judges, and what it may do.
     """
 
     id: str
@@ -146,6 +147,7 @@ class StepPlan:
     collect: str
     on_failure: str
     disturbs: Disturbance | None
+    contract: str
 
 
 @dataclass(frozen=True, slots=True)

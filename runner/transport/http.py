@@ -333,6 +333,11 @@ class HttpTransport:
             connection.authenticated = False
             connection = self._ready()
 
+    @property
+    def address(self) -> str:
+        """The IP address at the other end of its connection; empty without one."""
+        return "" if self._connection is None else self._connection.wire.address
+
     def close(self) -> None:
         """Closes the connection; never raises. `send` would open a new one."""
         if self._connection is not None:

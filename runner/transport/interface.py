@@ -208,6 +208,10 @@ class Transport(Protocol):
     def pool(self) -> str:
         """What the host knows the runspace pool by, so that another connection can end it; empty without one."""
 
+    @property
+    def address(self) -> str:
+        """The IP address that its connection leads to; empty without one."""
+
     def open(self) -> None:
         """Connect, authenticate and open the runspace pool. Raises TransportError.
 

@@ -234,6 +234,10 @@ class WinRmTransport:
     def pool(self) -> str:
         return "" if self._shell is None else _named(self._shell)
 
+    @property
+    def address(self) -> str:
+        return self._http.address
+
     def open(self) -> None:
         self._expires = self._clock() + self._deadlines.host
         self._budget.spend(self._open_pool)

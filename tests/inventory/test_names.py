@@ -159,6 +159,7 @@ def test_whatever_passes_for_an_address_can_be_looked_up_and_said_in_a_header(te
 def test_one_server_under_two_spellings_of_a_name_is_one_address() -> None:
     assert canonical_address("Bücher.example") == canonical_address("xn--bcher-kva.EXAMPLE.")
     assert canonical_address("fe80::1%eth0") != canonical_address("fe80::1%eth1")
+    assert canonical_address("::ffff:10.0.0.1") == canonical_address("10.0.0.1")
 
 
 def test_one_address_has_one_spelling() -> None:

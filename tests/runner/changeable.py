@@ -230,6 +230,7 @@ class Server:
     waited: float = 0.0
     while_waiting: Callable[[], None] = lambda: None
     booted: int = 0  # which start of it this is
+    boot_time: str = "start {0}"
     starting: int = 0
     away: bool = False  # no connection can be opened
     guarded: bool = False
@@ -277,7 +278,7 @@ class Server:
     def boot(self) -> tuple[dict[str, object], ...]:
         if not self.booted:
             return ()
-        return ({"Kind": "Boot", "Time": f"start {self.booted}", "Starting": self.starting},)
+        return ({"Kind": "Boot", "Time": self.boot_time.format(self.booted), "Starting": self.starting},)
 
     def stands(self) -> dict[tuple[str, str], Settlement]:
         """How each change stands."""
@@ -305,6 +306,7 @@ class Pool:
     ending: Sequence[str]
     locked: bool
     pool: str = ""
+    address: str = ""
     lost: bool = False
 
     @property

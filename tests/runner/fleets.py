@@ -167,6 +167,7 @@ class ScriptedTransport:
     closed: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
     pool: str = ""
+    address: str = ""
 
     def open(self) -> None:
         self.requests += 3

@@ -9,6 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,16 @@ import pytest
 from inventory.model import Host
 from runner import events
 from runner.admission import same
+from runner.cli import working
 from runner.cli.progress import PlainProgress
 from runner.disk import SystemDisk
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.state import HostState, RegistryKey
 from runner.locks import Owner, take
+from runner.opening import World
 from runner.plan import file
 from runner.plan.file import PlanError
+from runner.plan.records import Plan, PlannedHost, Standing
 from runner.reports.applied import AppliedDocument
 from runner.runs import find_run, read_run
 from tests.runner.rehearsal import WRONG, came, rehearsed, server
@@ -86,6 +91,44 @@ def test_a_plan_runs_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         status, _, err = lab("apply", "plan.json", "-i", "inventory.yml")
         assert status == 4
         assert "the plan was run" in err
+        assert lab.changed("EX1", plan) == ran
+
+
+def test_one_server_of_two_names_is_changed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        inventory, playbook = folder / "inventory.yml", folder / "repair.yml"
+        text = inventory.read_text(encoding="utf-8")
+        named = text.splitlines()[-1].replace("EX1", "EX1b").replace("127.0.0.1", "localhost")
+        inventory.write_text(f"{text}{named}\n", encoding="utf-8")
+        playbook.write_text(playbook.read_text(encoding="utf-8").replace("[1, rest]", "[rest]"), encoding="utf-8")
+        _, plan = lab.plan()
+        [once] = {tuple(change.apply for _, change in host.changes) for host in plan.hosts}
+        status, document = lab.json("apply", "plan.json")
+        assert sorted(lab.changed("EX1", plan)) == sorted(once)
+        outcomes = came(document)
+        if set(outcomes.values()) == {"changed", "compliant"}:
+            return  # the one was done before the other was looked at
+        assert (status, sorted(outcomes.values())) == (3, ["changed", "failed"])
+        [refused] = [host for host in document["hosts"] if host["outcome"] == "failed"]
+        [changed] = [host for host in document["hosts"] if host["outcome"] == "changed"]
+        assert f"this is the server that is changed as {changed['name']}" in refused["why"]
+
+
+def test_a_run_of_which_lines_may_be_missing_is_not_said_to_be_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
+        ran = lab.changed("EX1", plan)
+        journal = folder / ".exrun" / "alpha" / "runs" / lab.applied / "journal.jsonl"
+        lines = journal.read_bytes().splitlines(keepends=True)
+        first = next(number for number, line in enumerate(lines) if b'"purpose":"apply"' in line)
+        journal.write_bytes(b"".join(lines[: first + 1]))
+        journal.with_name("head").unlink()  # what says how many there were
+        for command in ("resume", "rollback"):
+            status, _, err = lab(command, "last", "-i", "inventory.yml")
+            assert (status, "lines are missing" in err) == (2, True), err
         assert lab.changed("EX1", plan) == ran
 
 
@@ -214,6 +257,27 @@ def test_an_expired_plan_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatc
         assert (status, "has expired" in err) == (4, True)
 
 
+def test_a_clock_that_is_set_back_opens_no_window_longer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 0.0
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        _, plan = lab.plan()
+        made = working.world_of
+
+        def later(self: PlainProgress, row: object) -> None:
+            nonlocal passed
+            passed = timedelta(hours=73).total_seconds()
+
+        def world_of(*arguments: Any) -> World:
+            world = made(*arguments)
+            return replace(world, now=lambda: plan.made, monotonic=lambda: world.monotonic() + passed)
+
+        monkeypatch.setattr(PlainProgress, "ended", later)
+        monkeypatch.setattr(working, "world_of", world_of)
+        status, document = lab.json("apply", "plan.json", "--run-timeout", "1000000")
+        assert (status, came(document)) == (3, {"EX1": "changed", "EX2": "pending"})
+        assert "the time in which this plan may be run is over" in document["end"]["message"]
+
+
 def test_a_spent_budget_ends_the_run_names_what_was_not_touched_and_can_be_gone_on_with(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,8 +335,8 @@ def test_status_says_how_far_a_run_is_and_what_comes_next(folder: Path, monkeypa
 
 # What is for people, or holds a plan by other means: approvals, the token, the order of its servers.
 SAID = re.compile(
-    r"(id|playbook/source|expires|made|planner|run|token|selection|policy|going/.*|client"
-    r"|hosts/\d+/(refused|roles/\d+|steps/\d+/(standing|verdict|summary|coverage|observed))"
+    r"(id|playbook/source|expires|made|planner|run|token|selection|policy|going/parallel|client"
+    r"|hosts/\d+/(roles/\d+|steps/\d+/(verdict|summary|coverage|observed))"
     r"|hosts/\d+/steps/\d+/changes/\d+/change/(id|title|disturbs|(before|after)/.*)"
     r"|hosts/0/steps/0/changes/1/change/values/start_type_before)"  # which neither of its scripts has
 )
@@ -297,6 +361,37 @@ def test_whatever_a_plan_sends_or_judges_by_is_compared_with_what_there_is_even_
             compared += 1
             assert same(other, present), path
         assert compared >= 15
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda plan: replace(plan, going=replace(plan.going, parallel=0)),  # nothing would ever be begun
+        lambda plan: replace(plan, going=replace(plan.going, parallel=1_000_000)),
+        lambda plan: replace(plan, going=replace(plan.going, budget=None)),
+        lambda plan: replace(plan, going=replace(plan.going, waves=("100%",))),
+        lambda plan: replace(plan, going=replace(plan.going, pause_seconds=10**12)),
+        lambda plan: replace(plan, going=replace(plan.going, limits={"dag": 9})),
+        lambda plan: replace(plan, hosts=tuple(said(host, standing=Standing.COMPLIANT) for host in plan.hosts)),
+        lambda plan: replace(plan, hosts=tuple(said(host, standing=Standing.DEFERRED) for host in plan.hosts)),
+        lambda plan: replace(plan, hosts=tuple(said(host, hangs_on=("services",)) for host in plan.hosts)),
+        lambda plan: replace(plan, hosts=tuple(replace(host, refused="not planned") for host in plan.hosts)),
+    ],
+)
+def test_a_plan_that_contradicts_itself_or_goes_another_way_than_its_playbook_is_refused(
+    alter: Callable[[Plan], Plan], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        _, plan = lab.plan()
+        data = file.write(alter(plan))
+        (folder / "altered.json").write_bytes(data)
+        status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
+        assert (status, "refused. Nothing was sent" in err) == (4, True), err
+        assert lab.changed("EX1", plan) == []
+
+
+def said(host: PlannedHost, **members: Any) -> PlannedHost:
+    return replace(host, steps=tuple(replace(step, **members) for step in host.steps))
 
 
 POLICY = """\
@@ -345,6 +440,47 @@ def test_under_a_policy_a_plan_runs_with_its_approvals_in_its_window_under_that_
         taken = next(each for each in lab.events() if isinstance(each, events.PlanTaken))
         assert [each.by for each in taken.approvals] == ["board@alpha.example"]
         assert taken.until == plan.made + timedelta(hours=72)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
+def test_a_plan_that_a_policy_lets_go_without_a_signature_is_the_one_that_was_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = "without_approval: [exchange.services]\n"
+    (folder / "policy.yml").write_text(POLICY.format(key=approver(folder), more=more), encoding="utf-8")
+    apply = ("-i", "inventory.yml", "--policy", "policy.yml")
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        _, plan = lab.plan("plan.json", "--policy", "policy.yml")
+        document = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        altered = {**document, "token": "0" * 32, "planner": "anna@ws1", "hosts": document["hosts"][:1]}
+        text = json.dumps(altered, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        (folder / "altered.json").write_text(text, encoding="utf-8")
+        status, _, err = lab("apply", "altered.json", *apply)
+        assert (status, "its file was altered" in err) == (4, True), err
+        assert lab.changed("EX1", plan) == []
+        assert lab("approve", "altered.json", "--key", "board")[0] == 0
+        assert lab("apply", "altered.json", *apply)[0] == 0  # somebody has signed each of its bytes
+        assert lab("apply", "plan.json", *apply)[0] == 0
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
+def test_a_session_that_goes_on_leaves_the_signatures_beside_the_journal_as_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "policy.yml").write_text(POLICY.format(key=approver(folder), more=""), encoding="utf-8")
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        lab.plan("plan.json", "--policy", "policy.yml")
+        assert lab("approve", "plan.json", "--key", "board")[0] == 0
+        for number in range(2, 13):  # in the order of their names the tenth comes before the second
+            (folder / f"plan.json.{number}.sig").write_text(f"no signature {number}", encoding="utf-8")
+        lab.fail("EX2", Fault(Act.REFUSE, Step.CONNECT))
+        assert lab.json("apply", "plan.json", "--policy", "policy.yml")[0] == 3
+        kept = folder / ".exrun" / "alpha" / "runs" / lab.applied
+        before = {path.name: path.read_bytes() for path in kept.glob("plan.json*")}
+        lab.fail("EX2")
+        assert lab.json("resume", "last", "--policy", "policy.yml")[0] == 0
+        assert {path.name: path.read_bytes() for path in kept.glob("plan.json*")} == before
+        assert len(before) == 13
 
 
 def monday(day: datetime) -> datetime:

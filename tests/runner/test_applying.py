@@ -500,6 +500,26 @@ def test_a_restart_is_proven_by_another_boot_time_and_by_services_that_have_come
     assert applied.names().count("boot-seen") >= 4
 
 
+@pytest.mark.parametrize(
+    ("after", "came_to"),
+    [
+        ("2026-11-28T02:39:59.0000000Z", Outcome.FAILED),
+        ("2026-11-28T02:40:00.0000000Z", Outcome.FAILED),
+        ("2026-11-28T02:40:00.0000000+02:00", Outcome.FAILED),
+        ("2026-11-28T02:47:11.0000000Z", Outcome.CHANGED),
+    ],
+)
+def test_a_clock_that_is_set_back_is_no_restart(after: str, came_to: Outcome) -> None:
+    applied = Applied(restarts=True, interruption=30)
+    applied.server.boot_time = "2026-11-28T02:40:00.0000000Z"
+
+    def set_back() -> None:
+        applied.server.boot_time = after
+
+    applied.server.while_waiting = set_back
+    assert came(applied.session()) == {"s0": came_to}
+
+
 def test_a_server_that_answers_and_has_not_restarted_is_waited_for_and_then_has_failed() -> None:
     applied = Applied(restarts=True, interruption=30)
     row = applied.session()

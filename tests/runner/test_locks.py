@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -425,12 +426,30 @@ def test_what_a_newer_version_says_of_another_run_stays(tmp_path: Path) -> None:
     assert '"seat":7' in file.read_text()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"claims":[{}]}', b"[" * 9000, b'{"claims":[{"actor":1}]}', b"\xff"])
+NEVER = (
+    b'{"claims":[{"actor":"a","heartbeat":"0001-01-01T00:00:00+14:00","hosts":["EX2"],"machine":"m","pid":1,'
+    b'"run":"r1","since":"0001-01-01T00:00:00+14:00"}]}'
+)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'{"claims":[{}]}', b"[" * 9000, b'{"claims":[{"actor":1}]}', b"\xff", NEVER]
+)
 def test_locks_that_cannot_be_read_hold_everything(content: bytes, tmp_path: Path) -> None:
     here(tmp_path, "r1", "EX1").release(never)
     (tmp_path / "alpha" / "locks" / "held.json").write_bytes(content)
     with pytest.raises(LocksUnavailableError, match="not what exrun wrote"):
         here(tmp_path, "r2", "EX2", over=("EX2",))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pipes in folders")
+def test_a_pipe_in_place_of_the_locks_is_not_waited_for(tmp_path: Path) -> None:
+    here(tmp_path, "r1", "EX1").release(never)
+    held = tmp_path / "alpha" / "locks" / "held.json"
+    held.unlink()
+    os.mkfifo(held)
+    with pytest.raises(LocksUnavailableError, match="cannot be read or written"):
+        here(tmp_path, "r2", "EX2")
 
 
 def test_a_full_disk_gives_no_host(tmp_path: Path) -> None:

@@ -63,3 +63,29 @@ def test_a_plan_sends_collects_alone_and_what_cannot_be_planned_is_left_alone(
     for statements in sent.values():
         assert [each.text for each in statements if each.text not in may_be_sent and not is_own(each.text)] == []
         assert not {each.sha256 for each in statements} & set(plan.texts)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("compliant_when: not Protocol.Enabled", "compliant_when: Protocol.Enabled or not Protocol.Enabled"),
+        ("values: {enabled: false,", "values: {enabled: true,"),
+        ("apply: 60", "apply: 600"),
+    ],
+)
+def test_a_contract_that_was_altered_since_is_another_action(
+    was: str, now: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_playbook(tmp_path)
+    contract = tmp_path / "actions" / "test" / "off" / "action.yml"
+    with start(Fleet((server("wrong", enabled=True),)), {"sim": SimEngine()}) as lab:
+        (tmp_path / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        text = (tmp_path / "off.yml").read_text(encoding="utf-8").replace(", limits: {site: 1}", "")
+        (tmp_path / "off.yml").write_text(text, encoding="utf-8")
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            assert main(["plan", "./off.yml", "-i", "inventory.yml", "-o", "plan.json"]) == 1
+            contract.write_text(contract.read_text(encoding="utf-8").replace(was, now), encoding="utf-8")
+            status = main(["apply", "plan.json", "-i", "inventory.yml"])
+    assert (status, "the actions of the playbook off.yml are not as they were" in err.getvalue()) == (4, True)

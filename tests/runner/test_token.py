@@ -144,7 +144,10 @@ def test_of_many_at_once_one_spends_it(tmp_path: Path) -> None:
     assert [each.name for each in (tmp_path / "alpha" / "spent").iterdir()] == [TOKEN]
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"token":"', b"[" * 9000])
+NEVER = f'{{"actor":"a","plan":"p","run":"r","time":"0001-01-01T00:00:00+14:00","token":"{TOKEN}"}}'.encode()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"token":"', b"[" * 9000, NEVER])
 def test_a_record_that_cannot_be_read_is_a_token_that_is_spent(content: bytes, tmp_path: Path) -> None:
     disk = SystemDisk()
     spend(tmp_path, "alpha", FIRST, disk)

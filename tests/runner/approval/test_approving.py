@@ -50,7 +50,7 @@ def policy(text: str = TEXT) -> Policy:
 
 def plan(of: Policy | None, *, action: str = "file.quarantine", planner: str = "dora@ws2") -> Plan:
     disturbs = Disturbance(disruptive=False, reboots=False, interruption="none", reversible=True)
-    steps = (StepPlan("services", action, sha("s"), "stop", disturbs),)
+    steps = (StepPlan("services", action, sha("s"), "stop", disturbs, sha("k")),)
     digest = None if of is None else of.digest
     return replace(
         one_change(),
@@ -151,6 +151,8 @@ def test_a_plan_has_its_time_also_without_a_policy() -> None:
         ('"22:00"', '"24:00"', "is not a time of the day"),
         ("2026-12-19", "2027-02-19", "is before `from`"),
         ("2026-12-19", "soon", "is not a day"),
+        ("2026-12-19", "0001-01-01", "is a day that no clock will show"),
+        ("2027-01-03", "9999-12-31", "is a day that no clock will show"),
         ("expires_after: 2d", "expires_after: 2 weeks", "is not a time span"),
         ("days: [sat]", "days: [saturday]", "saturday"),
         ("carla@contoso.example", "bert@contoso.example", "has the name or the key of another approver"),
@@ -158,7 +160,22 @@ def test_a_plan_has_its_time_also_without_a_policy() -> None:
         (CARLA.line, CARLA.line[:-9], "policy.yml:6"),
         ("approvers:", "aprovers:", "approvers"),
     ],
-    ids=["many", "none", "zone", "clock", "order", "day", "span", "weekday", "name", "key", "cut", "misspelt"],
+    ids=[
+        "many",
+        "none",
+        "zone",
+        "clock",
+        "order",
+        "day",
+        "too early",
+        "too late",
+        "span",
+        "weekday",
+        "name",
+        "key",
+        "cut",
+        "misspelt",
+    ],
 )
 def test_a_mistake_in_a_policy_is_told_with_its_place(old: str, new: str, said: str) -> None:
     assert old in TEXT

@@ -114,7 +114,7 @@ def plans(draw: st.DrawFn) -> Plan:
             draw(st.none() | st.just("5%")),
             draw(st.sampled_from([(), ("s0",)])),
         ),
-        steps=(StepPlan("services", "exchange.services", sha("s"), "stop", disturbs),),
+        steps=(StepPlan("services", "exchange.services", sha("s"), "stop", disturbs, sha("k")),),
         hosts=hosts,
         texts=texts,
     )

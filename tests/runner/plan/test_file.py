@@ -58,6 +58,8 @@ def test_no_byte_can_be_changed_without_another_plan_or_a_refusal(plan: Plan, ra
         lambda text: text.replace("2026-11-28T00:00", "2026-11-28 00:00"),
         lambda text: text.replace("00:00:00+00:00", "01:00:00+01:00"),
         lambda text: text.replace("00:00:00+00:00", "00:00:00Z"),
+        lambda text: text.replace("2026-11-28T00:00:00+00:00", "0001-01-01T00:00:00+14:00"),
+        lambda text: text.replace("2026-11-28T00:00:00+00:00", "9999-12-31T23:59:59+00:00"),
     ],
 )
 def test_another_spelling_or_another_document_is_refused(spelt: object) -> None:

@@ -46,7 +46,7 @@ def host(
 
 def plan(*hosts: PlannedHost, going: Going | None = None, reboots: bool = False) -> Plan:
     disturbs = Disturbance(disruptive=True, reboots=reboots, interruption="a minute of OWA", reversible=True)
-    steps = (StepPlan("services", "exchange.services", sha("s"), "stop", disturbs),)
+    steps = (StepPlan("services", "exchange.services", sha("s"), "stop", disturbs, sha("k")),)
     return replace(one_change(), hosts=hosts, steps=steps, going=going or Going(8, (), 0, {}, None))
 
 

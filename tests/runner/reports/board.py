@@ -38,7 +38,7 @@ TEXTS = {
     for text in (*(APPLY % name for name in SERVICES), *(UNDO % name for name in SERVICES), MOVE % "shell.aspx")
 }
 STEPS = (
-    StepPlan("version", "exchange.version", sha("c1"), "stop", None),
+    StepPlan("version", "exchange.version", sha("c1"), "stop", None, sha("k")),
     StepPlan(
         "services",
         "exchange.services",
@@ -50,6 +50,7 @@ STEPS = (
             interruption="none while services start; undoing it stops again those that were started",
             reversible=True,
         ),
+        sha("k"),
     ),
     StepPlan(
         "clean",
@@ -57,8 +58,9 @@ STEPS = (
         sha("c3"),
         "rollback",
         Disturbance(disruptive=True, reboots=True, interruption="OWA and ECP for up to 20 seconds", reversible=False),
+        sha("k"),
     ),
-    StepPlan("again", "exchange.services", sha("c4"), "continue", None),
+    StepPlan("again", "exchange.services", sha("c4"), "continue", None, sha("k")),
 )
 
 
@@ -160,7 +162,10 @@ def hostile_plan(text: str) -> Plan:
         inventory=(From(text, sha("i")),),
         params={"p": text},
         selection=text,
-        steps=(StepPlan("s", "user.action", sha("c"), "stop", disturbs), StepPlan("t", "t.t", sha("d"), "stop", None)),
+        steps=(
+            StepPlan("s", "user.action", sha("c"), "stop", disturbs, sha("k")),
+            StepPlan("t", "t.t", sha("d"), "stop", None, sha("k")),
+        ),
         going=Going(2, (), 0, {"ring": 1}, None),
         hosts=(
             PlannedHost(text or "EX1", text, 5985, (step, unknown), "", labels, (text,)),

@@ -43,7 +43,7 @@ RENEW = "from runner.reports.applied import schema_text; print(schema_text(), en
 
 def plan_of(hosts: Sequence[PlannedHost], on_failure: OnFailure = OnFailure.STOP) -> Plan:
     names = dict.fromkeys(step.step for host in hosts for step in host.steps)
-    steps = tuple(StepPlan(name, "test.change", sha("c"), on_failure, None) for name in names)
+    steps = tuple(StepPlan(name, "test.change", sha("c"), on_failure, None, sha("k")) for name in names)
     return replace(one_change(), hosts=tuple(hosts), steps=steps)
 
 
