@@ -3,6 +3,7 @@ beyond that: what became of the change is seen by collecting."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.events import DetachedState, Purpose
@@ -33,7 +34,7 @@ def reading(result: ScriptResult, of: Purpose) -> Reading:
     found = [
         each
         for each in result.streams.output
-        if isinstance(each, dict) and each.get("Kind") == _KIND and each.get("Of") == of.value
+        if isinstance(each, Mapping) and each.get("Kind") == _KIND and each.get("Of") == of.value
     ]
     if len(found) != 1:
         return unseen
