@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from playbooks.detaching import OVER_SECONDS
 from runner import applying, events
 from runner.applying import Applying
 from runner.events import DetachedState, Purpose
+from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import LabHost
 from runner.plan.records import Plan
 from tests.runner import rehearsal
 from tests.runner.rehearsal import Rehearsal, came, rehearsed
+from tests.runner.test_confirming_over_the_lab import Deadlines
 
 DETACHED = "    detached: {seconds: 60}\n"
 ENGINE = "EX1"
@@ -112,3 +115,40 @@ def test_polls_are_of_the_plan_and_only_read(tmp_path: Path, monkeypatch: pytest
         assert not polls & outside
         sent = [each for each in lab.events() if isinstance(each, events.ScriptSending)]
         assert Purpose.POLL in {each.purpose for each in sent}
+
+
+def test_a_task_that_does_not_end_is_looked_at_until_its_time_is_over_and_what_it_came_to_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines = Deadlines()
+    hanging = server(ENGINE, services=("MSExchangeIS",))
+    hanging = replace(hanging, state=hanging.state.model_copy(update={"task_seconds": 100_000.0}))
+    looks: list[None] = []
+
+    def waits(_: Applying) -> None:
+        looks.append(None)
+        deadlines.pass_time(5)
+
+    with rehearsed(tmp_path, monkeypatch, hanging, step=DETACHED, engine=deadlines.engine) as lab:
+        _, plan = lab.plan()
+        monkeypatch.setattr(Applying, "_wait", waits)
+        status, document = lab.json("apply", "plan.json")
+        assert (status, came(document)) == (3, {ENGINE: "failed"})
+        assert "its task on the server was ended when its time was over" in document["hosts"][0]["steps"][0]["why"]
+        assert len(looks) == (60 + OVER_SECONDS) / 5 + 1
+        assert lab.lab.ledger.tasks() == ()
+        assert len(lab.changed(ENGINE, plan)) == 1, "what follows it is not made"
+
+
+def test_real_powershells_run_tasks_as_the_plan_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, powershell: Path
+) -> None:
+    engine = PwshEngine(powershell)
+    wrong = server(ENGINE, services=("MSExchangeIS",))
+    wrong = replace(wrong, engine="pwsh", state=wrong.state.model_copy(update={"engine": "pwsh"}))
+    with rehearsed(tmp_path, monkeypatch, wrong, step=DETACHED, engine=engine) as lab:
+        _, plan = lab.plan()
+        status, document = lab.json("apply", "plan.json")
+        assert (status, came(document)) == (0, {ENGINE: "changed"})
+        each_ran_once(lab, plan)
+        assert {each.state for each in seen(lab) if each.state.is_over} == {DetachedState.DONE}
