@@ -52,6 +52,8 @@ class ReadyChange:
         evidence: what reads the bytes that are to be kept before it is made; None where there are none.
         confirm: without which the host undoes it by itself; None where it does not.
         confirm_seconds: from the change to then; None where it does not.
+        poll: what reads how far `apply` and `rollback` are, which run detached then; None where they do not.
+        detached_seconds: that each of them may take; None where they do not.
     """
 
     change: Change
@@ -60,6 +62,8 @@ class ReadyChange:
     evidence: str | None = None
     confirm: str | None = None
     confirm_seconds: int | None = None
+    poll: str | None = None
+    detached_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

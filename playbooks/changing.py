@@ -15,6 +15,7 @@ from itertools import product
 
 from playbooks.changes import Change, ReadyChange
 from playbooks.correcting import PLACEHOLDER, PLAN
+from playbooks.detaching import detached
 from playbooks.errors import ChangeError, RenderingError
 from playbooks.guarding import guarded
 from playbooks.lint import Place, lint, lint_change, unlockable
@@ -73,7 +74,13 @@ def ready_changes(
 
 def _as_sent(action: Action, change: Change, made: Scripts, plan_id: str) -> ReadyChange:
     """What is sent for proven scripts of an action."""
-    confirm = action.contract.confirm
+    confirm, away = action.contract.confirm, action.contract.detached
+    if away is not None:
+        begun = detached(plan_id, change.id, made.apply, made.rollback, away.seconds)
+        evidence = made.evidence
+        return ReadyChange(
+            change, begun.apply, begun.rollback, evidence, poll=begun.poll, detached_seconds=away.seconds
+        )
     if confirm is None or made.rollback is None:
         return ReadyChange(change, made.apply, made.rollback, made.evidence)
     around = guarded(plan_id, change.id, made.apply, made.rollback, confirm.seconds)

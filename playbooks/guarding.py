@@ -22,7 +22,7 @@ from importlib import resources
 from playbooks.rendering import render
 from playbooks.values import Value
 
-__all__ = ["FOLDER", "GUARDS", "TASKS", "Guarded", "Names", "block", "guarded"]
+__all__ = ["FOLDER", "GUARDS", "TASKS", "Guarded", "Names", "block", "guarded", "named", "text"]
 
 TASKS = "\\exrun\\"
 FOLDER = r"C:\Program Files\exrun"  # administrators alone may write there
@@ -74,14 +74,19 @@ def guarded(plan: str, change: str, apply: str, rollback: str, seconds: int) -> 
         seconds: from the change to its deadline.
     """
     digest = hashlib.sha256(f"{apply}\0{rollback}".encode("utf-8", "surrogatepass")).hexdigest()
-    told = Names(f"{plan}-{change[:_LONGEST]}-{digest[:8]}").told
-    undo = _text("undo.ps1.j2", told) + block(rollback)
-    arm = _text("arm.ps1.j2", {**told, "undo": undo, "seconds": seconds})
+    told = Names(named(plan, change, digest)).told
+    undo = text("undo.ps1.j2", told) + block(rollback)
+    arm = text("arm.ps1.j2", {**told, "undo": undo, "seconds": seconds})
     return Guarded(
         apply=arm + block(apply),
-        rollback=block(rollback) + _text("disarm.ps1.j2", told),
-        confirm=_text("confirm.ps1.j2", told),
+        rollback=block(rollback) + text("disarm.ps1.j2", told),
+        confirm=text("confirm.ps1.j2", told),
     )
+
+
+def named(plan: str, change: str, digest: str) -> str:
+    """What a change is called on a host: `digest`, hexadecimal, tells two of one id apart."""
+    return f"{plan}-{change[:_LONGEST]}-{digest[:8]}"
 
 
 def block(script: str) -> str:
@@ -89,7 +94,8 @@ def block(script: str) -> str:
     return f"& {{\n{script}\n}}\n"
 
 
-def _text(name: str, told: Mapping[str, Value]) -> str:
+def text(name: str, told: Mapping[str, Value]) -> str:
+    """One of the texts around an action's scripts."""
     return render(_template(name), told, source=f"guards/{name}")
 
 

@@ -183,6 +183,11 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
     if contract.confirm is not None and not there[ROLLBACK]:
         what = f"goes with {ROLLBACK}, which is missing"
         problems.append(Problem(document.at("confirm", key=True), what, "remove it, or add that"))
+    if contract.detached is not None and not there[APPLY]:
+        problems.append(Problem(document.at("detached", key=True), f"goes with {APPLY}, which is missing", "remove it"))
+    if contract.detached is not None and contract.confirm is not None:
+        what = "cannot be together with confirm"
+        problems.append(Problem(document.at("detached", key=True), what, "remove one of them"))
     if there[APPLY] and contract.reversible is not there[ROLLBACK]:
         what = f"is {str(contract.reversible).lower()}, and {ROLLBACK} is {'there' if there[ROLLBACK] else 'missing'}"
         problems.append(Problem(document.at("reversible"), what, "make the two agree"))
@@ -305,7 +310,7 @@ class _Loader:
         known = {name: value for name, value in values.items() if not (self.sampled and own[name].required)}
         for number, step in enumerate(self.document.model.steps):
             action = self._action(number, step)
-            action = self._confirmed(number, step, action) if action else None
+            action = self._as_the_step_has_it(number, step, action) if action else None
             params = self._params(number, step, action, values) if action else None
             condition = self._condition(number, step, facts, known)
             # A later `when` over the facts of an action that could not be loaded would be one problem more and no news.
@@ -342,14 +347,21 @@ class _Loader:
         self._loaded[step.action] = action
         return action
 
-    def _confirmed(self, number: int, step: Step, action: Action) -> Action:
-        """The action as this step has it, where the step says that its changes are to be confirmed."""
-        if step.confirm is None:
-            return action
-        if action.templates.rollback is None:
+    def _as_the_step_has_it(self, number: int, step: Step, action: Action) -> Action:
+        """The action, where its step says that its changes are to be confirmed, or run detached."""
+        if step.confirm is not None and action.templates.rollback is None:
             what = f"{action.id} changes nothing that it could undo"
             self._report(number, ("confirm",), what, "remove it", key=True)
-        return replace(action, contract=action.contract.model_copy(update={"confirm": step.confirm}))
+        if step.detached is not None and action.templates.apply is None:
+            self._report(number, ("detached",), f"{action.id} changes nothing", "remove it", key=True)
+        if step.confirm is None and step.detached is None:
+            return action
+        confirm, detached = step.confirm or action.contract.confirm, step.detached or action.contract.detached
+        if confirm is not None and detached is not None:
+            name = "confirm" if step.detached is None else "detached"
+            other = "detached" if name == "confirm" else "confirm"
+            self._report(number, (name,), f"cannot be together with {other}", "remove one of them", key=True)
+        return replace(action, contract=action.contract.model_copy(update={"confirm": confirm, "detached": detached}))
 
     def _condition(
         self, number: int, step: Step, facts: Mapping[str, Mapping[str, Domain]], given: Mapping[str, Value]

@@ -186,6 +186,14 @@ class Confirm(_Written):
     )
 
 
+class RunDetached(_Written):
+    """That apply and rollback run on the host as scheduled tasks, which go on whatever becomes of the connection."""
+
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        description="How long each of the two scripts may take, 1 to 86400; the server ends it then."
+    )
+
+
 class PlaceKind(StrEnum):
     """What a place is that a change writes. `registry` is a value: its key, a backslash and its name."""
 
@@ -305,6 +313,11 @@ class ActionContract(_Written):
         default=None,
         description="With rollback.ps1.j2: the server undoes each change by itself unless it is confirmed in time.",
     )
+    detached: RunDetached | None = Field(
+        default=None,
+        description="With apply.ps1.j2: it and rollback.ps1.j2 run as tasks of the server, which go on without the "
+        "connection, and are looked after until they have ended. Not together with confirm.",
+    )
     idempotent: Literal[True] = Field(description="That running it twice is the same as once; must be true.")
     campaigns: list[Sentence] = Field(default_factory=list, description="Attack campaigns that it answers.")
     cves: list[Annotated[str, StringConstraints(pattern=CVE)]] = Field(
@@ -397,6 +410,10 @@ class Step(_Written):
         default=None,
         description="The server undoes each change of this step by itself unless it is confirmed in time; instead of "
         "what the action says of that.",
+    )
+    detached: RunDetached | None = Field(
+        default=None,
+        description="The changes of this step run as tasks of the server; instead of what the action says of that.",
     )
 
 

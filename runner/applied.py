@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks.model import OnFailure
-from runner.events import Drifted, EvidenceMissed, Purpose, Settlement
+from runner.events import DetachedState, Drifted, EvidenceMissed, Purpose, Settlement
 from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
@@ -222,12 +222,26 @@ def _why(
             return "it is not over" if failure is None else in_words(failure)
         case Outcome.FAILED if (missed := _missed(step, progress)) is not None:
             return f"not changed, for what was to be kept of it before could not be: {missed}"
+        case Outcome.FAILED if (ended := _ended(step.step, progress)) is not None and failure is None:
+            return f"{judged}; {ended}"
         case Outcome.ROLLED_BACK if any(_is_too_late(each) for each in own.tried):
             return "it was confirmed too late: the server had undone it"
         case Outcome.FAILED if failure is not None and assessed is None:
             return in_words(failure)
         case _:
             return judged
+
+
+def _ended(step: str, progress: HostProgress | None) -> str | None:
+    """How a detached script of this step ended that did not come to its end; None where none did."""
+    for (of, _, _), (_, seen) in () if progress is None else progress.polled.items():
+        if of != step:
+            continue
+        if seen.state is DetachedState.FAILED:
+            return f"its task on the server ended in an error: {seen.error}"
+        if seen.state is DetachedState.STOPPED:
+            return "its task on the server was ended when its time was over"
+    return None
 
 
 def _is_too_late(tried: Tried) -> bool:

@@ -11,13 +11,14 @@ A host that is resumed is the same work, begun on what its journal was read back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never, cast
 
 from inventory.model import Host
 from playbooks.changes import Change, ReadyChange
 from playbooks.conditions import evaluate, names
+from playbooks.detaching import OVER_SECONDS
 from playbooks.errors import RenderingError
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
 from playbooks.model import BOOT, OnFailure, ReadyPlaybook, ReadyStep
@@ -26,6 +27,7 @@ from playbooks.unknowns import not_observed
 from runner import events
 from runner.answers import observation_of
 from runner.applied import AppliedHost, unaccounted
+from runner.detached import reading
 from runner.events import Answer, Purpose, Would
 from runner.evidence import EvidenceError, EvidenceStore, taken
 from runner.fleet import Brake
@@ -33,7 +35,7 @@ from runner.history import HostHistory
 from runner.hostlog import AbandonedError, HaltedError, answer_of
 from runner.journal.errors import JournalError
 from runner.journal.lines import Json, canonical
-from runner.moves import Collect, Decide, Finish, Keep, Send, Settle, next_move, so_far
+from runner.moves import Collect, Decide, Finish, Keep, Poll, Send, Settle, next_move, so_far
 from runner.observe import Reach, unwritable
 from runner.plan.drift import drift, in_words
 from runner.plan.records import Plan, PlannedChange, PlannedHost
@@ -63,8 +65,8 @@ __all__ = [
     "announced_seconds",
     "change_scripts",
     "change_seconds",
-    "evidence_scripts",
     "on_failures",
+    "reading_scripts",
 ]
 
 Render = Callable[[ReadyStep, Change], ReadyChange]
@@ -79,12 +81,13 @@ def change_scripts(plan: Plan, host: PlannedHost) -> Mapping[str, Script]:
     return {sha: Script(sha, plan.texts[sha], full=True) for sha in sorted(plan.scripts_of(host.host))}
 
 
-def evidence_scripts(plan: Plan, host: PlannedHost) -> Mapping[str, Script]:
-    """The scripts that may be sent to this host to read what is to be kept of it, by their SHA-256.
+def reading_scripts(plan: Plan, host: PlannedHost) -> Mapping[str, Script]:
+    """The scripts of its changes that may be sent to this host to read, by their SHA-256: what is to be kept of it, and
+    how far what runs detached is.
 
-    They only read: the gate of its first pool has them beside those that collect. Each is named after itself.
+    The gate of its first pool has them beside those that collect. Each is named after itself.
     """
-    return {sha: Script(sha, plan.texts[sha]) for sha in sorted(plan.evidence_of(host.host))}
+    return {sha: Script(sha, plan.texts[sha]) for sha in sorted(plan.reads_of(host.host))}
 
 
 def change_seconds(playbook: ReadyPlaybook, host: PlannedHost) -> Mapping[str, float]:
@@ -96,18 +99,25 @@ def change_seconds(playbook: ReadyPlaybook, host: PlannedHost) -> Mapping[str, f
     longest: dict[str, float] = {}
     for step, change in host.changes:
         limits = timeouts[step.step]
-        # What is kept is read as what is collected is, and may take as long.
-        each = ((change.apply, limits.apply), (change.rollback, limits.rollback), (change.evidence, limits.collect))
+        each: list[tuple[str | None, int | None]] = [(change.evidence, limits.collect), (change.poll, limits.collect)]
+        if change.poll is None:  # what begins a detached script is over at once
+            each += [(change.apply, limits.apply), (change.rollback, limits.rollback)]
         for sha, limit in each:
             if sha is not None and limit is not None:
                 longest[sha] = max(longest.get(sha, 0.0), float(limit))
     return longest
 
 
-def announced_seconds(playbook: ReadyPlaybook) -> float:
-    """How long a host may be away, as the contracts of all its steps say: it is given so much more time."""
+def announced_seconds(playbook: ReadyPlaybook, hosts: Iterable[PlannedHost]) -> float:
+    """How long one of these may be away, and what runs detached there run: each is given so much more time."""
     changing = [ready for ready in playbook.steps if ready.action.templates.apply is not None]
-    return float(sum(ready.action.contract.interruption_seconds for ready in changing))
+    away = sum(ready.action.contract.interruption_seconds for ready in changing)
+    # Each script is begun once, and may have to be undone.
+    detached = [
+        sum(2 * (each.detached_seconds + OVER_SECONDS) for _, each in host.changes if each.detached_seconds)
+        for host in hosts
+    ]
+    return float(away + max(detached, default=0))
 
 
 def on_failures(playbook: ReadyPlaybook) -> Mapping[str, OnFailure]:
@@ -124,8 +134,8 @@ class Applying:
         playbook: of the plan.
         collects: the script of each step of the playbook.
         changes: see `change_scripts`.
-        evidence: see `evidence_scripts`.
-        store: where that is kept; it may be missing where `evidence` is empty.
+        reads: see `reading_scripts`.
+        store: where evidence is kept; it may be missing where the plan keeps none.
         render: what a change would be now.
         reach: the way to the host.
         collecting: what may be sent over the locked pool.
@@ -153,7 +163,7 @@ class Applying:
     brake: Brake
     monotonic: Callable[[], float]
     on_defect: Callable[[str, Exception], None]
-    evidence: Mapping[str, Script] = field(default_factory=dict)
+    reads: Mapping[str, Script] = field(default_factory=dict)
     store: EvidenceStore | None = None
     claim: Callable[[Host, str], Host] = lambda host, _address: host
     since: float = field(init=False)
@@ -244,11 +254,15 @@ class Applying:
                     self._part()
                 if later:
                     self._wait()
-                self._look(step, purpose)
+                self._unless_away(lambda: self._collect(step, purpose))
             case Decide(step=step):
                 self.history.decided(step, *self._decided(step))
             case Keep(step=step, change=change, script=sha):
-                self._keep(self.evidence[sha], step, change)
+                self._keep(self.reads[sha], step, change)
+            case Poll(step=step, purpose=purpose, script=sha, later=later):
+                if later:
+                    self._wait()
+                self._unless_away(lambda: self._poll(self.reads[sha], step, purpose))
             case Send(step=step, purpose=purpose, number=number, script=sha):
                 self._send(self.changes[sha], step, purpose, number)
             case Settle(step=step, purpose=purpose, number=number, settlement=settlement, why=why):
@@ -257,11 +271,11 @@ class Applying:
                 assert_never(move)
         return True
 
-    def _look(self, step: str, purpose: Purpose) -> None:
-        """Collects, and waits out a host that is away for as long as a contract announces."""
+    def _unless_away(self, look: Callable[[], None]) -> None:
+        """Looks, and waits out a host that is away for as long as a contract announces."""
         while True:
             try:
-                self._collect(step, purpose)
+                look()
             except TransportError as error:
                 if error.failure.cause not in _AWAY or not self._is_patient:
                     raise
@@ -274,16 +288,24 @@ class Applying:
     def _is_patient(self) -> bool:
         return self.monotonic() < self._until
 
-    def _expect(self, step: str) -> None:
-        """From now on the host may be away, and its services on their way, for as long as the step says."""
-        self._until = self.monotonic() + _interruption(self.playbook, step)
+    def _expect(self, step: str, *, detached: bool = False) -> None:
+        """From now on the host may be away, and its services on their way, for as long as the step says.
+
+        Args:
+            detached: what runs there may also run for as long as it is given.
+        """
+        contract = next(ready.action.contract for ready in self.playbook.steps if ready.step.id == step)
+        longest = contract.interruption_seconds
+        if detached and contract.detached is not None:
+            longest = max(longest, contract.detached.seconds + OVER_SECONDS)
+        self._until = self.monotonic() + longest
 
     def _expect_what_was_sent(self) -> None:
         """The same for what an earlier session sent last: nobody knows when that came to rest."""
         progress = self.history.progress
         sent = [] if progress is None else [key for key in progress.attempts if key.purpose.changes]
         if sent:
-            self._expect(sent[-1].step)
+            self._expect(sent[-1].step, detached=True)
 
     def _wait(self) -> None:
         self._refuse_when_stopped()
@@ -363,6 +385,22 @@ class Applying:
         else:
             self.history.kept(script, step, sha256, len(data))
 
+    def _poll(self, script: Script, step: str, of: Purpose) -> None:
+        """Reads how far a detached script is. Once it is over what it leaves in motion has its time."""
+        transport = self._to_read()
+        self.history.asking(script, step, Purpose.POLL)
+        (result,) = transport.observe([script])
+        answer = answer_of(result)
+        if isinstance(answer, events.Said):
+            answer = replace(answer, output=None)
+        self.history.answered(script, step, Purpose.POLL, answer)
+        if isinstance(result, NotRun):
+            raise TransportError(result.failure)
+        seen = reading(result, of)
+        self.history.polled(script, step, of, seen)
+        if seen.state.is_over:
+            self._expect(step)
+
     def _send(self, script: Script, step: str, purpose: Purpose, number: int) -> None:
         transport = self._to_change()
         self.history.changing(script, step, purpose, number, transport.pool)
@@ -372,7 +410,7 @@ class Applying:
         except ScriptRefused as error:
             result = NotStarted(script, error.failure)
         finally:
-            self._expect(step)
+            self._expect(step, detached=True)
         # Whatever else is raised leaves the intent without an answer: nobody knows whether it ran.
         self.history.answered(script, step, purpose, _answer(result))
         if isinstance(result, NotStarted | Ambiguous):
@@ -442,11 +480,6 @@ class Applying:
             raise HaltedError
 
 
-def _interruption(playbook: ReadyPlaybook, step: str) -> float:
-    found = [ready.action.contract.interruption_seconds for ready in playbook.steps if ready.step.id == step]
-    return float(found[0])
-
-
 def _is_known(assessment: Assessment) -> bool:
     """Whether what a judgement does not name is not to be done. One that could not see all may have missed it."""
     return assessment.verdict is not Verdict.UNKNOWN and assessment.coverage is not Coverage.NOT_KNOWABLE
@@ -473,13 +506,14 @@ def _present(ready: ReadyStep, assessment: Assessment, render: Render) -> tuple[
     found: list[PlannedChange] = []
     for change in assessment.changes:
         as_sent = render(ready, change)
-        undo, keep, confirm = (
+        undo, keep, confirm, poll = (
             None if text is None else Script("", text).sha256
-            for text in (as_sent.rollback, as_sent.evidence, as_sent.confirm)
+            for text in (as_sent.rollback, as_sent.evidence, as_sent.confirm, as_sent.poll)
         )
         apply = Script("", as_sent.apply).sha256
         reboots = ready.action.contract.reboots
-        found.append(PlannedChange(change, apply, undo, keep, confirm, as_sent.confirm_seconds, reboots))
+        seconds, limit = as_sent.confirm_seconds, as_sent.detached_seconds
+        found.append(PlannedChange(change, apply, undo, keep, confirm, seconds, reboots, poll, limit))
     return tuple(found)
 
 

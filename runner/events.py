@@ -94,6 +94,7 @@ class Event(StrEnum):
     DRIFTED = "drifted"
     WHEN_DECIDED = "when-decided"
     BOOT_SEEN = "boot-seen"
+    DETACHED_SEEN = "detached-seen"
     HOST_APPLIED = "host-applied"
     HEALTH_ASKED = "health-asked"
     HEALTH_ANSWERED = "health-answered"
@@ -115,6 +116,7 @@ class Purpose(StrEnum):
     ROLLBACK = "rollback"
     HEALTH = "health"  # collect behind a wave, to see whether the next may be begun
     EVIDENCE = "evidence"  # read what has to be kept before a change
+    POLL = "poll"  # read how far a change is that runs detached
     CONFIRM = "confirm"  # what keeps a host from undoing a change by itself
 
     @property
@@ -129,6 +131,22 @@ class Settlement(StrEnum):
     DONE = "done"
     NOT_DONE = "not-done"
     PARTLY_DONE = "partly-done"
+
+
+class DetachedState(StrEnum):
+    """How far a script is that runs detached, as the host says."""
+
+    NONE = "none"  # the host has not begun it
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # it ended in an error
+    STOPPED = "stopped"  # its time is over, and it left no result
+    UNSEEN = "unseen"  # the host does not say
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has run, and runs no more."""
+        return self in (DetachedState.DONE, DetachedState.FAILED, DetachedState.STOPPED)
 
 
 # What several events are made of.
@@ -556,6 +574,28 @@ class BootSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class DetachedSeen:
+    """How far the script of a change is that runs detached, as the host says itself.
+
+    Attributes:
+        script: what read it, and `number` the attempt that did.
+        of: apply or rollback.
+        started, ended, exit, error: as its result has them; empty where there is none yet.
+    """
+
+    host: str
+    step: str
+    script: str
+    number: int
+    of: Purpose
+    state: DetachedState
+    started: str
+    ended: str
+    exit: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an attempt that may have changed something, and how that is known."""
 
@@ -673,6 +713,7 @@ HostEvent = (
     | EvidenceKept
     | EvidenceMissed
     | BootSeen
+    | DetachedSeen
     | Settled
     | HostEnded
     | HostApplied
@@ -924,6 +965,21 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
         _kind(Event.DRIFTED, Phase.ASSESS, Drifted, host=PLAIN, step=PLAIN, differences=many(TAINTED)),
         _kind(Event.WHEN_DECIDED, Phase.ASSESS, WhenDecided, host=PLAIN, step=PLAIN, holds=maybe(FLAG), why=TAINTED),
         _kind(Event.BOOT_SEEN, Phase.COLLECT, BootSeen, host=PLAIN, step=PLAIN, time=TAINTED, starting=INTEGER),
+        _kind(
+            Event.DETACHED_SEEN,
+            Phase.COLLECT,
+            DetachedSeen,
+            host=PLAIN,
+            step=PLAIN,
+            script=HASH,
+            number=INTEGER,
+            of=word(Purpose),
+            state=word(DetachedState),
+            started=TAINTED,
+            ended=TAINTED,
+            exit=TAINTED,
+            error=TAINTED,
+        ),
         _kind(
             Event.EVIDENCE_KEPT,
             Phase.APPLY,

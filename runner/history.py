@@ -18,6 +18,7 @@ from playbooks.observation import NotObserved
 from playbooks.unknowns import not_observed
 from runner import events
 from runner.applied import AppliedHost, applied
+from runner.detached import Reading
 from runner.events import Answer, HostEvent, Intent, Purpose, Recorded, Would
 from runner.hostlog import AbandonedError, HaltedError
 from runner.journal.lines import UnrecordableValueError
@@ -151,6 +152,24 @@ class HostHistory:
     def booted(self, step: str, time: str, starting: int) -> None:
         """When the server was started, as the answer says that is judged next."""
         self._put(events.BootSeen(self.plan.host, step, time, starting))
+
+    def polled(self, script: Script, step: str, of: Purpose, seen: Reading) -> None:
+        """How far a detached script is, as the answer says that came last."""
+        number = self._attempts(step, Purpose.POLL)
+        self._put(
+            events.DetachedSeen(
+                self.plan.host,
+                step,
+                script.sha256,
+                number,
+                of,
+                seen.state,
+                seen.started,
+                seen.ended,
+                seen.exit,
+                seen.error,
+            )
+        )
 
     def settled(self, step: str, purpose: Purpose, number: int, settlement: events.Settlement, why: str) -> None:
         """What became of an attempt."""

@@ -18,6 +18,9 @@ A step goes like this; what stands in brackets ends the host, or the step where 
                 was opened after the last of them was sent, has nothing named. Then verify once more. What is not
                 confirmed is undone: by the host at its deadline, or sooner from here, which takes its guard away
 
+Where a change runs detached, sending it begins it; then the host is asked how far it is until it is over, or for as
+long as it may take. All that is done behind a change is done once it is over.
+
 What a change came to is known from a collect that is judged, never from the answer alone; and of what is in motion
 still, from one that is made later, for as long as the contract says. A server has restarted once its boot time is
 another than before and nothing is starting any more.
@@ -26,7 +29,7 @@ another than before and nothing is starting any more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -34,7 +37,7 @@ from typing import assert_never
 from playbooks.findings import Coverage
 from playbooks.model import OnFailure
 from runner import events
-from runner.events import Purpose, Settlement, Would
+from runner.events import DetachedState, Purpose, Settlement, Would
 from runner.plan.records import PlannedChange, PlannedHost, PlannedStep, Standing
 from runner.state import Attempt, HostProgress
 
@@ -50,6 +53,8 @@ __all__ = [
     "Keep",
     "Move",
     "Outcome",
+    "Poll",
+    "Polled",
     "Send",
     "Settle",
     "StepSoFar",
@@ -120,6 +125,14 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
+class Polled:
+    """How far a detached script was seen to be last. `sequence` is that of its line."""
+
+    sequence: int
+    state: DetachedState
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """One sending of a script of a change. `sequence` is that of its intent."""
 
@@ -147,6 +160,7 @@ class StepSoFar:
         tried: in the order in which it was.
         kept: scripts that have read what was to be kept, and it is.
         missed: those that could not: their changes are not made by this plan.
+        polled: of changes that run detached: by change and purpose.
     """
 
     judged: Judged | None = None
@@ -155,6 +169,7 @@ class StepSoFar:
     kept: frozenset[str] = frozenset()
     missed: frozenset[str] = frozenset()
     boots: tuple[Boot, ...] = ()
+    polled: Mapping[tuple[str, Purpose], Polled] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,8 @@ class HostSoFar:
     Attributes:
         since: the line with which work on it was begun the last time: what was judged before is old.
         undoing: whether somebody asked for what was done to be undone.
-        patient: whether what is in motion may still come to rest within the time that the contract announces.
+        patient: whether what is in motion may still come to rest within the time that the contract announces; and what
+            runs detached, within that which it may take.
     """
 
     since: int = 0
@@ -205,6 +221,22 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """Read with this script how far a change is that runs detached, over a connection as for `Collect`.
+
+    Attributes:
+        purpose: whether it is made there or undone.
+        later: after a while: it was running at the last look.
+    """
+
+    step: str
+    change: str
+    purpose: Purpose
+    script: str
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Write intent, then send this script once."""
 
@@ -232,7 +264,7 @@ class Finish:
     """Nothing more is to be done on this host."""
 
 
-Move = Collect | Decide | Keep | Send | Settle | Finish
+Move = Collect | Decide | Keep | Poll | Send | Settle | Finish
 
 
 def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Move:
@@ -279,9 +311,10 @@ def _in_order(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
     for number, step in enumerate(plan.steps):
         own = so_far.steps.get(step.step, StepSoFar())
         over = bool(begun) and number < begun[-1]
+        patient = so_far.patient and not over  # what a step came to when nothing more was waited for stands
         move = None if own.tried else _when(step, so_far, over=over)
         if move is None:
-            move = _move(step, on_failure[step.step], own, 0 if over else so_far.since, patient=so_far.patient)
+            move = _move(step, on_failure[step.step], own, 0 if over else so_far.since, patient=patient)
         if over and not own.tried and isinstance(move, Keep | Send):
             move = Outcome.FAILED  # it could not be judged when it was its turn, and has been looked at since
         yield move
@@ -355,6 +388,53 @@ class _Step:
     patient: bool
 
     def move(self) -> Move | Outcome:
+        """What is to be done next in the step, or what it came to."""
+        awaited = self._awaited()
+        return awaited._move() if isinstance(awaited, _Step) else awaited
+
+    def undo(self) -> Move | Outcome:
+        """What is to be done where the step is to be undone, whatever it came to."""
+        awaited = self._awaited()
+        return awaited._undo_all() if isinstance(awaited, _Step) else awaited
+
+    def _awaited(self) -> Move | Outcome | _Step:
+        """The step with what is known of its detached scripts; or what is to be done first to know it.
+
+        One that is over counts as a sending that was answered when that was seen.
+        """
+        known: list[Tried] = []
+        for each in self.own.tried:
+            script = self._poll_of(each)
+            if script is None:
+                known.append(each)
+                continue
+            seen = self.own.polled.get((each.change, each.purpose))
+            if seen is not None and seen.sequence < each.sequence:
+                seen = None
+            if _is_open(each):
+                if seen is None or (seen.sequence < self.since and not seen.state.is_over):
+                    return Poll(self.plan.step, each.change, each.purpose, script)
+                if seen.state in (DetachedState.RUNNING, DetachedState.UNSEEN):
+                    later = Poll(self.plan.step, each.change, each.purpose, script, later=True)
+                    return later if self.patient else Outcome.UNKNOWN
+            known.append(each if seen is None else _as_seen(each, seen))
+        step = replace(self, own=replace(self.own, tried=tuple(known)))
+        last = self.own.tried[-1] if self.own.tried else None
+        if last is not None and last.purpose is Purpose.APPLY and _doubtful(last) is not None:
+            seen = self.own.polled.get((last.change, last.purpose))
+            if self._poll_of(last) is not None and seen is not None:
+                return step._probe(known[-1], ran=seen.state.is_over)
+        return step
+
+    def _poll_of(self, tried: Tried) -> str | None:
+        """What reads how far this sending is; None where it does not run detached, or is not the last of its script."""
+        change = next(each for each in self.plan.changes if each.change.id == tried.change)
+        if change.poll is None or tried.purpose is Purpose.CONFIRM or tried.ended is Ended.NOT_STARTED:
+            return None
+        same = [each for each in self._tried(tried.purpose) if each.change == tried.change]
+        return change.poll if tried is same[-1] else None
+
+    def _move(self) -> Move | Outcome:
         undoing = self._tried(Purpose.ROLLBACK)
         if undoing:
             return self._undo(undoing)
@@ -371,8 +451,7 @@ class _Step:
         due = self._due(applied)
         return self._verify(applied) if due is None else self._go_on(due, applied)
 
-    def undo(self) -> Move | Outcome:
-        """What is to be done where the step is to be undone, whatever it came to."""
+    def _undo_all(self) -> Move | Outcome:
         for each in (*self._tried(Purpose.APPLY), *self._tried(Purpose.CONFIRM)):
             if _doubtful(each) is not None:
                 return self._probe(each)
@@ -417,7 +496,7 @@ class _Step:
         """Sends the next change of the step, where what is known of the host still says that it is to be done."""
         newest = applied[-1].sequence
         if self.own.judged is None or self.own.judged.sequence < max(newest, self.since):
-            if newest > self.since and not self._restarts:  # the answer has just come: nothing is between the two
+            if newest > self.since and not self._takes_a_while:  # the answer has just come: nothing is between the two
                 return self._send(due, len(applied) + 1)
             return Collect(self.plan.step, Purpose.PROBE)
         judged = self.own.judged
@@ -425,11 +504,14 @@ class _Step:
             if self.patient:
                 return Collect(self.plan.step, Purpose.PROBE, later=True)
             return Outcome.UNKNOWN if any(_is_open(each) for each in applied) else Outcome.FAILED
-        if self._restarts and not self._restarted(applied):
-            return Collect(self.plan.step, Purpose.PROBE, later=True) if self.patient else Outcome.FAILED
+        restarted = not self._restarts or self._restarted(applied)
+        if not restarted and self.patient:
+            return Collect(self.plan.step, Purpose.PROBE, later=True)
         for each in applied:
             if _is_open(each):
                 return self._settle(each, *_became(each.change, judged, self.plan.changes))
+        if not restarted:
+            return Outcome.FAILED
         planned = {_would(each) for each in self.plan.changes}
         named = {each.change for each in judged.would}
         gone = any(each.change.id in named and self._happened(each) for each in self.plan.changes)
@@ -447,10 +529,13 @@ class _Step:
         judged = self._seen(Purpose.VERIFY, max(applied[-1].sequence, anew), anew=self._is_guarded)
         if not isinstance(judged, Judged):
             return judged
-        if self._restarts and not self._restarted(applied) and (not judged.would or self.patient):
-            return Collect(self.plan.step, Purpose.VERIFY, later=True) if self.patient else Outcome.FAILED
+        restarted = not self._restarts or self._restarted(applied)
+        if not restarted and self.patient:
+            return Collect(self.plan.step, Purpose.VERIFY, later=True)
         if still_open:
             return self._settle(still_open[0], *_became(still_open[0].change, judged, self.plan.changes))
+        if not restarted and not judged.would:
+            return Outcome.FAILED
         if not judged.would:
             return self._confirm(applied, ()) if self._is_guarded else Outcome.CHANGED
         return self._failed()
@@ -523,18 +608,23 @@ class _Step:
         unstarted = sum(each.ended is Ended.NOT_STARTED for each in now)
         return len(now) - unstarted < SENDINGS and unstarted < STARTS
 
-    def _probe(self, lost: Tried) -> Move | Outcome:
-        """What became of a sending without an answer."""
+    def _probe(self, lost: Tried, *, ran: bool | None = None) -> Move | Outcome:
+        """What became of a sending without an answer.
+
+        Args:
+            ran: whether it has, and is over, as the host says of what runs detached; None where nobody knows.
+        """
         judged = self._seen(Purpose.PROBE, max(lost.sequence, self.since))
         if not isinstance(judged, Judged):
             return judged
         settlement, why = _became(lost.change, judged, self.plan.changes)
-        if self._restarts and settlement is not Settlement.DONE and not self._restarted(self._tried(Purpose.APPLY)):
+        may_restart = self._restarts and settlement is not Settlement.DONE and ran is not False
+        if may_restart and not self._restarted(self._tried(Purpose.APPLY)):
             if self.patient:
                 return Collect(self.plan.step, Purpose.PROBE, later=True)
-            if lost.sequence > self.since:  # it may restart yet: another session sees
+            if lost.sequence > self.since and ran is None:  # it may restart yet: another session sees
                 return Outcome.UNKNOWN
-        if settlement is Settlement.PARTLY_DONE:
+        if settlement is Settlement.PARTLY_DONE and not ran:
             return Outcome.UNKNOWN
         return self._settle(lost, settlement, why)
 
@@ -620,6 +710,11 @@ class _Step:
         return Collect(self.plan.step, purpose, anew=anew, later=True) if self.patient else Outcome.UNKNOWN
 
     @property
+    def _takes_a_while(self) -> bool:
+        """Whether time passes between a change and what follows it, in which the host may become another."""
+        return self._restarts or any(change.poll is not None for change in self.plan.changes)
+
+    @property
     def _restarts(self) -> bool:
         return any(change.reboots for change in self.plan.changes)
 
@@ -652,6 +747,17 @@ def _is_later(time: str, than: str) -> bool:
         return datetime.fromisoformat(time) > datetime.fromisoformat(than)
     except (ValueError, TypeError):  # in a spelling of the action's own
         return time != than
+
+
+def _as_seen(tried: Tried, seen: Polled) -> Tried:
+    """A sending of a script that runs detached, as it was seen last."""
+    match seen.state:
+        case DetachedState.DONE:
+            return replace(tried, ended=Ended.COMPLETED, sequence=seen.sequence)
+        case DetachedState.FAILED | DetachedState.STOPPED:
+            return replace(tried, ended=Ended.BROKEN, sequence=seen.sequence)
+        case _:
+            return replace(tried, sequence=seen.sequence)
 
 
 def _is_open(tried: Tried) -> bool:
@@ -719,8 +825,16 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             sequence, event = host.decided[step]
             decided = Decided(sequence, event.holds)
         boots = tuple(Boot(sequence, seen.time, seen.starting) for sequence, seen in host.boots.get(step, ()))
-        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided, kept, missed, boots)
+        polled = dict(_polled(host, step, plan))
+        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided, kept, missed, boots, polled)
     return HostSoFar(host.since, steps, host.undoing)
+
+
+def _polled(host: HostProgress, step: str, plan: PlannedHost) -> Iterator[tuple[tuple[str, Purpose], Polled]]:
+    for (of, script, purpose), (sequence, seen) in host.polled.items():
+        for planned, change in plan.changes:
+            if of == step == planned.step and change.poll == script:
+                yield (change.change.id, purpose), Polled(sequence, seen.state)
 
 
 def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:

@@ -31,8 +31,8 @@ from runner.applying import (
     announced_seconds,
     change_scripts,
     change_seconds,
-    evidence_scripts,
     on_failures,
+    reading_scripts,
 )
 from runner.approval.approving import Standing
 from runner.disk import Disk, SystemDisk
@@ -254,8 +254,8 @@ class Remediation:
         def begin(host: Host) -> Applying:
             planned = self._planned[host.name]
             scripts = change_scripts(self._plan, planned)
-            evidence = evidence_scripts(self._plan, planned)
-            reading = Gate.of([*collects_of(order.playbook), *evidence.values()], order.token)
+            reads = reading_scripts(self._plan, planned)
+            reading = Gate.of([*collects_of(order.playbook), *reads.values()], order.token)
             return Applying(
                 host=host,
                 secret=None if host.credential is None else self.opened.credentials[host.credential],
@@ -266,7 +266,7 @@ class Remediation:
                 judgement=order.judgement,
                 render=self._render,
                 reach=world.reach,
-                collecting=reading if evidence else collecting,
+                collecting=reading if reads else collecting,
                 changing=Gate.of(scripts.values(), order.token, once=True),
                 deadlines=Deadlines(
                     host=order.host_seconds,
@@ -278,7 +278,7 @@ class Remediation:
                 brake=self.brake,
                 monotonic=world.monotonic,
                 on_defect=listener.defect,
-                evidence=evidence,
+                reads=reads,
                 store=EvidenceStore(world.state, self._plan.client, self._disk),
                 claim=self._claim,
             )
@@ -301,7 +301,7 @@ class Remediation:
         health = self._check(journal, listener) if rules.health else None
         return Fleet(
             rules,
-            order.host_seconds + announced_seconds(order.playbook),
+            order.host_seconds + announced_seconds(order.playbook, self._plan.due),
             begin,
             lambda host, why: self._unbegun(host.name, why),
             self.brake,

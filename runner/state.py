@@ -168,6 +168,7 @@ class HostProgress:
         health: what came of that the last time.
         evidence: by step and script that reads it: whether it was kept.
         boots: when the server was started, by step, as it was seen each time, with the lines.
+        polled: by step, script that reads it and what for: how far a detached script was seen to be last, and the line.
     """
 
     name: str
@@ -186,6 +187,9 @@ class HostProgress:
         default_factory=lambda: MappingProxyType({})
     )
     boots: Mapping[str, tuple[tuple[int, events.BootSeen], ...]] = field(default_factory=lambda: MappingProxyType({}))
+    polled: Mapping[tuple[str, str, Purpose], tuple[int, events.DetachedSeen]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     @property
     def answers_by_script(self) -> Mapping[str, tuple[Answer | None, ...]]:
@@ -415,6 +419,7 @@ class Folding:
                 | events.EvidenceKept(step=step)
                 | events.EvidenceMissed(step=step)
                 | events.BootSeen(step=step)
+                | events.DetachedSeen(step=step)
                 | events.Settled(step=step)
             ):
                 named = [step]
@@ -500,10 +505,17 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
                 host.health,
                 host.evidence,
                 host.boots,
+                host.polled,
             )
         case events.BootSeen(step=step):
             seen = (*host.boots.get(step, ()), (recorded.sequence, event))
             return replace(host, boots=MappingProxyType({**host.boots, step: seen}))
+        case events.DetachedSeen():
+            read = host.attempts.get(Key(event.step, Purpose.POLL, event.number))
+            if read is None or read.script != event.script or read.answer is None:
+                raise ContradictionError(recorded, "no answer to the script that reads it stands before it")
+            polled = {**host.polled, (event.step, event.script, event.of): (recorded.sequence, event)}
+            return replace(host, polled=MappingProxyType(polled))
         case events.Drifted():
             return replace(host, drifted=MappingProxyType({**host.drifted, event.step: event}))
         case events.WhenDecided():
@@ -588,6 +600,7 @@ def _with(host: HostProgress, attempts: Mapping[Key, Attempt]) -> HostProgress:
         host.health,
         host.evidence,
         host.boots,
+        host.polled,
     )
 
 

@@ -120,6 +120,17 @@ class GuardState(Strict):
     due: AwareDatetime
 
 
+class TaskState(Strict):
+    """A script that runs detached, as a task: `running` until it has ended, or `until` it is ended by the server."""
+
+    stands: Literal["running", "done", "failed"]
+    run: str = Field(description="What the task runs: the script, and what leaves its result.")
+    until: AwareDatetime
+    started: str = ""
+    ended: str = ""
+    error: str = ""
+
+
 class ScriptedAnswer(Strict):
     """What the `sim` engine says to one script that is no built-in's: for rehearsals and for clients under test.
 
@@ -159,6 +170,12 @@ class HostState(Strict):
     )
     guards: dict[str, GuardState] = Field(
         default_factory=dict, description="By the name of its task: what undoes a change unless that is confirmed."
+    )
+    tasks: dict[str, TaskState] = Field(
+        default_factory=dict, description="By the name of its task: each script that was begun detached."
+    )
+    task_seconds: float = Field(
+        default=1.0, ge=0.0, description="How long a detached script is under way before it does what it is for."
     )
     answers: list[ScriptedAnswer] = Field(default_factory=list)
 

@@ -57,6 +57,8 @@ _PLANNED = record(
     confirm=maybe(HASH),
     confirm_seconds=maybe(INTEGER),
     reboots=FLAG,
+    poll=maybe(HASH),
+    detached_seconds=maybe(INTEGER),
 )
 _STEP = record(
     PlannedStep,

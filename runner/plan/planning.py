@@ -144,6 +144,9 @@ class _Scripts(NamedTuple):
     evidence: str | None
     confirm: str | None
     confirm_seconds: int | None
+    reboots: bool
+    poll: str | None
+    detached_seconds: int | None
 
 
 @dataclass(slots=True)
@@ -223,7 +226,7 @@ class _Planning:
         known = self._ready.get(key)
         if known is None:
             known = self._ready[key] = self._scripts(ready, change)
-        return PlannedChange(change, *known, ready.action.contract.reboots)
+        return PlannedChange(change, *known)
 
     def _scripts(self, ready: ReadyStep, change: Change) -> _Scripts:
         """The SHA-256 of each script of a change."""
@@ -235,16 +238,19 @@ class _Planning:
         return self._kept(ready, made)
 
     def _kept(self, ready: ReadyStep, made: ReadyChange) -> _Scripts:
-        for text in (made.apply, made.rollback or "", made.evidence or "", made.confirm or ""):
-            if self.redact(text) != text:
+        for text in (made.apply, made.rollback, made.evidence, made.confirm, made.poll):
+            if text is not None and self.redact(text) != text:
                 raise _RefusedError(
                     f"step {ready.step.id}: a password of this run stands in the script of {made.change.id}, and none "
                     "may stand in a plan. Change this by hand, and the password after it."
                 )
-        undo, keep, confirm = (
-            None if text is None else self._named(text) for text in (made.rollback, made.evidence, made.confirm)
+        undo, keep, confirm, poll = (
+            None if text is None else self._named(text)
+            for text in (made.rollback, made.evidence, made.confirm, made.poll)
         )
-        return _Scripts(self._named(made.apply), undo, keep, confirm, made.confirm_seconds)
+        reboots = ready.action.contract.reboots
+        apply, detached = self._named(made.apply), made.detached_seconds
+        return _Scripts(apply, undo, keep, confirm, made.confirm_seconds, reboots, poll, detached)
 
     def _named(self, text: str) -> str:
         sha = hashlib.sha256(text.encode()).hexdigest()

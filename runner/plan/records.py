@@ -54,6 +54,8 @@ class PlannedChange:
         confirm: of the one without which the host undoes it by itself; None where it does not.
         confirm_seconds: from the change to then; None where it does not.
         reboots: whether it restarts the host.
+        poll: of the one that reads how far the two are, which run as tasks of the host then; None where they do not.
+        detached_seconds: that each of the two may take there; None where they are not such.
     """
 
     change: Change
@@ -63,6 +65,8 @@ class PlannedChange:
     confirm: str | None = None
     confirm_seconds: int | None = None
     reboots: bool = False
+    poll: str | None = None
+    detached_seconds: int | None = None
 
     @property
     def scripts(self) -> tuple[str, ...]:
@@ -72,7 +76,12 @@ class PlannedChange:
     @property
     def texts(self) -> tuple[str, ...]:
         """The scripts that belong to it."""
-        return self.scripts if self.evidence is None else (*self.scripts, self.evidence)
+        return (*self.scripts, *self.reads)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The SHA-256 of each that only reads, beside what collects."""
+        return tuple(sha for sha in (self.evidence, self.poll) if sha is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +236,9 @@ class Plan:
         """The SHA-256 of every script that may be sent to this host to change something."""
         return frozenset(sha for each in self._changes_of(host) for sha in each.scripts)
 
-    def evidence_of(self, host: str) -> frozenset[str]:
-        """The SHA-256 of every script that may be sent to this host to read what is to be kept of it."""
-        return frozenset(each.evidence for each in self._changes_of(host) if each.evidence is not None)
+    def reads_of(self, host: str) -> frozenset[str]:
+        """The SHA-256 of every script of a change that may be sent to this host, and only reads."""
+        return frozenset(sha for each in self._changes_of(host) for sha in each.reads)
 
     def _changes_of(self, host: str) -> tuple[PlannedChange, ...]:
         found = next((each for each in self.hosts if each.host == host), None)

@@ -12,7 +12,7 @@ from runner.plan.records import FORMAT, Plan
 
 __all__ = ["schema_text"]
 
-_HASHES = ("apply", "catalogue", "collect", "confirm", "observed", "policy", "rollback", "sha256")
+_HASHES = ("apply", "catalogue", "collect", "confirm", "observed", "policy", "poll", "rollback", "sha256")
 _SHA256 = {"pattern": "^[0-9a-f]{64}$", "type": "string"}
 
 

@@ -131,6 +131,8 @@ def _step(plan: Plan, step: PlannedStep, action: str, view: View) -> Iterator[st
 
 
 def _guard(change: PlannedChange) -> str:
+    if change.detached_seconds is not None:
+        return f"  (runs as a task of the server, for {change.detached_seconds} s at most)"
     if change.confirm_seconds is None:
         return ""
     return f"  (the server undoes it after {change.confirm_seconds} s unless confirmed)"

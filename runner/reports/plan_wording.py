@@ -86,6 +86,7 @@ def scripts_of(change: PlannedChange) -> tuple[tuple[str, str], ...]:
     all_of_it = (
         ("evidence", change.evidence),
         ("apply", change.apply),
+        ("poll", change.poll),
         ("confirm", change.confirm),
         ("rollback", change.rollback),
     )

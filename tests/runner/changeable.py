@@ -514,7 +514,7 @@ class Applied:
             self.brake,
             lambda: self.seconds() + self.server.waited,
             lambda where, error: self.defects.append((where, type(error).__name__)),
-            evidence=self.keeps(),
+            reads=self.keeps(),
             store=EvidenceStore(STATE, "alpha", self.disk),
         )
 

@@ -124,7 +124,8 @@ class Rehearsal:
         """SHA-256 of the plan's scripts that ran on a server, in their order; each in a session that is not locked."""
         executed = self.lab.ledger.executed(f"alpha/{name}")
         locked = {done.shell for done in executed for each in done.statements if each.text == LOCK.text}
-        ran = [(done.shell, each.sha256) for done in executed for each in done.statements if each.sha256 in plan.texts]
+        own = plan.scripts_of(name)
+        ran = [(done.shell, each.sha256) for done in executed for each in done.statements if each.sha256 in own]
         assert locked.isdisjoint(shell for shell, _ in ran)
         return [sha for _, sha in ran]
 

@@ -17,9 +17,10 @@ from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
 from playbooks.model import OnFailure
 from runner import events
-from runner.events import HostEvent, Purpose, RunEvent, Settlement, StepDue, Would
+from runner.events import DetachedState, HostEvent, Purpose, RunEvent, Settlement, StepDue, Would
 from runner.journal.lines import from_line
 from runner.moves import (
+    Boot,
     Collect,
     Decide,
     Decided,
@@ -30,6 +31,8 @@ from runner.moves import (
     Keep,
     NotOfThePlanError,
     Outcome,
+    Poll,
+    Polled,
     Send,
     Settle,
     StepSoFar,
@@ -45,13 +48,33 @@ from runner.transport.interface import ErrorText
 from tests.runner import happenings
 
 MOST_MOVES = 400
+MOST_LOOKS = 8
 
 
 def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def host(steps: int, changes: int, *, reversible: bool = True, guarded: bool = False) -> PlannedHost:
+class Way(Enum):
+    """How a change is made."""
+
+    PLAIN = auto()
+    GUARDED = auto()  # the host undoes it unless it is confirmed
+    DETACHED = auto()  # it runs as a task of the host
+    RESTARTING = auto()  # it restarts the host
+    DETACHED_RESTARTING = auto()
+
+    @property
+    def detached(self) -> bool:
+        return self in (Way.DETACHED, Way.DETACHED_RESTARTING)
+
+    @property
+    def restarts(self) -> bool:
+        return self in (Way.RESTARTING, Way.DETACHED_RESTARTING)
+
+
+def host(steps: int, changes: int, *, reversible: bool = True, way: Way = Way.PLAIN) -> PlannedHost:
+    guarded = way is Way.GUARDED
     return PlannedHost(
         "EX01",
         "10.0.0.1",
@@ -71,6 +94,9 @@ def host(steps: int, changes: int, *, reversible: bool = True, guarded: bool = F
                         sha(f"undo s{step} c{change}") if reversible or guarded else None,
                         confirm=sha(f"confirm s{step} c{change}") if guarded else None,
                         confirm_seconds=300 if guarded else None,
+                        reboots=way.restarts,
+                        poll=sha(f"poll s{step} c{change}") if way.detached else None,
+                        detached_seconds=600 if way.detached else None,
                     )
                     for change in range(changes)
                 ),
@@ -125,6 +151,9 @@ class Played:
         ran: how often each script really ran and did what it is for.
         guards: of each guarded change that was begun: whether the host will undo it, or what has become of that.
         connection: which one it is; what was sent to change something last, over which.
+        works: of each script that the host has begun as a task: how far it is.
+        patience: how many looks at what is in motion may still be made.
+        restarts_due: whether the host is about to restart; `booted` is which start of it this is.
     """
 
     plan: PlannedHost
@@ -142,6 +171,13 @@ class Played:
     guards: dict[tuple[str, str], Guard] = field(default_factory=dict)
     connection: int = 0
     sent_over: int = -1
+    works: dict[tuple[str, str, Purpose], DetachedState] = field(default_factory=dict)
+    idle: set[tuple[str, str, Purpose]] = field(default_factory=set)
+    patience: int = 0
+    restarts_due: bool = False
+    booted: int = 1
+    starting: int = 0
+    booted_before: dict[str, int] = field(default_factory=dict)  # by step, when its first change was sent
 
     def __post_init__(self) -> None:
         for step in self.plan.steps:
@@ -152,10 +188,15 @@ class Played:
         """Goes on until nothing is left to do, and says True, or until the run is broken off."""
         self.so_far = replace(self.so_far, since=self._next())
         self.connection += 1
+        self.patience = MOST_LOOKS
         for _ in range(MOST_MOVES):
-            move = next_move(self.plan, self.on_failure, self.so_far)
+            patient = replace(self.so_far, patient=self.patience > 0)
+            move = next_move(self.plan, self.on_failure, patient)
             if not isinstance(move, Settle):  # who settles does what the look says that was made just now
-                self._deadlines_pass()
+                self._time_passes()
+            if isinstance(move, Collect | Poll) and move.later:
+                assert self.patience > 0, "looked again though the time was over"
+                self.patience -= 1
             match move:
                 case Finish():
                     return True
@@ -163,7 +204,13 @@ class Played:
                     if self._happens() and self._happens():
                         return False  # no connection
                     self.connection += move.anew
+                    if any(change.reboots for _, change in self.plan.changes):
+                        self._put(move.step, boot=Boot(self._next(), f"start {self.booted}", self.starting))
                     self._put(move.step, judged=self._judge(move))
+                case Poll():
+                    self._poll(move)
+                    if self._happens() and self._happens():
+                        return False  # no connection
                 case Send():
                     self._check(move)
                     if not self._send(move):
@@ -200,6 +247,7 @@ class Played:
         assert not doubtful, "sent beside one of which nobody knows"
         assert own.judged is not None, "sent without a look"
         assert own.judged.known, "sent after a look that saw nothing"
+        assert not any(is_ is DetachedState.RUNNING for is_ in self.works.values()), "sent beside what runs"
         newest = max((each.sequence for each in own.tried), default=0)
         assert max(own.judged.sequence, newest) > self.so_far.since, "sent on what an earlier run saw"
         step = next(step for step in self.plan.steps if step.step == move.step)
@@ -239,6 +287,53 @@ class Played:
         assert own.judged.sequence > max(self.so_far.since, applied[-1].sequence), "confirmed without a look"
         assert self.connection > self.sent_over, "confirmed over the connection that it is to be independent of"
 
+    def _poll(self, move: Poll) -> None:
+        """Looks how far a task is."""
+        own = self.so_far.steps[move.step]
+        tried = [each for each in own.tried if (each.change, each.purpose) == (move.change, move.purpose)]
+        assert tried[-1].settlement is None, "asked for what is known"
+        if (seen := own.polled.get((move.change, move.purpose))) is not None and seen.sequence > tried[-1].sequence:
+            assert not seen.state.is_over, "asked again though it is over"
+        state = self.works.get((move.step, move.change, move.purpose), DetachedState.NONE)
+        if self._happens() and self._happens():
+            state = DetachedState.UNSEEN
+        self._put(move.step, polled=(move.script, move.change, move.purpose, Polled(self._next(), state)))
+
+    def _time_passes(self) -> None:
+        """What the host does by itself meanwhile."""
+        self._deadlines_pass()
+        for (step, change, purpose), state in self.works.items():
+            if state is not DetachedState.RUNNING or (self.faults and not self._happens()):
+                continue
+            key = step, change, purpose
+            self.works[key] = DetachedState.DONE
+            if self.faults and self.random.random() < 0.2:
+                self.works[key] = self.random.choice([DetachedState.FAILED, DetachedState.STOPPED])
+                if self.random.random() < 0.5:
+                    continue
+            if key not in self.idle:
+                script = next(
+                    each.apply if purpose is Purpose.APPLY else each.rollback
+                    for of, each in self.plan.changes
+                    if (of.step, each.change.id) == (step, change)
+                )
+                assert script is not None
+                self._takes_place(step, change, purpose, script)
+                if self.works[key] is DetachedState.FAILED and self.spoils:
+                    self.right[step, change] = None
+        if self.restarts_due and (not self.faults or self._happens()):
+            self.restarts_due = False
+            self.booted += 1
+            self.starting = self.random.choice([0, 1, 2])
+        elif self.starting and (not self.faults or self._happens()):
+            self.starting -= 1
+
+    def _takes_place(self, step: str, change: str, purpose: Purpose, script: str) -> None:
+        self.ran[script] += 1
+        self.right[step, change] = purpose is Purpose.APPLY
+        if purpose is Purpose.APPLY:
+            self.restarts_due = any(each.reboots for _, each in self.plan.changes)
+
     def _deadlines_pass(self) -> None:
         """The host undoes what was not confirmed in time."""
         for each, guard in self.guards.items():
@@ -266,15 +361,22 @@ class Played:
             self.guards[key] = Guard.ARMED
         if guarded and move.purpose is Purpose.ROLLBACK:
             self.guards[key] = Guard.GONE
-        if idle:
+        if any(change.poll is not None for _, change in self.plan.changes):
+            task = move.step, move.change, move.purpose
+            if task in self.works:
+                return False
+            self.works[task] = DetachedState.RUNNING
+            self.idle |= {task} if idle else set()
             return True
-        self.ran[move.script] += 1
-        self.right[key] = move.purpose is Purpose.APPLY
+        if not idle:
+            self._takes_place(move.step, move.change, move.purpose, move.script)
         return True
 
     def _send(self, move: Send) -> bool:
         if move.purpose is Purpose.APPLY:
             self.sent_over = self.connection
+            self.booted_before.setdefault(move.step, self.booted)
+        self.patience = MOST_LOOKS
         tried = Tried(move.change, move.purpose, move.number, self._next())
         assert move.number == 1 + sum(each.purpose is move.purpose for each in self.so_far.steps[move.step].tried)
         self._put(move.step, tried=tried)
@@ -284,7 +386,7 @@ class Played:
         if runs:
             if not self._does(move, idle=idle):
                 fate = Ended.BROKEN if fate is Ended.COMPLETED else fate
-            elif fate is Ended.BROKEN and self.spoils and self.random.random() < 0.5:
+            elif fate is Ended.BROKEN and self.spoils and not self.works and self.random.random() < 0.5:
                 self.right[move.step, move.change] = None
         if fate in (Ended.NOT_STARTED, Ended.AMBIGUOUS):
             self.connection += 1
@@ -315,7 +417,8 @@ class Played:
                 would.append(Would(change.change.id, sha("another"), change.rollback))
             elif not right:
                 would.append(Would(change.change.id, change.apply, change.rollback))
-        return Judged(move.purpose, self._next(), known=True, would=tuple(would))
+        moving = self.starting > 0 and self.random.random() < 0.5
+        return Judged(move.purpose, self._next(), known=True, would=tuple(would), settled=not moving)
 
     def _put(
         self,
@@ -325,11 +428,18 @@ class Played:
         tried: Tried | None = None,
         decided: Decided | None = None,
         evidence: tuple[str, bool] | None = None,
+        boot: Boot | None = None,
+        polled: tuple[str, str, Purpose, Polled] | None = None,
     ) -> None:
         own = self.so_far.steps.get(step, StepSoFar())
         if evidence is not None:
             script, kept = evidence
             own = replace(own, kept=own.kept | {script}) if kept else replace(own, missed=own.missed | {script})
+        if boot is not None:
+            own = replace(own, boots=(*own.boots, boot))
+        if polled is not None:
+            _, change, purpose, seen = polled
+            own = replace(own, polled={**own.polled, (change, purpose): seen})
         if judged is not None:
             own = replace(own, judged=judged)
         if decided is not None:
@@ -458,14 +568,14 @@ HISTORIES = st.tuples(
     st.sampled_from(OnFailure),
     st.booleans(),
     st.booleans(),
-    st.booleans(),
+    st.sampled_from(Way),
 )
-Drawn = tuple[int, int, int, float, OnFailure, bool, bool, bool]
+Drawn = tuple[int, int, int, float, OnFailure, bool, bool, Way]
 
 
 def drawn_play(drawn: Drawn) -> Played:
-    seed, steps, changes, faults, on_failure, reversible, spoils, guarded = drawn
-    played = play(host(steps, changes, reversible=reversible, guarded=guarded), on_failure, faults=faults, seed=seed)
+    seed, steps, changes, faults, on_failure, reversible, spoils, way = drawn
+    played = play(host(steps, changes, reversible=reversible, way=way), on_failure, faults=faults, seed=seed)
     played.spoils = spoils
     random = Random(seed)
     if random.random() < 0.5:
@@ -495,6 +605,8 @@ def test_over_any_history_nothing_runs_twice_and_what_is_said_of_the_host_is_so(
             case Outcome.CHANGED:
                 assert played.state(step) == {True}
                 assert guards <= {Guard.CONFIRMED}
+                if any(change.reboots for _, change in played.plan.changes):
+                    assert played.booted > played.booted_before[step], "nobody saw it restart"
             case Outcome.COMPLIANT:
                 assert played.state(step) == ({True} if step != "v" else set())
                 assert not applied
@@ -565,9 +677,20 @@ class Journaled(Played):
         tried: Tried | None = None,
         decided: Decided | None = None,
         evidence: tuple[str, bool] | None = None,
+        boot: Boot | None = None,
+        polled: tuple[str, str, Purpose, Polled] | None = None,
     ) -> None:
-        super()._put(step, judged=judged, tried=tried, decided=decided, evidence=evidence)
+        super()._put(step, judged=judged, tried=tried, decided=decided, evidence=evidence, boot=boot, polled=polled)
         name = self.plan.host
+        if boot is not None:
+            self._write(events.BootSeen(name, step, boot.time, boot.starting), boot.sequence)
+        if polled is not None:
+            script, _, of, seen = polled
+            self.collected[step, Purpose.POLL] += 1
+            number = self.collected[step, Purpose.POLL]
+            self._write(happenings.sending(name, step, Purpose.POLL, number, script), 0)
+            self._write(happenings.answered(name, step, Purpose.POLL, number, script, happenings.COMPLETED), 0)
+            self._write(events.DetachedSeen(name, step, script, number, of, seen.state, "", "", "", ""), seen.sequence)
         if evidence is not None:
             script, kept = evidence
             self.collected[step, Purpose.EVIDENCE] += 1
@@ -585,7 +708,9 @@ class Journaled(Played):
             self._write(happenings.sending(name, step, judged.purpose, number, COLLECT), 0)
             would = judged.would if judged.known else None
             assessed = replace(happenings.assessed(name, step), script=COLLECT, purpose=judged.purpose, number=number)
-            self._write(replace(assessed, would=would), judged.sequence)
+            coverage = Coverage.PROBED if judged.settled else Coverage.PREDICTED
+            assessment = replace(assessed.assessment, coverage=coverage)
+            self._write(replace(assessed, would=would, assessment=assessment), judged.sequence)
         if tried is not None:
             planned = next(each for each in self.plan.steps if each.step == step).changes
             change = next(each for each in planned if each.change.id == tried.change)
@@ -618,8 +743,8 @@ class Journaled(Played):
 @settings(max_examples=300, deadline=None)
 @given(HISTORIES)
 def test_over_any_history_its_journal_read_back_leads_to_the_same_next_move(drawn: Drawn) -> None:
-    seed, steps, changes, faults, on_failure, reversible, spoils, guarded = drawn
-    plan = keeping(hanging(host(steps, changes, reversible=reversible, guarded=guarded), Random(seed)), Random(seed))
+    seed, steps, changes, faults, on_failure, reversible, spoils, way = drawn
+    plan = keeping(hanging(host(steps, changes, reversible=reversible, way=way), Random(seed)), Random(seed))
     played = Journaled(plan, {step.step: on_failure for step in plan.steps}, Random(seed), faults, spoils=spoils)
     played.whens = (True, True, False, None)
     for _ in range(4):

@@ -17,13 +17,14 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path, PureWindowsPath
 from typing import Any, Literal
 
+from playbooks.detaching import Work
 from playbooks.guarding import FOLDER, Names
-from runner.lab.state import FileState, GuardState, HostState, ServiceState, with_folders
+from runner.lab.state import FileState, GuardState, HostState, ServiceState, TaskState, with_folders
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
@@ -77,6 +78,7 @@ def build(state: HostState, root: Path) -> Path:
             "files": files,
             "services_denied": state.services_denied,
             "disk_full": state.disk_full,
+            "task_seconds": state.task_seconds,
             "wmi": state.wmi,
         },
     )
@@ -99,10 +101,10 @@ def changed(state: HostState, root: Path) -> HostState:
     written = json.loads((root / SERVICES).read_text(encoding="utf-8"))
     services = {name: ServiceState(**each) for name, each in written.items()}
     files = _files_as_they_are(state, root)
-    guards = dict(_guards_of(root))
-    if (services, files, guards) == (state.services, state.files, state.guards):
+    guards, tasks = dict(_guards_of(root)), dict(_tasks_of(root))
+    if (services, files, guards, tasks) == (state.services, state.files, state.guards, state.tasks):
         return state
-    return state.model_copy(update={"services": services, "files": files, "guards": guards})
+    return state.model_copy(update={"services": services, "files": files, "guards": guards, "tasks": tasks})
 
 
 def _guards(state: HostState, root: Path) -> None:
@@ -122,7 +124,22 @@ def _guards(state: HostState, root: Path) -> None:
             "arguments": Names(name).told["arguments"],
             "ran": not armed,
         }
+    for name, task in state.tasks.items():
+        tasks[name] = _put_task(root, name, task)
     _write_json(root / TASKS, tasks)
+
+
+def _put_task(root: Path, name: str, task: TaskState) -> dict[str, object]:
+    """Writes a script that was begun detached. What ran still when the state was written does not go on."""
+    folder = _real(root / "drives", Work(name).folder)
+    folder.mkdir(parents=True)
+    (folder / "begun.ps1").write_text(task.run + "\n", encoding="utf-8", newline="\n")
+    ticks = (task.until - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
+    (folder / "until.txt").write_text(f"{ticks}\n", encoding="utf-8")
+    if task.stands != "running":
+        lines = (task.stands, task.started, task.ended, "0", task.error)
+        (folder / "ended.txt").write_text("".join(f"{each}\n" for each in lines), encoding="utf-8")
+    return {"registered": False, "due": None, "user": "SYSTEM", "execute": "", "arguments": "", "ran": True}
 
 
 def _guards_of(root: Path) -> Iterator[tuple[str, GuardState]]:
@@ -133,6 +150,27 @@ def _guards_of(root: Path) -> Iterator[tuple[str, GuardState]]:
             if (folder / file).is_file():
                 undo = (folder / file).read_text(encoding="utf-8-sig").removesuffix("\n")
                 yield name, GuardState(stands=stands, undo=undo, due=datetime.fromisoformat(task["due"]))
+
+
+def _tasks_of(root: Path) -> Iterator[tuple[str, TaskState]]:
+    """The scripts that were begun detached, and what each has left."""
+    for name in json.loads((root / TASKS).read_text(encoding="utf-8")):
+        folder = _real(root / "drives", Work(name).folder)
+        run = next((folder / file for file in ("run.ps1", "begun.ps1") if (folder / file).is_file()), None)
+        if run is None:
+            continue
+        text = run.read_text(encoding="utf-8-sig").removesuffix("\n")
+        ticks = int((folder / "until.txt").read_text(encoding="utf-8-sig"))
+        until = datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
+        came, started, ended, _, error = "running", "", "", "", ""
+        if (folder / "ended.txt").is_file():
+            came, started, ended, _, error = (folder / "ended.txt").read_text(encoding="utf-8-sig").splitlines()
+        yield (
+            name,
+            TaskState.model_validate(
+                {"stands": came, "run": text, "until": until, "started": started, "ended": ended, "error": error}
+            ),
+        )
 
 
 def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:

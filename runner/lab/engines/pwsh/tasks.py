@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from playbooks.detaching import Work
 from playbooks.guarding import Names
 from runner.lab.engines.pwsh import directory
 from runner.lab.state import LiveState
@@ -79,9 +80,10 @@ class Tasks:
     def _run(self, host: _Watched, name: str) -> None:
         """What it finds under another name it does not run."""
         directory.task_has_run(host.root, name)
-        script = host.root / "drives" / "C" / "Program Files" / "exrun" / name / "undo.ps1"
-        assert Names(name).folder.endswith(f"exrun\\{name}")
-        if not script.is_file():
+        assert Names(name).folder == Work(name).folder == f"C:\\Program Files\\exrun\\{name}"
+        folder = host.root / "drives" / "C" / "Program Files" / "exrun" / name
+        script = next((folder / each for each in ("undo.ps1", "run.ps1") if (folder / each).is_file()), None)
+        if script is None:
             return
         text = script.read_text(encoding="utf-8-sig")
         host.live.ran_task(name, text.removesuffix("\n"))

@@ -12,6 +12,7 @@ from importlib import resources
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.sim.answers import ANSWERS, EVIDENCE, Answer
 from runner.lab.engines.sim.changes import CHANGES, Change
+from runner.lab.engines.sim.detaching import Detaching
 from runner.lab.engines.sim.guarding import Guarding
 from runner.lab.engines.sim.pipeline import CallLater, Timer
 from runner.lab.engines.sim.pool import Pool, opening
@@ -90,7 +91,8 @@ class SimEngine:
         ]
         self._library = Library(templates, changes)
         self._guarding = Guarding(self._library.change, call_later, now)
-        self._library.around = self._guarding.known
+        self._detaching = Detaching(self._library.change, call_later, now)
+        self._library.around = lambda script: self._guarding.known(script) or self._detaching.known(script)
         self._decode = lru_cache(_REMEMBERED)(decode)
         self._opening = lru_cache(_REMEMBERED)(opening)
         self._call_later = call_later
@@ -98,6 +100,7 @@ class SimEngine:
     def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> SimShell:
         """A new pool of this host. The pool's own identifier comes with the client's first message."""
         self._guarding.watch(live)
+        self._detaching.watch(live)
         return SimShell(Responder(live, self._library), Pool(self._opening), self._decode, self._call_later, sink)
 
     def close(self) -> None:

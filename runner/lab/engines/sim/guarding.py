@@ -15,7 +15,7 @@ from runner.lab.engines.sim.recognition import Template, parse
 from runner.lab.engines.sim.streams import Failed, Items, Problem, Waits, error_thrown
 from runner.lab.state import GuardState, LiveState
 
-__all__ = ["Guarding", "Run"]
+__all__ = ["BEGUN", "Guarding", "Run"]
 
 Run = Callable[[LiveState], Items]
 """Makes what a script makes of a server."""
@@ -26,7 +26,7 @@ _ARMED = "}\n\nRegister-Guard\n"
 _RENAMED = "\\undone.ps1'\n"
 _DISARM = "# What would have undone it is not needed any more.\n"
 _TOO_LATE = "This server has undone the change: it was confirmed too late."
-_BEGUN = "An item with the specified name {0} already exists."
+BEGUN = "An item with the specified name {0} already exists."
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Guarding:
     def _apply(self, values: Mapping[str, Value], run: Run, live: LiveState) -> Items:
         name, seconds = text_of(values, "task"), values["seconds"]
         if name in live.now.guards:
-            why = _BEGUN.format(text_of(values, "folder"))
+            why = BEGUN.format(text_of(values, "folder"))
             error_id = "DirectoryExist,Microsoft.PowerShell.Commands.NewItemCommand"
             yield Failed(Problem(why, error_id, "ResourceExists", "System.IO.IOException"))
             return

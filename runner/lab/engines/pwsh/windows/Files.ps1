@@ -607,6 +607,7 @@ function Set-Content {
         [string] $LiteralPath,
 
         [Parameter(Mandatory = $true)]
+        [AllowEmptyString()]
         [string[]] $Value,
 
         [string] $Encoding = 'Default'

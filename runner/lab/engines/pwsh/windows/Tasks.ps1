@@ -79,7 +79,15 @@ function New-ScheduledTaskPrincipal {
 
 function New-ScheduledTaskSettingsSet {
     [CmdletBinding()]
-    param([switch] $StartWhenAvailable, [switch] $AllowStartIfOnBatteries, [switch] $DontStopIfGoingOnBatteries)
+    param(
+        [switch] $StartWhenAvailable,
+
+        [switch] $AllowStartIfOnBatteries,
+
+        [switch] $DontStopIfGoingOnBatteries,
+
+        [timespan] $ExecutionTimeLimit = [timespan]::FromDays(3)
+    )
     [pscustomobject] @{ StartWhenAvailable = [bool] $StartWhenAvailable }
 }
 
@@ -116,6 +124,32 @@ function Register-ScheduledTask {
         ran        = $false
     })
     [LabTasks]::Named($TaskPath, $TaskName)
+}
+
+# The engine runs it once the time is over that the state gives what runs detached.
+function Start-ScheduledTask {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $TaskName,
+
+        [Parameter(Mandatory = $true)]
+        [string] $TaskPath
+    )
+    if ($null -eq [LabTasks]::Named($TaskPath, $TaskName)) {
+        $PSCmdlet.WriteError([LabTasks]::Missing($TaskName))
+        return
+    }
+    $after = [LabHost]::State.GetProperty('task_seconds').GetDouble()
+    $task = [LabTasks]::All()[$TaskName]
+    [LabTasks]::Put($TaskName, @{
+        registered = $true
+        due        = [datetime]::UtcNow.AddSeconds($after).ToString('yyyy-MM-ddTHH:mm:ssZ')
+        user       = [string] $task['user']
+        execute    = [string] $task['execute']
+        arguments  = [string] $task['arguments']
+        ran        = $false
+    })
 }
 
 function Get-ScheduledTask {
