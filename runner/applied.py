@@ -181,7 +181,7 @@ def _cut_short(own: StepSoFar, failure: Failure, *, reached: bool) -> Outcome:
         return Outcome.UNKNOWN
     if failure.cause is Cause.INTERRUPTED:
         return Outcome.PENDING
-    return Outcome.FAILED if reached or failure.cause in OURS else Outcome.UNREACHABLE
+    return Outcome.FAILED if reached or own.tried or failure.cause in OURS else Outcome.UNREACHABLE
 
 
 def _missed(step: PlannedStep, progress: HostProgress | None) -> str | None:

@@ -57,7 +57,6 @@ from texts.counting import counted
 
 APPLYING = Words("applying", lambda row: str(row.outcome), tuple(Outcome))
 UNDOING = replace(APPLYING, doing="undoing")
-_RESUMED = frozenset({Outcome.UNKNOWN, Outcome.UNREACHABLE, Outcome.PENDING})
 
 
 def apply(asked: AskedToChange, path: Path) -> ExitStatus:
@@ -333,14 +332,15 @@ def _work(
         result = remediation.run(stop, progress, lambda: progress.say(said))
     counted_then = [events.Approved(each.by, each.key) for each in approved.standing.approvals]
     print_applied(approved.plan, approved.digest, result, counted_then, asked.form)
-    _say_next(result)
+    _say_next(result, approved.plan)
     return result.status if kept else max(result.status, ExitStatus.JOURNAL)
 
 
-def _say_next(result: Applied) -> None:
+def _say_next(result: Applied, plan: Plan) -> None:
     if result.end.message:
         typer.echo(f"exrun: {visible(result.end.message)}. {visible(result.end.next)}", err=True)
-    if any(host.outcome in _RESUMED for host in result.hosts):
+    on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
+    if not all(is_over(host, on_failure, result.progress.get(host.host)) for host in plan.due):
         typer.echo(f"exrun: next: exrun resume {result.run}", err=True)
 
 

@@ -274,7 +274,7 @@ def _host(run: AppliedRun, plan: PlannedHost, row: AppliedHost | None, wave: int
         wave=wave,
         outcome=row.outcome,
         why=as_text(_why(plan, row, begun=begun)),
-        next="" if plan.refused else as_text(_NEXT.get(row.outcome, "").format(run=run.run)),
+        next="" if plan.refused else as_text(_next(row).format(run=run.run)),
         planned=not plan.refused,
         begun=begun,
         touched=became.total() > became[Became.NOT_SENT],
@@ -284,6 +284,14 @@ def _host(run: AppliedRun, plan: PlannedHost, row: AppliedHost | None, wave: int
         requests=row.requests,
         seconds=round(row.seconds, 3),
     )
+
+
+def _next(row: AppliedHost) -> str:
+    if row.undoing and row.outcome is Outcome.ROLLED_BACK:  # as somebody asked for
+        return ""
+    if row.undoing and row.outcome is Outcome.FAILED:
+        return f"It is not undone: see why, then: {_RESUME}"
+    return _NEXT.get(row.outcome, "")
 
 
 def _known(
@@ -433,8 +441,8 @@ def _totals(found: AppliedDocument) -> Iterator[str]:
     if summary.open_ends:
         yield f"{counted(summary.open_ends, 'server')} with steps that this plan does not run: plan again for them"
     for outcome in Outcome:
-        if outcome in _NEXT and summary.outcomes[outcome]:
-            yield f"{outcome}: {_shown(_NEXT[outcome].format(run=found.run))}"
+        for then in dict.fromkeys(host.next for host in found.hosts if host.outcome is outcome and host.next):
+            yield f"{outcome}: {_shown(then)}"
 
 
 def _host_lines(host: AppliedHostMember) -> Iterator[str]:

@@ -620,7 +620,11 @@ def test_a_rollback_that_was_broken_off_goes_on_after_the_plan_has_expired(
         assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
         lab.fail("EX2", Fault(Act.RESET, Step.AUTHENTICATE))
         status, document = lab.json("rollback", "last", "--connect-timeout", "5")
-        assert (status, came(document)) == (3, {"EX1": "rolled-back", "EX2": "unreachable"})
+        assert (status, came(document)) == (3, {"EX1": "rolled-back", "EX2": "failed"})
+        assert {host["name"]: "exrun resume" in host["next"] for host in document["hosts"]} == {
+            "EX1": False,
+            "EX2": True,
+        }
         lab.fail("EX2")
         monkeypatch.setattr("runner.cli.apply_work.now", lambda: plan.made + timedelta(hours=72))
         status, document = lab.json("resume", "last")
