@@ -69,6 +69,12 @@ class ServiceState(Strict):
         "Running", "Stopped", "Paused", "Start Pending", "Stop Pending", "Continue Pending", "Pause Pending"
     ] = "Running"
     start_mode: Literal["Auto", "Manual", "Disabled"] = "Auto"
+    delayed_autostart: int | None = Field(
+        default=None,
+        ge=0,
+        lt=2**31,
+        description="The value DelayedAutostart of its key: 1 where it starts later than the others; null without it.",
+    )
     depends_on: list[str] = Field(
         default_factory=list,
         description="Services that Windows starts before it, and that cannot be stopped while it runs.",

@@ -27,6 +27,7 @@ SERVICE = st.builds(
     display_name=TEXT,
     state=st.sampled_from(["Running", "Stopped", "Start Pending"]),
     start_mode=st.sampled_from(["Auto", "Manual", "Disabled"]),
+    delayed_autostart=st.none() | st.integers(0, 2**31 - 1),
     on_start=st.sampled_from(["runs", "fails", "hangs"]),
     on_stop=st.sampled_from(["stops", "fails", "hangs"]),
 )

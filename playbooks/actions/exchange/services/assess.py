@@ -49,6 +49,7 @@ class _State:
     disabled: dict[str, str]
     stopped: dict[str, str]
     manual: dict[str, str]
+    too_soon: dict[str, str]
     missing: dict[str, str]
     absent: tuple[str, ...]
     no_start_mode: tuple[str, ...]
@@ -106,15 +107,29 @@ def _product(observed: Observed) -> Product | None:
 def _services(observed: Observed) -> dict[str, Service]:
     """What is there, by name in lower case: Windows compares names of services without case."""
     return {
-        text_of(each, "Name").casefold(): Service(start_type(text_of(each, "StartMode")), text_of(each, "State"))
+        text_of(each, "Name").casefold(): Service(
+            start_type(text_of(each, "StartMode")),
+            text_of(each, "State"),
+            text_of(each, "Name"),
+            _whole(each.get("DelayedAutostart")),
+            _texts(each.get("DependsOn")),
+        )
         for each in observed.of_kind("Service")
     }
+
+
+def _whole(value: Value) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _texts(value: Value) -> tuple[str, ...] | None:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else None
 
 
 def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
     records = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
     services = _services(observed)
-    state = _State({}, {}, {}, {}, (), (), ())
+    state = _State({}, {}, {}, {}, {}, (), (), ())
     on_their_way: list[str] = []
     absent: list[str] = []
     no_start_mode: list[str] = []
@@ -137,9 +152,11 @@ def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
                 state.stopped[need.name] = line
             case Wrong.MANUAL:
                 state.manual[need.name] = line
+            case Wrong.TOO_SOON:
+                state.too_soon[need.name] = f"{line}, DelayedAutostart {_shown(service.delayed)}"
             case None:
                 pass
-        if service.starts is None:
+        if service.starts is None or (need.delayed and service.depends_on is None):
             no_start_mode.append(need.name)
         if service.is_on_its_way:
             on_their_way.append(need.name)
@@ -175,7 +192,7 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
     findings = tuple(finding for finding in _findings(state, observed) if finding is not None)
     if not findings and state.no_start_mode:
         what = "start types"
-        return unknown(ACTION, what, f"this PowerShell does not show those of {', '.join(state.no_start_mode)}", FACTS)
+        return unknown(ACTION, what, f"those of {', '.join(state.no_start_mode)} are not shown to this account", FACTS)
     names = " and ".join(role.value for role in Role if role in roles)
     return Assessment(
         Verdict.ATTENTION if findings else Verdict.OK,
@@ -232,9 +249,20 @@ def _findings(state: _State, observed: Observed) -> tuple[Finding | None, ...]:
             state.manual,
             "Set them to Automatic",
         ),
+        _finding(
+            "too-soon",
+            Severity.LOW,
+            "Services that started later than the others when this server was well start with them",
+            state.too_soon,
+            "Set them to Automatic (Delayed Start)",
+        ),
         _mitigation(state, observed),
         _wmi(state, observed),
     )
+
+
+def _shown(value: int | None) -> str:
+    return "not there" if value is None else str(value)
 
 
 def _finding(name: str, severity: Severity, title: str, lines: Mapping[str, str], then: str) -> Finding | None:

@@ -34,6 +34,7 @@ class Needed:
         starts: its start type where it has to be given one.
         manual_will_do: Manual is no fault.
         may_stand_still: stopped is no fault.
+        delayed: it has to start later than the others; where it has not, it may.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Needed:
     starts: StartType
     manual_will_do: bool
     may_stand_still: bool
+    delayed: bool = False
 
 
 def needed(roles: frozenset[Role], product: Product | None, snapshot: Snapshot | None = None) -> dict[str, Needed]:
@@ -63,7 +65,9 @@ def needed(roles: frozenset[Role], product: Product | None, snapshot: Snapshot |
         if mode is StartType.DISABLED:
             found.pop(key, None)
         elif _is_read(key) and key not in _LEFT:
-            found[key] = _as_it_was(found.get(key), name, mode)
+            found[key] = _as_it_was(
+                found.get(key), name, mode, delayed=snapshot is not None and key in snapshot.delayed
+            )
     return found
 
 
@@ -77,8 +81,8 @@ def _is_read(key: str) -> bool:
     return key.startswith("msexchange") or key in _OTHERS
 
 
-def _as_it_was(role: Needed | None, name: str, mode: StartType) -> Needed:
+def _as_it_was(role: Needed | None, name: str, mode: StartType, *, delayed: bool) -> Needed:
     """Of those that are Manual only what a role needs in any case, such as WAS, has to run."""
     key, manual = name.casefold(), mode is StartType.MANUAL
     still = key in _STILL or (manual and not (role is not None and key in _ASKED))
-    return Needed(role.name if role else name, True, mode, manual or key in _ASKED, still)
+    return Needed(role.name if role else name, True, mode, manual or key in _ASKED, still, delayed)

@@ -25,8 +25,10 @@ class StartType(StrEnum):
 
 # Win32_Service says Auto, Get-Service and Set-Service say Automatic.
 _WORDS = {"auto": StartType.AUTOMATIC, **{each.value.casefold(): each for each in StartType}}
-# Start-Service takes * ? [ ] and ` for a pattern of several names.
-_ENTRY = re.compile(r"\s*(?P<name>[^=*?\[\]`\x00-\x1f]{1,80}?)\s*=\s*(?P<mode>\w+)\s*")
+# PowerShell 6 and later say the first, the console of services the second.
+_DELAYED = frozenset({"automaticdelayedstart", "automatic (delayed start)"})
+# Start-Service takes * ? [ ] and ` for a pattern of several names; / and \ are in no name (CreateService).
+_ENTRY = re.compile(r"\s*(?P<name>[^=*?\[\]`/\\\x00-\x1f]{1,80}?)\s*=\s*(?P<mode>\w+(?: \(\w+ \w+\))?)\s*")
 _BROKEN = frozenset({"w3svc", "iisadmin", "msexchangeadtopology", "winmgmt"})
 _MOST_BROKEN = 2
 
@@ -37,9 +39,14 @@ class SnapshotError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Names as they were written, with their start types, by the names in lower case."""
+    """Names as they were written, with their start types, by the names in lower case.
+
+    Attributes:
+        delayed: which of them started later than the others, in lower case; of the rest it is not known.
+    """
 
     services: Mapping[str, tuple[str, StartType]]
+    delayed: frozenset[str] = frozenset()
 
 
 def start_type(word: str) -> StartType | None:
@@ -54,16 +61,21 @@ def taken(entries: Sequence[str]) -> Snapshot:
         SnapshotError: an entry is none, a service is named twice, or it is of a server whose services are disabled.
     """
     services: dict[str, tuple[str, StartType]] = {}
+    delayed: set[str] = set()
     for number, entry in enumerate(entries, start=1):
         found = _ENTRY.fullmatch(entry)
-        mode = start_type(found["mode"]) if found else None
+        is_delayed = found is not None and found["mode"].casefold() in _DELAYED
+        mode = StartType.AUTOMATIC if is_delayed else start_type(found["mode"]) if found else None
         if found is None or mode is None:
-            raise SnapshotError(f"entry {number} of the snapshot is not NAME=Automatic, NAME=Manual or NAME=Disabled")
+            modes = "NAME=Automatic, NAME=AutomaticDelayedStart, NAME=Manual or NAME=Disabled"
+            raise SnapshotError(f"entry {number} of the snapshot is not {modes}")
         if found["name"].casefold() in services:
             raise SnapshotError(f"the snapshot names {found['name']} twice")
         services[found["name"].casefold()] = (found["name"], mode)
+        if is_delayed:
+            delayed.add(found["name"].casefold())
     disabled = [name for key, (name, mode) in services.items() if key in _BROKEN and mode is StartType.DISABLED]
     if len(disabled) > _MOST_BROKEN:
         what = f"the snapshot was taken while services were disabled ({', '.join(sorted(disabled))})"
         raise SnapshotError(f"{what}, as an interrupted update leaves them")
-    return Snapshot(services)
+    return Snapshot(services, frozenset(delayed))

@@ -30,8 +30,8 @@ SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
 SCRIPTS = (
     "Host.ps1",
-    "Registry.ps1",
     "Services.ps1",
+    "Registry.ps1",
     "Tasks.ps1",
     "Marks.ps1",
     "Files.ps1",
@@ -42,6 +42,8 @@ SCRIPTS = (
 )
 TYPES = "Windows.types.ps1xml"
 SERVICES = "services.json"
+# What the service control manager keeps in the key of a service is read of services.json (windows/Registry.ps1).
+_SERVICES_KEY = ("SYSTEM", "CurrentControlSet", "Services")
 FILES = "files.json"
 TASKS = "tasks.json"
 # By what a guard's script is called: how far it is (playbooks/guarding.py).
@@ -226,6 +228,12 @@ def _registry(state: HostState, hive: Path) -> None:
             _write_json(folder / "%values.json", key.model_dump()["values"])
         if key.denied:
             (folder / "%denied").touch()
+    above = hive
+    for name in _SERVICES_KEY:
+        above = _child(above, name)
+    for name in state.services:
+        if "\\" not in name and name:  # no name of a service: nothing can ask for its key
+            _child(above, _encoded(name)).mkdir(parents=True, exist_ok=True)
 
 
 def _files(state: HostState, root: Path) -> dict[str, dict[str, object]]:

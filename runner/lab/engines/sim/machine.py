@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.lab.engines.sim.clixml import INT32
-from runner.lab.state import BinaryValue, FileState, HostState, QwordValue, RegistryKey, RegistryValue
+from runner.lab.state import BinaryValue, FileState, HostState, QwordValue, RegistryKey, RegistryValue, ServiceState
 
+SERVICES_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Services"
 # HRESULT 0x80070005, 0x80041010 and 0x80070422 as CIM words them; the blanks are Windows's.
 _WMI_DENIED = "Access denied "
 _WMI_WITHOUT_CLASS = "Invalid class "
@@ -120,7 +121,7 @@ class Machine:
         key = self._keys.get(folded)
         if key is not None and key.denied:
             raise UnreadableError("Requested registry access is not allowed.")
-        return folded in self._keys, key
+        return folded in self._keys or bool(self._of_service(path)), key
 
     def key_exists(self, path: str) -> bool:
         """`Test-Path` of a key.
@@ -137,7 +138,24 @@ class Machine:
             UnreadableError: nobody may open it.
         """
         _, key = self._open(path)
-        return Properties({} if key is None else key.values)
+        return Properties({**({} if key is None else key.values), **self._of_service(path)})
+
+    def _of_service(self, path: str) -> dict[str, RegistryValue]:
+        """What the service control manager keeps in the key of a service."""
+        above, _, name = "\\".join(_names(path)).rpartition("\\")
+        service = self._service_keys.get(name) if above == _FOLDED_SERVICES_KEY else None
+        if service is None:
+            return {}
+        values: dict[str, RegistryValue] = {"Start": _STARTS[service.start_mode]}
+        if service.delayed_autostart is not None:
+            values["DelayedAutostart"] = service.delayed_autostart
+        if service.depends_on:
+            values["DependOnService"] = service.depends_on
+        return values
+
+    @cached_property
+    def _service_keys(self) -> Mapping[str, ServiceState]:
+        return {folded(name): service for name, service in self.state.services.items()}
 
     def names_below(self, path: str) -> tuple[str, ...]:
         """`Get-ChildItem KEY -Name` where there is such a key.
@@ -203,6 +221,10 @@ class Machine:
 def folded(name: str) -> str:
     """A name for comparing: Windows and .NET compare the capitals of single characters."""
     return name.upper() if name.isascii() else "".join(_capital(character) for character in name)
+
+
+_FOLDED_SERVICES_KEY = folded(SERVICES_KEY)
+_STARTS = {"Auto": 2, "Manual": 3, "Disabled": 4}  # SERVICE_AUTO_START and so on, of winnt.h
 
 
 def _capital(character: str) -> str:

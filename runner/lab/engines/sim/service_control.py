@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.lab.engines.sim.machine import SERVICES_DENIED, folded
+from runner.lab.engines.sim.machine import SERVICES_DENIED, SERVICES_KEY, folded
 from runner.lab.engines.sim.streams import Failed, Items, Problem, Waits, Warned
 from runner.lab.state import LiveState, ServiceState
 
@@ -48,6 +48,35 @@ def set_start_type(live: LiveState, name: str, start_type: str) -> Items:
         )
         return
     _put(live, found.name, found.service.model_copy(update={"start_mode": _MODES[start_type]}))
+
+
+def set_delayed(live: LiveState, name: str, value: int) -> Items:
+    """`Set-ItemProperty` of DelayedAutostart in the key of a service."""
+    found = _with_key(live, name)
+    if isinstance(found, Problem):
+        yield Failed(found)
+        return
+    _put(live, found.name, found.service.model_copy(update={"delayed_autostart": value}))
+
+
+def remove_delayed(live: LiveState, name: str, value: int) -> Items:
+    """`Remove-ItemProperty` of it, where it has this value."""
+    found = _with_key(live, name)
+    if isinstance(found, Problem):
+        yield Failed(found)
+        return
+    if found.service.delayed_autostart == value:
+        _put(live, found.name, found.service.model_copy(update={"delayed_autostart": None}))
+
+
+def _with_key(live: LiveState, name: str) -> _Found | Problem:
+    for known, service in live.now.services.items():
+        if folded(known) == folded(name):
+            return _Found(known, service)
+    key = f"{SERVICES_KEY}\\{name}"
+    why = f"Cannot find path '{key}' because it does not exist."
+    about = "PathNotFound,Microsoft.PowerShell.Commands.SetItemPropertyCommand"
+    return Problem(why, about, "ObjectNotFound", "System.Management.Automation.ItemNotFoundException", target=key)
 
 
 def start(live: LiveState, name: str) -> Items:

@@ -56,6 +56,7 @@ ENTRY = f"{UNINSTALL}\\Microsoft Exchange v15.KB5074992"
 OTHER_ENTRY = f"{UNINSTALL}\\{{AB-12}}"
 UPDATES_2019 = f"{UPDATES}\\Exchange 2019"
 UPDATE_KEY = f"{UPDATES_2019}\\KB5074992"
+OF_A_SERVICE = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\MSExchangeIS"
 VOLATILE = f"{UPDATES}\\UpdateExeVolatile"
 EXSETUP = f"{INSTALLED}Bin\\ExSetup.exe"
 DATA = f"{INSTALLED}Bin\\Microsoft.Exchange.Data.dll"
@@ -195,6 +196,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "types": {REBOOT: ATTENTION},
         "closed": {REBOOT: UNKNOWN},
     },
+    OF_A_SERVICE: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     # These are read for nothing but whether they are there.
     **{
         mark: {
@@ -219,6 +221,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     SESSION: ("PendingFileRenameOperations", "PendingFileRenameOperations2"),
     UPDATES: ("UpdateExeVolatile",),
     VOLATILE: ("Flags",),
+    OF_A_SERVICE: ("DelayedAutostart", "DependOnService"),
     f"{PRODUCT}\\MailboxRole": ("Action", "Watermark"),
     f"{PRODUCT}\\AdminTools": ("Action", "Watermark"),
 }
@@ -308,6 +311,7 @@ def readers(path: str) -> tuple[str, ...]:
         **{f"{PRODUCT}\\{role}": (VERSION, PATCH, SERVICES) for role in ROLES},
         **dict.fromkeys((f"{LEGACY}\\Setup", WINDOWS, FRAMEWORK), (VERSION,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
+        OF_A_SERVICE: (SERVICES,),
         **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), (REBOOT,)),
     }
     return reading[path]

@@ -22,13 +22,17 @@ from tests.waiting import happens
 
 ACTION = "exchange.services"
 NAME = "MSExchangeIS"
-Way = tuple[str, str | None]
+# Which script; the start type that it sets; DelayedAutostart as it was before, where it is about that.
+Way = tuple[str, str | None] | tuple[str, None, int | None]
 WAYS: Mapping[str, Way] = {
     "set to Automatic": ("apply.ps1.j2", "Automatic"),
     "set to Manual": ("apply.ps1.j2", "Manual"),
     "started": ("apply.ps1.j2", None),
     "set back to Disabled": ("rollback.ps1.j2", "Disabled"),
     "stopped": ("rollback.ps1.j2", None),
+    "delayed": ("apply.ps1.j2", None, None),
+    "delayed no more": ("rollback.ps1.j2", None, None),
+    "back at 0": ("rollback.ps1.j2", None, 0),
 }
 SERVICES: Mapping[str, ServiceState] = {
     "disabled": ServiceState(display_name="Information Store", state="Stopped", start_mode="Disabled"),
@@ -43,6 +47,8 @@ SERVICES: Mapping[str, ServiceState] = {
     "continuing": ServiceState(state="Continue Pending"),
     "unable to start": ServiceState(state="Stopped", on_start="fails"),
     "unable to stop": ServiceState(on_stop="fails"),
+    "delayed before": ServiceState(delayed_autostart=1),
+    "not delayed, in so many words": ServiceState(delayed_autostart=0),
 }
 # What the others depend on, and what depends on some of them.
 STANDS_ON: Mapping[str, ServiceState] = {
@@ -64,9 +70,10 @@ BENEATH: Mapping[str, ServiceState] = {
 
 def script(way: Way, name: str = NAME) -> str:
     """A script as a plan holds it."""
-    file, start_type = way
+    file, start_type, *delayed = way
     text = resources.files("playbooks.actions").joinpath(*ACTION.split("."), file).read_text(encoding="utf-8")
     values: dict[str, Value] = {"name": name, "start_type": start_type, "start_type_before": start_type}
+    values |= {"delayed": 1 if delayed else None, "delayed_before": delayed[0] if delayed else None}
     return render(text, values)
 
 
@@ -161,7 +168,11 @@ def test_the_scripts_themselves_in_powershell_make_the_same_of_a_server(
         for pair, (_, way) in pairs.items():
             text = script(WAYS[way], pair)
             assert outcome(one, simulated, text) == outcome(other, real, text), pair
-    assert (simulated.now == state) is denied
+    as_it_was = {
+        name: each.model_copy(update={"delayed_autostart": state.services[name].delayed_autostart})
+        for name, each in simulated.now.services.items()
+    }
+    assert (as_it_was == state.services) is denied, "the registry is none of the service control manager's"
 
 
 @pytest.mark.real_powershell

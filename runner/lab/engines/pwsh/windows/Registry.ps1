@@ -115,7 +115,7 @@ class LabRegistry {
     static [System.Collections.IDictionary] Values([string] $folder) {
         $values = [System.Collections.Specialized.OrderedDictionary]::new([System.StringComparer]::OrdinalIgnoreCase)
         $file = "$folder/%values.json"
-        if (-not [System.IO.File]::Exists($file)) { return $values }
+        if (-not [System.IO.File]::Exists($file)) { return [LabRegistry]::WithService($folder, $values) }
         $document = [System.Text.Json.JsonDocument]::Parse([System.IO.File]::ReadAllText($file))
         try {
             foreach ($property in $document.RootElement.EnumerateObject()) {
@@ -126,6 +126,20 @@ class LabRegistry {
         finally {
             $document.Dispose()
         }
+        return [LabRegistry]::WithService($folder, $values)
+    }
+
+    # The name of the service whose key this is, null where it is none.
+    static [string] Service([string] $folder) {
+        $above = [LabRegistry]::Hive + '/SYSTEM/CurrentControlSet/Services'
+        if (-not [string]::Equals([System.IO.Path]::GetDirectoryName($folder), $above, 'OrdinalIgnoreCase')) { return $null }
+        return [LabRegistry]::Decode([System.IO.Path]::GetFileName($folder))
+    }
+
+    # With what the service control manager keeps there, as it is now.
+    static [System.Collections.IDictionary] WithService([string] $folder, [System.Collections.IDictionary] $values) {
+        $name = [LabRegistry]::Service($folder)
+        if ($name) { [LabServices]::Kept($name, $values) }
         return $values
     }
 
@@ -150,7 +164,7 @@ class LabRegistry {
 }
 
 [CmdletProvider('Registry', [ProviderCapabilities]::ShouldProcess)]
-class LabRegistryProvider : NavigationCmdletProvider, IPropertyCmdletProvider {
+class LabRegistryProvider : NavigationCmdletProvider, IPropertyCmdletProvider, IDynamicPropertyCmdletProvider {
     # A directory, or null after having written why there is none (RegistryProvider.GetRegkeyForPathWriteIfError).
     hidden [string] OpenOrReport([string] $path) {
         try {
@@ -290,10 +304,54 @@ class LabRegistryProvider : NavigationCmdletProvider, IPropertyCmdletProvider {
 
     [object] GetPropertyDynamicParameters([string] $path, [Collection[string]] $names) { return $null }
 
-    # Writing is no part of this shim: the registry of a simulated server is what its state says.
-    [void] SetProperty([string] $path, [psobject] $value) { $this.ReportReadOnly($path) }
+    # Of the registry of a simulated server a script can write whether a service starts later than the others.
+    [void] SetProperty([string] $path, [psobject] $value) {
+        $normal = $this.Normal($path)
+        $folder = $this.OpenOrReport($normal)
+        if (-not $folder) { return }
+        foreach ($property in $value.psobject.Properties) {
+            $number = $property.Value -as [int]
+            if (-not $this.IsDelay($folder, $property.Name) -or $null -eq $number) { $this.ReportReadOnly($path); return }
+            [LabServices]::PutDelay([LabRegistry]::Service($folder), [System.Text.Json.Nodes.JsonValue]::Create($number))
+        }
+    }
 
     [object] SetPropertyDynamicParameters([string] $path, [psobject] $value) { return $null }
+
+    [void] RemoveProperty([string] $path, [string] $name) {
+        $normal = $this.Normal($path)
+        $folder = $this.OpenOrReport($normal)
+        if (-not $folder) { return }
+        if (-not [LabRegistry]::Values($folder).Contains($name)) {
+            $missing = [PSArgumentException]::new("Property $name does not exist at path $normal.")
+            $this.WriteError([ErrorRecord]::new($missing, $missing.GetType().FullName, 'InvalidArgument', $name))
+            return
+        }
+        if (-not $this.IsDelay($folder, $name)) { $this.ReportReadOnly($path); return }
+        [LabServices]::PutDelay([LabRegistry]::Service($folder), $null)
+    }
+
+    hidden [bool] IsDelay([string] $folder, [string] $name) {
+        return $name -ieq 'DelayedAutostart' -and [LabServices]::IsThere([LabRegistry]::Service($folder))
+    }
+
+    [object] RemovePropertyDynamicParameters([string] $path, [string] $name) { return $null }
+
+    [void] NewProperty([string] $path, [string] $name, [string] $type, [object] $value) { $this.ReportReadOnly($path) }
+
+    [object] NewPropertyDynamicParameters([string] $path, [string] $name, [string] $type, [object] $value) { return $null }
+
+    [void] RenameProperty([string] $path, [string] $from, [string] $to) { $this.ReportReadOnly($path) }
+
+    [object] RenamePropertyDynamicParameters([string] $path, [string] $from, [string] $to) { return $null }
+
+    [void] CopyProperty([string] $from, [string] $name, [string] $to, [string] $as) { $this.ReportReadOnly($from) }
+
+    [object] CopyPropertyDynamicParameters([string] $from, [string] $name, [string] $to, [string] $as) { return $null }
+
+    [void] MoveProperty([string] $from, [string] $name, [string] $to, [string] $as) { $this.ReportReadOnly($from) }
+
+    [object] MovePropertyDynamicParameters([string] $from, [string] $name, [string] $to, [string] $as) { return $null }
 
     [void] ClearProperty([string] $path, [Collection[string]] $names) { $this.ReportReadOnly($path) }
 

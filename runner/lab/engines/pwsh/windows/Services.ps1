@@ -53,15 +53,51 @@ class LabServices {
         return @($all.Values)
     }
 
+    hidden static [object[]] Entries() {
+        return @([System.Text.Json.JsonDocument]::Parse([LabServices]::Text()).RootElement.EnumerateObject())
+    }
+
+    static [bool] IsThere([string] $asked) {
+        foreach ($entry in [LabServices]::Entries()) { if ($entry.Name -ieq $asked) { return $true } }
+        return $false
+    }
+
+    # What the service control manager keeps in the key of a service, put beside the other values of the key.
+    static [void] Kept([string] $asked, [System.Collections.IDictionary] $values) {
+        foreach ($entry in [LabServices]::Entries()) {
+            if ($entry.Name -ine $asked) { continue }
+            $values['Start'] = switch ($entry.Value.GetProperty('start_mode').GetString()) {
+                'Auto' { 2 }
+                'Manual' { 3 }
+                'Disabled' { 4 }
+            }
+            $delayed = $entry.Value.GetProperty('delayed_autostart')
+            if ($delayed.ValueKind -eq 'Number') { $values['DelayedAutostart'] = $delayed.GetInt32() }
+            [string[]] $stands = @(foreach ($each in $entry.Value.GetProperty('depends_on').EnumerateArray()) { $each.GetString() })
+            if ($stands) { $values['DependOnService'] = $stands }
+        }
+    }
+
     hidden static [string] Text() { return [System.IO.File]::ReadAllText([LabHost]::Folder + '/services.json') }
 
     # Makes one property of one service something else. One pool at a time, and no reader ever finds half a file.
     static [void] Put([string] $name, [string] $property, [string] $value) {
+        [LabServices]::PutNode($name, $property, [System.Text.Json.Nodes.JsonValue]::Create($value))
+    }
+
+    # Null takes the value DelayedAutostart away.
+    static [void] PutDelay([string] $asked, [System.Text.Json.Nodes.JsonNode] $value) {
+        foreach ($entry in [LabServices]::Entries()) {
+            if ($entry.Name -ieq $asked) { [LabServices]::PutNode($entry.Name, 'delayed_autostart', $value) }
+        }
+    }
+
+    hidden static [void] PutNode([string] $name, [string] $property, [System.Text.Json.Nodes.JsonNode] $value) {
         $file = [LabHost]::Folder + '/services.json'
         $held = [LabServices]::Hold($file + '.held')
         try {
             $all = [System.Text.Json.Nodes.JsonNode]::Parse([LabServices]::Text())
-            $all[$name][$property] = [System.Text.Json.Nodes.JsonValue]::Create($value)
+            $all[$name][$property] = $value
             [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
             [System.IO.File]::Move($file + '.new', $file, $true)
         }

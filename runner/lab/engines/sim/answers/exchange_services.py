@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from playbooks.actions.exchange.services.required import OTHERS
 from playbooks.values import Value
-from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, number, record, roles_present, unread
-from runner.lab.engines.sim.machine import Machine, UnreadableError
+from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, number, record, roles_present, shown, unread
+from runner.lab.engines.sim.machine import SERVICES_KEY, Held, Machine, Service, UnreadableError, folded
 from runner.lab.engines.sim.streams import Items
 
+_DEPTH = 8
 _OTHERS = frozenset(name.casefold() for name in OTHERS)
 # System.ServiceProcess.ServiceStartMode, which Get-Service shows, has another word than WMI for the first.
 _START_TYPES = {"Auto": "Automatic", "Manual": "Manual", "Disabled": "Disabled"}
@@ -49,13 +50,53 @@ def _services(machine: Machine) -> Items:
         except UnreadableError:
             yield unread("Win32_Service", without_wmi)
             return
-    for service in services:
-        folded = service.name.casefold()
-        if folded.startswith("msexchange") or folded in _OTHERS:
+    yield from _shown(machine, services, from_wmi=from_wmi)
+
+
+def _shown(machine: Machine, services: list[Service], *, from_wmi: bool) -> Items:
+    asked = {
+        folded(each.name)
+        for each in services
+        if each.name.casefold().startswith("msexchange") or each.name.casefold() in _OTHERS
+    }
+    known: set[str] = set()
+    for _ in range(_DEPTH):
+        below: set[str] = set()
+        for service in services:
+            if folded(service.name) not in asked or folded(service.name) in known:
+                continue
+            known.add(folded(service.name))
+            delayed: int | None = None
+            stands: tuple[str, ...] | None = None
+            key = f"{SERVICES_KEY}\\{service.name}"
+            try:
+                values = machine.values(key)
+                there = _texts(values["DependOnService"])
+                below |= {folded(each) for each in there}
+                if values["DelayedAutostart"] is None or number(values["DelayedAutostart"]) is not None:
+                    delayed, stands = number(values["DelayedAutostart"]), there
+            except UnreadableError as error:
+                yield unread(key, error)
             yield record(
                 "Service",
                 Name=service.name,
                 DisplayName=service.display_name,
                 State=service.state if from_wmi else service.state.replace(" ", ""),
                 StartMode=service.start_mode if from_wmi else _START_TYPES[service.start_mode],
+                DelayedAutostart=delayed,
+                DependsOn=stands,
             )
+        asked = below
+
+
+def _texts(value: Held) -> tuple[str, ...]:
+    """`foreach ($each in $value) { [string]$each }`."""
+    match value:
+        case None:
+            return ()
+        case tuple():
+            return value
+        case bytes():
+            return tuple(str(each) for each in value)
+        case _:
+            return (shown(value),)
