@@ -8,7 +8,7 @@ from playbooks.actions.exchange.services.required import OTHERS
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, number, record, roles_present, shown, unread
 from runner.lab.engines.sim.machine import SERVICES_KEY, Held, Machine, Service, UnreadableError, folded
-from runner.lab.engines.sim.streams import Items
+from runner.lab.engines.sim.streams import Items, Plain
 
 _DEPTH = 8
 _OTHERS = frozenset(name.casefold() for name in OTHERS)
@@ -67,14 +67,14 @@ def _shown(machine: Machine, services: list[Service], *, from_wmi: bool) -> Item
                 continue
             known.add(folded(service.name))
             delayed: int | None = None
-            stands: tuple[str, ...] | None = None
+            stands: list[Plain] | None = None
             key = f"{SERVICES_KEY}\\{service.name}"
             try:
                 values = machine.values(key)
                 there = _texts(values["DependOnService"])
                 below |= {folded(each) for each in there}
                 if values["DelayedAutostart"] is None or number(values["DelayedAutostart"]) is not None:
-                    delayed, stands = number(values["DelayedAutostart"]), there
+                    delayed, stands = number(values["DelayedAutostart"]), [*there]
             except UnreadableError as error:
                 yield unread(key, error)
             yield record(
