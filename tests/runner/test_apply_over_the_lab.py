@@ -338,7 +338,8 @@ SAID = re.compile(
     r"(id|playbook/source|expires|made|planner|run|token|selection|policy|going/parallel|client"
     r"|hosts/\d+/(roles/\d+|steps/\d+/(verdict|summary|coverage|observed))"
     r"|hosts/\d+/steps/\d+/changes/\d+/change/(id|title|disturbs|(before|after)/.*)"
-    r"|hosts/0/steps/0/changes/1/change/values/start_type_before)"  # which neither of its scripts has
+    r"|hosts/0/steps/0/changes/0/change/values/delayed(_before)?"  # which neither of its scripts has
+    r"|hosts/0/steps/0/changes/1/change/values/(start_type|delayed)_before)"
 )
 
 
