@@ -611,12 +611,10 @@ def _refuse_beside_an_open_change(attempts: Iterable[Attempt], key: Key, recorde
     what all of them came to is seen at its end.
     """
     for attempt in attempts:
-        if attempt.standing is Standing.SETTLED or not (attempt.key.purpose.changes and attempt.open):
-            continue
         own = attempt.key.step == key.step
         confirms = key.purpose is Purpose.CONFIRM and own
         follows = attempt.key.purpose is key.purpose and own and not attempt.doubtful
-        if not (confirms or follows):
+        if attempt.key.purpose.changes and attempt.open and not (confirms or follows):
             named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"
             raise ContradictionError(recorded, f"it is not settled what became of {named}")
 

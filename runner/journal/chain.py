@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from runner.journal.lines import FORMAT, Line, MalformedLineError, from_line, is_sha256, line_hash, with_hash
+from runner.journal.lines import FORMAT, Line, MalformedLineError, from_line, is_sha256, line_hash
 
 GENESIS = "0" * 64
 
@@ -119,13 +119,13 @@ def intact(lines: Iterable[bytes]) -> Iterator[Line]:
     at = EMPTY
     for line in lines:
         try:
-            record, sha256 = with_hash(line)
+            record = from_line(line)
         except MalformedLineError:
             return
         if record.sequence != at.sequence + 1 or record.previous != at.sha256:
             return
         yield record
-        at = Head(record.sequence, sha256)
+        at = Head(record.sequence, line_hash(line))
 
 
 def is_whole(line: bytes) -> bool:
@@ -160,13 +160,13 @@ def verify(
         if not is_whole(line) and not (line.endswith(b"\n") and head is not None and head.sequence >= number):
             return Broken(number, Fault.TRUNCATED, _why_truncated(line, number, head), at.sequence)
         try:
-            record, sha256 = with_hash(line)
+            record = from_line(line)
         except MalformedLineError as error:
             return Broken(number, Fault.ALTERED, f"altered: {error}", at.sequence)
         broken = _misplaced(record, at, remaining)
         if broken is not None:
             return broken
-        at = Head(record.sequence, sha256)
+        at = Head(record.sequence, line_hash(line))
         if head is not None and head.sequence == at.sequence and head.sha256 != at.sha256:
             why = "the line is well-formed, but the stored head names another: the journal was written anew"
             return Broken(number, Fault.NOT_THE_HEAD, why, at.sequence - 1)

@@ -19,7 +19,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,8 +34,6 @@ MAX_INTEGER_BITS = 1024  # wider integers are kept as hexadecimal text: Python r
 _NARROW_DIGITS = 308  # no integer of so many characters is wider than that
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-# A time that is one, and is spelt so, `time_text` spells alike.
-_WHEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _MEMBERS = frozenset(
     {
         "actor", "client", "data", "event", "format", "host", "phase", "previous", "run", "script_hash", "sequence",
@@ -175,17 +173,8 @@ def from_line(line: bytes) -> Line:
     Raises:
         MalformedLineError: the line is not JSON, lacks a member, is not canonical, or its `sha256` disagrees.
     """
-    record, _ = with_hash(line)
-    return record
-
-
-def with_hash(line: bytes) -> tuple[Line, str]:
-    """The record that a canonical line says, and its `line_hash`.
-
-    Raises:
-        MalformedLineError: as `from_line`.
-    """
-    return _quickly(line) or (carefully(line), line_hash(line))
+    record = _quickly(line)
+    return carefully(line) if record is None else record
 
 
 def carefully(line: bytes) -> Line:
@@ -263,8 +252,8 @@ def _more(members: Mapping[str, Json]) -> Mapping[str, Json]:
     return {name: member for name, member in members.items() if name not in _MEMBERS}
 
 
-def _quickly(line: bytes) -> tuple[Line, str] | None:
-    """What `carefully` gives, and the line's hash, or None where only that can tell: nothing is encoded twice."""
+def _quickly(line: bytes) -> Line | None:
+    """What `carefully` gives, or None where only that can tell: nothing is encoded more than once."""
     try:
         text = line.decode("ascii")
         members, _ = _DECODER.raw_decode(text)  # what follows is compared with the rest
@@ -284,16 +273,10 @@ def _quickly(line: bytes) -> tuple[Line, str] | None:
             f',"script_hash":{_text(members["script_hash"])},"sequence":{sequence}'
         )
         after = f',"step":{_text(members["step"])},"time":"{time}"}}'
-        rest = f',"sha256":"{sha256}"{after}'
-        if f"{before}{rest}\n" != text:
+        if f'{before},"sha256":"{sha256}"{after}\n' != text:
             return None
-        # Both hashes begin with the same bytes, which are read once.
-        hashed = hashlib.sha256(before.encode())
-        own = hashed.copy()
-        own.update(after.encode())
-        if own.hexdigest() != sha256 or _WHEN.fullmatch(time) is None:
+        if hashlib.sha256(f"{before}{after}".encode()).hexdigest() != sha256:
             return None
-        hashed.update(rest.encode())
         when = datetime.fromisoformat(time)
         record = Line(
             sequence=sequence,
@@ -314,10 +297,13 @@ def _quickly(line: bytes) -> tuple[Line, str] | None:
         return None
     fits = (
         type(record.data) is dict
+        and when.tzinfo is UTC
+        and when.isoformat(timespec="microseconds") == f"{time[:-1]}+00:00"
+        and time[-1] == "Z"
         # Fewer brackets than levels cannot nest too deep, wherever they stand.
         and (text.count("{") + text.count("[") <= MAX_DEPTH or _shallow(record.data))
     )
-    return (record, hashed.hexdigest()) if fits else None
+    return record if fits else None
 
 
 def _shallow(value: Json, depth: int = 0) -> bool:
@@ -420,20 +406,7 @@ def _refuse(constant: str) -> NoReturn:
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
 _DECODER = json.JSONDecoder(parse_int=_narrow, parse_constant=_refuse)
 # Values are no rings: what `canonical` has gone through has an end.
-_encode = json.JSONEncoder(
+_encoded = json.JSONEncoder(
     ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":"), sort_keys=True
 ).encode
-
-
-def _encoder() -> Callable[[object], str]:
-    """The same as `_encode`, which makes an encoder anew for every value; itself where this Python has none in C."""
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return _encode
-    refuse = json.JSONEncoder().default
-    chunks = make(None, refuse, json.encoder.encode_basestring_ascii, None, ":", ",", True, False, False)
-    return lambda value: "".join(chunks(value, 0))
-
-
-_encoded = _encoder()
 _quoted = json.encoder.encode_basestring_ascii  # what the encoder does with a text by itself
