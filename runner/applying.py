@@ -286,7 +286,8 @@ class Applying:
 
     @property
     def _is_patient(self) -> bool:
-        return self.monotonic() < self._until
+        """Whether a host that is away is waited for: while that was announced, and the host's own time is not over."""
+        return self.monotonic() < self._until and self._left().host > 0
 
     def _expect(self, step: str, *, detached: bool = False) -> None:
         """From now on the host may be away, and its services on their way, for as long as the step says.

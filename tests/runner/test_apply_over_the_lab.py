@@ -20,6 +20,7 @@ import pytest
 from inventory.model import Host
 from runner import events
 from runner.admission import same
+from runner.applying import Applying
 from runner.cli import working
 from runner.cli.progress import PlainProgress
 from runner.disk import SystemDisk
@@ -631,3 +632,21 @@ def test_a_rollback_that_was_broken_off_goes_on_after_the_plan_has_expired(
         status, document = lab.json("resume", "last")
         assert (status, came(document)) == (0, {"EX1": "rolled-back", "EX2": "rolled-back"})
         assert lab.states() == before
+
+
+def test_a_server_whose_time_is_over_is_not_waited_for_because_an_interruption_was_announced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[str] = []
+
+    def wait(self: Applying) -> None:
+        waited.append(self.host.name)
+        assert len(waited) < 3, "it is waited for again and again"
+
+    with rehearsed(folder, monkeypatch, server("EX1", services=("MSExchangeIS",))) as lab:
+        _, plan = lab.plan()
+        lab.alter("EX1", lambda now: with_service(now, "MSExchangeIS", on_start="hangs"))
+        monkeypatch.setattr(Applying, "_wait", wait)
+        status, document = lab.json("apply", "plan.json", "--timeout", "3")
+        assert (status, came(document), waited) == (3, {"EX1": "unknown"}, [])
+        assert len(lab.changed("EX1", plan)) == 2
