@@ -43,7 +43,7 @@ class _State:
 
     Attributes:
         absent: not there, and not known to be there with every build.
-        on_their_way: they start, and do not run yet.
+        on_their_way: they start or stop, and have come to neither yet.
     """
 
     disabled: dict[str, str]
@@ -199,7 +199,7 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
         _summary(state, findings) if findings else _all_run(state, names),
         findings,
         _facts(observed, tuple(state.disabled), tuple(state.stopped), tuple(state.missing)),
-        Coverage.PREDICTED if state.on_their_way else Coverage.PROBED,  # that they will run
+        Coverage.PREDICTED if state.on_their_way else Coverage.PROBED,  # where they will come to
     )
 
 

@@ -85,8 +85,8 @@ class Service:
 
     @property
     def is_on_its_way(self) -> bool:
-        """Whether it starts, and does not run yet: it may fail still."""
-        return self.runs and self.word != "running"
+        """Whether it starts or stops, and has come to neither yet: it may fail still."""
+        return self.word in ("startpending", "continuepending", "stoppending", "pausepending")
 
     @property
     def is_stopped(self) -> bool:
