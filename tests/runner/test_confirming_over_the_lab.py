@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner import events
+from runner.applying import Applying
 from runner.events import Purpose
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import running_loop
@@ -45,6 +46,11 @@ def guards(lab: Rehearsal, name: str = ENGINE) -> set[str]:
 
 def purposes(lab: Rehearsal) -> list[Purpose]:
     return [each.purpose for each in lab.events() if isinstance(each, events.ScriptSending) and each.purpose.changes]
+
+
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when all the time is over for which exchange.services announces that a server may be away."""
+    monkeypatch.setattr(Applying, "_is_patient", property(lambda self: False))
 
 
 def test_changes_are_confirmed_over_a_new_connection_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +92,7 @@ def test_a_server_that_cannot_be_reached_anew_undoes_its_changes_and_the_resumed
         before = lab.states()
         _, plan = lab.plan()
         lab.fail(ENGINE, CUT_OFF)
+        nobody_waits(monkeypatch)
         status, document = lab.json("apply", "plan.json", "--connect-timeout", "5")
         assert (status, came(document)) == (3, {ENGINE: "unknown"})
         assert Purpose.CONFIRM not in purposes(lab)
@@ -108,6 +115,7 @@ def test_a_run_that_is_resumed_in_time_confirms_what_it_finds(tmp_path: Path, mo
     with rehearsed(tmp_path, monkeypatch, server(ENGINE), step=CONFIRM, engine=deadlines.engine) as lab:
         _, plan = lab.plan()
         lab.fail(ENGINE, CUT_OFF)
+        nobody_waits(monkeypatch)
         assert lab.json("apply", "plan.json", "--connect-timeout", "5")[0] == 3
         deadlines.pass_time(299)
         lab.fail(ENGINE)
