@@ -302,11 +302,10 @@ class Applying:
         self._until = self.monotonic() + longest
 
     def _expect_what_was_sent(self) -> None:
-        """The same for what an earlier session sent last: nobody knows when that came to rest."""
+        """The same for what an earlier session sent last and did not settle: nobody knows when that came to rest."""
         progress = self.history.progress
-        sent = [] if progress is None else [key for key in progress.attempts if key.purpose.changes]
-        if sent:
-            self._expect(sent[-1].step, detached=True)
+        if progress is not None and progress.unsettled:
+            self._expect(progress.unsettled[-1].key.step, detached=True)
 
     def _wait(self) -> None:
         self._refuse_when_stopped()

@@ -109,6 +109,8 @@ def test_one_server_of_two_names_is_changed_once(folder: Path, monkeypatch: pyte
         outcomes = came(document)
         if set(outcomes.values()) == {"changed", "compliant"}:
             return  # the one was done before the other was looked at
+        if set(outcomes.values()) == {"changed", "refused"}:
+            return  # or half done: the other drifted
         assert (status, sorted(outcomes.values())) == (3, ["changed", "failed"])
         [refused] = [host for host in document["hosts"] if host["outcome"] == "failed"]
         [changed] = [host for host in document["hosts"] if host["outcome"] == "changed"]

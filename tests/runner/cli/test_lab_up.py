@@ -94,7 +94,13 @@ def test_what_servers_have_become_is_saved_in_the_end_and_another_lab_goes_on_fr
     fleet.with_name("ex.yml").write_text("name: EX\nservices: {MSExchangeIS: {state: Stopped}, W3SVC: {}}\n")
     inventory, after, again = (fleet.with_name(name) for name in ("inventory.yml", "after", "again"))
     template = resources.files("playbooks.actions") / "exchange" / "services" / "apply.ps1.j2"
-    values = {"name": "MSExchangeIS", "start_type": None, "start_type_before": None}
+    values = {
+        "name": "MSExchangeIS",
+        "start_type": None,
+        "start_type_before": None,
+        "delayed": None,
+        "delayed_before": None,
+    }
     starts = render(template.read_text(encoding="utf-8"), values)
     with lab_up(str(fleet), "--inventory-out", str(inventory), "--save", str(after)):
         host = next(host for host in load(inventory).hosts if host.key == "alpha/EX3")
