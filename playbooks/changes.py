@@ -65,6 +65,12 @@ class ReadyChange:
     poll: str | None = None
     detached_seconds: int | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every script of it."""
+        each = (self.apply, self.rollback, self.evidence, self.confirm, self.poll)
+        return tuple(text for text in each if text is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:

@@ -6,7 +6,6 @@ make of the plan's values is sent to nobody, whoever signed it. Who has to appro
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -158,12 +157,4 @@ def _made(ready: ReadyStep, change: PlannedChange, plan: str) -> PlannedChange |
         [made] = ready_changes(ready.action, ready.params, [change.change], plan)
     except (ChangeError, ValueError) as error:
         return "; ".join(str(error).splitlines())
-    undo, keep, confirm, poll = (
-        None if text is None else hashlib.sha256(text.encode()).hexdigest()
-        for text in (made.rollback, made.evidence, made.confirm, made.poll)
-    )
-    apply = hashlib.sha256(made.apply.encode()).hexdigest()
-    reboots = ready.action.contract.reboots
-    return PlannedChange(
-        change.change, apply, undo, keep, confirm, made.confirm_seconds, reboots, poll, made.detached_seconds
-    )
+    return PlannedChange.of(made, reboots=ready.action.contract.reboots)

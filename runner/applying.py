@@ -245,7 +245,7 @@ class Applying:
     def _moved(self) -> bool:
         """Makes the next move; False where there is none."""
         known = replace(so_far(self.history.progress, self.plan), patient=self._is_patient)
-        move = next_move(self.plan, on_failures(self.playbook), known)
+        move = next_move(self.plan, self.history.on_failure, known)
         match move:
             case Finish():
                 return False
@@ -353,18 +353,27 @@ class Applying:
         now = [f"{owner}.{name} is {value!r}" for owner, name, value in said if not isinstance(value, UnknownFact)]
         return False, f"`when: {condition.text}` was true, is false: {', '.join(now)}"
 
-    def _keep(self, script: Script, step: str, change: str) -> None:
-        """Reads what is to be kept before a change; what was read stands in the store and never in the journal."""
-        assert self.store is not None
+    def _read(self, script: Script, step: str, purpose: Purpose) -> ScriptResult:
+        """Sends a script that reads beside what collects. The journal has how it ended, and never what it said.
+
+        Raises:
+            TransportError: it was not run, or nobody knows.
+        """
         transport = self._to_read()
-        self.history.asking(script, step, Purpose.EVIDENCE)
+        self.history.asking(script, step, purpose)
         (result,) = transport.observe([script])
         answer = answer_of(result)
         if isinstance(answer, events.Said):
             answer = replace(answer, output=None)
-        self.history.answered(script, step, Purpose.EVIDENCE, answer)
+        self.history.answered(script, step, purpose, answer)
         if isinstance(result, NotRun):
             raise TransportError(result.failure)
+        return result
+
+    def _keep(self, script: Script, step: str, change: str) -> None:
+        """Reads what is to be kept before a change; what was read stands in the store and never in the journal."""
+        assert self.store is not None
+        result = self._read(script, step, Purpose.EVIDENCE)
         ready = next(each for each in self.playbook.steps if each.step.id == step)
         planned = next(each for of, each in self.plan.changes if (of.step, each.change.id) == (step, change))
         origin: dict[str, Json] = {
@@ -387,15 +396,7 @@ class Applying:
 
     def _poll(self, script: Script, step: str, of: Purpose) -> None:
         """Reads how far a detached script is. Once it is over what it leaves in motion has its time."""
-        transport = self._to_read()
-        self.history.asking(script, step, Purpose.POLL)
-        (result,) = transport.observe([script])
-        answer = answer_of(result)
-        if isinstance(answer, events.Said):
-            answer = replace(answer, output=None)
-        self.history.answered(script, step, Purpose.POLL, answer)
-        if isinstance(result, NotRun):
-            raise TransportError(result.failure)
+        result = self._read(script, step, Purpose.POLL)
         seen = reading(result, of)
         self.history.polled(script, step, of, seen)
         if seen.state.is_over:
@@ -503,18 +504,8 @@ def _present(ready: ReadyStep, assessment: Assessment, render: Render) -> tuple[
     ids = [change.id for change in assessment.changes]
     if len(set(ids)) != len(ids):
         raise RenderingError("a judgement names two changes by one id", "correct the action")
-    found: list[PlannedChange] = []
-    for change in assessment.changes:
-        as_sent = render(ready, change)
-        undo, keep, confirm, poll = (
-            None if text is None else Script("", text).sha256
-            for text in (as_sent.rollback, as_sent.evidence, as_sent.confirm, as_sent.poll)
-        )
-        apply = Script("", as_sent.apply).sha256
-        reboots = ready.action.contract.reboots
-        seconds, limit = as_sent.confirm_seconds, as_sent.detached_seconds
-        found.append(PlannedChange(change, apply, undo, keep, confirm, seconds, reboots, poll, limit))
-    return tuple(found)
+    reboots = ready.action.contract.reboots
+    return tuple(PlannedChange.of(render(ready, change), reboots=reboots) for change in assessment.changes)
 
 
 def _answer(result: ChangeResult) -> Answer:

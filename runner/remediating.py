@@ -247,7 +247,9 @@ class Remediation:
 
     def _fleet(self, journal: JournalWriter, held: HostLocks, listener: Watching) -> Fleet[AppliedHost]:
         order, world = self.opened.order, self.opened.world
-        collecting = Gate.of(collects_of(order.playbook), order.token)
+        scripts_of_all = collects_of(order.playbook)
+        collecting = Gate.of(scripts_of_all, order.token)
+        evidence = EvidenceStore(world.state, self._plan.client, self._disk)
         collects, seconds = collects_by_step(order.playbook), collect_seconds(order.playbook)
         numbers, rules = self._rules()
 
@@ -255,7 +257,7 @@ class Remediation:
             planned = self._planned[host.name]
             scripts = change_scripts(self._plan, planned)
             reads = reading_scripts(self._plan, planned)
-            reading = Gate.of([*collects_of(order.playbook), *reads.values()], order.token)
+            reading = Gate.of([*scripts_of_all, *reads.values()], order.token) if reads else collecting
             return Applying(
                 host=host,
                 secret=None if host.credential is None else self.opened.credentials[host.credential],
@@ -266,7 +268,7 @@ class Remediation:
                 judgement=order.judgement,
                 render=self._render,
                 reach=world.reach,
-                collecting=reading if reads else collecting,
+                collecting=reading,
                 changing=Gate.of(scripts.values(), order.token, once=True),
                 deadlines=Deadlines(
                     host=order.host_seconds,
@@ -279,7 +281,7 @@ class Remediation:
                 monotonic=world.monotonic,
                 on_defect=listener.defect,
                 reads=reads,
-                store=EvidenceStore(world.state, self._plan.client, self._disk),
+                store=evidence,
                 claim=self._claim,
             )
 

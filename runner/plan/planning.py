@@ -9,11 +9,10 @@ to be done there cannot be written down: it was not reached, a script cannot be 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from playbooks.changes import Change, ReadyChange
 from playbooks.changing import ready_changes
@@ -34,6 +33,7 @@ from runner.plan.records import (
     PlannedStep,
     Standing,
     StepPlan,
+    sha256_of,
 )
 from runner.results import HostResult, Judged, NotReached, StepResult
 from runner.steps import collect_of, facts_ahead
@@ -136,19 +136,6 @@ class _RefusedError(Exception):
     """Raised where a host cannot be planned; the message is why, and what to do."""
 
 
-class _Scripts(NamedTuple):
-    """What a PlannedChange has beside its change."""
-
-    apply: str
-    rollback: str | None
-    evidence: str | None
-    confirm: str | None
-    confirm_seconds: int | None
-    reboots: bool
-    poll: str | None
-    detached_seconds: int | None
-
-
 @dataclass(slots=True)
 class _Planning:
     plan: str
@@ -156,7 +143,7 @@ class _Planning:
     redact: Callable[[str], str]
     labels: frozenset[str]
     texts: dict[str, str] = field(default_factory=dict)
-    _ready: dict[tuple[str, str, str], _Scripts] = field(default_factory=dict)
+    _ready: dict[tuple[str, str, str], PlannedChange] = field(default_factory=dict)
     _owners: dict[str, tuple[tuple[str, str], ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -226,10 +213,10 @@ class _Planning:
         known = self._ready.get(key)
         if known is None:
             known = self._ready[key] = self._scripts(ready, change)
-        return PlannedChange(change, *known)
+        return replace(known, change=change)
 
-    def _scripts(self, ready: ReadyStep, change: Change) -> _Scripts:
-        """The SHA-256 of each script of a change."""
+    def _scripts(self, ready: ReadyStep, change: Change) -> PlannedChange:
+        """A change with its scripts, which the plan keeps."""
         try:
             [made] = ready_changes(ready.action, ready.params, [change], self.plan)
         except ChangeError as error:
@@ -237,25 +224,15 @@ class _Planning:
             raise _RefusedError(f"step {ready.step.id}: no script for the change {change.id}: {why}") from None
         return self._kept(ready, made)
 
-    def _kept(self, ready: ReadyStep, made: ReadyChange) -> _Scripts:
-        for text in (made.apply, made.rollback, made.evidence, made.confirm, made.poll):
-            if text is not None and self.redact(text) != text:
+    def _kept(self, ready: ReadyStep, made: ReadyChange) -> PlannedChange:
+        for text in made.texts:
+            if self.redact(text) != text:
                 raise _RefusedError(
                     f"step {ready.step.id}: a password of this run stands in the script of {made.change.id}, and none "
                     "may stand in a plan. Change this by hand, and the password after it."
                 )
-        undo, keep, confirm, poll = (
-            None if text is None else self._named(text)
-            for text in (made.rollback, made.evidence, made.confirm, made.poll)
-        )
-        reboots = ready.action.contract.reboots
-        apply, detached = self._named(made.apply), made.detached_seconds
-        return _Scripts(apply, undo, keep, confirm, made.confirm_seconds, reboots, poll, detached)
-
-    def _named(self, text: str) -> str:
-        sha = hashlib.sha256(text.encode()).hexdigest()
-        self.texts[sha] = text
-        return sha
+        self.texts.update((sha256_of(text), text) for text in made.texts)
+        return PlannedChange.of(made, reboots=ready.action.contract.reboots)
 
 
 @dataclass(slots=True)
@@ -353,7 +330,7 @@ def _step_plan(ready: ReadyStep) -> StepPlan:
             contract.interruption_seconds,
         )
     )
-    said = hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()
+    said = sha256_of(contract.model_dump_json(by_alias=True))
     step = ready.step
     return StepPlan(step.id, ready.action.id, collect_of(ready).sha256, str(step.on_failure), disturbs, said)
 

@@ -7,12 +7,13 @@ Everything is decided here: `apply` renders nothing that is not in it, and sends
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from playbooks.changes import Change
+from playbooks.changes import Change, ReadyChange
 from playbooks.findings import Coverage, Verdict
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "PlannedStep",
     "Standing",
     "StepPlan",
+    "sha256_of",
 ]
 
 FORMAT = 1
@@ -67,6 +69,25 @@ class PlannedChange:
     reboots: bool = False
     poll: str | None = None
     detached_seconds: int | None = None
+
+    @classmethod
+    def of(cls, made: ReadyChange, *, reboots: bool) -> PlannedChange:
+        """A change that is ready to be sent, by the SHA-256 of its scripts.
+
+        Args:
+            reboots: as the contract of its action has it.
+        """
+        return cls(
+            change=made.change,
+            apply=sha256_of(made.apply),
+            rollback=None if made.rollback is None else sha256_of(made.rollback),
+            evidence=None if made.evidence is None else sha256_of(made.evidence),
+            confirm=None if made.confirm is None else sha256_of(made.confirm),
+            confirm_seconds=made.confirm_seconds,
+            reboots=reboots,
+            poll=None if made.poll is None else sha256_of(made.poll),
+            detached_seconds=made.detached_seconds,
+        )
 
     @property
     def scripts(self) -> tuple[str, ...]:
@@ -243,3 +264,8 @@ class Plan:
     def _changes_of(self, host: str) -> tuple[PlannedChange, ...]:
         found = next((each for each in self.hosts if each.host == host), None)
         return () if found is None else tuple(change for _, change in found.changes)
+
+
+def sha256_of(text: str) -> str:
+    """What names a script in a plan and in the journal."""
+    return hashlib.sha256(text.encode()).hexdigest()
