@@ -30,18 +30,15 @@ from runner.applied import AppliedHost, unaccounted
 from runner.detached import reading
 from runner.events import Answer, Purpose, Would
 from runner.evidence import EvidenceError, EvidenceStore, taken
-from runner.fleet import Brake
 from runner.history import HostHistory
-from runner.hostlog import AbandonedError, HaltedError, answer_of
-from runner.journal.errors import JournalError
+from runner.hostlog import answer_of
 from runner.journal.lines import Json, canonical
 from runner.moves import Collect, Decide, Finish, Keep, Poll, Send, Settle, next_move, so_far
-from runner.observe import Reach, unwritable
+from runner.observe import Session
 from runner.plan.drift import drift, in_words
 from runner.plan.records import Plan, PlannedChange, PlannedHost
-from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.steps import DEFECT, Judgement
-from runner.transport.failures import Cause, Failure, ScriptRefused, TransportError, defect, failure
+from runner.transport.failures import Cause, Failure, ScriptRefused, TransportError, failure
 from runner.transport.gate import Gate
 from runner.transport.interface import (
     Ambiguous,
@@ -125,11 +122,12 @@ def on_failures(playbook: ReadyPlaybook) -> Mapping[str, OnFailure]:
     return {ready.step.id: ready.step.on_failure for ready in playbook.steps}
 
 
-@dataclass(slots=True)
-class Applying:
-    """The work with one host of a plan: see `HostWork` in runner/fleet.py.
+@dataclass(slots=True, kw_only=True)
+class Applying(Session[AppliedHost]):
+    """The work with one host of a plan.
 
     Attributes:
+        lines: they have what earlier sessions wrote.
         plan: what was approved for this host.
         playbook: of the plan.
         collects: the script of each step of the playbook.
@@ -137,38 +135,25 @@ class Applying:
         reads: see `reading_scripts`.
         store: where evidence is kept; it may be missing where the plan keeps none.
         render: what a change would be now.
-        reach: the way to the host.
         collecting: what may be sent over the locked pool.
         changing: what may be sent over the other: `changes`, each at most once. It is this host's alone.
         deadlines: for the host's whole work, and for each script.
-        secret: what to log on with; None for a certificate or the current Kerberos ticket.
-        history: the host's lines in its client's journal; it has what earlier sessions wrote.
-        on_defect: told of what is a fault of ours: where, and what was raised.
         claim: which host of this run was the first to be changed at an IP address, on the port of this one.
     """
 
-    host: Host
-    secret: Secret | SecretUnavailableError | None
+    lines: HostHistory
     plan: PlannedHost
     playbook: ReadyPlaybook
     collects: Mapping[str, Script]
     changes: Mapping[str, Script]
     judgement: Judgement
     render: Render
-    reach: Reach
     collecting: Gate
     changing: Gate
     deadlines: Deadlines
-    history: HostHistory
-    brake: Brake
-    monotonic: Callable[[], float]
-    on_defect: Callable[[str, Exception], None]
     reads: Mapping[str, Script] = field(default_factory=dict)
     store: EvidenceStore | None = None
     claim: Callable[[Host, str], Host] = lambda host, _address: host
-    since: float = field(init=False)
-    connections: Connect | None = None
-    cancelled: bool = False
     _reading: Transport | None = None
     _writing: Transport | None = None
     _sent: bool = False  # something was sent over these to change the host
@@ -180,72 +165,27 @@ class Applying:
             raise ValueError("the gate of changes lets them be repeated")
         if self.store is None and any(change.evidence is not None for _, change in self.plan.changes):
             raise ValueError("the plan asks for evidence to be kept, and there is no store")
-        self.since = self._until = self.monotonic()
+        Session.__post_init__(self)  # a class with slots is made anew, so super() does not know it
+        self._until = self.since
 
-    def run(self) -> AppliedHost:
-        """See `HostWork`."""
+    def _worked(self, connections: Connect) -> Failure | None:
+        self._expect_what_was_sent()
         try:
-            why = self._session()
-        except AbandonedError:
-            why = None  # the row is given already
-        except JournalError as error:
-            self.brake.pull(unwritable(error))
-            why = self.brake.why_aborted
-        return self.leave(why)
-
-    def cancel(self) -> None:
-        """See `HostWork`."""
-        self.cancelled = True
-        if self.connections is not None:
-            self.connections.cancel()
-
-    def leave(self, why: Failure | None) -> AppliedHost:
-        """See `HostWork`; `why` is None where nothing more is to be done."""
-        requests = 0 if self.connections is None else self.connections.requests
-        seconds = self.monotonic() - self.since
-        try:
-            self.history.end(why, requests, seconds)
-        except AbandonedError:
-            pass
-        except JournalError as error:  # the row is made all the same
-            self.brake.pull(unwritable(error))
-        except Exception as error:  # not even the end could be recorded
-            self.on_defect(self.host.key, error)
-            why = defect(error)
-        if self.history.row is not None:
-            return self.history.row
-        without = why or failure(Cause.DEFECT, "it has no row")
-        return unaccounted(self.plan, self.history.client, without, requests, seconds)
-
-    def _session(self) -> Failure | None:
-        """Works with the host. None where nothing more is to be done; why it was cut short otherwise."""
-        host, history = self.host, self.history
-        try:
-            history.started(host.address, host.port)
-            if isinstance(self.secret, SecretUnavailableError):
-                return Failure(Cause.CREDENTIAL, f"{self.secret.reference}: {self.secret.why}", self.secret.next)
-            self.connections = self.reach(host, self.secret, history.noticed)
-            self._expect_what_was_sent()
-            try:
-                while self._moved():
-                    pass
-            finally:
-                self._part()
-        except TransportError as error:
-            return self.brake.outweighed(error.failure)
-        except HaltedError:
-            return self.brake.why_aborted
-        except (AbandonedError, JournalError):
-            raise
-        except Exception as error:
-            self.on_defect(host.key, error)
-            return defect(error)
+            while self._moved():
+                pass
+        finally:
+            self._part()
         return None
+
+    def _bare_row(self, why: Failure, requests: int, seconds: float) -> AppliedHost:
+        if self.lines.row is not None:
+            return self.lines.row
+        return unaccounted(self.plan, self.lines.client, why, requests, seconds)
 
     def _moved(self) -> bool:
         """Makes the next move; False where there is none."""
-        known = replace(so_far(self.history.progress, self.plan), patient=self._is_patient)
-        move = next_move(self.plan, self.history.on_failure, known)
+        known = replace(so_far(self.lines.progress, self.plan), patient=self._is_patient)
+        move = next_move(self.plan, self.lines.on_failure, known)
         match move:
             case Finish():
                 return False
@@ -256,7 +196,7 @@ class Applying:
                     self._wait()
                 self._unless_away(lambda: self._collect(step, purpose))
             case Decide(step=step):
-                self.history.decided(step, *self._decided(step))
+                self.lines.decided(step, *self._decided(step))
             case Keep(step=step, change=change, script=sha):
                 self._keep(self.reads[sha], step, change)
             case Poll(step=step, purpose=purpose, script=sha, later=later):
@@ -266,7 +206,7 @@ class Applying:
             case Send(step=step, purpose=purpose, number=number, script=sha):
                 self._send(self.changes[sha], step, purpose, number)
             case Settle(step=step, purpose=purpose, number=number, settlement=settlement, why=why):
-                self.history.settled(step, purpose, number, settlement, why)
+                self.lines.settled(step, purpose, number, settlement, why)
             case _:
                 assert_never(move)
         return True
@@ -303,7 +243,7 @@ class Applying:
 
     def _expect_what_was_sent(self) -> None:
         """The same for what an earlier session sent last and did not settle: nobody knows when that came to rest."""
-        progress = self.history.progress
+        progress = self.lines.progress
         if progress is not None and progress.unsettled:
             self._expect(progress.unsettled[-1].key.step, detached=True)
 
@@ -317,31 +257,31 @@ class Applying:
     def _collect(self, step: str, purpose: Purpose) -> None:
         script = self.collects[step]
         transport = self._to_read()
-        self.history.asking(script, step, purpose)
+        self.lines.asking(script, step, purpose)
         (result,) = transport.observe([script])
         answer = answer_of(result)
         if isinstance(result, NotRun):
-            self.history.answered(script, step, purpose, answer)
+            self.lines.answered(script, step, purpose, answer)
             raise TransportError(result.failure)
         ready = next(each for each in self.playbook.steps if each.step.id == step)
         assessment, present = self._judged(ready, result)
         if ready.action.contract.reboots and (boot := _boot(ready, result)) is not None:
-            self.history.booted(step, *boot)
+            self.lines.booted(step, *boot)
         would = None
         if present is not None:
             would = tuple(Would(each.change.id, each.apply, each.rollback) for each in present)
-        self.history.assessed(script, step, purpose, ready.action.id, answer, assessment, would)
+        self.lines.assessed(script, step, purpose, ready.action.id, answer, assessment, would)
         planned = next(each for each in self.plan.steps if each.step == step)
         if purpose is not Purpose.RECHECK or present is None or not planned.changes:
             return
         if differences := drift(planned.changes, present):
-            self.history.drifted(step, tuple(in_words(each) for each in differences))
+            self.lines.drifted(step, tuple(in_words(each) for each in differences))
 
     def _decided(self, step: str) -> tuple[bool | None, str]:
         """What the `when` of a step comes to now, and why that is not what the plan was made on."""
         condition = next(each.condition for each in self.playbook.steps if each.step.id == step)
         hangs_on = next(each.hangs_on for each in self.plan.steps if each.step == step)
-        assessed = {} if self.history.progress is None else self.history.progress.assessed
+        assessed = {} if self.lines.progress is None else self.lines.progress.assessed
         assert condition is not None  # the plan was made of this playbook
         facts = {owner: assessed[owner].assessment.facts for owner in hangs_on if owner in assessed}
         holds = evaluate(condition, facts)
@@ -360,12 +300,12 @@ class Applying:
             TransportError: it was not run, or nobody knows.
         """
         transport = self._to_read()
-        self.history.asking(script, step, purpose)
+        self.lines.asking(script, step, purpose)
         (result,) = transport.observe([script])
         answer = answer_of(result)
         if isinstance(answer, events.Said):
             answer = replace(answer, output=None)
-        self.history.answered(script, step, purpose, answer)
+        self.lines.answered(script, step, purpose, answer)
         if isinstance(result, NotRun):
             raise TransportError(result.failure)
         return result
@@ -377,7 +317,7 @@ class Applying:
         ready = next(each for each in self.playbook.steps if each.step.id == step)
         planned = next(each for of, each in self.plan.changes if (of.step, each.change.id) == (step, change))
         origin: dict[str, Json] = {
-            "client": self.history.client,
+            "client": self.lines.client,
             "host": self.plan.host,
             "address": self.plan.address,
             "step": step,
@@ -390,21 +330,21 @@ class Applying:
             data = taken(result, str(ready.params.get("sha256")))
             sha256 = self.store.keep(data, origin)
         except EvidenceError as error:
-            self.history.missed(script, step, str(error))
+            self.lines.missed(script, step, str(error))
         else:
-            self.history.kept(script, step, sha256, len(data))
+            self.lines.kept(script, step, sha256, len(data))
 
     def _poll(self, script: Script, step: str, of: Purpose) -> None:
         """Reads how far a detached script is. Once it is over what it leaves in motion has its time."""
         result = self._read(script, step, Purpose.POLL)
         seen = reading(result, of)
-        self.history.polled(script, step, of, seen)
+        self.lines.polled(script, step, of, seen)
         if seen.state.is_over:
             self._expect(step)
 
     def _send(self, script: Script, step: str, purpose: Purpose, number: int) -> None:
         transport = self._to_change()
-        self.history.changing(script, step, purpose, number, transport.pool)
+        self.lines.changing(script, step, purpose, number, transport.pool)
         self._sent = True
         try:
             result = transport.change(script)
@@ -413,7 +353,7 @@ class Applying:
         finally:
             self._expect(step, detached=True)
         # Whatever else is raised leaves the intent without an answer: nobody knows whether it ran.
-        self.history.answered(script, step, purpose, _answer(result))
+        self.lines.answered(script, step, purpose, _answer(result))
         if isinstance(result, NotStarted | Ambiguous):
             self._part()
 
@@ -437,7 +377,7 @@ class Applying:
         if self._reading is None:
             self._refuse_when_stopped()
             assert self.connections is not None
-            progress = self.history.progress
+            progress = self.lines.progress
             lost = [] if progress is None else [each for each in progress.unsettled if each.doubtful]
             pools = tuple(dict.fromkeys(each.pool for each in lost if each.pool))
             self._reading = self.connections(self.collecting, self._left(), ending=pools)
@@ -475,10 +415,6 @@ class Applying:
         """The deadlines of a connection that is opened now: of the host's time it has what is left."""
         worked = self.monotonic() - self.since - self._waited
         return replace(self.deadlines, host=max(self.deadlines.host - worked, 0.0))
-
-    def _refuse_when_stopped(self) -> None:
-        if self.brake.aborted is not None or self.cancelled:
-            raise HaltedError
 
 
 def _is_known(assessment: Assessment) -> bool:

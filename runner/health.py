@@ -163,19 +163,19 @@ class Checking:
             closes=self._closes,
         )
         observing = Observing(
-            host,
-            self.secret(host),
-            self._asked,
-            collects_by_step(self._asked),
-            self.judgement,
-            self.reach,
-            self.gate,
-            self.deadlines,
-            log,
-            self.brake,
-            self.monotonic,
-            self.on_defect,
-            log,
+            host=host,
+            secret=self.secret(host),
+            playbook=self._asked,
+            collects=collects_by_step(self._asked),
+            judgement=self.judgement,
+            reach=self.reach,
+            gate=self.gate,
+            deadlines=self.deadlines,
+            lines=log,
+            brake=self.brake,
+            monotonic=self.monotonic,
+            on_defect=self.on_defect,
+            witness=log,
         )
         return Asking(observing, row, self.steps)
 

@@ -276,7 +276,7 @@ class Remediation:
                     per_script={**seconds, **change_seconds(order.playbook, planned)},
                     close=CLOSE_SECONDS,
                 ),
-                history=self._history(journal, host, planned, listener),
+                lines=self._history(journal, host, planned, listener),
                 brake=self.brake,
                 monotonic=world.monotonic,
                 on_defect=listener.defect,

@@ -292,7 +292,7 @@ def test_once_the_journal_cannot_be_written_nothing_more_is_sent_and_the_run_is_
     assert applied.brake.aborted is not None
     assert applied.brake.aborted.ending is Ending.JOURNAL
     assert applied.work is not None
-    row = applied.work.history.row
+    row = applied.work.lines.row
     assert row is not None
     assert set(came(row).values()) <= {Outcome.PENDING, Outcome.UNKNOWN, Outcome.CHANGED, Outcome.SKIPPED}
 
@@ -576,7 +576,7 @@ def check_ran(applied: Applied) -> None:
     assert applied.illegal() == ()
     assert all(times == 1 for times in applied.server.ran.values()), applied.server.ran
     for step, outcome in (
-        {} if applied.work is None or applied.work.history.row is None else came(applied.work.history.row).items()
+        {} if applied.work is None or applied.work.lines.row is None else came(applied.work.lines.row).items()
     ):
         guards = {guard for (name, _), guard in applied.server.guards.items() if name == step}
         assert outcome is not Outcome.CHANGED or guards <= {"confirmed"}
@@ -641,7 +641,7 @@ def check_resumed(applied: Applied) -> None:
     state = applied.state()
     assert state is not None
     assert applied.work is not None
-    assert so_far(state.hosts["EX1"], applied.plan) == so_far(applied.work.history.progress, applied.plan)
+    assert so_far(state.hosts["EX1"], applied.plan) == so_far(applied.work.lines.progress, applied.plan)
     broke = any(isinstance(each.event, events.ScriptAnswered) and is_error(each.event) for each in applied.recorded())
     lost = settlements(applied).count((Purpose.APPLY, Settlement.NOT_DONE))
     if not broke and lost < 2:
