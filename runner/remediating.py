@@ -305,7 +305,7 @@ class Remediation:
             rules,
             order.host_seconds + announced_seconds(order.playbook, self._plan.due),
             begin,
-            lambda host, why: self._unbegun(host.name, why),
+            lambda host, why: self._unworked(host.name, why),
             self.brake,
             listener,
             world.monotonic,
@@ -345,7 +345,7 @@ class Remediation:
             listener.asked(host, came)
 
         due = {host.name for host in self.due}
-        over = [(host, self._as_before(host.name)) for host in order.hosts if host.name not in due]
+        over = [(host, self._unworked(host.name)) for host in order.hosts if host.name not in due]
         unasked = [(host, row) for host, row in over if row.touched and not _is_known_well(before.get(host.name))]
         return HealthCheck(concern, checking.ask, heard, unasked)
 
@@ -426,7 +426,8 @@ class Remediation:
         except JournalError as error:
             self.brake.pull(unwritable(error))
 
-    def _unbegun(self, name: str, why: Failure) -> AppliedHost:
+    def _unworked(self, name: str, why: Failure | None = None) -> AppliedHost:
+        """The row of a host with which this session does not work: as earlier ones left it, or why it was not begun."""
         planned, client = self._planned[name], self._plan.client
         if self.before is not None and self.before.is_unread(name):
             return unaccounted(planned, client, _UNREAD, 0, 0.0)
@@ -436,7 +437,7 @@ class Remediation:
         """The last line, and what came of all hosts of the plan: of those that were over before as they stood."""
         fresh = {row.name: row for row in rows}
         names = [host.name for host in self.opened.order.hosts]
-        whole = tuple(fresh[name] if name in fresh else self._as_before(name) for name in names)
+        whole = tuple(fresh[name] if name in fresh else self._unworked(name) for name in names)
         result = self._result(whole)
         try:
             runlog.ended(journal, *ending_of(self.brake), result.counts, len(whole), result.status)
@@ -453,13 +454,6 @@ class Remediation:
         progress = {**before, **{name: each.progress for name, each in self._histories.items() if each.progress}}
         end = End() if why is None else End(ending, why.message, why.next)
         return Applied(self.opened.order.run, self._plan.client, end, rows, progress)
-
-    def _as_before(self, name: str) -> AppliedHost:
-        if self.before is None or self.before.is_unread(name):
-            return unaccounted(self._planned[name], self._plan.client, _UNREAD, 0, 0.0)
-        return applied(
-            self._planned[name], self._plan.client, self._on_failure, self.before.hosts.get(name), None, 0, 0.0
-        )
 
 
 def _is_known_well(host: HostProgress | None) -> bool:

@@ -158,7 +158,7 @@ class Campaign:
             wait=never,
         )
         if not remediation.due:
-            return [remediation._as_before(name) for name in self.each]
+            return [remediation._unworked(name) for name in self.each]
         rows = remediation.run(Stop(), self.heard).hosts
         assert self.disk.dead or self.heard.defects == []
         return rows
