@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner import programs
+from runner.advice import AdvisedError
 from runner.disk import Disk
 from runner.programs import CommandFailedError
 
@@ -22,13 +23,8 @@ SECONDS = 30.0  # that a command may take
 _COMMAND = "command:"
 
 
-class AnchorError(Exception):
+class AnchorError(AdvisedError):
     """Raised where a checkpoint could not be kept elsewhere. The journal has it all the same. `next` is what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 def anchor(place: str, disk: Disk) -> Anchor:

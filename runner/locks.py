@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from runner.advice import AdvisedError
 from runner.disk import Disk, make_directories, write_anew
 from runner.journal.lines import Json, time_text
 from runner.journal.location import directory_name
@@ -77,13 +78,8 @@ class Held:
     stale: bool
 
 
-class LockError(Exception):
+class LockError(AdvisedError):
     """Raised where hosts cannot be had or kept; nothing is sent to them. `next` is what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 class HostsHeldError(LockError):

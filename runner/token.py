@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.advice import AdvisedError
 from runner.disk import Disk, make_directories, write_once
 from runner.journal.lines import time_text
 from runner.journal.location import directory_name
@@ -41,13 +42,8 @@ class Spent:
     time: datetime
 
 
-class TokenError(Exception):
+class TokenError(AdvisedError):
     """Raised where a plan may not be run; nothing was sent. `next` is what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 class TokenSpentError(TokenError):

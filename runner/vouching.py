@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.advice import AdvisedError
 from runner.disk import Disk
 from runner.journal import verification
 from runner.journal.chain import Broken, Fault, Verified
@@ -20,13 +21,8 @@ from runner.signatures.errors import AlteredError, NotASignatureError, NotTruste
 from runner.signatures.notes import PRIVATE, NoteSigner, NoteVerifier, read_signer, read_verifier
 
 
-class KeyFileError(Exception):
+class KeyFileError(AdvisedError):
     """Raised for a file that gives no key; `next` is what to do. The message never quotes a private key."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 @dataclass(frozen=True, slots=True)

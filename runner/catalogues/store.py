@@ -31,6 +31,7 @@ from playbooks.catalogue.manifest import MANIFEST
 from playbooks.catalogue.origin import SetKind, Signed
 from playbooks.catalogue.sets import CatalogueSet, folder_files, read_set, shipped_set
 from playbooks.errors import CatalogueError
+from runner.advice import AdvisedError
 from runner.disk import try_lock
 from runner.signatures.errors import SignatureError
 from runner.signatures.signing import SUFFIX
@@ -48,13 +49,8 @@ _ROOM, _CURRENT, _SETS, _LOCK = "catalogue", "current.json", "sets", "lock"
 _AGAIN = "take the set again with `exrun catalogue update`, or go back to the shipped one with `exrun catalogue reset`"
 
 
-class RefusedError(Exception):
+class RefusedError(AdvisedError):
     """Raised for a set that is sound and is not taken; `next` says what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 class Installed(BaseModel):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from runner.advice import AdvisedError
 from runner.cli.commands import DEBUG
 from runner.cli.options import Format
 
@@ -20,13 +21,8 @@ if TYPE_CHECKING:
 _NARROW, _PIPED = 80, 160  # columns: the least that a table is laid out for, and those of a pipe
 
 
-class UsageError(Exception):
+class UsageError(AdvisedError):
     """What was asked for cannot be done as it was written; nothing was sent. `next` says what to write instead."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 def debugging() -> bool:

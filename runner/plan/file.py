@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
+from runner.advice import AdvisedError
 from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, IllFormedError, many, maybe, record, table, word
 from runner.events import AS_IT_IS, CHANGE, CHANGE_VALUE
 from runner.plan.records import (
@@ -39,13 +40,8 @@ _LAST = "\uffff"  # of the characters that have the same order in UTF-16 as amon
 MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
 
 
-class PlanError(ValueError):
+class PlanError(AdvisedError, ValueError):
     """Raised for a file that is no plan, or not one that can be trusted to say one thing. `next` is what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 _PLANNED = record(

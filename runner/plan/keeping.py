@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from runner.advice import AdvisedError
 from runner.disk import Disk, make_directories, write_anew
 from runner.journal.location import run_directory
 from runner.plan.file import MOST_BYTES, PlanError, digest, read
@@ -19,13 +20,8 @@ PLAN = "plan.json"
 _SUFFIX = ".sig"
 
 
-class NotKeptError(Exception):
+class NotKeptError(AdvisedError):
     """Raised where a run's plan cannot be written beside its journal, or read from there. `next` is what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 def keep(state: Path, client: str, run: str, data: bytes, signatures: Sequence[bytes], disk: Disk) -> None:

@@ -10,6 +10,8 @@ SignatureError
 
 from __future__ import annotations
 
+from runner.advice import AdvisedError
+
 __all__ = [
     "AllowedSignersError",
     "AlteredError",
@@ -20,13 +22,8 @@ __all__ = [
 ]
 
 
-class SignatureError(ValueError):
+class SignatureError(AdvisedError, ValueError):
     """Something with a signature is wrong; nothing that it was to vouch for may be used. `next` is what to do."""
-
-    def __init__(self, what: str, next: str) -> None:  # noqa: A002
-        super().__init__(what)
-        self.what = what
-        self.next = next
 
 
 class NotASignatureError(SignatureError):
