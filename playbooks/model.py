@@ -195,7 +195,8 @@ class RunDetached(_Written):
 
 
 class PlaceKind(StrEnum):
-    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name."""
+    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `server` what is
+    done to the server itself."""
 
     SERVICE = "service"
     FILE = "file"
@@ -203,6 +204,7 @@ class PlaceKind(StrEnum):
     REGISTRY = "registry"
     TASK = "task"
     ACL = "acl"
+    SERVER = "server"
 
 
 class Write(_Written):
@@ -221,6 +223,9 @@ class Write(_Written):
     )
     task: Sentence | None = Field(default=None, description="Scheduled tasks by path and name.")
     acl: Sentence | None = Field(default=None, description="Files and folders whose access list it sets, by path.")
+    server: Literal["restart"] | None = Field(
+        default=None, description="What it does to the server itself: restart, together with reboots: true."
+    )
     what: Sentence | None = Field(default=None, description="What it changes there, for people.")
 
     @model_validator(mode="after")
@@ -354,6 +359,10 @@ class ActionContract(_Written):
     @model_validator(mode="after")
     def _restarts_are_proven(self) -> ActionContract:
         if not self.reboots:
+            for number, write in enumerate(self.writes):
+                if write.server is not None:
+                    advice = "set reboots to true, so that the restart is planned, waited for and proven"
+                    raise MistakeError("restarts the server, and reboots is false", advice, way=("writes", number))
             return self
         emitted = {name: spec.type for name, spec in self.outputs.get(BOOT, {}).items()}
         if any(emitted.get(name) != kind for name, kind in BOOT_PROPERTIES.items()):

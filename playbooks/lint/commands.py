@@ -37,7 +37,7 @@ ALIASES = {
 @dataclass(frozen=True, slots=True)
 class Target:
     """The parameter (lower case) that names what a command writes, the kinds of place that it may be, and whether it
-    takes a name for itself and no wildcards."""
+    takes a name for itself and no wildcards. Without a parameter it is the server itself."""
 
     parameter: str
     kinds: tuple[Kind, ...]

@@ -12,10 +12,11 @@ from typing import Literal
 
 from .wildcards import has_wildcards, is_like
 
-__all__ = ["Kind", "Place", "kind_of", "may_write", "why_not"]
+__all__ = ["RESTART", "Kind", "Place", "kind_of", "may_write", "why_not"]
 
-Kind = Literal["service", "file", "folder", "registry", "task", "acl"]
+Kind = Literal["service", "file", "folder", "registry", "task", "acl", "server"]
 
+RESTART = "restart"  # what a change does to the server itself
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
 _KEY = re.compile(r"(?:HKLM|HKCU):\\[^\\]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
@@ -25,7 +26,8 @@ _NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
 class Place:
     """Places of one kind, by a pattern with PowerShell's wildcards in which nothing is left to be filled in.
 
-    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it.
+    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it. `server`
+    is the server itself: what is done to it, RESTART.
     """
 
     kind: Kind

@@ -57,9 +57,8 @@ class Door(Protocol):
     shapes: Shapes
     connections: set[Connection]
 
-    @property
-    def is_down(self) -> bool:
-        """Whether it is restarting."""
+    def lets_in(self) -> bool:
+        """Whether a connection that has come is let in: not while it restarts."""
 
     def mapped(self, certificate: bytes) -> str | None:
         """The account that a client certificate (DER) stands for, if any."""
@@ -98,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._door.counts.connections += 1
         self._door.counts.steps[Step.CONNECT] += 1
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
-        if self._door.is_down:
+        if not self._door.lets_in():
             self.reset()
             return
         self._strike(Step.CONNECT, self._greet)

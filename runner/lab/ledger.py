@@ -139,24 +139,26 @@ class HostLedger:
         requests: HTTP requests, those of authentication and those that a fault struck included.
         connections: TCP connections accepted.
         steps: how often each step of the protocol was asked for.
+        restarts: how often it restarted because a script asked for it.
     """
 
     host: str
     requests: int = 0
     connections: int = 0
     steps: Counter[Step] = field(default_factory=Counter)
+    restarts: int = 0
 
 
 class Ledger:
     """All hosts' accounts of themselves. Reading is safe from any thread.
 
     Args:
-        now: the time of day, with its zone.
+        now: the time of day, with its zone; the servers' own where they restart.
         file: gets a JSON line for each statement, as it comes.
     """
 
     def __init__(self, now: Callable[[], datetime], file: TextIO | None = None) -> None:
-        self._now = now
+        self.now = now
         self._file = file
         self._lock = threading.Lock()
         self._hosts: dict[str, HostLedger] = {}
@@ -198,7 +200,7 @@ class Ledger:
     def ran_task(self, host: str, task: str, text: str) -> None:
         """Take in that a task ran."""
         with self._lock:
-            entry = TaskRan(host, self._now(), task, text)
+            entry = TaskRan(host, self.now(), task, text)
             self._tasks.append(entry)
             if self._file is not None:
                 self._file.write(json.dumps(entry.document()) + "\n")
@@ -231,7 +233,7 @@ class Ledger:
             else:
                 why = "" if statements else "no command in it"
         with self._lock:
-            entry = Executed(host, self._now(), shell, pipeline, statements, why, locked)
+            entry = Executed(host, self.now(), shell, pipeline, statements, why, locked)
             self._executed.append(entry)
             if self._file is not None:
                 for document in entry.documents():

@@ -80,20 +80,26 @@ class Served:
         self.connections: set[Connection] = set()
         self.port = host.port
         self._up = 0.0  # from when on, on the loop's clock
+        self._refuses = 0  # connections
+        service.goes_down = lambda refused: self.restart(0.0, refused)
 
     @property
     def url(self) -> str:
         """Where WinRM is."""
         return f"{self.host.scheme}://{self.host.address}:{self.port}/wsman"
 
-    @property
-    def is_down(self) -> bool:
-        """Whether it is restarting. Only in the lab's loop."""
-        return asyncio.get_running_loop().time() < self._up
+    def lets_in(self) -> bool:
+        """Whether a connection that has come is let in: not while it restarts. Only in the lab's loop."""
+        if self._refuses:
+            self._refuses -= 1
+            return False
+        return asyncio.get_running_loop().time() >= self._up
 
-    def restart(self, seconds: float) -> None:
-        """Every shell and connection ends, and for so long there is no other. Only in the lab's loop."""
+    def restart(self, seconds: float, refused: int = 0) -> None:
+        """Every shell and connection ends; for so long, and for so many that come, there is no other. Only in the lab's
+        loop."""
         self._up = asyncio.get_running_loop().time() + seconds
+        self._refuses = refused
         self.service.close()
         for connection in list(self.connections):
             connection.reset()
@@ -143,7 +149,7 @@ class Lab:
     def states(self) -> Iterator[tuple[str, str, HostState]]:
         """Client, name and state, as it is now, of each host; until its engine is closed."""
         for one in self._served.values():
-            yield one.host.client, one.host.name, one.service.live.now
+            yield one.host.client, one.host.name, one.service.saved
 
     @property
     def ca_pem(self) -> bytes:

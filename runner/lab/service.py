@@ -21,7 +21,8 @@ from runner.lab.engines.interface import Engine, Output, PipelineDone, Shell, Sh
 from runner.lab.faults import InSession
 from runner.lab.fleet import LabHost
 from runner.lab.ledger import Ledger, ShellLedger
-from runner.lab.state import LiveState
+from runner.lab.restarting import come_up, restarted
+from runner.lab.state import HostState, LiveState
 from runner.lab.wsman import Action, Request, ShellFacts, Writer, WSManFault
 from runner.transport.gate import LOCK
 
@@ -135,6 +136,7 @@ class Service:
 
     Attributes:
         live: its state, whatever was changed.
+        goes_down: told that it goes down for a restart, and how many connections are refused until it is up.
     """
 
     def __init__(
@@ -150,12 +152,24 @@ class Service:
         self._shells: dict[uuid.UUID, _Shell] = {}
         self._in_flight: dict[str, int] = {}
         self._thread = threading.get_ident()
+        self.goes_down: Callable[[int], None] = lambda refused: None
+        self.live.restart = self._restart_asked
+        self._lingers: int | None = None  # a restart was asked for: so many scripts are still run before
+        self._looks: int | None = None  # scripts that were run since it was restarted, while it comes up
         self._plain = Writer(host.name)
 
     @property
     def shells(self) -> int:
         """Shells that exist now, disconnected ones included."""
         return len(self._shells)
+
+    @property
+    def saved(self) -> HostState:
+        """Its state as a file is to have it: a restart that was asked for, and what comes up behind it, is over."""
+        state = self.live.now
+        if self._lingers is not None:
+            return come_up(restarted(state, self._ledger.now()), None)
+        return state if self._looks is None else come_up(state, None)
 
     def in_this_thread(self) -> None:
         """Says that the calling thread is the scheduler's."""
@@ -184,6 +198,8 @@ class Service:
             answer: called once, unless the request is abandoned.
         """
         writer = self.writer(manner)
+        if request.action in (Action.CREATE, Action.COMMAND) and self._goes_down(request.action):
+            return None
         match request.action:
             case Action.IDENTIFY:
                 answer(Reply(200, writer.identified(self.host.state.os_version)))
@@ -248,6 +264,46 @@ class Service:
         """Ends all shells; nothing is answered any more."""
         for shell in list(self._shells.values()):
             self._end(shell, answer=False)
+
+    # A restart
+
+    def _restart_asked(self) -> None:
+        """A script has asked for it: from any thread."""
+        if threading.get_ident() == self._thread:
+            self._will_go_down()
+        else:
+            with contextlib.suppress(RuntimeError):
+                self._scheduler.call_soon_threadsafe(self._will_go_down)
+
+    def _will_go_down(self) -> None:
+        restart = self.live.now.restart
+        if restart.happens and self._lingers is None:
+            self._lingers = restart.lingers
+
+    def _goes_down(self, action: Action) -> bool:
+        """Counts a script that is about to be run, or a shell to be made. Whether the server goes down instead.
+
+        What asked for the restart is answered: it goes down when something else is wanted of it.
+        """
+        if self._lingers == 0:
+            self._lingers, self._looks = None, 0
+            self.close()
+            self.live.become(restarted(self.live.now, self._ledger.now()))
+            self._ledger.host(self.host.key).restarts += 1
+            self.goes_down(self.live.now.restart.refuses)
+            return True
+        if action is not Action.COMMAND:
+            return False
+        if self._lingers is not None:
+            self._lingers -= 1
+        elif self._looks is not None:
+            self._looks += 1
+            state = self.live.now
+            if (up := come_up(state, self._looks)) is not state:
+                self.live.become(up)
+            if self._looks > max(state.restart.starting, state.restart.delayed):
+                self._looks = None
+        return False
 
     # Requests
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, fie
 
 TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{7}Z$"
 MADE = "2020-01-01T00:00:00.0000000Z"
+BOOTED = "2026-01-01T00:00:00.0000000Z"
 INHERITED = "O:BAG:SYD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)"
 
 
@@ -69,6 +70,12 @@ class ServiceState(Strict):
         "Running", "Stopped", "Paused", "Start Pending", "Stop Pending", "Continue Pending", "Pause Pending"
     ] = "Running"
     start_mode: Literal["Auto", "Manual", "Disabled"] = "Auto"
+    exit_code: int = Field(
+        default=0,
+        ge=0,
+        lt=2**32,
+        description="How it ended last, as Win32_Service shows it: 1077 where it was not started since Windows was.",
+    )
     delayed_autostart: int | None = Field(
         default=None,
         ge=0,
@@ -137,6 +144,33 @@ class TaskState(Strict):
     error: str = ""
 
 
+class RestartState(Strict):
+    """What becomes of a restart that a script asks for. Counted by what clients do meanwhile, never by seconds.
+
+    Behind it Windows has another `boot_time`; what waited for the restart waits no more, but for the marks that are
+    known to outlive one (UpdateExeVolatile); and services are as their start types say.
+    """
+
+    happens: bool = Field(default=True, description="false: it is accepted, and nothing comes of it.")
+    lingers: int = Field(
+        default=0,
+        ge=0,
+        description="How many scripts it still runs before it goes down: the port is open, the boot time as it was.",
+    )
+    refuses: int = Field(default=2, ge=0, description="How many connections it refuses while it is down.")
+    starting: int = Field(
+        default=1,
+        ge=0,
+        description="How many scripts it runs after it while services that start by themselves are on their way.",
+    )
+    delayed: int = Field(
+        default=2, ge=0, description="How many until those with a delayed start run; with all others, if fewer."
+    )
+    keeps_marks: bool = Field(
+        default=False, description="Whatever notes that a restart is pending stands there again after it."
+    )
+
+
 class ScriptedAnswer(Strict):
     """What the `sim` engine says to one script that is no built-in's: for rehearsals and for clients under test.
 
@@ -164,6 +198,10 @@ class HostState(Strict):
     engine: Literal["sim", "pwsh"] = "sim"
     os_version: str = "10.0.17763"
     os_caption: str = "Microsoft Windows Server 2019 Standard"
+    boot_time: str = Field(default=BOOTED, pattern=TIME, description="When Windows was started, UTC.")
+    restart: RestartState = Field(
+        default=RestartState(), description="What becomes of a restart that a script asks for."
+    )
     registry: dict[str, RegistryKey] = Field(default_factory=dict)
     files: dict[str, FileState] = Field(default_factory=dict)
     services: dict[str, ServiceState] = Field(default_factory=dict)
@@ -208,12 +246,15 @@ class LiveState:
 
     Attributes:
         ran_task: told of a task that runs: its name, and the script. From any thread.
+        restart: told when a script asks for a restart. From any thread.
     """
 
     def __init__(self, state: HostState, ran_task: Callable[[str, str], None] = lambda name, text: None) -> None:
         self._state = state
         self.ran_task = ran_task
+        self.restart: Callable[[], None] = lambda: None
         self._read: Callable[[], HostState] | None = None
+        self._write: Callable[[HostState], None] = lambda state: None
 
     @property
     def now(self) -> HostState:
@@ -221,9 +262,10 @@ class LiveState:
         return self._state if self._read is None else self._read()
 
     def become(self, state: HostState) -> None:
-        """Something was changed."""
+        """Something was changed. Where the engine keeps the state itself: what a restart changes, and nothing else."""
         self._state = state
+        self._write(state)
 
-    def is_kept(self, read: Callable[[], HostState]) -> None:
-        """The engine keeps the state itself from now on; `read` gives it."""
-        self._read = read
+    def is_kept(self, read: Callable[[], HostState], write: Callable[[HostState], None]) -> None:
+        """The engine keeps the state itself from now on; `read` gives it, `write` takes what a restart made of it."""
+        self._read, self._write = read, write

@@ -156,11 +156,12 @@ def rehearsed(
     budget: str = "100%",
     step: str = "",
     engine: Engine | None = None,
+    playbook: str = PLAYBOOK,
 ) -> Iterator[Rehearsal]:
-    """`step` is what its only step has besides, in YAML."""
+    """`step` is what its only step has besides, in YAML; `playbook` a text like PLAYBOOK."""
     engine = engine or SimEngine()
     with start(Fleet(hosts), {engine.name: engine}) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
-        (folder / "repair.yml").write_text(PLAYBOOK % (parallel, budget) + step, encoding="utf-8")
+        (folder / "repair.yml").write_text(playbook % (parallel, budget) + step, encoding="utf-8")
         monkeypatch.chdir(folder)
         yield Rehearsal(lab, folder)

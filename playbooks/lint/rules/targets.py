@@ -11,7 +11,7 @@ from ..flow import Flow
 from ..kinds import ACCESS_LISTS
 from ..lexer import Refusal
 from ..literals import is_decided, texts_of
-from ..places import Place, kind_of, may_write, why_not
+from ..places import RESTART, Place, kind_of, may_write, why_not
 from ..tree import Node, Text, Variable
 from .assignments import made_of
 from .interface import Reading
@@ -64,6 +64,10 @@ class Targets:
 
     def _target(self, flow: Flow, call: Call, target: Target) -> Iterator[Refusal]:
         command = call.known.name
+        if not target.parameter:
+            if not may_write(target.kinds, RESTART, self.allowed):
+                yield self._not_allowed(call.node, command, target.kinds[0], RESTART)
+            return
         written = call.known.parameters[target.parameter][0]
         value = call.binding.get(target.parameter)
         if value is None:
@@ -117,7 +121,7 @@ class Targets:
 
 
 _WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",
-          "acl": "access list of"}  # fmt: skip
+          "acl": "access list of", "server": "server itself:"}  # fmt: skip
 _ONE_PLACE = {
     "service": "name one service, by its short name",
     "task": "name one task",

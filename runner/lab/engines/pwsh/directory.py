@@ -6,6 +6,7 @@
     services.json                the services; what a script makes of them is written here
     files.json                   times, attributes, access lists and streams of files; likewise
     tasks.json                   the scheduled tasks that scripts have registered
+    restart                      stands while a restart is asked for that was not told of yet
     shim/                        the shim's files and the session configuration that loads them
     links/                       where .NET looks for `C:\\...`: see `_link`
 
@@ -14,8 +15,10 @@ The shim's files (windows/ in this package) find the rest beside the directory t
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -31,6 +34,7 @@ CONFIGURATION = "lab.pssc"
 SCRIPTS = (
     "Host.ps1",
     "Services.ps1",
+    "Restart.ps1",
     "Registry.ps1",
     "Tasks.ps1",
     "Marks.ps1",
@@ -41,11 +45,13 @@ SCRIPTS = (
     "Language.ps1",
 )
 TYPES = "Windows.types.ps1xml"
+HOST = "host.json"
 SERVICES = "services.json"
 # What the service control manager keeps in the key of a service is read of services.json (windows/Registry.ps1).
 _SERVICES_KEY = ("SYSTEM", "CurrentControlSet", "Services")
 FILES = "files.json"
 TASKS = "tasks.json"
+RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
 # By what a guard's script is called: how far it is (playbooks/guarding.py).
 _STANDS: Mapping[str, Literal["armed", "undone", "confirmed"]] = {
     "undo.ps1": "armed",
@@ -72,11 +78,12 @@ def build(state: HostState, root: Path) -> Path:
     _registry(state, root / "registry")
     files = _files(state, root)
     _write_json(
-        root / "host.json",
+        root / HOST,
         {
             "name": state.name,
             "os_version": state.os_version,
             "os_caption": state.os_caption,
+            "boot_time": state.boot_time,
             "files": files,
             "services_denied": state.services_denied,
             "disk_full": state.disk_full,
@@ -107,6 +114,32 @@ def changed(state: HostState, root: Path) -> HostState:
     if (services, files, guards, tasks) == (state.services, state.files, state.guards, state.tasks):
         return state
     return state.model_copy(update={"services": services, "files": files, "guards": guards, "tasks": tasks})
+
+
+def asked_to_restart(root: Path) -> bool:
+    """Whether a script has asked for a restart since this was asked last."""
+    try:
+        (root / RESTART).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def restart(before: HostState, after: HostState, root: Path) -> None:
+    """Writes what a restart, and coming up behind it, have made of the state: boot time, services and registry."""
+    if after.boot_time != before.boot_time:
+        host = json.loads((root / HOST).read_text(encoding="utf-8"))
+        _write_json(root / f"{HOST}.new", {**host, "boot_time": after.boot_time})
+        (root / f"{HOST}.new").replace(root / HOST)
+    with _held(root / SERVICES):
+        _write_json(root / f"{SERVICES}.new", {name: service.model_dump() for name, service in after.services.items()})
+        (root / f"{SERVICES}.new").replace(root / SERVICES)
+    for path, key in before.registry.items():
+        folder = _key(root / "registry", path)
+        if path not in after.registry:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif after.registry[path].values != key.values:
+            _write_json(folder / "%values.json", after.registry[path].model_dump()["values"])
 
 
 def _guards(state: HostState, root: Path) -> None:
@@ -220,9 +253,7 @@ def _registry(state: HostState, hive: Path) -> None:
         names = [name for name in path.replace("/", "\\").split("\\") if name]
         if not names or names[0].rstrip(":").upper() not in ("HKLM", "HKEY_LOCAL_MACHINE"):
             raise StateError(f"registry key {path!r}: only keys below HKLM:\\ are there")
-        folder = hive
-        for name in names[1:]:
-            folder = _child(folder, _encoded(name))
+        folder = _key(hive, path)
         folder.mkdir(parents=True, exist_ok=True)
         if key.values:
             _write_json(folder / "%values.json", key.model_dump()["values"])
@@ -234,6 +265,14 @@ def _registry(state: HostState, hive: Path) -> None:
     for name in state.services:
         if "\\" not in name and name:  # no name of a service: nothing can ask for its key
             _child(above, _encoded(name)).mkdir(parents=True, exist_ok=True)
+
+
+def _key(hive: Path, path: str) -> Path:
+    """The directory of a key."""
+    folder = hive
+    for name in [name for name in path.replace("/", "\\").split("\\") if name][1:]:
+        folder = _child(folder, _encoded(name))
+    return folder
 
 
 def _files(state: HostState, root: Path) -> dict[str, dict[str, object]]:
@@ -308,10 +347,17 @@ def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
+@contextlib.contextmanager
+def _held(file: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile."""
+    with Path(f"{file}.held").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as the shim's own locks are (windows/Tasks.ps1, windows/Services.ps1)
+        yield
+
+
 def task_has_run(root: Path, name: str) -> None:
     """A task that runs once has."""
-    with (root / f"{TASKS}.held").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # as the shim's own lock is (windows/Tasks.ps1)
+    with _held(root / TASKS):
         tasks = json.loads((root / TASKS).read_text(encoding="utf-8"))
         tasks[name]["ran"] = True
         _write_json(root / f"{TASKS}.new", tasks)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.lab.engines.interface import ShellEvent
+from runner.lab.engines.interface import Output, ShellEvent
 from runner.lab.engines.pwsh import directory
 from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
 from runner.lab.engines.pwsh.tasks import Tasks
@@ -24,13 +24,22 @@ MAX_PROCESSES = 16
 """A PowerShell takes about 75 MB of its own: sixteen fit into what a laptop or a CI machine can spare."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
-    """A server of which the engine keeps the state: as it began, and its directory."""
+    """A server of which the engine keeps the state: as it began, or as it was restarted last, and its directory."""
 
     live: LiveState  # so that no other gets its id
     begun: HostState
     root: Path
+
+    def read(self) -> HostState:
+        """The state as scripts have made it."""
+        return directory.changed(self.begun, self.root)
+
+    def write(self, state: HostState) -> None:
+        """Takes what a restart made of it."""
+        directory.restart(self.begun, state, self.root)
+        self.begun = state
 
 
 class PwshEngine:
@@ -80,7 +89,13 @@ class PwshEngine:
 
     def shell(self, live: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> PwshShell:
         """A new pool of a server. Its shells share its directory, which holds its state from the first of them on."""
-        shell = PwshShell(lambda: self._launch(live), sink, self._admit, self._gone, self._grace)
+
+        def heard(event: ShellEvent) -> None:
+            if not isinstance(event, Output):
+                self._restart_if_asked(live)
+            sink(event)
+
+        shell = PwshShell(lambda: self._launch(live), heard, self._admit, self._gone, self._grace)
         with self._lock:
             self._shells.add(shell)
         return shell
@@ -96,6 +111,12 @@ class PwshEngine:
         for shell in shells:
             shell.join(2 * self._grace + 5)
         self._root.cleanup()
+
+    def _restart_if_asked(self, live: LiveState) -> None:
+        """A script has ended: tells of a restart that it has asked for."""
+        kept = self._hosts.get(id(live))
+        if kept is not None and directory.asked_to_restart(kept.root):
+            live.restart()
 
     def _admit(self, shell: PwshShell) -> None:
         with self._lock:
@@ -133,8 +154,8 @@ class PwshEngine:
             state, root = live.now, self.root / f"host{len(self._hosts)}"
             root.mkdir()
             directory.build(state, root)
-            self._hosts[id(live)] = _Kept(live, state, root)
-            live.is_kept(lambda: directory.changed(state, root))
+            kept = self._hosts[id(live)] = _Kept(live, state, root)
+            live.is_kept(kept.read, kept.write)
             self._tasks.watch(live, root, _environment(state, self.root))
         return self._hosts[id(live)]
 

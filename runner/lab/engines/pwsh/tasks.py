@@ -106,6 +106,8 @@ class Tasks:
             timeout=_LONGEST_SECONDS,
             check=False,
         )
+        if directory.asked_to_restart(host.root):
+            host.live.restart()
 
 
 def _time(text: str) -> datetime:

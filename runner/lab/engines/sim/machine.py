@@ -32,6 +32,7 @@ class Service:
     display_name: str
     state: str
     start_mode: str
+    exit_code: int = 0
 
 
 class UnreadableError(Exception):
@@ -190,13 +191,25 @@ class Machine:
         """
         if self.state.services_denied or self.state.wmi == "denied":
             raise UnreadableError(_WMI_DENIED)
-        services = self._services()
-        wmi = next((each for each in services if folded(each.name) == "WINMGMT"), None)
-        if wmi is not None and wmi.start_mode == "Disabled" and wmi.state != "Running":
-            raise UnreadableError(_WMI_DISABLED)
+        self._refuse_without_wmi()
         if self.state.wmi == "without-class":
             raise UnreadableError(_WMI_WITHOUT_CLASS)
-        return [] if self.state.wmi == "empty" else services
+        return [] if self.state.wmi == "empty" else self._services()
+
+    def boot_time(self) -> str:
+        """`LastBootUpTime` of Win32_OperatingSystem, as UTC.
+
+        Raises:
+            UnreadableError: the service of WMI itself is disabled and not running.
+        """
+        if not self.state.services_denied:
+            self._refuse_without_wmi()
+        return self.state.boot_time
+
+    def _refuse_without_wmi(self) -> None:
+        wmi = next((each for each in self._services() if folded(each.name) == "WINMGMT"), None)
+        if wmi is not None and wmi.start_mode == "Disabled" and wmi.state != "Running":
+            raise UnreadableError(_WMI_DISABLED)
 
     def services(self) -> list[Service]:
         """`Get-Service`, by name; it asks the service control manager and needs no WMI.
@@ -211,7 +224,7 @@ class Machine:
     def _services(self) -> list[Service]:
         return sorted(
             (
-                Service(name, each.display_name or name, each.state, each.start_mode)
+                Service(name, each.display_name or name, each.state, each.start_mode, each.exit_code)
                 for name, each in self.state.services.items()
             ),
             key=lambda service: folded(service.name),

@@ -182,7 +182,10 @@ def _for_ever(live: LiveState, found: _Found, state: State, verb: str) -> Items:
 
 
 def _become(live: LiveState, found: _Found, state: State) -> None:
-    _put(live, found.name, found.service.model_copy(update={"state": state}))
+    update: dict[str, object] = {"state": state}
+    if state in ("Running", "Start Pending"):
+        update["exit_code"] = 0
+    _put(live, found.name, found.service.model_copy(update=update))
 
 
 def _put(live: LiveState, name: str, service: ServiceState) -> None:

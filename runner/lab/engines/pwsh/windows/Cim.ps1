@@ -45,7 +45,7 @@ class LabCim {
             [LabCim]::Instance('Win32_Service', [ordered] @{
                 Name        = $service.Name
                 Status      = 'OK'
-                ExitCode    = [uint32] 0
+                ExitCode    = [LabServices]::ExitCode($service.Name)
                 DisplayName = $service.DisplayName
                 Caption     = $service.DisplayName
                 Started     = $service.Status -ne 'Stopped'
@@ -64,6 +64,7 @@ class LabCim {
             Version        = $version
             BuildNumber    = $version.Split('.')[-1]
             CSName         = [LabHost]::Text('name').ToUpperInvariant()
+            LastBootUpTime = [LabHost]::BootTime()
             OSArchitecture = '64-bit'
             ProductType    = [uint32] 3
             Status         = 'OK'

@@ -21,6 +21,12 @@ class LabHost {
 
     static [string] Text([string] $name) { return [LabHost]::State.GetProperty($name).GetString() }
 
+    # As WMI gives it: in the server's own time.
+    static [datetime] BootTime() {
+        $utc = [System.Globalization.DateTimeStyles] 'AdjustToUniversal, AssumeUniversal'
+        return [datetime]::Parse([LabHost]::Text('boot_time'), [cultureinfo]::InvariantCulture, $utc).ToLocalTime()
+    }
+
     # Registers a provider of ours under the name of the module that has it on Windows. PowerShell offers no way to say
     # that name, and leaves a second provider of one name (the drives' beside the engine's own) out of the list in which
     # it looks up the paths that it has put out itself.

@@ -98,6 +98,7 @@ class LabServices {
         try {
             $all = [System.Text.Json.Nodes.JsonNode]::Parse([LabServices]::Text())
             $all[$name][$property] = $value
+            if ($property -eq 'state' -and [string] $value -in 'Running', 'Start Pending') { $all[$name]['exit_code'] = 0 }
             [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
             [System.IO.File]::Move($file + '.new', $file, $true)
         }
@@ -112,6 +113,12 @@ class LabServices {
             catch [System.IO.IOException] { [System.Threading.Thread]::Sleep(5) }
         }
         return $null
+    }
+
+    # How a service ended last, as Win32_Service shows it.
+    static [uint32] ExitCode([string] $name) {
+        $all = [System.Text.Json.JsonDocument]::Parse([LabServices]::Text()).RootElement
+        return $all.GetProperty($name).GetProperty('exit_code').GetUInt32()
     }
 
     # What comes of starting or stopping a service: on_start or on_stop of the state.

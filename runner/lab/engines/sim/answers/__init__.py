@@ -15,6 +15,7 @@ from runner.lab.engines.sim.answers import (
     exchange_version,
     file_quarantine,
     windows_pending_reboot,
+    windows_restart,
 )
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
@@ -28,6 +29,7 @@ ANSWERS: Mapping[str, Answer] = {
     "exchange.version": exchange_version.answer,
     "file.quarantine": file_quarantine.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
+    "windows.restart": windows_restart.answer,
 }
 
 # What the scripts that read evidence say, by the action's id.

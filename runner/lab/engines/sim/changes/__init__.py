@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.changes import exchange_services, file_quarantine
+from runner.lab.engines.sim.changes import exchange_services, file_quarantine, windows_restart
 from runner.lab.engines.sim.streams import Items
 from runner.lab.state import LiveState
 
@@ -19,4 +19,5 @@ Change = Callable[[LiveState, Mapping[str, Value]], Items]
 CHANGES: Mapping[str, Mapping[str, Change]] = {
     "exchange.services": {"apply.ps1.j2": exchange_services.apply, "rollback.ps1.j2": exchange_services.rollback},
     "file.quarantine": {"apply.ps1.j2": file_quarantine.apply, "rollback.ps1.j2": file_quarantine.rollback},
+    "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }
