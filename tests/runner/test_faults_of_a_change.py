@@ -6,7 +6,6 @@ comes to once the host is mended and it goes on.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,11 +17,11 @@ from runner.lab.faults import Act, Fault, InSession, Step
 from runner.moves import Outcome
 from runner.transport.interface import Deadlines
 from tests.runner.changeable import RIGHT, WRONG, Applied, Server, apply_text, came
+from tests.runner.leaping import Time
 from tests.runner.test_applying_over_the_lab import KEY, served
-from tests.runner.transport.test_lab import HASTY, PATIENT
 
 LATE_SECONDS = 5.0
-HOST_SECONDS = 60.0  # where time is the test's own
+HOST_SECONDS = 600.0
 MOST_REQUESTS = 60
 LOCKED, FULL = InSession.LOCKED, InSession.FULL
 CHANGED, FAILED, UNKNOWN, ROLLED_BACK = Outcome.CHANGED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.ROLLED_BACK
@@ -155,9 +154,9 @@ def test_every_fault_at_every_step_of_a_change_comes_to_what_the_table_says(
 ) -> None:
     fault = Fault(act, step, first=point.number, times=None if lasting else 1, session=point.session)
     applied, _ = work(point)
-    applied.seconds = time.monotonic
-    applied.deadlines = HASTY if (act, step) in SLOW else PATIENT
-    with served(applied, *point.behind, fault) as (lab, engine):
+    time = Time()
+    applied.seconds = time
+    with served(applied, *point.behind, fault, time=time) as (lab, engine):
         row = applied.session()
         (outcome,) = came(row).values()
         check_host(outcome, applied)
@@ -173,16 +172,6 @@ def test_every_fault_at_every_step_of_a_change_comes_to_what_the_table_says(
     assert applied.defects == []
 
 
-class Passing:
-    """Time that passes with every look at it, and in a leap where it is told to."""
-
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        self.seconds += 0.001
-        return self.seconds
-
-
 AT_THE_END = {
     "recheck": FAILED,
     "apply": UNKNOWN,
@@ -195,17 +184,17 @@ AT_THE_END = {
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_host_whose_time_is_over_at_any_step_ends_then_and_goes_on_another_time(point: Point) -> None:
-    clock = Passing()
+    clock = Time()
     applied, told = work(point)
     applied.seconds = clock
     began = clock()
 
     def hears(session: InSession, number: int) -> None:
         if (session, number) == (point.session, point.number):
-            clock.seconds = began + HOST_SECONDS
+            clock.now = began + HOST_SECONDS
 
     told.hears = hears
-    with served(applied, *point.behind, clock=clock) as (_, engine):
+    with served(applied, *point.behind, time=clock) as (_, engine):
         row = applied.session()
         (outcome,) = came(row).values()
         check_host(outcome, applied)
