@@ -282,10 +282,15 @@ def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
 def is_over(plan: PlannedHost, on_failure: Mapping[str, OnFailure], host: HostProgress | None) -> bool:
     """Whether there is nothing more to do on a host of which this is known.
 
+    What is unknown is not over: another session looks again.
+
     Raises:
         NotOfThePlanError: see `so_far`.
     """
-    return isinstance(next_move(plan, on_failure, so_far(host, plan)), Finish)
+    known = so_far(host, plan)
+    if not isinstance(next_move(plan, on_failure, known), Finish):
+        return False
+    return Outcome.UNKNOWN not in outcomes(plan, on_failure, known).values()
 
 
 def outcomes(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Mapping[str, Outcome]:
@@ -680,8 +685,10 @@ class _Step:
             return self._settle(tries[-1], *_became(change.change.id, judged, self.plan.changes))
         if any(each.ended is Ended.COMPLETED for each in tries):
             return None
-        if any(each.ended is Ended.BROKEN for each in tries) or not self._may_be_confirmed(tries):
+        if any(each.ended is Ended.BROKEN for each in tries):
             return Outcome.FAILED  # what undoes it by itself may stand there still
+        if not self._may_be_confirmed(tries):
+            return Outcome.UNKNOWN
         judged = self._seen(Purpose.PROBE, max(undone.sequence, self.since))
         if not isinstance(judged, Judged):
             return judged

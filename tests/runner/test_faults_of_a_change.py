@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -18,13 +19,14 @@ from runner.moves import Outcome
 from runner.transport.interface import Deadlines
 from tests.runner.changeable import RIGHT, WRONG, Applied, Server, apply_text, came
 from tests.runner.leaping import Time
+from tests.runner.mishaps import Mishap, befall, table, tables
 from tests.runner.test_applying_over_the_lab import KEY, served
 
 LATE_SECONDS = 5.0
 HOST_SECONDS = 600.0
 MOST_REQUESTS = 60
 LOCKED, FULL = InSession.LOCKED, InSession.FULL
-CHANGED, FAILED, UNKNOWN, ROLLED_BACK = Outcome.CHANGED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.ROLLED_BACK
+CHANGED, ROLLED_BACK = Outcome.CHANGED, Outcome.ROLLED_BACK
 
 
 @dataclass
@@ -92,39 +94,19 @@ STRIKES = [
 ]
 CASES = [(point, act, step, lasting) for point in POINTS for act, step in STRIKES for lasting in (False, True)]
 
-# What a session comes to: where a read that is lost may be repeated; and where it may not, since the host said no, or
-# what is no answer. A change is never repeated, and what it came to is looked at.
-ONCE = {
-    "recheck": (CHANGED, FAILED),
-    "apply": (CHANGED, CHANGED),
-    "probe": (CHANGED, UNKNOWN),
-    "verify": (CHANGED, UNKNOWN),
-    "rollback": (ROLLED_BACK, ROLLED_BACK),
-    "undone": (ROLLED_BACK, UNKNOWN),
-}
+TABLE = table()
+# The host said no, or what is no answer.
 UNREPEATED = (Act.REFUSE, Act.XML_GARBAGE, Act.PSRP_GARBAGE)
-# Where it strikes for ever: whether the host had run the script before.
-LASTING = {
-    "recheck": (FAILED, FAILED),
-    "apply": (FAILED, CHANGED),
-    "probe": (UNKNOWN, UNKNOWN),
-    "verify": (UNKNOWN, UNKNOWN),
-    "rollback": (FAILED, ROLLED_BACK),
-    "undone": (UNKNOWN, UNKNOWN),
-}
-# What a run comes to that goes on with a host that is mended. A script that came to nothing twice is not sent again.
-MENDED = dict.fromkeys(("recheck", "apply", "probe", "verify"), CHANGED)
-MENDED |= dict.fromkeys(("rollback", "undone"), ROLLED_BACK)
 
 
 def expected(point: Point, act: Act, step: Step, *, lasting: bool) -> tuple[Outcome, Outcome]:
     """What the session comes to, and the run once the host is mended."""
     if not lasting:
-        return ONCE[point.name][act in UNREPEATED], MENDED[point.name]
+        return TABLE.once[point.name][act in UNREPEATED], TABLE.mended[point.name]
     ran = step is Step.RECEIVE or act in AFTER
-    outcome = LASTING[point.name][ran]
+    outcome = TABLE.lasting[point.name][ran]
     spent = point.session is FULL and not ran
-    return outcome, outcome if spent else MENDED[point.name]
+    return outcome, outcome if spent else TABLE.mended[point.name]
 
 
 def work(point: Point) -> tuple[Applied, Told]:
@@ -158,6 +140,7 @@ def test_every_fault_at_every_step_of_a_change_comes_to_what_the_table_says(
     applied.seconds = time
     with served(applied, *point.behind, fault, time=time) as (lab, engine):
         row = applied.session()
+        assert fault in lab.host(KEY).plan.struck, "it never struck"
         (outcome,) = came(row).values()
         check_host(outcome, applied)
         assert row.requests <= MOST_REQUESTS
@@ -170,16 +153,6 @@ def test_every_fault_at_every_step_of_a_change_comes_to_what_the_table_says(
     assert again.failure is None
     assert engine.broken == []
     assert applied.defects == []
-
-
-AT_THE_END = {
-    "recheck": FAILED,
-    "apply": UNKNOWN,
-    "probe": UNKNOWN,
-    "verify": UNKNOWN,
-    "rollback": UNKNOWN,
-    "undone": UNKNOWN,
-}
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
@@ -198,9 +171,26 @@ def test_a_host_whose_time_is_over_at_any_step_ends_then_and_goes_on_another_tim
         row = applied.session()
         (outcome,) = came(row).values()
         check_host(outcome, applied)
-        assert outcome is AT_THE_END[point.name]
+        assert outcome is TABLE.over[point.name]
         assert row.seconds <= HOST_SECONDS + LATE_SECONDS
         again = applied.session()
-    assert came(again) == {"s0": MENDED[point.name]}
-    check_host(MENDED[point.name], applied)
+    assert came(again) == {"s0": TABLE.mended[point.name]}
+    check_host(TABLE.mended[point.name], applied)
     assert engine.broken == []
+
+
+# Faults of the server are tried all; of those of the wire each third, and the others by `make soak-faults`.
+FEW = [each for number, each in enumerate(TABLE.mishaps) if each.server is not None or number % 3 == 0]
+
+
+@pytest.mark.parametrize("mishap", FEW, ids=lambda each: f"{each.on}: {each.what}")
+def test_what_befalls_a_change_comes_to_what_the_table_says_and_in_time(
+    mishap: Mishap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    befall(mishap, tmp_path, monkeypatch).check(mishap)
+
+
+def test_the_page_of_faults_has_the_table() -> None:
+    written = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
+    lines = written.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("|")] == list(tables(TABLE))
