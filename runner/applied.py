@@ -5,22 +5,24 @@ plan, HostProgress, what cut it short -> AppliedHost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from playbooks.model import OnFailure
-from runner.events import DetachedState, Drifted, EvidenceMissed, Purpose, Settlement
+from runner.events import DetachedState, Drifted, EvidenceMissed, Purpose, Settlement, Terminated, TimedOut
 from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
 from runner.results import OURS
-from runner.state import HostProgress
+from runner.state import HostProgress, Key
 from runner.terms import End, Ending
-from runner.transport.failures import Cause, Failure, in_words
+from runner.transport.failures import Cause, Failure, in_words, quoted
 
 __all__ = ["Applied", "AppliedHost", "AppliedStep", "applied", "unaccounted"]
 
 _WORST_FIRST = tuple(Outcome)
+_MAY_HAVE_BROKEN = frozenset({Outcome.CHANGED, Outcome.FAILED})
 _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
 _ENDED = {
     Ending.REFUSED: ExitStatus.REFUSED,
@@ -160,6 +162,8 @@ def applied(
             why = _why(step, outcome, own, progress, drifted, failure)
             if cut is not None and outcome is Outcome.FAILED and in_words(cut) not in why:
                 why = _and_why(why, cut)
+            if outcome in _MAY_HAVE_BROKEN and (broke := _broke(step.step, own, progress)) is not None:
+                why = f"{why}; {broke}"
             row = AppliedStep(step.step, outcome, why)
         steps.append(row)
         if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):
@@ -217,14 +221,16 @@ def _why(
         case Outcome.REFUSED if step.step in drifted:
             return "; ".join(drifted[step.step].differences)
         case Outcome.UNKNOWN if doubtful:
-            return _and_why(_doubt(doubtful[-1]), failure)
+            return _and_why(_doubt(step.step, doubtful[-1], own, progress), failure)
+        case Outcome.UNKNOWN if own.tried and own.tried[-1].purpose is Purpose.CONFIRM and failure is None:
+            return f"{judged}; whether what undoes it by itself is gone was not seen"
         case Outcome.UNREACHABLE | Outcome.PENDING:
             return "it is not over" if failure is None else in_words(failure)
         case Outcome.FAILED if (missed := _missed(step, progress)) is not None:
             return f"not changed, for what was to be kept of it before could not be: {missed}"
         case Outcome.FAILED if (ended := _ended(step.step, progress)) is not None and failure is None:
             return f"{judged}; {ended}"
-        case Outcome.ROLLED_BACK if any(_is_too_late(each) for each in own.tried):
+        case Outcome.ROLLED_BACK if _was_too_late(own.tried):
             return "it was confirmed too late: the server had undone it"
         case Outcome.FAILED if failure is not None and assessed is None:
             return in_words(failure)
@@ -244,12 +250,31 @@ def _ended(step: str, progress: HostProgress | None) -> str | None:
     return None
 
 
-def _is_too_late(tried: Tried) -> bool:
-    ran = tried.ended is not Ended.NOT_STARTED
-    return tried.purpose is Purpose.CONFIRM and tried.settlement is Settlement.NOT_DONE and ran
+def _broke(step: str, own: StepSoFar, progress: HostProgress | None) -> str | None:
+    """How the last script of this step that may have changed something ended, where that was in an error."""
+    if progress is None or not own.tried or own.tried[-1].ended is not Ended.BROKEN:
+        return None
+    last = own.tried[-1]
+    named = f"attempt {last.number} to {last.purpose} {last.change}"
+    match progress.attempts[Key(step, last.purpose, last.number)].answer:
+        case Terminated(error=error):
+            return f"{named} ended in an error: {quoted(error.message)}"
+        case TimedOut(limit_seconds=seconds):
+            return f"{named} did not end in {seconds:g} s, and was stopped"
+        case _:
+            return None
 
 
-def _doubt(tried: Tried) -> str:
+def _was_too_late(tried: Sequence[Tried]) -> bool:
+    """Whether the server had undone it when it was confirmed. Behind a rollback to confirm takes a guard away."""
+    before = takewhile(lambda each: each.purpose is not Purpose.ROLLBACK, tried)
+    late = [each for each in before if each.purpose is Purpose.CONFIRM and each.ended is not Ended.NOT_STARTED]
+    return any(each.settlement is Settlement.NOT_DONE for each in late)
+
+
+def _doubt(step: str, tried: Tried, own: StepSoFar, progress: HostProgress | None) -> str:
+    if tried is own.tried[-1] and (broke := _broke(step, own, progress)) is not None:
+        return f"{broke}; what it came to was not seen"
     named = f"attempt {tried.number} to {tried.purpose} {tried.change}"
     return f"{named}: {_NOT_RUN.get(tried.ended, 'it ran, and what it came to was not seen')}"
 

@@ -236,9 +236,10 @@ class Applying(Session[AppliedHost]):
             detached: what runs there may also run for as long as it is given.
         """
         contract = next(ready.action.contract for ready in self.playbook.steps if ready.step.id == step)
-        longest = contract.interruption_seconds
+        longest = float(contract.interruption_seconds)
         if detached and contract.detached is not None:
-            longest = max(longest, contract.detached.seconds + OVER_SECONDS)
+            # And one look more: the server ends it at that moment, and not before.
+            longest = max(longest, contract.detached.seconds + OVER_SECONDS + BETWEEN_LOOKS_SECONDS)
         self._until = self.monotonic() + longest
 
     def _expect_what_was_sent(self) -> None:

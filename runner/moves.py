@@ -282,10 +282,15 @@ def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
 def is_over(plan: PlannedHost, on_failure: Mapping[str, OnFailure], host: HostProgress | None) -> bool:
     """Whether there is nothing more to do on a host of which this is known.
 
+    What is unknown is not over: another session looks again.
+
     Raises:
         NotOfThePlanError: see `so_far`.
     """
-    return isinstance(next_move(plan, on_failure, so_far(host, plan)), Finish)
+    known = so_far(host, plan)
+    if not isinstance(next_move(plan, on_failure, known), Finish):
+        return False
+    return Outcome.UNKNOWN not in outcomes(plan, on_failure, known).values()
 
 
 def outcomes(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: HostSoFar) -> Mapping[str, Outcome]:
@@ -638,9 +643,11 @@ class _Step:
             return self._undone(undoing[-1])
         for change in reversed(self.plan.changes):
             tries = [each for each in undoing if each.change == change.change.id]
-            undone = [each.ended for each in tries if each.settlement is Settlement.DONE]
-            if undone and change.confirm is not None and Ended.COMPLETED not in undone:
-                return Outcome.FAILED  # it is as it was, and what undoes it by itself may stand there still
+            undone = [each for each in tries if each.settlement is Settlement.DONE]
+            if undone and change.confirm is not None and all(each.ended is not Ended.COMPLETED for each in undone):
+                disarmed = self._disarm(change, change.confirm, undone[-1])
+                if disarmed is not None:
+                    return disarmed
             if undone or not self._is_to_be_undone(change):
                 continue
             if change.rollback is None or not _may_be_sent(tries):
@@ -657,6 +664,37 @@ class _Step:
                 return otherwise
             return Send(self.plan.step, change.change.id, Purpose.ROLLBACK, len(undoing) + 1, change.rollback)
         return Outcome.ROLLED_BACK
+
+    def _disarm(self, change: PlannedChange, confirm: str, undone: Tried) -> Move | Outcome | None:
+        """Takes away what undoes a change by itself, where it is as it was and nobody heard the end of what undid it.
+
+        To confirm takes that away and nothing else, is the same done twice, and is refused where the host was first.
+        None once it is gone.
+
+        Args:
+            undone: the sending of what undid it.
+        """
+        confirming = self._tried(Purpose.CONFIRM)
+        tries = [each for each in confirming if each.change == change.change.id and each.sequence > undone.sequence]
+        if tries and _is_open(tries[-1]):
+            if tries[-1].ended is Ended.NOT_STARTED:
+                return self._settle(tries[-1], Settlement.NOT_DONE, "it did not start")
+            judged = self._seen(Purpose.PROBE, max(tries[-1].sequence, self.since))
+            if not isinstance(judged, Judged):
+                return judged
+            return self._settle(tries[-1], *_became(change.change.id, judged, self.plan.changes))
+        if any(each.ended is Ended.COMPLETED for each in tries):
+            return None
+        if any(each.ended is Ended.BROKEN for each in tries):
+            return Outcome.FAILED  # what undoes it by itself may stand there still
+        if not self._may_be_confirmed(tries):
+            return Outcome.UNKNOWN
+        judged = self._seen(Purpose.PROBE, max(undone.sequence, self.since))
+        if not isinstance(judged, Judged):
+            return judged
+        if _became(change.change.id, judged, self.plan.changes)[0] is not Settlement.NOT_DONE:
+            return Outcome.FAILED  # somebody else has made it again
+        return Send(self.plan.step, change.change.id, Purpose.CONFIRM, len(confirming) + 1, confirm)
 
     def _undone(self, last: Tried) -> Move | Outcome:
         """What became of undoing a change: it is done where judgement names the change again, as it was planned."""

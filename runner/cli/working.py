@@ -6,7 +6,6 @@ import gc
 import getpass
 import os
 import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -29,6 +28,7 @@ from runner.steps import Judgement
 from runner.terminal import visible
 from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Override
 from runner.transport.connecting import Connector
+from runner.transport.wire import Waiting
 from texts.counting import counted
 
 # Objects after which Python looks for rings among the young, and looks through the next older generation. A host makes
@@ -44,7 +44,7 @@ def world_of(state: Path, reach: Reach, sign: Sign | None) -> World:
         reach=reach,
         actor=actor(),
         now=lambda: datetime.now(UTC),
-        monotonic=time.monotonic,
+        monotonic=Waiting().clock,
         sign=sign,
     )
 
@@ -56,7 +56,7 @@ def judgement_of(catalogue: Catalogue, today: date, as_of: date | None) -> Judge
 
 def reach_of(*, allow_cleartext: bool) -> Reach:
     """The way to every host of a run."""
-    return Connector(allow_cleartext=allow_cleartext).to
+    return Connector(allow_cleartext=allow_cleartext, waiting=Waiting()).to
 
 
 def today() -> date:

@@ -112,6 +112,7 @@ class FaultPlan:
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._live: list[tuple[Fault, list[int]]] = []
+        self._struck: set[Fault] = set()
         self.replace(faults)
 
     @property
@@ -120,8 +121,14 @@ class FaultPlan:
         return tuple(fault for fault, _ in self._live)
 
     def replace(self, faults: Iterable[Fault]) -> None:
-        """Put other faults in force; their counts begin anew."""
+        """Put other faults in force; their counts begin anew, and none of them has struck."""
         self._live = [(fault, [0]) for fault in faults]
+        self._struck = set()
+
+    @property
+    def struck(self) -> frozenset[Fault]:
+        """Those of them that have struck."""
+        return frozenset(self._struck)
 
     @property
     def by_session(self) -> bool:
@@ -146,6 +153,7 @@ class FaultPlan:
             seen[0] += 1
             if seen[0] >= fault.first and (fault.times is None or seen[0] < fault.first + fault.times):
                 struck.append(fault)
+                self._struck.add(fault)
         return tuple(struck)
 
 

@@ -303,15 +303,24 @@ def _bound(host: LabHost) -> socket.socket:
 
 
 @contextmanager
-def start(fleet: Fleet, engines: Mapping[str, Engine], *, ledger_file: TextIO | None = None) -> Iterator[Lab]:
+def start(
+    fleet: Fleet,
+    engines: Mapping[str, Engine],
+    *,
+    ledger_file: TextIO | None = None,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> Iterator[Lab]:
     """Serves a fleet in a thread until the block ends. The engines are not closed.
+
+    Args:
+        new_loop: the loop in which it is served; its time is the servers'.
 
     Raises:
         LabError: see there.
     """
     ledger = Ledger(lambda: datetime.now(UTC), ledger_file)
     lab = Lab(fleet, engines, ledger, Authority(datetime.now(UTC)))
-    thread = _Thread(lab)
+    thread = _Thread(lab, new_loop)
     thread.start()
     try:
         thread.begun.wait(_PATIENCE)
@@ -325,17 +334,19 @@ def start(fleet: Fleet, engines: Mapping[str, Engine], *, ledger_file: TextIO | 
 class _Thread(threading.Thread):
     """The lab's own thread, with its event loop."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         super().__init__(name="exrun-lab", daemon=True)
         self.begun = threading.Event()
         self.failure: BaseException | None = None
         self._lab = lab
+        self._new_loop = new_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._enough: asyncio.Event | None = None
 
     def run(self) -> None:
         """Serves until `stop`."""
-        asyncio.run(self._serve())
+        with asyncio.Runner(loop_factory=self._new_loop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -19,7 +18,7 @@ from runner.transport.interface import Deadlines, Limits, Notice, Transport
 from runner.transport.memory import MemoryBudget
 from runner.transport.retry import Account, LockoutGuard, RetryBudget, RetryPolicy
 from runner.transport.winrm import WinRmTransport
-from runner.transport.wire import Cancellation, dialler
+from runner.transport.wire import Cancellation, Waiting, dialler
 
 
 class Connector:
@@ -32,7 +31,7 @@ class Connector:
         memory: for what all hosts in work send.
         allow_cleartext: over HTTP, authenticate but do not seal messages. For labs only; `is_cleartext` says for which
             hosts, for the warning and the journal.
-        clock: monotonic seconds.
+        waiting: what all connections wait with.
         random: for the jitter between attempts.
     """
 
@@ -44,14 +43,15 @@ class Connector:
         guard: LockoutGuard | None = None,
         memory: MemoryBudget | None = None,
         allow_cleartext: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        waiting: Waiting | None = None,
         random: Random | None = None,
     ) -> None:
         self.guard = guard or LockoutGuard()
         self.memory = memory or MemoryBudget()
         self.limits = limits or Limits()
         self.retries = retries or RetryPolicy()
-        self.clock = clock
+        self.waiting = waiting or Waiting()
+        self.clock = self.waiting.clock
         self.random = random or Random()  # noqa: S311  # jitter, not a secret
         self._allow_cleartext = allow_cleartext
         self._tls: dict[tuple[Path | None, Path | None, Path | None], ssl.SSLContext] = {}
@@ -108,7 +108,7 @@ class HostConnections:
         self._host = host
         self._secret = secret
         self._notify = notify
-        self._cancellation = Cancellation()
+        self._cancellation = Cancellation(waiting=connector.waiting)
         self._made: list[HttpTransport] = []
 
     @property
@@ -145,7 +145,7 @@ class HostConnections:
                 host.address,
                 host.port,
                 tls,
-                connector.clock,
+                connector.waiting,
                 cancellation.check,
                 why_not=why_not,
                 ntlm_alone=host.authentication is Authentication.NTLM,

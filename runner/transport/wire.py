@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
@@ -56,6 +58,33 @@ _STATUS = re.compile(rb"(?:HTTP/)?1\.[01] [1-5][0-9]{2}\b")
 _Target = tuple[socket.AddressFamily, tuple[Any, ...]]  # as getaddrinfo says it
 
 
+def _is_ready(sock: socket.socket, writes: bool, seconds: float) -> bool:
+    """Whether within `seconds` a socket can be read from or written to, or has an error to tell."""
+    if sock.fileno() < 0:
+        return True  # it is closed, and says so itself
+    if sys.platform == "win32":
+        of = [sock]
+        return any(select.select([] if writes else of, of if writes else [], of, seconds))
+    poll = select.poll()  # `select` ends at descriptor 1023
+    poll.register(sock, select.POLLOUT if writes else select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Where time passes: everything that a connection waits for, it waits for with these. One for all of a run.
+
+    Attributes:
+        clock: monotonic seconds.
+        ready: whether within so many seconds a socket can be written to (True) or read from, or has an error to tell.
+        pause: waits so many seconds, or until the event is set.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    ready: Callable[[socket.socket, bool, float], bool] = _is_ready
+    pause: Callable[[threading.Event, float], object] = threading.Event.wait
+
+
 class Cancellation:
     """Ends, from any thread, what another thread waits for.
 
@@ -63,13 +92,14 @@ class Cancellation:
     connection, and works for sockets, TLS, name resolution and pauses alike, on Windows too.
     """
 
-    def __init__(self, event: threading.Event | None = None) -> None:
+    def __init__(self, event: threading.Event | None = None, waiting: Waiting | None = None) -> None:
         self._event = event or threading.Event()
+        self._waiting = waiting or Waiting()
         self._closing = False
 
     def another(self) -> Cancellation:
         """One that is cancelled together with this one and has a closing of its own, for a further connection."""
-        return Cancellation(self._event)
+        return Cancellation(self._event, self._waiting)
 
     def set(self) -> None:
         """Cancels."""
@@ -95,7 +125,7 @@ class Cancellation:
 
     def sleep(self, seconds: float) -> None:
         """Waits so long, or raises as `check` does as soon as it is cancelled."""
-        self._event.wait(seconds)
+        self._waiting.pause(self._event, seconds)
         self.check()
 
 
@@ -113,15 +143,23 @@ class SocketWire:
     Args:
         check: is called while it waits and may raise to end the wait.
         address: that the socket was connected to; it no longer tells once the other end has reset it.
+        waiting: how it waits.
     """
 
-    def __init__(self, sock: socket.socket, check: Callable[[], None] = _unchecked, address: str = "") -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        check: Callable[[], None] = _unchecked,
+        address: str = "",
+        waiting: Waiting | None = None,
+    ) -> None:
         if sock.gettimeout() != 0.0:
             sock.setblocking(False)  # for good: to wait here costs a call of the system less each time
         self._socket = sock
         self._tls = isinstance(sock, ssl.SSLSocket)
         self._check = check
         self._address = address
+        self._waiting = waiting or Waiting()
 
     @property
     def address(self) -> str:
@@ -132,11 +170,13 @@ class SocketWire:
         return self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
 
     def send(self, data: memoryview, seconds: float) -> int:
-        return _sliced(self._socket, seconds, self._check, lambda: self._socket.send(data[:_CHUNK]), writes=True)
+        send = partial(self._socket.send, data[:_CHUNK])
+        return _sliced(self._socket, seconds, self._check, send, self._waiting, writes=True)
 
     def recv(self, seconds: float) -> bytes:
         # TLS may hold what it has read already, of which the socket knows nothing.
-        return _sliced(self._socket, seconds, self._check, lambda: self._socket.recv(_CHUNK), waits=not self._tls)
+        receive = partial(self._socket.recv, _CHUNK)
+        return _sliced(self._socket, seconds, self._check, receive, self._waiting, waits=not self._tls)
 
     def stale(self) -> bool:
         try:
@@ -167,6 +207,7 @@ def _sliced(
     seconds: float,
     check: Callable[[], None],
     operation: Callable[[], _Outcome],
+    waiting: Waiting,
     *,
     writes: bool = False,
     waits: bool = False,
@@ -177,7 +218,7 @@ def _sliced(
         writes: it waits until the socket takes something, not until there is something; TLS says itself which.
         waits: it is not tried before the socket is ready.
     """
-    ends = time.monotonic() + _positive(seconds)
+    ends = waiting.clock() + _positive(seconds)
     while True:
         check()
         if not waits:
@@ -189,33 +230,23 @@ def _sliced(
                 writes = False
             except ssl.SSLWantWriteError:
                 writes = True
-        left = ends - time.monotonic()
-        waits = left <= 0.0 or not _is_ready(sock, writes, min(left, _SLICE))
+        left = ends - waiting.clock()
+        waits = left <= 0.0 or not waiting.ready(sock, writes, min(left, _SLICE))
         if waits and left <= _SLICE:
             raise TimeoutError("timed out")
 
 
-def _is_ready(sock: socket.socket, writes: bool, seconds: float) -> bool:
-    """Whether within `seconds` a socket can be read from or written to, or has an error to tell."""
-    if sock.fileno() < 0:
-        return True  # it is closed, and says so itself
-    if sys.platform == "win32":
-        of = [sock]
-        return any(select.select([] if writes else of, of if writes else [], of, seconds))
-    poll = select.poll()  # `select` ends at descriptor 1023
-    poll.register(sock, select.POLLOUT if writes else select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _connect(sock: socket.socket, target: tuple[Any, ...], seconds: float, check: Callable[[], None]) -> None:
+def _connect(
+    sock: socket.socket, target: tuple[Any, ...], seconds: float, check: Callable[[], None], waiting: Waiting
+) -> None:
     """Connects within `seconds`, and leaves a socket that does not block."""
-    ends = time.monotonic() + _positive(seconds)
+    ends = waiting.clock() + _positive(seconds)
     sock.setblocking(False)
     begun = sock.connect_ex(target)
     if begun in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN):
-        while not _is_ready(sock, True, min(max(ends - time.monotonic(), 0.0), _SLICE)):
+        while not waiting.ready(sock, True, min(max(ends - waiting.clock(), 0.0), _SLICE)):
             check()
-            if time.monotonic() >= ends:
+            if waiting.clock() >= ends:
                 raise TimeoutError("timed out")
         begun = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if begun:
@@ -260,7 +291,7 @@ def dialler(
     address: str,
     port: int,
     tls: ssl.SSLContext | None,
-    clock: Callable[[], float],
+    waiting: Waiting,
     check: Callable[[], None] = _unchecked,
     *,
     why_not: WhyNot = anywhere,
@@ -271,14 +302,14 @@ def dialler(
 
     Args:
         address: a name or an IP address, as an inventory has it; an IPv6 address may have a zone.
-        clock: monotonic seconds.
-        check: is called while something is waited for, here and in the wires; may raise to end the wait.
+        waiting: how it waits, here and in the wires; only the system's resolver keeps to a clock of its own.
+        check: is called while something is waited for; may raise to end the wait.
         why_not: judges addresses; those with which NTLM may be spoken are tried first.
         ntlm_alone: those with which it may not are not tried at all.
     """
 
     def dial(seconds: float) -> Wire:
-        deadline = clock() + seconds
+        deadline = waiting.clock() + seconds
         try:
             targets = _resolve(encoded(address), port, seconds, check)
         except ValueError as error:  # UnicodeError is one too
@@ -287,13 +318,13 @@ def dialler(
         for family, target in _admitted(targets, why_not, ntlm_alone=ntlm_alone):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                _connect(sock, target, deadline - clock(), check)
+                _connect(sock, target, deadline - waiting.clock(), check, waiting)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if tls is not None:
                     # Non-blocking here, so that the socket does not say "not connected" and the handshake can wait.
                     sock = tls.wrap_socket(sock, server_hostname=called(address), do_handshake_on_connect=False)
-                    _secure(sock, deadline, clock, check)
-                return SocketWire(sock, check, str(target[0]))
+                    _secure(sock, deadline, check, waiting)
+                return SocketWire(sock, check, str(target[0]), waiting)
             except OSError as error:
                 sock.close()
                 failed = error
@@ -323,7 +354,7 @@ def _admitted(targets: Sequence[_Target], why_not: WhyNot, *, ntlm_alone: bool) 
     return admitted
 
 
-def _secure(sock: ssl.SSLSocket, deadline: float, clock: Callable[[], float], check: Callable[[], None]) -> None:
+def _secure(sock: ssl.SSLSocket, deadline: float, check: Callable[[], None], waiting: Waiting) -> None:
     """The TLS handshake.
 
     Raises:
@@ -331,7 +362,7 @@ def _secure(sock: ssl.SSLSocket, deadline: float, clock: Callable[[], float], ch
         OSError: what else goes wrong, ssl.SSLError among it.
     """
     try:
-        _sliced(sock, deadline - clock(), check, sock.do_handshake)
+        _sliced(sock, deadline - waiting.clock(), check, sock.do_handshake, waiting)
     except ssl.SSLError as error:
         if error.reason == "WRONG_VERSION_NUMBER" and _answered_http(sock):
             raise TransportError(

@@ -208,7 +208,8 @@ class Server:
         lose: how many of the next collects are lost.
         unreachable: connections that cannot be opened.
         unending: a pool cannot be ended.
-        guards: of each change that the host undoes unless it is confirmed: armed, confirmed or undone.
+        guards: of each change that the host undoes unless it is confirmed: armed, confirmed, undone, or
+            gone with what undid it from here.
     """
 
     things: dict[tuple[str, str], str]
@@ -254,16 +255,17 @@ class Server:
         verb, step, change, *_ = text.split()
         key = step, change
         if verb == "confirm":
-            if self.guards[key] == "undone":
+            if self.guards.get(key) == "undone":
                 return False
-            self.guards[key] = "confirmed"
+            if self.guards.get(key) == "armed":
+                self.guards[key] = "confirmed"
             return True
         if self.guarded and verb == "apply":
             if key in self.guards:
                 return False
             self.guards[key] = "armed"
         if self.guarded and verb == "undo":
-            self.guards[key] = "undone"
+            self.guards[key] = "gone"
         self.ran[text] += 1
         self.things[key] = RIGHT if verb == "apply" else WRONG
         return True

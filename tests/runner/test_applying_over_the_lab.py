@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +27,7 @@ from runner.transport.interface import Connect, Notice
 from runner.transport.retry import RetryPolicy
 from tests.runner.changeable import RIGHT, Applied, Server, came
 from tests.runner.lab.echo import EchoShell
+from tests.runner.leaping import Time
 from tests.runner.transport.test_lab import ACCOUNT, inventory_host
 
 KEY = "alpha/EX1"
@@ -83,13 +84,13 @@ class ChangingShell(EchoShell):
 
 
 @contextmanager
-def served(
-    applied: Applied, *faults: Fault, clock: Callable[[], float] = time.monotonic
-) -> Iterator[tuple[Lab, ChangingEngine]]:
+def served(applied: Applied, *faults: Fault, time: Time | None = None) -> Iterator[tuple[Lab, ChangingEngine]]:
     engine = ChangingEngine(applied.server)
     host = LabHost("alpha", "EX1", HostState(name="EX1"), ACCOUNT, faults=faults)
-    with start(Fleet((host,)), {"sim": engine}) as lab:
-        connector = Connector(retries=RetryPolicy(attempts=2, first_wait=0.0), clock=clock)
+    loop = asyncio.new_event_loop if time is None else time.new_loop
+    with start(Fleet((host,)), {"sim": engine}, new_loop=loop) as lab:
+        waiting = None if time is None else time.waiting
+        connector = Connector(retries=RetryPolicy(attempts=2, first_wait=0.0), waiting=waiting)
 
         def reach(_host: Host, _secret: Secret | None, notify: Callable[[Notice], None]) -> Connect:
             return connector.to(inventory_host(lab.host(KEY)), Secret(ACCOUNT.password), notify)

@@ -14,7 +14,7 @@ from runner.events import Purpose
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import running_loop
 from runner.lab.engines.sim.pipeline import Timer
-from runner.lab.faults import Act, Fault, Step
+from runner.lab.faults import Act, Fault, InSession, Step
 from tests.runner.lab.engines.timers import Timers
 from tests.runner.rehearsal import Rehearsal, came, rehearsed, server
 
@@ -143,3 +143,28 @@ def test_a_reply_that_is_lost_while_it_is_confirmed_is_settled(
         assert guards(lab) == {"confirmed"}
         applies = [change.apply for _, _, change in plan.changes]
         assert sorted(sha for sha in lab.changed(ENGINE, plan) if sha in applies) == sorted(applies)
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_an_answer_that_is_lost_while_it_is_undone_is_settled_and_no_guard_stays(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers to the two rollbacks, and to what is sent after them: each in turn never arrives."""
+    deadlines = Deadlines()
+    wrong = server(ENGINE, services=("MSExchangeIS",))
+    with rehearsed(tmp_path, monkeypatch, wrong, step=CONFIRM, engine=deadlines.engine) as lab:
+        before = lab.states()
+        _, plan = lab.plan()
+        lab.fail(ENGINE, CUT_OFF)
+        nobody_waits(monkeypatch)
+        assert lab.json("apply", "plan.json", "--connect-timeout", "5")[0] == 3
+        lab.fail(ENGINE, Fault(Act.RESET_AFTER, Step.RECEIVE, first=number, times=1, session=InSession.FULL))
+        status, document = lab.json("rollback", "last")
+        if came(document)[ENGINE] == "unknown":
+            status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (0, {ENGINE: "rolled-back"})
+        assert lab.states() == before
+        rollbacks = [change.rollback for _, _, change in plan.changes]
+        assert sorted(sha for sha in lab.changed(ENGINE, plan) if sha in rollbacks) == sorted(rollbacks)
+        deadlines.pass_time(10_000)
+        assert lab.lab.ledger.tasks() == ()

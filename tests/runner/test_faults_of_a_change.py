@@ -6,10 +6,10 @@ comes to once the host is mended and it goes on.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +18,15 @@ from runner.lab.faults import Act, Fault, InSession, Step
 from runner.moves import Outcome
 from runner.transport.interface import Deadlines
 from tests.runner.changeable import RIGHT, WRONG, Applied, Server, apply_text, came
+from tests.runner.leaping import Time
+from tests.runner.mishaps import Mishap, befall, table, tables
 from tests.runner.test_applying_over_the_lab import KEY, served
-from tests.runner.transport.test_lab import HASTY, PATIENT
 
 LATE_SECONDS = 5.0
-HOST_SECONDS = 60.0  # where time is the test's own
+HOST_SECONDS = 600.0
 MOST_REQUESTS = 60
 LOCKED, FULL = InSession.LOCKED, InSession.FULL
-CHANGED, FAILED, UNKNOWN, ROLLED_BACK = Outcome.CHANGED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.ROLLED_BACK
+CHANGED, ROLLED_BACK = Outcome.CHANGED, Outcome.ROLLED_BACK
 
 
 @dataclass
@@ -93,39 +94,19 @@ STRIKES = [
 ]
 CASES = [(point, act, step, lasting) for point in POINTS for act, step in STRIKES for lasting in (False, True)]
 
-# What a session comes to: where a read that is lost may be repeated; and where it may not, since the host said no, or
-# what is no answer. A change is never repeated, and what it came to is looked at.
-ONCE = {
-    "recheck": (CHANGED, FAILED),
-    "apply": (CHANGED, CHANGED),
-    "probe": (CHANGED, UNKNOWN),
-    "verify": (CHANGED, UNKNOWN),
-    "rollback": (ROLLED_BACK, ROLLED_BACK),
-    "undone": (ROLLED_BACK, UNKNOWN),
-}
+TABLE = table()
+# The host said no, or what is no answer.
 UNREPEATED = (Act.REFUSE, Act.XML_GARBAGE, Act.PSRP_GARBAGE)
-# Where it strikes for ever: whether the host had run the script before.
-LASTING = {
-    "recheck": (FAILED, FAILED),
-    "apply": (FAILED, CHANGED),
-    "probe": (UNKNOWN, UNKNOWN),
-    "verify": (UNKNOWN, UNKNOWN),
-    "rollback": (FAILED, ROLLED_BACK),
-    "undone": (UNKNOWN, UNKNOWN),
-}
-# What a run comes to that goes on with a host that is mended. A script that came to nothing twice is not sent again.
-MENDED = dict.fromkeys(("recheck", "apply", "probe", "verify"), CHANGED)
-MENDED |= dict.fromkeys(("rollback", "undone"), ROLLED_BACK)
 
 
 def expected(point: Point, act: Act, step: Step, *, lasting: bool) -> tuple[Outcome, Outcome]:
     """What the session comes to, and the run once the host is mended."""
     if not lasting:
-        return ONCE[point.name][act in UNREPEATED], MENDED[point.name]
+        return TABLE.once[point.name][act in UNREPEATED], TABLE.mended[point.name]
     ran = step is Step.RECEIVE or act in AFTER
-    outcome = LASTING[point.name][ran]
+    outcome = TABLE.lasting[point.name][ran]
     spent = point.session is FULL and not ran
-    return outcome, outcome if spent else MENDED[point.name]
+    return outcome, outcome if spent else TABLE.mended[point.name]
 
 
 def work(point: Point) -> tuple[Applied, Told]:
@@ -155,10 +136,11 @@ def test_every_fault_at_every_step_of_a_change_comes_to_what_the_table_says(
 ) -> None:
     fault = Fault(act, step, first=point.number, times=None if lasting else 1, session=point.session)
     applied, _ = work(point)
-    applied.seconds = time.monotonic
-    applied.deadlines = HASTY if (act, step) in SLOW else PATIENT
-    with served(applied, *point.behind, fault) as (lab, engine):
+    time = Time()
+    applied.seconds = time
+    with served(applied, *point.behind, fault, time=time) as (lab, engine):
         row = applied.session()
+        assert fault in lab.host(KEY).plan.struck, "it never struck"
         (outcome,) = came(row).values()
         check_host(outcome, applied)
         assert row.requests <= MOST_REQUESTS
@@ -173,45 +155,42 @@ def test_every_fault_at_every_step_of_a_change_comes_to_what_the_table_says(
     assert applied.defects == []
 
 
-class Passing:
-    """Time that passes with every look at it, and in a leap where it is told to."""
-
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        self.seconds += 0.001
-        return self.seconds
-
-
-AT_THE_END = {
-    "recheck": FAILED,
-    "apply": UNKNOWN,
-    "probe": UNKNOWN,
-    "verify": UNKNOWN,
-    "rollback": UNKNOWN,
-    "undone": UNKNOWN,
-}
-
-
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_host_whose_time_is_over_at_any_step_ends_then_and_goes_on_another_time(point: Point) -> None:
-    clock = Passing()
+    clock = Time()
     applied, told = work(point)
     applied.seconds = clock
     began = clock()
 
     def hears(session: InSession, number: int) -> None:
         if (session, number) == (point.session, point.number):
-            clock.seconds = began + HOST_SECONDS
+            clock.now = began + HOST_SECONDS
 
     told.hears = hears
-    with served(applied, *point.behind, clock=clock) as (_, engine):
+    with served(applied, *point.behind, time=clock) as (_, engine):
         row = applied.session()
         (outcome,) = came(row).values()
         check_host(outcome, applied)
-        assert outcome is AT_THE_END[point.name]
+        assert outcome is TABLE.over[point.name]
         assert row.seconds <= HOST_SECONDS + LATE_SECONDS
         again = applied.session()
-    assert came(again) == {"s0": MENDED[point.name]}
-    check_host(MENDED[point.name], applied)
+    assert came(again) == {"s0": TABLE.mended[point.name]}
+    check_host(TABLE.mended[point.name], applied)
     assert engine.broken == []
+
+
+# Faults of the server are tried all; of those of the wire each third, and the others by `make soak-faults`.
+FEW = [each for number, each in enumerate(TABLE.mishaps) if each.server is not None or number % 3 == 0]
+
+
+@pytest.mark.parametrize("mishap", FEW, ids=lambda each: f"{each.on}: {each.what}")
+def test_what_befalls_a_change_comes_to_what_the_table_says_and_in_time(
+    mishap: Mishap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    befall(mishap, tmp_path, monkeypatch).check(mishap)
+
+
+def test_the_page_of_faults_has_the_table() -> None:
+    written = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
+    lines = written.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("|")] == list(tables(TABLE))

@@ -283,6 +283,13 @@ class Played:
         assert all(each.settlement is not None for each in applied), "confirmed what is not known to be done"
         assert own.judged is not None
         assert own.judged.known
+        undone = [each for each in own.tried if each.purpose is Purpose.ROLLBACK and each.change == change]
+        if undone:  # all that is left to be done is to take its guard away
+            assert undone[-1].settlement is Settlement.DONE, "kept what is not known to be undone"
+            assert undone[-1].ended is not Ended.COMPLETED, "its guard is known to be gone"
+            assert change in {each.change for each in own.judged.would}, "kept what stands"
+            assert own.judged.sequence > max(self.so_far.since, undone[-1].sequence), "kept without a look"
+            return
         assert not own.judged.would, "confirmed beside what is not done"
         assert own.judged.sequence > max(self.so_far.since, applied[-1].sequence), "confirmed without a look"
         assert self.connection > self.sent_over, "confirmed over the connection that it is to be independent of"
@@ -341,17 +348,18 @@ class Played:
                 self.guards[each] = Guard.UNDONE
                 self.right[each] = False
 
-    def _does(self, move: Send, *, idle: bool) -> bool:
+    def _does(self, move: Send, *, idle: bool, cut: bool) -> bool:
         """What the script makes of the host; False where it refuses, and ends in an error.
 
         Args:
             idle: what the action has of it does nothing.
+            cut: what comes behind that is not done any more.
         """
         key = move.step, move.change
         if move.purpose is Purpose.CONFIRM:
             if self.guards.get(key) is Guard.UNDONE:
                 return False
-            if key in self.guards:
+            if self.guards.get(key) is Guard.ARMED:
                 self.guards[key] = Guard.CONFIRMED
             return True
         guarded = any(change.confirm is not None for _, change in self.plan.changes)
@@ -360,7 +368,7 @@ class Played:
                 return False
             self.guards[key] = Guard.ARMED
         if guarded and move.purpose is Purpose.ROLLBACK:
-            self.guards[key] = Guard.GONE
+            self.guards[key] = self.guards.get(key, Guard.GONE) if cut else Guard.GONE
         if any(change.poll is not None for _, change in self.plan.changes):
             task = move.step, move.change, move.purpose
             if task in self.works:
@@ -384,7 +392,8 @@ class Played:
         idle = self.spoils and self._happens() and self._happens()  # it says that it ran, and changed nothing
         runs = fate is not Ended.NOT_STARTED and (fate is Ended.COMPLETED or self.random.random() < 0.5)
         if runs:
-            if not self._does(move, idle=idle):
+            cut = fate in (Ended.NOT_YET, Ended.AMBIGUOUS) and self.random.random() < 0.5
+            if not self._does(move, idle=idle, cut=cut):
                 fate = Ended.BROKEN if fate is Ended.COMPLETED else fate
             elif fate is Ended.BROKEN and self.spoils and not self.works and self.random.random() < 0.5:
                 self.right[move.step, move.change] = None
@@ -612,7 +621,7 @@ def test_over_any_history_nothing_runs_twice_and_what_is_said_of_the_host_is_so(
                 assert not applied
             case Outcome.ROLLED_BACK:
                 assert True not in played.state(step)
-                assert guards <= {Guard.UNDONE, Guard.GONE}, "what is left there would undo what is done later"
+                assert Guard.ARMED not in guards, "what is left there would undo what is done later"
             case Outcome.REFUSED:
                 assert not applied
             case Outcome.SKIPPED | Outcome.DEFERRED:

@@ -13,7 +13,7 @@ from pypsrp.wsman import WSMan
 from runner.lab.faults import Step
 from runner.lab.server import Served
 from runner.transport.http import HttpTransport, contexts
-from runner.transport.wire import SocketWire, Wire, dialler
+from runner.transport.wire import SocketWire, Waiting, Wire, dialler
 from tests.runner.lab.conftest import ACCOUNT
 
 IDENTIFY = (
@@ -98,7 +98,7 @@ class Walker:
     def wsman(self) -> WSMan:
         """pypsrp over exrun's HTTP, on a connection of its own."""
         host = self.served.host
-        dial = dialler(host.address, self.served.port, None, time.monotonic)
+        dial = dialler(host.address, self.served.port, None, Waiting())
 
         def tapped(seconds: float) -> Wire:
             wire = dial(seconds)

@@ -16,7 +16,7 @@ from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, nt_hash
 from runner.transport.interface import Deadlines
 from runner.transport.retry import RetryPolicy
-from runner.transport.wire import dialler
+from runner.transport.wire import Waiting, dialler
 from tests.runner.transport.peer import Clock, Peer
 from texts.places import Location
 
@@ -154,13 +154,13 @@ def test_a_zone_is_used_for_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "_connect", noting)
     with server:
         port = server.getsockname()[1]
-        dialler("::1%1", port, None, lambda: 0.0)(5.0).close()
+        dialler("::1%1", port, None, Waiting(lambda: 0.0))(5.0).close()
     assert targets == [("::1", port, 0, 1)]
 
 
 def test_a_zone_that_this_machine_does_not_have_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(socket.gaierror, match="no network interface 'none9'"):
-        dialler("fe80::1%none9", 5985, None, lambda: 0.0)(5.0)
+        dialler("fe80::1%none9", 5985, None, Waiting(lambda: 0.0))(5.0)
 
 
 def test_a_name_is_looked_up_and_verified_as_punycode(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_a_name_is_looked_up_and_verified_as_punycode(monkeypatch: pytest.Monkey
         socket.create_server(("127.0.0.1", 0)) as server,
         pytest.raises(ConnectionResetError),
     ):
-        dialler("Bücher.Example.", server.getsockname()[1], Tls(), lambda: 0.0)(5.0)  # type: ignore[arg-type]
+        dialler("Bücher.Example.", server.getsockname()[1], Tls(), Waiting(lambda: 0.0))(5.0)  # type: ignore[arg-type]
     assert (asked, names) == (["xn--bcher-kva.Example."], ["xn--bcher-kva.Example"])
 
 

@@ -22,7 +22,7 @@ from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, contexts
 from runner.transport.interface import Deadlines
 from runner.transport.retry import LockoutGuard, RetryPolicy
-from runner.transport.wire import dialler
+from runner.transport.wire import Waiting, dialler
 from tests.runner.transport.peer import Clock, Peer
 from texts.places import Location
 
@@ -246,7 +246,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_each_address_of_a_name_is_judged(
     listening: int, tried: list[str], why_not: WhyNot, alone: bool, expected: list[str]
 ) -> None:
-    dial = dialler("ex1", listening, None, lambda: 0.0, why_not=why_not, ntlm_alone=alone)
+    dial = dialler("ex1", listening, None, Waiting(lambda: 0.0), why_not=why_not, ntlm_alone=alone)
     made = dial(5.0)
     assert made.address == "127.0.0.1"
     made.close()

@@ -21,7 +21,7 @@ from runner.transport import http as module
 from runner.transport.failures import AmbiguousLoss, Cause, CredentialRejected, TransportError
 from runner.transport.http import HttpTransport, client_tls, contexts
 from runner.transport.http_replies import Partial, Reply, plain_reply
-from runner.transport.wire import SocketWire, _sliced, dialler, endpoint_binding
+from runner.transport.wire import SocketWire, Waiting, _sliced, dialler, endpoint_binding
 from tests.runner.transport.peer import Clock, MemoryWire, Peer
 
 ENDPOINT = "http://ex1.example:5985/wsman"
@@ -516,15 +516,15 @@ def test_a_wait_ends_though_there_is_always_something_that_is_not_enough(wants: 
 
     near.setblocking(False)
     with contextlib.closing(near), contextlib.closing(far), pytest.raises(TimeoutError):
-        _sliced(near, 0.01, lambda: None, never)
+        _sliced(near, 0.01, lambda: None, never, Waiting())
     assert calls
 
 
 def test_dialling_a_port_that_nobody_serves_is_refused_and_a_bad_name_is_not_resolved() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        dialler("127.0.0.1", port, None, lambda: 0.0)(5.0).close()
+        dialler("127.0.0.1", port, None, Waiting(lambda: 0.0))(5.0).close()
     with pytest.raises(ConnectionRefusedError):
-        dialler("127.0.0.1", port, None, lambda: 0.0)(5.0)
+        dialler("127.0.0.1", port, None, Waiting(lambda: 0.0))(5.0)
     with pytest.raises(socket.gaierror):
-        dialler("a" * 70 + ".example", port, None, lambda: 0.0)(5.0)
+        dialler("a" * 70 + ".example", port, None, Waiting(lambda: 0.0))(5.0)

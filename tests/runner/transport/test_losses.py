@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from runner.transport.failures import Cause, TransportError
 from runner.transport.http import HttpTransport
 from runner.transport.interface import Completed, Deadlines, NotRun, Repeated, Retried
 from runner.transport.retry import RetryPolicy
-from runner.transport.wire import Cancellation, SocketWire, dialler
+from runner.transport.wire import Cancellation, SocketWire, Waiting, dialler
 from tests.runner.transport.host import FOREVER, Script, Writer
 from tests.runner.transport.sessions import Session, script, session
 from tests.waiting import HANG_SECONDS, ends
@@ -363,7 +362,7 @@ def test_whatever_is_waited_for_a_cancellation_ends_it_at_once(waits: str) -> No
 
     def work() -> None:
         try:
-            dial = dialler("127.0.0.1", silent.port, None, time.monotonic, cancellation.check)
+            dial = dialler("127.0.0.1", silent.port, None, Waiting(), cancellation.check)
             waiting.set()
             with contextlib.closing(dial(600.0)) as wire:
                 if waits == "receive":

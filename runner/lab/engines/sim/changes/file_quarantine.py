@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from playbooks.values import Value, text_of
 from runner.lab.engines.sim import file_system
-from runner.lab.engines.sim.streams import Failed, Items, error_thrown
+from runner.lab.engines.sim.machine import UnreadableError
+from runner.lab.engines.sim.streams import Failed, Items, Problem, error_thrown
 from runner.lab.state import FileState, LiveState
 
 _CLOSED_FOLDER = "O:BAG:SYD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
@@ -15,6 +16,22 @@ _CLOSED_FILE = "O:BAG:SYD:P(A;;FA;;;SY)(A;;FA;;;BA)"
 
 def apply(live: LiveState, values: Mapping[str, Value]) -> Items:
     """What the apply script does."""
+    return _unless_denied(_apply(live, values))
+
+
+def rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
+    """What the rollback script does."""
+    return _unless_denied(_rollback(live, values))
+
+
+def _unless_denied(items: Items) -> Items:
+    try:
+        yield from items
+    except UnreadableError as error:
+        yield Failed(Problem(str(error), "ItemExistsUnauthorizedAccessError", "PermissionDenied"))
+
+
+def _apply(live: LiveState, values: Mapping[str, Value]) -> Items:
     path, (folder, kept, about) = text_of(values, "path"), _places(values)
     parts = path.split("\\")
     for count in range(2, len(parts) + 1):
@@ -51,8 +68,7 @@ def apply(live: LiveState, values: Mapping[str, Value]) -> Items:
     file_system.put(live, kept, file.model_copy(update={"sddl": _CLOSED_FILE}))
 
 
-def rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
-    """What the rollback script does."""
+def _rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
     path, (folder, kept, about) = text_of(values, "path"), _places(values)
     if file_system.at(live.now.files, path) is not None:
         yield Failed(error_thrown("Something stands where the file was. Nothing was moved."))
