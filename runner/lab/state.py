@@ -221,8 +221,14 @@ class LiveState:
         return self._state if self._read is None else self._read()
 
     def become(self, state: HostState) -> None:
-        """Something was changed."""
+        """Something was changed. An engine that kept it builds it anew, for the next shell."""
         self._state = state
+        self._read = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether an engine keeps it itself."""
+        return self._read is not None
 
     def is_kept(self, read: Callable[[], HostState]) -> None:
         """The engine keeps the state itself from now on; `read` gives it."""
