@@ -17,6 +17,7 @@ from typing import assert_never, cast
 
 from inventory.model import Host
 from playbooks.changes import Change, ReadyChange
+from playbooks.changing import kept_file
 from playbooks.conditions import evaluate, names
 from playbooks.detaching import OVER_SECONDS
 from playbooks.errors import RenderingError
@@ -35,7 +36,7 @@ from runner.hostlog import answer_of
 from runner.journal.lines import Json, canonical
 from runner.moves import Collect, Decide, Finish, Keep, Poll, Send, Settle, next_move, so_far
 from runner.observe import Session
-from runner.plan.drift import drift, in_words
+from runner.plan.drift import drift, in_words, stands
 from runner.plan.records import Plan, PlannedChange, PlannedHost
 from runner.steps import DEFECT, Judgement
 from runner.transport.failures import Cause, Failure, ScriptRefused, TransportError, failure
@@ -273,9 +274,13 @@ class Applying(Session[AppliedHost]):
             would = tuple(Would(each.change.id, each.apply, each.rollback) for each in present)
         self.lines.assessed(script, step, purpose, ready.action.id, answer, assessment, would)
         planned = next(each for each in self.plan.steps if each.step == step)
-        if purpose is not Purpose.RECHECK or present is None or not planned.changes:
+        if purpose is not Purpose.RECHECK or not planned.changes:
             return
-        if differences := drift(planned.changes, present):
+        if assessment.barred:
+            differences = stands(planned.changes, assessment.barred)
+        else:
+            differences = () if present is None else drift(planned.changes, present)
+        if differences:
             self.lines.drifted(step, tuple(in_words(each) for each in differences))
 
     def _decided(self, step: str) -> tuple[bool | None, str]:
@@ -317,23 +322,31 @@ class Applying(Session[AppliedHost]):
         result = self._read(script, step, Purpose.EVIDENCE)
         ready = next(each for each in self.playbook.steps if each.step.id == step)
         planned = next(each for of, each in self.plan.changes if (of.step, each.change.id) == (step, change))
+        file = kept_file(ready.action, ready.params, planned.change)
         origin: dict[str, Json] = {
             "client": self.lines.client,
             "host": self.plan.host,
             "address": self.plan.address,
             "step": step,
             "change": change,
+            "script": script.sha256,
+            "path": file.path,
             "title": planned.change.title,
             "before": canonical(planned.change.before),
             "values": canonical(planned.change.values),
         }
         try:
-            data = taken(result, str(ready.params.get("sha256")))
-            sha256 = self.store.keep(data, origin)
+            read = taken(result, file.sha256)
+            streams: list[events.StreamRead] = []
+            for each in read.streams:
+                of_stream = {**origin, "stream": each.name}
+                held = None if each.data is None else self.store.keep(each.data, of_stream)
+                streams.append(events.StreamRead(each.name, each.size, held, each.why))
+            sha256 = self.store.keep(read.data, origin)
         except EvidenceError as error:
             self.lines.missed(script, step, str(error))
         else:
-            self.lines.kept(script, step, sha256, len(data))
+            self.lines.kept(script, step, sha256, len(read.data), tuple(streams))
 
     def _poll(self, script: Script, step: str, of: Purpose) -> None:
         """Reads how far a detached script is. Once it is over what it leaves in motion has its time."""

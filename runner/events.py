@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
-from playbooks.changes import CHANGE_ID, Change, ChangeValue
+from playbooks.changes import CHANGE_ID, Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.values import Value
 from runner.codec import (
@@ -538,10 +538,23 @@ class WhenDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamRead:
+    """An alternate stream of a file that is kept: so many bytes, as the host says.
+
+    `sha256` is that of its bytes, which are in the store; None where they are not, and `why` says why.
+    """
+
+    name: str
+    bytes: int
+    sha256: str | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceKept:
     """What was to be kept before a change is in the evidence store, on the disk: so many bytes, of this SHA-256.
 
-    `script` is what read it, `number` the attempt that did.
+    `script` is what read it, `number` the attempt that did; `streams` are all of its alternate streams.
     """
 
     host: str
@@ -550,6 +563,7 @@ class EvidenceKept:
     number: int
     sha256: str
     bytes: int
+    streams: tuple[StreamRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -818,6 +832,7 @@ CHANGE = record(
     after=table(CHANGE_VALUE),
     disturbs=TAINTED,
 )
+_BARRED = record(Barred, change=Form(PLAIN.write, _change_id), present=table(CHANGE_VALUE))
 _ASSESSMENT = record(
     Assessment,
     verdict=word(Verdict),
@@ -827,6 +842,7 @@ _ASSESSMENT = record(
     coverage=word(Coverage),
     changes=many(CHANGE),
     then=maybe(_FACTS),
+    barred=many(_BARRED),
 )
 _STEP = record(StepDue, id=PLAIN, action=PLAIN, script=HASH, when=maybe(FREE), params=table(FREE_VALUE))
 _FILE = record(FileUsed, source=FREE, sha256=HASH)
@@ -990,6 +1006,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             number=INTEGER,
             sha256=HASH,
             bytes=INTEGER,
+            streams=many(record(StreamRead, name=TAINTED, bytes=INTEGER, sha256=maybe(HASH), why=TAINTED)),
         ),
         _kind(
             Event.EVIDENCE_MISSED,

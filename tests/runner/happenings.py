@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from hypothesis import strategies as st
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
-from playbooks.changes import Change
+from playbooks.changes import Barred, Change
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from runner import events as happened
 from runner.codec import Redact
@@ -51,6 +51,7 @@ from runner.events import (
     Settlement,
     StepAssessed,
     StepDue,
+    StreamRead,
     TablesUsed,
     TailDropped,
     Terminated,
@@ -210,6 +211,7 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
         st.sampled_from(Coverage),
         st.lists(changes, max_size=2).map(tuple),
         st.none() | facts,
+        st.lists(st.builds(Barred, st.sampled_from(["quarantine.x", "0"]), told), max_size=2).map(tuple),
     )
     woulds = st.builds(Would, st.sampled_from(["start-type.x", "0"]), hashes, st.none() | hashes)
     intents = st.builds(Intent, hashes, st.lists(names, min_size=1, max_size=2).map(tuple), st.integers(1, 3))
@@ -260,7 +262,16 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
             st.none() | st.lists(woulds, max_size=2).map(tuple),
         ),
         st.builds(Drifted, names, names, st.lists(text, max_size=2).map(tuple)),
-        st.builds(EvidenceKept, names, names, hashes, numbers, hashes, numbers),
+        st.builds(
+            EvidenceKept,
+            names,
+            names,
+            hashes,
+            numbers,
+            hashes,
+            numbers,
+            st.lists(st.builds(StreamRead, text, numbers, st.none() | hashes, text), max_size=2).map(tuple),
+        ),
         st.builds(EvidenceMissed, names, names, hashes, numbers, text),
         st.builds(
             DetachedSeen,

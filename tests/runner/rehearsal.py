@@ -155,13 +155,17 @@ def rehearsed(
     parallel: int = 4,
     budget: str = "100%",
     step: str = "",
+    text: str | None = None,
     engine: Engine | None = None,
-    playbook: str = PLAYBOOK,
 ) -> Iterator[Rehearsal]:
-    """`step` is what its only step has besides, in YAML; `playbook` a text like PLAYBOOK."""
+    """Of the playbook: `step` is what its only step has besides, in YAML; or `text` is all of it.
+
+    All hosts are the engine's, `sim` without one. It is the caller's to close.
+    """
     engine = engine or SimEngine()
     with start(Fleet(hosts), {engine.name: engine}) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
-        (folder / "repair.yml").write_text(playbook % (parallel, budget) + step, encoding="utf-8")
+        written = PLAYBOOK % (parallel, budget) + step if text is None else text
+        (folder / "repair.yml").write_text(written, encoding="utf-8")
         monkeypatch.chdir(folder)
         yield Rehearsal(lab, folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +17,7 @@ from runner.lab.engines.sim import SimEngine
 from runner.lab.faults import Act, Fault, InSession, Step
 from runner.lab.fleet import LabHost
 from runner.lab.state import BinaryValue, RegistryKey, RestartState
+from runner.opening import World
 from runner.transport.connecting import HostConnections
 from tests.runner import rehearsal
 from tests.runner.rehearsal import Rehearsal, came, rehearsed
@@ -25,7 +25,7 @@ from tests.runner.rehearsal import Rehearsal, came, rehearsed
 PLAYBOOK = """\
 name: repair
 title: Restarted where that is pending
-strategy: {waves: [1, rest], parallel: %d, budget: %s}
+strategy: {waves: [1, rest], parallel: 4, budget: 100%}
 steps:
   - id: restart
     action: windows.restart
@@ -83,7 +83,7 @@ class Waits:
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     found = Waits()
     monkeypatch.setattr(HostConnections, "wait", lambda self, seconds: found.wait(self, seconds))
-    monkeypatch.setattr(working, "time", SimpleNamespace(monotonic=found.monotonic))
+    monkeypatch.setattr(working, "World", lambda **given: World(**{**given, "monotonic": found.monotonic}))
     return found
 
 
@@ -117,7 +117,7 @@ def test_a_restart_is_changed_once_the_boot_time_is_another_and_services_have_co
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine, waits: Waits
 ) -> None:
     slow = RestartState(lingers=1, refuses=3, starting=2, delayed=4)
-    with rehearsed(tmp_path, monkeypatch, pending(engine.name, restart=slow), engine=engine, playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, pending(engine.name, restart=slow), engine=engine, text=PLAYBOOK) as lab:
         before = lab.lab.host(f"alpha/{NAME}").service.live.now
         status, plan = lab.plan()
         assert status == 1
@@ -157,7 +157,7 @@ def test_an_open_port_with_the_boot_time_of_before_is_waited_for_and_has_failed_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine, waits: Waits
 ) -> None:
     stuck = pending(engine.name, restart=RestartState(happens=False))
-    with rehearsed(tmp_path, monkeypatch, stuck, engine=engine, playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, stuck, engine=engine, text=PLAYBOOK) as lab:
         if engine.name == "pwsh":  # looks cost it half a second each
             monkeypatch.setattr("runner.applying.BETWEEN_LOOKS_SECONDS", 300.0)
         _, plan = lab.plan()
@@ -176,7 +176,7 @@ def test_a_server_that_takes_longer_than_is_announced_has_failed_by_then_and_a_r
 ) -> None:
     """It is away for longer: no look is possible."""
     slow = pending(restart=RestartState(refuses=1_000_000))
-    with rehearsed(tmp_path, monkeypatch, slow, playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, slow, text=PLAYBOOK) as lab:
         _, plan = lab.plan()
         status, document = lab.json("apply", "plan.json")
         assert status == 3
@@ -195,7 +195,7 @@ def test_services_that_never_come_up_are_not_settled(
     services = dict(host.state.services)
     services["W3SVC"] = services["W3SVC"].model_copy(update={"on_start": "hangs"})
     host = replace(host, state=host.state.model_copy(update={"services": services}))
-    with rehearsed(tmp_path, monkeypatch, host, playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, host, text=PLAYBOOK) as lab:
         lab.plan()
         status, document = lab.json("apply", "plan.json")
         assert (status, came(document)) == (3, {NAME: "failed"})
@@ -219,7 +219,7 @@ LOST = [
 def test_an_answer_that_is_lost_as_the_server_goes_down_is_settled_by_what_is_seen(
     fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    with rehearsed(tmp_path, monkeypatch, pending(engine.name), engine=engine, playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, pending(engine.name), engine=engine, text=PLAYBOOK) as lab:
         _, plan = lab.plan()
         lab.fail(NAME, fault)
         status, document = lab.json("apply", "plan.json")
@@ -234,7 +234,7 @@ def test_what_was_asked_for_and_did_not_happen_is_asked_for_once_more_by_another
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is lost each time, so nobody knows whether it ran."""
-    with rehearsed(tmp_path, monkeypatch, pending(restart=RestartState(happens=False)), playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, pending(restart=RestartState(happens=False)), text=PLAYBOOK) as lab:
         _, plan = lab.plan()
         lost = Fault(Act.RESET_AFTER, Step.RECEIVE, session=InSession.FULL)
         lab.fail(NAME, lost)
@@ -253,7 +253,7 @@ def test_a_mark_that_outlives_the_restart_ends_it_plainly_and_restarts_nothing_a
     lost: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
     host = pending(engine.name, marks=WEAK)
-    with rehearsed(tmp_path, monkeypatch, host, step=WEAK_TOO, engine=engine, playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, host, text=PLAYBOOK + WEAK_TOO, engine=engine) as lab:
         _, plan = lab.plan()
         if lost:
             lab.fail(NAME, Fault(Act.RESET_AFTER, Step.RECEIVE, times=1, session=InSession.FULL))
@@ -269,13 +269,13 @@ def test_a_mark_that_outlives_the_restart_ends_it_plainly_and_restarts_nothing_a
 def test_weak_marks_alone_restart_nothing_unless_the_step_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with rehearsed(tmp_path, monkeypatch, pending(marks=WEAK), playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, pending(marks=WEAK), text=PLAYBOOK) as lab:
         status, plan = lab.plan()
         assert (status, list(plan.changes)) == (0, [])
 
 
 def test_a_server_that_was_started_since_the_plan_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with rehearsed(tmp_path, monkeypatch, pending(), playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, pending(), text=PLAYBOOK) as lab:
         _, plan = lab.plan()
         lab.alter(NAME, lambda state: state.model_copy(update={"boot_time": "2026-02-02T02:02:02.0000000Z"}))
         status, document = lab.json("apply", "plan.json")
@@ -297,7 +297,7 @@ DIES = {
 def test_a_controller_that_dies_during_the_restart_is_resumed_and_restarts_nothing_twice(
     point: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with rehearsed(tmp_path, monkeypatch, pending(), playbook=PLAYBOOK) as lab:
+    with rehearsed(tmp_path, monkeypatch, pending(), text=PLAYBOOK) as lab:
         _, plan = lab.plan()
         original = getattr(HostHistory, point)
         calls: list[None] = []
