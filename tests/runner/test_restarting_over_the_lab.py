@@ -234,7 +234,7 @@ def test_an_answer_that_is_lost_as_the_server_goes_down_is_settled_by_what_is_se
         assert len(lab.changed(NAME, plan)) == 1
 
 
-def test_what_was_asked_for_and_did_not_happen_is_asked_for_once_more_by_another_session_and_not_again(
+def test_what_was_asked_for_and_did_not_happen_is_not_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is lost each time, so nobody knows whether it ran."""
@@ -245,10 +245,11 @@ def test_what_was_asked_for_and_did_not_happen_is_asked_for_once_more_by_another
         status, document = lab.json("apply", "plan.json")
         assert (status, came(document)) == (3, {NAME: "unknown"})
         assert len(lab.changed(NAME, plan)) == 1
-        for _ in range(4):
-            lab.fail(NAME, lost)
-            resumed(lab)
-        assert len(lab.changed(NAME, plan)) == 2
+        status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (3, {NAME: "failed"})
+        assert "it was not seen to have restarted" in why(document)
+        assert "nothing is left to be done" in resumed(lab)
+        assert len(lab.changed(NAME, plan)) == 1
         assert restarts(lab) == 0
 
 
