@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -84,7 +83,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     found = Waits()
     monkeypatch.setattr("runner.applying.BETWEEN_LOOKS_SECONDS", 120.0)  # fewer looks, for each costs real time
     monkeypatch.setattr(HostConnections, "wait", lambda self, seconds: found.wait(self, seconds))
-    monkeypatch.setattr(working, "time", SimpleNamespace(monotonic=found.monotonic))
+    world = working.World
+    monkeypatch.setattr(working, "World", lambda **parts: world(**{**parts, "monotonic": found.monotonic}))
     return found
 
 
