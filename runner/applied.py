@@ -12,7 +12,7 @@ from itertools import takewhile
 from playbooks.model import OnFailure
 from runner.events import DetachedState, Drifted, EvidenceMissed, Purpose, Settlement, Terminated, TimedOut
 from runner.exit_status import ExitStatus
-from runner.moves import Ended, Outcome, StepSoFar, Tried, outcomes, so_far
+from runner.moves import Ended, Outcome, StepSoFar, Tried, has_restarted, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
 from runner.results import OURS
 from runner.state import HostProgress, Key
@@ -216,8 +216,10 @@ def _why(
             return undecided
         case Outcome.FAILED if restarts and own.judged is not None and own.judged.known and not own.boots:
             return "when the server was started was not read, so a restart could not be proven"
-        case Outcome.FAILED if restarts and own.tried and own.judged is not None and not own.judged.would:
+        case Outcome.FAILED if restarts and own.tried and not has_restarted(own):
             return "it was not seen to have restarted and come up in the time that its contract announces"
+        case Outcome.FAILED if restarts and own.tried and own.judged is not None and own.judged.would:
+            return f"it has restarted, and yet: {judged}"
         case Outcome.REFUSED if step.step in drifted:
             return "; ".join(drifted[step.step].differences)
         case Outcome.UNKNOWN if doubtful:

@@ -60,6 +60,7 @@ __all__ = [
     "Settle",
     "StepSoFar",
     "Tried",
+    "has_restarted",
     "is_over",
     "next_move",
     "outcomes",
@@ -628,12 +629,14 @@ class _Step:
         if not isinstance(judged, Judged):
             return judged
         settlement, why = _became(lost.change, judged, self.plan.changes)
-        may_restart = self._restarts and settlement is not Settlement.DONE and ran is not False
-        if may_restart and not self._restarted(self._tried(Purpose.APPLY)):
-            if self.patient:
-                return Collect(self.plan.step, Purpose.PROBE, later=True)
-            if lost.sequence > self.since and ran is None:  # it may restart yet: another session sees
-                return Outcome.UNKNOWN
+        if self._restarts and settlement is not Settlement.DONE and ran is not False:
+            if not self._restarted(self._tried(Purpose.APPLY)):
+                if self.patient:
+                    return Collect(self.plan.step, Purpose.PROBE, later=True)
+                if lost.sequence > self.since and ran is None:  # it may restart yet: another session sees
+                    return Outcome.UNKNOWN
+            elif ran is None:
+                ran = True  # nothing runs through a restart
         if settlement is Settlement.PARTLY_DONE and not ran:
             return Outcome.UNKNOWN
         return self._settle(lost, settlement, why)
@@ -764,10 +767,7 @@ class _Step:
         return any(change.reboots for change in self.plan.changes)
 
     def _restarted(self, applied: Sequence[Tried]) -> bool:
-        """Whether the server has restarted since the first of these was sent, and what starts with it has started."""
-        before = [boot for boot in self.own.boots if boot.sequence < applied[0].sequence]
-        after = [boot for boot in self.own.boots if boot.sequence > applied[-1].sequence]
-        return bool(before and after) and _is_later(after[-1].time, before[-1].time) and after[-1].starting == 0
+        return _restarted(self.own.boots, applied)
 
     def _judged_since(self, sequence: int, purpose: Purpose) -> Judged | None:
         judged = self.own.judged
@@ -784,6 +784,19 @@ class _Step:
 
     def _settle(self, tried: Tried, settlement: Settlement, why: str) -> Settle:
         return Settle(self.plan.step, tried.change, tried.purpose, tried.number, settlement, why)
+
+
+def has_restarted(own: StepSoFar) -> bool:
+    """Whether the server was seen to have restarted behind the changes of a step, and to have come up."""
+    applied = [each for each in own.tried if each.purpose is Purpose.APPLY]
+    return bool(applied) and _restarted(own.boots, applied)
+
+
+def _restarted(boots: Sequence[Boot], applied: Sequence[Tried]) -> bool:
+    """Whether the server has restarted since the first of these was sent, and what starts with it has started."""
+    before = [boot for boot in boots if boot.sequence < applied[0].sequence]
+    after = [boot for boot in boots if boot.sequence > applied[-1].sequence]
+    return bool(before and after) and _is_later(after[-1].time, before[-1].time) and after[-1].starting == 0
 
 
 def _is_later(time: str, than: str) -> bool:

@@ -55,6 +55,7 @@ def test_the_built_in_actions_are_there() -> None:
         "exchange.services",
         "file.quarantine",
         "windows.pending_reboot",
+        "windows.restart",
     }
 
 
@@ -91,7 +92,7 @@ def test_a_contract_says_that_something_is_changed_where_there_is_a_script_that_
     changes = action.templates.apply is not None
     assert bool(contract.writes) is changes
     assert (contract.disruptive, contract.interruption != "none") == (changes, changes)
-    assert not contract.reboots
+    assert contract.reboots is (action.id == "windows.restart")
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)

@@ -17,7 +17,6 @@ from runner.lab.engines.sim import SimEngine
 from runner.lab.faults import Act, Fault, InSession, Step
 from runner.lab.fleet import LabHost
 from runner.lab.state import BinaryValue, RegistryKey, RestartState
-from runner.opening import World
 from runner.transport.connecting import HostConnections
 from tests.runner import rehearsal
 from tests.runner.rehearsal import Rehearsal, came, rehearsed
@@ -82,9 +81,16 @@ class Waits:
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     found = Waits()
+    monkeypatch.setattr("runner.applying.BETWEEN_LOOKS_SECONDS", 120.0)  # fewer looks, for each costs real time
     monkeypatch.setattr(HostConnections, "wait", lambda self, seconds: found.wait(self, seconds))
-    monkeypatch.setattr(working, "World", lambda **given: World(**{**given, "monotonic": found.monotonic}))
+    world = working.World
+    monkeypatch.setattr(working, "World", lambda **parts: world(**{**parts, "monotonic": found.monotonic}))
     return found
+
+
+def resumed(lab: Rehearsal) -> str:
+    """Goes on with the run; what is said to whoever watches."""
+    return lab("resume", "last", "-i", "inventory.yml")[2]
 
 
 def restarts(lab: Rehearsal) -> int:
@@ -158,16 +164,14 @@ def test_an_open_port_with_the_boot_time_of_before_is_waited_for_and_has_failed_
 ) -> None:
     stuck = pending(engine.name, restart=RestartState(happens=False))
     with rehearsed(tmp_path, monkeypatch, stuck, engine=engine, text=PLAYBOOK) as lab:
-        if engine.name == "pwsh":  # looks cost it half a second each
-            monkeypatch.setattr("runner.applying.BETWEEN_LOOKS_SECONDS", 300.0)
         _, plan = lab.plan()
         status, document = lab.json("apply", "plan.json")
         assert (status, came(document)) == (3, {NAME: "failed"})
         assert "it was not seen to have restarted" in why(document)
-        assert ANNOUNCED - 30 < waits.passed <= ANNOUNCED
+        assert ANNOUNCED - 120 < waits.passed <= ANNOUNCED
         assert restarts(lab) == 0
         assert len(lab.changed(NAME, plan)) == 1, "it was accepted once: it is not asked for again"
-        assert lab.json("resume", "last")[0] in (3, 4)
+        assert "nothing is left to be done" in resumed(lab)
         assert len(lab.changed(NAME, plan)) == 1
 
 
@@ -181,7 +185,7 @@ def test_a_server_that_takes_longer_than_is_announced_has_failed_by_then_and_a_r
         status, document = lab.json("apply", "plan.json")
         assert status == 3
         assert came(document)[NAME] in ("unknown", "unreachable", "failed")
-        assert ANNOUNCED - 30 < waits.passed <= ANNOUNCED
+        assert ANNOUNCED - 120 < waits.passed <= ANNOUNCED
         lab.lab.host(f"alpha/{NAME}")._refuses = 0
         status, document = lab.json("resume", "last")
         assert (status, came(document)) == (0, {NAME: "changed"}), why(document)
@@ -230,7 +234,7 @@ def test_an_answer_that_is_lost_as_the_server_goes_down_is_settled_by_what_is_se
         assert len(lab.changed(NAME, plan)) == 1
 
 
-def test_what_was_asked_for_and_did_not_happen_is_asked_for_once_more_by_another_session_and_not_again(
+def test_what_was_asked_for_and_did_not_happen_is_not_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is lost each time, so nobody knows whether it ran."""
@@ -241,10 +245,11 @@ def test_what_was_asked_for_and_did_not_happen_is_asked_for_once_more_by_another
         status, document = lab.json("apply", "plan.json")
         assert (status, came(document)) == (3, {NAME: "unknown"})
         assert len(lab.changed(NAME, plan)) == 1
-        for _ in range(4):
-            lab.fail(NAME, lost)
-            lab.json("resume", "last")
-        assert len(lab.changed(NAME, plan)) == 2
+        status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (3, {NAME: "failed"})
+        assert "it was not seen to have restarted" in why(document)
+        assert "nothing is left to be done" in resumed(lab)
+        assert len(lab.changed(NAME, plan)) == 1
         assert restarts(lab) == 0
 
 
@@ -262,7 +267,7 @@ def test_a_mark_that_outlives_the_restart_ends_it_plainly_and_restarts_nothing_a
         assert "UpdateExeVolatile" in why(document)
         assert "it has restarted" in why(document)
         assert restarts(lab) == len(lab.changed(NAME, plan)) == 1
-        lab.json("resume", "last")
+        resumed(lab)
         assert restarts(lab) == len(lab.changed(NAME, plan)) == 1
 
 
@@ -279,7 +284,7 @@ def test_a_server_that_was_started_since_the_plan_is_refused(tmp_path: Path, mon
         _, plan = lab.plan()
         lab.alter(NAME, lambda state: state.model_copy(update={"boot_time": "2026-02-02T02:02:02.0000000Z"}))
         status, document = lab.json("apply", "plan.json")
-        assert (status, came(document)) == (3, {NAME: "refused"})
+        assert (status, came(document)) == (4, {NAME: "refused"})
         assert "2026-01-01T00:00:00.0000000Z, is 2026-02-02T02:02:02.0000000Z" in why(document)
         assert lab.changed(NAME, plan) == []
 
@@ -311,11 +316,9 @@ def test_a_controller_that_dies_during_the_restart_is_resumed_and_restarts_nothi
 
         with monkeypatch.context() as patched:
             patched.setattr(HostHistory, point, dies)
-            lab.json("apply", "plan.json")
-        _, document = lab.json("resume", "last")
-        for _ in range(2):
-            if came(document)[NAME] != "changed":
-                _, document = lab.json("resume", "last")
+            _, document = lab.json("apply", "plan.json")
+        if came(document)[NAME] != "changed":
+            _, document = lab.json("resume", "last")
         assert came(document) == {NAME: "changed"}, why(document)
         assert restarts(lab) == 1
         assert len(lab.changed(NAME, plan)) == 1

@@ -28,6 +28,7 @@ ALLOWED = (
     Place("file", f"{QUARANTINE}\\*"),
     Place("file", "C:\\inetpub\\wwwroot\\*"),
     Place("acl", QUARANTINE),
+    Place("server", "restart"),
 )
 EVERYWHERE = (
     Place("service", "*"),
