@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["CHANGE_ID", "Change", "ChangeValue", "Changed", "ReadyChange"]
+__all__ = ["CHANGE_ID", "Barred", "Change", "ChangeValue", "Changed", "ReadyChange"]
 
 ChangeValue = None | bool | int | str | tuple[str, ...]
 """What a change can be told: nothing that two serialisations could spell differently."""
@@ -41,6 +41,23 @@ class Change:
     def __post_init__(self) -> None:
         if not CHANGE_ID.fullmatch(self.id):
             raise ValueError(f"{self.id!r:.80} cannot be the id of a change")
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A change that was asked for and is not to be made: what it would act on is known to be another than was named.
+
+    Attributes:
+        change: the id that it would have.
+        present: what is there, by the names of `Change.before`; and what else bars it, by a name of its own.
+    """
+
+    change: str
+    present: Mapping[str, ChangeValue]
+
+    def __post_init__(self) -> None:
+        if not CHANGE_ID.fullmatch(self.change):
+            raise ValueError(f"{self.change!r:.80} cannot be the id of a change")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from playbooks.changes import Change
+from playbooks.changes import Barred, Change
 from playbooks.values import Value
 
 
@@ -106,6 +106,8 @@ class Assessment:
         changes: what is to be made different, in the order in which it is to be done; none where the action changes
             nothing, or nothing is wrong.
         then: the facts as they will be once all of the changes are made; None where that cannot be said.
+        barred: what was to be changed and cannot be, for something else is there. It is `unknown` then, and none of the
+            changes is named. Where a plan was made before, this is drift: known, and not what was approved.
     """
 
     verdict: Verdict
@@ -115,3 +117,4 @@ class Assessment:
     coverage: Coverage = Coverage.PROBED
     changes: tuple[Change, ...] = ()
     then: Facts | None = None
+    barred: tuple[Barred, ...] = ()

@@ -35,7 +35,7 @@ from runner.hostlog import answer_of
 from runner.journal.lines import Json, canonical
 from runner.moves import Collect, Decide, Finish, Keep, Poll, Send, Settle, next_move, so_far
 from runner.observe import Session
-from runner.plan.drift import drift, in_words
+from runner.plan.drift import drift, in_words, stands
 from runner.plan.records import Plan, PlannedChange, PlannedHost
 from runner.steps import DEFECT, Judgement
 from runner.transport.failures import Cause, Failure, ScriptRefused, TransportError, failure
@@ -273,9 +273,13 @@ class Applying(Session[AppliedHost]):
             would = tuple(Would(each.change.id, each.apply, each.rollback) for each in present)
         self.lines.assessed(script, step, purpose, ready.action.id, answer, assessment, would)
         planned = next(each for each in self.plan.steps if each.step == step)
-        if purpose is not Purpose.RECHECK or present is None or not planned.changes:
+        if purpose is not Purpose.RECHECK or not planned.changes:
             return
-        if differences := drift(planned.changes, present):
+        if assessment.barred:
+            differences = stands(planned.changes, assessment.barred)
+        else:
+            differences = () if present is None else drift(planned.changes, present)
+        if differences:
             self.lines.drifted(step, tuple(in_words(each) for each in differences))
 
     def _decided(self, step: str) -> tuple[bool | None, str]:

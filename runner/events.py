@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
-from playbooks.changes import CHANGE_ID, Change, ChangeValue
+from playbooks.changes import CHANGE_ID, Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.values import Value
 from runner.codec import (
@@ -818,6 +818,7 @@ CHANGE = record(
     after=table(CHANGE_VALUE),
     disturbs=TAINTED,
 )
+_BARRED = record(Barred, change=Form(PLAIN.write, _change_id), present=table(CHANGE_VALUE))
 _ASSESSMENT = record(
     Assessment,
     verdict=word(Verdict),
@@ -827,6 +828,7 @@ _ASSESSMENT = record(
     coverage=word(Coverage),
     changes=many(CHANGE),
     then=maybe(_FACTS),
+    barred=many(_BARRED),
 )
 _STEP = record(StepDue, id=PLAIN, action=PLAIN, script=HASH, when=maybe(FREE), params=table(FREE_VALUE))
 _FILE = record(FileUsed, source=FREE, sha256=HASH)

@@ -8,7 +8,8 @@ A step goes like this; what stands in brackets ends the host, or the step where 
 
     decide      its `when`, on what the steps before it say now: false, though it was true for the plan: [refused].
                 Not known: [failed]
-    recheck     nothing is named: compliant. What is named is not the plan's: [refused]. Not judged: [failed]
+    recheck     nothing is named: compliant. What is named is not the plan's, or what it would act on is known to be
+                another: [refused]. Not judged: [failed]
     evidence    what a change has to have kept before: kept, or that change is not made, and [failed]
     apply       each change in the order of the plan, once; one that ended in an error is the last
     probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
@@ -102,6 +103,7 @@ class Judged:
         sequence: of its line in the journal.
         known: whether the step could be judged.
         settled: whether all that it saw has come to rest.
+        barred: whether what a change would act on is known to be another: then nothing is named, and it is not `known`.
     """
 
     purpose: Purpose
@@ -109,6 +111,7 @@ class Judged:
     known: bool
     would: tuple[Would, ...] = ()
     settled: bool = True
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,6 +480,8 @@ class _Step:
         judged = self._judged_since(self.since, Purpose.RECHECK)
         if judged is None:
             return Collect(self.plan.step, Purpose.RECHECK)
+        if judged.barred:
+            return Outcome.REFUSED
         if not judged.known:
             return Outcome.FAILED
         if not judged.would:
@@ -655,6 +660,8 @@ class _Step:
             newest = max((each.sequence for each in self.own.tried), default=0)
             if self.own.judged is None or self.own.judged.sequence < max(newest, self.since):
                 return Collect(self.plan.step, Purpose.PROBE)
+            if self.own.judged.barred:
+                return otherwise
             if not self.own.judged.known or not self.own.judged.settled:
                 return Collect(self.plan.step, Purpose.PROBE, later=True) if self.patient else Outcome.UNKNOWN
             became, _ = _became(change.change.id, self.own.judged, self.plan.changes)
@@ -857,7 +864,8 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             assessed = host.assessed[step]
             known = assessed.would is not None
             settled = assessed.assessment.coverage is not Coverage.PREDICTED
-            judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or (), settled)
+            barred = bool(assessed.assessment.barred)
+            judged = Judged(assessed.purpose, host.judged_at[step], known, assessed.would or (), settled, barred)
         decided = None
         if step in host.decided:
             sequence, event = host.decided[step]

@@ -266,6 +266,17 @@ class LiveState:
         self._state = state
         self._write(state)
 
+    def be_another(self, state: HostState) -> None:
+        """Anything was changed, by nobody whom an engine knows: one that kept the state builds it anew, for the next
+        shell. Shells that are open have the old one."""
+        self._state = state
+        self._read, self._write = None, lambda state: None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether an engine keeps the state itself."""
+        return self._read is not None
+
     def is_kept(self, read: Callable[[], HostState], write: Callable[[HostState], None]) -> None:
         """The engine keeps the state itself from now on; `read` gives it, `write` takes what a restart made of it."""
         self._read, self._write = read, write

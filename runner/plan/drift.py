@@ -6,14 +6,14 @@ a difference come from the values that the scripts were made of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from playbooks.changes import Changed, differences
+from playbooks.changes import Barred, Changed, ChangeValue, differences
 from runner.plan.records import PlannedChange
 
-__all__ = ["Differs", "Gone", "Moved", "New", "Rewritten", "drift", "in_words"]
+__all__ = ["Differs", "Gone", "Moved", "New", "Rewritten", "Stands", "drift", "in_words", "stands"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,20 @@ class Moved:
     """The same changes in another order."""
 
 
-Difference = New | Gone | Differs | Rewritten | Moved
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """Something else stands where a change of the plan would act, so it can be made no more.
+
+    Attributes:
+        title: of the change.
+        values: what differs; where nothing does that was seen for the plan, what bars it.
+    """
+
+    title: str
+    values: tuple[Changed, ...]
+
+
+Difference = New | Gone | Differs | Rewritten | Moved | Stands
 
 
 def drift(planned: Sequence[PlannedChange], present: Sequence[PlannedChange]) -> tuple[Difference, ...]:
@@ -77,6 +90,26 @@ def drift(planned: Sequence[PlannedChange], present: Sequence[PlannedChange]) ->
     return tuple(found)
 
 
+def stands(planned: Sequence[PlannedChange], barred: Sequence[Barred]) -> tuple[Difference, ...]:
+    """What differs from what was seen for the plan where judgement says now that something else is there.
+
+    Args:
+        barred: what was to be changed; not empty.
+    """
+    was = {each.change.id: each.change for each in planned}
+    found: list[Difference] = []
+    for each in barred:
+        change = was.get(each.change)
+        before: Mapping[str, ChangeValue] = {} if change is None else change.before
+        values = tuple(
+            Changed(f"before.{name}", before.get(name), now)
+            for name, now in sorted(each.present.items())
+            if before.get(name) != now
+        )
+        found.append(Stands(each.change if change is None else change.title, values))
+    return tuple(found)
+
+
 def in_words(difference: Difference) -> str:
     """One line without a full stop; it quotes the host, and is tainted."""
     match difference:
@@ -85,17 +118,22 @@ def in_words(difference: Difference) -> str:
         case Gone(change=planned):
             return f"no longer to be done: {planned.change.title}"
         case Differs(change=planned, values=values):
-            each = "; ".join(f"{value.name} was {_shown(value.was)}, is {_shown(value.now)}" for value in values)
-            return f"{planned.change.title}: {each}"
+            return f"{planned.change.title}: {_each(values)}"
         case Rewritten(change=planned):
             return f"{planned.change.title}: its script is not the one of the plan, for the same values"
         case Moved():
             return "the same changes in another order"
+        case Stands(title=title, values=values):
+            return f"{title}: {_each(values) or 'it can be done no more'}"
         case never:
             assert_never(never)
+
+
+def _each(values: Sequence[Changed]) -> str:
+    return "; ".join(f"{value.name} was {_shown(value.was)}, is {_shown(value.now)}" for value in values)
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "nothing"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    return (", ".join(value) or "nothing") if isinstance(value, tuple) else str(value)

@@ -24,6 +24,7 @@ EXPECTED = {"verdict", "findings", "severities", "summary", "evidence", "next", 
     "changes",
     "coverage",
     "then",
+    "barred",
 }
 
 
@@ -109,6 +110,12 @@ def as_fact(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def as_values(barred: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {name: tuple(value) if isinstance(value, list) else value for name, value in each.items()} for each in barred
+    ]
+
+
 def as_facts(written: dict[str, Any] | None) -> Mapping[str, object] | None:
     """Facts as a case writes them; None where it names none."""
     return None if written is None else {name: as_fact(value) for name, value in written.items()}
@@ -134,6 +141,11 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
     for name, value in expected.get("facts", {}).items():
         assert assessment.facts[name] == as_fact(value), name
     assert [change.id for change in assessment.changes] == expected.get("changes", [])
+    barred = [dict(each.present) for each in assessment.barred]
+    if "barred" in expected or not barred:
+        assert barred == as_values(expected.get("barred", [])), "what stands where something was to be changed"
+    assert not (barred and assessment.changes)
+    assert not barred or assessment.verdict is Verdict.UNKNOWN
     then = as_facts(expected.get("then"))
     then = then and {**assessment.facts, **then}  # what the case does not name stays as it is
     assert assessment.then == then, "the facts once all of its changes are made"

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from hypothesis import strategies as st
 
 from playbooks.catalogue.origin import OwnRows, SetKind, Signed
-from playbooks.changes import Change
+from playbooks.changes import Barred, Change
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from runner import events as happened
 from runner.codec import Redact
@@ -210,6 +210,7 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
         st.sampled_from(Coverage),
         st.lists(changes, max_size=2).map(tuple),
         st.none() | facts,
+        st.lists(st.builds(Barred, st.sampled_from(["quarantine.x", "0"]), told), max_size=2).map(tuple),
     )
     woulds = st.builds(Would, st.sampled_from(["start-type.x", "0"]), hashes, st.none() | hashes)
     intents = st.builds(Intent, hashes, st.lists(names, min_size=1, max_size=2).map(tuple), st.integers(1, 3))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
+from runner.lab.fleet import Account, LabHost
 from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
-from tests.runner.accounted import PLAN, accounted
+from tests.runner.accounted import PATH, PLAN, PLANTED, QUARANTINE, accounted
 from tests.runner.lab.test_mending_over_the_wire import with_services
+from tests.runner.rehearsal import rehearsed
+from tests.runner.test_audit_over_the_lab import PASSWORD
 
 SETUP = r"HKLM:\SOFTWARE\Microsoft\ExchangeServer\v15"
 WRONG = {
@@ -147,3 +155,158 @@ def test_what_changes_no_script_is_no_drift(kind: str, rows: dict[str, tuple[str
 def test_what_is_right_by_now_is_left_alone(rows: dict[str, tuple[str, str, int]]) -> None:
     assert rows["mended"][0] == "compliant"
     assert rows["mended"][2] == 0
+
+
+# The same of a file that is to be quarantined.
+
+FOLDER = PATH.rpartition("\\")[0]
+SITES = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+SHA256 = hashlib.sha256(PLANTED.data).hexdigest()
+OTHER = b"<%-- another --%>"
+
+
+def with_files(**changes: object) -> Drifts:
+    """Other members of the file."""
+    return lambda state: state.model_copy(
+        update={"files": {**state.files, PATH: state.files[PATH].model_copy(update=changes)}}
+    )
+
+
+def among_files(changes: Mapping[str, FileState | None]) -> Drifts:
+    """Something else at these places; nothing where None."""
+
+    def drifted(state: HostState) -> HostState:
+        files: dict[str, FileState | None] = {**state.files, **changes}
+        return state.model_copy(update={"files": {path: file for path, file in files.items() if file is not None}})
+
+    return drifted
+
+
+LINK = FileState(folder=True, attributes="Directory, ReparsePoint")
+FILE_REFUSED: dict[str, tuple[Drifts, tuple[str, ...]]] = {
+    "other-bytes-and-times": (
+        with_files(content=OTHER.decode(), modified="2026-11-27T08:00:00.0000000Z"),
+        (
+            f"Quarantine {PATH}: ",
+            f"before.sha256 was {SHA256}, is {hashlib.sha256(OTHER).hexdigest()}",
+            f"before.size was {len(PLANTED.data)}, is {len(OTHER)}",
+            "before.changed was 2021-03-03T23:59:59.0000000Z, is 2026-11-27T08:00:00.0000000Z",
+        ),
+    ),
+    "other-bytes-of-the-same-size": (
+        with_files(content="x" * len(PLANTED.data)),
+        (f"before.sha256 was {SHA256}, is {hashlib.sha256(b'x' * len(PLANTED.data)).hexdigest()}",),
+    ),
+    "another-time": (
+        with_files(modified="2026-11-27T08:00:00.0000000Z"),
+        ("before.changed was 2021-03-03T23:59:59.0000000Z, is 2026-11-27T08:00:00.0000000Z",),
+    ),
+    "another-owner": (
+        with_files(sddl=PLANTED.sddl.replace("-1001", "-500")),
+        ("before.owner was S-1-5-21-1-2-3-1001, is S-1-5-21-1-2-3-500",),
+    ),
+    "other-attributes": (
+        with_files(attributes="Hidden, Archive"),
+        ("before.attributes was Archive, is Hidden, Archive",),
+    ),
+    "one-more-stream": (
+        with_files(streams={"payload": 5}),
+        ("before.streams was nothing, is payload (5 bytes)",),
+    ),
+    "a-folder-stands-there": (
+        among_files({PATH: FileState(folder=True)}),
+        (f"Quarantine {PATH}: before.attributes was Archive, is Directory",),
+    ),
+    "a-link-on-the-way": (
+        among_files({PATH: None, FOLDER: LINK}),
+        (f"Quarantine {PATH}: before.{FOLDER} was nothing, is Directory, ReparsePoint",),
+    ),
+    "iis-serves-the-drive": (
+        among_files({SITES: FileState(content='<virtualDirectory path="/" physicalPath="C:\\" />\r\n')}),
+        ("before.served by IIS was nothing, is C:\\",),
+    ),
+}
+FILE_NO_DRIFT: dict[str, Drifts] = {
+    "nothing": lambda state: state,
+    "a-file-beside-it": among_files({f"{FOLDER}\\new.aspx": FileState(size=3)}),
+    "a-service": lambda state: with_services(state, {"Spooler": ServiceState(state="Stopped")}),
+}
+FILE_KINDS = [*FILE_REFUSED, *FILE_NO_DRIFT, "gone"]
+
+
+@pytest.fixture(scope="module", params=["sim", pytest.param("pwsh", marks=pytest.mark.real_powershell)])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if request.param == "sim":
+        yield SimEngine()
+        return
+    with closing(PwshEngine(request.getfixturevalue("powershell"))) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def files(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str, int]]:
+    """As `rows`."""
+    drifts = {name: drift for name, (drift, _) in FILE_REFUSED.items()} | FILE_NO_DRIFT
+    drifts["gone"] = among_files({PATH: None})
+    folder = tmp_path_factory.mktemp("files")
+    state = HostState.model_validate(
+        {"name": "EX", "engine": engine.name, "files": {f"{FOLDER}\\web.config": FileState(size=3), PATH: PLANTED}}
+    )
+    hosts = [
+        LabHost("alpha", f"EX{number}", state, Account("alpha\\auditor", PASSWORD), engine=engine.name)
+        for number in range(len(FILE_KINDS))
+    ]
+    text = f"name: repair\ntitle: Quarantine what was found\nsteps:\n{QUARANTINE}"
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        rehearsed(folder, patched, *hosts, text=text, engine=engine) as fleet,
+    ):
+        _, plan = fleet.plan()
+        assert len(plan.due) == len(FILE_KINDS)
+        for host, kind in zip(hosts, FILE_KINDS, strict=True):
+            fleet.alter(host.name, drifts[kind])
+        before = fleet.states()
+        status, came = fleet.json("apply", PLAN)
+        assert status == 4
+        after = fleet.states()
+        found = {host["name"]: host for host in came["hosts"]}
+        untouched = [
+            host.name
+            for host, kind in zip(hosts, FILE_KINDS, strict=True)
+            if kind not in FILE_NO_DRIFT and before[host.name] != after[host.name]
+        ]
+        assert untouched == []
+        kept = list((Path(folder) / ".exrun" / "alpha" / "evidence").glob("*.evidence"))
+        assert [each.name for each in kept] == [f"{SHA256}.evidence"]
+        return {
+            kind: (
+                found[host.name]["outcome"],
+                found[host.name]["steps"][0]["why"],
+                len(fleet.changed(host.name, plan)),
+            )
+            for host, kind in zip(hosts, FILE_KINDS, strict=True)
+        }
+
+
+@pytest.mark.parametrize("kind", FILE_REFUSED)
+def test_another_file_than_was_approved_is_refused_and_what_is_there_now_is_said(
+    kind: str, files: dict[str, tuple[str, str, int]]
+) -> None:
+    outcome, why, sent = files[kind]
+    assert (outcome, sent) == ("refused", 0)
+    for each in FILE_REFUSED[kind][1]:
+        assert each in why
+
+
+@pytest.mark.parametrize("kind", FILE_NO_DRIFT)
+def test_what_is_not_of_the_file_is_no_drift(kind: str, files: dict[str, tuple[str, str, int]]) -> None:
+    outcome, _, sent = files[kind]
+    assert (outcome, sent) == ("changed", 1)
+
+
+def test_a_file_that_is_gone_is_compliant_and_it_is_said_that_nobody_knows_why(
+    files: dict[str, tuple[str, str, int]],
+) -> None:
+    outcome, why, sent = files["gone"]
+    assert (outcome, sent) == ("compliant", 0)
+    assert why == "not there, and in no quarantine: who removed it, or whether it ever was here, is not known"

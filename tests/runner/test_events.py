@@ -75,7 +75,19 @@ def test_members_of_tomorrow_are_named_and_change_nothing_of_what_is_read(
 
 def objects_of_ours(data: Json, event: object) -> Iterator[dict[str, Json]]:
     """The objects whose members are declared: not those that a server, a user or a table of names fills."""
-    open_to_all = {"output", "params", "value", "outcomes", "rows", "facts", "then", "values", "before", "after"}
+    open_to_all = {
+        "output",
+        "params",
+        "value",
+        "outcomes",
+        "rows",
+        "facts",
+        "then",
+        "values",
+        "before",
+        "after",
+        "present",
+    }
     match data:
         case dict():
             yield data

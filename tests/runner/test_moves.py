@@ -527,6 +527,22 @@ def test_drift_is_refused_and_nothing_is_sent_behind_it(right: bool | None) -> N
     assert not played.ran
 
 
+def test_where_something_else_stands_than_a_change_would_act_on_it_is_drift_and_not_a_failure() -> None:
+    plan = host(1, 1)
+    seen = StepSoFar(Judged(Purpose.RECHECK, 2, known=False, barred=True))
+    so_far = HostSoFar(1, {"s0": seen})
+    assert next_move(plan, {"s0": OnFailure.STOP}, so_far) == Finish()
+    assert outcomes(plan, {"s0": OnFailure.STOP}, so_far)["s0"] is Outcome.REFUSED
+
+
+def test_where_something_else_stands_than_a_change_left_it_is_not_undone() -> None:
+    plan = host(1, 1)
+    done = Tried("c0", Purpose.APPLY, 1, 3, Ended.COMPLETED, Settlement.DONE)
+    so_far = HostSoFar(4, {"s0": StepSoFar(Judged(Purpose.PROBE, 5, known=False, barred=True), (done,))}, undoing=True)
+    assert next_move(plan, {"s0": OnFailure.STOP}, so_far) == Finish()
+    assert outcomes(plan, {"s0": OnFailure.STOP}, so_far)["s0"] is Outcome.REFUSED
+
+
 def test_behind_a_loss_that_left_something_else_nothing_more_is_sent_and_the_attempt_stays_open() -> None:
     played = play(host(2, 2), OnFailure.CONTINUE)
     played.so_far = HostSoFar(

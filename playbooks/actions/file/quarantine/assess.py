@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_below, why_not_plain
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.changes import Change, ChangeValue
+from playbooks.changes import Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import NotObserved, Observation, Observed
 from playbooks.unknowns import not_observed, unknown
@@ -53,7 +53,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     for place in observation.of_kind("Way"):
         if "ReparsePoint" in text_of(place, "Attributes"):
             why = f"{text_of(place, 'Place')} is a link or another reparse point ({text_of(place, 'Attributes')})"
-            return _refused(why, "Find out where it leads, and name the file by the path that has no link in it")
+            then = "Find out where it leads, and name the file by the path that has no link in it"
+            return _refused(why, then, path, {text_of(place, "Place"): text_of(place, "Attributes")})
     if unread := observation.why_unread(*_way(path)):
         return unknown(ACTION, path, unread, FACTS)
     places = tuple(observation.of_kind("Way"))
@@ -63,7 +64,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if not places or text_of(places[-1], "Place") != path:
         return unknown(ACTION, path, "the answer does not say whether it is there", FACTS)
     if places[-1].get("Folder") is not False:
-        return _refused(f"{path} is a folder", "Name a file: a folder is not quarantined")
+        folder = {"attributes": text_of(places[-1], "Attributes")}
+        return _refused(f"{path} is a folder", "Name a file: a folder is not quarantined", path, folder)
     file = observation.first("File")
     if file is None:
         return unknown(ACTION, path, "the answer has nothing of the file itself", FACTS)
@@ -74,12 +76,16 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return _refused(
             f"{path} has other bytes than the file that was named: SHA-256 {found.lower()}",
             "Look at this file by hand, and name its own SHA-256 where it is to go as well",
+            path,
+            _before(path, found.lower(), places[-1], file, _streams(observation)),
         )
     if unread := _unread_sites(observation):
         return unknown(ACTION, "which folders IIS serves", unread, FACTS)
     if served := next((root for root in _web_roots(observation) if _would_serve(root, path[:2])), None):
         why = f"IIS serves {served}, and a quarantine on {path[:2]} would lie in it"
-        return _refused(why, "Take the file out of the way by hand, to where no web site is")
+        return _refused(
+            why, "Take the file out of the way by hand, to where no web site is", path, {"served by IIS": served}
+        )
     return _there(path, sha256.lower(), places[-1], file, observation)
 
 
@@ -115,14 +121,35 @@ def _way(path: str) -> Iterator[str]:
     return ("\\".join(parts[:count]) for count in range(len(parts), 1, -1))
 
 
-def _refused(why: str, then: str) -> Assessment:
+def _refused(why: str, then: str, path: str = "", present: Mapping[str, ChangeValue] | None = None) -> Assessment:
+    """Left alone; where what is there is known, what it is that stands where a file was named."""
     return Assessment(
         verdict=Verdict.UNKNOWN,
         summary=f"left alone: {why}",
         findings=(Finding(f"{ACTION}.refused", Severity.HIGH, _LEFT_ALONE, (why,), then),),
         facts={name: UnknownFact(why) for name in FACTS},
         coverage=Coverage.NOT_KNOWABLE,
+        barred=() if present is None else (Barred(_change_of(path), present),),
     )
+
+
+def _change_of(path: str) -> str:
+    return f"quarantine.{item_of(path)}"
+
+
+def _before(path: str, sha256: str, place: Record, file: Record, streams: Sequence[str]) -> dict[str, ChangeValue]:
+    """What is seen of a file that stands at the place."""
+    size = file.get("Size")
+    return {
+        "place": path,
+        "sha256": sha256,
+        "size": size if isinstance(size, int) else None,
+        "created": text_of(file, "Created"),
+        "changed": text_of(file, "Modified"),
+        "attributes": text_of(place, "Attributes"),
+        "owner": text_of(file, "Owner"),
+        "streams": tuple(streams),
+    }
 
 
 def _not_there(path: str, missing: str, observed: Observed) -> Assessment:
@@ -154,7 +181,8 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
         ("its attributes", attributes, _ATTRIBUTES),
     ):
         if not form.fullmatch(given):
-            return _refused(f"{path}: {what} cannot be put back: {given!r:.80}", _SUSPICION)
+            present = {**_before(path, sha256, place, file, _streams(observed)), what: given}
+            return _refused(f"{path}: {what} cannot be put back: {given!r:.80}", _SUSPICION, path, present)
     if not isinstance(size, int):
         return unknown(ACTION, f"the size of {path}", "the answer does not have it", FACTS)
     drive, item, streams = path[:2], item_of(path), _streams(observed)
@@ -170,15 +198,7 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
         "sddl": sddl,
         "streams": streams,
     }
-    before: dict[str, ChangeValue] = {
-        "place": path,
-        "size": size,
-        "created": created,
-        "changed": modified,
-        "attributes": attributes,
-        "owner": text_of(file, "Owner"),
-        "streams": tuple(streams),
-    }
+    before = _before(path, sha256, place, file, streams)
     values: dict[str, ChangeValue] = {
         "drive": drive,
         "item": item,
@@ -204,7 +224,7 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
         facts={"present": True, "quarantined": False},
         changes=(
             Change(
-                id=f"quarantine.{item}",
+                id=_change_of(path),
                 title=f"Quarantine {path}",
                 values=values,
                 before=before,

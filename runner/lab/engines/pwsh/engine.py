@@ -72,6 +72,7 @@ class PwshEngine:
         self._lock = threading.Lock()
         self._building = threading.Lock()
         self._hosts: dict[int, _Kept] = {}
+        self._built = 0  # directories
         self._shells: set[PwshShell] = set()
         self._running: set[PwshShell] = set()
         self._waiting: deque[PwshShell] = deque()
@@ -150,8 +151,9 @@ class PwshEngine:
         )
 
     def _directory(self, live: LiveState) -> _Kept:
-        if id(live) not in self._hosts:
-            state, root = live.now, self.root / f"host{len(self._hosts)}"
+        if id(live) not in self._hosts or not live.is_elsewhere:  # somebody made another of it
+            self._built += 1
+            state, root = live.now, self.root / f"host{self._built}"
             root.mkdir()
             directory.build(state, root)
             kept = self._hosts[id(live)] = _Kept(live, state, root)
