@@ -26,9 +26,19 @@ from playbooks.values import Value
 from texts.places import Location
 from texts.problems import Problem
 
-__all__ = ["PLAN_ID", "Scripts", "places", "ready_changes", "scripts_of", "why_no_write"]
+__all__ = [
+    "PLAN_ID",
+    "KeptFile",
+    "Scripts",
+    "kept_file",
+    "places",
+    "ready_changes",
+    "scripts_of",
+    "why_no_write",
+]
 
 PLAN_ID = re.compile(r"[0-9a-f]{12}")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _BEGINS = {
     PlaceKind.FILE: (re.compile(r"[A-Za-z]:\\|\{\{"), "begin with a drive: C:\\..."),
     PlaceKind.FOLDER: (re.compile(r"[A-Za-z]:\\|\{\{"), "begin with a drive: C:\\..."),
@@ -180,6 +190,32 @@ def why_no_write(write: Write, names: Iterable[str] | None) -> tuple[str, str] |
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that is kept before a change is made: its path, and the SHA-256 that its bytes have to have."""
+
+    path: str
+    sha256: str
+
+
+def kept_file(action: Action, params: Mapping[str, Value], change: Change) -> KeptFile:
+    """What is kept before this change, as the action's contract names it.
+
+    Raises:
+        ValueError: it names nothing, or what it names is no path or no SHA-256.
+    """
+    keeps = action.contract.evidence
+    if keeps is None:
+        raise ValueError(f"the contract of {action.id} does not say what is kept")
+    told: Mapping[str, object] = {**params, **change.values}
+    path, sha256 = told.get(keeps.path), told.get(keeps.sha256)
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"what is kept has no path: {keeps.path} is not a text")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise ValueError(f"what is kept has no SHA-256: {keeps.sha256} is not 64 hexadecimal digits")
+    return KeptFile(path, sha256.lower())
+
+
 def _wrong(action: Action, params: Mapping[str, Value], change: Change, seen: Container[str]) -> Iterator[Problem]:
     """What is wrong with a change before it is rendered."""
     at = Location(f"{action.source}/{APPLY}")
@@ -190,3 +226,8 @@ def _wrong(action: Action, params: Mapping[str, Value], change: Change, seen: Co
     if taken := sorted({*params, PLAN} & set(change.values)):
         what = f"is told {' and '.join(taken)} twice: as a value, and as a parameter or the plan's id"
         yield Problem(at, what, "give the value another name")
+    if action.templates.evidence is not None:
+        try:
+            kept_file(action, params, change)
+        except ValueError as error:
+            yield Problem(Location(f"{action.source}/{EVIDENCE}"), str(error), "correct `evidence` of the contract")

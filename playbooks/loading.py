@@ -35,6 +35,7 @@ from playbooks.model import (
     ActionContract,
     Assess,
     Given,
+    Keeps,
     ParamSpec,
     PlaceKind,
     Playbook,
@@ -160,9 +161,14 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
     if there[EVIDENCE] and not there[APPLY]:
         what = "keeps what nothing changes"
         problems.append(Problem(Location(f"{found.source}/{EVIDENCE}"), what, f"add {APPLY}, or remove it"))
-    if there[EVIDENCE] and "sha256" not in contract.params:
-        what = "has no sha256, which says what is kept"
-        problems.append(Problem(document.at("params"), what, f"add it: {EVIDENCE} reads what has that SHA-256"))
+    if there[EVIDENCE] and contract.evidence is None:
+        advice = f"say what {EVIDENCE} reads: {{path: NAME, sha256: NAME}}, each of a parameter or a value of changes"
+        problems.append(Problem(document.at("evidence"), "is missing", advice))
+    if contract.evidence is not None:
+        at = document.at("evidence", key=True)
+        if not there[EVIDENCE]:
+            problems.append(Problem(at, f"goes with {EVIDENCE}, which is missing", "remove it, or add that"))
+        problems += _wrong_names(document, contract.evidence)
     if there[APPLY] and not contract.writes:
         problems.append(Problem(document.at("writes"), "is empty", f"name every place that {APPLY} changes"))
     if contract.writes and not there[APPLY]:
@@ -202,6 +208,19 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
     if len(problems) > before:
         return None
     return Templates(texts[COLLECT], texts.get(APPLY), texts.get(ROLLBACK), texts.get(EVIDENCE))
+
+
+def _wrong_names(document: Document[ActionContract], keeps: Keeps) -> Iterator[Problem]:
+    """What is wrong with the names of what is kept. Those of a judgement's own values only a plan can tell."""
+    contract = document.model
+    for member, name in (("path", keeps.path), ("sha256", keeps.sha256)):
+        at = document.at("evidence", member)
+        spec = contract.params.get(name)
+        if spec is not None and spec.type != "text":
+            yield Problem(at, f"names {name!r}, which is not of type text", "name a parameter or value that is")
+        if spec is None and contract.changes is not None and name not in contract.changes.values:
+            known = ", ".join(sorted({*contract.params, *contract.changes.values}))
+            yield Problem(at, f"names {name!r}, which no value and no parameter is", f"there are: {known}")
 
 
 def _condition(

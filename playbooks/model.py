@@ -194,6 +194,18 @@ class RunDetached(_Written):
     )
 
 
+class Keeps(_Written):
+    """Which file is kept before a change is made, by the names under which its templates are told of it.
+
+    So its bytes are known beforehand: what a host says of a file decides nothing.
+    """
+
+    path: Name = Field(description="The parameter, or value of the change, that has the file's path.")
+    sha256: Name = Field(
+        description="The parameter, or value of the change, that has the SHA-256 of its bytes, 64 hexadecimal digits."
+    )
+
+
 class PlaceKind(StrEnum):
     """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `server` what is
     done to the server itself."""
@@ -322,6 +334,10 @@ class ActionContract(_Written):
         default=None,
         description="With apply.ps1.j2: it and rollback.ps1.j2 run as tasks of the server, which go on without the "
         "connection, and are looked after until they have ended. Not together with confirm.",
+    )
+    evidence: Keeps | None = Field(
+        default=None,
+        description="With evidence.ps1.j2: which file is read and kept on the controller before a change is made.",
     )
     idempotent: Literal[True] = Field(description="That running it twice is the same as once; must be true.")
     campaigns: list[Sentence] = Field(default_factory=list, description="Attack campaigns that it answers.")

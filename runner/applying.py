@@ -17,6 +17,7 @@ from typing import assert_never, cast
 
 from inventory.model import Host
 from playbooks.changes import Change, ReadyChange
+from playbooks.changing import kept_file
 from playbooks.conditions import evaluate, names
 from playbooks.detaching import OVER_SECONDS
 from playbooks.errors import RenderingError
@@ -321,18 +322,20 @@ class Applying(Session[AppliedHost]):
         result = self._read(script, step, Purpose.EVIDENCE)
         ready = next(each for each in self.playbook.steps if each.step.id == step)
         planned = next(each for of, each in self.plan.changes if (of.step, each.change.id) == (step, change))
+        file = kept_file(ready.action, ready.params, planned.change)
         origin: dict[str, Json] = {
             "client": self.lines.client,
             "host": self.plan.host,
             "address": self.plan.address,
             "step": step,
             "change": change,
+            "path": file.path,
             "title": planned.change.title,
             "before": canonical(planned.change.before),
             "values": canonical(planned.change.values),
         }
         try:
-            data = taken(result, str(ready.params.get("sha256")))
+            data = taken(result, file.sha256)
             sha256 = self.store.keep(data, origin)
         except EvidenceError as error:
             self.lines.missed(script, step, str(error))

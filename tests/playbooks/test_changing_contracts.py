@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.errors import DocumentError
+from playbooks.changes import Change
+from playbooks.changing import KeptFile, kept_file, ready_changes
+from playbooks.errors import ChangeError, DocumentError
 from playbooks.loading import load_action
 from playbooks.shelf import Found
 from tests.playbooks.test_loading import CHANGING
@@ -123,3 +125,50 @@ def test_what_changes_names_is_judged_too(tmp_path: Path) -> None:
     for each, text in {**CHANGING, CONTRACT: written.replace("marked: true", "marked: Other.Name")}.items():
         (tmp_path / each).write_text(text, encoding="utf-8")
     assert "changes.values.marked: names Other, of which compliant_when says nothing; name Service" in loaded(tmp_path)
+
+
+EVIDENCE = "evidence.ps1.j2"
+NAMED = {
+    "nothing": (None, "action.yml:1:1: evidence: is missing; say what evidence.ps1.j2 reads"),
+    "a path alone": ("{path: name}", "evidence.sha256: is missing"),
+    "what nothing tells": (
+        "{path: name, sha256: digest}",
+        "evidence.sha256: names 'digest', which no value and no parameter is; there are: before, ",
+    ),
+    "a number": ("{path: name, sha256: count}", "evidence.sha256: names 'count', which is not of type text"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(NAMED))
+def test_what_reads_evidence_says_which_file_and_of_which_bytes(case: str, tmp_path: Path) -> None:
+    named, said = NAMED[case]
+    written = CHANGING[CONTRACT].replace("params:\n", "params:\n  count: {type: integer, description: x, default: 1}\n")
+    lines = "" if named is None else f"evidence: {named}\n"
+    texts = {**CHANGING, CONTRACT: written + lines, EVIDENCE: "@{ Kind = 'Evidence'; Size = 0; Sha256 = 'x' }\n"}
+    for each, text in texts.items():
+        (tmp_path / each).write_text(text, encoding="utf-8")
+    assert said in loaded(tmp_path)
+    (tmp_path / CONTRACT).write_text(written + "evidence: {path: name, sha256: before}\n", encoding="utf-8")
+    assert loaded(tmp_path) == ""
+    (tmp_path / EVIDENCE).unlink()
+    assert "evidence: goes with evidence.ps1.j2, which is missing; remove it, or add that" in loaded(tmp_path)
+
+
+@pytest.mark.parametrize(("value", "right"), [("ab" * 32, True), ("AB" * 32, True), ("ab" * 31, False), (None, False)])
+def test_a_plan_is_not_made_where_what_is_to_be_kept_has_no_sha256(
+    value: str | None, right: bool, tmp_path: Path
+) -> None:
+    for each, text in CHANGING.items():
+        (tmp_path / each).write_text(text, encoding="utf-8")
+    contract = CHANGING[CONTRACT] + "evidence: {path: name, sha256: before}\n"
+    (tmp_path / CONTRACT).write_text(contract, encoding="utf-8")
+    (tmp_path / EVIDENCE).write_text("@{ Kind = 'Evidence'; Size = 0; Sha256 = {{ before }} }\n", encoding="utf-8")
+    action = load_action(Found("my.smb", "my/smb", tmp_path, built_in=False), CATALOGUE)
+    params = {"name": "C:\\x.txt", "start": "Disabled"}
+    change = Change("x", "Set it", {"service": "W3SVC", "before": value, "marked": True})
+    if right:
+        assert kept_file(action, params, change) == KeptFile("C:\\x.txt", "ab" * 32)
+        assert ready_changes(action, params, [change], "0" * 12)
+    else:
+        with pytest.raises(ChangeError, match="what is kept has no SHA-256: before is not 64 hexadecimal digits"):
+            ready_changes(action, params, [change], "0" * 12)

@@ -14,7 +14,7 @@ from random import Random
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Change, ReadyChange
 from playbooks.findings import Assessment, Coverage, Verdict
-from playbooks.model import Action, OnFailure, PropertySpec, ReadyPlaybook, ReadyStep, Templates, Timeouts
+from playbooks.model import Action, Keeps, OnFailure, PropertySpec, ReadyPlaybook, ReadyStep, Templates, Timeouts
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
 from playbooks.values import Value
@@ -150,11 +150,12 @@ def ready_playbook(
     interruption: int = 0,
 ) -> ReadyPlaybook:
     """The first `keeping` of them have something that is to be kept before."""
-    contract = action.contract.model_copy(update={"interruption_seconds": interruption})
+    keeps = Keeps(path="where", sha256="digest")
+    contract = action.contract.model_copy(update={"interruption_seconds": interruption, "evidence": keeps})
     made = [step(f"s{number}", action=replace(action, contract=contract)) for number in range(steps)]
     for number in range(keeping):
         sha256 = hashlib.sha256(kept_of(f"s{number}")).hexdigest()
-        made[number] = replace(made[number], params={"sha256": sha256})
+        made[number] = replace(made[number], params={"where": f"C:\\{number}.txt", "digest": sha256})
     return playbook(*(replace(each, step=each.step.model_copy(update={"on_failure": on_failure})) for each in made))
 
 
