@@ -329,18 +329,24 @@ class Applying(Session[AppliedHost]):
             "address": self.plan.address,
             "step": step,
             "change": change,
+            "script": script.sha256,
             "path": file.path,
             "title": planned.change.title,
             "before": canonical(planned.change.before),
             "values": canonical(planned.change.values),
         }
         try:
-            data = taken(result, file.sha256)
-            sha256 = self.store.keep(data, origin)
+            read = taken(result, file.sha256)
+            streams: list[events.StreamRead] = []
+            for each in read.streams:
+                of_stream = {**origin, "stream": each.name}
+                held = None if each.data is None else self.store.keep(each.data, of_stream)
+                streams.append(events.StreamRead(each.name, each.size, held, each.why))
+            sha256 = self.store.keep(read.data, origin)
         except EvidenceError as error:
             self.lines.missed(script, step, str(error))
         else:
-            self.lines.kept(script, step, sha256, len(data))
+            self.lines.kept(script, step, sha256, len(read.data), tuple(streams))
 
     def _poll(self, script: Script, step: str, of: Purpose) -> None:
         """Reads how far a detached script is. Once it is over what it leaves in motion has its time."""

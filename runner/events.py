@@ -538,10 +538,23 @@ class WhenDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamRead:
+    """An alternate stream of a file that is kept: so many bytes, as the host says.
+
+    `sha256` is that of its bytes, which are in the store; None where they are not, and `why` says why.
+    """
+
+    name: str
+    bytes: int
+    sha256: str | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceKept:
     """What was to be kept before a change is in the evidence store, on the disk: so many bytes, of this SHA-256.
 
-    `script` is what read it, `number` the attempt that did.
+    `script` is what read it, `number` the attempt that did; `streams` are all of its alternate streams.
     """
 
     host: str
@@ -550,6 +563,7 @@ class EvidenceKept:
     number: int
     sha256: str
     bytes: int
+    streams: tuple[StreamRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -992,6 +1006,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             number=INTEGER,
             sha256=HASH,
             bytes=INTEGER,
+            streams=many(record(StreamRead, name=TAINTED, bytes=INTEGER, sha256=maybe(HASH), why=TAINTED)),
         ),
         _kind(
             Event.EVIDENCE_MISSED,

@@ -6,8 +6,9 @@
     answer of an evidence script -> taken -> bytes, or why not -> EvidenceStore.keep -> on the disk, or why not
 
 Nothing is taken from a server on trust: its pieces must be whole and in order, of the size and the SHA-256 that it
-says, and of the SHA-256 that the plan names. Each file is written under another name, synced, and then given its own,
-so it is there whole or not at all; what two servers have alike is one file.
+says, and of the SHA-256 that the plan names. Nobody named the bytes of its alternate streams: these are kept as what
+the server said, and what stands beside them says of which file and stream. Each file is written under another name,
+synced, and then given its own, so it is there whole or not at all; what two servers have alike is one file.
 """
 
 from __future__ import annotations
@@ -15,21 +16,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
+from playbooks.values import Value
 from runner.disk import Disk, SystemDisk, make_directories, write_once
 from runner.journal.lines import Json
 from runner.journal.location import directory_name
 from runner.transport.interface import Capped, Completed, NotRun, ScriptResult, Terminated, TimedOut
 
-__all__ = ["MOST_BYTES", "EvidenceError", "EvidenceStore", "taken"]
+__all__ = ["MOST_BYTES", "MOST_BYTES_OF_STREAMS", "EvidenceError", "EvidenceStore", "Taken", "TakenStream", "taken"]
 
 FOLDER = "evidence"
 FORMAT = "exrun-evidence/1"
 MOST_BYTES = 8 * 1024 * 1024
 """Of one file. A pipeline may say 16 MB, and bytes travel as Base64."""
+MOST_BYTES_OF_STREAMS = 2 * 1024 * 1024
+"""Of all of its alternate streams together."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -38,7 +43,30 @@ class EvidenceError(Exception):
     """Raised where what is to be kept cannot be: so nothing is changed. The message quotes the host, and is tainted."""
 
 
-def taken(result: ScriptResult, expected: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class TakenStream:
+    """An alternate stream as a host gave it: nothing but the host says what it holds.
+
+    Attributes:
+        size: in bytes, as the host says.
+        data: None where it was not read; `why` then says why not, and is tainted, as the name is.
+    """
+
+    name: str
+    size: int
+    data: bytes | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an evidence script has read: a file's bytes, which are those that were named, and its alternate streams."""
+
+    data: bytes
+    streams: tuple[TakenStream, ...] = ()
+
+
+def taken(result: ScriptResult, expected: str) -> Taken:
     """The bytes that an evidence script has read.
 
     Args:
@@ -61,16 +89,54 @@ def taken(result: ScriptResult, expected: str) -> bytes:
         case NotRun(failure=why):
             raise EvidenceError(why.message)
     records = [each for each in streams.output if isinstance(each, Mapping)]
-    heads = [each for each in records if each.get("Kind") == "Evidence"]
-    if len(heads) != 1 or len(records) != len(streams.output):
+    if len(records) != len(streams.output) or not records or records[0].get("Kind") != "Evidence":
         raise EvidenceError("the answer is not of the kind that the script gives")
-    size, said = heads[0].get("Size"), heads[0].get("Sha256")
+    ends = [at for at, each in enumerate(records) if each.get("Kind") == "Stream"]
+    data = _file(records[: ends[0] if ends else len(records)], expected)
+    alternate = tuple(_stream(records[at:end]) for at, end in pairwise([*ends, len(records)]))
+    if len({each.name for each in alternate}) < len(alternate):
+        raise EvidenceError("the answer has two alternate streams of one name")
+    if sum(len(each.data or b"") for each in alternate) > MOST_BYTES_OF_STREAMS:
+        raise EvidenceError(f"its alternate streams are more than the {MOST_BYTES_OF_STREAMS} bytes that are kept")
+    return Taken(data, alternate)
+
+
+def _file(records: Sequence[Mapping[str, Value]], expected: str) -> bytes:
+    head, *pieces = records
+    size, said = head.get("Size"), head.get("Sha256")
     if type(size) is not int or not isinstance(said, str) or not _SHA256.fullmatch(said.lower()):
         raise EvidenceError("the answer does not say its size and its SHA-256")
     if size > MOST_BYTES:
         raise EvidenceError(f"it has {size} bytes, and {MOST_BYTES} are kept at most")
+    data = _joined(pieces)
+    found = hashlib.sha256(data).hexdigest()
+    if len(data) != size or found != said.lower():
+        raise EvidenceError(
+            f"{len(data)} bytes of SHA-256 {found} arrived, and the server says {size} of {said.lower()}"
+        )
+    if found != expected.lower():
+        raise EvidenceError(f"it has the SHA-256 {found}, and {expected.lower()} is what the plan names")
+    return data
+
+
+def _stream(records: Sequence[Mapping[str, Value]]) -> TakenStream:
+    head, *pieces = records
+    name, size, why = head.get("Name"), head.get("Size"), head.get("Why")
+    if not isinstance(name, str) or not name or type(size) is not int or size < 0 or not isinstance(why, str):
+        raise EvidenceError("the answer does not say the name and the size of an alternate stream")
+    if why:
+        if pieces:
+            raise EvidenceError(f"the alternate stream {name!r:.80} was not read, and has bytes")
+        return TakenStream(name, size, None, why)
+    data = _joined(pieces)
+    if len(data) != size:
+        raise EvidenceError(f"{len(data)} bytes of the alternate stream {name!r:.80} arrived, and it has {size}")
+    return TakenStream(name, size, data)
+
+
+def _joined(records: Sequence[Mapping[str, Value]]) -> bytes:
     pieces: list[bytes] = []
-    for number, each in enumerate(each for each in records if each is not heads[0]):
+    for number, each in enumerate(records):
         piece = each.get("Bytes")
         if (
             each.get("Kind") != "Piece"
@@ -80,15 +146,7 @@ def taken(result: ScriptResult, expected: str) -> bytes:
         ):
             raise EvidenceError(f"piece {number} is missing, or not in its place")
         pieces.append(piece)
-    data = b"".join(pieces)
-    found = hashlib.sha256(data).hexdigest()
-    if len(data) != size or found != said.lower():
-        raise EvidenceError(
-            f"{len(data)} bytes of SHA-256 {found} arrived, and the server says {size} of {said.lower()}"
-        )
-    if found != expected.lower():
-        raise EvidenceError(f"it has the SHA-256 {found}, and {expected.lower()} is what the plan names")
-    return data
+    return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)

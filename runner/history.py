@@ -131,10 +131,13 @@ class HostHistory:
             unknown = not_observed(action, NotObserved(DEFECT, why), ())
             self._put(replace(event, assessment=unknown, would=None))
 
-    def kept(self, script: Script, step: str, sha256: str, size: int) -> None:
+    def kept(
+        self, script: Script, step: str, sha256: str, size: int, streams: tuple[events.StreamRead, ...] = ()
+    ) -> None:
         """What was read is in the evidence store, on the disk; `size` in bytes."""
         number = self._attempts(step, Purpose.EVIDENCE)
-        self._put(events.EvidenceKept(self.plan.host, step, script.sha256, number, sha256, size), durable=True)
+        kept = events.EvidenceKept(self.plan.host, step, script.sha256, number, sha256, size, streams)
+        self._put(kept, durable=True)
 
     def missed(self, script: Script, step: str, why: str) -> None:
         """What was to be kept cannot be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -33,7 +33,9 @@ class FileState(Strict):
         default=None, description="As Windows prints them: `Hidden, Archive`; Archive or Directory without it."
     )
     sddl: str = Field(default=INHERITED, description="Owner, group and access list, as SDDL.")
-    streams: dict[str, int] = Field(default_factory=dict, description="Alternate streams by name, and their bytes.")
+    streams: dict[str, Annotated[int, Field(ge=0)] | str] = Field(
+        default_factory=dict, description="Alternate streams by name: what each holds, as UTF-8; or zeros of this size."
+    )
 
     @model_validator(mode="after")
     def _of_the_size_of_its_content(self) -> FileState:
@@ -50,6 +52,11 @@ class FileState(Strict):
     def length(self) -> int:
         """Of what it holds, in bytes."""
         return self.size if self.content is None else len(self.content.encode())
+
+    def stream(self, name: str) -> bytes | None:
+        """What an alternate stream holds; None where there is none of this name, in any case."""
+        held = next((each for given, each in self.streams.items() if given.casefold() == name.casefold()), None)
+        return b"\0" * held if isinstance(held, int) else None if held is None else held.encode()
 
     def holding(self, data: bytes) -> FileState:
         """The same with these bytes.

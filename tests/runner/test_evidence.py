@@ -14,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.values import Value
-from runner.evidence import MOST_BYTES, EvidenceError, EvidenceStore, taken
+from runner.evidence import (
+    MOST_BYTES,
+    MOST_BYTES_OF_STREAMS,
+    EvidenceError,
+    EvidenceStore,
+    Taken,
+    TakenStream,
+    taken,
+)
 from runner.journal.location import run_directory
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import (
@@ -55,7 +63,47 @@ def completed(records: Records) -> ScriptResult:
 
 @given(st.binary(max_size=200), st.integers(1, 64))
 def test_what_is_whole_and_as_it_was_named_is_taken(data: bytes, piece: int) -> None:
-    assert taken(completed(said(data, piece)), sha(data).upper()) == data
+    assert taken(completed(said(data, piece)), sha(data).upper()) == Taken(data)
+
+
+def stream(name: str, data: bytes, piece: int = 8, **other: Value) -> Records:
+    """What it says of an alternate stream."""
+    pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
+    head: Mapping[str, Value] = {"Kind": "Stream", "Name": name, "Size": len(data), "Why": "", **other}
+    return [head, *({"Kind": "Piece", "Number": number, "Bytes": each} for number, each in enumerate(pieces))]
+
+
+@given(st.binary(max_size=40), st.dictionaries(st.text(min_size=1, max_size=9), st.binary(max_size=40), max_size=4))
+def test_alternate_streams_are_taken_with_it_each_by_its_name(data: bytes, streams: Mapping[str, bytes]) -> None:
+    records = [each for name, held in streams.items() for each in stream(name, held)]
+    found = taken(completed([*said(data), *records]), sha(data))
+    assert found == Taken(data, tuple(TakenStream(name, len(held), held) for name, held in streams.items()))
+
+
+def test_a_stream_that_was_not_read_is_said_and_keeps_nothing_from_being_kept() -> None:
+    records = [*said(DATA), *stream("a", b"", Size=3_000_000, Why="too many"), *stream("b", b"bytes")]
+    found = taken(completed(records), sha(DATA))
+    assert found.streams == (TakenStream("a", 3_000_000, None, "too many"), TakenStream("b", 5, b"bytes"))
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        (stream("a", b"bytes", Size=6), "5 bytes of the alternate stream 'a' arrived, and it has 6"),
+        (stream("a", b"bytes")[:1], "0 bytes of the alternate stream 'a' arrived, and it has 5"),
+        (stream("a", b"bytes", Why="no"), "was not read, and has bytes"),
+        (stream("", b"bytes"), "does not say the name"),
+        (stream("a", b"bytes", Name=7), "does not say the name"),
+        (stream("a", b"bytes", Why=None), "does not say the name"),
+        (stream("a", b"", Size=-1), "does not say the name"),
+        ([*stream("a", b"bytes"), *stream("a", b"other")], "two alternate streams of one name"),
+        (stream("a", bytes(MOST_BYTES_OF_STREAMS + 1), 65_536), "more than the 2097152 bytes that are kept"),
+        ([*stream("a", b"bytes"), {"Kind": "Evidence", "Size": 0, "Sha256": sha(b"")}], "piece 1 is missing"),
+    ],
+)
+def test_a_stream_that_is_not_whole_is_not_taken(records: Records, why: str) -> None:
+    with pytest.raises(EvidenceError, match=why):
+        taken(completed([*said(DATA), *records]), sha(DATA))
 
 
 @st.composite

@@ -24,13 +24,14 @@ from tests.runner.rehearsal import Rehearsal, came, rehearsed
 from tests.runner.test_audit_over_the_lab import PASSWORD
 
 PATH = "C:\\inetpub\\wwwroot\\aspnet_client\\it's [1].aspx"
+ZONE = b"[ZoneTransfer]\r\nZoneId=3\r\n"
 PLANTED = FileState(
     content="<%-- planted: does nothing --%>\r\n" * 5_000,
     created="2021-03-02T10:00:00.1234567Z",
     modified="2021-03-03T23:59:59.0000000Z",
     attributes="Hidden, Archive",
     sddl="O:S-1-5-21-1-2-3-1001G:DUD:PAI(A;;FA;;;WD)",
-    streams={"Zone.Identifier": 26},
+    streams={"Zone.Identifier": ZONE.decode(), "nothing": "", "zeros": 70_000, "large": 2_097_152},
 )
 SHA256 = hashlib.sha256(PLANTED.data).hexdigest()
 
@@ -49,6 +50,10 @@ def server(name: str, *faults: Fault, engine: str = "sim", file: FileState | Non
     files |= {} if file is None else {PATH: file}
     state = HostState.model_validate({"name": name, "engine": engine, "files": files})
     return LabHost("alpha", name, state, Account("alpha\\auditor", PASSWORD), engine=engine, faults=faults)
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def kept(folder: Path) -> dict[str, bytes]:
@@ -74,13 +79,31 @@ def there_and_back(lab: Rehearsal, folder: Path, others: dict[str, str]) -> None
     files = kept(folder)
     assert files.pop(f"{SHA256}.evidence") == PLANTED.data
     assert (folder / ".exrun" / "alpha" / "evidence" / f"{SHA256}.evidence").stat().st_mode & 0o177 == 0
+    held = {sha(data): data for data in (ZONE, b"", bytes(70_000))}
+    assert {name: files.pop(name) for name in list(files) if name.endswith(".evidence")} == {
+        f"{sha256}.evidence": data for sha256, data in held.items()
+    }
     abouts = [json.loads(text) for text in files.values()]
-    [about] = [each for each in abouts if each["host"] == "EX1"]
+    of_streams = [each for each in abouts if each["host"] == "EX1" and "stream" in each]
+    assert {each["stream"]: each["sha256"] for each in of_streams} == {
+        "Zone.Identifier": sha(ZONE),
+        "nothing": sha(b""),
+        "zeros": sha(bytes(70_000)),
+    }
+    [about] = [each for each in abouts if each["host"] == "EX1" and "stream" not in each]
     assert (about["sha256"], about["size"], about["before"]["place"]) == (SHA256, len(PLANTED.data), PATH)
     assert about["before"]["owner"] == "S-1-5-21-1-2-3-1001"
 
     seen = [each for each in lab.events() if isinstance(each, events.EvidenceKept) and each.host == "EX1"]
     assert [(each.sha256, each.bytes) for each in seen] == [(SHA256, len(PLANTED.data))]
+    assert {each.name: (each.bytes, each.sha256) for each in seen[0].streams} == {
+        "Zone.Identifier": (len(ZONE), sha(ZONE)),
+        "nothing": (0, sha(b"")),
+        "zeros": (70_000, sha(bytes(70_000))),
+        "large": (2_097_152, None),
+    }
+    assert {each.why for each in seen[0].streams} == {"", "more than 2 MB of streams"}
+    assert now.files[moved].streams == PLANTED.streams, "a move on one volume keeps them"
     assert b"planted" not in b"".join(path.read_bytes() for path in folder.rglob("journal.jsonl"))
 
     status, again = lab.plan("again.json")
@@ -89,7 +112,9 @@ def there_and_back(lab: Rehearsal, folder: Path, others: dict[str, str]) -> None
     assert status == 0
     assert came(undone)["EX1"] == "rolled-back"
     assert lab.states() == before
-    assert kept(folder).keys() == {f"{SHA256}.evidence", *files}, "evidence stays"
+    assert kept(folder).keys() == {f"{SHA256}.evidence", *(f"{each}.evidence" for each in held), *files}, (
+        "evidence stays"
+    )
 
 
 def test_a_file_is_kept_quarantined_and_brought_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +141,7 @@ def test_two_servers_with_the_same_file_are_one_piece_of_evidence_from_two_place
     with rehearsed(tmp_path, monkeypatch, server("EX1"), server("EX2"), text=playbook(SHA256)) as lab:
         there_and_back(lab, tmp_path, {"EX2": "changed"})
         names = kept(tmp_path)
-    assert len([name for name in names if name.endswith(".evidence")]) == 1
+    assert len([name for name in names if name.endswith(".evidence")]) == 1 + 3  # with its streams
     assert {json.loads(text)["host"] for name, text in names.items() if name.endswith(".json")} == {"EX1", "EX2"}
 
 

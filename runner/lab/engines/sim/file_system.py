@@ -54,7 +54,7 @@ def sha256(file: FileState) -> str:
 def streams(file: FileState) -> Iterator[tuple[str, int]]:
     """Names and sizes, the unnamed one first."""
     yield ":$DATA", file.length
-    yield from file.streams.items()
+    yield from ((name, len(held.encode()) if isinstance(held, str) else held) for name, held in file.streams.items())
 
 
 def names_in(files: Mapping[str, FileState], folder: str) -> list[str]:

@@ -22,7 +22,7 @@ from playbooks.rendering import render
 from playbooks.shelf import shelf
 from playbooks.values import Value
 from runner.answers import observation_of
-from runner.evidence import taken
+from runner.evidence import Taken, taken
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
@@ -56,7 +56,7 @@ FILES: Mapping[str, FileState] = {
     "with its own times": FileState(
         content=TEXT, created="2021-03-02T10:00:00.1234567Z", modified="2021-03-03T23:59:59.9999999Z"
     ),
-    "with streams": FileState(content=TEXT, streams={"Zone.Identifier": 26}),
+    "with streams": FileState(content=TEXT, streams={"Zone.Identifier": "[ZoneTransfer]", "z": 9}),
     "empty": FileState(),
     "of zeros": FileState(size=70_000),
 }
@@ -94,7 +94,7 @@ class Named:
         [ready] = ready_changes(ACTION, self.params, self.judged(client).changes, PLAN)
         return ready
 
-    def kept(self, client: Client) -> bytes:
+    def kept(self, client: Client) -> Taken:
         """What would be kept of it before its change."""
         evidence = self.change(client).evidence
         assert evidence is not None
@@ -141,14 +141,16 @@ def there_and_back(engine: Engine, named: Named) -> list[object]:
         ready = named.change(client)
         steps: list[object] = [outcome(client, live, ready.evidence)]
         assert steps[0][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
-        assert named.kept(client) == named.file.data
+        streams = {each.name: each.data for each in named.kept(client).streams}
+        assert named.kept(client).data == named.file.data
+        assert streams == {name: named.file.stream(name) for name in named.file.streams}
         steps.append(outcome(client, live, ready.apply))
         assert steps[1][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]
         gone = named.judged(client)
         assert (gone.verdict, gone.changes) == (Verdict.OK, ())
         assert gone.summary == f"not there: it is in quarantine, by plan {PLAN}"
         kept = live.now.files[f"C:\\exrun-quarantine-{PLAN}\\{ready.change.values['item']}.quarantined"]
-        assert kept.data == named.file.data
+        assert (kept.data, kept.streams) == (named.file.data, named.file.streams)
         assert kept.sddl == "O:BAG:SYD:P(A;;FA;;;SY)(A;;FA;;;BA)"
         steps.append(outcome(client, live, ready.rollback))
         assert steps[2][:2] == (PSInvocationState.Completed, None)  # type: ignore[index]

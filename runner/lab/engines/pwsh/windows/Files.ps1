@@ -112,13 +112,13 @@ class LabFiles {
 
 # Reads text or bytes for Get-Content. Without a byte-order mark Windows PowerShell takes a file for ANSI, not for UTF-8.
 class LabContentReader : IContentReader {
-    hidden [System.IO.FileStream] $Stream
+    hidden [System.IO.Stream] $Stream
     hidden [System.IO.StreamReader] $Reader
     hidden [bool] $Raw
     hidden [string] $Delimiter
 
-    LabContentReader([string] $real, [string] $encoding, [bool] $raw, [string] $delimiter) {
-        $this.Stream = [System.IO.FileStream]::new($real, 'Open', 'Read', 'ReadWrite, Delete')
+    LabContentReader([System.IO.Stream] $stream, [string] $encoding, [bool] $raw, [string] $delimiter) {
+        $this.Stream = $stream
         $this.Raw = $raw
         $this.Delimiter = $delimiter
         if ($encoding -ine 'Byte') {
@@ -356,8 +356,8 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
 
     [object] GetContentReaderDynamicParameters([string] $path) {
         $asked = [RuntimeDefinedParameterDictionary]::new()
-        $types = @{ Encoding = [object]; Delimiter = [string]; Raw = [switch]; Wait = [switch]; ReadCount = $null }
-        foreach ($name in 'Encoding', 'Delimiter', 'Raw', 'Wait') {
+        $types = @{ Encoding = [object]; Delimiter = [string]; Raw = [switch]; Wait = [switch]; Stream = [string] }
+        foreach ($name in 'Encoding', 'Delimiter', 'Raw', 'Wait', 'Stream') {
             $attributes = [Collection[System.Attribute]]::new()
             $attributes.Add([ParameterAttribute]::new())
             $asked.Add($name, [RuntimeDefinedParameter]::new($name, $types[$name], $attributes))
@@ -376,7 +376,17 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
         $asked = $this.DynamicParameters -as [RuntimeDefinedParameterDictionary]
         $encoding = if ($asked -and $asked['Encoding'].IsSet) { [string] $asked['Encoding'].Value } else { '' }
         $delimiter = if ($asked -and $asked['Delimiter'].IsSet) { [string] $asked['Delimiter'].Value } else { '' }
-        return [LabContentReader]::new($real, $encoding, $this.IsAsked('Raw'), $delimiter)
+        if ($asked -and $asked['Stream'].IsSet) {
+            $name = [string] $asked['Stream'].Value
+            $stream = [LabMarks]::Stream([LabFiles]::Windows($real), $name)
+            if ($null -eq $stream) {
+                throw [System.IO.FileNotFoundException]::new("Could not open the alternate data stream '$name' of the file '$path'.")
+            }
+        }
+        else {
+            $stream = [System.IO.FileStream]::new($real, 'Open', 'Read', 'ReadWrite, Delete')
+        }
+        return [LabContentReader]::new($stream, $encoding, $this.IsAsked('Raw'), $delimiter)
     }
 
     [IContentWriter] GetContentWriter([string] $path) {

@@ -50,9 +50,30 @@ class LabMarks {
         $all = [LabMarks]::All()
         $key = [LabMarks]::Key($all, $path)
         if ($null -ne $key -and $null -ne $all[$key]['streams']) {
-            foreach ($entry in $all[$key]['streams'].AsObject().GetEnumerator()) { $found[$entry.Key] = [long] $entry.Value.ToString() }
+            foreach ($entry in $all[$key]['streams'].AsObject().GetEnumerator()) {
+                $found[$entry.Key] = [long] [LabMarks]::Held($entry.Value).Length
+            }
         }
         return $found
+    }
+
+    # What a stream holds: a text as UTF-8, or zeros of a size.
+    hidden static [byte[]] Held([System.Text.Json.Nodes.JsonNode] $said) {
+        if ($said.GetValueKind() -eq 'String') { return [System.Text.Encoding]::UTF8.GetBytes($said.ToString()) }
+        return [byte[]]::new([int] $said.ToString())
+    }
+
+    # Null where there is no stream of this name.
+    static [object] Stream([string] $path, [string] $name) {
+        $all = [LabMarks]::All()
+        $key = [LabMarks]::Key($all, $path)
+        if ($null -eq $key -or $null -eq $all[$key]['streams']) { return $null }
+        foreach ($entry in $all[$key]['streams'].AsObject().GetEnumerator()) {
+            if ([string]::Equals($entry.Key, $name, 'OrdinalIgnoreCase')) {
+                return [System.IO.MemoryStream]::new([LabMarks]::Held($entry.Value))
+            }
+        }
+        return $null
     }
 
     # One pool at a time, and no reader ever finds half a file.

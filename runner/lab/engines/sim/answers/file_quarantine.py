@@ -15,7 +15,7 @@ from runner.lab.state import FileState
 _IIS = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
 _PHYSICAL_PATH = re.compile(r'^.*physicalPath="([^"]*)".*$', re.IGNORECASE)
 _QUARANTINE = "exrun-quarantine-"
-_MOST, _PIECE = 8_388_608, 65_536
+_MOST, _MOST_OF_STREAMS, _PIECE = 8_388_608, 2_097_152, 65_536
 
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
@@ -45,9 +45,23 @@ def evidence(machine: Machine, params: Mapping[str, Value]) -> Items:
         return
     yield record("Evidence", Size=found.length, Sha256=file_system.sha256(found))
     if found.length <= _MOST:
-        data = found.data
-        for number, at in enumerate(range(0, len(data), _PIECE)):
-            yield record("Piece", Number=number, Bytes=data[at : at + _PIECE])
+        yield from _pieces(found.data)
+    left = _MOST_OF_STREAMS
+    for name, size in file_system.streams(found):
+        data = found.stream(name)
+        if data is None:  # the unnamed one
+            continue
+        if size > left:
+            yield record("Stream", Name=name, Size=size, Why="more than 2 MB of streams")
+            continue
+        left -= size
+        yield record("Stream", Name=name, Size=size, Why="")
+        yield from _pieces(data)
+
+
+def _pieces(data: bytes) -> Iterator[Output]:
+    for number, at in enumerate(range(0, len(data), _PIECE)):
+        yield record("Piece", Number=number, Bytes=data[at : at + _PIECE])
 
 
 def _way(files: Mapping[str, FileState], drive: str, parts: list[str]) -> Generator[Output, None, bool]:
