@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,16 @@ from runner.journal.lines import Json
 from runner.journal.location import directory_name
 from runner.transport.interface import Capped, Completed, NotRun, ScriptResult, Terminated, TimedOut
 
-__all__ = ["MOST_BYTES", "MOST_BYTES_OF_STREAMS", "EvidenceError", "EvidenceStore", "Taken", "TakenStream", "taken"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_BYTES_OF_STREAMS",
+    "EvidenceError",
+    "EvidenceStore",
+    "Origin",
+    "Taken",
+    "TakenStream",
+    "taken",
+]
 
 FOLDER = "evidence"
 FORMAT = "exrun-evidence/1"
@@ -36,6 +45,7 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_BYTES_OF_STREAMS = 2 * 1024 * 1024
 """Of all of its alternate streams together."""
 
+_MOST_OF_AN_ORIGIN = 4 * 1024 * 1024  # bytes; the values of a change stand in it
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -150,6 +160,34 @@ def _joined(records: Sequence[Mapping[str, Value]]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Of which file some bytes are, as it was written beside them; `stream` is None for the file itself."""
+
+    client: str
+    host: str
+    step: str
+    script: str
+    change: str
+    title: str
+    path: str
+    stream: str | None
+    size: int
+
+    @classmethod
+    def of(cls, said: Mapping[str, object]) -> Origin:
+        """Raises KeyError or TypeError where something is missing or is not of its type."""
+        texts = {name: said[name] for name in ("client", "host", "step", "script", "change", "title", "path")}
+        stream, size = said.get("stream"), said["size"]
+        if not all(isinstance(each, str) for each in (*texts.values(), stream or "")) or type(size) is not int:
+            raise TypeError("it is not of the kind that is written")
+        return cls(
+            **{name: str(each) for name, each in texts.items()},
+            stream=None if stream is None else str(stream),
+            size=size,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceStore:
     """The evidence of one client.
 
@@ -187,6 +225,34 @@ class EvidenceStore:
             why = error.strerror or type(error).__name__
             raise EvidenceError(f"{self.folder} cannot be written: {why}") from None
         return sha256
+
+    def bytes_of(self, sha256: str) -> bytes:
+        """What stands under this SHA-256, whatever it is: the caller compares. No more than ever was kept.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+        """
+        with self.disk.read(self.folder / f"{sha256}.evidence") as stream:
+            return stream.read(MOST_BYTES + 1)
+
+    def names(self) -> Sequence[str]:
+        """The files that it has."""
+        return self.disk.names(self.folder)
+
+    def origins(self, names: Iterable[str]) -> tuple[Origin, ...]:
+        """Of which files some bytes are, as these files of it say; what is not as it was written is left out."""
+        found: list[Origin] = []
+        for name in names:
+            if not name.endswith(".json"):
+                continue
+            try:
+                with self.disk.read(self.folder / name) as stream:
+                    text = stream.read(_MOST_OF_AN_ORIGIN + 1)
+                if hashlib.sha256(text).hexdigest()[:16] == name.split(".")[1]:
+                    found.append(Origin.of(json.loads(text)))
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                continue
+        return tuple(found)
 
     def _keep(self, path: Path, content: bytes, by: str) -> None:
         try:

@@ -25,6 +25,7 @@ COMMANDS = {
     "resume": ("runner.cli.resume", "Go on with a run that was broken off."),
     "rollback": ("runner.cli.rollback", "Undo what a run changed."),
     "status": ("runner.cli.status", "Which runs there are, and how far one is."),
+    "evidence": ("runner.cli.evidence", "What was kept of servers before they were changed."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run, or of a plan."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),

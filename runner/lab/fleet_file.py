@@ -189,11 +189,16 @@ def _hosts(
             if state is None:
                 continue
             in_state = state.engine if "engine" in state.model_fields_set else None
+            if in_state is not None and host.engine not in (None, in_state):
+                at = locate(tree, (*way, "engine"))[0]
+                problems.append(
+                    Problem(at, f"is {host.engine}, and the state of {name} says {in_state}", "remove one of them")
+                )
             chosen = engine or host.engine or in_state or client.engine or document.engine or "sim"
             yield LabHost(
                 client=client_name,
                 name=name,
-                state=state.model_copy(update={"name": name}),
+                state=state.model_copy(update={"name": name} | ({} if in_state is None else {"engine": chosen})),
                 account=account,
                 address=address,
                 port=host.port,

@@ -288,7 +288,7 @@ class Service:
         if self._lingers == 0:
             self._lingers, self._looks = None, 0
             self.close()
-            self.live.come_up(restarted(self.live.now, self._ledger.now()))
+            self.live.become(restarted(self.live.now, self._ledger.now()))
             self._ledger.host(self.host.key).restarts += 1
             self.goes_down(self.live.now.restart.refuses)
             return True
@@ -300,7 +300,7 @@ class Service:
             self._looks += 1
             state = self.live.now
             if (up := come_up(state, self._looks)) is not state:
-                self.live.come_up(up)
+                self.live.become(up)
             if self._looks > max(state.restart.starting, state.restart.delayed):
                 self._looks = None
         return False

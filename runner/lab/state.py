@@ -269,18 +269,19 @@ class LiveState:
         return self._state if self._read is None else self._read()
 
     def become(self, state: HostState) -> None:
-        """Something was changed. An engine that kept it builds it anew, for the next shell."""
-        self._state = state
-        self._read, self._write = None, lambda state: None
-
-    def come_up(self, state: HostState) -> None:
-        """The server restarts: where an engine keeps the state itself, what a restart changes is changed there."""
+        """Something was changed. Where the engine keeps the state itself: what a restart changes, and nothing else."""
         self._state = state
         self._write(state)
 
+    def be_another(self, state: HostState) -> None:
+        """Anything was changed, by nobody whom an engine knows: one that kept the state builds it anew, for the next
+        shell. Shells that are open have the old one."""
+        self._state = state
+        self._read, self._write = None, lambda state: None
+
     @property
-    def elsewhere(self) -> bool:
-        """Whether an engine keeps it itself."""
+    def is_elsewhere(self) -> bool:
+        """Whether an engine keeps the state itself."""
         return self._read is not None
 
     def is_kept(self, read: Callable[[], HostState], write: Callable[[HostState], None]) -> None:

@@ -124,7 +124,7 @@ def render_guarded(ready: ReadyStep, change: Change) -> ReadyChange:
 def render(ready: ReadyStep, change: Change) -> ReadyChange:
     name = ready.step.id
     apply = apply_text(name, change.id, str(change.values["was"]))
-    keep = keep_text(name, change.id) if "sha256" in ready.params else None
+    keep = keep_text(name, change.id) if "digest" in ready.params else None
     return ReadyChange(change, apply, undo_text(name, change.id), keep)
 
 

@@ -110,7 +110,7 @@ class Rehearsal:
     def alter(self, name: str, change: Callable[[HostState], HostState]) -> None:
         """Somebody else changes a server."""
         live = self.lab.host(f"alpha/{name}").service.live
-        live.become(change(live.now))
+        live.be_another(change(live.now))
 
     def fail(self, name: str, *faults: Fault) -> None:
         """From now on these faults, and no others, befall a server."""
@@ -158,14 +158,15 @@ def rehearsed(
     text: str | None = None,
     engine: Engine | None = None,
 ) -> Iterator[Rehearsal]:
-    """Of the playbook: `step` is what its only step has besides, in YAML; or `text` is all of it.
+    """Of the playbook: `step` is what its only step has besides, in YAML; `playbook` a text like PLAYBOOK; or `text` is
+    all of it.
 
     All hosts are the engine's, `sim` without one. It is the caller's to close.
     """
     engine = engine or SimEngine()
     with start(Fleet(hosts), {engine.name: engine}) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
-        written = PLAYBOOK % (parallel, budget) + step if text is None else text
+        written = playbook % (parallel, budget) + step if text is None else text
         (folder / "repair.yml").write_text(written, encoding="utf-8")
         monkeypatch.chdir(folder)
         yield Rehearsal(lab, folder)

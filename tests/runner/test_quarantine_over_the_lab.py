@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from playbooks.changing import ready_changes
+from playbooks.errors import ChangeError
 from runner import events
 from runner.admission import same
 from runner.events import Purpose
@@ -244,3 +246,27 @@ def test_a_plan_that_would_keep_something_else_or_nothing_is_refused_even_where_
             altered = replace(step, changes=(replace(change, evidence=other),))
             host = replace(plan.hosts[0], steps=(altered,))
             assert same(replace(plan, hosts=(host,), texts={**plan.texts, sha: text}), present)
+
+
+@pytest.mark.parametrize("name", ["apply", "rollback", "evidence"])
+def test_a_shipped_action_is_held_to_its_subset_when_a_plan_is_made_and_before_it_is_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever altered the files of exrun itself: no script leaves that writes what the contract does not name."""
+    more = "\nRemove-Item -LiteralPath 'C:\\Windows\\notepad.exe'\n"
+    with rehearsed(tmp_path, monkeypatch, server("EX1"), text=playbook(SHA256)) as lab:
+        _, plan = lab.plan()
+        present = lab.present(plan)
+        [ready] = present.playbook.steps
+        templates = replace(ready.action.templates, **{name: getattr(ready.action.templates, name) + more})
+        altered = replace(ready, action=replace(ready.action, templates=templates))
+        [(step, change)] = plan.hosts[0].changes
+        with pytest.raises(ChangeError, match="Remove-Item"):
+            ready_changes(altered.action, altered.params, [change.change], plan.id)
+        # The plan has the very script that the altered action would make.
+        text = plan.texts[getattr(change, name)] + more
+        sha256 = sha(text.encode())
+        host = replace(plan.hosts[0], steps=(replace(step, changes=(replace(change, **{name: sha256}),)),))
+        forged = replace(plan, hosts=(host,), texts={**plan.texts, sha256: text})
+        [refused] = same(forged, replace(present, playbook=replace(present.playbook, steps=(altered,))))
+        assert "Remove-Item" in refused.what

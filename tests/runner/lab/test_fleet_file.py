@@ -220,3 +220,20 @@ def test_every_key_step_and_act_is_described_in_the_reference() -> None:
     states = (HostState, FileState, RegistryKey, ServiceState, ScriptedAnswer)
     keys = {name for model in (*models, *states) for name in model.model_fields}
     assert [word for word in (*sorted(keys), *Act, *Step) if f"`{word}`" not in reference] == []
+
+
+def test_a_server_of_which_fleet_and_state_name_two_engines_is_refused_and_one_given_for_all_counts(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "real.yml").write_text("name: EX1\nengine: pwsh\n", encoding="utf-8")
+    fleet = "lab: fleet/1\nclients: {alpha: {user: a\\\\b, password: c, hosts: {EX1: {state: real.yml%s}}}}\n"
+    file = tmp_path / "fleet.yml"
+    file.write_text(fleet % ", engine: sim", encoding="utf-8")
+    with pytest.raises(DocumentError, match="is sim, and the state of EX1 says pwsh; remove one of them"):
+        load_fleet(file)
+    for same in ("", ", engine: pwsh"):
+        file.write_text(fleet % same, encoding="utf-8")
+        [host] = load_fleet(file).hosts
+        assert (host.engine, host.state.engine) == ("pwsh", "pwsh")
+        [host] = load_fleet(file, engine="sim").hosts
+        assert (host.engine, host.state.engine) == ("sim", "sim")

@@ -151,7 +151,7 @@ class PwshEngine:
         )
 
     def _directory(self, live: LiveState) -> _Kept:
-        if id(live) not in self._hosts or not live.elsewhere:  # somebody made another of it
+        if id(live) not in self._hosts or not live.is_elsewhere:  # somebody made another of it
             self._built += 1
             state, root = live.now, self.root / f"host{self._built}"
             root.mkdir()
