@@ -23,7 +23,7 @@ from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format, catalogue_of, given_params
-from runner.cli.output import UsageError, debugging, print_report, write_file
+from runner.cli.output import UsageError, debugging, print_report, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.disk import SystemDisk
@@ -37,7 +37,6 @@ from runner.order import Order
 from runner.redaction import Redactor
 from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
-from runner.terminal import visible
 from runner.terms import Ending
 
 PlannedBy = Callable[[Mapping[str, Redactor]], Planned]
@@ -150,7 +149,7 @@ def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
         from runner.reports.html import HtmlReport  # only where one was asked for
 
         write_file(page, HtmlReport().render(of_client(run.audit, client)))
-        typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
+        tell(f"wrote {page}")
     say_why(run)
 
 
@@ -159,7 +158,7 @@ def say_why(run: FleetRun) -> None:
     if run.why is not None:
         said = "; not every server was asked" if _left_out(run.audit) else ""
         then = "Run it again for the rest." if run.ending is Ending.INTERRUPTED else run.why.next
-        typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(then)}", err=True)
+        tell(f"{run.why.message}{said}. {then}")
 
 
 def _left_out(audit: FleetResult) -> bool:

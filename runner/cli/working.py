@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import typer
-
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.model import ReadyPlaybook
-from runner.cli.output import UsageError
+from runner.cli.output import UsageError, tell
 from runner.cli.progress import MOST_NAMED, PlainProgress, Words
 from runner.credentials import Unresolved
 from runner.journal.checkpoints import Sign
@@ -25,7 +23,6 @@ from runner.order import Order, full_steps
 from runner.redaction import Redactor
 from runner.secrets.resolving import RedactedSecrets, system_stores
 from runner.steps import Judgement
-from runner.terminal import visible
 from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Override
 from runner.transport.connecting import Connector
 from runner.transport.wire import Waiting
@@ -103,16 +100,14 @@ def warn_of(overrides: Sequence[Override]) -> None:
     for each in overrides:
         match each.option:
             case option if option == ALLOW_CLEARTEXT:
-                typer.echo(
-                    "exrun: warning: --allow-cleartext: over http, whoever is on the network can read and change what "
-                    "is said. This is recorded.",
-                    err=True,
+                tell(
+                    "warning: --allow-cleartext: over http, whoever is on the network can read and change what is "
+                    "said. This is recorded."
                 )
             case option if option == ALLOW_FULL_LANGUAGE:
-                typer.echo(
-                    f"exrun: warning: {ALLOW_FULL_LANGUAGE}: {visible(each.value)}: read-only by the linter alone; the "
-                    "servers' own engines do not hold these steps to reading. This is recorded.",
-                    err=True,
+                tell(
+                    f"warning: {ALLOW_FULL_LANGUAGE}: {each.value}: read-only by the linter alone; the servers' own "
+                    "engines do not hold these steps to reading. This is recorded."
                 )
 
 
@@ -125,7 +120,7 @@ def check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         needed = f"needed by {', '.join(names[:MOST_NAMED])}{more}"
         told = f"{each.error.reference}: {each.error.why}; {needed}. {each.error.next}"
-        typer.echo(f"exrun: {visible(told)}", err=True)
+        tell(told)
     if any(override.option == SKIP_UNRESOLVED for override in order.overrides):
         return
     hosts = sum(len(each.hosts) for each in found)
@@ -161,4 +156,4 @@ def shown(
         with LiveProgress(console, hosts, words, debug=debug) as live:
             yield live
     else:
-        yield PlainProgress(lambda line: typer.echo(f"exrun: {visible(line)}", err=True), debug=debug)
+        yield PlainProgress(tell, debug=debug)

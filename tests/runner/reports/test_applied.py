@@ -155,11 +155,7 @@ EX1  failed  wave 2
     not-made: Set c0 right
   s1: skipped: not begun: step s0 is failed
     not-sent: Set c0 right
-EX4  pending  wave 2
-  s0: pending: interrupted: the failure budget is spent: 1 server failed
-    not-sent: Set c0 right
-  s1: skipped: not begun: step s0 is pending
-    not-sent: Set c0 right
+EX4  pending  wave 2  2 changes: 2 not-sent
 EX0  changed  wave 1  2 changes: 2 made
 
 wave 1: 1 server: 1 changed
@@ -167,6 +163,7 @@ wave 2: 2 servers: 1 failed, 1 pending
 3 servers: 1 failed, 1 pending, 1 changed
 6 changes: 1 not-made, 2 made, 3 not-sent
 not touched: EX4
+What was made can be undone: exrun rollback r1
 failed: See why, mend that, and plan this server again: exrun plan
 pending: Go on: exrun resume r1
 """
