@@ -153,6 +153,25 @@ def with_service(now: HostState, name: str, **members: str) -> HostState:
     return now.model_copy(update={"services": {**now.services, name: now.services[name].model_copy(update=members)}})
 
 
+@pytest.mark.parametrize("services", [WRONG[:1], WRONG])
+def test_undoing_looks_before_the_first_change_and_behind_each_and_making_them_looks_twice(
+    services: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=services)) as lab:
+        _, plan = lab.plan()
+        changes = len(plan.hosts[0].changes)
+
+        def looks() -> int:
+            executed = lab.lab.ledger.executed("alpha/EX1")
+            return sum(each.sha256 == plan.steps[0].collect for done in executed for each in done.statements)
+
+        before = looks()
+        assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
+        made = looks()
+        assert lab("rollback", "last", "-i", "inventory.yml")[0] == 0
+        assert (made - before, looks() - made) == (2, changes + 1)
+
+
 def test_a_server_that_cannot_be_reached_is_tried_again_when_the_run_is_resumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
