@@ -189,31 +189,19 @@ def _ordered(asked: AskedToChange, loaded: Inventory, plan: Plan, run: str, *, b
     today = working.today()
     judgement = working.judgement_of(catalogue_of(asked.state, asked.catalogue), today, None)
     ready = _playbook(asked, plan, judgement.catalogue, beside)
-    full = working.full_steps_of(ready, allowed=asked.allow_full_language)
-    due = {host.host for host in plan.due}
     by_name: dict[str, Host] = {host.name: host for host in client.hosts}
-    hosts = tuple(by_name[host.host] for host in plan.due if host.host in by_name and host.host in due)
-    files = tuple(each for each in loaded.files if plan.client in each.clients)
-    order = Order(
-        run=run,
-        playbook=ready,
-        judgement=judgement,
-        hosts=hosts,
-        inventory_source=loaded.source,
-        inventory_digest=loaded.digest,
-        inventory_files=loaded.files,
+    order = working.order_of(
+        asked,
+        loaded,
+        run,
+        ready,
+        judgement,
+        today,
+        hosts=tuple(by_name[host.host] for host in plan.due if host.host in by_name),
         selection=plan.selection or None,
         parallel=plan.going.parallel,
-        host_seconds=asked.timeout,
-        token=secrets.token_hex(16),
-        run_seconds=asked.run_timeout,
-        connect_seconds=asked.connect_timeout,
-        overrides=tuple(
-            working.overrides_of(
-                today, judgement, full, allow_cleartext=asked.allow_cleartext, skip_unresolved=asked.skip_unresolved
-            )
-        ),
     )
+    files = tuple(each for each in loaded.files if plan.client in each.clients)
     return order, Present(version("exrun"), client.hosts, files, ready, judgement.catalogue.digest)
 
 

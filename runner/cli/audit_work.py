@@ -73,29 +73,17 @@ def ordered(asked: Asked) -> Order:
         catalogue_of(asked.state, asked.catalogue), today, None if asked.as_of is None else asked.as_of.date()
     )
     ready = load_playbook(asked.playbook, given_params(asked.param), judgement.catalogue, search=asked.search or ())
-    full = working.full_steps_of(ready, allowed=asked.allow_full_language)
-    return Order(
-        run=unused_run_id(
-            asked.state, [client.name for client in loaded.clients], datetime.now(UTC), lambda: secrets.token_hex(2)
-        ),
-        playbook=ready,
-        judgement=judgement,
+    clients = [client.name for client in loaded.clients]
+    return working.order_of(
+        asked,
+        loaded,
+        unused_run_id(asked.state, clients, datetime.now(UTC), lambda: secrets.token_hex(2)),
+        ready,
+        judgement,
+        today,
         hosts=hosts,
-        inventory_source=loaded.source,
-        inventory_digest=loaded.digest,
-        inventory_files=loaded.files,
-        labels=frozenset(label for host in loaded.hosts for label in host.labels),
         selection=_recorded(chosen, loaded),
         parallel=asked.parallel or ready.playbook.strategy.parallel,
-        host_seconds=asked.timeout,
-        token=secrets.token_hex(16),
-        run_seconds=asked.run_timeout,
-        connect_seconds=asked.connect_timeout,
-        overrides=tuple(
-            working.overrides_of(
-                today, judgement, full, allow_cleartext=asked.allow_cleartext, skip_unresolved=asked.skip_unresolved
-            )
-        ),
     )
 
 
