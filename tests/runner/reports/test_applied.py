@@ -151,7 +151,7 @@ run r1, client contoso: plan 0123456789ab of repair.yml
   NOT FINISHED: the failure budget is spent: 1 server failed
 
 EX1  failed  wave 2
-  s0: failed: 1 to be set right
+  s0: failed: 1 to be set right; attempt 1 to apply c0 ended in an error: no
     not-made: Set c0 right
   s1: skipped: not begun: step s0 is failed
     not-sent: Set c0 right
@@ -179,12 +179,13 @@ def test_one_server_is_shown_with_every_value_and_script_and_the_totals_stay_tho
     assert sorted((part.texts or {}).values()) == sorted(
         make(f"s{number}", "c0") for number in range(2) for make in (apply_text, undo_text)
     )
+    why = "1 to be set right; attempt 1 to apply c0 ended in an error: no"
     assert text(part, whole=False).splitlines()[4:] == [
-        "EX1  failed  s0: 1 to be set right",
+        f"EX1  failed  s0: {why}",
         "  next: See why, mend that, and plan this server again: exrun plan",
         *(
             line
-            for number, said in ((0, "failed: 1 to be set right"), (1, "skipped: not begun: step s0 is failed"))
+            for number, said in ((0, f"failed: {why}"), (1, "skipped: not begun: step s0 is failed"))
             for line in (
                 f"  s{number} (test.change): {said}",
                 f"    {'not-made' if number == 0 else 'not-sent'}: Set c0 right; sent {1 - number}",
