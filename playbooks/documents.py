@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from playbooks.errors import DocumentError
-from playbooks.model import ACTION_ID, CVE, LABEL, NAME, PLAYBOOK, SHARE, TYPE, WAVE, ActionContract, Playbook
+from playbooks.model import ACTION_ID, CVE, LABEL, NAME, PLAYBOOK, TYPE, ActionContract, Playbook
+from playbooks.shares import SHARE, WAVE
 from texts.models import Document, Said, Words, read_model
 from texts.problems import Problem
 from texts.yaml_tree import Mapping, Node, Rules, Scalar, locate

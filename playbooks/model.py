@@ -31,6 +31,7 @@ from playbooks.conditions import PARAMS, Condition
 from playbooks.declared import Domain, fits, in_words
 from playbooks.findings import Assessment, Severity
 from playbooks.observation import Observation
+from playbooks.shares import SHARE, WAVE
 from playbooks.values import Value
 from texts.places import Location
 from texts.problems import MistakeError
@@ -442,9 +443,6 @@ class Step(_Written):
     )
 
 
-# Hosts in a wave or of a budget: a count, or a percentage of all.
-SHARE = r"^([1-9][0-9]{0,5}|([1-9][0-9]?|100)%)$"
-WAVE = r"^([1-9][0-9]{0,5}|([1-9][0-9]?|100)%|rest)$"
 LABEL = r"^[^\W\d_][\w.-]*$"
 
 

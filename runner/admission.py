@@ -24,7 +24,6 @@ from runner.plan.records import Standing as StepStanding
 __all__ = ["Present", "RefusedError", "admitted", "same"]
 
 _AGAIN = "Make the plan again."
-_AT_A_TIME = range(1, 1001)  # as `--parallel` takes it
 _CHANGES = frozenset({StepStanding.PLANNED, StepStanding.PREDICTED})
 _MOST = 8  # differences that are named one by one
 
@@ -89,7 +88,7 @@ def _made_from(plan: Plan, present: Present) -> Iterator[Refused]:
         yield Refused(f"the playbook {plan.playbook.source} is not as it was", _AGAIN)
     elif plan.steps != step_plans(present.playbook):
         yield Refused(f"the actions of the playbook {plan.playbook.source} are not as they were", _AGAIN)
-    elif plan.going != going_of(present.playbook, plan.going.parallel) or plan.going.parallel not in _AT_A_TIME:
+    elif plan.going != going_of(present.playbook, plan.going.parallel):
         yield Refused(f"its waves, limits or budget are not those of the playbook {plan.playbook.source}", _AGAIN)
     if plan.catalogue != present.catalogue:
         yield Refused("the catalogue is another, and may judge otherwise", _AGAIN)
@@ -120,8 +119,6 @@ def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
 
 def _contradicts(host: PlannedHost, looked_up: Mapping[str, Collection[str]]) -> str:
     """What of a host cannot be true together; empty where nothing is."""
-    if host.refused and host.steps:
-        return "it was refused, and has steps"
     for step in host.steps:
         if bool(step.changes) != (step.standing in _CHANGES):
             return f"step {step.step} is {step.standing}, and has {len(step.changes)} changes"

@@ -15,6 +15,7 @@ stands in cannot be read without it: it raises UnknownWordError.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -152,6 +153,29 @@ FREE_VALUE: Form[Value] = Form(_redacted_value, _value)
 TAINTED_VALUE: Form[Value] = Form(_redacted_value, _value)
 # Canonical already, and left as it is read: nothing but a report looks into it.
 TAINTED_JSON: Form[Json] = Form(lambda value, redact: cast(Json, redact.redact(value)), lambda data, _aside: data)
+
+
+def among(least: int, most: int) -> Form[int]:
+    """A whole number from `least` to `most`."""
+
+    def read(data: Json, _aside: list[str]) -> int:
+        if type(data) is not int or not least <= data <= most:
+            raise IllFormedError(f"is not a whole number from {least} to {most}")
+        return data
+
+    return Form(_as_it_is, read)
+
+
+def spelt(pattern: str, what: str) -> Form[str]:
+    """A text of ours that is spelt in one way; `what` says of which kind it is otherwise not."""
+    matches = re.compile(pattern).fullmatch
+
+    def read(data: Json, _aside: list[str]) -> str:
+        if type(data) is not str or not matches(data):
+            raise IllFormedError(f"is not {what}")
+        return data
+
+    return Form(_as_it_is, read)
 
 
 def word(words: type[Word]) -> Form[Word]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,9 @@ from runner.journal.verification import Vouched
 from runner.signatures import notes
 from runner.signatures.errors import AlteredError, NotASignatureError, NotTrustedError, SignatureError
 from runner.signatures.notes import PRIVATE, NoteSigner, NoteVerifier, read_signer, read_verifier
+
+_MOST_PIPED = 64 * 1024  # bytes of public keys: hundreds
+_PIPE_SECONDS = 10.0
 
 
 class KeyFileError(AdvisedError):
@@ -135,7 +139,9 @@ def verifiers(key: str, disk: Disk) -> tuple[NoteVerifier, ...]:
                 disk.read(Path(key)).close()  # a file that is called like this
             except OSError:
                 raise KeyFileError(f"--key: {error.what}", error.next) from None
-    lines = [line.strip() for line in _text(Path(key), disk).split("\n")]
+    named = Path(key)
+    said = _piped(named) if named.is_fifo() else _text(named, disk)
+    lines = [line.strip() for line in said.split("\n")]
     try:
         found = tuple(read_verifier(line) for line in lines if line and not line.startswith("#"))
     except SignatureError as error:
@@ -155,6 +161,31 @@ def new_key(name: str) -> NoteSigner:
         return NoteSigner.new(name)
     except ValueError as error:
         raise KeyFileError(f"{name!r}: {error}", "Name it after who has it, such as ops.example/journal.") from None
+
+
+def _piped(path: Path) -> str:
+    """What a pipe gives until it ends, such as `<(...)` of a shell. One that nobody writes to is empty."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        data = b""
+        while len(data) <= _MOST_PIPED:
+            try:
+                part = os.read(descriptor, _MOST_PIPED + 1)
+            except BlockingIOError:  # somebody has it open to write, and has not yet
+                if not select.select([descriptor], [], [], _PIPE_SECONDS)[0]:
+                    break
+                continue
+            if not part:
+                return data.decode()
+            data += part
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path} is no text", "Name another file.") from None
+    finally:
+        os.close(descriptor)
+    raise KeyFileError(
+        f"{path}: the pipe did not end within {_MOST_PIPED // 1024} KiB, or gave nothing for {_PIPE_SECONDS:g} s",
+        "Name a file.",
+    )
 
 
 def _text(path: Path, disk: Disk, missing: str | None = None) -> str:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import typer
 from ruamel.yaml import YAML
+from typer.core import TyperGroup
 
 from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
 from playbooks.findings import Verdict
 from runner.cli.main import app
+from runner.moves import Outcome
+from runner.plan.records import Plan, Standing
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -78,3 +83,55 @@ def test_every_verdict_has_a_row_that_says_what_it_promises_in_the_order_of_repo
     rows = re.findall(r"^\| `([a-z-]+)` \| \S.* \| .*\|$", page, re.MULTILINE)
     assert rows == [str(verdict) for verdict in Verdict]
     assert (f"up to {AGED_DAYS} days" in page, f"over {STALE_DAYS} days" in page) == (True, True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_and_target_of_make_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8") if page.name != "CHANGELOG.md" else ""  # which speaks of what was
+    files = re.findall(r"`((?:runner|playbooks|inventory|texts|tests|docs|benchmarks|scripts)/[\w./-]+\w)`", text)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE)
+    assert [name for name in named if name not in targets] == []
+
+
+def test_the_page_about_a_plan_has_a_row_for_each_standing_and_each_member() -> None:
+    page = (ROOT / "docs" / "reference" / "plans.md").read_text(encoding="utf-8")
+    rows = [set(re.findall(r"`([\w-]+)`", line)) for line in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)]
+    named = set().union(*rows)
+    members = {member.name for member in fields(Plan)} - {"newer"}
+    assert named == {str(each) for each in Standing} | members
+
+
+def test_the_page_about_applying_a_plan_has_a_row_for_each_outcome() -> None:
+    page = (ROOT / "docs" / "how-to" / "apply-a-plan.md").read_text(encoding="utf-8")
+    rows = [set(re.findall(r"`([\w-]+)`", line)) for line in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)]
+    assert set().union(*rows) == {str(each) for each in Outcome}
+
+
+def commands_of(group: TyperGroup, path: str = "exrun") -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command, f"{path} {name}")
+        else:
+            assert isinstance(command, typer.core.TyperCommand)
+            yield f"{path} {name}", command
+
+
+def test_the_reference_has_every_option_of_every_command_and_no_other() -> None:
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    wrong = []
+    for name, command in commands_of(group):
+        nested = re.search(rf"^### {name}\b", page, re.MULTILINE) is not None
+        heading = " ".join(name.split()[:2]) if nested else name
+        section = re.search(rf"^## {heading}\b.*\n((?:(?!^## ).*\n)*)", page, re.MULTILINE)
+        if section is None:
+            wrong.append(f"{name} has no section")
+            continue
+        known = {option for each in command.params for option in each.opts if option.startswith("--")}
+        rows = set(re.findall(r"(--[a-z-]+)`", "\n".join(re.findall(r"^\| (`-[^|]*)", section[1], re.MULTILINE))))
+        wrong += [f"{name} takes {option}" for option in known - set(re.findall(r"--[a-z-]+", section[1]))]
+        wrong += [f"{name} does not take {option}" for option in rows - known]
+    assert wrong == []

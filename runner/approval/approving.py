@@ -77,9 +77,9 @@ def standing(
         refused.append(
             Refused(
                 f"{len(approvals)} of {policy.approvals} approvals that count" + "".join(f"; {why}" for why in wrong),
-                "Have it signed by an approver who did not make it."
+                "Have it signed by an approver who did not make it: exrun approve."
                 if not policy.planner_may_approve
-                else "Have it signed by an approver.",
+                else "Have it signed by an approver: exrun approve.",
             )
         )
     match stand(policy.windows, policy.freezes, now):
@@ -112,7 +112,9 @@ def _aged(plan: Plan, policy: Policy | None, now: datetime) -> Iterator[Refused]
 def _same_policy(plan: Plan, policy: Policy | None) -> Sequence[Refused]:
     again = "Make the plan again."
     if policy is None:
-        return () if plan.policy is None else [Refused("the policy under which the plan was made is not there", again)]
+        if plan.policy is None:
+            return ()
+        return [Refused("the policy under which the plan was made is not there", "Name it with --policy.")]
     if policy.client != plan.client:
         return [Refused(f"the policy is of the client {policy.client}, the plan of {plan.client}", again)]
     if plan.policy is None:

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import typer
-
 from inventory import loading
 from inventory.model import Host, Inventory
 from inventory.selection import Selection, select
@@ -33,7 +31,7 @@ from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import catalogue_of
-from runner.cli.output import UsageError, debugging
+from runner.cli.output import UsageError, debugging, tell
 from runner.cli.plan_files import now, policy_of, read_plan, signatures_of
 from runner.cli.progress import Words
 from runner.cli.show_applied import print_applied
@@ -52,11 +50,13 @@ from runner.rollout import Letting
 from runner.runs import LAST, ClientRun, Run, RunNotFoundError, find_run, newest_first, read_run, uncollected
 from runner.state import RunState
 from runner.terminal import visible
+from runner.terms import Ending
 from runner.token import spent_by
 from texts.counting import counted
 
-APPLYING = Words("applying", lambda row: str(row.outcome), tuple(Outcome))
-UNDOING = replace(APPLYING, doing="undoing")
+_WELL = (Outcome.COMPLIANT, Outcome.CHANGED)
+APPLYING = Words("applying", lambda row: str(row.outcome), tuple(each for each in Outcome if each not in _WELL))
+UNDOING = replace(APPLYING, doing="undoing", told=tuple(each for each in APPLYING.told if each != Outcome.ROLLED_BACK))
 
 
 def apply(asked: AskedToChange, path: Path) -> ExitStatus:
@@ -79,7 +79,7 @@ def apply(asked: AskedToChange, path: Path) -> ExitStatus:
     if not stood.approvals:  # who approved it has signed every byte
         _refuse(_as_it_was_made(asked, plan, found.digest))
     if not plan.due:
-        typer.echo("exrun: the plan changes nothing: nothing was sent.", err=True)
+        tell("the plan changes nothing: nothing was sent.")
         return ExitStatus.WELL
     spent_by_other = spent_by(asked.state, client, plan.token, SystemDisk())
     if spent_by_other is not None:
@@ -120,7 +120,7 @@ def rollback(asked: AskedToChange, reference: str, selection: Selection | None) 
     undo = tuple(host.host for host in plan.due if host.host in names and _may_have_changed(state, host.host))
     _say_irreversible(plan, undo)
     if not undo:
-        typer.echo("exrun: nothing was changed there by this run: nothing was sent.", err=True)
+        tell("nothing was changed there by this run: nothing was sent.")
         return ExitStatus.WELL
     order, present = _ordered(asked, loaded, plan, state.run, beside=part.journal.parent)
     stood = Standing((), same(plan, present), None)
@@ -189,31 +189,19 @@ def _ordered(asked: AskedToChange, loaded: Inventory, plan: Plan, run: str, *, b
     today = working.today()
     judgement = working.judgement_of(catalogue_of(asked.state, asked.catalogue), today, None)
     ready = _playbook(asked, plan, judgement.catalogue, beside)
-    full = working.full_steps_of(ready, allowed=asked.allow_full_language)
-    due = {host.host for host in plan.due}
     by_name: dict[str, Host] = {host.name: host for host in client.hosts}
-    hosts = tuple(by_name[host.host] for host in plan.due if host.host in by_name and host.host in due)
-    files = tuple(each for each in loaded.files if plan.client in each.clients)
-    order = Order(
-        run=run,
-        playbook=ready,
-        judgement=judgement,
-        hosts=hosts,
-        inventory_source=loaded.source,
-        inventory_digest=loaded.digest,
-        inventory_files=loaded.files,
+    order = working.order_of(
+        asked,
+        loaded,
+        run,
+        ready,
+        judgement,
+        today,
+        hosts=tuple(by_name[host.host] for host in plan.due if host.host in by_name),
         selection=plan.selection or None,
         parallel=plan.going.parallel,
-        host_seconds=asked.timeout,
-        token=secrets.token_hex(16),
-        run_seconds=asked.run_timeout,
-        connect_seconds=asked.connect_timeout,
-        overrides=tuple(
-            working.overrides_of(
-                today, judgement, full, allow_cleartext=asked.allow_cleartext, skip_unresolved=asked.skip_unresolved
-            )
-        ),
     )
+    files = tuple(each for each in loaded.files if plan.client in each.clients)
     return order, Present(version("exrun"), client.hosts, files, ready, judgement.catalogue.digest)
 
 
@@ -289,7 +277,7 @@ def _work(
     _check_overtaken(asked.take_over or (), approved.plan)
     working.warn_of(order.overrides)
     if approved.plan.policy is None:
-        typer.echo("exrun: no policy: nobody was asked to approve this plan. This is recorded.", err=True)
+        tell("no policy: nobody was asked to approve this plan. This is recorded.")
     allow(2 + 2 * order.parallel)
     reach = working.reach_of(allow_cleartext=asked.allow_cleartext)
     opened = open_run(order, working.world_of(asked.state, reach, vouched.sign))
@@ -316,17 +304,17 @@ def _work(
                 "cannot be known from it, and nothing was sent",
                 "See exrun journal verify; look at the servers by hand, or make a new plan.",
             )
-        typer.echo("exrun: nothing is left to be done: nothing was sent.", err=True)
+        tell("nothing is left to be done: nothing was sent.")
         return ExitStatus.WELL
     stop = Stop()
     with ExitStack() as stack:
         stack.enter_context(interruptible(stop, [Letting.DRAIN, Letting.ABORT]))
         progress = stack.enter_context(
-            working.shown(len(order.hosts), words, os.environ, terminal=sys.stderr.isatty(), debug=debugging())
+            working.shown(len(remediation.due), words, os.environ, terminal=sys.stderr.isatty(), debug=debugging())
         )
         stack.enter_context(working.few_looks_for_rings())
         said = (
-            f"run {order.run}: {words.doing} plan {approved.plan.id} on {counted(len(order.hosts), 'server')} of "
+            f"run {order.run}: {words.doing} plan {approved.plan.id} on {counted(len(remediation.due), 'server')} of "
             f"{visible(order.clients[0])}"
         )
         result = remediation.run(stop, progress, lambda: progress.say(said))
@@ -338,10 +326,11 @@ def _work(
 
 def _say_next(result: Applied, plan: Plan) -> None:
     if result.end.message:
-        typer.echo(f"exrun: {visible(result.end.message)}. {visible(result.end.next)}", err=True)
+        then = "" if result.end.how is Ending.INTERRUPTED else f". {result.end.next}"  # who did that needs no advice
+        tell(f"{result.end.message}{then}")
     on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
     if not all(is_over(host, on_failure, result.progress.get(host.host)) for host in plan.due):
-        typer.echo(f"exrun: next: exrun resume {result.run}", err=True)
+        tell(f"next: exrun resume {result.run}")
 
 
 def _check_overtaken(named: Sequence[str], plan: Plan) -> None:
@@ -367,4 +356,4 @@ def _say_irreversible(plan: Plan, undo: Collection[str]) -> None:
     for host, step, change in plan.changes:
         if host.host in undo and change.rollback is None:
             title = visible(change.change.title)
-            typer.echo(f"exrun: {visible(host.host)}, step {step.step}: cannot be undone: {title}", err=True)
+            tell(f"{host.host}, step {step.step}: cannot be undone: {title}")

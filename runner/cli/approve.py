@@ -69,6 +69,8 @@ def approve(
         emit(f"Approvals that count: {len(stood.approvals)} of {known.approvals}{f': {by}' if by else ''}\n")
         for each in stood.refused:
             emit(f"Not to be run now: {visible(each.what)}. {visible(each.next)}\n")
+        if not stood.refused:
+            emit(f"Next: exrun apply {visible(str(plan))} -i INVENTORY --policy {visible(str(policy))}\n")
     elif found.plan.policy is None:
         emit("The plan was made without a policy: no approval is asked for when it is run.\n")
     raise typer.Exit(ExitStatus.WELL)

@@ -1,4 +1,4 @@
-"""What the command line of `exrun audit` asks for, as values."""
+"""What the command line of `exrun audit` and `plan` asks for, as values, and what each does that reaches servers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,15 @@ from runner.cli.options import Format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the command line asks for. Times in seconds; None for what its option was not given."""
+class AskedOfServers:
+    """What each command asks for that reaches servers. Times in seconds; None for what its option was not given."""
 
-    context: typer.Context
     inventory: tuple[Path, ...]
-    selection: list[str] | None
-    playbook: str
-    limit: list[str] | None
-    expect: int | None
-    param: list[str] | None
     search: list[Path] | None
-    parallel: int | None
     timeout: float
     connect_timeout: float
     run_timeout: float | None
     form: Format
-    html: Path | None
     state: Path
     catalogue: Path | None
     sign_with: Path | None
@@ -36,5 +28,19 @@ class Asked:
     allow_cleartext: bool
     allow_full_language: bool
     skip_unresolved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(AskedOfServers):
+    """What a command that only looks asks for besides."""
+
+    context: typer.Context
+    selection: list[str] | None
+    playbook: str
+    limit: list[str] | None
+    expect: int | None
+    param: list[str] | None
+    parallel: int | None
+    html: Path | None
     as_of: datetime | None
     strict: bool

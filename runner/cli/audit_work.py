@@ -23,7 +23,7 @@ from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format, catalogue_of, given_params
-from runner.cli.output import UsageError, debugging, print_report, write_file
+from runner.cli.output import UsageError, debugging, print_report, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.disk import SystemDisk
@@ -37,7 +37,6 @@ from runner.order import Order
 from runner.redaction import Redactor
 from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
-from runner.terminal import visible
 from runner.terms import Ending
 
 PlannedBy = Callable[[Mapping[str, Redactor]], Planned]
@@ -74,29 +73,17 @@ def ordered(asked: Asked) -> Order:
         catalogue_of(asked.state, asked.catalogue), today, None if asked.as_of is None else asked.as_of.date()
     )
     ready = load_playbook(asked.playbook, given_params(asked.param), judgement.catalogue, search=asked.search or ())
-    full = working.full_steps_of(ready, allowed=asked.allow_full_language)
-    return Order(
-        run=unused_run_id(
-            asked.state, [client.name for client in loaded.clients], datetime.now(UTC), lambda: secrets.token_hex(2)
-        ),
-        playbook=ready,
-        judgement=judgement,
+    clients = [client.name for client in loaded.clients]
+    return working.order_of(
+        asked,
+        loaded,
+        unused_run_id(asked.state, clients, datetime.now(UTC), lambda: secrets.token_hex(2)),
+        ready,
+        judgement,
+        today,
         hosts=hosts,
-        inventory_source=loaded.source,
-        inventory_digest=loaded.digest,
-        inventory_files=loaded.files,
-        labels=frozenset(label for host in loaded.hosts for label in host.labels),
         selection=_recorded(chosen, loaded),
         parallel=asked.parallel or ready.playbook.strategy.parallel,
-        host_seconds=asked.timeout,
-        token=secrets.token_hex(16),
-        run_seconds=asked.run_timeout,
-        connect_seconds=asked.connect_timeout,
-        overrides=tuple(
-            working.overrides_of(
-                today, judgement, full, allow_cleartext=asked.allow_cleartext, skip_unresolved=asked.skip_unresolved
-            )
-        ),
     )
 
 
@@ -150,7 +137,7 @@ def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
         from runner.reports.html import HtmlReport  # only where one was asked for
 
         write_file(page, HtmlReport().render(of_client(run.audit, client)))
-        typer.echo(f"exrun: wrote {visible(str(page))}", err=True)
+        tell(f"wrote {page}")
     say_why(run)
 
 
@@ -159,7 +146,7 @@ def say_why(run: FleetRun) -> None:
     if run.why is not None:
         said = "; not every server was asked" if _left_out(run.audit) else ""
         then = "Run it again for the rest." if run.ending is Ending.INTERRUPTED else run.why.next
-        typer.echo(f"exrun: {visible(run.why.message)}{said}. {visible(then)}", err=True)
+        tell(f"{run.why.message}{said}. {then}")
 
 
 def _left_out(audit: FleetResult) -> bool:

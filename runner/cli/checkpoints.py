@@ -6,13 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from runner.anchoring import Anchor, AnchorError, anchor
-from runner.cli.output import UsageError
+from runner.cli.output import UsageError, tell
 from runner.disk import Disk
 from runner.journal.checkpoints import Sign
-from runner.terminal import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Vouching:
                 try:
                     keep(note)
                 except AnchorError as error:
-                    typer.echo(f"exrun: {visible(error.what)}. {visible(error.next)}", err=True)
+                    tell(f"{error.what}. {error.next}")
                     kept = False
         return kept
 

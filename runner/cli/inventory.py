@@ -26,7 +26,7 @@ from inventory.sources.reading import bytes_of
 from runner.cli.commands import Commands
 from runner.cli.inventory_files import inventory_files, names_of
 from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
-from runner.cli.output import UsageError, emit, problem_document, width, write_file
+from runner.cli.output import UsageError, emit, problem_document, tell, width, write_file
 from runner.cli.selecting import selected
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
@@ -156,9 +156,9 @@ def inventory_import(
     settings = _settings({name: text for name, text in given.items() if text is not None})
     imported = read_foreign(file, client=client, settings=settings)
     for line in [str(problem) for problem in imported.left_out[:SHOWN]]:
-        typer.echo(f"exrun: {visible(line)}", err=True)
+        tell(line)
     if len(imported.left_out) > SHOWN:
-        typer.echo(f"exrun: and {len(imported.left_out) - SHOWN} more", err=True)
+        tell(f"and {len(imported.left_out) - SHOWN} more")
     if output is not None and not force and output.exists() and (there := bytes_of(output)).strip():
         _merge(output, there, imported, file.parent)
         return
@@ -167,7 +167,7 @@ def inventory_import(
         typer.echo(text, nl=False)
         return
     write_file(output, text)
-    typer.echo(f"exrun: wrote {visible(str(output))}", err=True)
+    tell(f"wrote {output}")
 
 
 def _merge(output: Path, there: bytes, imported: Imported, imported_from: Path) -> None:
@@ -188,12 +188,12 @@ def _merge(output: Path, there: bytes, imported: Imported, imported_from: Path) 
     )
     data = encoded(merged.text, there)
     if data == there:
-        typer.echo(f"exrun: {shown} is as it was", err=True)
+        tell(f"{shown} is as it was")
         return
     if bytes_of(output) != there:
         raise UsageError(f"{output} was changed by somebody else meanwhile", "Run it again.")
     write_file(output, data)
-    typer.echo(f"exrun: wrote {shown}", err=True)
+    tell(f"wrote {shown}")
 
 
 def _settings(given: dict[str, str]) -> Settings:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
-from runner.cli.output import UsageError
+from runner.cli.output import UsageError, tell
 from runner.terminal import visible
 
 FOUND = Path("inventory.yml")
@@ -23,7 +21,7 @@ def inventory_files(named: Sequence[Path] | None) -> tuple[Path, ...]:
     if named:
         return tuple(named)
     if FOUND.is_file():
-        typer.echo(f"exrun: inventory: {FOUND} of this folder; -i names another", err=True)
+        tell(f"inventory: {FOUND} of this folder; -i names another")
         return (FOUND,)
     near = next((name for name in _ALSO_CALLED_SO if Path(name).is_file()), None)
     raise UsageError(
@@ -42,7 +40,7 @@ def announced(named: Sequence[Path] | None) -> tuple[Path, ...]:
     """
     files = inventory_files(named)
     if named:
-        typer.echo(f"exrun: reading {names_of(files)}", err=True)
+        tell(f"reading {names_of(files)}")
     return files
 
 

@@ -35,7 +35,7 @@ def journal_verify(
             "--key",
             envvar="EXRUN_KEY",
             metavar="FILE|TEXT",
-            help="Say up to which line this public key vouches for it: the line of exrun keys new, or a file.",
+            help="Say up to which line this public key vouches for it: the line of exrun keys new, or a file or pipe.",
         ),
     ] = None,
     checkpoint: Annotated[

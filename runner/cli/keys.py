@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from runner.cli.commands import Commands
-from runner.cli.output import UsageError
+from runner.cli.output import UsageError, tell
 from runner.disk import SystemDisk, write_once
-from runner.terminal import visible
 from runner.vouching import new_key
 
 group = Commands(help="Keys that vouch for journals.")
@@ -58,4 +57,4 @@ def keys_new(
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}", "Name another file with -o.") from None
     typer.echo(str(key.verifier))
-    typer.echo(f"exrun: wrote the private key to {visible(str(file))}; the line above is the public one", err=True)
+    tell(f"wrote the private key to {file}; the line above is the public one")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,8 +22,10 @@ from rich.table import Column
 from rich.text import Text
 
 from inventory.model import Host
-from runner.cli.progress import PlainProgress, Row, Words, found_text, in_work_text
+from runner.cli.progress import PlainProgress, Row, Words, found_text, state_text
 from runner.terminal import visible
+
+_WIDE = 100  # columns from which the bar does not take the room of a name
 
 
 class LiveProgress(PlainProgress):
@@ -34,9 +37,10 @@ class LiveProgress(PlainProgress):
         self._found: dict[str, int] = {}
         self._in_work: dict[str, str] = {}
         self._lock = Lock()
+        bar = 16 if console.width >= _WIDE else 8
         self._progress = Progress(
             TextColumn(words.doing, table_column=_fixed(len(words.doing))),
-            BarColumn(bar_width=16, table_column=_fixed(16)),
+            BarColumn(bar_width=bar, table_column=_fixed(bar)),
             MofNCompleteColumn(table_column=_fixed(2 * len(str(hosts)) + 1)),
             TimeElapsedColumn(table_column=_fixed(7)),
             _State(),
@@ -45,13 +49,13 @@ class LiveProgress(PlainProgress):
             transient=True,
             refresh_per_second=8,
         )
-        self._task: TaskID = self._progress.add_task("", total=hosts, wave="", waits="", found="", in_work="")
+        self._task: TaskID = self._progress.add_task("", total=hosts, wave="", waits="", found="", in_work={})
 
     def started(self, host: Host) -> None:
         """Names the host."""
         with self._lock:
             self._in_work[host.key] = ""
-            self._progress.update(self._task, in_work=in_work_text(self._in_work))
+            self._progress.update(self._task, in_work=dict(self._in_work))
 
     def ended(self, row: Row) -> None:
         """Counts the host and what it came to."""
@@ -63,7 +67,7 @@ class LiveProgress(PlainProgress):
                 self._task,
                 advance=1,
                 found=found_text(self._found, self._words.told),
-                in_work=in_work_text(self._in_work),
+                in_work=dict(self._in_work),
             )
 
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
@@ -83,7 +87,7 @@ class LiveProgress(PlainProgress):
         with self._lock:
             if host.key in self._in_work:
                 self._in_work[host.key] = what
-                self._progress.update(self._task, in_work=in_work_text(self._in_work))
+                self._progress.update(self._task, in_work=dict(self._in_work))
 
     def asked(self, host: Host, came: str | None) -> None:
         """Names a host that is asked whether it is well, for as long as it is."""
@@ -93,7 +97,7 @@ class LiveProgress(PlainProgress):
                 self._in_work[host.key] = "health check"
             else:
                 self._in_work.pop(host.key, None)
-            self._progress.update(self._task, in_work=in_work_text(self._in_work))
+            self._progress.update(self._task, in_work=dict(self._in_work))
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
@@ -107,14 +111,27 @@ class LiveProgress(PlainProgress):
 
 
 class _State(ProgressColumn):
-    """What was found and what is in work, as far as the line has room. Names are data, not markup."""
+    """What was found and what is in work, as far as the line has room."""
 
     def __init__(self) -> None:
-        super().__init__(Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        super().__init__(Column(ratio=1, no_wrap=True))
 
-    def render(self, task: Task) -> Text:
-        parts = [task.fields[name] for name in ("wave", "found", "waits", "in_work")]
-        return Text("; ".join(part for part in parts if part), overflow="ellipsis", no_wrap=True)
+    def render(self, task: Task) -> _Fitting:
+        fields = task.fields
+        return _Fitting(fields["wave"], fields["found"], fields["waits"], fields["in_work"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """See `state_text`. Names are data, not markup."""
+
+    wave: str
+    found: str
+    waits: str
+    in_work: Mapping[str, str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield Text(state_text(options.max_width, self.wave, self.found, self.waits, self.in_work), no_wrap=True)
 
 
 def _fixed(width: int) -> Column:

@@ -105,7 +105,7 @@ def _said(error: Exception) -> ExitStatus:
             _complain("nothing was sent", "Correct this and run it again.")
             return ExitStatus.USAGE
         case RunNotFoundError():
-            _complain(str(error), "See exrun show --help.")
+            _complain(str(error), "See exrun status.")
             return ExitStatus.USAGE
         case ContradictionError() | UnreadableEventError():
             _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
@@ -134,7 +134,9 @@ def _said(error: Exception) -> ExitStatus:
 
 
 def _complain(what: str, then: str) -> None:
-    typer.echo(f"exrun: {visible(what).removesuffix('.')}. {visible(then)}", err=True)
+    from runner.cli.output import tell
+
+    tell(f"{what.removesuffix('.')}. {then}")
 
 
 def _trace(given: Sequence[str]) -> None:

@@ -13,6 +13,8 @@ import typer
 from runner.advice import AdvisedError
 from runner.cli.commands import DEBUG
 from runner.cli.options import Format
+from runner.reports.folding import folded
+from runner.terminal import visible
 
 if TYPE_CHECKING:
     from runner.results import FleetResult
@@ -45,6 +47,13 @@ def width() -> int:
 def terminal_width() -> int | None:
     """Columns of the terminal that reads standard output, at least 40; None where none does."""
     return max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
+def tell(line: str) -> None:
+    """A line on standard error that says whose it is, made fit to be shown; folded where a terminal reads it."""
+    width = max(40, os.get_terminal_size(sys.stderr.fileno()).columns or 80) if sys.stderr.isatty() else None
+    for each in folded([f"exrun: {visible(line)}"], width):
+        typer.echo(each, err=True)
 
 
 def print_report(audit: FleetResult, form: Format) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import typer
-
 from inventory.model import Host
 from playbooks.errors import DocumentError
 from playbooks.findings import Severity
@@ -17,7 +15,7 @@ from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
 from runner.cli.options import given_params
-from runner.cli.output import UsageError, emit, terminal_width, write_file
+from runner.cli.output import UsageError, emit, tell, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
 from runner.cli.progress import PLANNING
 from runner.cli.working import actor
@@ -70,7 +68,7 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
     run = observed(asked, order, words=PLANNING, planned=planned)
     if run.ending in (Ending.INTERRUPTED, Ending.JOURNAL):
         say_why(run)
-        typer.echo("exrun: no plan is written: not every server was asked.", err=True)
+        tell("no plan is written: not every server was asked.")
         return ExitStatus.INTERRUPTED if run.ending is Ending.INTERRUPTED else ExitStatus.JOURNAL
     given = given_params(asked.param)
     with uncollected():
@@ -188,4 +186,4 @@ def _say_terms(run: FleetRun) -> None:
     """What is to be known of the run before anybody relies on its plan, such as an old catalogue."""
     for finding in run.audit.terms.findings:
         if finding.severity is not Severity.INFO:
-            typer.echo(f"exrun: {visible(finding.title)}. {visible(finding.next)}.", err=True)
+            tell(f"{finding.title}. {finding.next}.")

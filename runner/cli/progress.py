@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from texts.counting import counted
 
 SHOWN_HOSTS = 3
 MOST_NAMED = 12  # servers in one line
-_NAME = 24  # characters of a host's name on the line
+_NAME = 64  # characters of a host's name; no whole one is longer in practice
 
 
 class Row(Protocol):
@@ -107,13 +108,49 @@ def found_text(found: Mapping[str, int], told: Iterable[str]) -> str:
     return ", ".join(f"{found[word]} {word}" for word in told if word in found)
 
 
-def in_work_text(hosts: Mapping[str, str]) -> str:
-    """`in work: alpha/EX1 (apply services), alpha/EX2 and 6 more`: the longest at work come first."""
+def state_text(room: int, wave: str, found: str, waits: str, in_work: Mapping[str, str]) -> str:
+    """`wave 2 of 3; 1 failed; in work: EX1 (apply services) and 3 more`: as much as has room, and no part of a name.
+
+    What waits is left out first, then further servers, what is done on them, and the wave; what was found goes last.
+
+    Args:
+        room: characters.
+        in_work: by name what is done there, the longest at work first.
+    """
+    for parts in _states(wave, found, waits, in_work):
+        said = "; ".join(part for part in parts if part)
+        if len(said) <= room:
+            return said
+    return found[:room]
+
+
+def _states(wave: str, found: str, waits: str, in_work: Mapping[str, str]) -> Iterator[Sequence[str]]:
+    """The parts of a line, from all that there is to say down to the least."""
+    yield wave, found, in_work_text(in_work), waits
+    for most in range(SHOWN_HOSTS, 0, -1):
+        yield wave, found, in_work_text(in_work, most)
+    for most in range(SHOWN_HOSTS, 0, -1):
+        yield wave, found, in_work_text(dict.fromkeys(in_work, ""), most)
+    yield found, in_work_text(dict.fromkeys(in_work, ""), 1)
+    yield wave, found, f"in work: {len(in_work)}" if in_work else waits
+    yield found, f"in work: {len(in_work)}" if in_work else ""
+    yield (found,)
+
+
+def in_work_text(hosts: Mapping[str, str], most: int = SHOWN_HOSTS) -> str:
+    """`in work: alpha/EX1 (apply services), alpha/EX2 and 6 more`: the longest at work come first.
+
+    The client's name stands there where there are several.
+    """
     if not hosts:
         return ""
-    doing = [f"{visible(name, _NAME)} ({what})" if what else visible(name, _NAME) for name, what in hosts.items()]
-    more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
-    return f"in work: {', '.join(doing[:SHOWN_HOSTS])}{more}"
+    alone = len({name.partition("/")[0] for name in hosts}) == 1
+    doing = [
+        f"{visible(name.partition('/')[2] if alone else name, _NAME)}{f' ({what})' if what else ''}"
+        for name, what in islice(hosts.items(), most)
+    ]
+    more = f" and {len(hosts) - most} more" if len(hosts) > most else ""
+    return f"in work: {', '.join(doing)}{more}"
 
 
 def named(hosts: Sequence[str]) -> str:

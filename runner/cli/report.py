@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.options import STATE, ClientOption, Format, StateOption
-from runner.cli.output import UsageError, emit, print_report, write_file
+from runner.cli.output import UsageError, emit, print_report, tell, write_file
 from runner.cli.show_run import warn_of_broken
 from runner.exit_status import ExitStatus
 from runner.replay import replay
@@ -18,7 +18,6 @@ from runner.reports.interface import Report
 from runner.reports.json import JsonReport
 from runner.reports.table import TableReport
 from runner.runs import ClientRun, find_run, read_run, uncollected
-from runner.terminal import visible
 
 FILE_WIDTH = 160  # columns of a table in a file
 
@@ -128,7 +127,7 @@ def _put(path: Path | None, text: str) -> None:
         emit(text)
         return
     write_file(path, text)
-    typer.echo(f"exrun: wrote {visible(str(path))}", err=True)
+    tell(f"wrote {path}")
 
 
 def _report(form: ReportFormat) -> Report:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import typer
-
 from runner.cli.options import Format
-from runner.cli.output import UsageError, emit, terminal_width
+from runner.cli.output import UsageError, emit, tell, terminal_width
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
 from runner.reports.run import document, json_text, lines
 from runner.runs import ClientRun, find_run, read_run, uncollected
-from runner.terminal import visible
 
 
 def show_run(
@@ -55,9 +52,8 @@ def warn_of_broken(parts: tuple[ClientRun, ...]) -> ExitStatus:
     for part in parts:
         if isinstance(part.verified, Broken):
             status = ExitStatus.JOURNAL
-            typer.echo(
-                f"exrun: {visible(str(part.journal))}:{part.verified.line}: the journal does not verify: "
-                f"{visible(part.verified.why)}. Nothing from that line on is used; see exrun journal verify.",
-                err=True,
+            tell(
+                f"{part.journal}:{part.verified.line}: the journal does not verify: {part.verified.why}. Nothing from "
+                "that line on is used; see exrun journal verify."
             )
     return status

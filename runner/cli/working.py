@@ -6,16 +6,17 @@ import gc
 import getpass
 import os
 import platform
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import typer
-
+from inventory.model import Host, Inventory
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.model import ReadyPlaybook
-from runner.cli.output import UsageError
+from runner.cli.asked import AskedOfServers
+from runner.cli.output import UsageError, tell
 from runner.cli.progress import MOST_NAMED, PlainProgress, Words
 from runner.credentials import Unresolved
 from runner.journal.checkpoints import Sign
@@ -25,7 +26,6 @@ from runner.order import Order, full_steps
 from runner.redaction import Redactor
 from runner.secrets.resolving import RedactedSecrets, system_stores
 from runner.steps import Judgement
-from runner.terminal import visible
 from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Override
 from runner.transport.connecting import Connector
 from runner.transport.wire import Waiting
@@ -72,7 +72,47 @@ def actor() -> str:
     return f"{user}@{platform.node() or 'unknown'}"
 
 
-def full_steps_of(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
+def order_of(
+    asked: AskedOfServers,
+    loaded: Inventory,
+    run: str,
+    ready: ReadyPlaybook,
+    judgement: Judgement,
+    today: date,
+    *,
+    hosts: tuple[Host, ...],
+    selection: str | None,
+    parallel: int,
+) -> Order:
+    """What a run is to do, of what was asked for.
+
+    Args:
+        today: of which the judgement may not be.
+
+    Raises:
+        UsageError: it needs the full language, which was not allowed; nothing was sent.
+    """
+    full = _full_steps_of(ready, allowed=asked.allow_full_language)
+    return Order(
+        run=run,
+        playbook=ready,
+        judgement=judgement,
+        hosts=hosts,
+        inventory_source=loaded.source,
+        inventory_digest=loaded.digest,
+        inventory_files=loaded.files,
+        labels=frozenset(label for host in loaded.hosts for label in host.labels),
+        selection=selection,
+        parallel=parallel,
+        host_seconds=asked.timeout,
+        token=secrets.token_hex(16),
+        run_seconds=asked.run_timeout,
+        connect_seconds=asked.connect_timeout,
+        overrides=tuple(_overrides_of(today, judgement, full, asked)),
+    )
+
+
+def _full_steps_of(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
     """The steps that ask for the full language; ends the command, with nothing sent, where that is not allowed."""
     full = full_steps(ready)
     if full and not allowed:
@@ -85,14 +125,12 @@ def full_steps_of(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
     return full
 
 
-def overrides_of(
-    today: date, judgement: Judgement, full: Sequence[str], *, allow_cleartext: bool, skip_unresolved: bool
-) -> Iterator[Override]:
-    if allow_cleartext:
+def _overrides_of(today: date, judgement: Judgement, full: Sequence[str], asked: AskedOfServers) -> Iterator[Override]:
+    if asked.allow_cleartext:
         yield Override(ALLOW_CLEARTEXT)
     if full:
         yield Override(ALLOW_FULL_LANGUAGE, ", ".join(full))
-    if skip_unresolved:
+    if asked.skip_unresolved:
         yield Override(SKIP_UNRESOLVED)
     if judgement.today != today:
         yield Override(AS_OF, judgement.today.isoformat())
@@ -103,16 +141,14 @@ def warn_of(overrides: Sequence[Override]) -> None:
     for each in overrides:
         match each.option:
             case option if option == ALLOW_CLEARTEXT:
-                typer.echo(
-                    "exrun: warning: --allow-cleartext: over http, whoever is on the network can read and change what "
-                    "is said. This is recorded.",
-                    err=True,
+                tell(
+                    "warning: --allow-cleartext: over http, whoever is on the network can read and change what is "
+                    "said. This is recorded."
                 )
             case option if option == ALLOW_FULL_LANGUAGE:
-                typer.echo(
-                    f"exrun: warning: {ALLOW_FULL_LANGUAGE}: {visible(each.value)}: read-only by the linter alone; the "
-                    "servers' own engines do not hold these steps to reading. This is recorded.",
-                    err=True,
+                tell(
+                    f"warning: {ALLOW_FULL_LANGUAGE}: {each.value}: read-only by the linter alone; the servers' own "
+                    "engines do not hold these steps to reading. This is recorded."
                 )
 
 
@@ -125,7 +161,7 @@ def check_resolved(order: Order, found: Sequence[Unresolved]) -> None:
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         needed = f"needed by {', '.join(names[:MOST_NAMED])}{more}"
         told = f"{each.error.reference}: {each.error.why}; {needed}. {each.error.next}"
-        typer.echo(f"exrun: {visible(told)}", err=True)
+        tell(told)
     if any(override.option == SKIP_UNRESOLVED for override in order.overrides):
         return
     hosts = sum(len(each.hosts) for each in found)
@@ -161,4 +197,4 @@ def shown(
         with LiveProgress(console, hosts, words, debug=debug) as live:
             yield live
     else:
-        yield PlainProgress(lambda line: typer.echo(f"exrun: {visible(line)}", err=True), debug=debug)
+        yield PlainProgress(tell, debug=debug)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ GROUP_SECONDS = 1.0
 
 HEAD_FLUSHES = 64
 HEAD_SECONDS = 5.0
+_LOCK_TRIES, _LOCK_SECONDS = 20, 0.01
 
 _PIECE = 1 << 20
 
@@ -90,10 +92,11 @@ class Clean:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """UTC for what is written; monotonic seconds for when it is flushed."""
+    """UTC for what is written; monotonic seconds for when it is flushed; `wait` for as many seconds."""
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    wait: Callable[[float], None] = time.sleep
 
 
 class JournalWriter:
@@ -379,7 +382,7 @@ def open_journal(
         make_directories(state, directory, disk)
         lock = disk.open(directory / LOCK)
         opened.append(lock)
-        if not disk.lock(lock):
+        if not _locked(lock, disk, clock):
             raise JournalLocked(path, "another writer holds this journal", "Wait for that run to end, or stop it.")
         descriptor = disk.open(path)
         opened.append(descriptor)
@@ -402,8 +405,20 @@ def open_journal(
     return writer
 
 
+def _locked(descriptor: int, disk: Disk, clock: Clock) -> bool:
+    """Whether the lock was got. Who only looks whether a journal is written holds it too, for less than this waits."""
+    for _ in range(_LOCK_TRIES):
+        if disk.lock(descriptor):
+            return True
+        clock.wait(_LOCK_SECONDS)
+    return disk.lock(descriptor)
+
+
 def is_written(directory: Path, disk: Disk) -> bool:
-    """Whether a process writes the journal of this directory now, as far as this machine can tell."""
+    """Whether a process writes the journal of this directory now, as far as this machine can tell.
+
+    Where none does its lock is held for a moment, for which `open_journal` waits; one that writes is never disturbed.
+    """
     try:
         descriptor = disk.open(directory / LOCK)
     except OSError:

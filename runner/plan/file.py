@@ -16,8 +16,22 @@ from typing import Any, cast
 
 from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
+from playbooks.shares import SHARE, WAVE
 from runner.advice import AdvisedError
-from runner.codec import FLAG, HASH, INTEGER, PLAIN, TIME, IllFormedError, many, maybe, record, table, word
+from runner.codec import (
+    FLAG,
+    HASH,
+    PLAIN,
+    TIME,
+    IllFormedError,
+    among,
+    many,
+    maybe,
+    record,
+    spelt,
+    table,
+    word,
+)
 from runner.events import AS_IT_IS, CHANGE, CHANGE_VALUE
 from runner.plan.records import (
     FORMAT,
@@ -44,6 +58,10 @@ class PlanError(AdvisedError, ValueError):
     """Raised for a file that is no plan, or not one that can be trusted to say one thing. `next` is what to do."""
 
 
+# As the models of playbooks and inventories have them.
+_SECONDS = among(0, 86_400)
+_AT_A_TIME = among(1, 1000)
+
 _PLANNED = record(
     PlannedChange,
     change=CHANGE,
@@ -51,10 +69,10 @@ _PLANNED = record(
     rollback=maybe(HASH),
     evidence=maybe(HASH),
     confirm=maybe(HASH),
-    confirm_seconds=maybe(INTEGER),
+    confirm_seconds=maybe(_SECONDS),
     reboots=FLAG,
     poll=maybe(HASH),
-    detached_seconds=maybe(INTEGER),
+    detached_seconds=maybe(_SECONDS),
 )
 _STEP = record(
     PlannedStep,
@@ -71,7 +89,7 @@ _HOST = record(
     PlannedHost,
     host=PLAIN,
     address=PLAIN,
-    port=INTEGER,
+    port=among(1, 65_535),
     steps=many(_STEP),
     refused=PLAIN,
     labels=table(many(PLAIN)),
@@ -79,24 +97,24 @@ _HOST = record(
 )
 _FROM = record(From, source=PLAIN, sha256=HASH)
 _DISTURBANCE = record(
-    Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG, interruption_seconds=INTEGER
+    Disturbance, disruptive=FLAG, reboots=FLAG, interruption=PLAIN, reversible=FLAG, interruption_seconds=_SECONDS
 )
 _STEP_PLAN = record(
     StepPlan, id=PLAIN, action=PLAIN, collect=HASH, on_failure=PLAIN, disturbs=maybe(_DISTURBANCE), contract=HASH
 )
 _GOING = record(
     Going,
-    parallel=INTEGER,
-    waves=many(PLAIN),
-    pause_seconds=INTEGER,
-    limits=table(INTEGER),
-    budget=maybe(PLAIN),
+    parallel=_AT_A_TIME,
+    waves=many(spelt(WAVE, "the size of a wave: a count, a percentage or `rest`")),
+    pause_seconds=_SECONDS,
+    limits=table(_AT_A_TIME),
+    budget=maybe(spelt(SHARE, "a failure budget: a count or a percentage")),
     health=many(PLAIN),
 )
 _PLAN = record(
     Plan,
-    id=PLAIN,
-    token=PLAIN,
+    id=spelt("[0-9a-f]{12}", "12 hexadecimal digits in lower case"),
+    token=spelt("[0-9a-f]{32}", "32 hexadecimal digits in lower case"),
     client=PLAIN,
     made=TIME,
     expires=TIME,
@@ -180,6 +198,7 @@ def read(data: bytes) -> Plan:
         if members[name] != time.astimezone(UTC).isoformat():
             raise PlanError(f"`{name}` is not spelt as a plan spells a time", "Make the plan again.")
     _check_names(plan)
+    _check_parts(plan)
     _check_texts(plan)
     return plan if not aside else _newer(plan, aside)
 
@@ -199,6 +218,7 @@ def _newer(plan: Plan, aside: list[str]) -> Plan:
 
 def _check_names(plan: Plan) -> None:
     """Refuses a plan in which a name stands for two: which of them was meant nobody could say."""
+    _once("the step", [step.id for step in plan.steps])
     _once("the server", [host.host.casefold() for host in plan.hosts])
     for host in plan.hosts:
         _once(f"of {host.host} the step", [step.step for step in host.steps])
@@ -214,6 +234,26 @@ def _once(what: str, names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
         twice = next(name for name, count in Counter(names).items() if count > 1)
         raise PlanError(f"{what} {twice:.64} stands in it twice", "Make the plan again.")
+
+
+def _check_parts(plan: Plan) -> None:
+    """Refuses a plan of which one part is not in another that it speaks of: a sum over it would leave that out."""
+    if plan.expires <= plan.made:
+        raise PlanError("`expires` is not after `made`", "Make the plan again.")
+    if "rest" in plan.going.waves[:-1]:
+        raise PlanError("`going.waves` has a wave after `rest`, which leaves nothing for it", "Make the plan again.")
+    known = {step.id for step in plan.steps}
+    for each in plan.going.health:
+        if each not in known:
+            raise PlanError(f"`going.health` names the step {each:.64}, which the plan has not", "Make the plan again.")
+    for host in plan.hosts:
+        if host.refused and host.steps:
+            raise PlanError(f"{host.host:.64} was refused, and has steps", "Make the plan again.")
+        for step in host.steps:
+            if step.step not in known:
+                raise PlanError(
+                    f"{host.host:.64} has the step {step.step:.64}, which the plan has not", "Make the plan again."
+                )
 
 
 def _check_texts(plan: Plan) -> None:

@@ -420,8 +420,13 @@ def _lines(found: AppliedDocument, *, whole: bool) -> Iterator[str]:
         yield f"  NOT FINISHED: {_shown(found.end.message) or found.end.how}"
     yield ""
     for host in found.hosts:
-        yield from _host_lines(host) if whole else _host_in_full(host, found.texts or {})
+        if not whole:
+            yield from _host_in_full(host, found.texts or {})
+        elif not _is_as_planned(host):
+            yield from _host_lines(host)
     if whole:
+        if alone := [_shown(host.name) for host in found.hosts if _is_as_planned(host)]:
+            yield f"compliant when the plan was made, and not looked at since: {', '.join(alone)}"
         yield ""
         yield from _totals(found)
 
@@ -440,6 +445,8 @@ def _totals(found: AppliedDocument) -> Iterator[str]:
         yield f"{counted(summary.not_planned, 'server')} not planned: nothing is sent there under this plan"
     if summary.open_ends:
         yield f"{counted(summary.open_ends, 'server')} with steps that this plan does not run: plan again for them"
+    if summary.became[Became.MADE] or summary.became[Became.PARTLY_MADE]:
+        yield f"What was made can be undone: exrun rollback {_shown(found.run)}"
     for outcome in Outcome:
         for then in dict.fromkeys(host.next for host in found.hosts if host.outcome is outcome and host.next):
             yield f"{outcome}: {_shown(then)}"
@@ -447,8 +454,8 @@ def _totals(found: AppliedDocument) -> Iterator[str]:
 
 def _host_lines(host: AppliedHostMember) -> Iterator[str]:
     wave = "" if host.wave is None else f"  wave {host.wave}"
-    if host.outcome in _TOLD:
-        yield f"{_shown(host.name)}  {host.outcome}{wave}  {_changes_in_short(host)}".rstrip()
+    if host.outcome in _TOLD or _is_undone(host) or _is_untouched(host):
+        yield f"{_shown(host.name)}  {host.outcome}{wave}  {_in_short(host)}".rstrip()
         for step in host.steps:
             if step.step in host.open_ends:
                 yield f"  {_shown(step.step)}: {step.outcome}: {_shown(step.why)}"
@@ -477,8 +484,23 @@ def _host_in_full(host: AppliedHostMember, texts: Mapping[str, str]) -> Iterator
     yield ""
 
 
-def _changes_in_short(host: AppliedHostMember) -> str:
-    if host.outcome is not Outcome.CHANGED:
+def _is_undone(host: AppliedHostMember) -> bool:
+    """Whether all of it was undone as somebody asked for: then there is nothing to see to."""
+    return host.outcome is Outcome.ROLLED_BACK and not host.next and host.became.keys() <= {Became.UNDONE}
+
+
+def _is_as_planned(host: AppliedHostMember) -> bool:
+    """Whether nothing was to be done there from the beginning, and there is nothing to tell of it."""
+    return host.outcome is Outcome.COMPLIANT and not host.begun and not host.open_ends
+
+
+def _is_untouched(host: AppliedHostMember) -> bool:
+    """Whether it was not begun: why is said of the run."""
+    return host.outcome is Outcome.PENDING and not host.begun and bool(host.steps)
+
+
+def _in_short(host: AppliedHostMember) -> str:
+    if host.outcome is not Outcome.CHANGED and not _is_undone(host) and not _is_untouched(host):
         return _shown(host.why)
     return f"{counted(sum(host.became.values()), 'change')}: {counts(host.became)}"
 

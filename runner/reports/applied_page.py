@@ -70,6 +70,8 @@ def _headline(found: AppliedDocument) -> Iterator[str]:
     if found.end.how is not Ending.COMPLETE:
         yield "The run did not come to its end."
     yield f"{summary.became[Became.MADE]} of {counted(summary.changes, 'change')} made."
+    if undone := summary.became[Became.UNDONE]:
+        yield f"{undone} made and undone."
     for outcome, said in (
         (Outcome.UNKNOWN, "in a state that is not known"),
         (Outcome.FAILED, "failed"),

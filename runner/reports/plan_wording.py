@@ -10,7 +10,7 @@ from enum import StrEnum
 from playbooks.changes import Change, ChangeValue
 from runner.plan.records import Going, PlannedChange
 from runner.plan.sums import Among, BlastRadius, Disturbs, Sums
-from runner.rollout import wave_sizes
+from runner.rollout import budget_of, wave_sizes
 from texts.counting import counted
 
 __all__ = [
@@ -111,10 +111,12 @@ def disturbed(found: Disturbs) -> str:
 
 
 def going(how: Going, hosts: int) -> str:
-    """`8 servers at a time; waves of 1, 4, 35; 600 s between; at most 1 of one dag together; ends once 5% failed`."""
+    """`8 servers at a time; waves of 1, 4, 35; at most 1 of one dag together; ends once 2 servers failed (5%)`."""
     sizes = [str(size) for size in wave_sizes(how.waves, hosts)]
     more = [f"{len(sizes) - _WAVES_SHOWN} more"] if len(sizes) > _WAVES_SHOWN else []
     waves = ["one wave"] if len(sizes) < 2 else [f"waves of {', '.join(sizes[:_WAVES_SHOWN] + more)}"]
+    budget = budget_of(how.budget, hosts)
+    share = f" ({how.budget})" if how.budget is not None and how.budget.endswith("%") else ""
     return "; ".join(
         [
             f"{counted(how.parallel, 'server')} at a time",
@@ -126,7 +128,7 @@ def going(how: Going, hosts: int) -> str:
                 else []
             ),
             *(f"at most {count} of one {label} together" for label, count in how.limits.items()),
-            "without a failure budget" if how.budget is None else f"ends once {how.budget} failed",
+            "without a failure budget" if budget is None else f"ends once {counted(budget, 'server')} failed{share}",
         ]
     )
 

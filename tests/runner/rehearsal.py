@@ -166,7 +166,7 @@ def rehearsed(
     engine = engine or SimEngine()
     with start(Fleet(hosts), {engine.name: engine}) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
-        written = playbook % (parallel, budget) + step if text is None else text
+        written = PLAYBOOK % (parallel, budget) + step if text is None else text
         (folder / "repair.yml").write_text(written, encoding="utf-8")
         monkeypatch.chdir(folder)
         yield Rehearsal(lab, folder)

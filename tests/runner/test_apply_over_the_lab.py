@@ -153,6 +153,25 @@ def with_service(now: HostState, name: str, **members: str) -> HostState:
     return now.model_copy(update={"services": {**now.services, name: now.services[name].model_copy(update=members)}})
 
 
+@pytest.mark.parametrize("services", [WRONG[:1], WRONG])
+def test_undoing_looks_before_the_first_change_and_behind_each_and_making_them_looks_twice(
+    services: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=services)) as lab:
+        _, plan = lab.plan()
+        changes = len(plan.hosts[0].changes)
+
+        def looks() -> int:
+            executed = lab.lab.ledger.executed("alpha/EX1")
+            return sum(each.sha256 == plan.steps[0].collect for done in executed for each in done.statements)
+
+        before = looks()
+        assert lab("apply", "plan.json", "-i", "inventory.yml")[0] == 0
+        made = looks()
+        assert lab("rollback", "last", "-i", "inventory.yml")[0] == 0
+        assert (made - before, looks() - made) == (2, changes + 1)
+
+
 def test_a_server_that_cannot_be_reached_is_tried_again_when_the_run_is_resumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,16 +389,13 @@ def test_whatever_a_plan_sends_or_judges_by_is_compared_with_what_there_is_even_
 @pytest.mark.parametrize(
     "alter",
     [
-        lambda plan: replace(plan, going=replace(plan.going, parallel=0)),  # nothing would ever be begun
-        lambda plan: replace(plan, going=replace(plan.going, parallel=1_000_000)),
         lambda plan: replace(plan, going=replace(plan.going, budget=None)),
         lambda plan: replace(plan, going=replace(plan.going, waves=("100%",))),
-        lambda plan: replace(plan, going=replace(plan.going, pause_seconds=10**12)),
+        lambda plan: replace(plan, going=replace(plan.going, pause_seconds=1)),
         lambda plan: replace(plan, going=replace(plan.going, limits={"dag": 9})),
         lambda plan: replace(plan, hosts=tuple(said(host, standing=Standing.COMPLIANT) for host in plan.hosts)),
         lambda plan: replace(plan, hosts=tuple(said(host, standing=Standing.DEFERRED) for host in plan.hosts)),
         lambda plan: replace(plan, hosts=tuple(said(host, hangs_on=("services",)) for host in plan.hosts)),
-        lambda plan: replace(plan, hosts=tuple(replace(host, refused="not planned") for host in plan.hosts)),
     ],
 )
 def test_a_plan_that_contradicts_itself_or_goes_another_way_than_its_playbook_is_refused(
@@ -391,6 +407,27 @@ def test_a_plan_that_contradicts_itself_or_goes_another_way_than_its_playbook_is
         (folder / "altered.json").write_bytes(data)
         status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
         assert (status, "refused. Nothing was sent" in err) == (4, True), err
+        assert lab.changed("EX1", plan) == []
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda plan: replace(plan, going=replace(plan.going, parallel=0)),  # nothing would ever be begun
+        lambda plan: replace(plan, going=replace(plan.going, parallel=1_000_000)),
+        lambda plan: replace(plan, going=replace(plan.going, pause_seconds=10**12)),
+        lambda plan: replace(plan, hosts=tuple(replace(host, refused="not planned") for host in plan.hosts)),
+    ],
+)
+def test_what_cannot_be_a_plan_is_none_whoever_vouches_for_its_bytes(
+    alter: Callable[[Plan], Plan], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        _, plan = lab.plan()
+        data = file.write(alter(plan))
+        (folder / "altered.json").write_bytes(data)
+        status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
+        assert (status, "altered.json: " in err, "Make the plan again." in err) == (2, True, True), err
         assert lab.changed("EX1", plan) == []
 
 

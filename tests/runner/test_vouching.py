@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from runner.signatures.notes import NoteSigner
 from runner.vouching import KeyFileError, new_key, signing, verifiers, verify
 from tests.runner.journal.journals import opened, write_audit
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes among its files")
 KEY = NoteSigner("ops.example/journal", b"\x07" * 32)
 OTHER = NoteSigner("ops.example/other", b"\x08" * 32)
 DISK = SystemDisk()
@@ -163,3 +165,36 @@ def test_the_name_of_a_key_is_one_word() -> None:
     assert new_key("ops.example/journal").name == "ops.example/journal"
     with pytest.raises(KeyFileError, match="no space"):
         new_key("my key")
+
+
+@posix
+@pytest.mark.parametrize("before", ["", "# of ops\n\n"])
+def test_a_public_key_may_come_from_a_pipe_as_a_shell_makes_one(before: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, f"{before}{KEY.verifier}\n{OTHER.verifier}\n".encode())
+        os.close(writing)
+        assert [each.name for each in verifiers(f"/dev/fd/{reading}", DISK)] == [KEY.name, OTHER.name]
+    finally:
+        os.close(reading)
+
+
+@posix
+def test_a_pipe_that_gives_no_key_is_not_waited_for_and_not_read_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "key"
+    os.mkfifo(pipe)
+    with pytest.raises(KeyFileError, match="there is no public key in it"):
+        verifiers(str(pipe), DISK)
+    monkeypatch.setattr("runner.vouching._PIPE_SECONDS", 0.0)
+    reading, writing = os.pipe()
+    try:
+        for given in (b"", b"x" * 1000):
+            os.write(writing, given)
+            monkeypatch.setattr("runner.vouching._MOST_PIPED", 500)
+            with pytest.raises(KeyFileError, match="the pipe did not end"):
+                verifiers(f"/dev/fd/{reading}", DISK)
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -561,5 +561,5 @@ def test_the_progress_line_says_what_wants_doing_worst_first() -> None:
     assert in_work_text(dict.fromkeys(["a/1", "b/\x1b[2J", "c/3", "d/4", "e/5"], "")) == (
         "in work: a/1, b/<U+001B>[2J, c/3 and 2 more"
     )
-    assert in_work_text({"a/1": "apply services"}) == "in work: a/1 (apply services)"
+    assert in_work_text({"a/1": "apply services", "a/2": ""}) == "in work: 1 (apply services), 2"
     assert in_work_text({}) == ""

@@ -62,7 +62,7 @@ def test_a_plan_says_each_change_in_a_line_then_sums_then_the_next_command(exrun
         "  test.off: 1 change on 1 server; cannot be noticed; no restart; interruption: none\n"
         "  not known: role of 1 server, no step of this plan has seen it: EX1\n"
         "  not known: DAG of 1 server, the inventory has no label dag for them: EX1\n"
-        "Order: 4 servers at a time; one wave; at most 1 of one site together; ends once 5% failed.\n"
+        "Order: 4 servers at a time; one wave; at most 1 of one site together; ends once 1 server failed (5%).\n"
         "Approval: none is asked for: the plan was made without a policy.\n"
         "Written to plan.json. Next: exrun apply plan.json -i inventory.yml\n"
         "\n"

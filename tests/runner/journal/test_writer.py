@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import string
 import subprocess
@@ -21,9 +22,11 @@ from journals import (
     InterruptedDisk,
     MiserlyDisk,
     opened,
+    ticking,
     write_audit,
 )
 
+from runner.disk import SystemDisk, try_lock
 from runner.events import Event, Phase, RunResumed, put
 from runner.events import read as read_event
 from runner.journal.chain import EMPTY, Head, Verified, head_from_bytes
@@ -38,6 +41,7 @@ from runner.journal.writer import (
     HEAD_SECONDS,
     Clock,
     JournalWriter,
+    is_written,
 )
 from runner.redaction import Redactor
 from runner.state import Attempt, RunPhase, fold
@@ -174,6 +178,36 @@ def test_a_writer_in_another_process_is_refused_and_a_killed_one_leaves_no_lock(
         holder.kill()
     with opened(tmp_path) as again:
         assert again.head.sequence == 1
+
+
+def test_who_looks_whether_a_journal_is_written_never_disturbs_who_writes_it(tmp_path: Path) -> None:
+    disk = SystemDisk()
+    with opened(tmp_path) as journal:
+        directory = journal.path.parent
+        for number in range(1, 51):
+            journal.record("run", "mark", durable=number % 10 == 0, **note(number))
+            assert is_written(directory, disk)
+    assert not is_written(directory, disk)
+    assert [each.sequence for each in read(journal.path)[0]] == list(range(1, 51))
+
+
+def test_a_writer_waits_for_who_looks_whether_somebody_writes(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    looking = [os.open(tmp_path / "alpha" / "runs" / "r1" / "lock", os.O_RDWR)]
+    assert try_lock(looking[0])
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            os.close(looking.pop())
+
+    ticks = ticking()
+    with opened(tmp_path, clock=Clock(ticks.now, ticks.monotonic, wait)) as journal:
+        journal.record("run", "mark")
+        with pytest.raises(JournalLocked):  # who does write it keeps it
+            opened(tmp_path, clock=Clock(ticks.now, ticks.monotonic, waited.append))
+    assert 3 < len(waited) < 100
 
 
 def test_a_secret_never_reaches_the_file_in_keys_values_or_base64(tmp_path: Path) -> None:

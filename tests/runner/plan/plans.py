@@ -66,6 +66,8 @@ def plans(draw: st.DrawFn) -> Plan:
         kept = [script() if draw(st.booleans()) else None for _ in found]
         return tuple(map(planned, found, applies, undone, kept))
 
+    names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+
     def step(name: str) -> PlannedStep:
         return PlannedStep(
             name,
@@ -78,18 +80,20 @@ def plans(draw: st.DrawFn) -> Plan:
             draw(st.sampled_from([(), ("version",)])),
         )
 
-    hosts = tuple(
-        PlannedHost(
+    def host(name: str) -> PlannedHost:
+        refused = draw(WORDS)
+        of_host = [] if refused else draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
+        return PlannedHost(
             name,
             draw(NAMES),
             5985,
-            tuple(map(step, draw(st.lists(NAMES, max_size=2, unique=True)))),
-            draw(WORDS),
+            tuple(map(step, of_host)),
+            refused,
             draw(st.dictionaries(st.sampled_from(["dag", "site"]), st.lists(WORDS, max_size=2).map(tuple))),
             draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)),
         )
-        for name in draw(st.lists(NAMES, max_size=3, unique=True))
-    )
+
+    hosts = tuple(map(host, draw(st.lists(NAMES, max_size=3, unique=True))))
     disturbs = Disturbance(disruptive=True, reboots=False, interruption="none", reversible=True)
     return Plan(
         id="0123456789ab",
@@ -112,9 +116,9 @@ def plans(draw: st.DrawFn) -> Plan:
             60,
             {"dag": 1},
             draw(st.none() | st.just("5%")),
-            draw(st.sampled_from([(), ("s0",)])),
+            draw(st.sampled_from([(), (names[0],)])),
         ),
-        steps=(StepPlan("services", "exchange.services", sha("s"), "stop", disturbs, sha("k")),),
+        steps=tuple(StepPlan(name, "exchange.services", sha("s"), "stop", disturbs, sha("k")) for name in names),
         hosts=hosts,
         texts=texts,
     )
@@ -142,7 +146,7 @@ def one_change() -> Plan:
         catalogue=sha("c"),
         selection="*",
         going=Going(1, (), 0, {}, None),
-        steps=(),
+        steps=(StepPlan("services", "exchange.services", sha("s"), "stop", None, sha("k")),),
         hosts=(PlannedHost("EX01", "10.0.0.1", 5985, (step,)),),
         texts={sha("a"): "a"},
     )

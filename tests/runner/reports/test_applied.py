@@ -151,15 +151,11 @@ run r1, client contoso: plan 0123456789ab of repair.yml
   NOT FINISHED: the failure budget is spent: 1 server failed
 
 EX1  failed  wave 2
-  s0: failed: 1 to be set right
+  s0: failed: 1 to be set right; attempt 1 to apply c0 ended in an error: no
     not-made: Set c0 right
   s1: skipped: not begun: step s0 is failed
     not-sent: Set c0 right
-EX4  pending  wave 2
-  s0: pending: interrupted: the failure budget is spent: 1 server failed
-    not-sent: Set c0 right
-  s1: skipped: not begun: step s0 is pending
-    not-sent: Set c0 right
+EX4  pending  wave 2  2 changes: 2 not-sent
 EX0  changed  wave 1  2 changes: 2 made
 
 wave 1: 1 server: 1 changed
@@ -167,6 +163,7 @@ wave 2: 2 servers: 1 failed, 1 pending
 3 servers: 1 failed, 1 pending, 1 changed
 6 changes: 1 not-made, 2 made, 3 not-sent
 not touched: EX4
+What was made can be undone: exrun rollback r1
 failed: See why, mend that, and plan this server again: exrun plan
 pending: Go on: exrun resume r1
 """
@@ -182,12 +179,13 @@ def test_one_server_is_shown_with_every_value_and_script_and_the_totals_stay_tho
     assert sorted((part.texts or {}).values()) == sorted(
         make(f"s{number}", "c0") for number in range(2) for make in (apply_text, undo_text)
     )
+    why = "1 to be set right; attempt 1 to apply c0 ended in an error: no"
     assert text(part, whole=False).splitlines()[4:] == [
-        "EX1  failed  s0: 1 to be set right",
+        f"EX1  failed  s0: {why}",
         "  next: See why, mend that, and plan this server again: exrun plan",
         *(
             line
-            for number, said in ((0, "failed: 1 to be set right"), (1, "skipped: not begun: step s0 is failed"))
+            for number, said in ((0, f"failed: {why}"), (1, "skipped: not begun: step s0 is failed"))
             for line in (
                 f"  s{number} (test.change): {said}",
                 f"    {'not-made' if number == 0 else 'not-sent'}: Set c0 right; sent {1 - number}",

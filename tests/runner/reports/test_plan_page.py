@@ -40,7 +40,7 @@ def test_a_manager_reads_first_what_is_changed_when_and_what_is_not_known() -> N
         "What is interrupted, and for how long",
         "OWA and ECP for up to 20 seconds yes yes no",
         "Which servers, and when",
-        "waves of 1, 2, 1; 600 s between; at most 1 of one dag together; ends once 10% failed. At most 2 of the 4",
+        "waves of 1, 2, 1; 600 s between; at most 1 of one dag together; ends once 1 server failed (10%). At most 2 of",
         "Blast radius",
         "DAG DAG1 2 of 4 servers in this plan, at most 1 at a time",
         "Risks",
