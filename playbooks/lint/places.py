@@ -20,6 +20,12 @@ RESTART = "restart"  # what a change does to the server itself
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
 _KEY = re.compile(r"(?:HKLM|HKCU):\\[^\\]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
+# Names of devices in every folder, with an ending and with blanks before it (Naming Files, Paths, and Namespaces).
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.I)
+# Windows makes such a name for a file or folder that has a long one.
+_SHORT = re.compile(r"(?=[^.]{1,8}(?:\.|$))[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{1,3})?")
+# .NET Framework takes these off the end of a path (Path.TrimEndChars), beside what no name has.
+_TAKEN_OFF = "\x85\xa0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ def why_not(kind: Kind, name: str, *, literal: bool) -> str:
     """
     if kind in ("file", "folder", "acl"):
         return _why_no_path(name, literal=literal)
+    if "\0" in name:
+        return "has the character NUL, where the name ends for Windows, and for PowerShell does not"
     if kind == "registry":
         parts = name.split("\\")[1:]
         if not _KEY.match(name) or "/" in name or any(part in ("", ".", "..") for part in parts):
@@ -70,4 +78,10 @@ def _why_no_path(name: str, *, literal: bool) -> str:
     parts = name[3:].split("\\")
     if parts[-1] == "" or any(part in ("", ".", "..") or part[-1] in ". " or part[0] == " " for part in parts):
         return "has a part that Windows reads otherwise: nothing, .., or a dot or blank at its end"
+    if name[-1] in _TAKEN_OFF:
+        return "has a blank at its end, which Windows may take off"
+    if any(_DEVICE.match(part) for part in parts):
+        return "has a part that is the name of a device, such as CON or COM1"
+    if any(_SHORT.fullmatch(part) for part in parts):
+        return "has a part that may be the short name of another: write the long one"
     return "has [, ] or a backtick, which are wildcards there" if not literal and has_wildcards(name) else ""

@@ -27,6 +27,7 @@ def sha(text: str) -> str:
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
+STEPS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 VALUES = st.dictionaries(
     NAMES | st.text(st.characters(codec="utf-8", max_codepoint=0xFFFF), max_size=3),
@@ -83,7 +84,7 @@ def plans(draw: st.DrawFn) -> Plan:
             name,
             draw(NAMES),
             5985,
-            tuple(map(step, draw(st.lists(NAMES, max_size=2, unique=True)))),
+            tuple(map(step, draw(st.lists(STEPS, max_size=2, unique=True)))),
             draw(WORDS),
             draw(st.dictionaries(st.sampled_from(["dag", "site"]), st.lists(WORDS, max_size=2).map(tuple))),
             draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)),
