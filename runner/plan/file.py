@@ -37,8 +37,7 @@ from runner.plan.records import (
 __all__ = ["MOST_BYTES", "PlanError", "digest", "is_writable", "read", "write"]
 
 KIND = "exrun-plan"
-_ID = "[0-9a-f]{12}"
-_TOKEN = "[0-9a-f]{32}"
+_FILE = r"[^/\\\x00]+"  # it is looked for beside the plan, and nowhere that the plan leads to
 MOST_INTEGER = 2**53 - 1  # what every reader of JSON has as it was written
 _LAST = "\uffff"  # of the characters that have the same order in UTF-16 as among themselves
 MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
@@ -207,11 +206,12 @@ def _check_forms(plan: Plan) -> None:
     steps = (*plan.steps, *plan.going.health, *(step for host in plan.hosts for step in host.steps))
     names = {each if isinstance(each, str) else each.id if isinstance(each, StepPlan) else each.step for each in steps}
     for what, form, given in (
-        ("id", _ID, (plan.id,)),
-        ("token", _TOKEN, (plan.token,)),
+        ("id", "[0-9a-f]{12}", (plan.id,)),
+        ("token", "[0-9a-f]{32}", (plan.token,)),
         ("going.waves", WAVE, plan.going.waves),
         ("going.budget", SHARE, () if plan.going.budget is None else (plan.going.budget,)),
         ("the name of a step", NAME, names),
+        ("the name of a file", _FILE, {plan.playbook.source, *(each.source for each in plan.inventory)}),
         ("the name of an action", ACTION_ID, {step.action for step in plan.steps}),
     ):
         if any(re.fullmatch(form, each) is None for each in given):

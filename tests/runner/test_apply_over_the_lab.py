@@ -394,6 +394,29 @@ def test_a_plan_that_contradicts_itself_or_goes_another_way_than_its_playbook_is
         assert lab.changed("EX1", plan) == []
 
 
+HANGING = """\
+name: repair
+title: Services as they have to be where Exchange is installed
+steps:
+  - id: version
+    action: exchange.version
+  - id: services
+    action: exchange.services
+    when: version.installed
+"""
+
+
+def test_a_plan_that_leaves_out_what_a_step_hangs_on_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        (folder / "repair.yml").write_text(HANGING, encoding="utf-8")
+        _, plan = lab.plan()
+        assert [step.hangs_on for host in plan.hosts for step in host.steps] == [(), ("version",)]
+        assert same(plan, lab.present(plan)) == ()
+        altered = replace(plan, hosts=tuple(said(host, hangs_on=()) for host in plan.hosts))
+        (refused,) = same(altered, lab.present(plan))
+        assert refused.what == "EX1: step services does not hang on version, which its `when` names"
+
+
 def said(host: PlannedHost, **members: Any) -> PlannedHost:
     return replace(host, steps=tuple(replace(step, **members) for step in host.steps))
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from playbooks.changes import ChangeValue
 from runner.plan.file import PlanError, digest, read, write
-from runner.plan.records import Going, Plan, StepPlan
+from runner.plan.records import From, Going, Plan, StepPlan
 from runner.reports.plan import View, lines
 from runner.reports.plan_page import Approvals, plan_page
 from runner.terminal import visible
@@ -117,6 +117,12 @@ def test_a_name_that_stands_for_two_is_refused() -> None:
     ):
         with pytest.raises(PlanError, match=f"{what}.* twice"):
             read(write(replace(plan, hosts=hosts)))
+
+
+@pytest.mark.parametrize("source", ["/tmp/x.yml", "../x.yml", r"\\\\server\\share\\x.yml", "a\\x.yml", "x\0.yml", ""])
+def test_a_plan_leads_to_no_file_that_is_not_beside_it(source: str) -> None:
+    with pytest.raises(PlanError, match="name of a file"):
+        read(write(replace(one_change(), playbook=From(source, sha("p")))))
 
 
 STRANGE = "\x1b[2J\u202e\n<script>x</script>"
