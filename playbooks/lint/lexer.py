@@ -37,7 +37,7 @@ class Lexer:
             raise Refusal(
                 "characters",
                 found.start(),
-                f"the character U+{ord(found[0][0]):04X} is invisible, moves others, or ends a line in some readers only",
+                f"the character U+{ord(found[0][0]):04X} is unseen, moves others, or ends a line in some readers only",
                 "delete it; end lines with a line feed",
             )
 

@@ -203,8 +203,8 @@ def _newer(plan: Plan, aside: list[str]) -> Plan:
 
 def _check_forms(plan: Plan) -> None:
     """Refuses what is shown as it stands, because it is ours, and is not of the form that we give it."""
-    steps = (*plan.steps, *plan.going.health, *(step for host in plan.hosts for step in host.steps))
-    names = {each if isinstance(each, str) else each.id if isinstance(each, StepPlan) else each.step for each in steps}
+    names = {step.step for host in plan.hosts for step in host.steps}
+    names |= {*(step.id for step in plan.steps), *plan.going.health}
     for what, form, given in (
         ("id", "[0-9a-f]{12}", (plan.id,)),
         ("token", "[0-9a-f]{32}", (plan.token,)),
