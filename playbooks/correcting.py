@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playbooks.changes import Change, ChangeValue
 from playbooks.conditions import PARAMS, Expression, Words, names, parse_expression, value_of
@@ -24,13 +24,14 @@ from playbooks.findings import Facts, UnknownFact
 from playbooks.model import Changes
 from texts.problems import MistakeError
 
-__all__ = ["PLACEHOLDER", "PLAN", "Corrections", "corrections", "corrections_of"]
+__all__ = ["MOST_CHANGES", "PLACEHOLDER", "PLAN", "Corrections", "corrections", "corrections_of"]
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 # What templates and contracts call the plan's id: names of new things come from it.
 PLAN = "plan"
 _MOST = 100
 _LONGEST = 200
+MOST_CHANGES = 1000  # of one step on one server, whatever it says: each is rendered, proven and shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def corrections(parsed: Corrections, rows: Iterable[Mapping[str, Facts]]) -> tup
     Args:
         rows: for each, one record of every Kind that is named, and the parameters under `params`.
     """
-    found: dict[str, list[Change]] = {}
+    found: dict[str, dict[str, Change]] = {}
+    count = 0
     for row in rows:
         told = [_told(each, row) for each in (parsed.values, parsed.before, parsed.after)]
         phrases = [_phrased(each, row) for each in (parsed.title, parsed.disturbs)]
@@ -98,18 +100,37 @@ def corrections(parsed: Corrections, rows: Iterable[Mapping[str, Facts]]) -> tup
                 return each
         (values, before, after), (title, disturbs) = told, phrases
         change = Change(_slug(title), title, values, before, after, disturbs)  # type: ignore[arg-type]
-        same = found.setdefault(change.id, [])
-        if change not in same:
-            same.append(change)
-    return tuple(change for name in sorted(found) for change in _numbered(found[name]))
+        same = found.setdefault(change.id, {})
+        written = _written(change)
+        count += written not in same
+        if count > MOST_CHANGES:
+            return UnknownFact(f"more than {MOST_CHANGES} changes would follow from what the server says")
+        same.setdefault(written, change)
+    taken = set(found)
+    return tuple(change for name in sorted(found) for change in _numbered(found[name], taken))
 
 
-def _numbered(changes: list[Change]) -> Iterator[Change]:
-    """Changes of one title, told apart by number, in an order that does not hang on that of the records."""
-    ordered = sorted(changes, key=lambda change: repr(sorted(change.values.items())))
-    for number, each in enumerate(ordered, start=1):
-        name = each.id if number == 1 else f"{each.id[: _MOST - 6]}-{number}"
-        yield Change(name, each.title, each.values, each.before, each.after, each.disturbs)
+def _written(change: Change) -> str:
+    """All that a change consists of, its values first."""
+    tables = [sorted(each.items()) for each in (change.values, change.before, change.after)]
+    return repr((tables, change.title, change.disturbs))
+
+
+def _numbered(changes: Mapping[str, Change], taken: set[str]) -> Iterator[Change]:
+    """Changes of one name, told apart by number, in an order that does not hang on that of the records.
+
+    Args:
+        changes: each by all that it consists of.
+        taken: names that others have; is added to.
+    """
+    number = 1
+    for first, (_, each) in enumerate(sorted(changes.items())):
+        name = each.id
+        while first > 0 and name in taken:
+            number += 1
+            name = f"{each.id[: _MOST - 6]}-{number}"
+        taken.add(name)
+        yield replace(each, id=name)
 
 
 def _slug(title: str) -> str:

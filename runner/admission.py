@@ -119,11 +119,14 @@ def _hosts(plan: Plan, present: Present) -> Iterator[Refused]:
 
 def _contradicts(host: PlannedHost, looked_up: Mapping[str, Collection[str]]) -> str:
     """What of a host cannot be true together; empty where nothing is."""
+    asked = {step.step for step in host.steps if step.observed is not None}
     for step in host.steps:
         if bool(step.changes) != (step.standing in _CHANGES):
             return f"step {step.step} is {step.standing}, and has {len(step.changes)} changes"
         if not set(step.hangs_on) <= set(looked_up[step.step]):
             return f"step {step.step} hangs on what its `when` does not name"
+        if step.changes and (left := (asked & set(looked_up[step.step])) - set(step.hangs_on)):
+            return f"step {step.step} does not hang on {', '.join(sorted(left))}, which its `when` names"
     return ""
 
 

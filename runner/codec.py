@@ -96,6 +96,18 @@ def _number(data: Json, _aside: list[str]) -> float:
     return data
 
 
+def _count(data: Json, aside: list[str]) -> int:
+    if (count := _integer(data, aside)) < 0:
+        raise IllFormedError("is below zero")
+    return count
+
+
+def _seconds(data: Json, aside: list[str]) -> float:
+    if (seconds := _number(data, aside)) < 0:
+        raise IllFormedError("is below zero")
+    return seconds
+
+
 def _flag(data: Json, _aside: list[str]) -> bool:
     if type(data) is not bool:
         raise IllFormedError("is neither true nor false")
@@ -144,6 +156,8 @@ PLAIN: Form[str] = Form(_as_it_is, _text)
 HASH: Form[str] = Form(_as_it_is, _hash)
 INTEGER: Form[int] = Form(_as_it_is, _integer)
 NUMBER: Form[float] = Form(_as_it_is, _number)
+COUNT: Form[int] = Form(_as_it_is, _count)
+SECONDS: Form[float] = Form(_as_it_is, _seconds)
 FLAG: Form[bool] = Form(_as_it_is, _flag)
 TIME: Form[datetime] = Form(lambda value, _redact: value.isoformat(), _time)
 DAY: Form[date] = Form(lambda value, _redact: value.isoformat(), _day)

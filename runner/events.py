@@ -24,6 +24,7 @@ from playbooks.changes import CHANGE_ID, Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.values import Value
 from runner.codec import (
+    COUNT,
     DAY,
     FLAG,
     FREE,
@@ -32,6 +33,7 @@ from runner.codec import (
     INTEGER,
     NUMBER,
     PLAIN,
+    SECONDS,
     TAINTED,
     TAINTED_JSON,
     TAINTED_VALUE,
@@ -1036,8 +1038,8 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             host=PLAIN,
             outcome=word(Outcome),
             verdict=word(Verdict),
-            requests=INTEGER,
-            seconds=NUMBER,
+            requests=COUNT,
+            seconds=SECONDS,
             failure=maybe(_FAILURE),
         ),
         _kind(
@@ -1046,8 +1048,8 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             HostApplied,
             host=PLAIN,
             outcomes=table(PLAIN),
-            requests=INTEGER,
-            seconds=NUMBER,
+            requests=COUNT,
+            seconds=SECONDS,
             failure=maybe(_FAILURE),
         ),
         _kind(Event.HEALTH_ASKED, Phase.CONNECT, HealthAsked, host=PLAIN, address=PLAIN, port=INTEGER),
@@ -1058,8 +1060,8 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             host=PLAIN,
             well=FLAG,
             why=TAINTED,
-            requests=INTEGER,
-            seconds=NUMBER,
+            requests=COUNT,
+            seconds=SECONDS,
         ),
         _kind(Event.TAIL_DROPPED, Phase.JOURNAL, TailDropped, bytes=INTEGER, sha256=HASH),
     ]

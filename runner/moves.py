@@ -165,6 +165,7 @@ class StepSoFar:
         kept: scripts that have read what was to be kept, and it is.
         missed: those that could not: their changes are not made by this plan.
         polled: of changes that run detached: by change and purpose.
+        drifted: whether what was judged last was found to differ from the plan: also in what is said of a change.
     """
 
     judged: Judged | None = None
@@ -174,6 +175,7 @@ class StepSoFar:
     missed: frozenset[str] = frozenset()
     boots: tuple[Boot, ...] = ()
     polled: Mapping[tuple[str, Purpose], Polled] = field(default_factory=dict)
+    drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,7 +489,7 @@ class _Step:
             return Outcome.FAILED
         if not judged.would:
             return Outcome.COMPLIANT
-        if list(judged.would) != [_would(each) for each in self.plan.changes]:
+        if self.own.drifted or list(judged.would) != [_would(each) for each in self.plan.changes]:
             return Outcome.REFUSED
         if self._restarts and not any(boot.sequence > self.since for boot in self.own.boots):
             return Outcome.FAILED  # nobody could tell afterwards whether it has restarted
@@ -885,7 +887,9 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             decided = Decided(sequence, event.holds)
         boots = tuple(Boot(sequence, seen.time, seen.starting) for sequence, seen in host.boots.get(step, ()))
         polled = dict(_polled(host, step, plan))
-        steps[step] = StepSoFar(judged, tuple(tried.get(step, ())), decided, kept, missed, boots, polled)
+        steps[step] = StepSoFar(
+            judged, tuple(tried.get(step, ())), decided, kept, missed, boots, polled, step in host.drifted
+        )
     return HostSoFar(host.since, steps, host.undoing)
 
 

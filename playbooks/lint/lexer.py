@@ -15,7 +15,10 @@ class Refusal(Exception):  # noqa: N818 - the script is at fault, not the progra
 
 
 _LOOKALIKE = re.compile("[\u2010-\u2015\u2018-\u201f\u2212]")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]|\r(?!\n)")
+# With those that reorder what stands around them for a reader (Trojan Source, CVE-2021-42574).
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]|\r(?!\n)"
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(
     r"0[xX][0-9A-Fa-f]+|(?:[0-9]+(?:\.(?!\.)[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:[kKmMgGtTpP][bB])?"
@@ -34,7 +37,7 @@ class Lexer:
             raise Refusal(
                 "characters",
                 found.start(),
-                f"the character U+{ord(found[0][0]):04X} is invisible or ends a line in some readers only",
+                f"the character U+{ord(found[0][0]):04X} is unseen, moves others, or ends a line in some readers only",
                 "delete it; end lines with a line feed",
             )
 

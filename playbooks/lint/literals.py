@@ -16,6 +16,7 @@ from .tree import Binary, Cast, Expandable, Group, Listing, Node, Number, Text, 
 __all__ = ["is_decided", "texts_of"]
 
 _CODE = re.compile(r"0x[0-9A-Fa-f]{1,4}|[0-9]{1,5}")
+_LISTS = frozenset({"string[]", "array", "object[]"})
 _MOST = 100
 
 
@@ -67,18 +68,24 @@ def _is_assigned(flow: Flow, node: Variable) -> bool:
 
 
 def _several(flow: Flow, node: Node, seen: frozenset[str]) -> list[str] | None:
-    """Texts, through lists."""
+    """The elements of a list, each one text: a list among them would become one text, with blanks between."""
     match node:
-        case Listing(items=items) | Group(opening="@(", body=items):
+        case Listing(items=items):
+            return _all([_one(flow, item, seen) for item in items])
+        case Group(opening="@(", body=items):
             return _all([_several(flow, item, seen) for item in items])
         case Group(opening="(", body=(single,)):
             return _several(flow, single, seen)
-        case Cast() if plain(node.type.name) in ("string[]", "array", "object[]"):
+        case Cast() if plain(node.type.name) in _LISTS:
             return _several(flow, node.value, seen)
         case Variable(name=name) if name not in seen and name in flow.writes and _is_assigned(flow, node):
+            # A type that is no list joins what is written to the variable later as well.
+            keeps = all(plain(kind) in _LISTS for kind in flow.constraints.get(name, ()))
             return _all(
                 [
-                    _several(flow, value, seen | {name}) if how in ("is", "each") and isinstance(value, Node) else None
+                    (_several if keeps or how == "each" else _one)(flow, value, seen | {name})
+                    if how in ("is", "each") and isinstance(value, Node)
+                    else None
                     for how, value in flow.writes[name]
                 ]
             )

@@ -12,7 +12,17 @@ from typing import Literal
 
 from .wildcards import has_wildcards, is_like
 
-__all__ = ["RESTART", "Kind", "Place", "kind_of", "may_write", "why_not"]
+__all__ = [
+    "RESTART",
+    "TAKEN_OFF",
+    "Kind",
+    "Place",
+    "is_device",
+    "is_short",
+    "kind_of",
+    "may_write",
+    "why_not",
+]
 
 Kind = Literal["service", "file", "folder", "registry", "task", "acl", "server"]
 
@@ -20,6 +30,14 @@ RESTART = "restart"  # what a change does to the server itself
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
 _KEY = re.compile(r"(?:HKLM|HKCU):\\[^\\]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
+# Names of devices in every folder, with any ending (Naming Files, Paths, and Namespaces, learn.microsoft.com).
+_DEVICE = re.compile(
+    r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(?:\..*)?", re.I | re.DOTALL
+)
+# As Windows makes them: six characters at most, a tilde and a number, eight in all; three more behind a dot.
+_SHORT = re.compile(r"(?=[^.]{3,8}(?:\.|$))[^.~ ]{1,6}~[0-9]{1,6}(?:\.[^. ]{0,3})?", re.ASCII | re.DOTALL)
+# .NET Framework takes these off the end of a path (Path.TrimEndChars), beside what no name has.
+TAKEN_OFF = "\x85\xa0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +72,24 @@ def why_not(kind: Kind, name: str, *, literal: bool) -> str:
     """
     if kind in ("file", "folder", "acl"):
         return _why_no_path(name, literal=literal)
+    if "\0" in name:
+        return "has the character NUL, where the name ends for Windows, and for PowerShell does not"
     if kind == "registry":
         parts = name.split("\\")[1:]
         if not _KEY.match(name) or "/" in name or any(part in ("", ".", "..") for part in parts):
             return "is no value of a key below HKLM:\\ or HKCU:\\, written out"
         return "has wildcards" if any(character in name for character in "*?`") else ""
     return "has wildcards" if has_wildcards(name) else "" if name.strip() == name != "" else "is no name"
+
+
+def is_device(part: str) -> bool:
+    """Whether a part of a path is a device, wherever it stands."""
+    return _DEVICE.fullmatch(part) is not None
+
+
+def is_short(part: str) -> bool:
+    """Whether a part of a path may be the 8.3 name of a file or folder that has a longer one."""
+    return _SHORT.fullmatch(part) is not None
 
 
 def _why_no_path(name: str, *, literal: bool) -> str:
@@ -70,4 +100,10 @@ def _why_no_path(name: str, *, literal: bool) -> str:
     parts = name[3:].split("\\")
     if parts[-1] == "" or any(part in ("", ".", "..") or part[-1] in ". " or part[0] == " " for part in parts):
         return "has a part that Windows reads otherwise: nothing, .., or a dot or blank at its end"
+    if name[-1] in TAKEN_OFF:
+        return "has a blank at its end, which Windows may take off"
+    if any(map(is_device, parts)):
+        return "has a part that is the name of a device, such as CON or COM1"
+    if any(map(is_short, parts)):
+        return "has a part that may be the short name of another: write the long one"
     return "has [, ] or a backtick, which are wildcards there" if not literal and has_wildcards(name) else ""

@@ -72,6 +72,9 @@ def _read_day(value: object) -> object:
 
 
 def _read_zone(value: str) -> str:
+    # Of the zone database, and no zone of the world: they mean on each machine what is installed there.
+    if value in ("localtime", "posixrules", "Factory") or value.startswith(("posix/", "right/")):
+        raise MistakeError("is not the same time zone on every machine", "write its IANA name, such as Europe/Berlin")
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -92,7 +95,8 @@ class ApproverEntry(_Written):
     )
     accounts: list[str] = Field(
         default_factory=list,
-        description="The names under which this person makes plans, user@machine or user: such plans need others.",
+        description="The names under which this person makes plans, user@machine or user: such plans need others. "
+        "Without any: what stands before the @ of the name in `key`.",
     )
 
 
@@ -162,9 +166,16 @@ class Approver:
     accounts: tuple[str, ...]
 
     def made(self, planner: str) -> bool:
-        """Whether a plan of this planner, `user@machine`, is this person's own."""
+        """Whether a plan of this planner, `user@machine`, is this person's own. Where the policy does not say by which
+        names somebody makes plans, that is what stands before the @ of the name that they sign by."""
         user = planner.partition("@")[0].casefold()
-        return any(account.casefold() in (planner.casefold(), user) for account in self.accounts)
+        accounts = self.accounts or tuple(each.partition("@")[0] for each in self.names)
+        return any(account.casefold() in (planner.casefold(), user) for account in accounts)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """By which this person signs: the patterns of the line, in one case."""
+        return frozenset(each.strip().casefold() for each in self.signer.principals.split(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +251,8 @@ def read_policy(data: bytes, file: str, *, local: Callable[[datetime], datetime]
 def _twice(approvers: Sequence[Approver], document: Document[PolicyDocument], number: int) -> list[Problem]:
     """Whether the last approver is one of those before: nobody may count for two."""
     *others, last = approvers
-    known = {name for each in others for name in (each.signer.principals, each.signer.key.blob)}
-    if {last.signer.principals, last.signer.key.blob} & known:
+    names = {name for each in others for name in each.names}
+    if last.names & names or last.signer.key.blob in {each.signer.key.blob for each in others}:
         at = document.at("approvers", number, "key")
         return [Problem(at, "has the name or the key of another approver", "name each person once")]
     return []

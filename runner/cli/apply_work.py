@@ -40,6 +40,7 @@ from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.journal.chain import Broken
 from runner.journal.location import run_directory, unused_run_id
+from runner.journal.writer import is_written
 from runner.moves import Outcome, is_over
 from runner.opening import open_run
 from runner.order import Order
@@ -120,6 +121,7 @@ def rollback(asked: AskedToChange, reference: str, selection: Selection | None) 
     undo = tuple(host.host for host in plan.due if host.host in names and _may_have_changed(state, host.host))
     _say_irreversible(plan, undo)
     if not undo:
+        _refuse(_in_work(part))
         tell("nothing was changed there by this run: nothing was sent.")
         return ExitStatus.WELL
     order, present = _ordered(asked, loaded, plan, state.run, beside=part.journal.parent)
@@ -259,6 +261,13 @@ def _as_it_was_made(asked: AskedToChange, plan: Plan, digest: str) -> Sequence[R
     return ()
 
 
+def _in_work(part: ClientRun) -> Sequence[Refused]:
+    """Whether another process is at this run now: what its journal lacks may be under way."""
+    if not is_written(part.journal.parent, SystemDisk()):
+        return ()
+    return [Refused(f"run {part.state.run} is in work in another process", "Wait for it to end, or stop it.")]
+
+
 def _refuse(refused: Sequence[Refused]) -> None:
     if refused:
         raise RefusedError(tuple(refused))
@@ -304,6 +313,7 @@ def _work(
                 "cannot be known from it, and nothing was sent",
                 "See exrun journal verify; look at the servers by hand, or make a new plan.",
             )
+        _refuse(() if before is None else _in_work(before))
         tell("nothing is left to be done: nothing was sent.")
         return ExitStatus.WELL
     stop = Stop()

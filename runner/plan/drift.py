@@ -1,16 +1,17 @@
 """Drift: what would be done now is not what was approved. Pure.
 
-Compared are the scripts that would be sent, by hash; what else a host says may differ as it likes. The words that name
-a difference come from the values that the scripts were made of.
+Compared are the scripts that would be sent, by hash, and what whoever approved them read of them: what they do, what is
+so afterwards, what is disturbed. What else a host says may differ as it likes. The words that name a difference come
+from the values that the scripts were made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from playbooks.changes import Barred, Changed, ChangeValue, differences
+from playbooks.changes import Barred, Change, Changed, ChangeValue, differences
 from runner.plan.records import PlannedChange
 
 __all__ = ["Differs", "Gone", "Moved", "New", "Rewritten", "Stands", "drift", "in_words", "stands"]
@@ -32,7 +33,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """A change whose scripts would be others now: what they are made of is not what it was."""
+    """A change whose scripts would be others now, or of which something else was approved than is to be said now."""
 
     change: PlannedChange
     values: tuple[Changed, ...]
@@ -81,9 +82,11 @@ def drift(planned: Sequence[PlannedChange], present: Sequence[PlannedChange]) ->
         same = now.get(each.change.id)
         if same is None:
             found.append(Gone(each))
-        elif (same.apply, same.rollback) != (each.apply, each.rollback):
+        elif _scripts(same) != _scripts(each):
             values = differences(each.change, same.change)
             found.append(Differs(each, values) if values else Rewritten(each))
+        elif restated := tuple(_restated(each.change, same.change)):
+            found.append(Differs(each, restated))
     found += [New(each) for each in present if each.change.id not in was]
     if not found and list(was) != list(now):
         found.append(Moved())
@@ -108,6 +111,18 @@ def stands(planned: Sequence[PlannedChange], barred: Sequence[Barred]) -> tuple[
         )
         found.append(Stands(each.change if change is None else change.title, values))
     return tuple(found)
+
+
+def _scripts(change: PlannedChange) -> tuple[str | None, ...]:
+    return change.apply, change.rollback, change.confirm, change.evidence, change.poll
+
+
+def _restated(was: Change, now: Change) -> Iterator[Changed]:
+    """What was read of a change when it was approved, and is not what is to be said of it."""
+    for name in ("title", "disturbs"):
+        if getattr(was, name) != getattr(now, name):
+            yield Changed(name, getattr(was, name), getattr(now, name))
+    yield from (each for each in differences(was, now) if each.name.startswith("after."))
 
 
 def in_words(difference: Difference) -> str:

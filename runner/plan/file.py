@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Any, cast
 
 from playbooks.changes import Change
 from playbooks.findings import Coverage, Verdict
+from playbooks.model import ACTION_ID, NAME
 from playbooks.shares import SHARE, WAVE
 from runner.advice import AdvisedError
 from runner.codec import (
@@ -49,6 +51,7 @@ from runner.plan.records import (
 __all__ = ["MOST_BYTES", "PlanError", "digest", "is_writable", "read", "write"]
 
 KIND = "exrun-plan"
+_FILE = r"[^/\\\x00]+"  # it is looked for beside the plan, and nowhere that the plan leads to
 MOST_INTEGER = 2**53 - 1  # what every reader of JSON has as it was written
 _LAST = "\uffff"  # of the characters that have the same order in UTF-16 as among themselves
 MOST_BYTES = 256 * 1024 * 1024  # 5,000 hosts of 20 steps take 30 MB
@@ -197,6 +200,7 @@ def read(data: bytes) -> Plan:
             raise PlanError(f"`{name}` is {time.year}", "Make the plan again.")
         if members[name] != time.astimezone(UTC).isoformat():
             raise PlanError(f"`{name}` is not spelt as a plan spells a time", "Make the plan again.")
+    _check_forms(plan)
     _check_names(plan)
     _check_parts(plan)
     _check_texts(plan)
@@ -214,6 +218,19 @@ def _canonical(document: object) -> bytes:
 
 def _newer(plan: Plan, aside: list[str]) -> Plan:
     return replace(plan, newer=tuple(dict.fromkeys(aside)))
+
+
+def _check_forms(plan: Plan) -> None:
+    """Refuses what is shown as it stands, because it is ours, and is not of the form that we give it."""
+    for what, form, given in (
+        ("id", "[0-9a-f]{12}", (plan.id,)),
+        ("token", "[0-9a-f]{32}", (plan.token,)),
+        ("the name of a step", NAME, {step.id for step in plan.steps}),
+        ("the name of a file", _FILE, {plan.playbook.source, *(each.source for each in plan.inventory)}),
+        ("the name of an action", ACTION_ID, {step.action for step in plan.steps}),
+    ):
+        if any(re.fullmatch(form, each) is None for each in given):
+            raise PlanError(f"{what} is not as a plan has it", "Make the plan again.")
 
 
 def _check_names(plan: Plan) -> None:

@@ -355,6 +355,25 @@ def test_status_says_how_far_a_run_is_and_what_comes_next(folder: Path, monkeypa
         assert f"next: exrun resume {applied['run']}" in text
 
 
+@pytest.mark.parametrize(("command", "early"), [("rollback", True), ("resume", False)])
+def test_that_nothing_is_to_be_done_is_not_said_of_a_run_that_is_in_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, early: bool
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1")) as lab:
+        _, plan = lab.plan()
+        lab.json("apply", "plan.json")
+        if early:
+            monkeypatch.setattr("runner.cli.apply_work._may_have_changed", lambda state, name: False)
+        run, disk = lab.applied, SystemDisk()
+        descriptor = disk.open(folder / ".exrun" / "alpha" / "runs" / run / "lock")
+        assert disk.lock(descriptor)
+        status, _, err = lab(command, run, "-i", "inventory.yml")
+        disk.close(descriptor)
+        assert (status, f"run {run} is in work in another process" in err) == (4, True), err
+        assert lab(command, run, "-i", "inventory.yml")[0] == 0
+        assert len(lab.changed("EX1", plan)) == len(list(plan.changes))
+
+
 # What is for people, or holds a plan by other means: approvals, the token, the order of its servers.
 SAID = re.compile(
     r"(id|playbook/source|expires|made|planner|run|token|selection|policy|going/parallel|client"
@@ -429,6 +448,29 @@ def test_what_cannot_be_a_plan_is_none_whoever_vouches_for_its_bytes(
         status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
         assert (status, "altered.json: " in err, "Make the plan again." in err) == (2, True, True), err
         assert lab.changed("EX1", plan) == []
+
+
+HANGING = """\
+name: repair
+title: Services as they have to be where Exchange is installed
+steps:
+  - id: version
+    action: exchange.version
+  - id: services
+    action: exchange.services
+    when: version.installed
+"""
+
+
+def test_a_plan_that_leaves_out_what_a_step_hangs_on_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        (folder / "repair.yml").write_text(HANGING, encoding="utf-8")
+        _, plan = lab.plan()
+        assert [step.hangs_on for host in plan.hosts for step in host.steps] == [(), ("version",)]
+        assert same(plan, lab.present(plan)) == ()
+        altered = replace(plan, hosts=tuple(said(host, hangs_on=()) for host in plan.hosts))
+        (refused,) = same(altered, lab.present(plan))
+        assert refused.what == "EX1: step services does not hang on version, which its `when` names"
 
 
 def said(host: PlannedHost, **members: Any) -> PlannedHost:

@@ -84,6 +84,18 @@ def test_drift_is_refused_value_by_value_and_nothing_is_sent() -> None:
     assert applied.names().count("drifted") == 1
 
 
+def test_a_change_that_was_approved_under_another_title_is_refused_and_nothing_is_sent() -> None:
+    applied = Applied(steps=1, changes=1)
+    (step,) = applied.plan.steps
+    (planned,) = step.changes
+    said = replace(planned, change=replace(planned.change, title="Rotate a log"))
+    applied.plan = replace(applied.plan, steps=(replace(step, changes=(said,)),))
+    row = applied.session()
+    assert came(row) == {"s0": Outcome.REFUSED}
+    assert row.steps[0].why == "Rotate a log: title was Rotate a log, is Set c0 right"
+    assert applied.server.ran == {}
+
+
 @pytest.mark.parametrize("fate", ["breaks", "overruns"])
 @pytest.mark.parametrize("on_failure", [OnFailure.STOP, OnFailure.CONTINUE])
 def test_a_change_that_ends_in_an_error_is_the_last_of_its_step_and_is_not_sent_again(

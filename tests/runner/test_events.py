@@ -176,6 +176,8 @@ WORDS = {"purpose", "settlement", "cause", "severity", "verdict", "coverage", "r
         (ENDED, {"status": True}, "line 7 (run-ended): `status` is not an integer"),
         (ENDED, {"outcomes": {"compliant": None}}, "line 7 (run-ended): `outcomes.compliant` is not an integer"),
         (ENDED, {"hosts": ...}, "line 7 (run-ended): `hosts` is missing"),
+        (host_ended(), {"requests": -1}, "line 7 (host-ended): `requests` is below zero"),
+        (host_ended(), {"seconds": -0.5}, "line 7 (host-ended): `seconds` is below zero"),
         (host_ended(), {"verdict": 1}, "line 7 (host-ended): `verdict` is not a text"),
         (sending(), {"scripts": [{"number": 1, "script": "x", "steps": []}]}, "`scripts[0].script` is not a SHA-256"),
         (STARTED, {"today": "tomorrow"}, "line 7 (run-started): `today` is not a day"),

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from playbooks.lint import Place, lint, lint_change
 from playbooks.lint.commands import commands_of_changes, known_commands
+from playbooks.lint.places import RESTART
 from playbooks.lint.wildcards import escaped
 from playbooks.rendering import literal
 from tests.playbooks.lint.soundness.judging import sources
@@ -28,11 +29,12 @@ ALLOWED = (
     Place("file", f"{QUARANTINE}\\*"),
     Place("file", "C:\\inetpub\\wwwroot\\*"),
     Place("acl", QUARANTINE),
-    Place("server", "restart"),
+    Place("server", RESTART),
 )
 EVERYWHERE = (
     Place("service", "*"),
     Place("registry", "HKLM:\\*"),
+    Place("server", RESTART),
     *(Place(kind, "C:\\*") for kind in ("file", "folder", "acl")),
 )
 

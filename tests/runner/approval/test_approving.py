@@ -85,10 +85,11 @@ def test_an_approval_of_somebody_else_than_the_planner_lets_it_run_until_the_win
         ((), "dora@ws2", "0 of 1 approvals"),
         ((ANNA,), "anna@ws1", "anna@contoso.example made the plan"),
         ((ANNA,), "ANNA@elsewhere", "anna@contoso.example made the plan"),
+        ((BERT,), "Bert@ws3", "bert@contoso.example made the plan"),  # of whom the policy has no accounts
         ((CARLA,), "dora@ws2", "it may sign for exrun-catalogue, not for exrun-plan"),
         ((NOBODY,), "dora@ws2", "which policy.yml does not have"),
     ],
-    ids=["none", "own", "own-elsewhere", "another-purpose", "unknown"],
+    ids=["none", "own", "own-elsewhere", "own-by-name", "another-purpose", "unknown"],
 )
 def test_whose_approval_does_not_count_is_said(keys: tuple[Key, ...], planner: str, why: str) -> None:
     found = told(plan(policy(), planner=planner), policy(), *keys)
@@ -148,6 +149,8 @@ def test_a_plan_has_its_time_also_without_a_policy() -> None:
         ("approvals: 1", "approvals: 4", "4: is more than there are approvers (3)"),
         ("approvals: 1", "approvals: 0", "approvals"),
         ("Europe/Berlin", "Europe/Nowhere", "is not a time zone"),
+        ("Europe/Berlin", "localtime", "is not the same time zone on every machine"),
+        ("Europe/Berlin", "right/Europe/Berlin", "is not the same time zone on every machine"),
         ('"22:00"', '"24:00"', "is not a time of the day"),
         ("2026-12-19", "2027-02-19", "is before `from`"),
         ("2026-12-19", "soon", "is not a day"),
@@ -156,6 +159,8 @@ def test_a_plan_has_its_time_also_without_a_policy() -> None:
         ("expires_after: 2d", "expires_after: 2 weeks", "is not a time span"),
         ("days: [sat]", "days: [saturday]", "saturday"),
         ("carla@contoso.example", "bert@contoso.example", "has the name or the key of another approver"),
+        ("carla@contoso.example", "BERT@contoso.example", "has the name or the key of another approver"),
+        ("carla@contoso.example", "carla@contoso.example,bert@contoso.example", "has the name or the key of another"),
         (CARLA.line, BERT.line, "has the name or the key of another approver"),
         (CARLA.line, CARLA.line[:-9], "policy.yml:6"),
         ("approvers:", "aprovers:", "approvers"),
@@ -164,6 +169,8 @@ def test_a_plan_has_its_time_also_without_a_policy() -> None:
         "many",
         "none",
         "zone",
+        "zone of the machine",
+        "zone with leap seconds",
         "clock",
         "order",
         "day",
@@ -172,6 +179,8 @@ def test_a_plan_has_its_time_also_without_a_policy() -> None:
         "span",
         "weekday",
         "name",
+        "name in capitals",
+        "one name of two",
         "key",
         "cut",
         "misspelt",

@@ -27,6 +27,7 @@ def sha(text: str) -> str:
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
+STEPS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 VALUES = st.dictionaries(
     NAMES | st.text(st.characters(codec="utf-8", max_codepoint=0xFFFF), max_size=3),
@@ -66,7 +67,7 @@ def plans(draw: st.DrawFn) -> Plan:
         kept = [script() if draw(st.booleans()) else None for _ in found]
         return tuple(map(planned, found, applies, undone, kept))
 
-    names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    names = draw(st.lists(STEPS, min_size=1, max_size=4, unique=True))
 
     def step(name: str) -> PlannedStep:
         return PlannedStep(

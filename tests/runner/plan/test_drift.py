@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from playbooks.changes import Change
 from runner.plan.drift import Differs, Gone, Moved, New, Rewritten, drift, in_words
 from runner.plan.records import PlannedChange
-from tests.runner.plan.plans import CHANGES, planned
+from tests.runner.plan.plans import CHANGES, planned, sha
 
 A = Change("start-type.a", "Set a to Automatic", {"name": "a"}, {"StartMode": "Disabled"}, {"StartMode": "Auto"})
 B = Change("start-type.b", "Set b to Automatic", {"name": "b"}, {"StartMode": "Disabled"}, {"StartMode": "Auto"})
@@ -49,5 +50,23 @@ def test_nothing_differs_only_where_the_same_scripts_would_be_sent_in_the_same_o
 
 @given(PLANNED, CHANGES)
 def test_what_does_not_reach_a_script_is_no_drift(was: list[PlannedChange], other: Change) -> None:
-    restated = [replace(each, change=replace(each.change, title=other.title, before=other.before)) for each in was]
+    restated = [replace(each, change=replace(each.change, before=other.before)) for each in was]
     assert drift(was, restated) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (replace(A, title="Rotate a log"), "title was Rotate a log, is Set a to Automatic"),
+        (replace(A, disturbs="nothing"), "disturbs was nothing, is "),
+        (replace(A, after={"StartMode": "Disabled"}), "after.StartMode was Disabled, is Auto"),
+    ],
+)
+def test_what_was_read_of_a_change_when_it_was_approved_is_what_is_to_be_said_of_it(said: Change, words: str) -> None:
+    (differs,) = drift([replace(FIRST, change=said)], [FIRST])
+    assert in_words(differs).endswith(words)
+
+
+@pytest.mark.parametrize("script", ["evidence", "confirm", "poll"])
+def test_a_change_drifts_with_each_script_that_belongs_to_it(script: str) -> None:
+    assert drift([FIRST], [replace(FIRST, **{script: sha("other")})]) == (Rewritten(FIRST),)  # type: ignore[arg-type]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
+from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 import rfc8785
@@ -14,7 +18,10 @@ from hypothesis import strategies as st
 
 from playbooks.changes import ChangeValue
 from runner.plan.file import PlanError, digest, read, write
-from runner.plan.records import Plan
+from runner.plan.records import From, Going, Plan, StepPlan
+from runner.reports.plan import View, lines
+from runner.reports.plan_page import Approvals, plan_page
+from runner.terminal import visible
 from tests.runner.plan.plans import one_change, plans, sha
 
 
@@ -110,3 +117,45 @@ def test_a_name_that_stands_for_two_is_refused() -> None:
     ):
         with pytest.raises(PlanError, match=f"{what}.* twice"):
             read(write(replace(plan, hosts=hosts)))
+
+
+@pytest.mark.parametrize("source", ["/tmp/x.yml", "../x.yml", r"\\\\server\\share\\x.yml", "a\\x.yml", "x\0.yml", ""])
+def test_a_plan_leads_to_no_file_that_is_not_beside_it(source: str) -> None:
+    with pytest.raises(PlanError, match="name of a file"):
+        read(write(replace(one_change(), playbook=From(source, sha("p")))))
+
+
+STRANGE = "\x1b[2J\u202e\n<script>x</script>"
+
+
+def _leaves(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from _leaves(member, (*way, name))
+    if isinstance(value, str):
+        yield way
+
+
+def test_whatever_a_file_says_nothing_of_it_is_shown_that_does_not_show_itself() -> None:
+    plan = one_change()
+    step = StepPlan("services", "exchange.services", sha("s"), "stop", None, sha("k"))
+    going = Going(1, ("1", "rest"), 60, {"dag": 1}, "10%", ("services",))
+    hosts = tuple(replace(host, labels={"dag": ("a",)}, roles=("b",)) for host in plan.hosts)
+    plan = replace(plan, steps=(step,), going=going, hosts=hosts, params={"x": "y"}, inventory=(plan.playbook,))
+    document = json.loads(write(plan))
+    ways = [way for way in _leaves(document) if way[0] not in ("texts", "kind")]
+    assert len(ways) >= 30
+    shown = 0
+    for way, spelt in product(ways, (STRANGE, "1" + STRANGE)):
+        forged: Any = json.loads(write(plan))
+        *above, last = way
+        reduce(lambda into, name: into[name], above, forged)[last] = spelt  # type: ignore[arg-type, return-value]
+        with suppress(PlanError):
+            other = read(json.dumps(forged, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+            text = "".join(lines(other, sha("x"), View(scripts=True, diff=True)))
+            page = plan_page(other, sha("x"), Approvals(None, (), (), (), plan.made))
+            assert text == visible(text), way
+            assert not {"\x1b", "\u202e"} & set(page), way
+            assert "<script>" not in page, way
+            shown += 1
+    assert shown >= 10

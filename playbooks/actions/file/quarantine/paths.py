@@ -10,17 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from playbooks.lint.places import TAKEN_OFF, is_device, is_short
+
 __all__ = ["QUARANTINE", "why_not_below", "why_not_plain"]
 
 QUARANTINE = "exrun-quarantine-"
 MOST_UNITS = 259  # UTF-16 units of a path that Windows PowerShell 5.1 takes without \\?\
 
 _DRIVE = re.compile(r"[A-Za-z]:\\", re.ASCII)
-_DEVICES = re.compile(
-    r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9\u00b9\u00b2\u00b3]|LPT[0-9\u00b9\u00b2\u00b3])", re.I
-)
-# As Windows makes them: six characters at most, a tilde and a number, eight in all; three more behind a dot.
-_SHORT = re.compile(r"(?=[^.]{3,8}(?:\.|$))[^.~ ]{1,6}~[0-9]{1,6}(?:\.[^. ]{0,3})?", re.ASCII | re.DOTALL)
 _NO_NAME = re.compile(r'[<>"|?*\x00-\x1f\x7f\ud800-\udfff]')
 
 
@@ -38,6 +35,8 @@ def why_not_plain(path: str) -> str:
         return "has a character that no file's name has"
     if "`" in path:
         return "has a backtick, which PowerShell may take for an escape"
+    if path[-1] in TAKEN_OFF:
+        return "ends in a blank that Windows may leave out"
     if len(path.encode("utf-16-le")) // 2 > MOST_UNITS:
         return f"is longer than the {MOST_UNITS} characters that Windows PowerShell takes"
     return next((why for part in path[3:].split("\\") if (why := _why_no_part(part))), "")
@@ -60,9 +59,9 @@ def _why_no_part(part: str) -> str:
         return "has a part that ends in a dot or a space, which Windows leaves out"
     if part[0] == " ":
         return "has a part that begins with a space"
-    if _DEVICES.fullmatch(part.partition(".")[0].rstrip(" ")):
+    if is_device(part):
         return "has a part that is the name of a device"
-    if _SHORT.fullmatch(part):
+    if is_short(part):
         return "has a part that looks like an 8.3 name, which stands for another one"
     return ""
 
