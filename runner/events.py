@@ -779,11 +779,11 @@ _SAID: Mapping[str, Form[Any]] = {
     "warning_count": INTEGER,
 }
 _ANSWERS: Mapping[str, tuple[type[Any], Form[Any]]] = {
-    "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
-    "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
-    "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
-    "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
-    "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
+    "completed": (Completed, record(Completed, "outcome", **_SAID, seconds=NUMBER)),
+    "terminated": (Terminated, record(Terminated, "outcome", **_SAID, seconds=NUMBER, error=_ERROR)),
+    "timed-out": (TimedOut, record(TimedOut, "outcome", **_SAID, limit_seconds=NUMBER)),
+    "capped": (Capped, record(Capped, "outcome", cap=PLAIN, limit=INTEGER)),
+    "not-run": (NotRun, record(NotRun, "outcome", started=maybe(FLAG), failure=_FAILURE)),
 }
 _ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
 _OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
