@@ -122,7 +122,7 @@ class Purpose(StrEnum):
     @property
     def changes(self) -> bool:
         """Whether an attempt may have changed something, and is open until it is settled."""
-        return self in (Purpose.APPLY, Purpose.ROLLBACK, Purpose.CONFIRM)
+        return self is Purpose.APPLY or self is Purpose.ROLLBACK or self is Purpose.CONFIRM
 
 
 class Settlement(StrEnum):

@@ -465,12 +465,12 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
     if isinstance(event, events.HealthAnswered) or getattr(event, "purpose", None) is Purpose.HEALTH:
         raise ContradictionError(recorded, f"{event.host} was not asked whether it is well")
     match event:
+        case events.ScriptSending():
+            return _sent(host, event, recorded)
         case events.HostEnded() | events.HostApplied():
             return replace(host, ended=event)
         case events.ConnectionRetried() | events.PoolReplaced():
             return host
-        case events.ScriptSending():
-            return _sent(host, event, recorded)
         case events.ScriptAnswered():
             key = Key(event.step, event.purpose, event.number)
             attempts = _answered(host, host.attempts.get(key), event.script, event.answer, recorded)
@@ -541,9 +541,10 @@ def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -
         if not intent.steps:
             raise ContradictionError(recorded, "a script is sent for no step")
         key = Key(intent.steps[0], event.purpose, intent.number)
-        step, purpose = key.step, key.purpose
-        earlier = [known for known in attempts if known.purpose is purpose and known.step == step]
-        if any(known not in host.attempts for known in earlier):
+        earlier: list[Key] = []  # they are numbered without gaps
+        while (before := Key(key.step, key.purpose, len(earlier) + 1)) in attempts:
+            earlier.append(before)
+        if earlier and earlier[-1] not in host.attempts:
             raise ContradictionError(recorded, f"two scripts are sent at once to {key.purpose} {key.step}")
         if key.number != len(earlier) + 1:
             raise ContradictionError(
@@ -604,10 +605,12 @@ def _refuse_beside_an_open_change(attempts: Iterable[Attempt], key: Key, recorde
     what all of them came to is seen at its end.
     """
     for attempt in attempts:
+        if attempt.standing is Standing.SETTLED or not attempt.key.purpose.changes:
+            continue
         own = attempt.key.step == key.step
         confirms = key.purpose is Purpose.CONFIRM and own
         follows = attempt.key.purpose is key.purpose and own and not attempt.doubtful
-        if attempt.key.purpose.changes and attempt.open and not (confirms or follows):
+        if not (confirms or follows):
             named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"
             raise ContradictionError(recorded, f"it is not settled what became of {named}")
 
