@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -265,10 +265,11 @@ def _quickly(line: bytes) -> Line | None:
         if front is None:
             return None
         begin = front.end()
-        data, end = _DECODER.raw_decode(text, begin)
-        back = after.match(text, end)
-        if back is None or type(data) is not dict or _encoded(data) != text[begin:end]:
+        end = text.rfind(_BEHIND_DATA, begin)
+        back = after.match(text, end) if end > 0 else None
+        if back is None:
             return None
+        data = (_data if end - begin < _SHORT else _data.__wrapped__)(text[begin:end])
         texts = (*front.groups(), *back.groups())
         if text.find("\\", 0, begin) >= 0 or text.find("\\", end) >= 0:
             texts = tuple(map(_unescaped, texts))
@@ -276,9 +277,6 @@ def _quickly(line: bytes) -> Line | None:
         own = hashlib.sha256(line[: back.start(_SEAL)])
         own.update(line[back.end(_SEAL) : -1])
         if own.hexdigest() != sha256:
-            return None
-        # Fewer brackets than levels cannot nest too deep, wherever they stand.
-        if text.count("{", begin, end) + text.count("[", begin, end) > MAX_DEPTH and not _shallow(data):
             return None
         return Line(
             int(sequence),
@@ -298,6 +296,8 @@ def _quickly(line: bytes) -> Line | None:
         return None
 
 
+_BEHIND_DATA = ',"event":'
+_SHORT = 600  # characters of `data` that are worth to be remembered
 _SEAL = 8  # the group of the line's own hash, as a member
 
 
@@ -314,6 +314,23 @@ def _around_data() -> tuple[re.Pattern[str], re.Pattern[str]]:
         r'\.[0-9]{6}Z)"\}\n\Z'
     )
     return re.compile(before), re.compile(after)
+
+
+@lru_cache(1024)
+def _data(text: str) -> dict[str, Json]:
+    """What a canonical text of `data` says: for all who ask, so that nobody alters it.
+
+    Intents and settlements, more than half of a run's lines, say the same of every host.
+
+    Raises:
+        ValueError, RecursionError: it is not canonical, or only `carefully` can tell.
+    """
+    data, end = _DECODER.raw_decode(text)
+    # Fewer brackets than levels cannot nest too deep, wherever they stand.
+    shallow = text.count("{") + text.count("[") <= MAX_DEPTH or _shallow(data)
+    if type(data) is not dict or not shallow or end != len(text) or _encoded(data) != text:
+        raise ValueError("data is not written as a journal writes it")
+    return data
 
 
 def _unescaped(text: str | None) -> str | None:
