@@ -24,6 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from playbooks.values import Value
 from runner.journal.lines import Json, canonical, is_sha256
+from runner.making import maker
 
 Item = TypeVar("Item")
 Word = TypeVar("Word", bound=StrEnum)
@@ -254,6 +255,7 @@ def record(made: type[Class], beside: str = "", /, **members: Form[Any]) -> Form
             further.append((at, form.read))
     members_of = itemgetter(*members) if len(members) > 1 else lambda data: [data[name] for name in members]
     count = len(members) + bool(beside)
+    make: Callable[..., Class] = maker(made)
 
     def write(value: Class, redact: Redact) -> Json:
         data: dict[str, Any] = dict(zip(members, values_of(value), strict=True))
@@ -281,7 +283,7 @@ def record(made: type[Class], beside: str = "", /, **members: Form[Any]) -> Form
             if found is None:
                 raise _what_is_wrong(data, reads)
             values[at] = found
-        value = made(*values)
+        value = make(*values)
         if len(data) > count:
             aside += [name for name in data if name not in members and name != beside]
         return value

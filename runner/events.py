@@ -49,6 +49,7 @@ from runner.codec import (
 )
 from runner.journal import lines
 from runner.journal.lines import Json, Line
+from runner.making import maker
 from runner.results import Outcome
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
@@ -1161,6 +1162,9 @@ def redacted(journal: JournalWriter, failure: Failure) -> Failure:
     return _FAILURE.read(data.members, [])
 
 
+_make_recorded = maker(Recorded)
+
+
 def read(line: Line) -> Recorded:
     """The event that a line of a journal says.
 
@@ -1187,12 +1191,12 @@ def read(line: Line) -> Recorded:
         if isinstance(error, UnknownWordError) or line.format != lines.FORMAT:
             return _newer(line, list(line.more), f"`{error.member}` {error.why}")
         raise UnreadableEventError(line, error) from None
-    return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
+    return _make_recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
 
 
 def _newer(line: Line, aside: list[str], why: str = "") -> Recorded:
     newer = Newer(line.phase, line.event, line.data, line.host, why)
-    return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
+    return _make_recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
 
 
 def is_known(line: Line) -> bool:

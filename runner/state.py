@@ -42,6 +42,7 @@ from typing import NamedTuple, assert_never, cast, get_args
 
 from runner import events
 from runner.events import Answer, Event, HostEvent, Purpose, Recorded, RunStarted, Settlement
+from runner.making import maker
 
 
 class ContradictionError(ValueError):
@@ -214,6 +215,9 @@ class HostProgress:
             if (step in attempt.steps or attempt.script == script) and attempt.key.purpose is Purpose.COLLECT:
                 return attempt
         return None
+
+
+_make_attempt, _make_progress = maker(Attempt), maker(HostProgress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,7 +560,7 @@ def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -
             attempts[before] = replace(attempts[before], standing=_after(attempts[before], Move.AGAIN, recorded))
         if event.purpose.changes:
             _refuse_beside_an_open_change(attempts.values(), key, recorded)
-        attempts[key] = Attempt(
+        attempts[key] = _make_attempt(
             key,
             intent.script,
             intent.steps,
@@ -579,7 +583,7 @@ def _with(
 
     The one place that names every member, so that none is forgotten.
     """
-    return HostProgress(
+    return _make_progress(
         host.name,
         host.started_at,
         attempts,
@@ -636,7 +640,7 @@ def _answered(
     if attempt is None or attempt.script != script:
         raise ContradictionError(recorded, "no intent to send this script stands before it")
     standing = _after(attempt, Move.ANSWER, recorded)
-    moved = Attempt(
+    moved = _make_attempt(
         attempt.key,
         attempt.script,
         attempt.steps,
@@ -654,7 +658,7 @@ def _settled(host: HostProgress, event: events.Settled, recorded: Recorded) -> H
     if attempt is None:
         raise ContradictionError(recorded, "no intent of this attempt stands before it")
     standing = _after(attempt, Move.SETTLE, recorded)
-    moved = Attempt(
+    moved = _make_attempt(
         attempt.key,
         attempt.script,
         attempt.steps,

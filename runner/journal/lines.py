@@ -27,6 +27,8 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import NoReturn
 
+from runner.making import maker
+
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 FORMAT = 1
@@ -120,6 +122,9 @@ class Line:
             "step": self.step,
             "time": time_text(self.time),
         }
+
+
+_make_line = maker(Line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +283,7 @@ def _quickly(line: bytes) -> Line | None:
         own.update(line[back.end(_SEAL) : -1])
         if own.hexdigest() != sha256:
             return None
-        return Line(
+        return _make_line(
             int(sequence),
             datetime.fromisoformat(time),
             run,
