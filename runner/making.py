@@ -33,7 +33,7 @@ def maker(made: Callable[Members, Made]) -> Callable[Members, Made]:
 def _unfrozen(made: Any) -> Callable[..., Any]:
     """A class of the same members that does not refuse to set them; the same class, where it is not so simple."""
     simple = made.__bases__ == (object,) and "__slots__" in vars(made) and not hasattr(made, "__post_init__")
-    if not simple:
+    if not simple or not all(each.init for each in dataclasses.fields(made)):
         return cast(Callable[..., Any], made)
     members: list[tuple[str, Any, Any]] = [
         (each.name, object, dataclasses.field(default=each.default, default_factory=each.default_factory))
