@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -123,8 +123,10 @@ def started(plan: Plan) -> RunEvent:
 
 
 def of_host(plan: Plan, host: PlannedHost) -> Iterator[tuple[events.HostEvent, bool]]:
-    """What applying it to a host writes, without a fault; whether each waits for the disk."""
+    """What applying it to a host writes, without a fault, each in its own time; whether each waits for the disk."""
     name = host.host
+    place = int(name.removeprefix("EX"))
+    seen, answer = (replace(each, seconds=round(each.seconds + place / 1000, 3)) for each in (SEEN, ANSWER))
     yield events.HostStarted(name, host.address, host.port), False
     for number, step in enumerate(host.steps):
         collect, (change,) = plan.steps[number].collect, step.changes
@@ -135,12 +137,12 @@ def of_host(plan: Plan, host: PlannedHost) -> Iterator[tuple[events.HostEvent, b
         right = Assessment(Verdict.OK, "every service runs", facts={"complete": True})
         for purpose, assessment, named in ((Purpose.RECHECK, found, would), (Purpose.VERIFY, right, ())):
             yield events.ScriptSending(name, purpose, (Intent(collect, (step.step,), 1),), None), True
-            judged = "exchange.services", purpose, 1, SEEN, assessment, named
+            judged = "exchange.services", purpose, 1, seen, assessment, named
             yield events.StepAssessed(name, step.step, collect, *judged), False
             if purpose is Purpose.RECHECK:
                 sent = (Intent(change.apply, (step.step,), 1),)
                 yield events.ScriptSending(name, Purpose.APPLY, sent, None, "pool"), True
-                yield events.ScriptAnswered(name, step.step, change.apply, Purpose.APPLY, 1, ANSWER), False
+                yield events.ScriptAnswered(name, step.step, change.apply, Purpose.APPLY, 1, answer), False
         why = "the change is not named any more"
         yield events.Settled(name, step.step, Purpose.APPLY, 1, Settlement.DONE, why), False
     outcomes = dict.fromkeys((step.step for step in host.steps), "changed")

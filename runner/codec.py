@@ -25,6 +25,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from playbooks.values import Value
 from runner.journal.lines import Json, canonical, is_sha256
+from runner.making import maker
 
 Item = TypeVar("Item")
 Word = TypeVar("Word", bound=StrEnum)
@@ -68,10 +69,16 @@ class Form(Generic[Item]):
     Attributes:
         write: the value as canonical JSON, redacted where it is tainted or free.
         read: the value that JSON says; names what it does not know to its second argument.
+        exactly: where all of `read` is that JSON is of this type, and is the value: the type.
+        known: where all of `read` is to find what a text stands for: by text.
+        unless_null: where null stands for None: what reads anything else.
     """
 
     write: Callable[[Item, Redact], Json]
     read: Callable[[Json, list[str]], Item]
+    exactly: type[Any] | None = None
+    known: Mapping[str, Item] | None = None
+    unless_null: Callable[[Json, list[str]], Item] | None = None
 
 
 def _as_it_is(value: Any, _redact: Redact) -> Any:
@@ -152,17 +159,17 @@ def _redacted_value(value: object, redact: Redact) -> Json:
     return canonical(redact.redact(value))
 
 
-PLAIN: Form[str] = Form(_as_it_is, _text)
+PLAIN: Form[str] = Form(_as_it_is, _text, str)
 HASH: Form[str] = Form(_as_it_is, _hash)
-INTEGER: Form[int] = Form(_as_it_is, _integer)
+INTEGER: Form[int] = Form(_as_it_is, _integer, int)
 NUMBER: Form[float] = Form(_as_it_is, _number)
 COUNT: Form[int] = Form(_as_it_is, _count)
 SECONDS: Form[float] = Form(_as_it_is, _seconds)
-FLAG: Form[bool] = Form(_as_it_is, _flag)
+FLAG: Form[bool] = Form(_as_it_is, _flag, bool)
 TIME: Form[datetime] = Form(lambda value, _redact: value.isoformat(), _time)
 DAY: Form[date] = Form(lambda value, _redact: value.isoformat(), _day)
-FREE: Form[str] = Form(_redacted_text, _text)
-TAINTED: Form[str] = Form(_redacted_text, _text)
+FREE: Form[str] = Form(_redacted_text, _text, str)
+TAINTED: Form[str] = Form(_redacted_text, _text, str)
 FREE_VALUE: Form[Value] = Form(_redacted_value, _value)
 TAINTED_VALUE: Form[Value] = Form(_redacted_value, _value)
 # Canonical already, and left as it is read: nothing but a report looks into it.
@@ -203,7 +210,7 @@ def word(words: type[Word]) -> Form[Word]:
             raise UnknownWordError(f"is {data!r:.80}, which this version does not know")
         return found
 
-    return Form(lambda value, _redact: str(value), read)
+    return Form(lambda value, _redact: str(value), read, known=known)
 
 
 def maybe(form: Form[Item]) -> Form[Item | None]:
@@ -212,6 +219,7 @@ def maybe(form: Form[Item]) -> Form[Item | None]:
     return Form(
         lambda value, redact: None if value is None else write(value, redact),
         lambda data, aside: None if data is None else read(data, aside),
+        unless_null=read,
     )
 
 
@@ -222,6 +230,8 @@ def many(form: Form[Item]) -> Form[tuple[Item, ...]]:
     def read_all(data: Json, aside: list[str]) -> tuple[Item, ...]:
         if type(data) is not list:
             raise IllFormedError("is not an array")
+        if not data:
+            return ()
         try:
             return tuple([read(member, aside) for member in data])
         except IllFormedError:
@@ -253,8 +263,11 @@ def table(form: Form[Item]) -> Form[Mapping[str, Item]]:
     return Form(lambda value, redact: {name: write(member, redact) for name, member in value.items()}, read_all)
 
 
-def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
+def record(made: type[Class], beside: str = "", /, **members: Form[Any]) -> Form[Class]:
     """An object of the named members, in the order in which `made` takes them; what it adds to them has a default.
+
+    Args:
+        beside: a member that stands beside them, and is for another to read.
 
     Raises:
         TypeError: `made` has no such members; found when the module is loaded.
@@ -267,11 +280,20 @@ def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
     # What is written as it is costs no call of its own.
     writes = tuple((name, form.write) for name, form in members.items() if form.write is not _as_it_is)
     reads = tuple((name, form.read) for name, form in members.items())
-    # Nor does what is read as it is, which is most of a plan.
-    texts = tuple(at for at, (_, read) in enumerate(reads) if read is _text)
-    further = tuple((at, read) for at, (_, read) in enumerate(reads) if read is not _text)
+    # Nor does what is read as it is, or looked up, which is most of a plan and of a journal.
+    exact, words, nullable, further = [], [], [], []
+    for at, form in enumerate(members.values()):
+        if form.exactly is not None:
+            exact.append((at, form.exactly))
+        elif form.known is not None:
+            words.append((at, form.known))
+        elif form.unless_null is not None:
+            nullable.append((at, form.unless_null))
+        else:
+            further.append((at, form.read))
     members_of = itemgetter(*members) if len(members) > 1 else lambda data: [data[name] for name in members]
-    count = len(members)
+    count = len(members) + bool(beside)
+    make: Callable[..., Class] = maker(made)
 
     def write(value: Class, redact: Redact) -> Json:
         data: dict[str, Any] = dict(zip(members, values_of(value), strict=True))
@@ -286,21 +308,29 @@ def record(made: type[Class], /, **members: Form[Any]) -> Form[Class]:
             values = list(members_of(data))
             for at, each in further:
                 values[at] = each(values[at], aside)
+            for at, each in nullable:
+                if values[at] is not None:
+                    values[at] = each(values[at], aside)
         except (KeyError, IllFormedError):
             raise _what_is_wrong(data, reads) from None
-        for at in texts:
-            if type(values[at]) is not str:
+        for at, kind in exact:
+            if type(values[at]) is not kind:
                 raise _what_is_wrong(data, reads)
-        value = made(*values)
+        for at, of in words:
+            found = of.get(values[at]) if type(values[at]) is str else None
+            if found is None:
+                raise _what_is_wrong(data, reads)
+            values[at] = found
+        value = make(*values)
         if len(data) > count:
-            aside += [name for name in data if name not in members]
+            aside += [name for name in data if name not in members and name != beside]
         return value
 
     return Form(write, read)
 
 
 def one_of(tag: str, forms: Mapping[str, tuple[type[Any], Form[Any]]]) -> Form[Any]:
-    """One of several records, told apart by the member `tag`."""
+    """One of several records, told apart by the member `tag`, which stands beside those of each."""
     tags = {made: name for name, (made, _) in forms.items()}
     by_class = {made: form.write for made, form in forms.values()}
 
@@ -319,7 +349,7 @@ def one_of(tag: str, forms: Mapping[str, tuple[type[Any], Form[Any]]]) -> Form[A
             raise error.within(tag) from None
         if found is None:
             raise UnknownWordError(f"is {data[tag]!r:.80}, which this version does not know", tag)
-        return found[1].read({name: member for name, member in data.items() if name != tag}, aside)
+        return found[1].read(data, aside)
 
     return Form(write, read)
 

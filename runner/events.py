@@ -51,6 +51,7 @@ from runner.codec import (
 )
 from runner.journal import lines
 from runner.journal.lines import Json, Line
+from runner.making import maker
 from runner.results import Outcome
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
@@ -124,7 +125,7 @@ class Purpose(StrEnum):
     @property
     def changes(self) -> bool:
         """Whether an attempt may have changed something, and is open until it is settled."""
-        return self in (Purpose.APPLY, Purpose.ROLLBACK, Purpose.CONFIRM)
+        return self is Purpose.APPLY or self is Purpose.ROLLBACK or self is Purpose.CONFIRM
 
 
 class Settlement(StrEnum):
@@ -795,11 +796,11 @@ _SAID: Mapping[str, Form[Any]] = {
     "warning_count": INTEGER,
 }
 _ANSWERS: Mapping[str, tuple[type[Any], Form[Any]]] = {
-    "completed": (Completed, record(Completed, **_SAID, seconds=NUMBER)),
-    "terminated": (Terminated, record(Terminated, **_SAID, seconds=NUMBER, error=_ERROR)),
-    "timed-out": (TimedOut, record(TimedOut, **_SAID, limit_seconds=NUMBER)),
-    "capped": (Capped, record(Capped, cap=PLAIN, limit=INTEGER)),
-    "not-run": (NotRun, record(NotRun, started=maybe(FLAG), failure=_FAILURE)),
+    "completed": (Completed, record(Completed, "outcome", **_SAID, seconds=NUMBER)),
+    "terminated": (Terminated, record(Terminated, "outcome", **_SAID, seconds=NUMBER, error=_ERROR)),
+    "timed-out": (TimedOut, record(TimedOut, "outcome", **_SAID, limit_seconds=NUMBER)),
+    "capped": (Capped, record(Capped, "outcome", cap=PLAIN, limit=INTEGER)),
+    "not-run": (NotRun, record(NotRun, "outcome", started=maybe(FLAG), failure=_FAILURE)),
 }
 _ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
 _OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
@@ -1180,6 +1181,9 @@ def redacted(journal: JournalWriter, failure: Failure) -> Failure:
     return _FAILURE.read(data.members, [])
 
 
+_make_recorded = maker(Recorded)
+
+
 def read(line: Line) -> Recorded:
     """The event that a line of a journal says.
 
@@ -1206,12 +1210,12 @@ def read(line: Line) -> Recorded:
         if isinstance(error, UnknownWordError) or line.format != lines.FORMAT:
             return _newer(line, list(line.more), f"`{error.member}` {error.why}")
         raise UnreadableEventError(line, error) from None
-    return Recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
+    return _make_recorded(line.sequence, line.time, line.run, line.client, event, tuple(aside))
 
 
 def _newer(line: Line, aside: list[str], why: str = "") -> Recorded:
     newer = Newer(line.phase, line.event, line.data, line.host, why)
-    return Recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
+    return _make_recorded(line.sequence, line.time, line.run, line.client, newer, tuple(aside))
 
 
 def is_known(line: Line) -> bool:

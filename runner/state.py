@@ -42,6 +42,7 @@ from typing import NamedTuple, assert_never, cast, get_args
 
 from runner import events
 from runner.events import Answer, Event, HostEvent, Purpose, Recorded, RunStarted, Settlement
+from runner.making import maker
 
 
 class ContradictionError(ValueError):
@@ -214,6 +215,9 @@ class HostProgress:
             if (step in attempt.steps or attempt.script == script) and attempt.key.purpose is Purpose.COLLECT:
                 return attempt
         return None
+
+
+_make_attempt, _make_progress = maker(Attempt), maker(HostProgress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,12 +469,12 @@ def host_after(host: HostProgress | None, event: HostEvent, recorded: Recorded, 
     if isinstance(event, events.HealthAnswered) or getattr(event, "purpose", None) is Purpose.HEALTH:
         raise ContradictionError(recorded, f"{event.host} was not asked whether it is well")
     match event:
+        case events.ScriptSending():
+            return _sent(host, event, recorded)
         case events.HostEnded() | events.HostApplied():
             return replace(host, ended=event)
         case events.ConnectionRetried() | events.PoolReplaced():
             return host
-        case events.ScriptSending():
-            return _sent(host, event, recorded)
         case events.ScriptAnswered():
             key = Key(event.step, event.purpose, event.number)
             attempts = _answered(host, host.attempts.get(key), event.script, event.answer, recorded)
@@ -541,9 +545,10 @@ def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -
         if not intent.steps:
             raise ContradictionError(recorded, "a script is sent for no step")
         key = Key(intent.steps[0], event.purpose, intent.number)
-        step, purpose = key.step, key.purpose
-        earlier = [known for known in attempts if known.purpose is purpose and known.step == step]
-        if any(known not in host.attempts for known in earlier):
+        earlier: list[Key] = []  # they are numbered without gaps
+        while (before := Key(key.step, key.purpose, len(earlier) + 1)) in attempts:
+            earlier.append(before)
+        if earlier and earlier[-1] not in host.attempts:
             raise ContradictionError(recorded, f"two scripts are sent at once to {key.purpose} {key.step}")
         if key.number != len(earlier) + 1:
             raise ContradictionError(
@@ -555,7 +560,7 @@ def _sent(host: HostProgress, event: events.ScriptSending, recorded: Recorded) -
             attempts[before] = replace(attempts[before], standing=_after(attempts[before], Move.AGAIN, recorded))
         if event.purpose.changes:
             _refuse_beside_an_open_change(attempts.values(), key, recorded)
-        attempts[key] = Attempt(
+        attempts[key] = _make_attempt(
             key,
             intent.script,
             intent.steps,
@@ -578,7 +583,7 @@ def _with(
 
     The one place that names every member, so that none is forgotten.
     """
-    return HostProgress(
+    return _make_progress(
         host.name,
         host.started_at,
         attempts,
@@ -604,10 +609,12 @@ def _refuse_beside_an_open_change(attempts: Iterable[Attempt], key: Key, recorde
     what all of them came to is seen at its end.
     """
     for attempt in attempts:
+        if attempt.standing is Standing.SETTLED or not attempt.key.purpose.changes:
+            continue
         own = attempt.key.step == key.step
         confirms = key.purpose is Purpose.CONFIRM and own
         follows = attempt.key.purpose is key.purpose and own and not attempt.doubtful
-        if attempt.key.purpose.changes and attempt.open and not (confirms or follows):
+        if not (confirms or follows):
             named = f"attempt {attempt.key.number} to {attempt.key.purpose} {attempt.key.step}"
             raise ContradictionError(recorded, f"it is not settled what became of {named}")
 
@@ -633,7 +640,7 @@ def _answered(
     if attempt is None or attempt.script != script:
         raise ContradictionError(recorded, "no intent to send this script stands before it")
     standing = _after(attempt, Move.ANSWER, recorded)
-    moved = Attempt(
+    moved = _make_attempt(
         attempt.key,
         attempt.script,
         attempt.steps,
@@ -651,7 +658,7 @@ def _settled(host: HostProgress, event: events.Settled, recorded: Recorded) -> H
     if attempt is None:
         raise ContradictionError(recorded, "no intent of this attempt stands before it")
     standing = _after(attempt, Move.SETTLE, recorded)
-    moved = Attempt(
+    moved = _make_attempt(
         attempt.key,
         attempt.script,
         attempt.steps,
