@@ -102,7 +102,7 @@ soak-converge: $(READY)  ## random fleets: planned, applied, planned again, undo
 	@$(SOAK)
 
 .PHONY: soak-faults
-soak-faults: $(READY)  ## each row of the table of faults, on both engines (SEED=1 COUNT=206)
+soak-faults: $(READY)  ## each row of the table of faults, on both engines (SEED=1 COUNT=177)
 	@$(SOAK)
 
 .PHONY: lock

@@ -1,4 +1,4 @@
-"""`make soak-kills`, `soak-losses`, `soak-power`, `soak-converge`, `soak-faults`: many of what `make test` does a few of.
+"""`make soak-kills`, `soak-losses`, `soak-power`, `soak-converge`, `soak-faults`: many of what `make test` has few of.
 
     python -m tests.runner.soaking kills --seed 1 --count 1000
 

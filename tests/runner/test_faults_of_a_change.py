@@ -191,9 +191,8 @@ def test_what_befalls_a_change_comes_to_what_the_table_says_and_in_time(
 
 
 # One; the others by `make soak-faults`.
-SAMPLE = [
-    each for each in TABLE.mishaps if (each.wire, each.at, each.lasts) == ("the answer is lost", "evidence", False)
-]
+ONCE_AT_EVIDENCE = ("the answer is lost", "evidence", False)
+SAMPLE = [each for each in TABLE.mishaps if (each.wire, each.at, each.lasts) == ONCE_AT_EVIDENCE]
 
 
 @pytest.mark.real_powershell
