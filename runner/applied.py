@@ -21,8 +21,8 @@ from runner.transport.failures import Cause, Failure, in_words, quoted
 
 __all__ = ["Applied", "AppliedHost", "AppliedStep", "applied", "unaccounted"]
 
-_WORST_FIRST = tuple(Outcome)
 _MAY_HAVE_BROKEN = frozenset({Outcome.CHANGED, Outcome.FAILED})
+_WORST_FIRST = tuple(Outcome)
 _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
 _ENDED = {
     Ending.REFUSED: ExitStatus.REFUSED,

@@ -6,12 +6,13 @@ tests/runner/leaping.py, so that a service that hangs for five minutes costs nob
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -25,13 +26,15 @@ from runner import events
 from runner.applying import BETWEEN_LOOKS_SECONDS
 from runner.cli import working
 from runner.journal.verification import read
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import running_loop
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.responder import Depends, Known
 from runner.lab.engines.sim.streams import Items
 from runner.lab.faults import Act, Fault, InSession, Step
-from runner.lab.fleet import Fleet, LabHost
+from runner.lab.fleet import Fleet
 from runner.lab.server import start
 from runner.lab.state import FileState, HostState, LiveState, ServiceState
 from runner.moves import Outcome
@@ -312,15 +315,22 @@ class Striking(SimEngine):
     def knows(self, plan: Plan) -> None:
         """From now on these are the plan's."""
         self.ran.clear()
-        for _, _, change in plan.changes:
-            named = {
-                "evidence": change.evidence,
-                "apply": change.apply,
-                "confirm": change.confirm,
-                "rollback": change.rollback,
-                "poll": change.poll,
-            }
-            self.kinds |= {sha: kind for kind, sha in named.items() if sha is not None}
+        self.kinds = kinds_of(plan)
+
+
+def kinds_of(plan: Plan) -> dict[str, str]:
+    """What each script of its changes is for, by its SHA-256."""
+    kinds: dict[str, str] = {}
+    for _, _, change in plan.changes:
+        named = {
+            "evidence": change.evidence,
+            "apply": change.apply,
+            "confirm": change.confirm,
+            "rollback": change.rollback,
+            "poll": change.poll,
+        }
+        kinds |= {sha: kind for kind, sha in named.items() if sha is not None}
+    return kinds
 
 
 STEPS = {"guarded": "    confirm: {seconds: 300}\n", "detached": "    detached: {seconds: 60}\n", "": ""}
@@ -350,20 +360,16 @@ def befall(mishap: Mishap, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bef
     """Plans, lets it happen at its step, and goes on with the server mended."""
     time = Time()
     engine = Striking(time)
-    change, _, way = mishap.on.partition(", ")
-    host = with_services(NAME, services=(SERVICE,)) if change == "services" else with_file(NAME)
-    text = PLAYBOOK % (1, "100%") if change == "services" else playbook(SHA256)
-    with _rehearsed(folder, monkeypatch, host, text + STEPS[way], engine, time) as lab:
+    monkeypatch.setattr(working, "Waiting", lambda: time.waiting)
+    with _rehearsed(folder, monkeypatch, mishap, engine, time.new_loop) as lab:
         _, plan = lab.plan()
         engine.knows(plan)
-        command = ["apply", "plan.json"]
+        command = _made(mishap, lab)
         if mishap.undoing:
-            assert lab.json("apply", "plan.json")[0] == 0
-            command = ["rollback", "last"]
             engine.ran.clear()
         fired = _prepare(mishap, lab, engine, plan)
         began = time.now
-        first = _came(lab, engine, *command)
+        first = _came(lab, lambda: engine.ran, *command)
         assert first is not None, "there was nothing to do"
         seconds = time.now - began
         by = deadline(mishap, lab, first.outcome)
@@ -372,11 +378,51 @@ def befall(mishap: Mishap, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bef
         engine.strikes = lambda *_: None
         if mishap.then is not None:
             lab.alter(NAME, lambda state: BECOMES[mishap.then or ""](state, plan))
-        mended = _came(lab, engine, "resume", "last")
+        mended = _came(lab, lambda: engine.ran, "resume", "last")
         return Befallen(first, mended, seconds, by, has_fired)
 
 
-def _prepare(mishap: Mishap, lab: Rehearsal, engine: Striking, plan: Plan) -> Callable[[], bool]:
+def befall_really(mishap: Mishap, folder: Path, monkeypatch: pytest.MonkeyPatch, powershell: Path) -> None:
+    """The same over a real PowerShell, of the way to the server: fails where it goes otherwise than the row says.
+
+    Time is real, and what runs detached is over in a moment. The lab's ledger says what was begun.
+    """
+    engine = PwshEngine(powershell)
+    try:
+        with _rehearsed(folder, monkeypatch, mishap, engine, asyncio.new_event_loop) as lab:
+            _, plan = lab.plan()
+            kinds, command = kinds_of(plan), _made(mishap, lab)
+            before = len(lab.changed(NAME, plan))
+
+            def ran() -> Counter[str]:
+                return Counter(kinds[sha] for sha in lab.changed(NAME, plan)[before:])
+
+            fired = _prepare(mishap, lab, None, plan)
+            first = _came(lab, ran, *command)
+            assert fired(), "it never happened"
+            lab.fail(NAME)
+            mended = _came(lab, ran, "resume", "last")
+    finally:
+        engine.close()
+    for it, row in ((first, mishap.comes), (mended, mishap.mended)):
+        assert (it is None) == (row is None)
+        if it is not None and row is not None:
+            assert (it.outcome, it.status, it.ran) == (row.outcome, row.status, _changing(row.ran))
+
+
+def _changing(ran: Mapping[str, int]) -> Mapping[str, int]:
+    return {kind: count for kind, count in ran.items() if kind != "evidence"}
+
+
+def _made(mishap: Mishap, lab: Rehearsal) -> Sequence[str]:
+    """The command to which it happens; what it undoes is made before."""
+    if not mishap.undoing:
+        return ["apply", "plan.json"]
+    assert lab.json("apply", "plan.json")[0] == 0
+    return ["rollback", "last"]
+
+
+def _prepare(mishap: Mishap, lab: Rehearsal, engine: Striking | None, plan: Plan) -> Callable[[], bool]:
     """Lets it happen when it is its time; what is given says whether it has."""
     if mishap.wire is not None:
         locked = mishap.at in ("collect", "evidence", "poll")
@@ -387,6 +433,7 @@ def _prepare(mishap: Mishap, lab: Rehearsal, engine: Striking, plan: Plan) -> Ca
         faults = lab.lab.host(KEY).plan
         return lambda: fault in faults.struck
     assert mishap.server is not None
+    assert engine is not None
     becomes, struck = BECOMES[mishap.server], []
 
     def strikes(kind: str, number: int, when: str, live: LiveState) -> None:
@@ -401,7 +448,7 @@ def _prepare(mishap: Mishap, lab: Rehearsal, engine: Striking, plan: Plan) -> Ca
     return lambda: bool(struck)
 
 
-def _came(lab: Rehearsal, engine: Striking, *command: str) -> Came | None:
+def _came(lab: Rehearsal, ran_by: Callable[[], Counter[str]], *command: str) -> Came | None:
     """None where nothing is left to be done."""
     status, out, err = lab(*command, "-i", "inventory.yml", "--format", "json")
     if not out:
@@ -410,7 +457,7 @@ def _came(lab: Rehearsal, engine: Striking, *command: str) -> Came | None:
     document = json.loads(out)
     [row] = document["hosts"]
     whys = [row["why"] or "", *(each["why"] or "" for each in row["steps"])]
-    ran = {kind: count for kind, count in sorted(engine.ran.items()) if kind not in ("collect", "poll")}
+    ran = {kind: count for kind, count in sorted(ran_by().items()) if kind not in ("collect", "poll")}
     return Came(outcome=came(document)[NAME], status=status, ran=ran, says=next((why for why in whys if why), ""))
 
 
@@ -446,11 +493,20 @@ def _state_of(lab: Rehearsal) -> HostProgress:
 
 @contextlib.contextmanager
 def _rehearsed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, host: LabHost, text: str, engine: Striking, time: Time
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mishap: Mishap,
+    engine: Engine,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> Iterator[Rehearsal]:
-    monkeypatch.setattr(working, "Waiting", lambda: time.waiting)
-    with start(Fleet((host,)), {"sim": engine}, new_loop=time.new_loop) as lab:
+    change, _, way = mishap.on.partition(", ")
+    host = with_services(NAME, services=(SERVICE,)) if change == "services" else with_file(NAME)
+    text = PLAYBOOK % (1, "100%") if change == "services" else playbook(SHA256)
+    if engine.name != host.engine:
+        state = host.state.model_copy(update={"engine": engine.name, "task_seconds": 0.2})
+        host = replace(host, engine=engine.name, state=state)
+    with start(Fleet((host,)), {engine.name: engine}, new_loop=new_loop) as lab:
         (folder / "inventory.yml").write_text(inventory(lab, monkeypatch), encoding="utf-8")
-        (folder / "repair.yml").write_text(text, encoding="utf-8")
+        (folder / "repair.yml").write_text(text + STEPS[way], encoding="utf-8")
         monkeypatch.chdir(folder)
         yield Rehearsal(lab, folder)

@@ -1,4 +1,4 @@
-"""`make soak-kills`, `soak-losses`, `soak-power`, `soak-converge`: many of what `make test` does a few of.
+"""`make soak-kills`, `soak-losses`, `soak-power`, `soak-converge`, `soak-faults`: many of what `make test` has few of.
 
     python -m tests.runner.soaking kills --seed 1 --count 1000
 
@@ -21,6 +21,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
@@ -29,6 +31,7 @@ from tests.runner.campaign import power_lost
 from tests.runner.converging import converged
 from tests.runner.dying import POINTS, drawn, killed
 from tests.runner.losing import STEPS, drops, replies_lost
+from tests.runner.mishaps import befall, befall_really, table
 
 POINT = "killed "
 Case = Callable[[int], "Counter[str]"]
@@ -78,6 +81,25 @@ def converge(seed: int) -> Counter[str]:
     return found + Counter({f"fleets of {engine.name}": 1})
 
 
+MISHAPS = table().mishaps
+# Over a real PowerShell only the way to a server can be struck, and nobody waits there for what never comes.
+OF_THE_WIRE = [each for each in MISHAPS if each.wire not in (None, "no answer comes")]
+
+
+def faults(seed: int) -> Counter[str]:
+    """One row of the table of faults, by turns; those of the wire once more over a real PowerShell."""
+    number = (seed - 1) % (len(MISHAPS) + len(OF_THE_WIRE))
+    powershell = find_powershell() if number >= len(MISHAPS) else None
+    mishap = [*MISHAPS, *OF_THE_WIRE][number]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        if powershell is None:
+            befall(mishap, Path(folder), patch).check(mishap)
+        else:
+            befall_really(mishap, Path(folder), patch, powershell)
+        patch.undo()
+    return Counter({f"rows of {'sim' if powershell is None else 'pwsh'}: {mishap.on}": 1})
+
+
 @dataclass(frozen=True, slots=True)
 class Soak:
     """One of them: what is counted, how many cases it has by itself, and until when they go on."""
@@ -92,6 +114,7 @@ SOAKS = {
     "losses": Soak(losses, 3 * 5000 // STEPS, "hosts"),
     "power": Soak(power, 1000, "runs"),
     "converge": Soak(converge, 60, "fleets"),
+    "faults": Soak(faults, len(MISHAPS) + len(OF_THE_WIRE), "rows"),
 }
 
 

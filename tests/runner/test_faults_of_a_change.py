@@ -19,7 +19,7 @@ from runner.moves import Outcome
 from runner.transport.interface import Deadlines
 from tests.runner.changeable import RIGHT, WRONG, Applied, Server, apply_text, came
 from tests.runner.leaping import Time
-from tests.runner.mishaps import Mishap, befall, table, tables
+from tests.runner.mishaps import Mishap, befall, befall_really, table, tables
 from tests.runner.test_applying_over_the_lab import KEY, served
 
 LATE_SECONDS = 5.0
@@ -188,6 +188,19 @@ def test_what_befalls_a_change_comes_to_what_the_table_says_and_in_time(
     mishap: Mishap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     befall(mishap, tmp_path, monkeypatch).check(mishap)
+
+
+# One; the others by `make soak-faults`.
+ONCE_AT_EVIDENCE = ("the answer is lost", "evidence", False)
+SAMPLE = [each for each in TABLE.mishaps if (each.wire, each.at, each.lasts) == ONCE_AT_EVIDENCE]
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("mishap", SAMPLE, ids=lambda each: f"{each.on}: {each.what}")
+def test_so_it_does_over_a_real_powershell(
+    mishap: Mishap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, powershell: Path
+) -> None:
+    befall_really(mishap, tmp_path, monkeypatch, powershell)
 
 
 def test_the_page_of_faults_has_the_table() -> None:
