@@ -280,14 +280,17 @@ def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
 
 
 def is_over(plan: PlannedHost, on_failure: Mapping[str, OnFailure], host: HostProgress | None) -> bool:
-    """Whether there is nothing more to do on a host of which this is known.
+    """Whether there is nothing more to do on a host of which this is known, in another session either.
 
-    What is unknown is not over: another session looks again.
+    One that is left unknown is looked at again. So is one that a session was waiting for when it was cut short: whether
+    it had come to rest, or restarted, had still to be seen.
 
     Raises:
         NotOfThePlanError: see `so_far`.
     """
     known = so_far(host, plan)
+    if host is not None and host.ended is None:
+        known = replace(known, patient=True)
     if not isinstance(next_move(plan, on_failure, known), Finish):
         return False
     return Outcome.UNKNOWN not in outcomes(plan, on_failure, known).values()
