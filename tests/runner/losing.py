@@ -1,4 +1,8 @@
-"""Lost replies over real WinRM: the host does what it was sent, and the answer never arrives."""
+"""Lost replies over real WinRM: the host does what it was sent, and the answer never arrives.
+
+Of the steps some keep evidence, some are guarded and have to be confirmed, some run as tasks that are asked how far they
+are, some restart the host; so the answers to all that are lost as well, and at last those to what undoes it.
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from tests.conftest import find_powershell
+from tests.runner.accounted import Manner
 from tests.runner.campaign import power_lost
 from tests.runner.converging import converged
 from tests.runner.dying import POINTS, drawn, killed
@@ -35,20 +36,25 @@ Case = Callable[[int], "Counter[str]"]
 
 
 def kills(seed: int) -> Counter[str]:
-    """One run that is killed up to three times, every third while it undoes what it did. Every second loses answers."""
+    """One run that is killed up to three times, every third while it undoes what it did. Every second loses answers.
+    Changes are made in the session, as tasks of the servers, or have to be confirmed."""
     draws, undo = random.Random(seed), seed % 3 == 0
     percent = 20 if seed % 2 else 0
+    services, quarantine = draws.choice(list(Manner)), draws.choice(list(Manner))
     with tempfile.TemporaryDirectory() as folder:
         struck = killed(
             Path(folder) / "run",
             SimEngine(),
             drawn(seed),
             parallel=draws.choice([1, 2]),
+            services=services,
+            quarantine=quarantine,
             undo=undo,
             faults=lambda: drops(draws, percent, 8),
         )
-    count = len(struck)
+    count, made = len(struck), (("services", services), ("quarantine", quarantine))
     found = Counter({"kills": count, "kills while undoing": count * undo, f"runs killed {count} times": 1})
+    found.update(f"kills of {name} {manner.name.lower()}" for name, manner in made for _ in struck)
     return found + Counter(f"{POINT}{kill.point}" for kill in struck if kill.point)
 
 
