@@ -568,8 +568,12 @@ class Applied:
         """What is against it that the host did what its journal says."""
         return illegal([self.plan], self.recorded(), self.ledger)
 
-    def session(self) -> AppliedHost:
-        """Raises Died where the disk does, and JournalError where it is told to fail."""
+    def session(self, *, undo: bool = False) -> AppliedHost:
+        """Raises Died where the disk does, and JournalError where it is told to fail.
+
+        Args:
+            undo: somebody asks for what was done to be undone.
+        """
         state = self.state()
         journal = opened(STATE, disk=self.disk)
         if state is None:
@@ -580,7 +584,10 @@ class Applied:
             events.put(journal, replace(STARTED, hosts=(self.name,), steps=due))
         else:
             events.put(journal, events.RunResumed())
-        self.work = self.applying(journal, None if state is None else state.hosts.get(self.name))
+        if undo:
+            events.put(journal, events.RollbackAsked((self.name,)))
+        progress = None if state is None else state.hosts.get(self.name)
+        self.work = self.applying(journal, progress.undone() if progress is not None and undo else progress)
         row = self.work.run()
         journal.close()
         return row

@@ -179,6 +179,8 @@ class _Host:
         self.collects = collects
         self.last = last
         self.lines = [each for each in journal if getattr(each.event, "host", None) == name]
+        asked = [each for each in journal if isinstance(each.event, events.RollbackAsked) and name in each.event.hosts]
+        self.undoing = min((each.sequence for each in asked), default=last + 1)  # the line from which on it is undone
         self.made_by: dict[str, list[tuple[str, str, bool]]] = {}  # by script: step, change, whether it undoes
         self.planned = tuple(plans[name].changes) if name in plans else ()
         self.confirms: set[str] = set()
@@ -487,7 +489,7 @@ class _Host:
                     case Outcome.ROLLED_BACK:
                         false = Settlement.DONE in now
                     case Outcome.REFUSED | Outcome.DEFERRED | Outcome.UNREACHABLE | Outcome.SKIPPED:
-                        false = step in ran
+                        false = step in ran and recorded.sequence < self.undoing
                     case _:
                         false = False
                 if false:

@@ -62,9 +62,9 @@ def losses(seed: int) -> Counter[str]:
     """Fifty steps on a host; 1, 5 or 20 % of the answers are dropped, by turns."""
     percent = (1, 5, 20)[seed % 3]
     lost = replies_lost(seed, percent)
-    return Counter(
-        {f"steps at {percent} %": lost.steps, f"dropped at {percent} %": lost.dropped, "settled": lost.settled}
-    )
+    found = Counter({f"steps at {percent} %": lost.steps, "settled": lost.settled, "looks dropped": lost.looked})
+    found.update({f"dropped at {percent} %, to {purpose}": times for purpose, times in lost.dropped.items()})
+    return found
 
 
 def power(seed: int) -> Counter[str]:
