@@ -400,7 +400,10 @@ class _Host:
                 for place in sent.ran:
                     if any(at > place for at in undone):
                         yield self._ran(Illegal.UNDONE_KEPT, max(undone))
-                    if sent.script == change.confirm and any(at < place for at in undone):
+                    # Once it is undone from here as well, to confirm takes away what is left, and keeps nothing.
+                    back = [at for at, ran in enumerate(self.account) if self._asked(ran, change.rollback or "")]
+                    late = [at for at in undone if at < place and not any(at < gone < place for gone in back)]
+                    if sent.script == change.confirm and late:
                         yield self._line(Illegal.TOO_LATE, sent.sequence)
 
     def _of_tasks(self) -> Iterator[Against]:

@@ -1,4 +1,4 @@
-"""Of answers some never arrive: those to changes are each settled by a look over a new connection, none is sent again."""
+"""Of answers some never arrive: each to a change is settled by a look over a new connection, and none is sent again."""
 
 from __future__ import annotations
 
