@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,8 +22,9 @@ from runner.journal.errors import JournalUnreadable
 from runner.journal.location import JOURNAL
 from runner.journal.verification import read
 from runner.lab.engines.interface import Engine
+from runner.lab.engines.sim.machine import Machine
 from runner.lab.fleet import Account, LabHost
-from runner.lab.state import FileState, HostState, LiveState, ServiceState
+from runner.lab.state import FileState, HostState, LiveState, RegistryKey, ServiceState
 from runner.plan.records import Plan, PlannedChange
 from runner.transport.gate import is_own
 from tests.runner.explaining import Against, ByItself, Own, Ran, Stands, illegal
@@ -56,6 +57,14 @@ QUARANTINE = f"""\
     action: file.quarantine
     with: {{path: '{PATH}', sha256: {PLANTED_SHA256}}}
 """
+RESTART = """\
+  - id: restart
+    action: windows.restart
+"""
+PENDING = {
+    "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending": RegistryKey()
+}
+_RESTARTS = "restarts"
 _MODES = {"Auto": "Automatic"}
 TASK_SECONDS = 0.2
 
@@ -70,7 +79,7 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Something that a server ran: a pipeline, by its number; or a task, by its name."""
+    """Something that a server ran: a pipeline, a task, which has a name; or that it restarted."""
 
     host: str
     written: int
@@ -103,8 +112,17 @@ class Accounted(Rehearsal):
             self._begin(host, task)
             ran_task(host, task, text)
 
+        for key, served in self.lab.hosts.items():
+            served.service.goes_down = self._going_down(key, served.service.goes_down)
         ledger.record = recorded  # type: ignore[method-assign]
         ledger.ran_task = ran  # type: ignore[method-assign]
+
+    def _going_down(self, host: str, goes_down: Callable[[int], None]) -> Callable[[int], None]:
+        def goes(refused: int) -> None:
+            self._begin(host, _RESTARTS)
+            goes_down(refused)
+
+        return goes
 
     def _begin(self, host: str, task: str = "") -> None:
         self._begun.append(Begun(host, self._lines(), self._stands(host), self._stored(), task))
@@ -169,7 +187,12 @@ class Accounted(Rehearsal):
         services = {each.casefold(): service for each, service in now.services.items()}
         planned = next((each for each in plan.hosts if each.host == name), None)
         changes = () if planned is None else planned.changes
-        return {(step.step, change.change.id): _stand(change, services, now.files) for step, change in changes}
+        return {
+            (step.step, change.change.id): _restarted(change, now)
+            if change.reboots
+            else _stand(change, services, now.files)
+            for step, change in changes
+        }
 
     @property
     def ledger(self) -> list[Ran | ByItself]:
@@ -205,10 +228,14 @@ class Accounted(Rehearsal):
         return found
 
     def _own(self, task: str, host: str) -> tuple[Own, str]:
-        """What a task does, and the script of the plan that has registered it."""
+        """What a task does, or a restart, and the script of the plan that it is on account of."""
         assert self.made is not None
         planned = next(each for each in self.made.hosts if each.host == host)
         for _, change in planned.changes:
+            if task == _RESTARTS:
+                if change.reboots:
+                    return Own.RESTARTED, change.apply
+                continue
             for sha256 in (change.apply, change.rollback):
                 if sha256 is not None and f"'{task}'" in self.made.texts[sha256]:
                     return (Own.WORKED if change.confirm is None else Own.UNDID), sha256
@@ -252,6 +279,10 @@ class Accounted(Rehearsal):
         return illegal(self.made.hosts, self.recorded(), self.ledger)
 
 
+def _restarted(change: PlannedChange, now: HostState) -> Settlement:
+    return Settlement.NOT_DONE if Machine(now).boot_time() == change.change.values["started"] else Settlement.DONE
+
+
 def _stand(change: PlannedChange, services: Mapping[str, ServiceState], files: Mapping[str, FileState]) -> Settlement:
     if change.evidence is not None:
         moved = [each for name, each in files.items() if name.endswith(".quarantined") and each.data == PLANTED.data]
@@ -269,6 +300,12 @@ def _stand(change: PlannedChange, services: Mapping[str, ServiceState], files: M
     return Settlement.NOT_DONE if now in undone else Settlement.PARTLY_DONE
 
 
+def _as_windows(state: HostState) -> HostState:
+    """W3SVC brings WAS with it, whose start type is Manual: so it runs after a restart as well."""
+    web = state.services["W3SVC"].model_copy(update={"depends_on": ["WAS"]})
+    return with_services(state, {"W3SVC": web})
+
+
 @contextlib.contextmanager
 def accounted(
     folder: Path,
@@ -278,30 +315,35 @@ def accounted(
     parallel: int = 2,
     services: Manner = Manner.PLAIN,
     quarantine: Manner | None = None,
+    restart: bool = False,
 ) -> Iterator[Accounted]:
     """Serves a server for each of these, in a folder that is made for it.
 
     Args:
         services: how their services are set right.
         quarantine: each of them has a file as well that is to be kept and taken out of the way, in a step before, so.
+        restart: each waits for a restart as well, which is the last step; so it cannot be undone.
     """
     folder.mkdir(exist_ok=True)
     state = healthy().model_copy(update={"task_seconds": TASK_SECONDS})
     if quarantine is not None:
         state = HostState.model_validate(state.model_dump() | {"files": {**state.files, PATH: PLANTED}})
+    if restart:
+        state = state.model_copy(update={"registry": {**state.registry, **PENDING}})
     hosts = [
         LabHost(
             CLIENT,
             f"EX{number}",
-            with_services(state, services).model_copy(update={"name": f"EX{number}"}),
+            _as_windows(with_services(state, services)).model_copy(update={"name": f"EX{number}"}),
             Account(f"{CLIENT}\\auditor", PASSWORD),
             engine=engine.name,
         )
         for number, services in enumerate(broken)
     ]
+    steps = f"{services}{RESTART if restart else ''}"
     with (
         pytest.MonkeyPatch.context() as patched,
-        rehearsed(folder, patched, *hosts, parallel=parallel, engine=engine, step=services) as one,
+        rehearsed(folder, patched, *hosts, parallel=parallel, engine=engine, step=steps) as one,
     ):
         patched.setattr(applying, "BETWEEN_LOOKS_SECONDS", TASK_SECONDS / 2)
         if quarantine is not None:

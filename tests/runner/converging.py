@@ -32,8 +32,14 @@ def saved(fleet: Accounted, folder: Path) -> dict[str, bytes]:
     return {name: (folder / CLIENT / f"{name}.yml").read_bytes() for name in fleet.names}
 
 
-def converged(random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4) -> Counter[str]:
-    """One fleet; how many hosts and changes it had."""
+def converged(
+    random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4, *, restart: bool = False
+) -> Counter[str]:
+    """One fleet; how many hosts and changes it had.
+
+    Args:
+        restart: each of its servers waits for a restart as well: that is made last, and is not undone.
+    """
     with accounted(
         folder,
         engine or SimEngine(),
@@ -41,6 +47,7 @@ def converged(random: Random, folder: Path, engine: Engine | None = None, hosts:
         parallel=random.randint(1, 4),
         services=random.choice(list(Manner)),
         quarantine=random.choice([None, *Manner]),
+        restart=restart,
     ) as fleet:
         before = saved(fleet, folder / "before")
         planned, plan = fleet.plan()
@@ -60,6 +67,9 @@ def converged(random: Random, folder: Path, engine: Engine | None = None, hosts:
         if not changes:
             return Counter(hosts=hosts)
         assert fleet.illegal() == ()
+        if restart:
+            assert {fleet.lab.ledger.host(key).restarts for key in fleet.lab.hosts} == {1}
+            return Counter(hosts=hosts, changes=changes, restarts=hosts)
 
         status, said = fleet.exrun("rollback", "last")
         assert status == 0, said

@@ -73,12 +73,14 @@ def power(seed: int) -> Counter[str]:
 
 
 def converge(seed: int) -> Counter[str]:
-    """A random fleet is planned, applied, planned again, undone; every tenth in a real PowerShell."""
-    powershell = find_powershell() if seed % 10 == 0 else None
+    """A random fleet is planned, applied, planned again, undone; every fourth in real PowerShell. Every third restarts,
+    and is not undone."""
+    powershell = find_powershell() if seed % 4 == 0 else None
     engine: Engine = SimEngine() if powershell is None else PwshEngine(powershell)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            found = converged(random.Random(seed), Path(folder) / "run", engine, hosts=4 if powershell is None else 2)
+            hosts, restart = 4 if powershell is None else 2, seed % 3 == 0
+            found = converged(random.Random(seed), Path(folder) / "run", engine, hosts, restart=restart)
     finally:
         engine.close()
     return found + Counter({f"fleets of {engine.name}": 1})
