@@ -286,14 +286,17 @@ def next_move(plan: PlannedHost, on_failure: Mapping[str, OnFailure], so_far: Ho
 
 
 def is_over(plan: PlannedHost, on_failure: Mapping[str, OnFailure], host: HostProgress | None) -> bool:
-    """Whether there is nothing more to do on a host of which this is known.
+    """Whether there is nothing more to do on a host of which this is known, in another session either.
 
-    What is unknown is not over: another session looks again.
+    One that is left unknown is looked at again. So is one that a session was waiting for when it was cut short: whether
+    it had come to rest, or restarted, had still to be seen.
 
     Raises:
         NotOfThePlanError: see `so_far`.
     """
     known = so_far(host, plan)
+    if host is not None and host.ended is None:
+        known = replace(known, patient=True)
     if not isinstance(next_move(plan, on_failure, known), Finish):
         return False
     return Outcome.UNKNOWN not in outcomes(plan, on_failure, known).values()
@@ -870,6 +873,7 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
         if attempt.key.purpose.changes:
             tried.setdefault(attempt.key.step, []).append(_as_tried(attempt, plan))
     steps: dict[str, StepSoFar] = {}
+    polled = _polled(host, plan)
     for step in dict.fromkeys([*host.assessed, *tried, *host.decided]):
         evidence = {script: each for (of, script), each in host.evidence.items() if of == step}
         kept = frozenset(script for script, each in evidence.items() if isinstance(each, events.EvidenceKept))
@@ -886,18 +890,29 @@ def so_far(host: HostProgress | None, plan: PlannedHost) -> HostSoFar:
             sequence, event = host.decided[step]
             decided = Decided(sequence, event.holds)
         boots = tuple(Boot(sequence, seen.time, seen.starting) for sequence, seen in host.boots.get(step, ()))
-        polled = dict(_polled(host, step, plan))
         steps[step] = StepSoFar(
-            judged, tuple(tried.get(step, ())), decided, kept, missed, boots, polled, step in host.drifted
+            judged,
+            tuple(tried.get(step, ())),
+            decided,
+            kept,
+            missed,
+            boots,
+            polled.get(step, {}),
+            step in host.drifted,
         )
     return HostSoFar(host.since, steps, host.undoing)
 
 
-def _polled(host: HostProgress, step: str, plan: PlannedHost) -> Iterator[tuple[tuple[str, Purpose], Polled]]:
-    for (of, script, purpose), (sequence, seen) in host.polled.items():
-        for planned, change in plan.changes:
-            if of == step == planned.step and change.poll == script:
-                yield (change.change.id, purpose), Polled(sequence, seen.state)
+def _polled(host: HostProgress, plan: PlannedHost) -> Mapping[str, Mapping[tuple[str, Purpose], Polled]]:
+    """By step, how far each change that runs detached was seen to be last."""
+    if not host.polled:
+        return {}
+    changes = {(step.step, change.poll): change.change.id for step, change in plan.changes}
+    found: dict[str, dict[tuple[str, Purpose], Polled]] = {}
+    for (step, script, purpose), (sequence, seen) in host.polled.items():
+        if (step, script) in changes:
+            found.setdefault(step, {})[changes[step, script], purpose] = Polled(sequence, seen.state)
+    return found
 
 
 def _as_tried(attempt: Attempt, plan: PlannedHost) -> Tried:

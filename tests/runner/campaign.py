@@ -1,4 +1,5 @@
-"""Three hosts of six steps under one plan, on a disk that may die: locks, token, journal and work, as a run has them.
+"""Three hosts of six steps under one plan, on a disk that may die: locks, token, journal, evidence, work, as a run has
+them. The six are of every kind: what is kept before, guarded changes, tasks, a restart.
 
 The wiring is the product's (runner/remediating.py); hosts, clock and disk are in memory. One host after the other, so
 that the same seed gives the same operations.
@@ -41,17 +42,18 @@ from runner.remediating import Approved, Remediation
 from runner.secrets.interface import Secret
 from runner.state import fold
 from runner.token import TokenError, TokenSpentError, spent_by
-from tests.runner.changeable import RIGHT, Applied, Way, kept_of, render
+from tests.runner.changeable import RIGHT, WRONG, Applied, Kind, Way, kept_of, render
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.crashing import Outcome as Kept
-from tests.runner.explaining import Against, illegal
+from tests.runner.explaining import Against, ByItself, Own, illegal
 from tests.runner.fleets import JUDGEMENT, host
 from tests.runner.plan.plans import one_change
 
 STATE = Path("/state")
 NOW = datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
 TOKEN = "0123456789abcdef" * 2
-KEEPING = 1  # of the steps
+KINDS = (Kind.KEPT, Kind.GUARDED, Kind.DETACHED, Kind.KEPT | Kind.GUARDED, Kind.RESTARTING, Kind.KEPT | Kind.DETACHED)
+INTERRUPTION = 30  # seconds
 FATES = ("completes", "never-begins", "lost-before", "lost-after", "runs-on")
 
 
@@ -86,10 +88,10 @@ class Unrendered(Remediation):
 
 @dataclass
 class Campaign:
-    """The run. `fates` are what becomes of the first changes on each host."""
+    """The run. `fates` are what becomes of the first changes on each host, `kinds` its steps."""
 
     fates: Sequence[Sequence[str]] = ((), (), ())
-    steps: int = 6
+    kinds: Sequence[Kind] = KINDS
     disk: CrashingDisk = field(default_factory=CrashingDisk)
     each: dict[str, Applied] = field(init=False)
     run: str = "r1"
@@ -97,7 +99,13 @@ class Campaign:
 
     def __post_init__(self) -> None:
         self.each = {
-            f"EX{number}": Applied(steps=self.steps, name=f"EX{number}", disk=self.disk, keeping=KEEPING)
+            f"EX{number}": Applied(
+                steps=len(self.kinds),
+                name=f"EX{number}",
+                disk=self.disk,
+                kinds=self.kinds,
+                interruption=INTERRUPTION,
+            )
             for number in range(len(self.fates))
         }
         for one, fates in zip(self.each.values(), self.fates, strict=True):
@@ -116,7 +124,7 @@ class Campaign:
             texts={
                 sha: script.text
                 for one in self.each.values()
-                for sha, script in {**one.scripts(), **one.keeps()}.items()
+                for sha, script in {**one.scripts(), **one.reads()}.items()
             },
         )
 
@@ -190,7 +198,7 @@ class Campaign:
             reach=lambda reached, secret, notify: self._way(reached.name),
             actor="ops@desk",
             now=lambda: NOW,
-            monotonic=lambda: 0.0,
+            monotonic=lambda: sum(one.server.waited for one in self.each.values()),
             disk=self.disk,
             sign=signed,
         )
@@ -199,6 +207,14 @@ class Campaign:
         one = self.each[name]
         one.way = Way(one.server)
         return one.way
+
+    def time_passes(self, random: Random) -> None:
+        """While nobody is at work on them: deadlines are over on some hosts, and tasks have ended."""
+        for one in self.each.values():
+            if random.random() < 0.2:
+                one.server.deadlines_pass()
+            if random.random() < 0.5:
+                one.server.tasks_end()
 
     def illegal(self, recorded: Sequence[Recorded] | None = None) -> tuple[Against, ...]:
         """What is against it that the hosts did what their journal says; `recorded` where that was read already."""
@@ -262,21 +278,36 @@ def check_found(campaign: Campaign, safe: bytes) -> None:
     campaign.begin(run)
 
 
+SESSIONS = 3  # until it comes to its end: what was lost before a restart is looked for in two
+
+
 def check_resumed(campaign: Campaign) -> None:
     """It goes on to its end, and everything was done once."""
     for one in campaign.each.values():
         one.server.fate = []
-    rows = campaign.session()
+    for _ in range(SESSIONS):
+        rows = campaign.session()
+        if all(row.is_over for row in rows):
+            break
     recorded = campaign.recorded()
     assert campaign.illegal(recorded) == ()
     for one, row in zip(campaign.each.values(), rows, strict=True):
         assert row.is_over
         assert all(times == 1 for times in one.server.ran.values()), one.server.ran
+        assert "armed" not in one.server.guards.values() or row.outcome is Outcome.FAILED
+        undone = any(isinstance(each, ByItself) and each.own is Own.UNDID for each in one.ledger)
         if row.outcome is Outcome.CHANGED:
             assert set(one.server.things.values()) == {RIGHT}
-        else:  # of a change that was lost twice nothing more is tried
+            assert not undone
+        elif row.outcome is Outcome.ROLLED_BACK:  # of a step that the host undoes: in time, or from here
+            back = {step.step for step in row.steps if step.outcome is Outcome.ROLLED_BACK}
+            assert {is_ for (step, _), is_ in one.server.things.items() if step in back} == {WRONG}
+            assert undone or max(sendings(recorded, one.name).values()) > 1
+        else:  # of a change that was lost twice nothing more is tried, nor of a restart that was not seen
             assert row.outcome is Outcome.FAILED
-            assert max(sendings(recorded, one.name).values()) > 1
+            failed = next(step.step for step in row.steps if step.outcome is Outcome.FAILED)
+            restarts = Kind.RESTARTING in one.server.kind(failed)
+            assert undone or restarts or max(sendings(recorded, one.name).values()) > 1
 
 
 def sendings(recorded: Sequence[Recorded], host: str) -> Counter[str]:
@@ -288,11 +319,12 @@ def sendings(recorded: Sequence[Recorded], host: str) -> Counter[str]:
     )
 
 
-def fated(random: Random, hosts: int = 3, steps: int = 6) -> Campaign:
-    """A campaign in which some of the changes are lost in one way or another."""
+def fated(random: Random, hosts: int = 3) -> Campaign:
+    """A campaign in which some of the changes are lost in one way or another; its steps are in any order."""
+    kinds = random.sample(KINDS, len(KINDS))
     return Campaign(
-        [[random.choice(FATES) if random.random() < 0.3 else "completes" for _ in range(steps)] for _ in range(hosts)],
-        steps,
+        [[random.choice(FATES) if random.random() < 0.3 else "completes" for _ in kinds] for _ in range(hosts)],
+        kinds,
     )
 
 
@@ -323,6 +355,7 @@ def power_lost(seed: int) -> int:
             break
         went += 1
         campaign.on(campaign.disk.after(kept(campaign.disk, random)))
+        campaign.time_passes(random)
         check_found(campaign, safe)
     campaign.on(campaign.disk.killed())
     check_resumed(campaign)

@@ -8,13 +8,25 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from enum import Flag, auto
 from pathlib import Path
 from random import Random
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Change, ReadyChange
 from playbooks.findings import Assessment, Coverage, Verdict
-from playbooks.model import Action, Keeps, OnFailure, PropertySpec, ReadyPlaybook, ReadyStep, Templates, Timeouts
+from playbooks.model import (
+    Action,
+    Confirm,
+    Keeps,
+    OnFailure,
+    PropertySpec,
+    ReadyPlaybook,
+    ReadyStep,
+    RunDetached,
+    Templates,
+    Timeouts,
+)
 from playbooks.observation import NotObserved, Observation
 from playbooks.unknowns import not_observed
 from playbooks.values import Value
@@ -52,7 +64,7 @@ from runner.transport.interface import (
     Transport,
 )
 from tests.runner.crashing import CrashingDisk
-from tests.runner.explaining import Against, Ran, illegal
+from tests.runner.explaining import Against, ByItself, Own, Ran, illegal
 from tests.runner.fleets import CONTRACT, JUDGEMENT, host, playbook, step
 from tests.runner.happenings import STARTED
 from tests.runner.journal.journals import opened
@@ -116,16 +128,32 @@ def confirm_text(step: str, change: str) -> str:
     return f"confirm {step} {change}"
 
 
-def render_guarded(ready: ReadyStep, change: Change) -> ReadyChange:
-    """The same, of a change that the host undoes unless it is confirmed."""
-    return replace(render(ready, change), confirm=confirm_text(ready.step.id, change.id), confirm_seconds=300)
+def poll_text(step: str, change: str) -> str:
+    return f"Poll-{step} {change}"
+
+
+class Kind(Flag):
+    """What a change of a step is besides; several at once where that can be."""
+
+    PLAIN = 0
+    KEPT = auto()  # what it is about is kept before
+    GUARDED = auto()  # the host undoes it unless it is confirmed
+    DETACHED = auto()  # a task of the host makes it
+    RESTARTING = auto()  # the host restarts
 
 
 def render(ready: ReadyStep, change: Change) -> ReadyChange:
-    name = ready.step.id
-    apply = apply_text(name, change.id, str(change.values["was"]))
-    keep = keep_text(name, change.id) if "digest" in ready.params else None
-    return ReadyChange(change, apply, undo_text(name, change.id), keep)
+    name, step = ready.step.id, ready.step
+    return ReadyChange(
+        change,
+        apply_text(name, change.id, str(change.values["was"])),
+        undo_text(name, change.id),
+        keep_text(name, change.id) if "digest" in ready.params else None,
+        confirm=None if step.confirm is None else confirm_text(name, change.id),
+        confirm_seconds=None if step.confirm is None else step.confirm.seconds,
+        poll=None if step.detached is None else poll_text(name, change.id),
+        detached_seconds=None if step.detached is None else step.detached.seconds,
+    )
 
 
 RESTARTING = replace(
@@ -143,20 +171,25 @@ RESTARTING = replace(
 
 
 def ready_playbook(
-    steps: int,
-    on_failure: OnFailure = OnFailure.STOP,
-    keeping: int = 0,
-    action: Action = CHANGING,
-    interruption: int = 0,
+    steps: int, on_failure: OnFailure = OnFailure.STOP, kinds: Sequence[Kind] = (), interruption: int = 0
 ) -> ReadyPlaybook:
-    """The first `keeping` of them have something that is to be kept before."""
-    keeps = Keeps(path="where", sha256="digest")
-    contract = action.contract.model_copy(update={"interruption_seconds": interruption, "evidence": keeps})
-    made = [step(f"s{number}", action=replace(action, contract=contract)) for number in range(steps)]
-    for number in range(keeping):
-        sha256 = hashlib.sha256(kept_of(f"s{number}")).hexdigest()
-        made[number] = replace(made[number], params={"where": f"C:\\{number}.txt", "digest": sha256})
-    return playbook(*(replace(each, step=each.step.model_copy(update={"on_failure": on_failure})) for each in made))
+    """Steps of these kinds; those that are left over are plain."""
+    made: list[ReadyStep] = []
+    for number in range(steps):
+        kind = kinds[number] if number < len(kinds) else Kind.PLAIN
+        detached = RunDetached(seconds=60) if Kind.DETACHED in kind else None
+        action = RESTARTING if Kind.RESTARTING in kind else CHANGING
+        keeps = Keeps(path="where", sha256="digest") if Kind.KEPT in kind else None
+        contract = action.contract.model_copy(
+            update={"interruption_seconds": interruption, "detached": detached, "evidence": keeps}
+        )
+        ready = step(f"s{number}", action=replace(action, contract=contract))
+        confirm = Confirm(seconds=300) if Kind.GUARDED in kind else None
+        written = ready.step.model_copy(update={"on_failure": on_failure, "confirm": confirm, "detached": detached})
+        sha256 = hashlib.sha256(kept_of(written.id)).hexdigest()
+        kept = {"where": f"C:\\{number}.txt", "digest": sha256} if Kind.KEPT in kind else {}
+        made.append(replace(ready, step=written, params=kept))
+    return playbook(*made)
 
 
 def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1", render: Render = render) -> PlannedHost:
@@ -166,7 +199,7 @@ def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1", render: Rende
             Change(f"c{number}", f"Set c{number} right", {"was": WRONG}, {"Mode": WRONG}, {"Mode": RIGHT})
             for number in range(changes)
         ]
-        scripts = [(change, render(each, change)) for change in of_step]
+        reboots = each.action.contract.reboots
         steps.append(
             PlannedStep(
                 each.step.id,
@@ -175,18 +208,7 @@ def planned(ready: ReadyPlaybook, changes: int, name: str = "EX1", render: Rende
                 "planned",
                 Coverage.PROBED,
                 None,
-                tuple(
-                    PlannedChange(
-                        change,
-                        Script("", made.apply).sha256,
-                        Script("", str(made.rollback)).sha256,
-                        None if made.evidence is None else Script("", made.evidence).sha256,
-                        confirm=None if made.confirm is None else Script("", made.confirm).sha256,
-                        confirm_seconds=made.confirm_seconds,
-                        reboots=each.action.contract.reboots,
-                    )
-                    for change, made in scripts
-                ),
+                tuple(PlannedChange.of(render(each, change), reboots=reboots) for change in of_step),
             )
         )
     return PlannedHost(name, f"{name.lower()}.example", 5985, tuple(steps))
@@ -209,8 +231,12 @@ class Server:
         lose: how many of the next collects are lost.
         unreachable: connections that cannot be opened.
         unending: a pool cannot be ended.
+        kinds: of the steps; PLAIN where a step is missing.
         guards: of each change that the host undoes unless it is confirmed: armed, confirmed, undone, or
             gone with what undid it from here.
+        tasks: how far each text is that runs as a task. One that runs ends behind the next look at it.
+        failing: of the tasks that end next, whether they fail.
+        restarts: it does so by itself where a step of that kind asks for it; a test may do it instead.
     """
 
     things: dict[tuple[str, str], str]
@@ -225,9 +251,9 @@ class Server:
     blind: bool = False
     moving: bool = False  # what was begun is not at rest
     cut: Callable[[], bool] = lambda: False  # the controller is gone: nobody closes anything
-    witness: Callable[[str, str, bool], None] = lambda pool, text, locked: (
-        None
-    )  # told of each text that was handed over
+    # Told of each text that was handed over, and of what it does by itself on account of one.
+    witness: Callable[[str, str, bool], None] = lambda pool, text, locked: None
+    by_itself: Callable[[Own, str], None] = lambda own, text: None
     drawn: Callable[[], None] = lambda: None  # called before each thing that may go wrong
     waited: float = 0.0
     while_waiting: Callable[[], None] = lambda: None
@@ -235,8 +261,12 @@ class Server:
     boot_time: str = "start {0}"
     starting: int = 0
     away: bool = False  # no connection can be opened
-    guarded: bool = False
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     guards: dict[tuple[str, str], str] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
+    failing: list[bool] = field(default_factory=list)
+    restarts: bool = True
+    restarting: str | None = None  # the text that asks for it
 
     def says(self, step: str) -> str:
         if self.blind:
@@ -251,6 +281,9 @@ class Server:
         yield {"Kind": "Evidence", "Size": len(data), "Sha256": hashlib.sha256(data).hexdigest()}
         yield {"Kind": "Piece", "Number": 0, "Bytes": data}
 
+    def kind(self, step: str) -> Kind:
+        return self.kinds.get(step, Kind.PLAIN)
+
     def does(self, text: str) -> bool:
         """False where it refuses."""
         verb, step, change, *_ = text.split()
@@ -261,15 +294,35 @@ class Server:
             if self.guards.get(key) == "armed":
                 self.guards[key] = "confirmed"
             return True
-        if self.guarded and verb == "apply":
+        if Kind.DETACHED in self.kind(step):
+            if text in self.tasks:
+                return False
+            self.tasks[text] = "running"
+            return True
+        if Kind.GUARDED in self.kind(step) and verb == "apply":
             if key in self.guards:
                 return False
             self.guards[key] = "armed"
-        if self.guarded and verb == "undo":
+        if Kind.GUARDED in self.kind(step) and verb == "undo":
             self.guards[key] = "gone"
-        self.ran[text] += 1
-        self.things[key] = RIGHT if verb == "apply" else WRONG
+        self._makes(text)
         return True
+
+    def _makes(self, text: str) -> None:
+        verb, step, change, *_ = text.split()
+        self.ran[text] += 1
+        self.things[step, change] = RIGHT if verb == "apply" else WRONG
+        if Kind.RESTARTING in self.kind(step) and verb == "apply" and self.restarts:
+            self.restarting = text
+
+    def restart(self) -> None:
+        """Does so, where something asked it to."""
+        if self.restarting is not None:
+            self.booted += 1
+            self.pools.clear()
+            self.running = []
+            self.by_itself(Own.RESTARTED, self.restarting)
+            self.restarting = None
 
     def deadlines_pass(self) -> None:
         """What was not confirmed is undone."""
@@ -277,9 +330,29 @@ class Server:
             if guard == "armed":
                 self.guards[key] = "undone"
                 self.things[key] = WRONG
+                self.by_itself(Own.UNDID, apply_text(*key))
 
-    def boot(self) -> tuple[dict[str, object], ...]:
-        if not self.booted:
+    def tasks_end(self) -> None:
+        """What runs as a task has run."""
+        for text in [text for text, state in self.tasks.items() if state == "running"]:
+            failed = self.failing.pop(0) if self.failing else False
+            self.tasks[text] = "failed" if failed else "done"
+            if not failed:
+                self._makes(text)
+            self.by_itself(Own.WORKED, text)
+            self.restart()
+
+    def polled(self, text: str) -> tuple[Mapping[str, object], ...]:
+        """How far the tasks of a change are."""
+        step, change = text.removeprefix("Poll-").split()
+        texts = (("apply", apply_text(step, change)), ("rollback", undo_text(step, change)))
+        empty = dict.fromkeys(("Started", "Ended", "Exit", "Error"), "")
+        return tuple(
+            {"Kind": "Detached", "Of": of, "State": self.tasks.get(text, "none"), **empty} for of, text in texts
+        )
+
+    def boot(self, step: str) -> tuple[dict[str, object], ...]:
+        if not self.booted or Kind.RESTARTING not in self.kind(step):
             return ()
         return ({"Kind": "Boot", "Time": self.boot_time.format(self.booted), "Starting": self.starting},)
 
@@ -297,6 +370,7 @@ class Server:
         running, self.running = self.running, []
         for _, text in running:
             self.does(text)
+            self.restart()
 
 
 @dataclass
@@ -336,11 +410,12 @@ class Pool:
         (script,) = scripts
         self.gate.check_repeatable(script)
         self.gate.check(script)
-        assert self.pool in self.server.pools
+        gone = self.pool not in self.server.pools
+        assert not gone or self.server.booted > 1
         self.way.requests += 2
         if self.way.cancelled or self.lost:
             return (NotRun(script, failure(Cause.INTERRUPTED, "interrupted"), False),)
-        if self.server.lose or self.server.away:
+        if self.server.lose or self.server.away or gone:
             self.server.lose = max(self.server.lose - 1, 0)
             self.lost = True
             return (NotRun(script, LOST, None),)
@@ -348,9 +423,14 @@ class Pool:
         self.server.witness(self.pool, script.text, self.locked)
         if script.text.startswith("Keep-"):
             return (Completed(script, Streams(tuple(self.server.gives(script.text))), 0.1),)
-        value = self.server.says(script.text.removeprefix("Get-"))
+        if script.text.startswith("Poll-"):
+            polled = self.server.polled(script.text)
+            self.server.tasks_end()
+            return (Completed(script, Streams(polled), 0.1),)
+        step = script.text.removeprefix("Get-")
+        value = self.server.says(step)
         self.server.settle_down()
-        records = ({"Kind": "State", "Value": value}, *self.server.boot())
+        records = ({"Kind": "State", "Value": value}, *self.server.boot(step))
         return (Completed(script, Streams(records), 0.1),)
 
     def change(self, script: Script) -> ChangeResult:
@@ -360,6 +440,10 @@ class Pool:
         self.way.requests += 2
         if self.way.cancelled:
             return NotStarted(script, failure(Cause.INTERRUPTED, "interrupted"))
+        if self.pool not in self.server.pools:
+            assert self.server.booted > 1
+            self.lost = True
+            return Ambiguous(script, LOST)
         fate = self.server.fate.pop(0) if self.server.fate else "completes"
         self.lost = fate in ("never-begins", "lost-before", "lost-after", "runs-on")
         if fate == "never-begins":
@@ -378,6 +462,7 @@ class Pool:
             return Terminated(script, ErrorText("no"), Streams(), 0.1)
         did = self.server.does(script.text)
         self.server.witness(self.pool, script.text, self.locked)
+        self.server.restart()
         if fate == "lost-after":
             return Ambiguous(script, LOST)
         return Completed(script, Streams(), 0.1) if did else Terminated(script, ErrorText("no"), Streams(), 0.1)
@@ -424,7 +509,7 @@ class Applied:
     steps: int = 1
     changes: int = 1
     on_failure: OnFailure = OnFailure.STOP
-    keeping: int = 0  # steps that have something to be kept before
+    kinds: Sequence[Kind] = ()  # of the steps; those that are left over are plain
     disk: CrashingDisk = field(default_factory=CrashingDisk)
     brake: Brake = field(default_factory=Brake)
     defects: list[tuple[str, str]] = field(default_factory=list)
@@ -433,8 +518,8 @@ class Applied:
     run: str = "r1"
     reach: Reach | None = None  # another way to it than the one in memory
     secret: SecretUnavailableError | None = None
-    guarded: bool = False
-    restarts: bool = False
+    guarded: bool = False  # all of them
+    restarts: bool = False  # all of them, when a test says so
     interruption: int = 0
     render: Render = field(default_factory=lambda: render)
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -443,34 +528,57 @@ class Applied:
     server: Server = field(init=False)
     way: Way = field(init=False)
     work: Applying | None = None
-    ledger: list[Ran] = field(default_factory=list)
+    ledger: list[Ran | ByItself] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        action = RESTARTING if self.restarts else CHANGING
-        self.ready = ready_playbook(self.steps, self.on_failure, self.keeping, action, self.interruption)
-        if self.guarded:
-            self.render = render_guarded
+        if self.guarded or self.restarts:
+            self.kinds = [Kind.GUARDED if self.guarded else Kind.RESTARTING] * self.steps
+        self.ready = ready_playbook(self.steps, self.on_failure, self.kinds, self.interruption)
         self.plan = planned(self.ready, self.changes, self.name, self.render)
         things = {(f"s{step}", f"c{change}"): WRONG for step in range(self.steps) for change in range(self.changes)}
         self.server = Server(
             things,
             cut=lambda: self.disk.dead,
             witness=self._witness,
-            guarded=self.guarded,
-            booted=1 if self.restarts else 0,
+            by_itself=self._by_itself,
+            booted=1 if any(Kind.RESTARTING in kind for kind in self.kinds) else 0,
+            kinds={f"s{number}": kind for number, kind in enumerate(self.kinds)},
+            restarts=not self.restarts,
         )
         self.way = Way(self.server)
 
+    def _written(self) -> int:
+        """The last line of the journal that is safe."""
+        return self.disk.durable(run_directory(STATE, "alpha", self.run) / JOURNAL).count(b"\n")
+
+    def _stored(self) -> frozenset[str]:
+        """What is safe in the evidence store of what was to be kept."""
+        kept = (kept_of(f"s{number}") for number, kind in enumerate(self.kinds[: self.steps]) if Kind.KEPT in kind)
+        named = {hashlib.sha256(data).hexdigest(): data for data in kept}
+        return frozenset(
+            sha256
+            for sha256, data in named.items()
+            if self.disk.durable(STATE / "alpha" / "evidence" / f"{sha256}.evidence") == data
+        )
+
     def _witness(self, pool: str, text: str, locked: bool) -> None:
-        written = self.disk.durable(run_directory(STATE, "alpha", self.run) / JOURNAL).count(b"\n")
-        self.ledger.append(Ran(self.name, pool, Script("", text).sha256, locked, written, self.server.stands()))
+        sha256 = Script("", text).sha256
+        self.ledger.append(Ran(self.name, pool, sha256, locked, self._written(), self.server.stands(), self._stored()))
+
+    def _by_itself(self, own: Own, text: str) -> None:
+        sha256 = Script("", text).sha256
+        self.ledger.append(ByItself(self.name, own, sha256, self._written(), self.server.stands()))
 
     def illegal(self) -> tuple[Against, ...]:
         """What is against it that the host did what its journal says."""
         return illegal([self.plan], self.recorded(), self.ledger)
 
-    def session(self) -> AppliedHost:
-        """Raises Died where the disk does, and JournalError where it is told to fail."""
+    def session(self, *, undo: bool = False) -> AppliedHost:
+        """Raises Died where the disk does, and JournalError where it is told to fail.
+
+        Args:
+            undo: somebody asks for what was done to be undone.
+        """
         state = self.state()
         journal = opened(STATE, disk=self.disk)
         if state is None:
@@ -481,7 +589,10 @@ class Applied:
             events.put(journal, replace(STARTED, hosts=(self.name,), steps=due))
         else:
             events.put(journal, events.RunResumed())
-        self.work = self.applying(journal, None if state is None else state.hosts.get(self.name))
+        if undo:
+            events.put(journal, events.RollbackAsked((self.name,)))
+        progress = None if state is None else state.hosts.get(self.name)
+        self.work = self.applying(journal, progress.undone() if progress is not None and undo else progress)
         row = self.work.run()
         journal.close()
         return row
@@ -510,14 +621,14 @@ class Applied:
             judgement=JUDGEMENT,
             render=self.render,
             reach=self.reach or (lambda host, secret, notify: self.way),
-            collecting=Gate.of([*collects.values(), *self.keeps().values()]),
+            collecting=Gate.of([*collects.values(), *self.reads().values()]),
             changing=Gate.of(changes.values(), once=True),
             deadlines=self.deadlines,
             lines=history,
             brake=self.brake,
             monotonic=lambda: self.seconds() + self.server.waited,
             on_defect=lambda where, error: self.defects.append((where, type(error).__name__)),
-            reads=self.keeps(),
+            reads=self.reads(),
             store=EvidenceStore(STATE, "alpha", self.disk),
         )
 
@@ -528,14 +639,16 @@ class Applied:
             for text in (
                 apply_text(step.step, change.change.id),
                 undo_text(step.step, change.change.id),
-                *([confirm_text(step.step, change.change.id)] if self.guarded else []),
+                *([confirm_text(step.step, change.change.id)] if change.confirm else []),
             )
         ]
         return {made.sha256: made for made in (Script(text, text, full=True) for text in texts)}
 
-    def keeps(self) -> dict[str, Script]:
-        """What reads what is to be kept."""
-        texts = [keep_text(step.step, change.change.id) for step, change in self.plan.changes if change.evidence]
+    def reads(self) -> dict[str, Script]:
+        """What reads what is to be kept, and how far tasks are."""
+        named = [(step.step, change) for step, change in self.plan.changes]
+        texts = [keep_text(step, change.change.id) for step, change in named if change.evidence]
+        texts += [poll_text(step, change.change.id) for step, change in named if change.poll]
         return {made.sha256: made for made in (Script(text, text) for text in texts)}
 
     def recorded(self) -> list[Recorded]:
@@ -565,6 +678,9 @@ def drawing(server: Server, random: Random, faults: float) -> None:
             server.fate.append(random.choice(FATES))
         if random.random() < faults / 3:
             server.deadlines_pass()
+        if random.random() < faults / 3:
+            server.failing = [random.random() < 0.5]
+            server.tasks_end()
         server.lose += random.random() < faults / 3
         server.unreachable += random.random() < faults / 3
 

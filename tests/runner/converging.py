@@ -11,7 +11,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.saving import save
 from runner.lab.state import ServiceState
-from tests.runner.accounted import CLIENT, PLAN, Accounted, accounted
+from tests.runner.accounted import CLIENT, PLAN, Accounted, Manner, accounted
 from tests.runner.lab.test_mending_over_the_wire import NAMES
 
 
@@ -27,19 +27,27 @@ def services(random: Random) -> Mapping[str, ServiceState]:
 
 
 def saved(fleet: Accounted, folder: Path) -> dict[str, bytes]:
-    """What `--save` writes of each server."""
-    save(fleet.lab.states(), folder)
+    """What `--save` writes of each server, but for what is left of guards and tasks."""
+    save(fleet.states_themselves(), folder)
     return {name: (folder / CLIENT / f"{name}.yml").read_bytes() for name in fleet.names}
 
 
-def converged(random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4) -> Counter[str]:
-    """One fleet; how many hosts and changes it had."""
+def converged(
+    random: Random, folder: Path, engine: Engine | None = None, hosts: int = 4, *, restart: bool = False
+) -> Counter[str]:
+    """One fleet; how many hosts and changes it had.
+
+    Args:
+        restart: each of its servers waits for a restart as well: that is made last, and is not undone.
+    """
     with accounted(
         folder,
         engine or SimEngine(),
         [services(random) for _ in range(hosts)],
         parallel=random.randint(1, 4),
-        quarantine=random.random() < 0.5,
+        services=random.choice(list(Manner)),
+        quarantine=random.choice([None, *Manner]),
+        restart=restart,
     ) as fleet:
         before = saved(fleet, folder / "before")
         planned, plan = fleet.plan()
@@ -51,19 +59,22 @@ def converged(random: Random, folder: Path, engine: Engine | None = None, hosts:
 
         status, said = fleet.exrun("apply", PLAN)
         assert status == 0, said
-        assert fleet.changes_sent() == {name: [each.apply for each in of] for name, of in due.items()}
+        assert fleet.changes_sent() == fleet.due()
+        fleet.check_at_rest()
         assert fleet.planned_again() == 0
         after = saved(fleet, folder / "after")
         assert {name for name in before if after[name] != before[name]} == {name for name, of in due.items() if of}
         if not changes:
             return Counter(hosts=hosts)
         assert fleet.illegal() == ()
+        if restart:
+            assert {fleet.lab.ledger.host(key).restarts for key in fleet.lab.hosts} == {1}
+            return Counter(hosts=hosts, changes=changes, restarts=hosts)
 
         status, said = fleet.exrun("rollback", "last")
         assert status == 0, said
-        assert fleet.changes_sent() == {
-            name: [each.apply for each in of] + [each.rollback for each in reversed(of)] for name, of in due.items()
-        }
+        assert fleet.changes_sent() == fleet.due(undone=True)
+        fleet.check_at_rest(undone=True)
         assert saved(fleet, folder / "undone") == before
         assert fleet.illegal() == ()
         assert fleet.planned_again() == 1

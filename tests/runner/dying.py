@@ -21,14 +21,17 @@ from typing import Any
 
 import pytest
 
-from runner import events
+from runner import applying, events
+from runner.applying import Applying
 from runner.cli import apply_work, show_applied  # loaded before it is forked
 from runner.cli.main import main
 from runner.disk import SystemDisk
+from runner.events import Settlement
+from runner.evidence import EvidenceStore
 from runner.lab.engines.interface import Engine
 from runner.lab.faults import Fault, FaultPlan, InSession, Step
 from runner.transport.winrm import WinRmTransport
-from tests.runner.accounted import CLIENT, PLAN, Accounted, accounted
+from tests.runner.accounted import PLAN, TASK_SECONDS, Accounted, Manner, accounted
 from tests.waiting import HANG_SECONDS
 
 DISK = ("make_directory", "sync_directory", "open", "lock", "write", "fsync", "replace", "link", "remove", "close")
@@ -44,18 +47,25 @@ EVENTS = (
     "script-answered",
     "step-assessed",
     "evidence-kept",
+    "detached-seen",
     "settled",
     "host-applied",
     "wave-ended",
     "rollback-asked",
     "run-ended",
 )
+# The lines that say what is about to be sent, and those with an answer, by what it is for.
+ASKING = ("recheck", "verify", "probe", "evidence", "poll", "apply", "confirm", "rollback")
+WORK = ("wait", "part")  # between two looks; and before a change is confirmed
 POINTS = tuple(
     f"{when} {what}"
     for what in (
         *(f"disk.{each}" for each in DISK),
         *(f"host.{each}" for each in HOST),
         *(f"event.{each}" for each in EVENTS),
+        *(f"event.script-sending.{each}" for each in ASKING),
+        *(f"work.{each}" for each in WORK),
+        "store.keep",
     )
     for when in ("before", "after")
 )
@@ -70,6 +80,7 @@ def session(arguments: Sequence[str], folder: str, environment: Mapping[str, str
     with Path("said.txt").open("ab") as said:
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
+    applying.BETWEEN_LOOKS_SECONDS = TASK_SECONDS / 2
     if point:
         _mine(point, at)
     sys.exit(main([*arguments, "-i", "inventory.yml", "--timeout", "600"]))
@@ -96,12 +107,18 @@ def _mine(point: str, at: int) -> None:
 
     for each in DISK:
         setattr(SystemDisk, each, around(f"disk.{each}", getattr(SystemDisk, each)))
+    for each in WORK:
+        setattr(Applying, f"_{each}", around(f"work.{each}", getattr(Applying, f"_{each}")))
+    EvidenceStore.keep = around("store.keep", EvidenceStore.keep)  # type: ignore[method-assign]
     for each in HOST:
         setattr(WinRmTransport, each, around(f"host.{each}", getattr(WinRmTransport, each)))
     put = events.put
 
     def recorded(journal: Any, event: Any, *told: Any, **named: Any) -> Any:
-        return around(f"event.{events.name_of(event)}", put)(journal, event, *told, **named)
+        said = around(f"event.{events.name_of(event)}", put)
+        if isinstance(event, events.ScriptSending):
+            said = around(f"event.script-sending.{event.purpose}", said)
+        return said(journal, event, *told, **named)
 
     events.put = recorded
 
@@ -182,6 +199,8 @@ def killed(
     kills: Sequence[Kill],
     *,
     parallel: int = 2,
+    services: Manner = Manner.PLAIN,
+    quarantine: Manner = Manner.PLAIN,
     undo: bool = False,
     faults: Callable[[], Sequence[Fault]] = tuple,
 ) -> list[Kill]:
@@ -190,12 +209,13 @@ def killed(
     Whatever happened, the hosts' account explains the journal, each script ran once, and nothing is left to be done.
 
     Args:
+        services, quarantine: how its two steps are made.
         undo: it is killed while it undoes what it had done.
         faults: what befalls each server in each session beside.
     """
     struck: list[Kill] = []
-    with accounted(folder, engine, parallel=parallel, quarantine=True) as fleet:
-        before = list(fleet.lab.states())
+    with accounted(folder, engine, parallel=parallel, services=services, quarantine=quarantine) as fleet:
+        before = fleet.states_themselves()
         assert fleet.plan()[0] == 1
         if undo:
             assert run(fleet, next_command(fleet, undo=False)) == 0
@@ -205,10 +225,29 @@ def killed(
             if status != KILLED or kill is None:
                 break
             struck.append(kill)
+        if status != 0 and lost_twice(fleet):  # of such a change nothing more is tried, which is said
+            return struck
         assert status == 0, (folder / "said.txt").read_text()
         check_ended(fleet, undone=undo)
-        assert (list(fleet.lab.states()) == before) is undo
+        assert (fleet.states_themselves() == before) is undo
     return struck
+
+
+def lost_twice(fleet: Accounted) -> bool:
+    """Whether a script was about to be sent twice, and came to nothing both times."""
+    told = [each.event for each in fleet.recorded()]
+    scripts = {
+        (each.host, intent.steps[0], each.purpose, intent.number): intent.script
+        for each in told
+        if isinstance(each, events.ScriptSending)
+        for intent in each.scripts
+    }
+    nothing = Counter(
+        (each.host, scripts[each.host, each.step, each.purpose, each.number])
+        for each in told
+        if isinstance(each, events.Settled) and each.settlement is Settlement.NOT_DONE
+    )
+    return any(times > 1 for times in nothing.values())
 
 
 def check_ended(fleet: Accounted, *, undone: bool) -> None:
@@ -216,11 +255,8 @@ def check_ended(fleet: Accounted, *, undone: bool) -> None:
     plan, journal = fleet.made, fleet.journal
     assert plan is not None
     assert journal is not None
-    for host in plan.hosts:
-        changes = [change for _, change in host.changes]
-        due = [each.apply for each in changes]
-        if undone:
-            due += [str(each.rollback) for each in reversed(changes)]
-        assert fleet.changes_sent()[host.host] == due, f"{CLIENT}/{host.host}"
+    due = fleet.due(undone=undone)
+    assert fleet.changes_sent() == due
+    fleet.check_at_rest(undone=undone)
     assert fleet.planned_again() == (1 if undone else 0)
     assert fleet("journal", "verify", str(journal))[0] == 0

@@ -27,6 +27,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from tests.conftest import find_powershell
+from tests.runner.accounted import Manner
 from tests.runner.campaign import power_lost
 from tests.runner.converging import converged
 from tests.runner.dying import POINTS, drawn, killed
@@ -38,20 +39,25 @@ Case = Callable[[int], "Counter[str]"]
 
 
 def kills(seed: int) -> Counter[str]:
-    """One run that is killed up to three times, every third while it undoes what it did. Every second loses answers."""
+    """One run that is killed up to three times, every third while it undoes what it did. Every second loses answers.
+    Changes are made in the session, as tasks of the servers, or have to be confirmed."""
     draws, undo = random.Random(seed), seed % 3 == 0
     percent = 20 if seed % 2 else 0
+    services, quarantine = draws.choice(list(Manner)), draws.choice(list(Manner))
     with tempfile.TemporaryDirectory() as folder:
         struck = killed(
             Path(folder) / "run",
             SimEngine(),
             drawn(seed),
             parallel=draws.choice([1, 2]),
+            services=services,
+            quarantine=quarantine,
             undo=undo,
             faults=lambda: drops(draws, percent, 8),
         )
-    count = len(struck)
+    count, made = len(struck), (("services", services), ("quarantine", quarantine))
     found = Counter({"kills": count, "kills while undoing": count * undo, f"runs killed {count} times": 1})
+    found.update(f"kills of {name} {manner.name.lower()}" for name, manner in made for _ in struck)
     return found + Counter(f"{POINT}{kill.point}" for kill in struck if kill.point)
 
 
@@ -59,9 +65,9 @@ def losses(seed: int) -> Counter[str]:
     """Fifty steps on a host; 1, 5 or 20 % of the answers are dropped, by turns."""
     percent = (1, 5, 20)[seed % 3]
     lost = replies_lost(seed, percent)
-    return Counter(
-        {f"steps at {percent} %": lost.steps, f"dropped at {percent} %": lost.dropped, "settled": lost.settled}
-    )
+    found = Counter({f"steps at {percent} %": lost.steps, "settled": lost.settled, "looks dropped": lost.looked})
+    found.update({f"dropped at {percent} %, to {purpose}": times for purpose, times in lost.dropped.items()})
+    return found
 
 
 def power(seed: int) -> Counter[str]:
@@ -70,12 +76,14 @@ def power(seed: int) -> Counter[str]:
 
 
 def converge(seed: int) -> Counter[str]:
-    """A random fleet is planned, applied, planned again, undone; every tenth in a real PowerShell."""
-    powershell = find_powershell() if seed % 10 == 0 else None
+    """A random fleet is planned, applied, planned again, undone; every fourth in real PowerShell. Every third restarts,
+    and is not undone."""
+    powershell = find_powershell() if seed % 4 == 0 else None
     engine: Engine = SimEngine() if powershell is None else PwshEngine(powershell)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            found = converged(random.Random(seed), Path(folder) / "run", engine, hosts=4 if powershell is None else 2)
+            hosts, restart = 4 if powershell is None else 2, seed % 3 == 0
+            found = converged(random.Random(seed), Path(folder) / "run", engine, hosts, restart=restart)
     finally:
         engine.close()
     return found + Counter({f"fleets of {engine.name}": 1})

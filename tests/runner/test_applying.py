@@ -28,7 +28,7 @@ from runner.terms import Ending
 from runner.transport.failures import Cause, TransportError, failure
 from runner.transport.gate import Gate
 from tests.runner import fleets
-from tests.runner.changeable import CHANGING, ODD, RIGHT, WRONG, Applied, apply_text, came, drawing, undo_text
+from tests.runner.changeable import CHANGING, ODD, RIGHT, WRONG, Applied, Kind, apply_text, came, drawing, undo_text
 from tests.runner.crashing import CrashingDisk, Died
 from tests.runner.fleets import playbook
 from tests.runner.plan.plans import plans
@@ -578,10 +578,10 @@ DRAWN = st.tuples(
     st.integers(1, 2),
     st.sampled_from([0.1, 0.3]),
     st.sampled_from(OnFailure),
-    st.booleans(),
+    st.sampled_from([Kind.PLAIN, Kind.GUARDED, Kind.DETACHED, Kind.KEPT | Kind.GUARDED, Kind.KEPT | Kind.DETACHED]),
     st.sampled_from([0, 20]),
 )
-Drawn = tuple[int, int, int, float, OnFailure, bool, int]
+Drawn = tuple[int, int, int, float, OnFailure, Kind, int]
 
 
 def check_ran(applied: Applied) -> None:
@@ -592,7 +592,7 @@ def check_ran(applied: Applied) -> None:
     ):
         guards = {guard for (name, _), guard in applied.server.guards.items() if name == step}
         assert outcome is not Outcome.CHANGED or guards <= {"confirmed"}
-    known = {text for script in applied.scripts().values() for text in [script.text]}
+    known = {script.text for script in {**applied.scripts(), **applied.reads()}.values()}
     assert {text for _, text in applied.server.given if not text.startswith("Get-")} <= known
 
 
@@ -601,8 +601,8 @@ def check_ran(applied: Applied) -> None:
 def test_whatever_goes_wrong_nothing_runs_twice_and_it_comes_to_an_end(
     drawn: Drawn,
 ) -> None:
-    seed, steps, changes, faults, on_failure, guarded, interruption = drawn
-    applied = Applied(steps, changes, on_failure, guarded=guarded, interruption=interruption)
+    seed, steps, changes, faults, on_failure, kind, interruption = drawn
+    applied = Applied(steps, changes, on_failure, kinds=[kind] * steps, interruption=interruption)
     drawing(applied.server, Random(seed), faults)
     for _ in range(3):
         applied.session()
@@ -686,8 +686,8 @@ def test_a_run_whose_machine_loses_power_anywhere_goes_on_and_nothing_runs_twice
 @settings(max_examples=100, deadline=None)
 @given(DRAWN, st.lists(st.integers(0, 60), min_size=1, max_size=3))
 def test_however_often_it_is_killed_and_whatever_goes_wrong_nothing_runs_twice(drawn: Drawn, kills: list[int]) -> None:
-    seed, steps, changes, faults, on_failure, guarded, interruption = drawn
-    applied = Applied(steps, changes, on_failure, guarded=guarded, interruption=interruption)
+    seed, steps, changes, faults, on_failure, kind, interruption = drawn
+    applied = Applied(steps, changes, on_failure, kinds=[kind] * steps, interruption=interruption)
     drawing(applied.server, Random(seed), faults)
     for lives in kills:
         applied.disk = applied.disk.killed(lives)

@@ -72,15 +72,25 @@ class ChangingShell(EchoShell):
         return [PipelineDone(pipeline.pipeline_id)]
 
     def _script(self, pipeline: ServerPipeline, text: str) -> None:
-        locked = self.language == LOCKED_LANGUAGE
-        if locked != text.startswith("Get-"):
+        server, locked = self.engine.server, self.language == LOCKED_LANGUAGE
+        verb = text.partition("-")[0]
+        if locked != (verb in ("Get", "Keep", "Poll")):
             self.engine.broken.append(text)
-        if text.startswith("Get-"):
-            value = self.engine.server.says(text.removeprefix("Get-"))
-            pipeline.write_output(PSCustomObject(Kind="State", Value=value))
-        else:
-            self.engine.server.does(text)
-        self.engine.server.witness(self.name, text, locked)
+        match verb:
+            case "Get":
+                pipeline.write_output(PSCustomObject(Kind="State", Value=server.says(text.removeprefix("Get-"))))
+            case "Keep":
+                for record in server.gives(text):
+                    pipeline.write_output(PSCustomObject(**record))
+            case "Poll":
+                for record in server.polled(text):
+                    pipeline.write_output(PSCustomObject(**record))
+            case _:
+                if not server.does(text):
+                    self.engine.broken.append(text)
+        server.witness(self.name, text, locked)
+        if verb == "Poll":
+            server.tasks_end()
 
 
 @contextmanager

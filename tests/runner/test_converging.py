@@ -18,6 +18,10 @@ def test_a_random_fleet_converges_and_comes_back_to_the_byte(seed: int, tmp_path
     assert converged(Random(seed), tmp_path / "run")["changes"] > 4
 
 
+def test_a_random_fleet_restarts_once_and_converges(tmp_path: Path) -> None:
+    assert converged(Random(4), tmp_path / "run", hosts=2, restart=True)["restarts"] == 2
+
+
 @pytest.fixture
 def pwsh(powershell: Path) -> Iterator[Engine]:
     engine = PwshEngine(powershell)

@@ -100,6 +100,24 @@ def test_a_run_that_broke_off_while_a_task_runs_is_resumed_and_finds_it(
         each_ran_once(lab, plan)
 
 
+def test_a_run_that_broke_off_behind_a_look_at_a_running_task_is_resumed_and_sees_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen last is that it runs: that says nothing of what it has come to since."""
+    slow = server(ENGINE, services=("MSExchangeIS",))
+    slow = replace(slow, state=slow.state.model_copy(update={"task_seconds": 0.5}))
+    with rehearsed(tmp_path, monkeypatch, slow, step=DETACHED) as lab:
+        _, plan = lab.plan()
+        with monkeypatch.context() as patched:
+            patched.setattr(Applying, "_wait", breaks_off)
+            status, document = lab.json("apply", "plan.json")
+            assert (status, came(document)) == (3, {ENGINE: "unknown"})
+        assert [each.state for each in seen(lab)] == [DetachedState.RUNNING]
+        status, document = lab.json("resume", "last")
+        assert (status, came(document)) == (0, {ENGINE: "changed"})
+        each_ran_once(lab, plan)
+
+
 def breaks_off(*_: object) -> None:
     raise RuntimeError("the controller dies here")
 

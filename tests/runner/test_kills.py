@@ -8,29 +8,56 @@ from pathlib import Path
 import pytest
 
 from runner.lab.engines.sim import SimEngine
-from tests.runner.accounted import PLAN, accounted
+from tests.runner.accounted import PLAN, Manner, accounted
 from tests.runner.dying import KILLED, POINTS, Kill, killed, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, and forks nothing")
 
 CHAINS = {
     "before-anything": ("after disk.make_directory", "before event.plan-taken", "after disk.link"),
-    "around-evidence": ("before event.evidence-kept", "after event.evidence-kept", "after host.observe"),
+    "around-evidence": ("before store.keep", "after store.keep", "after event.evidence-kept"),
     "around-a-change": ("before host.change", "after host.change", "before event.settled"),
     "around-its-lines": ("after event.script-sending", "before event.script-answered", "after event.settled"),
     "at-the-end": ("before event.host-applied", "after event.wave-ended", "after event.run-ended"),
 }
+# Those of changes that servers undo by themselves, and of tasks of theirs.
+CONFIRMED = {
+    "before-it-is-armed": ("before host.change", "after host.change", "before event.settled"),
+    "between": ("after work.part", "before event.script-sending.confirm", "after event.script-sending.verify"),
+    "around-a-confirmation": ("after event.script-sending.confirm", "after host.change", "before event.host-applied"),
+}
+DETACHED = {
+    "before-it-begins": ("before host.change", "after host.change", "before event.detached-seen"),
+    "while-it-runs": ("before event.script-sending.poll", "after event.detached-seen", "before work.wait"),
+    "behind-it": ("after work.wait", "after event.detached-seen", "before event.settled"),
+}
 
 
 def test_there_are_more_than_twenty_points() -> None:
-    assert len(set(POINTS)) > 40
-    assert {point for chain in CHAINS.values() for point in chain} <= set(POINTS)
+    assert len(set(POINTS)) > 70
+    assert {point for each in (CHAINS, CONFIRMED, DETACHED) for chain in each.values() for point in chain} <= set(
+        POINTS
+    )
 
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_it_is_killed_at_three_points_one_after_the_other_and_comes_to_its_end(chain: str, tmp_path: Path) -> None:
     kills = [Kill(point) for point in CHAINS[chain]]
     assert killed(tmp_path / "run", SimEngine(), kills) == kills
+
+
+@pytest.mark.parametrize("chain", CONFIRMED)
+def test_so_it_does_where_servers_undo_what_is_not_confirmed(chain: str, tmp_path: Path) -> None:
+    kills = [Kill(point) for point in CONFIRMED[chain]]
+    made = killed(tmp_path / "run", SimEngine(), kills, services=Manner.CONFIRMED, quarantine=Manner.CONFIRMED)
+    assert made == kills
+
+
+@pytest.mark.parametrize("chain", DETACHED)
+def test_so_it_does_where_tasks_of_the_servers_make_the_changes(chain: str, tmp_path: Path) -> None:
+    kills = [Kill(point) for point in DETACHED[chain]]
+    made = killed(tmp_path / "run", SimEngine(), kills, services=Manner.DETACHED, quarantine=Manner.DETACHED)
+    assert made == kills
 
 
 def test_it_is_killed_while_it_talks_to_servers_and_comes_to_its_end(tmp_path: Path) -> None:
