@@ -134,10 +134,16 @@ def restart(before: HostState, after: HostState, root: Path) -> None:
     with _held(root / SERVICES):
         _write_json(root / f"{SERVICES}.new", {name: service.model_dump() for name, service in after.services.items()})
         (root / f"{SERVICES}.new").replace(root / SERVICES)
+    hive = root / "registry"
+    kept = {_key(hive, path) for path in after.registry}
     for path, key in before.registry.items():
-        folder = _key(root / "registry", path)
+        folder = _key(hive, path)
         if path not in after.registry:
             shutil.rmtree(folder, ignore_errors=True)
+            above = folder.parent  # it was there because of this one alone
+            while above not in (hive, *kept) and above.is_dir() and not any(above.iterdir()):
+                above.rmdir()
+                above = above.parent
         elif after.registry[path].values != key.values:
             _write_json(folder / "%values.json", after.registry[path].model_dump()["values"])
 
