@@ -300,10 +300,10 @@ def _stand(change: PlannedChange, services: Mapping[str, ServiceState], files: M
     return Settlement.NOT_DONE if now in undone else Settlement.PARTLY_DONE
 
 
-def _as_windows(state: HostState) -> HostState:
-    """W3SVC brings WAS with it, whose start type is Manual: so it runs after a restart as well."""
-    web = state.services["W3SVC"].model_copy(update={"depends_on": ["WAS"]})
-    return with_services(state, {"W3SVC": web})
+def _named(name: str, state: HostState, *, restart: bool) -> HostState:
+    """Where it restarts W3SVC brings WAS with it, whose start type is Manual, as in Windows."""
+    web = {"W3SVC": state.services["W3SVC"].model_copy(update={"depends_on": ["WAS"]})} if restart else {}
+    return with_services(state, web).model_copy(update={"name": name})
 
 
 @contextlib.contextmanager
@@ -334,7 +334,7 @@ def accounted(
         LabHost(
             CLIENT,
             f"EX{number}",
-            _as_windows(with_services(state, services)).model_copy(update={"name": f"EX{number}"}),
+            _named(f"EX{number}", with_services(state, services), restart=restart),
             Account(f"{CLIENT}\\auditor", PASSWORD),
             engine=engine.name,
         )

@@ -70,6 +70,7 @@ POINTS = tuple(
     for when in ("before", "after")
 )
 LOADED = apply_work, show_applied
+UNSETTLED = 3  # hosts failed, or are unknown
 KILLED = -signal.SIGKILL if sys.platform != "win32" else 1
 
 
@@ -225,6 +226,9 @@ def killed(
             if status != KILLED or kill is None:
                 break
             struck.append(kill)
+        if status == UNSETTLED:  # a confirmation was lost twice in one session: another, that loses nothing, settles it
+            status = run(fleet, next_command(fleet, undo=undo))
+            assert fleet.illegal() == ()
         if status != 0 and lost_twice(fleet):  # of such a change nothing more is tried, which is said
             return struck
         assert status == 0, (folder / "said.txt").read_text()
