@@ -90,6 +90,8 @@ def mutations(scripts: Sequence[str], refused: Sequence[str], seed: int, count: 
 def _changed(text: str, scripts: Sequence[str], others: Sequence[str], chance: random.Random) -> str:
     tokens = _TOKEN.findall(text)
     other = chance.choice(others)
+    if not tokens:  # of a script of one word nothing is left
+        return other
     match chance.randrange(12):
         case 0:  # one token of another script in the place of one of this
             pieces = _TOKEN.findall(other)
