@@ -64,7 +64,7 @@ def test_the_check_finds_what_changes_otherwise(powershell: Path) -> None:
         "Add-Content -LiteralPath 'C:\\x' -Value 1",
         "(Get-Service -Name a).Stop()",
         "& 'Stop-Service' a",
-        "Restart-Computer",
+        "Restart-Computer -ComputerName EX2 -Force",
     ]
     answers = check(powershell, planted, changes=True)
     assert [script for script, answer in zip(planted, answers, strict=True) if not answer.against] == []

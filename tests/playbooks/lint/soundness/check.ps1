@@ -91,7 +91,7 @@ function Export-Node($node, $rows) {
 
 # What a change may run besides, with all the parameters that it may be given: each writes the one place that it is told.
 $changing = @{
-    'set-service' = 'name', 'startuptype'; 'start-service' = @('name'); 'stop-service' = @('name'); 'restart-service' = @('name')
+    'set-service' = 'name', 'startuptype'; 'start-service' = @('name'); 'stop-service' = @('name'); 'restart-service' = @('name'); 'restart-computer' = @('force')
     'new-item' = 'path', 'itemtype', 'force'; 'move-item' = 'literalpath', 'destination', 'force'; 'copy-item' = 'literalpath', 'destination', 'force'
     'remove-item' = 'literalpath', 'force'; 'set-itemproperty' = 'literalpath', 'name', 'value', 'type'; 'remove-itemproperty' = 'literalpath', 'name'
     'set-content' = 'literalpath', 'value', 'encoding'
