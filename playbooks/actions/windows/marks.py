@@ -50,8 +50,12 @@ class Marks:
         return {"pending": bool(self.pending), "places": places}
 
 
-def marks(observation: Observed) -> Marks:
-    """The marks that a collect script has found: its records of Kind RebootMark."""
+def marks(observation: Observed, beside: str = "") -> Marks:
+    """The marks that a collect script has found: its records of Kind RebootMark.
+
+    Args:
+        beside: what the script reads besides, whose absence says nothing of marks.
+    """
     found: dict[str, list[Record]] = {}
     for mark in observation.of_kind("RebootMark"):
         found.setdefault(str(mark.get("Place")), []).append(mark)
@@ -59,8 +63,8 @@ def marks(observation: Observed) -> Marks:
     pending = tuple(place for place in PLACES if due[place])
     lacking = [place for place in PLACES if place not in found]
     unread = f"the answer has no record of {', '.join(lacking)}" if lacking else ""
-    if observation.unread:
-        unread = "; ".join(f"{entry.what}: {entry.why}" for entry in observation.unread)
+    if closed := [entry for entry in observation.unread if entry.what != beside]:
+        unread = "; ".join(f"{entry.what}: {entry.why}" for entry in closed)
     evidence = [f"{place}: {PLACES[place]}" + "".join(f"; {line}" for line in _detail(due[place])) for place in pending]
     if unread:
         evidence.append(f"not read: {unread}")

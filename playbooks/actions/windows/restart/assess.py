@@ -20,6 +20,9 @@ from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Value
 
 ACTION = "windows.restart"
+WINDOWS = (
+    "Win32_OperatingSystem and Win32_Service"  # as the script says that it could not read when Windows was started
+)
 LEFT = (
     "See what has written it; a leftover is taken away by hand. To restart for it all the same, give the step "
     "weak_marks: true, once"
@@ -30,14 +33,15 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     """A strong mark is enough; weak ones count where the step says so. That there is none is known only of all."""
     if not isinstance(observation, Observed):
         return not_observed(ACTION, observation, FACTS)
-    found = marks(observation)
+    found = marks(observation, beside=WINDOWS)
     due = bool(found.pending) and (not found.weak or params["weak_marks"] is True)
     if not due and found.unread:
         return unknown(ACTION, "whether a restart is pending", found.unread, FACTS)
     if due:
         boot = observation.first(BOOT)
         if boot is None:
-            return unknown(ACTION, "when Windows was started", found.unread, FACTS)
+            unread = observation.why_unread(WINDOWS) or "the answer does not have it"
+            return unknown(ACTION, "when Windows was started", unread, FACTS)
         return _due(found, str(boot.get("Time")))
     if not found.pending:
         return Assessment(Verdict.OK, "no restart is pending", facts=found.facts)

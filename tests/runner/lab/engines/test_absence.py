@@ -48,7 +48,8 @@ from tests.runner.lab.engines.states import (
 TODAY = date(2026, 3, 1)
 CATALOGUE = Catalogue.load().on(TODAY)
 
-PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
+PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
+PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
 SERVICING_MARKS = tuple(f"{SERVICING}\\{mark}" for mark in ("RebootPending", "RebootInProgress", "PackagesPending"))
@@ -179,32 +180,32 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "missing": {},
         "empty": {},
         "only keys below": {},
-        "types": {REBOOT: ATTENTION},
-        "closed": {REBOOT: UNKNOWN},
+        "types": dict.fromkeys(PENDING, ATTENTION),
+        "closed": dict.fromkeys(PENDING, UNKNOWN),
     },
     UPDATES: {
         "missing": {},
         "empty": {},
         "only keys below": {},
-        "types": {REBOOT: ATTENTION},
-        "closed": {REBOOT: UNKNOWN},
+        "types": dict.fromkeys(PENDING, ATTENTION),
+        "closed": dict.fromkeys(PENDING, UNKNOWN),
     },
     VOLATILE: {
         "missing": {},
         "empty": {},
         "only keys below": {},
-        "types": {REBOOT: ATTENTION},
-        "closed": {REBOOT: UNKNOWN},
+        "types": dict.fromkeys(PENDING, ATTENTION),
+        "closed": dict.fromkeys(PENDING, UNKNOWN),
     },
     OF_A_SERVICE: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     # These are read for nothing but whether they are there.
     **{
         mark: {
             "missing": {},
-            "empty": {REBOOT: ATTENTION},
-            "only keys below": {REBOOT: ATTENTION},
-            "types": {REBOOT: ATTENTION},
-            "closed": {REBOOT: UNKNOWN},
+            "empty": dict.fromkeys(PENDING, ATTENTION),
+            "only keys below": dict.fromkeys(PENDING, ATTENTION),
+            "types": dict.fromkeys(PENDING, ATTENTION),
+            "closed": dict.fromkeys(PENDING, UNKNOWN),
         }
         for mark in (*SERVICING_MARKS, AUTO_UPDATE)
     },
@@ -226,12 +227,12 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     f"{PRODUCT}\\AdminTools": ("Action", "Watermark"),
 }
 # What a value that is not read as nothing means. A mark is a mark in whatever type it stands.
-MARKED = {
-    **{(SESSION, name): (REBOOT, ATTENTION) for name in VALUES[SESSION]},
-    (UPDATES, "UpdateExeVolatile"): (REBOOT, ATTENTION),
-    (VOLATILE, "Flags"): (REBOOT, ATTENTION),
+MARKED: Mapping[tuple[str, str], Mapping[str, Verdict]] = {
+    **{(SESSION, name): dict.fromkeys(PENDING, ATTENTION) for name in VALUES[SESSION]},
+    (UPDATES, "UpdateExeVolatile"): dict.fromkeys(PENDING, ATTENTION),
+    (VOLATILE, "Flags"): dict.fromkeys(PENDING, ATTENTION),
     **{
-        (f"{PRODUCT}\\{part}", mark): (PATCH, HALF)
+        (f"{PRODUCT}\\{part}", mark): {PATCH: HALF}
         for part in ("MailboxRole", "AdminTools")
         for mark in VALUES[f"{PRODUCT}\\{part}"]
     },
@@ -292,8 +293,7 @@ def cases() -> Iterator[Case]:
                 if (path, name) == (SETUP, "MsiInstallPath"):
                     verdicts = dict(NO_BUILD)
                 elif (path, name) in MARKED and form not in NOTHING:
-                    action, verdict = MARKED[path, name]
-                    verdicts = {action: verdict}
+                    verdicts = dict(MARKED[path, name])
                 yield Case(f"{path}, value {name}: {form}", state, verdicts, {}, readers(path))
     for path, forms in FILE_VERDICTS.items():
         for form, file in BROKEN.items():
@@ -312,7 +312,7 @@ def readers(path: str) -> tuple[str, ...]:
         **dict.fromkeys((f"{LEGACY}\\Setup", WINDOWS, FRAMEWORK), (VERSION,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
         OF_A_SERVICE: (SERVICES,),
-        **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), (REBOOT,)),
+        **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), PENDING),
     }
     return reading[path]
 
@@ -365,10 +365,12 @@ def several() -> Iterator[Case]:
 def services() -> Iterator[Case]:
     """Services, and the class of WMI that tells them."""
     attention = {SERVICES: ATTENTION}
+    no_boot = {"windows.restart": "Win32_OperatingSystem and Win32_Service"}
     for how in ("denied", "without-class", "empty"):
-        yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, {})
-    closed = WHOLE.model_copy(update={"services_denied": True})
-    yield Case("services: closed", closed, {SERVICES: UNKNOWN}, {SERVICES: "Win32_Service"})
+        closed = {} if how == "empty" else no_boot
+        yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, closed)
+    denied = WHOLE.model_copy(update={"services_denied": True})
+    yield Case("services: closed", denied, {SERVICES: UNKNOWN}, {SERVICES: "Win32_Service", **no_boot})
     yield Case("services: none", WHOLE.model_copy(update={"services": {}}), attention, {})
     yield Case("a service that a server always has: missing", with_services(MSExchangeIS=None), attention, {})
     yield Case("a service that came later: missing", with_services(MSExchangeThrottling=None), {}, {})
@@ -382,7 +384,7 @@ def services() -> Iterator[Case]:
     ):
         yield Case(f"a service: {state}", with_services(MSExchangeIS=ServiceState(state=state)), verdicts, {})  # type: ignore[arg-type]
     disabled = ServiceState(state="Stopped", start_mode="Disabled")
-    yield Case("WMI itself disabled", with_services(Winmgmt=disabled), attention, {})
+    yield Case("WMI itself disabled", with_services(Winmgmt=disabled), attention, no_boot)
     yield Case("pla disabled", with_services(pla=disabled), attention, {})
     yield Case("pla waits", with_services(pla=ServiceState(state="Stopped", start_mode="Manual")), {}, {})
 
