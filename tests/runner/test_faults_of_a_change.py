@@ -47,12 +47,12 @@ class Told(Server):
         self._hear(LOCKED)
         return super().says(step)
 
-    def does(self, text: str) -> None:
+    def does(self, text: str) -> bool:
         self._hear(FULL)
-        if text == self.idle:
-            self.ran[text] += 1
-        else:
-            super().does(text)
+        if text != self.idle:
+            return super().does(text)
+        self.ran[text] += 1
+        return True
 
     def _hear(self, session: InSession) -> None:
         self.heard[session] += 1

@@ -229,8 +229,11 @@ def test_an_answer_that_is_lost_as_the_server_goes_down_is_settled_by_what_is_se
         status, document = lab.json("apply", "plan.json")
         if came(document)[NAME] != "changed":
             status, document = lab.json("resume", "last")
-        assert (status, came(document)) == (0, {NAME: "changed"}), why(document)
-        assert restarts(lab) == 1
+        # A real PowerShell may be ended before its script gets to ask: then nothing restarts, and that is what is said.
+        asked = restarts(lab)
+        assert asked == 1 or (engine.name, asked) == ("pwsh", 0)
+        expected = (0, "changed") if asked else (3, "failed")
+        assert (status, came(document)[NAME]) == expected, why(document)
         assert len(lab.changed(NAME, plan)) == 1
 
 

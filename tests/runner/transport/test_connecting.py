@@ -2,8 +2,8 @@
 
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,9 +147,9 @@ def test_a_zone_is_used_for_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     targets: list[tuple[object, ...]] = []
     real = wire._connect
 
-    def noting(sock: socket.socket, target: tuple[object, ...], seconds: float, check: Callable[[], None]) -> None:
+    def noting(sock: socket.socket, target: tuple[object, ...], *waits: Any) -> None:
         targets.append(target)
-        real(sock, target, seconds, check)
+        real(sock, target, *waits)
 
     monkeypatch.setattr(wire, "_connect", noting)
     with server:

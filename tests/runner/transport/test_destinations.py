@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -222,11 +223,11 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def resolve(address: str, port: int, seconds: float, check: object) -> list[wire._Target]:
         return [(socket.AF_INET, ("203.0.113.7", port)), (socket.AF_INET, ("127.0.0.1", port))]
 
-    def connect(sock: socket.socket, target: tuple[str, int], seconds: float, check: object) -> None:
+    def connect(sock: socket.socket, target: tuple[str, int], *waits: Any) -> None:
         found.append(target[0])
         if target[0] != "127.0.0.1":  # tests talk to this machine alone
             raise ConnectionRefusedError(111, "refused")
-        real(sock, target, seconds, check)  # type: ignore[arg-type]
+        real(sock, target, *waits)
 
     monkeypatch.setattr(wire, "_resolve", resolve)
     monkeypatch.setattr(wire, "_connect", connect)
