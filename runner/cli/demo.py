@@ -96,7 +96,7 @@ def lab_demo(
         lab = _served(engine, stack)
         inventory, report, state = place / "inventory.yml", place / "report.html", place / "state"
         (place / "lab-ca.pem").write_bytes(lab.ca_pem)
-        inventory.write_text(inventory_text(lab, place / "lab-ca.pem", {}), encoding="utf-8")
+        inventory.write_text(inventory_text(lab, Path("lab-ca.pem"), {}), encoding="utf-8")
         _say(f"Lab: {len(lab.hosts)} simulated servers are up on 127.0.0.1; engine {engine}.")
         arguments = ["audit", "-i", str(inventory), "--state", str(state), "--html", str(report)]
         arguments += ["--timeout", str(HOST_SECONDS), *engine.pace, *as_of(lab.fleet)]
