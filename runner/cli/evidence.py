@@ -13,7 +13,7 @@ from inventory.model import Authentication, Client, Host, Inventory, Scheme
 from inventory.selection import Selection, select
 from runner.cli.commands import Commands
 from runner.cli.options import STATE, ClientOption, Format, FormatOption, RunArgument, SelectionArgument, StateOption
-from runner.cli.output import UsageError, emit
+from runner.cli.output import UsageError, emit, tell
 from runner.cli.selecting import selected
 from runner.custody import Held, RunEvidence, Stands, held, kept_in
 from runner.disk import SystemDisk
@@ -22,7 +22,6 @@ from runner.exit_status import ExitStatus
 from runner.exporting import ExportError, export
 from runner.reports.evidence import lines, member, to_json
 from runner.runs import Run, RunNotFoundError, find_run, runs
-from runner.terminal import visible
 from texts.counting import counted
 from texts.places import Location
 
@@ -111,9 +110,9 @@ def evidence_export(
     for each in left:
         of = each.path or each.line.sha256 or ""
         stream = "" if each.line.stream is None else f", stream {each.line.stream}"
-        typer.echo(visible(f"exrun: not exported: {each.line.host} {of}{stream}: {each.why}."), err=True)
+        tell(f"not exported: {each.line.host} {of}{stream}: {each.why}.")
     done = counted(len(pieces) - len(left), "piece")
-    typer.echo(f"exrun: {done} of evidence of {visible(part.client)} in {visible(str(output))}", err=True)
+    tell(f"{done} of evidence of {part.client} in {output}")
     raise typer.Exit(max(status, _status(left)))
 
 
@@ -134,8 +133,8 @@ def _parts(wanted: Sequence[Run], client: str | None) -> list[RunEvidence]:
 def _warned(part: RunEvidence) -> ExitStatus:
     if not part.broken:
         return ExitStatus.WELL
-    said = f"exrun: the journal of run {part.run} of {part.client} does not verify: {part.broken}."
-    typer.echo(visible(f"{said} Nothing from that line on is used; see exrun journal verify."), err=True)
+    said = f"the journal of run {part.run} of {part.client} does not verify: {part.broken}."
+    tell(f"{said} Nothing from that line on is used; see exrun journal verify.")
     return ExitStatus.JOURNAL
 
 
