@@ -50,6 +50,7 @@ def written(action: Action) -> dict[str, set[str]]:
 
 def test_the_built_in_actions_are_there() -> None:
     assert set(ACTIONS) == {
+        "exchange.component_states",
         "exchange.version",
         "exchange.patch",
         "exchange.services",

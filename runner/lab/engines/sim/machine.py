@@ -51,10 +51,15 @@ Held = None | str | int | Qword | bytes | tuple[str, ...]
 
 
 class Properties:
-    """What `Get-KeyValue KEY | Select-Object -First 1 -Property NAMES` gives: whatever is absent is null."""
+    """What `Get-KeyValue KEY | Select-Object -First 1 -Property NAMES` gives: whatever is absent is null.
+
+    Attributes:
+        names: of all values, as `(Get-Item KEY).Property` has them.
+    """
 
     def __init__(self, values: Mapping[str, RegistryValue]) -> None:
         self._values = {folded(name): _held(value) for name, value in values.items()}
+        self.names = tuple(values)
 
     def __getitem__(self, name: str) -> Held:
         return self._values.get(folded(name))

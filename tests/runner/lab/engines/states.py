@@ -16,6 +16,7 @@ SESSION = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
 UPDATES = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending"
 AUTO_UPDATE = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired"
+COMPONENTS = f"{PRODUCT}\\ServerComponentStates"
 INSTALLED = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\"
 INSTALLED_2010 = "C:\\Program Files\\Microsoft\\Exchange Server\\V14\\"
 PROGRAMS = ("ExSetup.exe", "Microsoft.Exchange.Data.dll", "Microsoft.Exchange.RpcClientAccess.Service.exe")
@@ -156,6 +157,22 @@ STATES: Mapping[str, HostState] = {
     "binaries that are missing, marks of other types": server(
         {**WHOLE, SESSION: key(PendingFileRenameOperations="one"), UPDATES: key(UpdateExeVolatile="0")}, {}
     ),
+    "component states of every form": server(
+        {
+            **WHOLE,
+            f"{COMPONENTS}\\ServerWideOffline": key(Maintenance="1:1:639000000000000000", FUNCTIONAL="1:0:639"),
+            f"{COMPONENTS}\\hubTransport": key(
+                Backup="1:0:639000000000000000", healthapi=["1:0:639", "x"], Sidelined=0
+            ),
+            f"{COMPONENTS}\\Größe ☃": key(Deployment="", **{"a*[b]": "1:0:639"}),
+            f"{COMPONENTS}\\Many": key(**{f"R{at:02}": "1:1:639" for at in range(60)}),
+            f"{COMPONENTS}\\Empty": RegistryKey(),
+            f"{COMPONENTS}\\Parent\\Child": key(Maintenance="1:0:639000000000000000"),
+            f"{COMPONENTS}\\Closed": CLOSED,
+        }
+    ),
+    "more components than Exchange has": server({**WHOLE, **{f"{COMPONENTS}\\C{at}": key() for at in range(201)}}),
+    "component states that nobody may open": server({**WHOLE, COMPONENTS: CLOSED, f"{COMPONENTS}\\Open": key(x="y")}),
     "nothing at all": HostState(name="EX02"),
     "a setup key and an uninstall entry that nobody may open": server(
         {**WHOLE, SETUP: CLOSED, f"{UNINSTALL}\\{{EF-56}}": CLOSED}

@@ -2,8 +2,9 @@
 and closed. The table says what is right; whatever it does not name is judged as if nothing were wrong.
 
 The rules that the table stands for: no script fails and no answer breaks its contract, whatever stands in the registry;
-only what is closed is told as not read; and a verdict is `unknown` only where something that decides it is closed, or
-where a server with roles has no ExSetup.exe that bears a version, so that no one can tell its build.
+only what is closed is told as not read; and a verdict is `unknown` only where something that decides it is closed,
+where a server with roles has no ExSetup.exe that bears a version, so that no one can tell its build, or where what is
+asked of a component of Exchange is no state or comes from nobody that Exchange knows.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ TODAY = date(2026, 3, 1)
 CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
+COMPONENTS = "exchange.component_states"
+OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS)  # each asks first whether this is an Exchange server
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
@@ -58,6 +61,8 @@ OTHER_ENTRY = f"{UNINSTALL}\\{{AB-12}}"
 UPDATES_2019 = f"{UPDATES}\\Exchange 2019"
 UPDATE_KEY = f"{UPDATES_2019}\\KB5074992"
 OF_A_SERVICE = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\MSExchangeIS"
+STATES = f"{PRODUCT}\\ServerComponentStates"
+COMPONENT = f"{STATES}\\HubTransport"
 VOLATILE = f"{UPDATES}\\UpdateExeVolatile"
 EXSETUP = f"{INSTALLED}Bin\\ExSetup.exe"
 DATA = f"{INSTALLED}Bin\\Microsoft.Exchange.Data.dll"
@@ -74,6 +79,7 @@ WHOLE = HostState(
         ),
         **{f"{PRODUCT}\\{role}": key(ConfiguredVersion="15.2.2562.17") for role in (*ROLES, "AdminTools")},
         ENTRY: key(DisplayName="Security Update for Exchange Server Subscription Edition RTM (KB5074992)"),
+        COMPONENT: key(Maintenance="1:1:639000000000000000"),
         OTHER_ENTRY: key(DisplayName="Microsoft Visual C++ 2013", DisplayVersion="12.0"),
         UPDATE_KEY: key(PackageName="KB5074992", InstalledDate="2/11/2026"),
         UPDATES: key(UpdateExeVolatile=0),
@@ -145,11 +151,16 @@ NO_BUILD = {VERSION: UNKNOWN, PATCH: UNKNOWN}
 # By key: what differs from `ok` in each form. `types` is for every value of the key at once.
 KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
     SETUP: {
-        "missing": {VERSION: NOT_EXCHANGE, PATCH: NOT_APPLICABLE, SERVICES: NOT_APPLICABLE},
+        "missing": {
+            VERSION: NOT_EXCHANGE,
+            PATCH: NOT_APPLICABLE,
+            SERVICES: NOT_APPLICABLE,
+            COMPONENTS: NOT_APPLICABLE,
+        },
         "empty": NO_BUILD,
         "only keys below": NO_BUILD,
         "types": NO_BUILD,
-        "closed": {**NO_BUILD, SERVICES: UNKNOWN},
+        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN},
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     **{
@@ -168,6 +179,21 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "only keys below": {},
         "types": {},
         "closed": {PATCH: UNKNOWN},
+    },
+    # What nobody can read may hold a component down.
+    STATES: {
+        "missing": {},
+        "empty": {},
+        "only keys below": {COMPONENTS: UNKNOWN},
+        "types": {},
+        "closed": {COMPONENTS: UNKNOWN},
+    },
+    COMPONENT: {
+        "missing": {},
+        "empty": {},
+        "only keys below": {},
+        "types": {COMPONENTS: UNKNOWN},
+        "closed": {COMPONENTS: UNKNOWN},
     },
     ENTRY: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     OTHER_ENTRY: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
@@ -217,6 +243,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     ENTRY: ("DisplayName", "DisplayVersion", "Publisher"),
     OTHER_ENTRY: ("DisplayName", "DisplayVersion", "Publisher"),
     UPDATE_KEY: ("PackageName", "InstalledDate"),
+    COMPONENT: ("HealthApi", "Maintenance", "Sidelined", "Functional", "Deployment"),
     WINDOWS: ("ProductName", "CurrentBuildNumber"),
     FRAMEWORK: ("Release",),
     SESSION: ("PendingFileRenameOperations", "PendingFileRenameOperations2"),
@@ -237,6 +264,7 @@ MARKED: Mapping[tuple[str, str], Mapping[str, Verdict]] = {
         for mark in VALUES[f"{PRODUCT}\\{part}"]
     },
 }
+OF_A_COMPONENT = tuple((COMPONENT, name) for name in VALUES[COMPONENT])
 NOTHING = ("empty text", "an empty list")
 BROKEN: Mapping[str, FileState | None] = {
     "missing": None,
@@ -292,6 +320,8 @@ def cases() -> Iterator[Case]:
                 verdicts: dict[str, Verdict] = {}
                 if (path, name) == (SETUP, "MsiInstallPath"):
                     verdicts = dict(NO_BUILD)
+                elif (path, name) in OF_A_COMPONENT:
+                    verdicts = {COMPONENTS: UNKNOWN}
                 elif (path, name) in MARKED and form not in NOTHING:
                     verdicts = dict(MARKED[path, name])
                 yield Case(f"{path}, value {name}: {form}", state, verdicts, {}, readers(path))
@@ -307,8 +337,9 @@ def cases() -> Iterator[Case]:
 def readers(path: str) -> tuple[str, ...]:
     """The actions whose scripts read a key."""
     reading = {
-        **dict.fromkeys((SETUP, f"{PRODUCT}\\UnifiedMessagingRole"), (VERSION, PATCH, SERVICES)),
-        **{f"{PRODUCT}\\{role}": (VERSION, PATCH, SERVICES) for role in ROLES},
+        **dict.fromkeys((SETUP, f"{PRODUCT}\\UnifiedMessagingRole"), OF_EXCHANGE),
+        **dict.fromkeys((f"{PRODUCT}\\{role}" for role in ROLES), OF_EXCHANGE),
+        **dict.fromkeys((STATES, COMPONENT), (COMPONENTS,)),
         **dict.fromkeys((f"{LEGACY}\\Setup", WINDOWS, FRAMEWORK), (VERSION,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
         OF_A_SERVICE: (SERVICES,),
@@ -342,7 +373,7 @@ def several() -> Iterator[Case]:
         {},
     )
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
-    tools = {VERSION: NOT_EXCHANGE, PATCH: NOT_APPLICABLE, SERVICES: NOT_APPLICABLE}
+    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS), NOT_APPLICABLE)}
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})
     yield Case("a setup key is all that is left", left, tools, {})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers import (
+    exchange_component_states,
     exchange_patch,
     exchange_services,
     exchange_version,
@@ -24,6 +25,7 @@ Answer = Callable[[Machine, Mapping[str, Value]], Items]
 
 # By the action's id.
 ANSWERS: Mapping[str, Answer] = {
+    "exchange.component_states": exchange_component_states.answer,
     "exchange.patch": exchange_patch.answer,
     "exchange.services": exchange_services.answer,
     "exchange.version": exchange_version.answer,
