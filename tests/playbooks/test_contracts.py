@@ -55,6 +55,7 @@ def test_the_built_in_actions_are_there() -> None:
         "exchange.patch",
         "exchange.services",
         "file.quarantine",
+        "iis.configuration",
         "windows.pending_reboot",
         "windows.restart",
     }

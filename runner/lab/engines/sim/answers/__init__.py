@@ -15,6 +15,7 @@ from runner.lab.engines.sim.answers import (
     exchange_services,
     exchange_version,
     file_quarantine,
+    iis_configuration,
     windows_pending_reboot,
     windows_restart,
 )
@@ -30,6 +31,7 @@ ANSWERS: Mapping[str, Answer] = {
     "exchange.services": exchange_services.answer,
     "exchange.version": exchange_version.answer,
     "file.quarantine": file_quarantine.answer,
+    "iis.configuration": iis_configuration.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
     "windows.restart": windows_restart.answer,
 }
