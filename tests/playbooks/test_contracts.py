@@ -54,6 +54,7 @@ def test_the_built_in_actions_are_there() -> None:
         "exchange.patch",
         "exchange.services",
         "file.quarantine",
+        "windows.firewall",
         "windows.pending_reboot",
         "windows.restart",
     }

@@ -14,6 +14,7 @@ from runner.lab.engines.sim.answers import (
     exchange_services,
     exchange_version,
     file_quarantine,
+    windows_firewall,
     windows_pending_reboot,
     windows_restart,
 )
@@ -28,6 +29,7 @@ ANSWERS: Mapping[str, Answer] = {
     "exchange.services": exchange_services.answer,
     "exchange.version": exchange_version.answer,
     "file.quarantine": file_quarantine.answer,
+    "windows.firewall": windows_firewall.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
     "windows.restart": windows_restart.answer,
 }
