@@ -101,6 +101,101 @@ class ServiceState(Strict):
     )
 
 
+class FirewallProfile(Strict):
+    """One profile of Windows Firewall in one store; `NotConfigured` leaves it to the next store, or to Windows."""
+
+    enabled: Literal["True", "False", "NotConfigured"] = "NotConfigured"
+    default_inbound: Literal["Allow", "Block", "NotConfigured"] = "NotConfigured"
+    default_outbound: Literal["Allow", "Block", "NotConfigured"] = "NotConfigured"
+    allow_inbound_rules: Literal["True", "False", "NotConfigured"] = "NotConfigured"
+    allow_local_rules: Literal["True", "False", "NotConfigured"] = "NotConfigured"
+
+
+class FirewallRule(Strict):
+    """A rule of Windows Firewall, as Get-NetFirewallRule and the filters of it show it."""
+
+    id: str
+    display_name: str = ""
+    group: str | None = None
+    enabled: bool = True
+    direction: Literal["Inbound", "Outbound"] = "Inbound"
+    action: Literal["Allow", "Block"] = "Allow"
+    profile: str = Field(default="Any", description="`Any`, or some of Domain, Private and Public with `, ` between.")
+    protocol: str = "TCP"
+    local_port: list[str] = Field(default_factory=lambda: ["Any"])
+    remote_address: list[str] = Field(default_factory=lambda: ["Any"])
+    program: str = "Any"
+
+
+# As Windows Server 2019 has them: WinRM from anywhere but in public networks, and what every network needs.
+_WINRM = {"group": "@FirewallAPI.dll,-30267", "local_port": ["5985"], "program": "System"}
+RULES = (
+    FirewallRule(
+        id="WINRM-HTTP-In-TCP",
+        display_name="Windows Remote Management (HTTP-In)",
+        profile="Domain, Private",
+        **_WINRM,  # type: ignore[arg-type]
+    ),
+    FirewallRule(
+        id="WINRM-HTTP-In-TCP-PUBLIC",
+        display_name="Windows Remote Management (HTTP-In)",
+        profile="Public",
+        remote_address=["LocalSubnet"],
+        **_WINRM,  # type: ignore[arg-type]
+    ),
+    FirewallRule(
+        id="CoreNet-DNS-Out-UDP",
+        display_name="Core Networking - DNS (UDP-Out)",
+        group="@FirewallAPI.dll,-25000",
+        direction="Outbound",
+        protocol="UDP",
+        program="%SystemRoot%\\system32\\svchost.exe",
+    ),
+)
+PROFILES = ("Domain", "Private", "Public")
+ProfileName = Literal["Domain", "Private", "Public"]
+
+
+class FirewallState(Strict):
+    """Windows Firewall: what is set on the server, and what group policy sets. What is in force is worked out."""
+
+    answers: Literal["answers", "denied", "without-commands"] = Field(
+        default="answers", description="Whether its commands answer; Windows Server 2008 R2 has none."
+    )
+    local: dict[ProfileName, FirewallProfile] = Field(
+        default_factory=dict, description="The store PersistentStore; a profile that is not listed is on."
+    )
+    policy: dict[ProfileName, FirewallProfile] = Field(
+        default_factory=dict, description="The store RSOP; a profile that is not listed is left to the server."
+    )
+    rules: list[FirewallRule] = Field(default_factory=lambda: list(RULES))
+    policy_rules: list[FirewallRule] = Field(default_factory=list)
+
+    def profile(self, store: Literal["ActiveStore", "PersistentStore", "RSOP"], name: ProfileName) -> FirewallProfile:
+        """A profile as a store has it."""
+        policy = self.policy.get(name, FirewallProfile())
+        local = self.local.get(name, FirewallProfile(enabled="True"))
+        if store != "ActiveStore":
+            return policy if store == "RSOP" else local
+        layers = (policy.model_dump(), local.model_dump(), _IN_FORCE.model_dump())
+        return FirewallProfile(
+            **{
+                setting: next(layer[setting] for layer in layers if layer[setting] != "NotConfigured")
+                for setting in FirewallProfile.model_fields
+            }
+        )
+
+
+# What Windows does where nothing is set.
+_IN_FORCE = FirewallProfile(
+    enabled="True",
+    default_inbound="Block",
+    default_outbound="Allow",
+    allow_inbound_rules="True",
+    allow_local_rules="True",
+)
+
+
 class BinaryValue(Strict):
     """A value of type REG_BINARY, as hexadecimal digits: `{binary: 01 00 00 00}`."""
 
@@ -213,6 +308,9 @@ class HostState(Strict):
     files: dict[str, FileState] = Field(default_factory=dict)
     services: dict[str, ServiceState] = Field(default_factory=dict)
     services_denied: bool = False
+    firewall: FirewallState = Field(
+        default=FirewallState(), description="Windows Firewall; on in every profile where it is left out."
+    )
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."
     )

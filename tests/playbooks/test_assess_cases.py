@@ -59,8 +59,8 @@ def named(records: Mapping[tuple[str, str], object], name: str) -> list[tuple[st
 
 def record_key(record: dict[str, Any]) -> tuple[str, str]:
     """What makes a record of a case replace one of its base."""
-    names = [str(record[name]) for name in ("Name", "Place", "What", "DisplayName") if name in record]
-    return record["Kind"], names[0] if names else ""
+    names = [str(record[name]) for name in ("Name", "Place", "What", "InstanceID", "DisplayName") if name in record]
+    return record["Kind"], " ".join([*([record["Store"]] if "Store" in record else []), *names[:1]])
 
 
 def cases() -> Iterator[Any]:

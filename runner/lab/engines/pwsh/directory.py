@@ -5,6 +5,7 @@
     host.json                    what is no key and no file: name, Windows, versions of files, closed files
     services.json                the services; what a script makes of them is written here
     files.json                   times, attributes, access lists and streams of files; likewise
+    firewall.json                profiles and rules of Windows Firewall, what is set here and what group policy sets
     tasks.json                   the scheduled tasks that scripts have registered
     restart                      stands while a restart is asked for that was not told of yet
     shim/                        the shim's files and the session configuration that loads them
@@ -35,6 +36,7 @@ SCRIPTS = (
     "Host.ps1",
     "Services.ps1",
     "Restart.ps1",
+    "Firewall.ps1",
     "Registry.ps1",
     "Tasks.ps1",
     "Marks.ps1",
@@ -50,6 +52,7 @@ SERVICES = "services.json"
 # What the service control manager keeps in the key of a service is read of services.json (windows/Registry.ps1).
 _SERVICES_KEY = ("SYSTEM", "CurrentControlSet", "Services")
 FILES = "files.json"
+FIREWALL = "firewall.json"
 TASKS = "tasks.json"
 RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
 # By what a guard's script is called: how far it is (playbooks/guarding.py).
@@ -96,6 +99,7 @@ def build(state: HostState, root: Path) -> Path:
     }
     _write_json(root / FILES, {_spelt(path): mark for path, mark in marks.items()})
     _write_json(root / SERVICES, {name: service.model_dump() for name, service in state.services.items()})
+    _write_json(root / FIREWALL, state.firewall.model_dump())
     _guards(state, root)
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):

@@ -23,6 +23,14 @@ _WMI_DISABLED = (
 )
 SERVICES_DENIED = "Cannot open Service Control Manager on computer '.'. This operation might require other privileges."
 
+NO_COMMAND = (
+    "The term '{}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the "
+    "spelling of the name, or if a path was included, verify that the path is correct and try again."
+)
+FIREWALL_DENIED = "Access is denied. "
+# EPT_S_NOT_REGISTERED (1753), which the firewall's commands give while its service does not run.
+FIREWALL_STOPPED = "There are no more endpoints available from the endpoint mapper. "
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -225,6 +233,22 @@ class Machine:
         if self.state.services_denied:
             raise UnreadableError(SERVICES_DENIED)
         return self._services()
+
+    def ask_firewall(self, command: str) -> None:
+        """A command of the module NetSecurity that reads.
+
+        Raises:
+            UnreadableError: it is not there, is not answered, or not to this account.
+        """
+        match self.state.firewall.answers:
+            case "without-commands":
+                raise UnreadableError(NO_COMMAND.format(command))
+            case "denied":
+                raise UnreadableError(FIREWALL_DENIED)
+            case "answers":
+                service = next((each for each in self._services() if folded(each.name) == "MPSSVC"), None)
+                if service is not None and service.state != "Running":
+                    raise UnreadableError(FIREWALL_STOPPED)
 
     def _services(self) -> list[Service]:
         return sorted(

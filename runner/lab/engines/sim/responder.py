@@ -45,6 +45,9 @@ _REMEMBERED = 128  # texts: those of an audit, with a marker before each
 _EXIT = "\nexit $LASTEXITCODE"
 
 
+_FIREWALL = "NetSecurity"
+
+
 class Depends(Enum):
     """What the answer to a known statement depends on."""
 
@@ -93,8 +96,8 @@ class Library:
         if marked(script) is not None:
             return Known(Depends.LANGUAGE, lambda _, __, language: iter([Output(dict(marked(script, language) or {}))]))
         if (modules := imported(script)) is not None:
-            missing = [_not_there(name) for name in modules if name not in BASE_MODULES]
-            return Known(Depends.TEXT, lambda *_: iter(missing))
+            depends = Depends.SERVER if _FIREWALL in modules else Depends.TEXT
+            return Known(depends, lambda _, machine, __: iter(_missing(modules, machine)))
         for template, answer in self._templates:
             params = template.params(script)
             if params is not None:
@@ -188,8 +191,16 @@ def _for_values(
     return change(live, values)
 
 
+def _missing(modules: Sequence[str], machine: Machine) -> list[Item]:
+    """What the import statement writes: the basic modules are there, and those whose commands this engine knows."""
+    there = set(BASE_MODULES)
+    if machine.state.firewall.answers != "without-commands":
+        there.add(_FIREWALL)
+    return [_not_there(name) for name in modules if name not in there]
+
+
 def _not_there(module: str) -> Item:
-    """What the import statement writes where there is no such module: this engine has none but the basic ones."""
+    """What the import statement writes where there is no such module."""
     why = f"The specified module '{module}' was not loaded because no valid module file was found."
     return Output({"Kind": IMPORT_KIND, "Module": module, "Why": why})
 

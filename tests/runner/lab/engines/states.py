@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
+from runner.lab.state import (
+    RULES,
+    FileState,
+    FirewallProfile,
+    FirewallRule,
+    FirewallState,
+    HostState,
+    RegistryKey,
+    ServiceState,
+)
 
 PRODUCT = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
 LEGACY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14"
@@ -31,6 +40,10 @@ def key(**values: str | int | list[str]) -> RegistryKey:
 
 
 CLOSED = RegistryKey(denied=True)
+# WinRM is let in from where servers are managed, and nowhere else.
+MANAGED = FirewallState(
+    rules=[rule.model_copy(update={"remote_address": ["10.0.5.0/255.255.255.0", "10.0.6.7"]}) for rule in RULES]
+)
 
 WINDOWS_2019: Registry = {
     WINDOWS: key(ProductName="Windows Server 2019 Standard", CurrentBuildNumber="17763"),
@@ -215,5 +228,38 @@ STATES: Mapping[str, HostState] = {
         },
         {path: FileState(version="1.0", denied=True) for path in binaries("15.02.1544.036")},
         services_denied=True,
+    ),
+    "Windows Firewall: settings and rules of every kind, of the server and of policy": server(WHOLE).model_copy(
+        update={
+            "firewall": FirewallState(
+                local={"Public": FirewallProfile(enabled="False", default_inbound="Allow", default_outbound="Block")},
+                policy={
+                    "Domain": FirewallProfile(enabled="True", default_inbound="Block", allow_local_rules="False"),
+                    "Private": FirewallProfile(allow_inbound_rules="False", default_outbound="Allow"),
+                },
+                rules=[
+                    *RULES,
+                    FirewallRule(id="off", enabled=False, local_port=["5985"]),
+                    FirewallRule(id="Range", local_port=["80", "5000-6000"], protocol="6", display_name="Größe ☃"),
+                    FirewallRule(id="any", protocol="Any", program="C:\\Agent\\agent.exe"),
+                    FirewallRule(id="udp", protocol="UDP", local_port=["5985"]),
+                    FirewallRule(id="web", local_port=["80", "443", "15985", "59850"]),
+                    FirewallRule(id="blocked", action="Block", local_port=["5985"]),
+                    FirewallRule(id="out", direction="Outbound", local_port=["5985"]),
+                ],
+                policy_rules=[
+                    FirewallRule(id="{0A1B}", local_port=["5986"], remote_address=["10.0.0.0/255.0.0.0", "::/0"]),
+                    FirewallRule(id="{0A1C}", action="Block", direction="Outbound", profile="Public"),
+                ],
+            )
+        }
+    ),
+    "Windows Firewall: without a rule": server(WHOLE).model_copy(update={"firewall": FirewallState(rules=[])}),
+    "Windows Firewall: closed": server(WHOLE).model_copy(update={"firewall": FirewallState(answers="denied")}),
+    "Windows Firewall: without its commands": server(WHOLE).model_copy(
+        update={"firewall": FirewallState(answers="without-commands")}
+    ),
+    "Windows Firewall: its service does not run": server(
+        WHOLE, services={"mpssvc": ServiceState(state="Stop Pending")}
     ),
 }

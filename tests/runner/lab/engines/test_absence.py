@@ -22,8 +22,10 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Verdict
 from playbooks.observation import Observed
 from runner.lab.state import (
+    PROFILES,
     BinaryValue,
     FileState,
+    FirewallProfile,
     HostState,
     QwordValue,
     RegistryKey,
@@ -37,6 +39,7 @@ from tests.runner.lab.engines.states import (
     FRAMEWORK,
     INSTALLED,
     LEGACY,
+    MANAGED,
     PRODUCT,
     SESSION,
     SETUP,
@@ -53,6 +56,7 @@ PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.vers
 COMPONENTS = "exchange.component_states"
 OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS)  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
+FIREWALL = "windows.firewall"
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
@@ -93,6 +97,7 @@ WHOLE = HostState(
         service.name: ServiceState(display_name=f"The service {service.name}")
         for service in required(frozenset({Role.MAILBOX, Role.CLIENT_ACCESS}), Product.V2019).values()
     },
+    firewall=MANAGED,
 )
 BELOW = "\\Below"
 OK, UNKNOWN, ATTENTION, HALF = Verdict.OK, Verdict.UNKNOWN, Verdict.ATTENTION, Verdict.HALF_INSTALLED
@@ -137,6 +142,14 @@ def with_services(**changes: ServiceState | None) -> HostState:
     """The whole server with other services; None takes one away."""
     services: dict[str, ServiceState | None] = {**WHOLE.services, **changes}
     return WHOLE.model_copy(update={"services": {name: each for name, each in services.items() if each is not None}})
+
+
+OFF = dict.fromkeys(PROFILES, FirewallProfile(enabled="False"))
+
+
+def with_firewall(**changes: object) -> HostState:
+    """The whole server with another Windows Firewall."""
+    return WHOLE.model_copy(update={"firewall": MANAGED.model_copy(update=changes)})
 
 
 # What an untidy registry holds in place of a text or a number.
@@ -392,7 +405,7 @@ def several() -> Iterator[Case]:
         {},
     )
     nothing = HostState(name="EX01")
-    yield Case("nothing at all", nothing, tools, {})
+    yield Case("nothing at all", nothing, {**tools, FIREWALL: ATTENTION}, {})
 
 
 def services() -> Iterator[Case]:
@@ -403,7 +416,8 @@ def services() -> Iterator[Case]:
         closed = {} if how == "empty" else no_boot
         yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, closed)
     denied = WHOLE.model_copy(update={"services_denied": True})
-    yield Case("services: closed", denied, {SERVICES: UNKNOWN}, {SERVICES: "Win32_Service", **no_boot})
+    closed = {SERVICES: "Win32_Service", FIREWALL: "MpsSvc", **no_boot}
+    yield Case("services: closed", denied, {SERVICES: UNKNOWN}, closed)
     yield Case("services: none", WHOLE.model_copy(update={"services": {}}), attention, {})
     yield Case("a service that a server always has: missing", with_services(MSExchangeIS=None), attention, {})
     yield Case("a service that came later: missing", with_services(MSExchangeThrottling=None), {}, {})
@@ -417,13 +431,16 @@ def services() -> Iterator[Case]:
     ):
         yield Case(f"a service: {state}", with_services(MSExchangeIS=ServiceState(state=state)), verdicts, {})  # type: ignore[arg-type]
     disabled = ServiceState(state="Stopped", start_mode="Disabled")
+    yield Case("Windows Firewall: all of it off", with_firewall(local=OFF), {FIREWALL: ATTENTION}, {})
+    yield Case("Windows Firewall: policy decides", with_firewall(policy=OFF), {FIREWALL: ATTENTION}, {})
+    yield Case("Windows Firewall: no rule", with_firewall(rules=[]), {}, {})
     yield Case("WMI itself disabled", with_services(Winmgmt=disabled), attention, no_boot)
     yield Case("pla disabled", with_services(pla=disabled), attention, {})
     yield Case("pla waits", with_services(pla=ServiceState(state="Stopped", start_mode="Manual")), {}, {})
 
 
 CASES = tuple(cases())
-OF_ONE_FILE = ("file.quarantine",)  # reads no key
+WITHOUT_KEYS = ("file.quarantine", "windows.firewall")
 SIM = Sim()
 PARTS = 4  # so that several workers share the real engine's
 
@@ -438,7 +455,7 @@ def test_every_key_value_and_file_that_a_script_names_stands_in_the_table(action
     script = SCRIPTS[action]
     # Of a key that is joined with names the beginning stands there.
     keys = set(re.findall(r"'(HKLM:\\[^']+)'", script))
-    assert keys or action in OF_ONE_FILE
+    assert keys or action in WITHOUT_KEYS
     assert {each for each in keys if not any(f"{path}\\".startswith(f"{each}\\") for path in KEYS)} == set()
     selected = re.findall(r"Get-KeyValue [^|]+\|\s+Select-Object -First 1 -Property ([\w, ]+)", script)
     assert len(selected) == script.count("Get-KeyValue -Key")

@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 from playbooks.actions.exchange.services.required import Product, Role, required
 from playbooks.findings import Verdict
 from runner.lab.state import HostState
+from tests.runner.lab.engines.states import MANAGED
 
 HERE = Path(__file__).resolve().parent
 MICROSOFT = "HKLM:\\SOFTWARE\\Microsoft"
@@ -47,7 +48,7 @@ FILES = {
 WITHOUT_WEB = ("ExSetup", "Data")
 SAID = frozenset(
     {"name", "what", "of", "build", "path", "files", "entries", "updates", "registry", "services", "more_services",
-     "day", "expect", "findings"}
+     "firewall", "day", "expect", "findings"}
 )  # fmt: skip
 ROLE_OF = {
     "MailboxRole": Role.MAILBOX,
@@ -120,6 +121,7 @@ def _state(spec: Mapping[str, Any]) -> HostState:
             "registry": registry,
             "files": dict(_files(spec, roles)),
             "services": dict(_services(spec, roles)),
+            "firewall": spec.get("firewall", MANAGED),
         }
     )
 

@@ -16,6 +16,7 @@ from runner.lab.engines.sim.answers import (
     exchange_version,
     file_quarantine,
     iis_configuration,
+    windows_firewall,
     windows_pending_reboot,
     windows_restart,
 )
@@ -32,6 +33,7 @@ ANSWERS: Mapping[str, Answer] = {
     "exchange.version": exchange_version.answer,
     "file.quarantine": file_quarantine.answer,
     "iis.configuration": iis_configuration.answer,
+    "windows.firewall": windows_firewall.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
     "windows.restart": windows_restart.answer,
 }
