@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from datetime import date
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +14,11 @@ from playbooks.actions.exchange.component_states.assess import TOLD, assess
 from playbooks.actions.exchange.component_states.requests import REQUESTERS, UNTOUCHED
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Severity, Verdict
+from playbooks.loading import load_playbook
 from playbooks.observation import Observed
 from playbooks.values import Record, Value
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "proving-an-update.md"
 CATALOGUE = Catalogue.load()
 TODAY = date(2026, 11, 24)
 SERVER: tuple[Record, ...] = (
@@ -97,3 +102,12 @@ def test_whatever_a_component_is_called_it_is_not_passed_over_nor_put_into_a_com
         assert finding.next.startswith(
             (f"{TOLD[requester][1]} Set-ServerComponentState SERVER -Component NAME ", "Look")
         )
+
+
+def test_the_playbook_of_the_page_loads_and_hangs_on_what_the_action_says(tmp_path: Path) -> None:
+    [block] = re.findall(r"^    name: after-the-update\n(?:    .*\n)+", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    path = tmp_path / "after-the-update.yml"
+    path.write_text(textwrap.dedent(block), encoding="utf-8")
+    states, services = load_playbook(str(path), {}, CATALOGUE).steps
+    assert (states.action.id, services.action.id) == ("exchange.component_states", "exchange.services")
+    assert services.condition is not None
