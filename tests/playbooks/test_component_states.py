@@ -28,7 +28,7 @@ SERVER: tuple[Record, ...] = (
 )
 TICKS = st.integers(0, 3155378975999999999)  # up to DateTime.MaxValue
 ACTIVE = TICKS.map("1:1:{}".format)
-DOWN = st.tuples(st.sampled_from("02"), TICKS).map(lambda each: f"1:{each[0]}:{each[1]}")
+DOWN = st.tuples(st.sampled_from("03"), TICKS).map(lambda each: f"1:{each[0]}:{each[1]}")
 NAMES = st.sampled_from(
     ["ServerWideOffline", "HubTransport", "FrontendTransport", "Monitoring", "OwaProxy", "EdgeTransport", "XropProxy"]
 )
@@ -75,7 +75,7 @@ def test_all_is_active_where_nobody_asks_for_anything_else(states: dict[str, dic
 
 
 def of_no_form(text: str) -> bool:
-    """Whether it cannot be `1:<0, 1 or 2>:<ticks>`."""
+    """Whether it cannot be `1:<0, 1 or 3>:<ticks>`."""
     return text.count(":") < 2 or not text[:1].isdecimal()
 
 
