@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from datetime import date
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +14,11 @@ from playbooks.actions.exchange.component_states.assess import TOLD, assess
 from playbooks.actions.exchange.component_states.requests import REQUESTERS, UNTOUCHED
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Severity, Verdict
+from playbooks.loading import load_playbook
 from playbooks.observation import Observed
 from playbooks.values import Record, Value
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "proving-an-update.md"
 CATALOGUE = Catalogue.load()
 TODAY = date(2026, 11, 24)
 SERVER: tuple[Record, ...] = (
@@ -23,7 +28,7 @@ SERVER: tuple[Record, ...] = (
 )
 TICKS = st.integers(0, 3155378975999999999)  # up to DateTime.MaxValue
 ACTIVE = TICKS.map("1:1:{}".format)
-DOWN = st.tuples(st.sampled_from("02"), TICKS).map(lambda each: f"1:{each[0]}:{each[1]}")
+DOWN = st.tuples(st.sampled_from("03"), TICKS).map(lambda each: f"1:{each[0]}:{each[1]}")
 NAMES = st.sampled_from(
     ["ServerWideOffline", "HubTransport", "FrontendTransport", "Monitoring", "OwaProxy", "EdgeTransport", "XropProxy"]
 )
@@ -70,7 +75,7 @@ def test_all_is_active_where_nobody_asks_for_anything_else(states: dict[str, dic
 
 
 def of_no_form(text: str) -> bool:
-    """Whether it cannot be `1:<0, 1 or 2>:<ticks>`."""
+    """Whether it cannot be `1:<0, 1 or 3>:<ticks>`."""
     return text.count(":") < 2 or not text[:1].isdecimal()
 
 
@@ -97,3 +102,12 @@ def test_whatever_a_component_is_called_it_is_not_passed_over_nor_put_into_a_com
         assert finding.next.startswith(
             (f"{TOLD[requester][1]} Set-ServerComponentState SERVER -Component NAME ", "Look")
         )
+
+
+def test_the_playbook_of_the_page_loads_and_hangs_on_what_the_action_says(tmp_path: Path) -> None:
+    [block] = re.findall(r"^    name: after-the-update\n(?:    .*\n)+", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    path = tmp_path / "after-the-update.yml"
+    path.write_text(textwrap.dedent(block), encoding="utf-8")
+    states, services = load_playbook(str(path), {}, CATALOGUE).steps
+    assert (states.action.id, services.action.id) == ("exchange.component_states", "exchange.services")
+    assert services.condition is not None

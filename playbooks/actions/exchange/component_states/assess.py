@@ -98,12 +98,17 @@ def _down(down: Sequence[Requested], lacking: str) -> Assessment:
     components = tuple(sorted({each.component for each in down}, key=_rank))
     requesters = tuple(name for name in REQUESTERS if any(each.requester == name for each in down))
     findings = [_finding(name, [each for each in down if each.requester == name], lacking) for name in requesters]
-    by = f"asked for by {' and '.join(requesters)}"
     if ALL in components:
-        summary = f"the whole server is offline (ServerWideOffline), {by}"
+        rest = len(components) - 1
+        more = f"; {counted(rest, 'more component')} not active" if rest else ""
+        holding = [name for name in requesters if any((each.component, each.requester) == (ALL, name) for each in down)]
+        summary = f"the whole server is offline ({ALL}), asked for by {' and '.join(holding)}{more}"
     else:
         more = f" and {len(components) - SHOWN} more" if len(components) > SHOWN else ""
-        summary = f"{counted(len(components), 'component')} not active: {', '.join(components[:SHOWN])}{more}, {by}"
+        shown = f"{', '.join(components[:SHOWN])}{more}"
+        summary = (
+            f"{counted(len(components), 'component')} not active: {shown}, asked for by {' and '.join(requesters)}"
+        )
     return Assessment(
         Verdict.ATTENTION,
         summary,

@@ -8,10 +8,12 @@ colon. There it also stands that a component is down where any requester wants i
 Draining, that ServerWideOffline takes all others down but Monitoring and RecoveryActionsEnabled, and which requesters
 there are (ServerComponentRequest; Set-ServerComponentState takes no other).
 
-Not to be verified in what is public: the numbers of the states. The enumeration is not in that repository; its order
-is that in which Microsoft documents the parameter State, Inactive, Active, Draining (MicrosoftDocs,
-office-docs-powershell, Set-ServerComponentState.md), and the reader's first value is Inactive. Exchange passes over
-what it cannot read. Here such a value is one of which nobody knows what it asks: other versions may read it.
+The numbers are those of the enumeration Microsoft.Exchange.Data.ServiceState there (Draining is 3, and 2 is none). That
+1 is Active a server of 2019 confirms (CSS-Exchange, HealthChecker's tests, E19/Exchange/GetServerComponentState.xml):
+there Functional asks for Active, as updates do at their end.
+
+Exchange passes over what it cannot read. Here such a value is one of which nobody knows what it asks: what is public is
+of Exchange 2013, and other versions may read it.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class State(Enum):
 
     INACTIVE = 0
     ACTIVE = 1
-    DRAINING = 2
+    DRAINING = 3
 
     def __str__(self) -> str:
         return self.name.capitalize()
