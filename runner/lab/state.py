@@ -152,8 +152,8 @@ RULES = (
         program="%SystemRoot%\\system32\\svchost.exe",
     ),
 )
-PROFILES = ("Domain", "Private", "Public")
 ProfileName = Literal["Domain", "Private", "Public"]
+PROFILES: tuple[ProfileName, ...] = ("Domain", "Private", "Public")
 
 
 class FirewallState(Strict):

@@ -30,7 +30,7 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
             yield unread(f"profiles of {store}", error)
             continue
         for name in PROFILES:
-            profile = machine.state.firewall.profile(store, name)  # type: ignore[arg-type]
+            profile = machine.state.firewall.profile(store, name)
             yield record(
                 "FirewallProfile",
                 Store=store,
