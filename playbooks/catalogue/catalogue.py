@@ -23,6 +23,7 @@ from playbooks.catalogue.tables import (
     Campaign,
     Fix,
     Kind,
+    KnownBad,
     Release,
     Support,
     Tables,
@@ -42,6 +43,7 @@ __all__ = [
     "Identity",
     "Kind",
     "Known",
+    "KnownBad",
     "NewerThanCatalogue",
     "NoFixListed",
     "NoFixMade",
@@ -232,7 +234,7 @@ class Catalogue:
     def on(self, day: date) -> Catalogue:
         """What this catalogue knew on an earlier day, without what was not out by then: so a lab's verdicts stay.
 
-        On its own day or a later one it is the catalogue itself.
+        On its own day or a later one it is the catalogue itself. Lists of hashes have no days, and stay as they are.
         """
         if day >= self.as_of:
             return self
@@ -424,6 +426,21 @@ class Catalogue:
             f"the catalogue of {self.as_of} lists no fix for {out.product} {out.cu}, "
             f"and {out.title} is older than {made.title}, which has it"
         )
+
+    def known_bad(self, sha256: str) -> KnownBad | None:
+        """What somebody has published of a file with these bytes; None where no list has it, which proves nothing.
+
+        Args:
+            sha256: 64 hexadecimal digits, in capitals or small letters.
+
+        Raises:
+            CatalogueError: the set's list is no sound table, although its manifest names it.
+        """
+        return self._known_bad.get(sha256.lower())
+
+    @cached_property
+    def _known_bad(self) -> Mapping[str, KnownBad]:
+        return {row.sha256: row for row in self.tables.known_bad}
 
     def support(self, product: str) -> Support | None:
         """When support of a product ends; None where the catalogue has no row for it."""

@@ -12,13 +12,13 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 from playbooks.catalogue.build import Build
-from playbooks.catalogue.tables import Availability, Campaign, Fix, Kind, Release, Support
+from playbooks.catalogue.tables import Availability, Campaign, Fix, Kind, KnownBad, Release, Support
 from texts.problems import MistakeError
 from texts.spelling import meant, suggestion
 
-__all__ = ["BUILDS", "CAMPAIGNS", "MINIMUM_BUILDS", "NO_FIX", "SUPPORT", "TABLES", "Column", "Table"]
+__all__ = ["BUILDS", "CAMPAIGNS", "KNOWN_BAD", "MINIMUM_BUILDS", "NO_FIX", "SUPPORT", "TABLES", "Column", "Table"]
 
-Row = TypeVar("Row", Release, Campaign, Fix, Support)
+Row = TypeVar("Row", Release, Campaign, Fix, Support, KnownBad)
 
 NO_FIX = "none"
 # What parameters of playbooks mean by these words is not a campaign.
@@ -29,6 +29,7 @@ _CU = re.compile(r"RTM|CU[1-9]\d?", re.ASCII)
 _PRODUCT = re.compile(r"[A-Za-z0-9]{1,12}", re.ASCII)
 _CAMPAIGN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _CVE = re.compile(r"CVE-\d{4}-\d{4,7}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _KB = re.compile(r"KB\d{6,8}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
@@ -178,6 +179,13 @@ def _one_of(cell: str, known: tuple[str, ...]) -> str:
     raise MistakeError(f"is none of {names}", suggestion(cell, known, otherwise="write one of these"))
 
 
+def _sha256(cell: str) -> str:
+    """Programs write it in capitals or in small letters."""
+    if _SHA256.fullmatch(cell.lower()):
+        return cell.lower()
+    raise MistakeError("is not a SHA-256", "write 64 hexadecimal digits; MD5 and SHA-1 are not taken")
+
+
 def _campaign(cell: str) -> str:
     if cell in _RESERVED:
         raise MistakeError(f"`{cell}` is a word of exrun's own", "give the campaign another name")
@@ -265,4 +273,19 @@ SUPPORT: Table[Support] = Table(
     ),
     lambda cells: Support(cells["product"], cells["ends"], cells["esu_ends"], cells["source"]),
 )
-TABLES: tuple[Table[Any], ...] = (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT)
+KNOWN_BAD: Table[KnownBad] = Table(
+    "known-bad-sha256",
+    "known-bad-sha256.csv",
+    (
+        Column("sha256", _sha256, required=True, filled=True),
+        Column("source", _text, required=True, filled=True),
+        Column("what", _text, required=True, filled=True),
+        Column("licence", _text, required=True, filled=True),
+        Column("author", _text),
+        Column("url", _text),
+    ),
+    lambda cells: KnownBad(
+        cells["sha256"], cells["what"], cells["source"], cells["licence"], cells["author"], cells["url"]
+    ),
+)
+TABLES: tuple[Table[Any], ...] = (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, KNOWN_BAD)

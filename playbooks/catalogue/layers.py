@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from playbooks.catalogue.build import Build
-from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, MINIMUM_BUILDS, NO_FIX, SUPPORT, Row, Table
+from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, KNOWN_BAD, MINIMUM_BUILDS, NO_FIX, SUPPORT, Row, Table
 from playbooks.catalogue.reading import Placed
-from playbooks.catalogue.tables import Campaign, Fix, Kind, Release, Support, Tables
+from playbooks.catalogue.tables import Campaign, Fix, HashList, Kind, KnownBad, Release, Support, Tables
 from texts.places import Location
 from texts.problems import Problem
 from texts.spelling import meant, nearest, suggestion
@@ -29,6 +29,7 @@ class Rows:
     campaigns: tuple[Placed[Campaign], ...] = ()
     fixes: tuple[Placed[Fix], ...] = ()
     support: tuple[Placed[Support], ...] = ()
+    known_bad: tuple[Placed[KnownBad], ...] = ()
 
     @property
     def tables(self) -> Tables:
@@ -38,10 +39,12 @@ class Rows:
             tuple(placed.row for placed in self.campaigns),
             tuple(placed.row for placed in self.fixes),
             tuple(placed.row for placed in self.support),
+            HashList.of(tuple(placed.row for placed in self.known_bad)),
         )
 
     def __len__(self) -> int:
-        return len(self.builds) + len(self.campaigns) + len(self.fixes) + len(self.support)
+        tables = (self.builds, self.campaigns, self.fixes, self.support, self.known_bad)
+        return sum(len(table) for table in tables)
 
 
 NO_ROWS = Rows()
@@ -57,6 +60,7 @@ def laid(beneath: Rows, over: Rows, problems: list[Problem]) -> Rows:
             MINIMUM_BUILDS, beneath.fixes, over.fixes, lambda row: (row.campaign, row.product, row.cu), problems
         ),
         support=_merged(SUPPORT, beneath.support, over.support, lambda row: row.product, problems),
+        known_bad=_merged(KNOWN_BAD, beneath.known_bad, over.known_bad, lambda row: row.sha256, problems),
     )
     _coherent(merged, over, problems)
     return merged
@@ -88,12 +92,18 @@ def _exploited(beneath: tuple[str, ...], over: tuple[str, ...]) -> tuple[str, ..
     return (*beneath, *(cve for cve in over if cve not in beneath))
 
 
+def _also(beneath: str, over: str) -> str:
+    """That two say it of a file is no contradiction, and a match shows both."""
+    return "; ".join(dict.fromkeys((*beneath.split("; "), *over.split("; "))))
+
+
 _REFINED: Mapping[str, Callable[[Any, Any], Any]] = {
     "released": _released,
     "published": _released,
     "kb": _kbs,
     "cves": _cves,
     "kev": _exploited,
+    **{column.name: _also for column in KNOWN_BAD.columns if column.name != "sha256"},
 }
 
 
@@ -112,12 +122,20 @@ def _combined(table: Table[Row], beneath: Placed[Row], over: Placed[Row], proble
                 cells[name], filled = refined, True
     if not filled:
         return beneath
-    cells["source"] = "; ".join(dict.fromkeys(part for part in (beneath.cells["source"], over.cells["source"]) if part))
+    if table.file != KNOWN_BAD.file:
+        cells["source"] = "; ".join(
+            dict.fromkeys(part for part in (beneath.cells["source"], over.cells["source"]) if part)
+        )
     return Placed(table.make(cells), over.place, cells, {**beneath.given, **over.given})
 
 
 def _compared(table: Table[Row], over: Placed[Row]) -> list[str]:
-    """A source is no statement about Exchange, and the CVEs of a fix are its campaign's."""
+    """A source is no statement about Exchange, and the CVEs of a fix are its campaign's.
+
+    Who says that a file is bad is all that is known of it.
+    """
+    if table.file == KNOWN_BAD.file:
+        return [column.name for column in table.columns if column.name in over.given]
     left_out = {"source"} | ({"cves"} if table.file == MINIMUM_BUILDS.file else set())
     return [column.name for column in table.columns if column.name in over.given.keys() - left_out]
 
@@ -258,6 +276,12 @@ def _coherent(merged: Rows, over: Rows, problems: list[Problem]) -> None:
             problems.append(
                 Problem(_at(placed, "esu_ends"), "is not after the end of support", "correct one of the two")
             )
+    bad = {placed.row.sha256: placed.row for placed in merged.known_bad}
+    for each in over.known_bad:
+        row = bad[each.row.sha256]
+        if "DRL" in row.licence.upper() and not (row.author and row.url):
+            what = "the Detection Rule License asks that author and URL go with every match"
+            problems.append(Problem(_at(each, "licence"), what, "give the row its `author` and its `url`"))
     of_products = tuple(placed for placed in over.builds if placed.row.product in products)
     _families(merged.builds, of_products, problems)
     _references(merged, over, problems)

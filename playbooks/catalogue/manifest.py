@@ -40,7 +40,7 @@ class _Member(BaseModel):
 class TableEntry(_Member):
     """One table."""
 
-    file: str = Field(description="its name in the folder of the set", pattern=r"^[a-z-]{1,40}\.csv$")
+    file: str = Field(description="its name in the folder of the set", pattern=r"^[a-z0-9-]{1,40}\.csv$")
     sha256: str = Field(description="of the file's bytes", pattern=r"^[0-9a-f]{64}$")
     rows: Annotated[int, Strict()] = Field(ge=0, description="without comments and the line of names")
     sources: list[str] = Field(description="what its rows rest on, each once, sorted")
@@ -54,7 +54,7 @@ class Manifest(_Member):
     schema_: Literal["exrun.catalogue/1"] = Field(alias="schema", description="the form of this file")
     as_of: date = Field(description="the day up to which updates and attacks are in the tables")
     tables: dict[str, TableEntry] = Field(
-        description="`builds`, `campaigns`, `minimum-builds` and `support`: these four, by name"
+        description="`builds`, `campaigns`, `minimum-builds`, `support` and `known-bad-sha256`: these five, by name"
     )
 
 

@@ -18,7 +18,7 @@ from texts.spelling import nearest, suggestion
 
 __all__ = ["MOST_BYTES", "Placed", "read_table"]
 
-MOST_BYTES = 4 * 1024 * 1024  # of one table; the shipped ones have less than 40 KB together
+MOST_BYTES = 4 * 1024 * 1024  # of one table; the shipped ones have less than 100 KB together
 _AGAIN = "save it as UTF-8 (in Excel: CSV UTF-8)"
 
 

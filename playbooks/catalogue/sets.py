@@ -1,4 +1,4 @@
-"""A set of tables: four CSV files and the manifest that vouches for them, in the package or in a folder.
+"""A set of tables: five CSV files and the manifest that vouches for them, in the package or in a folder.
 
 Every load holds every file against the manifest: a set that does not verify is an error, never half a catalogue.
 """
@@ -8,19 +8,20 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, TABLES, Row, Table
+from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, KNOWN_BAD, MINIMUM_BUILDS, SUPPORT, TABLES, Row, Table
 from playbooks.catalogue.layers import NO_ROWS, Rows, laid
 from playbooks.catalogue.manifest import MANIFEST, Manifest, manifest_of, read_manifest
 from playbooks.catalogue.origin import OwnRows
 from playbooks.catalogue.reading import MOST_BYTES, Placed, read_table
-from playbooks.catalogue.tables import Campaign, Fix, Release, Support, Tables
+from playbooks.catalogue.tables import Campaign, Fix, HashList, KnownBad, Release, Support, Tables
 from playbooks.errors import CatalogueError
 from texts.places import Location
 from texts.problems import Problem
@@ -31,6 +32,7 @@ __all__ = [
     "CatalogueSet",
     "counts_of",
     "folder_files",
+    "licences_of",
     "own_files",
     "packed_manifest",
     "read_set",
@@ -46,11 +48,19 @@ SHIPPED = "shipped"  # what messages call the folder of the shipped set
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSet:
-    """A set whose every file is as its manifest says and whose every row is sound. `sha256` is the manifest's."""
+    """A set whose every file is as its manifest says and whose every row is sound. `sha256` is the manifest's.
+
+    Attributes:
+        rows: without those of its list of hashes.
+        hashes: reads these, with their places.
+        known_bad: the same without places.
+    """
 
     manifest: Manifest
     sha256: str
     rows: Rows
+    hashes: Callable[[], tuple[Placed[KnownBad], ...]]
+    known_bad: HashList
 
     @property
     def as_of(self) -> date:
@@ -60,7 +70,7 @@ class CatalogueSet:
     @property
     def tables(self) -> Tables:
         """Its rows without their places."""
-        return self.rows.tables
+        return replace(self.rows.tables, known_bad=self.known_bad)
 
 
 def set_files() -> tuple[str, ...]:
@@ -83,13 +93,17 @@ def shipped_files() -> dict[str, bytes]:
     return {name: folder.joinpath(name).read_bytes() for name in set_files()}
 
 
-def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str) -> CatalogueSet:
+def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str, whole: bool = False) -> CatalogueSet:
     """A set from the bytes of its files.
+
+    Its list of hashes is held to the manifest, and its rows are read later: whoever packed or took the set has read
+    them.
 
     Args:
         files: by name, those of `set_files`.
         where: what its folder is called in messages.
         otherwise: what to do where a file is not as the manifest says.
+        whole: read the list of hashes too.
 
     Raises:
         CatalogueError: with all problems.
@@ -104,10 +118,12 @@ def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str) -> Catal
             problems.append(Problem(Location(f"{where}/{table.file}"), what, otherwise))
     if problems:
         raise CatalogueError(problems)
-    read, rows = _sound(files, where, manifest.as_of, problems)
+    data, said = files[KNOWN_BAD.file], manifest.tables[KNOWN_BAD.name]
+    at_once = {name: each for name, each in files.items() if name != KNOWN_BAD.file}
+    read, rows = _sound(at_once, where, manifest.as_of, problems)
     if problems:
         raise CatalogueError(problems)
-    counts = counts_of(read.tables)
+    counts = {**counts_of(read.tables), KNOWN_BAD.name: len(_hashes(data, where)) if whole else said.rows}
     for table in TABLES:
         entry, count = manifest.tables[table.name], counts[table.name]
         if entry.rows != count:
@@ -116,11 +132,31 @@ def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str) -> Catal
             problems.append(Problem(at, what, otherwise))
     if problems:
         raise CatalogueError(problems)
-    return CatalogueSet(manifest, hashlib.sha256(files[MANIFEST]).hexdigest(), rows)
+    hashes = partial(_hashes, data, where)
+    known_bad = HashList(said.sha256, said.rows, partial(_bare, hashes))
+    return CatalogueSet(manifest, hashlib.sha256(files[MANIFEST]).hexdigest(), rows, hashes, known_bad)
+
+
+def _bare(hashes: Callable[[], tuple[Placed[KnownBad], ...]]) -> tuple[KnownBad, ...]:
+    return tuple(placed.row for placed in hashes())
+
+
+def _hashes(data: bytes, where: str) -> tuple[Placed[KnownBad], ...]:
+    """The rows of a list of hashes.
+
+    Raises:
+        CatalogueError: it is no sound table.
+    """
+    problems: list[Problem] = []
+    read = _read({KNOWN_BAD.file: data}, where, problems)
+    rows = read if problems else laid(NO_ROWS, read, problems)
+    if problems:
+        raise CatalogueError(problems)
+    return rows.known_bad
 
 
 def packed_manifest(files: Mapping[str, bytes], where: str, as_of: date) -> Manifest:
-    """The manifest for four tables that have none yet, or another.
+    """The manifest for five tables that have none yet, or another.
 
     Raises:
         CatalogueError: a table is not sound, or knows of what came after `as_of`.
@@ -142,15 +178,23 @@ def counts_of(tables: Tables) -> dict[str, int]:
 
 def sources_of(tables: Tables) -> dict[str, list[str]]:
     """What the rows of each table rest on, by the table's name: each source once, sorted."""
-    return {name: sorted({row.source for row in rows if row.source}) for name, rows in _by_name(tables).items()}
+    sources = {name: {row.source for row in rows if row.source} for name, rows in _by_name(tables).items()}
+    sources[KNOWN_BAD.name] = {each for joined in sources[KNOWN_BAD.name] for each in joined.split("; ")}
+    return {name: sorted(each) for name, each in sources.items()}
 
 
-def _by_name(tables: Tables) -> dict[str, Sequence[Release | Campaign | Fix | Support]]:
+def licences_of(tables: Tables) -> dict[str, list[str]]:
+    """Under which licences the rows of each table are passed on that name any, each once, sorted."""
+    return {KNOWN_BAD.name: sorted({each for row in tables.known_bad for each in row.licence.split("; ")})}
+
+
+def _by_name(tables: Tables) -> dict[str, Sequence[Release | Campaign | Fix | Support] | HashList]:
     return {
         BUILDS.name: tables.releases,
         CAMPAIGNS.name: tables.campaigns,
         MINIMUM_BUILDS.name: tables.fixes,
         SUPPORT.name: tables.support,
+        KNOWN_BAD.name: tables.known_bad,
     }
 
 
@@ -174,7 +218,7 @@ def _read(files: Mapping[str, bytes], where: str, problems: list[Problem]) -> Ro
             return ()
         return read_table(table, files[table.file], f"{where}/{table.file}", problems)
 
-    return Rows(read(BUILDS), read(CAMPAIGNS), read(MINIMUM_BUILDS), read(SUPPORT))
+    return Rows(read(BUILDS), read(CAMPAIGNS), read(MINIMUM_BUILDS), read(SUPPORT), read(KNOWN_BAD))
 
 
 def folder_files(folder: Path, *, also: Collection[str] = (), without: Collection[str] = ()) -> dict[str, bytes]:
@@ -249,7 +293,7 @@ def _flag(name: str) -> int:
 
 
 def own_files(folder: Path) -> dict[str, bytes]:
-    """The tables in a folder of own rows: any of the four, and no other CSV file.
+    """The tables in a folder of own rows: any of the five, and no other CSV file.
 
     Raises:
         CatalogueError: the folder cannot be read, has no table, or one that is called otherwise.
@@ -299,7 +343,13 @@ def with_own_rows(beneath: CatalogueSet, folder: Path) -> tuple[Tables, OwnRows]
     own = _read(own_files(folder), str(folder), problems)
     if problems:
         raise CatalogueError(problems)
-    rows = laid(beneath.rows, own, problems)
+    below = beneath.rows
+    if own.known_bad:
+        below = replace(below, known_bad=beneath.hashes())
+    rows = laid(below, own, problems)
     if problems:
         raise CatalogueError(problems)
-    return rows.tables, OwnRows(folder.resolve().name, MappingProxyType(counts_of(own.tables)))
+    tables = rows.tables
+    if rows.known_bad == below.known_bad:  # nothing is said that the set does not say
+        tables = replace(tables, known_bad=beneath.known_bad)
+    return tables, OwnRows(folder.resolve().name, MappingProxyType(counts_of(own.tables)))

@@ -1,9 +1,10 @@
 """The rows of the catalogue's tables. How they are read is in reading.py, what may be concluded in catalogue.py.
 
-builds.csv          Release    every build that Microsoft released
-campaigns.csv       Campaign   what is looked for
-minimum-builds.csv  Fix        the lowest build of a cumulative update that contains a campaign's fix
-support.csv         Support    when a product's support ends
+builds.csv            Release    every build that Microsoft released
+campaigns.csv         Campaign   what is looked for
+minimum-builds.csv    Fix        the lowest build of a cumulative update that contains a campaign's fix
+support.csv           Support    when a product's support ends
+known-bad-sha256.csv  KnownBad   files that somebody has published as malicious
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
+from functools import cached_property, partial
 
 from playbooks.catalogue.build import Build
 
@@ -128,6 +130,64 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownBad:
+    """One row of known-bad-sha256.csv. Where several say it of one file, their words stand in one row, `; ` between.
+
+    Attributes:
+        sha256: of the file's bytes, 64 small hexadecimal digits.
+        what: what it is, or by which rule it was found, in the words of its source.
+        licence: that of the source, under which the row is passed on.
+        author: empty where the licence asks for none. With `url`, what DRL 1.1 asks to be shown with a match.
+    """
+
+    sha256: str
+    what: str
+    source: str
+    licence: str
+    author: str = ""
+    url: str = ""
+
+    @property
+    def said(self) -> str:
+        """All that is to be shown with a match, in one line."""
+        by = f"{self.source}; by {self.author}" if self.author else self.source
+        return ", ".join(part for part in (f"{self.what}: {by}", f"licence {self.licence}", self.url) if part)
+
+
+@dataclass(frozen=True)
+class HashList:
+    """The rows of known-bad-sha256.csv, read when they are first asked for: most runs ask for none.
+
+    Two are equal where their digests are.
+
+    Attributes:
+        digest: SHA-256 of the bytes that they are read from, or of the rows where own ones are among them.
+        count: how many rows there are.
+        read: gives them; raises CatalogueError where the bytes are no sound table.
+    """
+
+    digest: str
+    count: int = field(compare=False)
+    read: Callable[[], tuple[KnownBad, ...]] = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, rows: tuple[KnownBad, ...]) -> HashList:
+        """A list of rows that are read already."""
+        return cls(_digest(_members(rows)), len(rows), partial(tuple, rows))
+
+    @cached_property
+    def rows(self) -> tuple[KnownBad, ...]:
+        """In the order of the file."""
+        return self.read()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[KnownBad]:
+        return iter(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """All rows, each table in the order of its file."""
 
@@ -135,19 +195,27 @@ class Tables:
     campaigns: tuple[Campaign, ...]
     fixes: tuple[Fix, ...]
     support: tuple[Support, ...]
+    known_bad: HashList
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every row: of equal tables it is equal, wherever these were read from."""
+        """SHA-256 over every row: of equal tables it is equal, wherever these were read from.
+
+        A set's list of hashes is in it by the SHA-256 of its file, so that it need not be read.
+        """
         members = [_members(table) for table in (self.releases, self.campaigns, self.fixes, self.support)]
-        return hashlib.sha256(json.dumps(members, default=_plain, separators=(",", ":")).encode()).hexdigest()
+        return _digest([*members, self.known_bad.digest])
 
 
-def _members(rows: Sequence[Release | Campaign | Fix | Support]) -> list[list[object]]:
+def _digest(members: object) -> str:
+    return hashlib.sha256(json.dumps(members, default=_plain, separators=(",", ":")).encode()).hexdigest()
+
+
+def _members(rows: Sequence[Release | Campaign | Fix | Support | KnownBad]) -> list[list[object]]:
     """The same as `astuple` of each row, whose deep copies took a sixth of the start of an audit."""
     if not rows:
         return []
-    names = [field.name for field in fields(rows[0])]
+    names = [each.name for each in fields(rows[0])]
     return [[getattr(row, name) for name in names] for row in rows]
 
 

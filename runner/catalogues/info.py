@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS, Age, Catalogue
 from playbooks.catalogue.columns import TABLES
 from playbooks.catalogue.origin import SetKind
-from playbooks.catalogue.sets import counts_of, sources_of
+from playbooks.catalogue.sets import counts_of, licences_of, sources_of
 from playbooks.catalogue.tables import Availability, Kind, Release
 from runner.catalogues.store import InUse
 from texts.counting import counted
@@ -71,6 +71,7 @@ class TableMember(_Member):
     rows: Count = Field(description="those that judge, own ones included")
     own: Count = Field(description="rows of the user's own in the folder; they may repeat or fill others")
     sources: list[str]
+    licences: list[str] = Field(description="of the sources, where rows are passed on under one; shown with a match")
 
 
 class NewestMember(_Member):
@@ -130,6 +131,7 @@ def document(found: InUse, today: date) -> InfoDocument:
     catalogue, origin = found.catalogue, found.catalogue.origin
     own = origin.own
     rows, sources = counts_of(catalogue.tables), sources_of(catalogue.tables)
+    licences = licences_of(catalogue.tables)
     return InfoDocument(
         schema=SCHEMA,
         as_of=catalogue.as_of,
@@ -157,6 +159,7 @@ def document(found: InUse, today: date) -> InfoDocument:
                 rows=rows[table.name],
                 own=0 if own is None else own.rows[table.name],
                 sources=sources[table.name],
+                licences=licences.get(table.name, []),
             )
             for table in TABLES
         ],
@@ -221,7 +224,8 @@ def lines(found: InfoDocument) -> Iterator[str]:
     yield "Tables"
     for table in found.tables:
         own = f", with {table.own} own" if table.own else ""
-        yield f"  {table.name:<16} {table.rows:>4} rows{own}"
+        under = f", under {', '.join(table.licences)}" if table.licences else ""
+        yield f"  {table.name:<16} {table.rows:>4} rows{own}{under}"
         yield from (f"  {'':<16} {source}" for source in table.sources)
     yield ""
     yield "Newest builds, of each cumulative update for which the product's newest update was made"

@@ -143,7 +143,7 @@ def install(
     files = folder_files(source, also=(SIGNATURE,))
     # Nothing of the set is read before somebody trusted vouches for it.
     signer = signers.signer_of(files[MANIFEST], files[SIGNATURE], NAMESPACE, now=now, principal=principal)
-    found = read_set(files, str(source), otherwise="take the set again from where it was made")
+    found = read_set(files, str(source), otherwise="take the set again from where it was made", whole=True)
     if found.as_of > now.astimezone(UTC).date() + timedelta(days=1):
         raise RefusedError(
             f"{source} is of {found.as_of}, a day that has not come: it would never be told as old",

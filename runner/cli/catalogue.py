@@ -13,6 +13,7 @@ import typer
 from runner.cli.commands import Commands
 from runner.cli.options import STATE, CatalogueOption, Format, FormatOption, StateOption
 from runner.cli.output import UsageError, emit
+from runner.exit_status import ExitStatus
 from runner.terminal import visible
 
 # What these commands work with is imported by them: no other command is to wait for it.
@@ -45,6 +46,36 @@ def catalogue_info(
         emit(info.json_text(found))
     else:
         emit("".join(f"{visible(line)}\n" for line in info.lines(found)))
+
+
+@group.command("find")
+def catalogue_find(
+    hashes: Annotated[list[str], typer.Argument(metavar="SHA256...", help="64 hexadecimal digits each.")],
+    state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Say whether files are known to be bad, by the SHA-256 of their bytes.
+
+    \b
+    With what each is, who says so, and under which licence. A file that no list has is not known to be harmless.
+    Exit status: 0 no list has any of them, 1 at least one is known-bad, 2 one is no SHA-256 or a table is wrong.
+
+    \b
+    Examples:
+      exrun catalogue find b75f163ca9b9240bf4b37ad92bc7556b40a17e27c2b8ed5c8991385fe07d17d0
+    """
+    from runner.catalogues.hashes import asked_for, lines
+    from runner.catalogues.store import in_use
+
+    try:
+        asked = asked_for(hashes)
+    except ValueError as error:
+        raise UsageError(str(error), "Give the SHA-256 of a file's bytes: 64 hexadecimal digits.") from None
+    used = in_use(state, catalogue).catalogue
+    found = {sha256: used.known_bad(sha256) for sha256 in asked}
+    emit("".join(f"{visible(line)}\n" for line in lines(used, found)))
+    if any(found.values()):
+        raise typer.Exit(ExitStatus.FINDINGS)
 
 
 @group.command("update")
@@ -114,7 +145,7 @@ def catalogue_pack(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", envvar="EXRUN_FROM", help="A folder with all four tables.", show_default="the set in use"
+            "--from", envvar="EXRUN_FROM", help="A folder with all five tables.", show_default="the set in use"
         ),
     ] = None,
     key: Annotated[

@@ -15,15 +15,18 @@ from tests.runner.signatures.keyring import Key
 NEWER_ROW = "SE,RTM,Dec26SU,15.2.2562.99,2026-12-08,KB5099999,public,,invented for tests\n"
 
 
-def tables(more: str = "") -> dict[str, bytes]:
+def tables(more: str = "", hashes: str = "") -> dict[str, bytes]:
     files = {name: data for name, data in shipped_files().items() if name != MANIFEST}
     files["builds.csv"] += more.encode()
+    files["known-bad-sha256.csv"] += hashes.encode()
     return files
 
 
-def signed_set(folder: Path, key: Key, as_of: date, *, more: str = "", namespace: str = NAMESPACE) -> Path:
+def signed_set(
+    folder: Path, key: Key, as_of: date, *, more: str = "", hashes: str = "", namespace: str = NAMESPACE
+) -> Path:
     """A folder as `exrun catalogue pack --sign` makes it."""
-    files = tables(more)
+    files = tables(more, hashes)
     manifest = manifest_text(packed_manifest(files, "tables", as_of)).encode()
     folder.mkdir()
     for name, data in {**files, MANIFEST: manifest, SIGNATURE: key.sign(manifest, namespace)}.items():

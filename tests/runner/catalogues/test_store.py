@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_a_set_older_than_the_shipped_one_counts_only_where_somebody_insisted(
     # A later version of exrun ships a set that nobody had seen when the older one was insisted on.
     shipped = store.shipped_set()
     later = shipped.manifest.model_copy(update={"as_of": SHIPPED.as_of + timedelta(days=30)})
-    monkeypatch.setattr(store, "shipped_set", lambda: type(shipped)(later, shipped.sha256, shipped.rows))
+    monkeypatch.setattr(store, "shipped_set", lambda: replace(shipped, manifest=later))
     found = in_use(state)
     assert (found.catalogue.as_of, found.folder, found.installed) == (later.as_of, None, installed)
 
@@ -141,7 +142,7 @@ def test_a_shipped_set_that_is_newer_than_the_installed_one_judges(
     install(newer, state, TRUSTED, now=NOW)
     shipped = store.shipped_set()
     later = shipped.manifest.model_copy(update={"as_of": LATER + timedelta(days=1)})
-    monkeypatch.setattr(store, "shipped_set", lambda: type(shipped)(later, shipped.sha256, shipped.rows))
+    monkeypatch.setattr(store, "shipped_set", lambda: replace(shipped, manifest=later))
     found = in_use(state)
     assert (found.catalogue.as_of, found.catalogue.origin.kind) == (later.as_of, SetKind.SHIPPED)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from playbooks.catalogue.catalogue import Catalogue
+from playbooks.catalogue.sets import counts_of
 from runner.catalogues import info
 from runner.cli import catalogue
 from runner.reports import json as json_report
@@ -23,7 +24,7 @@ SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas"
 SHIPPED = Catalogue.load()
 LATER = SHIPPED.as_of + timedelta(days=20)
 KEY = ed25519()
-ROWS = sum(len(table) for table in (SHIPPED.releases, SHIPPED.campaigns, SHIPPED.tables.fixes, SHIPPED.tables.support))
+ROWS = sum(counts_of(SHIPPED.tables).values())
 OWN_ROWS = "campaign,product,cu,min_build,cves\nours-2026,SE,RTM,15.2.2562.56,CVE-2026-99001\n"
 
 
@@ -152,7 +153,8 @@ def test_what_pack_makes_and_ssh_keygen_signs_is_taken(exrun: CommandLine, today
     assert status == 0
     assert f"out: {ROWS + 1} rows as of {LATER}\nsigned with SHA256:" in out
     assert sorted(path.name for path in (exrun.folder / "out").iterdir()) == [
-        *("builds.csv", "campaigns.csv", "catalogue.json", "catalogue.json.sig", "minimum-builds.csv", "support.csv"),
+        *("builds.csv", "campaigns.csv", "catalogue.json", "catalogue.json.sig", "known-bad-sha256.csv"),
+        *("minimum-builds.csv", "support.csv"),
     ]
     (exrun.folder / "allowed_signers").write_text(f"ops {(exrun.folder / 'id.pub').read_text()}")
     assert exrun("catalogue", "update", "out", "--signers", "allowed_signers")[0] == 0
@@ -208,7 +210,10 @@ def test_an_audit_says_everywhere_that_own_rows_judged_too(exrun: CommandLine, o
         "set": "shipped",
         "manifest": SHIPPED.origin.manifest,
         "signed": None,
-        "own": {"folder": "our-rows", "rows": {"builds": 0, "campaigns": 0, "minimum-builds": 1, "support": 0}},
+        "own": {
+            "folder": "our-rows",
+            "rows": {"builds": 0, "campaigns": 0, "minimum-builds": 1, "support": 0, "known-bad-sha256": 0},
+        },
     }
     assert started["sha256"] != SHIPPED.digest
     # From the journal alone, the same.
@@ -266,3 +271,56 @@ def test_a_campaign_of_own_rows_can_be_asked_for(exrun: CommandLine, own: Path) 
     )
     assert exrun("playbook", "lint", "own.yml")[0] == 2
     assert exrun("playbook", "lint", "own.yml", "--catalogue", "our-rows")[0] == 0
+
+
+# Hashes
+
+BAD = "b75f163ca9b9240bf4b37ad92bc7556b40a17e27c2b8ed5c8991385fe07d17d0"
+NOT_LISTED = "0" * 64
+
+
+def test_a_known_bad_hash_is_shown_with_all_that_its_licence_asks_for(exrun: CommandLine) -> None:
+    row = SHIPPED.known_bad(BAD)
+    assert row is not None
+    listed = f"{len(SHIPPED.tables.known_bad)} files, catalogue of {SHIPPED.as_of}"
+    status, out, _ = exrun("catalogue", "find", NOT_LISTED, BAD.upper(), BAD)
+    assert status == 1
+    assert out.splitlines() == [
+        f"{NOT_LISTED}  in no list ({listed}), which proves nothing of it",
+        f"{BAD}  KNOWN BAD: {row.what}",
+        f"  source   {row.source}",
+        f"  licence  {row.licence}",
+        f"  author   {row.author}",
+        f"  url      {row.url}",
+    ]
+
+
+def test_a_hash_of_no_list_is_no_finding(exrun: CommandLine) -> None:
+    status, out, _ = exrun("catalogue", "find", NOT_LISTED)
+    assert (status, "KNOWN BAD" in out) == (0, False)
+
+
+def test_own_hashes_are_found_and_counted(exrun: CommandLine, own: Path) -> None:
+    (own / "known-bad-sha256.csv").write_text(f"sha256,source,what,licence\n{NOT_LISTED},ticket 12,a page,ours\n")
+    status, out, _ = exrun("catalogue", "find", NOT_LISTED, "--catalogue", str(own))
+    assert (status, out.splitlines()[1:]) == (1, ["  source   ticket 12", "  licence  ours"])
+    _, out, _ = exrun("catalogue", "info", "--catalogue", str(own))
+    rows = len(SHIPPED.tables.known_bad) + 1
+    assert f"  known-bad-sha256  {rows} rows, with 1 own, under BSD-2-Clause, DRL 1.1, MIT, ours" in out.splitlines()
+
+
+@pytest.mark.parametrize("text", ["d41d8cd98f00b204e9800998ecf8427e", "0" * 63 + "\u0660", "0" * 65, "\x1b[2J"])
+def test_what_is_no_sha256_is_refused(exrun: CommandLine, text: str) -> None:
+    status, out, err = exrun("catalogue", "find", BAD, text)
+    assert (status, out) == (2, "")
+    assert "is no SHA-256. Give the SHA-256 of a file's bytes: 64 hexadecimal digits." in err
+    assert "\x1b" not in err
+
+
+def test_a_newer_set_brings_its_hashes(exrun: CommandLine, today: datetime) -> None:
+    assert exrun("catalogue", "find", NOT_LISTED)[0] == 0
+    hashes = f"{NOT_LISTED},a page,next month,MIT,somebody,https://rules.example\n"
+    signed_set(exrun.folder / "newer", KEY, LATER, more=NEWER_ROW, hashes=hashes)
+    assert update(exrun)[0] == 0
+    status, out, _ = exrun("catalogue", "find", NOT_LISTED)
+    assert (status, "  source   next month" in out.splitlines()) == (1, True)

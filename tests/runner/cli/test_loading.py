@@ -135,8 +135,11 @@ def test_an_audit_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     script = (
-        "import sys; from runner.cli.main import main; print(main(sys.argv[1:]));"
+        "import sys; from playbooks.catalogue import sets; read, real = [], sets.read_table;"
+        "sets.read_table = lambda table, *given: (read.append(table.file), real(table, *given))[1];"
+        "from runner.cli.main import main; print(main(sys.argv[1:])); assert 'builds.csv' in read, read;"
         f"unwanted = [name for name in {NOT_FOR_AN_AUDIT!r} if name in sys.modules];"
+        "unwanted += [file for file in read if file == 'known-bad-sha256.csv'];"
         "print('loaded:', 'runner.opening' in sys.modules, *unwanted)"
     )
     command = [sys.executable, "-c", script, "audit", "-i", str(inventory), "--state", str(tmp_path / "state")]

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_below, why_not_plain
-from playbooks.catalogue.catalogue import Catalogue
+from playbooks.catalogue.catalogue import Catalogue, KnownBad
 from playbooks.changes import Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import NotObserved, Observation, Observed
@@ -36,6 +36,7 @@ _SDDL = re.compile(r"O:[A-Z0-9-]+G:[A-Z0-9-]+D:[\x20-\x7e]*", re.ASCII)
 # Set-ItemProperty sets no others (FileSystemProvider.SetProperty).
 _SETTABLE = frozenset({"Archive", "Hidden", "Normal", "ReadOnly", "System"})
 _LEFT_ALONE = "A file that was to be quarantined is left alone"
+_IN_NO_LIST = "its hash is in no list of known-bad files of the catalogue, which proves nothing of it"
 _ADMINISTRATORS = "BUILTIN\\Administrators"
 _SUSPICION = "Treat this server with suspicion: its answer is not of the kind that the script gives; look by hand"
 
@@ -78,6 +79,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
             "Look at this file by hand, and name its own SHA-256 where it is to go as well",
             path,
             _before(path, found.lower(), places[-1], file, _streams(observation)),
+            catalogue.known_bad(found),
         )
     if unread := _unread_sites(observation):
         return unknown(ACTION, "which folders IIS serves", unread, FACTS)
@@ -86,7 +88,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return _refused(
             why, "Take the file out of the way by hand, to where no web site is", path, {"served by IIS": served}
         )
-    return _there(path, sha256.lower(), places[-1], file, observation)
+    return _there(path, sha256.lower(), places[-1], file, observation, catalogue)
 
 
 def item_of(path: str) -> str:
@@ -121,12 +123,20 @@ def _way(path: str) -> Iterator[str]:
     return ("\\".join(parts[:count]) for count in range(len(parts), 1, -1))
 
 
-def _refused(why: str, then: str, path: str = "", present: Mapping[str, ChangeValue] | None = None) -> Assessment:
+def _refused(
+    why: str,
+    then: str,
+    path: str = "",
+    present: Mapping[str, ChangeValue] | None = None,
+    bad: KnownBad | None = None,
+) -> Assessment:
     """Left alone; where what is there is known, what it is that stands where a file was named."""
+    severity = Severity.HIGH if bad is None else Severity.CRITICAL
+    evidence = (why,) if bad is None else (why, _known_bad(bad))
     return Assessment(
         verdict=Verdict.UNKNOWN,
         summary=f"left alone: {why}",
-        findings=(Finding(f"{ACTION}.refused", Severity.HIGH, _LEFT_ALONE, (why,), then),),
+        findings=(Finding(f"{ACTION}.refused", severity, _LEFT_ALONE, evidence, then),),
         facts={name: UnknownFact(why) for name in FACTS},
         coverage=Coverage.NOT_KNOWABLE,
         barred=() if present is None else (Barred(_change_of(path), present),),
@@ -171,7 +181,11 @@ def _not_there(path: str, missing: str, observed: Observed) -> Assessment:
     return Assessment(Verdict.OK, summary, facts=facts)
 
 
-def _there(path: str, sha256: str, place: Record, file: Record, observed: Observed) -> Assessment:
+def _known_bad(bad: KnownBad) -> str:
+    return f"known-bad file, {bad.said}"
+
+
+def _there(path: str, sha256: str, place: Record, file: Record, observed: Observed, catalogue: Catalogue) -> Assessment:
     created, modified, sddl = text_of(file, "Created"), text_of(file, "Modified"), text_of(file, "Sddl")
     attributes, size = text_of(place, "Attributes"), file.get("Size")
     for what, given, form in (
@@ -209,15 +223,17 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
         "sddl": sddl,
     }
     line = f"{path}: {size} bytes, made {created}, changed {modified}, owner {text_of(file, 'Owner')}"
+    bad = catalogue.known_bad(sha256)
+    known = _IN_NO_LIST if bad is None else _known_bad(bad)
     return Assessment(
         verdict=Verdict.ATTENTION,
-        summary="the file that was named is there",
+        summary="the file that was named is there" + ("" if bad is None else ", and is a known-bad one"),
         findings=(
             Finding(
                 f"{ACTION}.present",
-                Severity.HIGH,
+                Severity.HIGH if bad is None else Severity.CRITICAL,
                 "A file that was named for quarantine is there",
-                (line, *(f"alternate stream {each}" for each in streams)),
+                (line, known, *(f"alternate stream {each}" for each in streams)),
                 "Quarantine it, and find out how it came here and what it was used for",
             ),
         ),
