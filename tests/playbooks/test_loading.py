@@ -76,7 +76,6 @@ def test_the_shipped_playbook_asks_all_four_actions_about_every_campaign() -> No
     assert [step.action.id for step in ready.steps] == [
         "exchange.version",
         "exchange.patch",
-        "windows.firewall",
         "windows.pending_reboot",
         "exchange.services",
     ]
