@@ -111,7 +111,7 @@ def _found(observed: Observed, asked: tuple[str, ...], path: str) -> _Found:
     traces: dict[Grade, tuple[str, ...]] = {}
     gaps = [f"{entry.what}: {entry.why}" for entry in observed.unread if "\\Logging" in entry.what]
     gaps += [
-        f"{text_of(each, 'What')}: cut short, {text_of(each, 'Limit')} of at least {text_of(each, 'Seen')} were sent"
+        f"{text_of(each, 'What')}: cut short, {each.get('Limit')!s} of at least {each.get('Seen')!s} were sent"
         for each in observed.of_kind("Capped")
     ]
     for hit in observed.of_kind("Hit"):
@@ -152,7 +152,7 @@ def _since(observed: Observed) -> str | None:
 def _reach(observed: Observed) -> tuple[str, ...]:
     return tuple(
         f"{text_of(each, 'Name')}: {text_of(each, 'Oldest')[:10]} to {text_of(each, 'Newest')[:10]}, "
-        f"{text_of(each, 'Files')} files, {text_of(each, 'Bytes')} bytes"
+        f"{each.get('Files')!s} files, {each.get('Bytes')!s} bytes"
         for each in observed.of_kind("LogFolder")
         if text_of(each, "Oldest")
     )

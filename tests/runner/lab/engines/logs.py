@@ -100,7 +100,7 @@ def attacked(install: str = DEFAULT) -> dict[str, FileState]:
         f"{proxy}\\Owa\\a.log": FileState(content=f"{row(MAPI)}\r\n", denied=True),
         f"{proxy}\\Owa\\b.log": FileState(content=f"{row(MAPI)}\r\n", attributes="Archive, ReparsePoint"),
         f"{proxy}\\OwaCalendar": log("a file, where a folder should be"),
-        **{f"{proxy}\\Other{number}\\[1] \u00e9.log": log(HEADER, row(MAPI)) for number in range(7)},
+        **{f"{proxy}\\Other{number}\\[1] \u00e9.log": log(HEADER, row("someone@example.org")) for number in range(7)},
         f"{logging}\\ECP\\Server\\ECPServer20210303-1.LOG": log(
             "#Fields: TimeStamp,ServerName,EventId,EventData",
             "2021-03-03T04:05:07Z,EX01,Request,S:CMD=Set-OabVirtualDirectory.ExternalUrl='http://f/<i planted>'",
