@@ -34,6 +34,7 @@ class Verdict(StrEnum):
     docs/explanation/verdicts.md says what each promises.
     """
 
+    COMPROMISED = "compromised"  # somebody was inside, as far as what was read can show it
     VULNERABLE = "vulnerable"  # a fix is listed for this CU and is not in
     NEEDS_CU = "needs-cu"  # no fix is listed for this CU: a newer CU comes first
     HALF_INSTALLED = "half-installed"  # the places that must agree about a fix do not

@@ -14,6 +14,7 @@ from texts.counting import counted
 
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
+        Verdict.COMPROMISED: "Somebody was inside: what was read shows it. Act tonight, patched or not.",
         Verdict.VULNERABLE: "A fix exists for what this server runs, and it is not installed.",
         Verdict.NEEDS_CU: "The catalogue lists no fix for its cumulative update: a newer one must be installed first.",
         Verdict.HALF_INSTALLED: "The places that show whether the fix is in disagree: count it as not fixed.",
@@ -36,7 +37,7 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
 )
 
 
-_GRAVE = frozenset({Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
+_GRAVE = frozenset({Verdict.COMPROMISED, Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
 
 
 def tone(verdict: Verdict) -> Literal["grave", "open", "well"]:

@@ -56,6 +56,7 @@ def test_the_built_in_actions_are_there() -> None:
         "exchange.services",
         "file.quarantine",
         "iis.configuration",
+        "proxylogon.hunt",
         "windows.firewall",
         "windows.pending_reboot",
         "windows.restart",

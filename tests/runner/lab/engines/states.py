@@ -14,6 +14,7 @@ from runner.lab.state import (
     RegistryKey,
     ServiceState,
 )
+from tests.runner.lab.engines.logs import attacked
 
 PRODUCT = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
 LEGACY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14"
@@ -261,5 +262,8 @@ STATES: Mapping[str, HostState] = {
     ),
     "Windows Firewall: its service does not run": server(
         WHOLE, services={"mpssvc": ServiceState(state="Stop Pending")}
+    ),
+    "logs of an attack, of every form; folders and files that nobody may read, that are links or missing": server(
+        WHOLE, {**binaries("15.02.1544.036"), **attacked()}
     ),
 }

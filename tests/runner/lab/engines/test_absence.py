@@ -33,6 +33,7 @@ from runner.lab.state import (
     ServiceState,
 )
 from tests.runner.lab.engines.judging import SCRIPTS, OnePowerShell, Sim, concluded, observation
+from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.states import (
     AUTO_UPDATE,
     CLOSED,
@@ -53,8 +54,8 @@ TODAY = date(2026, 3, 1)
 CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
-COMPONENTS = "exchange.component_states"
-OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS)  # each asks first whether this is an Exchange server
+COMPONENTS, HUNT = "exchange.component_states", "proxylogon.hunt"
+OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, HUNT)  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 FIREWALL = "windows.firewall"
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
@@ -92,7 +93,7 @@ WHOLE = HostState(
         FRAMEWORK: key(Release=528449),
         SESSION: key(BootExecute=["autocheck autochk *"]),
     },
-    files={path: FileState(version="15.02.2562.037", size=100) for path in FILES},
+    files={**{path: FileState(version="15.02.2562.037", size=100) for path in FILES}, **quiet()},
     services={
         service.name: ServiceState(display_name=f"The service {service.name}")
         for service in required(frozenset({Role.MAILBOX, Role.CLIENT_ACCESS}), Product.V2019).values()
@@ -170,11 +171,12 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             PATCH: NOT_APPLICABLE,
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
+            HUNT: NOT_APPLICABLE,
         },
-        "empty": NO_BUILD,
-        "only keys below": NO_BUILD,
-        "types": NO_BUILD,
-        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN},
+        "empty": {**NO_BUILD, HUNT: UNKNOWN},
+        "only keys below": {**NO_BUILD, HUNT: UNKNOWN},
+        "types": {**NO_BUILD, HUNT: UNKNOWN},
+        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, HUNT: UNKNOWN},
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     **{
@@ -333,7 +335,7 @@ def cases() -> Iterator[Case]:
                 state = with_keys({path: RegistryKey(values={**held, name: value})})
                 verdicts: dict[str, Verdict] = {}
                 if (path, name) == (SETUP, "MsiInstallPath"):
-                    verdicts = dict(NO_BUILD)
+                    verdicts = {**NO_BUILD, HUNT: UNKNOWN}
                 elif (path, name) in OF_A_COMPONENT:
                     verdicts = {COMPONENTS: UNKNOWN}
                 elif (path, name) in MARKED and form not in NOTHING:
@@ -388,14 +390,14 @@ def several() -> Iterator[Case]:
         {},
     )
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
-    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS), NOT_APPLICABLE)}
+    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, HUNT), NOT_APPLICABLE)}
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})
     yield Case("a setup key is all that is left", left, tools, {})
     yield Case(
         "an install folder on a drive that is gone",
         with_keys({SETUP: key(MsiInstallPath="Q:\\Exchange\\")}),
-        NO_BUILD,
+        {**NO_BUILD, HUNT: UNKNOWN},
         {},
     )
     yield Case(

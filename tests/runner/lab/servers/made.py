@@ -30,7 +30,8 @@ from ruamel.yaml import YAML
 
 from playbooks.actions.exchange.services.required import Product, Role, required
 from playbooks.findings import Verdict
-from runner.lab.state import HostState
+from runner.lab.state import FileState, HostState
+from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.states import MANAGED
 
 HERE = Path(__file__).resolve().parent
@@ -119,7 +120,7 @@ def _state(spec: Mapping[str, Any]) -> HostState:
         {
             "name": spec["name"],
             "registry": registry,
-            "files": dict(_files(spec, roles)),
+            "files": {**dict(_files(spec, roles)), **_logs(spec, roles)},
             "services": dict(_services(spec, roles)),
             "firewall": spec.get("firewall", MANAGED),
         }
@@ -162,6 +163,11 @@ def _files(spec: Mapping[str, Any], roles: list[str]) -> Iterator[tuple[str, Map
     for name, version in versions.items():
         if version is not None:
             yield f"{root}\\{FILES[name]}", {"version": version, "size": 38408}
+
+
+def _logs(spec: Mapping[str, Any], roles: list[str]) -> Mapping[str, FileState]:
+    front_end = bool({"CafeRole", "FrontendTransportRole"} & set(roles))
+    return quiet(spec.get("path", DEFAULT), front_end=front_end, mailbox="MailboxRole" in roles)
 
 
 def _services(spec: Mapping[str, Any], roles: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

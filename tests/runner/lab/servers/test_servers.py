@@ -39,7 +39,8 @@ def test_it_is_judged_as_its_file_says(server: Server) -> None:
     expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), IIS: Verdict.NOT_APPLICABLE, **server.expect}
     assert {action: each.verdict for action, each in found.items()} == expected
     if server.findings is not None:
-        assert [finding.id for each in found.values() for finding in each.findings] == list(server.findings)
+        ids = [finding.id for each in found.values() for finding in each.findings]
+        assert [each for each in ids if each != "proxylogon.hunt.reach"] == list(server.findings)  # said of every one
 
 
 @pytest.mark.real_powershell

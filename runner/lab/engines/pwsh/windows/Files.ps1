@@ -717,6 +717,61 @@ function Get-FileHash {
     }
 }
 
+# Select-String opens files of the engine's own file system only. One line after the other, as UTF-8.
+function Select-String {
+    [CmdletBinding(DefaultParameterSetName = 'LiteralFile')]
+    param(
+        [Parameter(Mandatory = $true, ParameterSetName = 'Object', ValueFromPipeline = $true)]
+        [AllowNull()]
+        [AllowEmptyString()]
+        [psobject] $InputObject,
+
+        [Parameter(Mandatory = $true, Position = 0)]
+        [string[]] $Pattern,
+
+        [Parameter(Mandatory = $true, Position = 1, ParameterSetName = 'File')]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralFile', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [switch] $SimpleMatch,
+
+        [switch] $CaseSensitive,
+
+        [switch] $Quiet,
+
+        [switch] $List,
+
+        [switch] $NotMatch,
+
+        [switch] $AllMatches
+    )
+    process {
+        $passed = @{ Pattern = $Pattern }
+        foreach ($name in 'SimpleMatch', 'CaseSensitive', 'Quiet', 'List', 'NotMatch', 'AllMatches') {
+            if ($PSBoundParameters.ContainsKey($name)) { $passed[$name] = $PSBoundParameters[$name] }
+        }
+        if ($PSCmdlet.ParameterSetName -eq 'Object') {
+            $InputObject | Microsoft.PowerShell.Utility\Select-String @passed
+            return
+        }
+        $asked = if ($PSCmdlet.ParameterSetName -eq 'File') { @{ Path = $Path } } else { @{ LiteralPath = $LiteralPath } }
+        foreach ($item in @(Get-Item @asked -Force)) {
+            if ($item -isnot [System.IO.FileInfo]) { continue }
+            if ([LabFiles]::IsDenied($item.psbase.FullName)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
+            $shown = $item.FullName
+            [System.IO.File]::ReadLines($item.psbase.FullName) |
+                Microsoft.PowerShell.Utility\Select-String @passed |
+                Microsoft.PowerShell.Core\ForEach-Object -Process {
+                    if ($_ -isnot [bool]) { $_.Path = $shown }
+                    $_
+                }
+        }
+    }
+}
+
 # For Windows.types.ps1xml: a function, which unlike a property's block keeps the full language in a locked session.
 function LabShown([string] $Real) { [LabFiles]::Shown($Real) }
 
