@@ -14,7 +14,7 @@ from playbooks.compliant import FACTS
 from playbooks.conditions import evaluate
 from playbooks.errors import DocumentError, ParameterError, PlaybookError
 from playbooks.lint import lint
-from playbooks.loading import load_playbook
+from playbooks.loading import load_action, load_playbook
 from playbooks.model import Templates, Timeouts
 from playbooks.shelf import shelf
 
@@ -80,6 +80,12 @@ def test_the_shipped_playbook_asks_all_four_actions_about_every_campaign() -> No
         "exchange.services",
     ]
     assert ready.steps[1].params == {"campaign": "all"}
+
+
+def test_the_playbook_that_investigates_asks_everything_that_can_be_asked_without_being_told_where_to_look() -> None:
+    asked = {step.action.id for step in load_playbook("exchange-investigate", {}, CATALOGUE).steps}
+    reading = {each.name for each in shelf([]).actions if not load_action(each, CATALOGUE).contract.writes}
+    assert asked == reading | {"exchange.services"}
 
 
 @pytest.mark.parametrize("campaign", ["all", *CATALOGUE.campaigns])
