@@ -22,7 +22,6 @@ from runner.journal.errors import JournalUnreadable
 from runner.journal.location import JOURNAL
 from runner.journal.verification import read
 from runner.lab.engines.interface import Engine
-from runner.lab.engines.sim.machine import Machine
 from runner.lab.fleet import Account, LabHost
 from runner.lab.state import FileState, HostState, LiveState, RegistryKey, ServiceState
 from runner.plan.records import Plan, PlannedChange
@@ -280,7 +279,7 @@ class Accounted(Rehearsal):
 
 
 def _restarted(change: PlannedChange, now: HostState) -> Settlement:
-    return Settlement.NOT_DONE if Machine(now).boot_time() == change.change.values["started"] else Settlement.DONE
+    return Settlement.NOT_DONE if now.boot_time == change.change.values["started"] else Settlement.DONE
 
 
 def _stand(change: PlannedChange, services: Mapping[str, ServiceState], files: Mapping[str, FileState]) -> Settlement:

@@ -199,8 +199,8 @@ class Machine:
         """`Get-CimInstance -ClassName Win32_Service`, by name.
 
         Raises:
-            UnreadableError: access is denied, the class is not there, or the service of WMI itself is disabled and not
-                running.
+            UnreadableError: access is denied, the class is not there, or the service of WMI itself is disabled and
+                stopped.
         """
         if self.state.services_denied or self.state.wmi == "denied":
             raise UnreadableError(_WMI_DENIED)
@@ -213,7 +213,7 @@ class Machine:
         """`LastBootUpTime` of Win32_OperatingSystem, as UTC.
 
         Raises:
-            UnreadableError: the service of WMI itself is disabled and not running.
+            UnreadableError: the service of WMI itself is disabled and stopped.
         """
         if not self.state.services_denied:
             self._refuse_without_wmi()
@@ -221,7 +221,7 @@ class Machine:
 
     def _refuse_without_wmi(self) -> None:
         wmi = next((each for each in self._services() if folded(each.name) == "WINMGMT"), None)
-        if wmi is not None and wmi.start_mode == "Disabled" and wmi.state != "Running":
+        if wmi is not None and wmi.start_mode == "Disabled" and wmi.state == "Stopped":
             raise UnreadableError(_WMI_DISABLED)
 
     def services(self) -> list[Service]:

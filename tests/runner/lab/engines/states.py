@@ -118,6 +118,9 @@ WHOLE = exchange("15.2.1544.36")
 # To start a PowerShell for a state takes a second, so what is independent stands together in one.
 STATES: Mapping[str, HostState] = {
     "Exchange 2019 with its update": server(WHOLE),
+    "WMI itself disabled, and paused: it answers": server(
+        WHOLE, services={**SERVICES, "Winmgmt": ServiceState(state="Paused", start_mode="Disabled")}
+    ),
     "Exchange SE, every mark of a pending restart": server(
         {
             **exchange(
