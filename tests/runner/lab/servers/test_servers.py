@@ -79,7 +79,9 @@ def test_the_cases_that_went_wrong_are_right(shared: Path) -> None:
             assert found[action].verdict is verdict, (name, action)
         half = any(finding.id == f"{PATCH}.half-installed" for finding in found[PATCH].findings)
         assert half is (name in HALF_INSTALLED), name
-        assert all(each.verdict is not Verdict.UNKNOWN for each in found.values()), name
+        # They have no logs, and of what logs would say nothing is known there.
+        unknown = {action for action, each in found.items() if each.verdict is Verdict.UNKNOWN}
+        assert unknown <= {"proxylogon.hunt"}, name
 
 
 @pytest.mark.needs_shared
