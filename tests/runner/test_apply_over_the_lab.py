@@ -405,6 +405,18 @@ def test_whatever_a_plan_sends_or_judges_by_is_compared_with_what_there_is_even_
         assert compared >= 15
 
 
+def applied_altered(alter: Callable[[Plan], Plan], folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """Exit status and standard error of applying a plan that was altered by somebody who vouches for its bytes; nothing
+    of it may have been changed."""
+    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
+        _, plan = lab.plan()
+        data = file.write(alter(plan))
+        (folder / "altered.json").write_bytes(data)
+        status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
+        assert lab.changed("EX1", plan) == []
+    return status, err
+
+
 @pytest.mark.parametrize(
     "alter",
     [
@@ -420,13 +432,8 @@ def test_whatever_a_plan_sends_or_judges_by_is_compared_with_what_there_is_even_
 def test_a_plan_that_contradicts_itself_or_goes_another_way_than_its_playbook_is_refused(
     alter: Callable[[Plan], Plan], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
-        _, plan = lab.plan()
-        data = file.write(alter(plan))
-        (folder / "altered.json").write_bytes(data)
-        status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
-        assert (status, "refused. Nothing was sent" in err) == (4, True), err
-        assert lab.changed("EX1", plan) == []
+    status, err = applied_altered(alter, folder, monkeypatch)
+    assert (status, "refused. Nothing was sent" in err) == (4, True), err
 
 
 @pytest.mark.parametrize(
@@ -441,13 +448,8 @@ def test_a_plan_that_contradicts_itself_or_goes_another_way_than_its_playbook_is
 def test_what_cannot_be_a_plan_is_none_whoever_vouches_for_its_bytes(
     alter: Callable[[Plan], Plan], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with rehearsed(folder, monkeypatch, server("EX1", services=WRONG[:1])) as lab:
-        _, plan = lab.plan()
-        data = file.write(alter(plan))
-        (folder / "altered.json").write_bytes(data)
-        status, _, err = lab("apply", "altered.json", "-i", "inventory.yml", "--digest", file.digest(data))
-        assert (status, "altered.json: " in err, "Make the plan again." in err) == (2, True, True), err
-        assert lab.changed("EX1", plan) == []
+    status, err = applied_altered(alter, folder, monkeypatch)
+    assert (status, "altered.json: " in err, "Make the plan again." in err) == (2, True, True), err
 
 
 HANGING = """\
