@@ -203,3 +203,13 @@ def test_each_command_and_parameter_that_a_server_lacks_is_seen(powershell: Path
         "Sort-Object -Top",
         "Test-Json",
     ]
+
+
+def test_whoever_restarts_a_server_looks_for_the_same_marks_as_whoever_only_reads_them() -> None:
+    """An action has a script of its own: what two of them have alike stands twice, and may not come apart."""
+    reading, restarting = (
+        (ACTIONS / "windows" / name / "collect.ps1.j2").read_text(encoding="utf-8")
+        for name in ("pending_reboot", "restart")
+    )
+    begin = "Set-StrictMode"
+    assert restarting[restarting.index(begin) :].startswith(reading[reading.index(begin) :])
