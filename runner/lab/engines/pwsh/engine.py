@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.lab.engines.interface import Output, ShellEvent
+from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.pwsh import directory
 from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
 from runner.lab.engines.pwsh.tasks import Tasks
@@ -92,8 +92,9 @@ class PwshEngine:
         """A new pool of a server. Its shells share its directory, which holds its state from the first of them on."""
 
         def heard(event: ShellEvent) -> None:
-            if not isinstance(event, Output):
-                self._restart_if_asked(live)
+            # Before all that is heard, not only before the end: the output already tells the client that a script has
+            # ended, and what it wants next counts as wanted after the restart was asked for.
+            self._restart_if_asked(live)
             sink(event)
 
         shell = PwshShell(lambda: self._launch(live), heard, self._admit, self._gone, self._grace)
@@ -114,7 +115,7 @@ class PwshEngine:
         self._root.cleanup()
 
     def _restart_if_asked(self, live: LiveState) -> None:
-        """A script has ended: tells of a restart that it has asked for."""
+        """Tells of a restart that a script has asked for."""
         kept = self._hosts.get(id(live))
         if kept is not None and directory.asked_to_restart(kept.root):
             live.restart()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from psrpcore import ClientRunspacePool
 
 from runner.lab.engines.interface import ShellEnded, ShellEvent, Signal
 from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.pwsh.shell import PwshShell
 from runner.lab.state import FileState, HostState, LiveState, RegistryKey
 from tests.runner.lab.engines.client import Client
 from tests.waiting import HANG_SECONDS, happens
@@ -66,6 +68,30 @@ def test_a_script_sees_none_of_the_users_own_environment_and_writes_none_of_the_
     home = str(Path.home())
     assert "not-for-scripts" not in shown
     assert [line for line in places.splitlines() if line == home or line.startswith(home + "/")] == []
+
+
+def test_a_restart_is_told_of_before_the_client_can_know_that_its_script_has_ended(powershell: Path) -> None:
+    live = LiveState(HostState(name="A"))
+    told: list[str] = []
+    live.restart = lambda: told.append("restart")
+    engine = PwshEngine(powershell)
+    shell = engine.shell
+
+    def listening(state: LiveState, shell_id: uuid.UUID, sink: Callable[[ShellEvent], None]) -> PwshShell:
+        def heard(event: ShellEvent) -> None:
+            told.append(type(event).__name__)
+            sink(event)
+
+        return shell(state, shell_id, heard)
+
+    engine.shell = listening  # type: ignore[method-assign]
+    try:
+        with Client(engine, live) as client:
+            told.clear()
+            client.run("Restart-Computer -Force")
+    finally:
+        engine.close()
+    assert told[:2] == ["restart", "Output"], "its state is in the output, and the report that it is done comes later"
 
 
 def test_a_killed_process_is_a_shell_that_ended_and_later_requests_say_so(powershell: Path) -> None:
