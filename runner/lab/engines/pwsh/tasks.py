@@ -87,17 +87,9 @@ class Tasks:
             return
         text = script.read_text(encoding="utf-8-sig")
         host.live.ran_task(name, text.removesuffix("\n"))
-        shim = "; ".join(f". '{host.root / 'shim' / each}'" for each in directory.SCRIPTS)
-        types = host.root / "shim" / directory.TYPES
         run = f"& ([scriptblock]::Create([System.IO.File]::ReadAllText('{script}')))"
         subprocess.run(  # noqa: S603  # the lab's own engine
-            [
-                str(self._powershell),
-                "-NoProfile",
-                "-NonInteractive",
-                "-Command",
-                f"Update-TypeData -PrependPath '{types}'; {shim}; {run}",
-            ],
+            [str(self._powershell), "-NoProfile", "-NonInteractive", "-Command", _as_a_pool(host.root / "shim", run)],
             cwd=host.root / "links",
             env=dict(host.environment),
             stdin=subprocess.DEVNULL,
@@ -108,6 +100,20 @@ class Tasks:
         )
         if directory.asked_to_restart(host.root):
             host.live.restart()
+
+
+def _as_a_pool(shim: Path, run: str) -> str:
+    """A command that runs a script over the simulated Windows, as a pool does: its types, then its files.
+
+    Types can be told to a new session alone: this PowerShell has no cmdlet for them.
+    """
+    scripts = "; ".join(f". '{shim / each}'" for each in directory.SCRIPTS)
+    sessions = "System.Management.Automation.Runspaces"
+    return (
+        f"$state = [{sessions}.InitialSessionState]::CreateDefault2(); "
+        f"$state.Types.Add([{sessions}.SessionStateTypeEntry]::new('{shim / directory.TYPES}')); "
+        f"$null = [powershell]::Create($state).AddScript(@'\n{scripts}; {run}\n'@).Invoke()"
+    )
 
 
 def _time(text: str) -> datetime:

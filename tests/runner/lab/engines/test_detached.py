@@ -120,3 +120,24 @@ def test_a_script_that_fails_leaves_why(powershell_of: Path | None) -> None:
         assert lab.state == "Stopped"
     finally:
         lab.engine.close()
+
+
+def test_a_task_sees_files_and_folders_as_a_pool_does(powershell: Path) -> None:
+    """Windows' paths, whatever this machine's own are."""
+    lab = Lab(powershell, ServiceState())
+    write = (
+        "Set-Content -LiteralPath C:\\seen.txt -Value x\n"
+        "$seen = @('C:\\Windows', 'C:\\seen.txt').ForEach({ (Get-Item -LiteralPath $_ -Force).FullName })\n"
+        "Set-Content -LiteralPath C:\\seen.txt -Value $seen\n"
+    )
+    try:
+        assert lab.runs(write)
+        by_pool = lab.live.now.files["C:\\seen.txt"].data
+        assert by_pool == b"C:\\Windows\r\nC:\\seen.txt\r\n"
+        lab.runs("Set-Content -LiteralPath C:\\seen.txt -Value nothing")
+        assert lab.runs(detached("0123456789ab", "see", write + "# as a task\n", None, 300).apply)
+        lab.pass_time()
+        assert lab.live.now.files["C:\\seen.txt"].data == by_pool
+        assert [task.stands for task in lab.live.now.tasks.values()] == ["done"]
+    finally:
+        lab.engine.close()
