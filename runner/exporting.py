@@ -1,10 +1,13 @@
-"""Evidence handed out: into a new folder, or a zip file, with a manifest. What was dangerous on a server stays inert.
+"""Evidence handed out: into a new folder, or a sealed zip file, with a manifest. What was dangerous stays inert.
 
     <sha256>.quarantined     the bytes: a name that nothing opens or runs, made of nothing that a server has said
     manifest.json            of which file, server, run and change each is, with hash, size and time
 
 Each piece is compared with its hash when it is read from the store, and once more as it stands in the export. What is
 not what the journal says is not handed out; the manifest has it, without a file.
+
+A zip file is encrypted (WinZip's AE-2, AES-256) with the password that those who handle malware all use. It keeps
+scanners and previews from what is inside, and no secret.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,9 +23,10 @@ from runner.advice import AdvisedError
 from runner.custody import Held, bytes_of
 from runner.evidence import EvidenceStore
 
-__all__ = ["MANIFEST", "ExportError", "export"]
+__all__ = ["MANIFEST", "PASSWORD", "ExportError", "export", "is_sealed"]
 
 MANIFEST = "manifest.json"
+PASSWORD = "infected"  # noqa: S105  # of every zip file: a custom, and no secret
 SUFFIX = ".quarantined"
 _MODE = 0o600
 _YEARS = range(1980, 2108)  # that a zip file can say
@@ -33,6 +36,11 @@ Manifest = Callable[[Sequence[tuple[Held, str | None]]], bytes]
 
 class ExportError(AdvisedError):
     """Raised where what was exported could not be written as it is; nothing is left of it but a part of a folder."""
+
+
+def is_sealed(target: Path) -> bool:
+    """Whether what is exported there is a zip file, with PASSWORD."""
+    return target.suffix.casefold() == ".zip"
 
 
 def export(pieces: Sequence[Held], store: EvidenceStore, target: Path, manifest: Manifest) -> list[Held]:
@@ -49,7 +57,7 @@ def export(pieces: Sequence[Held], store: EvidenceStore, target: Path, manifest:
         ExportError: something is there already, or it cannot be written.
     """
     try:
-        if target.suffix.casefold() == ".zip":
+        if is_sealed(target):
             return _to_zip(pieces, store, target, manifest)
         return _to_folder(pieces, store, target, manifest)
     except FileExistsError:
@@ -100,19 +108,23 @@ def _to_folder(pieces: Sequence[Held], store: EvidenceStore, target: Path, manif
 
 
 def _to_zip(pieces: Sequence[Held], store: EvidenceStore, target: Path, manifest: Manifest) -> list[Held]:
+    # Loads ciphers, which nothing else here needs.
+    from pyzipper import WZ_AES, ZIP_DEFLATED, AESZipFile  # type: ignore[import-untyped]
+
     if target.exists() or target.is_symlink():
         raise FileExistsError(target)
     fresh = target.with_name(f".{target.name}.new")
     try:
         with open(os.open(fresh, _new(os.O_RDWR), _MODE), "w+b") as file:
             written: dict[str, bytes] = {}  # digests
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            with AESZipFile(file, "w", ZIP_DEFLATED, encryption=WZ_AES) as archive:
+                archive.setpassword(PASSWORD.encode())
 
                 def put(name: str, data: bytes, piece: Held | None) -> None:
-                    about = zipfile.ZipInfo(name)
+                    about = archive.zipinfo_cls(name)
                     if piece is not None and piece.line.at.year in _YEARS:
                         about.date_time = piece.line.at.timetuple()[:6]
-                    about.compress_type = zipfile.ZIP_DEFLATED
+                    about.compress_type = ZIP_DEFLATED
                     about.external_attr = (stat.S_IFREG | _MODE) << 16
                     archive.writestr(about, data)
                     written[name] = hashlib.sha256(data).digest()
@@ -121,7 +133,8 @@ def _to_zip(pieces: Sequence[Held], store: EvidenceStore, target: Path, manifest
                 put(MANIFEST, manifest(named), None)
             file.flush()
             os.fsync(file.fileno())
-            with zipfile.ZipFile(file) as archive:
+            with AESZipFile(file) as archive:
+                archive.setpassword(PASSWORD.encode())
                 for name, digest in written.items():
                     if hashlib.sha256(archive.read(name)).digest() != digest:
                         raise _other(target)
