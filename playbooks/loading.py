@@ -46,6 +46,7 @@ from playbooks.model import (
     Templates,
 )
 from playbooks.parameters import bind
+from playbooks.parts import assembled
 from playbooks.promised import broken
 from playbooks.rendering import check_template, render
 from playbooks.shelf import Found, Shelf, contents, find, shelf, text_in
@@ -198,6 +199,8 @@ def _templates(found: Found, document: Document[ActionContract], problems: list[
         what = f"is {str(contract.reversible).lower()}, and {ROLLBACK} is {'there' if there[ROLLBACK] else 'missing'}"
         problems.append(Problem(document.at("reversible"), what, "make the two agree"))
     texts = {name: text_in(found.place.joinpath(name), f"{found.source}/{name}") for name in TEMPLATES if there[name]}
+    if found.built_in:
+        texts = {name: assembled(text) for name, text in texts.items()}
     for name, text in texts.items():
         if name == COLLECT:
             continue  # is checked as it is rendered

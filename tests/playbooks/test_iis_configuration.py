@@ -32,8 +32,8 @@ def judged(text: str) -> Assessment:
     records: list[Record] = [
         {"Kind": "Server", "SystemRoot": "C:\\Windows", "SystemDrive": "C:", "ProgramData": "C:\\ProgramData"},
         {"Kind": "ExchangeSetup", "Present": True, "InstallPath": EXCHANGE},
-        {"Kind": "File", "Place": CONFIG, "Present": True, "Size": len(text), "Lines": len(lines)},
-        {"Kind": "Piece", "Place": CONFIG, "Number": 0, "Lines": lines},
+        {"Kind": "ConfigFile", "Place": CONFIG, "Present": True, "Size": len(text), "Lines": len(lines)},
+        {"Kind": "ConfigPiece", "Place": CONFIG, "Number": 0, "Lines": lines},
     ]
     return assess(Observed(tuple(records)), {}, CATALOGUE, date(2026, 11, 28))
 
@@ -64,6 +64,9 @@ def test_a_tree_has_names_attributes_and_lines() -> None:
         "<a/><a/>",
         "<a b='1' b='2'/>",
         "<a>\0</a>",
+        "\0".join("<a/>") + "\0",
+        "<?xml version='1.0' encoding='utf-7'?><a/>",
+        "<?xml version='1.0' encoding='iso-2022-jp'?><a/>",
         "<a>\ud83d</a>",
         "<a>" * (MOST_DEPTH + 1),
         "<a>" + "<b/>" * MOST_ELEMENTS + "</a>",

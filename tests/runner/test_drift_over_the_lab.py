@@ -161,6 +161,9 @@ def test_what_is_right_by_now_is_left_alone(rows: dict[str, tuple[str, str, int]
 
 FOLDER = PATH.rpartition("\\")[0]
 SITES = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+DRIVE_SERVED = """<configuration><system.applicationHost><sites><site name="x"><application path="/">
+<virtualDirectory path="/" physicalPath="C:\\" /></application></site></sites></system.applicationHost></configuration>
+"""
 SHA256 = hashlib.sha256(PLANTED.data).hexdigest()
 OTHER = b"<%-- another --%>"
 
@@ -222,7 +225,7 @@ FILE_REFUSED: dict[str, tuple[Drifts, tuple[str, ...]]] = {
         (f"Quarantine {PATH}: before.{FOLDER} was nothing, is Directory, ReparsePoint",),
     ),
     "iis-serves-the-drive": (
-        among_files({SITES: FileState(content='<virtualDirectory path="/" physicalPath="C:\\" />\r\n')}),
+        among_files({SITES: FileState(content=DRIVE_SERVED)}),
         ("before.served by IIS was nothing, is C:\\",),
     ),
 }

@@ -7,6 +7,7 @@ processing instructions are left out; what stands in a comment is not there, as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +17,9 @@ MOST_ELEMENTS = (
     50_000  # an applicationHost.config of Exchange 2019 has some 2,000 (CSS-Exchange, HealthChecker's tests)
 )
 MOST_DEPTH = 32
+# In which every byte of ASCII is that character, and the two of which a byte-order mark tells. In any other, such as
+# UTF-7, IIS may read another text than the lines that came.
+_ENCODINGS = re.compile(r"utf-8|utf-16(?:le|be)?|ucs-2|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-8]", re.IGNORECASE)
 
 
 class UnreadableXmlError(ValueError):
@@ -73,7 +77,10 @@ def read(text: str) -> Element:
     Raises:
         UnreadableXmlError: it is not well-formed, has a document type, or is larger than any configuration.
     """
-    # A text is always handed over as UTF-8: which encoding its declaration names does not matter any more.
+    if "\0" in text:
+        # Two bytes a character, and no mark that says so: lines were parted where none end. Expat would guess.
+        raise UnreadableXmlError("1:1: it has NUL among its characters")
+    # A text is always handed over as UTF-8, whatever encoding its declaration names.
     parser = expat.ParserCreate()
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     opened: list[_Open] = []
@@ -85,6 +92,10 @@ def read(text: str) -> Element:
 
     def document_type(*_: object) -> None:
         raise refuse("it has a document type, which no configuration of IIS has")
+
+    def declared(version: str, encoding: str | None, standalone: int) -> None:
+        if encoding is not None and not _ENCODINGS.fullmatch(encoding):
+            raise refuse(f"it is declared to be in {encoding[:40]}")
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal count
@@ -100,6 +111,7 @@ def read(text: str) -> Element:
         element = Element(done.name, MappingProxyType(done.attributes), tuple(done.children), done.line)
         (opened[-1].children if opened else roots).append(element)
 
+    parser.XmlDeclHandler = declared
     parser.StartDoctypeDeclHandler = document_type
     parser.EntityDeclHandler = document_type
     parser.StartElementHandler = start

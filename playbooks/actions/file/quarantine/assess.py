@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_below, why_not_plain
+from playbooks.actions.iis.configuration.served import NotKnownError, Served, served
 from playbooks.catalogue.catalogue import Catalogue, KnownBad
 from playbooks.changes import Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
@@ -27,7 +28,6 @@ from playbooks.values import Record, Value, text_of
 ACTION = "file.quarantine"
 FACTS = ("present", "quarantined")
 
-_IIS = "\\applicationhost.config"
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{7}Z", re.ASCII)
 _ATTRIBUTES = re.compile(r"[A-Za-z]+(?:, [A-Za-z]+)*", re.ASCII)
@@ -81,13 +81,12 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
             _before(path, found.lower(), places[-1], file, _streams(observation)),
             catalogue.known_bad(found),
         )
-    if unread := _unread_sites(observation):
-        return unknown(ACTION, "which folders IIS serves", unread, FACTS)
-    if served := next((root for root in _web_roots(observation) if _would_serve(root, path[:2])), None):
-        why = f"IIS serves {served}, and a quarantine on {path[:2]} would lie in it"
-        return _refused(
-            why, "Take the file out of the way by hand, to where no web site is", path, {"served by IIS": served}
-        )
+    try:
+        folders = served(observation)
+    except NotKnownError as error:
+        return unknown(ACTION, "which folders IIS serves", str(error), FACTS)
+    if reaching := next((each for each in folders if each.may_reach(f"{path[:2]}\\{QUARANTINE}")), None):
+        return _served(path, reaching)
     return _there(path, sha256.lower(), places[-1], file, observation, catalogue)
 
 
@@ -101,26 +100,22 @@ def _roots(params: Mapping[str, Value]) -> tuple[str, ...]:
     return tuple(str(root) for root in given) if isinstance(given, tuple | list) else ()
 
 
-def _unread_sites(observed: Observed) -> str | None:
-    """Why it is not known which folders IIS serves."""
-    return next((each.why for each in observed.unread if each.what.casefold().endswith(_IIS)), None)
-
-
-def _web_roots(observed: Observed) -> Iterator[str]:
-    return (text_of(each, "Path") for each in observed.of_kind("WebRoot"))
-
-
-def _would_serve(root: str, drive: str) -> bool:
-    """Whether a quarantine on this drive would lie in a folder that IIS serves."""
-    folder = f"{drive}\\{QUARANTINE}".casefold()
-    root = root.casefold().replace("/", "\\").rstrip("\\")
-    return root in (drive.casefold(), "%systemdrive%", "%homedrive%") or root.startswith(folder)
-
-
 def _way(path: str) -> Iterator[str]:
     """The file and the folders on the way to it."""
     parts = path.split("\\")
     return ("\\".join(parts[:count]) for count in range(len(parts), 1, -1))
+
+
+def _served(path: str, folder: Served) -> Assessment:
+    """Left alone, for IIS would serve the quarantine, or may."""
+    drive = path[:2]
+    if folder.path:
+        why = f"IIS serves {folder.written}, and a quarantine on {drive} would lie in it"
+        then = "Take the file out of the way by hand, to where no web site is"
+    else:
+        why = f"IIS serves {folder.written!r:.300}, and it is not known whether a quarantine on {drive} would lie in it"
+        then = "Find out where that leads, and take the file out of the way by hand, to where no web site is"
+    return _refused(why, then, path, {"served by IIS": folder.written})
 
 
 def _refused(

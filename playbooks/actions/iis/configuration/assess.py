@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, server_of, whole_text
 from playbooks.actions.iis.configuration.handlers import foreign_handlers
 from playbooks.actions.iis.configuration.modules import is_known_filter, is_of_exchange, why_foreign
-from playbooks.actions.iis.configuration.places import Server, Standing, on_a_drive, place
+from playbooks.actions.iis.configuration.places import Server, Standing, place
 from playbooks.actions.iis.configuration.rules import Form, Rule, rules_of
 from playbooks.actions.iis.configuration.sites import Pool, Site, pools_of, sites_of
 from playbooks.actions.iis.document import Element, UnreadableXmlError, read
@@ -32,8 +33,6 @@ FACTS = ("present", "sites", "web_roots", "applications", "pools", "rewrite_rule
 SHOWN = 30  # lines of evidence of one finding
 MOST = 2_000  # texts of one fact
 
-_HOST = "\\applicationhost.config"
-_REDIRECTION = "\\redirection.config"
 _SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 # The same on every server until February 2020 (CVE-2020-0688), and so known to everybody.
 _KNOWN_KEY = "CB2721ABDAF8E9DC516D621D8B8BF13A2C9E8689A25303BF"
@@ -67,35 +66,21 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     """Judges every file that was read."""
     if not isinstance(observation, Observed):
         return not_observed(ACTION, observation, FACTS)
-    files = {text_of(each, "Place").casefold(): each for each in observation.of_kind("File")}
-    host = next((each for place_, each in files.items() if place_.endswith(_HOST)), None)
+    files = {text_of(each, "Place").casefold(): each for each in observation.of_kind("ConfigFile")}
+    host = next((each for place_, each in files.items() if place_.endswith(HOST)), None)
     if host is None:
-        why = next((each.why for each in observation.unread if each.what.casefold().endswith(_HOST)), "")
+        why = next((each.why for each in observation.unread if each.what.casefold().endswith(HOST)), "")
         return unknown(ACTION, "applicationHost.config", why or "the answer does not say whether it is there", FACTS)
     if host.get("Present") is not True:
         none: dict[str, Value] = dict.fromkeys(FACTS, ())
         summary = "IIS is not on this server: it has no applicationHost.config"
         return Assessment(Verdict.NOT_APPLICABLE, summary, facts={**none, "present": False})
-    seen, server = _Seen(), _server(observation)
+    seen, server = _Seen(), server_of(observation)
     seen.gaps += _not_read(observation)
     for each in files.values():
         if each.get("Present") is True:
             _judge(each, observation, server, seen)
     return _assessment(seen, server)
-
-
-def _server(observed: Observed) -> Server:
-    said = observed.first("Server") or {}
-    names = ("SystemRoot", "SystemDrive", "ProgramFiles", "ProgramData", "Public")
-    variables = {name.casefold(): text_of(said, name) for name in names if text_of(said, name)}
-    variables |= {"windir": variables.get("systemroot", ""), "allusersprofile": variables.get("programdata", "")}
-    setup = observed.first("ExchangeSetup") or {}
-    exchange = text_of(setup, "InstallPath").replace("/", "\\").strip(' "').rstrip("\\")
-    if exchange and on_a_drive(exchange):
-        variables["exchangeinstallpath"] = f"{exchange}\\"
-    known = {name: value for name, value in variables.items() if value}
-    # A whole drive as Exchange's folder would make every place on it usual.
-    return Server(known, exchange if on_a_drive(exchange) and len(exchange) > len("C:\\") else "")
 
 
 def _not_read(observed: Observed) -> Iterator[str]:
@@ -108,8 +93,8 @@ def _not_read(observed: Observed) -> Iterator[str]:
 def _judge(file: Record, observed: Observed, server: Server, seen: _Seen) -> None:
     where = text_of(file, "Place")
     try:
-        root = read(_text(file, observed))
-    except _NotWholeError as error:
+        root = read(whole_text(file, observed))
+    except NotWholeError as error:
         seen.gaps.append(f"{where}: {error}")
         return
     except UnreadableXmlError as error:
@@ -118,34 +103,12 @@ def _judge(file: Record, observed: Observed, server: Server, seen: _Seen) -> Non
     if root.name != "configuration":
         seen.gaps.append(f"{where}: it is no configuration: its root is {root.name}")
         return
-    if where.casefold().endswith(_REDIRECTION):
+    if where.casefold().endswith(REDIRECTION):
         _judge_redirection(root, where, seen)
         return
-    if where.casefold().endswith(_HOST):
+    if where.casefold().endswith(HOST):
         _judge_host(root, where, server, seen)
     _judge_any(root, where, server, seen)
-
-
-class _NotWholeError(ValueError):
-    """A file's text is not all there."""
-
-
-def _text(file: Record, observed: Observed) -> str:
-    count = file.get("Lines")
-    if not isinstance(count, int):
-        raise _NotWholeError(f"{file.get('Size')!s} bytes, and of more than 2 MB no line is read")
-    where = text_of(file, "Place")
-    pieces = [each for each in observed.of_kind("Piece") if text_of(each, "Place") == where]
-    if [each.get("Number") for each in pieces] != list(range(len(pieces))):
-        raise _NotWholeError("its pieces did not come in their order")
-    lines = [str(line) for each in pieces for line in _listed(each.get("Lines"))]
-    if len(lines) != count:
-        raise _NotWholeError(f"{len(lines)} of its {count} lines came")
-    return "\n".join(lines).removeprefix("\ufeff")
-
-
-def _listed(value: Value) -> tuple[Value, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else ()
 
 
 def _judge_redirection(root: Element, where: str, seen: _Seen) -> None:

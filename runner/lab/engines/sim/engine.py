@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 
+from playbooks.parts import assembled
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.sim.answers import ANSWERS, EVIDENCE, Answer
 from runner.lab.engines.sim.changes import CHANGES, Change
@@ -28,29 +29,22 @@ _REMEMBERED = 16
 
 def built_in_templates() -> Mapping[str, str]:
     """The collect script's template of every action that the engine answers, by the action's id."""
-    actions = resources.files("playbooks.actions")
-    return {
-        action: actions.joinpath(*action.split("."), "collect.ps1.j2").read_text(encoding="utf-8") for action in ANSWERS
-    }
+    return {action: _template(action, "collect.ps1.j2") for action in ANSWERS}
 
 
 def evidence_templates() -> Mapping[str, str]:
     """The evidence script's template of every action that has one and that the engine answers, by the action's id."""
-    actions = resources.files("playbooks.actions")
-    return {
-        action: actions.joinpath(*action.split("."), "evidence.ps1.j2").read_text(encoding="utf-8")
-        for action in EVIDENCE
-    }
+    return {action: _template(action, "evidence.ps1.j2") for action in EVIDENCE}
 
 
 def changing_templates() -> Mapping[tuple[str, str], str]:
     """The templates that change a host, of every action whose changes the engine makes: by id and name of the file."""
-    actions = resources.files("playbooks.actions")
-    return {
-        (action, name): actions.joinpath(*action.split("."), name).read_text(encoding="utf-8")
-        for action, made in CHANGES.items()
-        for name in made
-    }
+    return {(action, name): _template(action, name) for action, made in CHANGES.items() for name in made}
+
+
+def _template(action: str, name: str) -> str:
+    file = resources.files("playbooks.actions").joinpath(*action.split("."), name)
+    return assembled(file.read_text(encoding="utf-8"))
 
 
 def running_loop(seconds: float, call: Callable[[], None]) -> Timer:

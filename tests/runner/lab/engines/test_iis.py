@@ -101,7 +101,7 @@ def test_no_piece_has_more_lines_than_are_sent_at_once() -> None:
     said = Sim().run(STATES["a web.config of more than two pieces"], [ACTION])[ACTION]
     observed = observation(ACTION, said)
     assert isinstance(observed, Observed)
-    pieces = [each["Lines"] for each in observed.of_kind("Piece") if each["Place"] == OWA]
+    pieces = [each["Lines"] for each in observed.of_kind("ConfigPiece") if each["Place"] == OWA]
     assert [len(lines) for lines in pieces if isinstance(lines, tuple)] == [200, 200, 52]
 
 

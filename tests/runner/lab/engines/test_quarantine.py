@@ -182,6 +182,60 @@ def test_the_scripts_themselves_make_the_same_of_a_server(sim: SimEngine, pwsh: 
     assert there_and_back(sim, named) == there_and_back(pwsh, named)
 
 
+SITES = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+REDIRECTION = SITES.replace("applicationHost", "redirection")
+AROUND = "<configuration><system.applicationHost>{}</system.applicationHost></configuration>"
+HELD = AROUND.format("<sites><site name='x'>{}</site></sites>")
+USUAL = "<virtualDirectory path='/' physicalPath='C:\\inetpub\\wwwroot' />"
+# By how it is written: the files of IIS by which it serves the root of the drive, or may.
+SERVED: Mapping[str, Mapping[str, FileState]] = {
+    "in single quotes": {SITES: FileState(content=HELD.format("<virtualDirectory physicalPath='C:\\' />"))},
+    "over three lines": {SITES: FileState(content=HELD.format('<virtualDirectory physicalPath\n=\n"C:\\" />'))},
+    "by numbers of characters": {
+        SITES: FileState(content=HELD.format('<virtualDirectory physicalPath="&#x43;:&#92;" />'))
+    },
+    "first of two on a line": {
+        SITES: FileState(content=HELD.format(f'<virtualDirectory path="/x" physicalPath="C:\\" />{USUAL}'))
+    },
+    "with slashes and dots": {SITES: FileState(content=HELD.format('<virtualDirectory physicalPath="c:/x/.." />'))},
+    "past the rules for names": {
+        SITES: FileState(content=HELD.format('<virtualDirectory physicalPath="\\\\?\\C:\\" />'))
+    },
+    "behind a variable": {SITES: FileState(content=HELD.format('<virtualDirectory physicalPath="%FAR%" />'))},
+    "in another file": {SITES: FileState(content=AROUND.format("<sites configSource='x' />"))},
+    "redirected": {
+        SITES: FileState(content=HELD.format(USUAL)),
+        REDIRECTION: FileState(
+            content="<configuration><configurationRedirection enabled='true' path='D:\\' /></configuration>"
+        ),
+    },
+    "in two bytes a character without a mark": {SITES: FileState(content="\0".join(HELD.format(USUAL)) + "\0")},
+}
+
+
+@pytest.mark.parametrize("files", SERVED.values(), ids=list(SERVED))
+def test_nothing_is_moved_to_where_iis_may_serve_it(sim: SimEngine, files: Mapping[str, FileState]) -> None:
+    named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
+    with Client(sim, named.server(**files)) as client:
+        judged = named.judged(client)
+    assert (judged.verdict, judged.changes) == (Verdict.UNKNOWN, ())
+
+
+def test_sites_elsewhere_do_not_keep_a_file_where_it_is(sim: SimEngine) -> None:
+    named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
+    with Client(sim, named.server(**{SITES: FileState(content=HELD.format(USUAL))})) as client:
+        assert len(named.judged(client).changes) == 1
+
+
+@pytest.mark.real_powershell
+def test_the_script_itself_reads_the_same_of_iis(sim: SimEngine, pwsh: PwshEngine) -> None:
+    named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
+    text = render(ACTION.templates.collect, named.params)
+    for name, files in SERVED.items():
+        with Client(sim, named.server(**files)) as one, Client(pwsh, named.server(**files)) as other:
+            assert (name, one.run(text).output) == (name, other.run(text).output)
+
+
 def with_something_there(engine: Engine, ending: str) -> tuple[object, ...]:
     """What is made of a server on which somebody was faster with a file in the quarantine."""
     named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])
@@ -290,8 +344,7 @@ def test_the_scripts_themselves_refuse_the_same(sim: SimEngine, pwsh: PwshEngine
 @pytest.mark.real_powershell
 def test_a_locked_session_says_the_same_of_the_file(sim: SimEngine, pwsh: PwshEngine) -> None:
     named = Named(f"{ROOT}\\it's [1].aspx", FILES["with streams"])
-    sites = FileState(content='<a>\r\n  <x path="/" physicalPath="%SystemDrive%\\inetpub\\wwwroot" />\r\n</a>\r\n')
-    others = {"C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config": sites}
+    others = {SITES: FileState(content=HELD.format(f"\r\n{USUAL}\r\n"))}
     lock = "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'"
     text = render(ACTION.templates.collect, named.params)
     with Client(sim, named.server(**others)) as one, Client(pwsh, named.server(**others)) as other:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Mapping
 
 from playbooks.values import Value, text_of
 from runner.lab.engines.sim import file_system
+from runner.lab.engines.sim.answers.iis_files import HOST, REDIRECTION, configuration_file, server
 from runner.lab.engines.sim.answers.records import on_a_drive, record, unread
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
 from runner.lab.engines.sim.streams import Failed, Items, Output, Problem
 from runner.lab.state import FileState
 
-_IIS = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
-_PHYSICAL_PATH = re.compile(r'^.*physicalPath="([^"]*)".*$', re.IGNORECASE)
 _QUARANTINE = "exrun-quarantine-"
 _MOST, _MOST_OF_STREAMS, _PIECE = 8_388_608, 2_097_152, 65_536
 
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     """The script's objects."""
+    yield server()
     if "path" not in params:
         yield record("Way", Place="", Present=False, Folder=None, Attributes=None)
         return
@@ -28,7 +27,8 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     clear = yield from _way(files, drive, parts)
     if clear:
         yield from _file(files, path)
-    yield from _web_roots(files)
+    for each in (HOST, REDIRECTION):
+        yield from configuration_file(machine, each)
     yield from _quarantines(files, f"{drive}\\")
 
 
@@ -100,17 +100,6 @@ def _file(files: Mapping[str, FileState], path: str) -> Iterator[Output]:
     )
     for name, size in file_system.streams(found):
         yield record("Stream", Name=name, Size=size)
-
-
-def _web_roots(files: Mapping[str, FileState]) -> Iterator[Output]:
-    try:
-        found = file_system.at(files, _IIS)
-    except UnreadableError as error:
-        yield unread(_IIS, error)
-        return
-    for line in [] if found is None else found.data.decode().splitlines():
-        if 'physicalpath="' in line.lower():
-            yield record("WebRoot", Path=_PHYSICAL_PATH.sub(r"\1", line))
 
 
 def _quarantines(files: Mapping[str, FileState], root: str) -> Iterator[Output]:
