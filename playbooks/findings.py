@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     """
 
     COMPROMISED = "compromised"  # somebody was inside, as far as what was read can show it
+    SUSPICIOUS = "suspicious"  # what no clean server has was found, and what it comes from is not known
     VULNERABLE = "vulnerable"  # a fix is listed for this CU and is not in
     NEEDS_CU = "needs-cu"  # no fix is listed for this CU: a newer CU comes first
     HALF_INSTALLED = "half-installed"  # the places that must agree about a fix do not
@@ -42,12 +43,14 @@ class Verdict(StrEnum):
     NO_CREDENTIAL = "no-credential"  # its reference gave no password, so nothing was tried
     NOT_ASKED = "not-asked"  # the run ended before it came to this host, or left it out
     UNKNOWN = "unknown"  # something that the judgement needs could not be read
+    PROBED = "probed"  # an attack was tried here, and nothing that was read shows that it came further
     OUT_OF_SUPPORT = "out-of-support"
     BEHIND = "behind"  # every campaign's fix is in, and a newer update of its CU is listed
     NOT_CURRENT = "not-current"  # it would be ok, by a catalogue too old to say so
     ATTENTION = "attention"  # works, but something wants doing: a reboot, a disabled service
     NEWER_THAN_CATALOGUE = "newer-than-catalogue"  # above the newest build of its CU that this catalogue knows
     OK = "ok"  # nothing found by what was asked
+    CLEAN = "clean"  # of a server alone: it is ok, and steps read its logs and say since when nothing is in them
     NOT_EXCHANGE = "not-exchange"  # no Exchange Server on this host
     NOT_APPLICABLE = "not-applicable"  # this action does not concern this host
 

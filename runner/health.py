@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from inventory.model import Host
 from playbooks.conditions import PARAMS, names
 from playbooks.findings import Assessment, Severity
+from playbooks.investigating.standing import WELL
 from playbooks.model import OnFailure, ReadyPlaybook, ReadyStep
 from runner import events
 from runner.applied import AppliedHost
@@ -25,7 +26,7 @@ from runner.hostlog import HostLog
 from runner.journal.writer import JournalWriter
 from runner.moves import Outcome
 from runner.observe import Observing, Reach
-from runner.results import WELL, HostResult, NotReached
+from runner.results import HostResult, NotReached
 from runner.rollout import Concern
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.state import HostProgress

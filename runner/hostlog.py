@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from playbooks.findings import Verdict
+from playbooks.investigating.standing import WELL
 from playbooks.observation import NotObserved
 from playbooks.unknowns import not_observed
 from runner import events
@@ -275,7 +277,8 @@ def host_row(
             audits.append(_without_answer(step, NotObserved(NOT_RUN, f"{why}{became}", then)))
     row = judged(name, client, audits, requests, seconds)
     if unread and UNREAD not in row.why:
-        return replace(row, outcome=Outcome.UNKNOWN, why=f"{row.why}; {UNREAD}")
+        verdict = Verdict.UNKNOWN if row.verdict in WELL else row.verdict
+        return replace(row, outcome=Outcome.UNKNOWN, verdict=verdict, why=f"{row.why}; {UNREAD}")
     return row
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
+from playbooks.investigating.rotation import AFTER_CLEANING, Rotate
+from playbooks.investigating.standing import WELL, Because, standing_of
 from runner.exit_status import ExitStatus
 from runner.terms import Terms
 from runner.transport.failures import Cause, Failure, in_words
 
-WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
 # Nothing was sent to the host for these, and the host is not what kept it from being sent.
 OURS: Mapping[Cause, Verdict] = MappingProxyType(
     {
@@ -86,6 +88,8 @@ class Judged:
     Attributes:
         why: the reason for the verdict in one sentence; may quote the server and is tainted.
         next: what to do now; empty where nothing is to be done.
+        since: the day to which all the logs that were read reach back; None where no step read logs, or one cannot say.
+        because: the findings that decided the verdict, worst first.
         product: product, cumulative update and update; empty where that is not known.
         steps: in the order of the playbook.
         findings: worst first.
@@ -99,6 +103,8 @@ class Judged:
     verdict: Verdict
     why: str
     next: str
+    since: date | None
+    because: tuple[Because, ...]
     product: str
     steps: tuple[StepResult, ...]
     findings: tuple[HostFinding, ...]
@@ -146,6 +152,16 @@ class NotReached:
         return self.failure.next
 
     @property
+    def since(self) -> date | None:
+        """None: no log was read."""
+        return None
+
+    @property
+    def because(self) -> tuple[Because, ...]:
+        """None: no step was asked."""
+        return ()
+
+    @property
     def product(self) -> str:
         """Empty: it is not known."""
         return ""
@@ -187,19 +203,6 @@ class FleetResult:
     summary: Summary
 
 
-def host_verdict(assessments: Iterable[Assessment]) -> Verdict:
-    """What one server comes to: the worst that any action says.
-
-    Without any assessment nothing is known. A host without Exchange stays `not-exchange` where its Windows is in
-    order, because `ok` would be read as a healthy Exchange server.
-    """
-    verdicts = {assessment.verdict for assessment in assessments}
-    if not verdicts:
-        return Verdict.UNKNOWN
-    worst = min(verdicts, key=_rank)
-    return Verdict.NOT_EXCHANGE if worst is Verdict.OK and Verdict.NOT_EXCHANGE in verdicts else worst
-
-
 def judged(name: str, client: str, steps: Sequence[StepResult], requests: int, seconds: float) -> Judged:
     """The row of a host with which a session was held.
 
@@ -208,17 +211,17 @@ def judged(name: str, client: str, steps: Sequence[StepResult], requests: int, s
         requests: HTTP requests sent.
         seconds: how long the host took.
     """
-    verdict = host_verdict(step.assessment for step in steps)
-    deciding = [step for step in steps if step.assessment.verdict is verdict]
-    rest = [step for step in steps if step.assessment.verdict is not verdict]
+    standing = standing_of({step.step: step.assessment for step in steps})
     findings = tuple(sorted(_findings(steps), key=lambda found: found.finding.severity.rank))
     return Judged(
         name=name,
         client=client,
-        outcome=_outcome(steps, verdict, findings),
-        verdict=verdict,
-        why="; ".join(dict.fromkeys(step.assessment.summary for step in deciding)) or "no step was run on this host",
-        next=_what_next(verdict, deciding, rest),
+        outcome=_outcome(steps, standing.verdict, findings),
+        verdict=standing.verdict,
+        why=standing.why,
+        next=standing.next,
+        since=standing.since,
+        because=standing.because,
         product=_product(step.assessment.facts for step in steps),
         steps=tuple(steps),
         findings=findings,
@@ -232,6 +235,11 @@ def fleet_result(run: str, terms: Terms, hosts: Iterable[HostResult]) -> FleetRe
     """The whole audit: rows worst first, with their totals."""
     ordered = worst_first(hosts)
     return FleetResult(run, terms, ordered, summarise(ordered))
+
+
+def to_rotate(hosts: Iterable[HostResult]) -> tuple[Rotate, ...]:
+    """What to rotate, in order, once the compromised ones of these servers are clean; nothing where none is."""
+    return AFTER_CLEANING if any(host.verdict is Verdict.COMPROMISED for host in hosts) else ()
 
 
 def of_client(audit: FleetResult, client: str) -> FleetResult:
@@ -282,30 +290,20 @@ def _status(outcome: Outcome) -> ExitStatus:
 
 
 def _outcome(steps: Sequence[StepResult], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
-    if not steps or any(step.assessment.verdict in _OPEN_ENDS for step in steps):
+    if verdict in _OPEN_ENDS or any(_is_open(step.assessment) for step in steps):
         return Outcome.UNKNOWN
     if verdict in WELL and all(found.finding.severity is Severity.INFO for found in findings):
         return Outcome.COMPLIANT
     return Outcome.FINDINGS
 
 
+def _is_open(said: Assessment) -> bool:
+    """Whether something was not learnt, however bad what was learnt is."""
+    return said.verdict in _OPEN_ENDS or said.coverage is Coverage.NOT_KNOWABLE
+
+
 def _findings(steps: Iterable[StepResult]) -> Iterable[HostFinding]:
     return (HostFinding(step.step, step.action, finding) for step in steps for finding in step.assessment.findings)
-
-
-def _what_next(verdict: Verdict, deciding: Sequence[StepResult], rest: Sequence[StepResult]) -> str:
-    """What the steps that decided the verdict ask for; another step's advice would be no answer to it."""
-    if not deciding and not rest:
-        return "Give the playbook a step that concerns this host"
-    if verdict in WELL:
-        return _next(deciding) or _next(rest)
-    steps = ", ".join(step.step for step in deciding)
-    return _next(deciding) or f"See what {steps} says of this server, and look by hand"
-
-
-def _next(steps: Sequence[StepResult]) -> str:
-    worst = sorted((found.finding for found in _findings(steps)), key=lambda finding: finding.severity.rank)
-    return next((finding.next for finding in worst if finding.next), "")
 
 
 def _product(facts_of_steps: Iterable[Facts]) -> str:
@@ -330,7 +328,3 @@ def _coverage(steps: Sequence[StepResult]) -> CoverageCount:
 def _badness(host: HostResult) -> tuple[int, int, str, str, str, str]:
     severity = min((found.finding.severity.rank for found in host.findings), default=len(Severity))
     return (host.verdict.rank, severity, host.client.casefold(), host.client, host.name.casefold(), host.name)
-
-
-def _rank(verdict: Verdict) -> int:
-    return verdict.rank

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from inventory.model import Host
 from playbooks.findings import Verdict
-from runner.results import WELL
+from playbooks.investigating.standing import WELL
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
 from texts.counting import counted

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from playbooks.findings import Verdict
 from runner.reports.page import page
-from runner.reports.wording import headline, meaning, probed, tables, tone, totals
-from runner.results import FleetResult
+from runner.reports.wording import clean_since, headline, meaning, probed, tables, tone, totals
+from runner.results import FleetResult, to_rotate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +25,7 @@ class HtmlReport:
             tables=tables(audit.terms),
             meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],
             tone={verdict: tone(verdict) for verdict in Verdict},
+            clean_since=clean_since,
+            rotate=to_rotate(audit.hosts),
             clients=sorted({host.client for host in audit.hosts}),
         )

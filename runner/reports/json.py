@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Coverage, Finding, Severity, Verdict
-from runner.results import CoverageCount, FleetResult, HostFinding, HostResult, Judged, Outcome, StepResult, Summary
+from playbooks.investigating.rotation import Rotate
+from runner.results import (
+    CoverageCount,
+    FleetResult,
+    HostFinding,
+    HostResult,
+    Judged,
+    Outcome,
+    StepResult,
+    Summary,
+    to_rotate,
+)
 from runner.terms import Ending, Terms
 
 SCHEMA: Literal["exrun.audit/1"] = "exrun.audit/1"
@@ -83,6 +94,23 @@ class CoverageMember(_Member):
     not_knowable: Count
 
 
+class BecauseMember(_Member):
+    """What decided a verdict."""
+
+    step: str
+    finding: str = Field(description="its id; empty where the step's summary is all there is")
+
+
+class RotateMember(_Member):
+    """One thing to rotate once the compromised servers are clean."""
+
+    id: str = Field(description="stable, such as auth-certificate")
+    what: str
+    why: str = Field(description="what somebody can do with it who was SYSTEM on the server")
+    how: str
+    source: str = Field(description="an address")
+
+
 class HostMember(_Member):
     """One server. Those that gave no answer are here too."""
 
@@ -93,6 +121,10 @@ class HostMember(_Member):
     product: str = Field(description="product, cumulative update and update; empty where unknown")
     why: str
     next: str
+    since: date | None = Field(
+        description="day to which all the logs that were read reach back; null where none was read or one cannot say"
+    )
+    because: list[BecauseMember] = Field(description="what decided the verdict, worst first")
     findings: list[HostFindingMember] = Field(description="worst first")
     steps: list[StepMember] = Field(description="in the order of the playbook")
     coverage: CoverageMember
@@ -123,6 +155,9 @@ class AuditDocument(_Member):
     end: EndMember
     findings: list[RunFindingMember] = Field(description="of the run itself, worst first; those of servers are theirs")
     hosts: list[HostMember] = Field(description="worst first")
+    rotate: list[RotateMember] = Field(
+        description="in order, once the compromised servers are clean; empty where none is compromised"
+    )
     summary: SummaryMember
 
 
@@ -147,6 +182,7 @@ def document(audit: FleetResult) -> AuditDocument:
         end=EndMember(how=terms.end.how, message=as_text(terms.end.message)),
         findings=[run_finding(finding) for finding in terms.findings],
         hosts=[_host(host) for host in audit.hosts],
+        rotate=[rotate(each) for each in to_rotate(audit.hosts)],
         summary=_summary(audit.summary),
     )
 
@@ -175,6 +211,16 @@ def run_finding(finding: Finding) -> RunFindingMember:
     )
 
 
+def because(host: HostResult) -> list[BecauseMember]:
+    """What decided the verdict; exrun.run/1 has the same."""
+    return [BecauseMember(step=as_text(each.step), finding=as_text(each.finding)) for each in host.because]
+
+
+def rotate(each: Rotate) -> RotateMember:
+    """One thing to rotate; exrun.run/1 has the same."""
+    return RotateMember(id=each.id, what=each.what, why=each.why, how=each.how, source=each.source)
+
+
 def _own_rows(terms: Terms) -> OwnRowsMember | None:
     own = terms.own_rows
     return None if own is None else OwnRowsMember(folder=as_text(own.folder), rows=own.count)
@@ -189,6 +235,8 @@ def _host(host: HostResult) -> HostMember:
         product=as_text(host.product),
         why=as_text(host.why),
         next=as_text(host.next),
+        since=host.since,
+        because=because(host),
         findings=[_finding(found) for found in host.findings],
         steps=[_step(step) for step in host.steps] if isinstance(host, Judged) else [],
         coverage=_coverage(host.coverage),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,8 +19,9 @@ from runner.events import Answer, ScriptNamed
 from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
-from runner.reports.json import RunFindingMember, run_finding
-from runner.results import HostResult, Judged, Outcome, worst_first
+from runner.reports.json import BecauseMember, RotateMember, RunFindingMember, because, rotate, run_finding
+from runner.reports.wording import clean_since
+from runner.results import HostResult, Judged, Outcome, to_rotate, worst_first
 from runner.runs import ClientRun
 from runner.state import HostProgress, RunPhase, RunState
 from runner.terminal import visible
@@ -79,6 +80,10 @@ class HostMember(_Member):
     product: str
     why: str
     next: str
+    since: date | None = Field(
+        description="day to which all the logs that were read reach back; null where none was read or one cannot say"
+    )
+    because: list[BecauseMember] = Field(description="what decided the verdict, worst first")
     started_at: datetime | None = Field(description="UTC; null where the run never came to it")
     ended: bool = Field(description="whether the end of the work with it is recorded; if not, the next two are 0")
     requests: int
@@ -102,6 +107,9 @@ class ClientMember(_Member):
     findings: list[RunFindingMember] = Field(description="of the run itself, worst first")
     scripts: list[ScriptMember]
     hosts: list[HostMember] = Field(description="worst first")
+    rotate: list[RotateMember] = Field(
+        description="in order, once the compromised servers are clean; empty where none is compromised"
+    )
 
 
 class RunDocument(_Member):
@@ -169,6 +177,7 @@ def _client(part: ClientRun, texts: bool, hosts: frozenset[str] | None, whole: b
         findings=[run_finding(finding) for finding in terms([state]).findings],
         scripts=[_script(named, texts) for named in state.script_texts.values()],
         hosts=[_host(row, state, whole) for row in rows],
+        rotate=[rotate(each) for each in to_rotate(rows)],
     )
 
 
@@ -185,6 +194,8 @@ def _host(row: HostResult, state: RunState, whole: bool) -> HostMember:
         product=_text(row.product),
         why=_text(row.why),
         next=_text(row.next),
+        since=row.since,
+        because=because(row),
         started_at=None if progress is None else progress.started_at,
         ended=progress is not None and progress.ended is not None,
         requests=row.requests,
@@ -264,6 +275,13 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
     for host in part.hosts:
         yield ""
         yield from _host_lines(host)
+    if part.rotate:
+        yield ""
+        yield "once the compromised servers are clean, rotate in this order"
+        for number, each in enumerate(part.rotate, start=1):
+            yield f"  {number}. {each.what}"
+            yield f"     why: {each.why} ({each.source})"
+            yield f"     how: {each.how}"
     if part.scripts:
         yield ""
         yield "scripts that this run could send"
@@ -302,13 +320,13 @@ def _how(part: ClientMember) -> str:
 
 def _host_lines(host: HostMember) -> Iterator[str]:
     product = f"  {_shown(host.product)}" if host.product else ""
-    yield f"{_shown(host.name)}  {host.verdict}{product}"
+    yield f"{_shown(host.name)}  {clean_since(host.verdict, host.since)}{product}"
     if host.ended:
         yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
     elif host.started_at is not None:
         yield "  no end of the work with it is recorded, nor how many requests were sent"
-    if not host.steps:
-        yield f"  why: {_shown(host.why)}"
+    yield f"  why: {_shown(host.why)}"
+    if host.next:
         yield f"  next: {_shown(host.next)}"
     for step in host.steps:
         sent = f"script {step.script[:SHORT_HASH]}" if step.script else "nothing sent for it"

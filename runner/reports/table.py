@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from playbooks.findings import Severity
-from runner.reports.wording import probed, tables, tone, totals
-from runner.results import FleetResult
+from runner.reports.wording import clean_since, probed, tables, tone, totals
+from runner.results import FleetResult, to_rotate
 from runner.terminal import visible
 
 CELL = 300  # characters of one cell: a server's words must not push the other rows off the screen
@@ -53,6 +53,9 @@ class TableReport:
         for finding in audit.terms.findings:
             told = f"{finding.severity}: {visible(finding.title, CELL)}. {visible(finding.next, CELL)}"
             console.print(Text(told, style="" if finding.severity is Severity.INFO else _STYLES["open"]))
+        if rotate := to_rotate(audit.hosts):
+            told = f"once the compromised servers are clean, {len(rotate)} kinds of secrets are to be rotated, in order"
+            console.print(Text(f"{told}: `exrun show` and the HTML and JSON reports list them", style=_STYLES["open"]))
         console.print(Text(f"run {visible(audit.run, CELL)}"))
         # Cells are padded to their column: nothing of it is wanted at the end of a line.
         return "".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines())
@@ -67,7 +70,7 @@ def _table(audit: FleetResult) -> Table:
         table.add_row(
             _text(f"{host.client}/{host.name}" if several else host.name),
             _text(host.product or "-"),
-            Text(host.verdict.value, style=_STYLES[tone(host.verdict)]),
+            Text(clean_since(host.verdict, host.since), style=_STYLES[tone(host.verdict)]),
             _text(host.why),
             _text(host.next or "-"),
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
 from playbooks.findings import Verdict
-from runner.results import WELL, CoverageCount, FleetResult, Outcome, Summary
+from playbooks.investigating.standing import WELL
+from runner.results import CoverageCount, FleetResult, Outcome, Summary
 from runner.terminal import visible
 from runner.terms import Ending, Terms
 from texts.counting import counted
@@ -15,6 +17,8 @@ from texts.counting import counted
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.COMPROMISED: "Somebody was inside: what was read shows it. Act tonight, patched or not.",
+        Verdict.SUSPICIOUS: "Something was found that no clean server has. Find out tonight whether somebody was "
+        "inside; until then act as if.",
         Verdict.VULNERABLE: "A fix exists for what this server runs, and it is not installed.",
         Verdict.NEEDS_CU: "The catalogue lists no fix for its cumulative update: a newer one must be installed first.",
         Verdict.HALF_INSTALLED: "The places that show whether the fix is in disagree: count it as not fixed.",
@@ -23,6 +27,7 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         "It may be in any state.",
         Verdict.NOT_ASKED: "The audit did not ask it: the run ended before, or left it out. It may be in any state.",
         Verdict.UNKNOWN: "It was asked, but something that the judgement needs could not be read.",
+        Verdict.PROBED: "Somebody tried an attack here, and nothing that was read shows that it came further.",
         Verdict.OUT_OF_SUPPORT: "Microsoft no longer makes security updates for it.",
         Verdict.BEHIND: "Nothing worse was found, but a newer update than its own is out and not installed.",
         Verdict.NOT_CURRENT: "Nothing was found, but by tables so old that updates and attacks since then are missing "
@@ -31,13 +36,18 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.NEWER_THAN_CATALOGUE: "Newer than this audit's tables: neither good nor bad is known of it.",
         Verdict.OK: "Nothing was found by what was asked. Of attacks and updates it says no more than the catalogue "
         "of {day} knows.",
+        Verdict.CLEAN: "Every step found it in order, and since the day named its logs hold nothing of what was looked "
+        "for. Nothing is known of days before it, of what no step looks for, or of an intruder who changed the logs. "
+        "Of updates it says no more than the catalogue of {day} knows.",
         Verdict.NOT_EXCHANGE: "No Exchange Server is installed there.",
         Verdict.NOT_APPLICABLE: "What was asked does not concern it.",
     }
 )
 
 
-_GRAVE = frozenset({Verdict.COMPROMISED, Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED})
+_GRAVE = frozenset(
+    {Verdict.COMPROMISED, Verdict.SUSPICIOUS, Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED}
+)
 
 
 def tone(verdict: Verdict) -> Literal["grave", "open", "well"]:
@@ -45,6 +55,11 @@ def tone(verdict: Verdict) -> Literal["grave", "open", "well"]:
     if verdict in _GRAVE:
         return "grave"
     return "well" if verdict in WELL else "open"
+
+
+def clean_since(verdict: Verdict, since: date | None) -> str:
+    """The verdict as people read it: `clean since 2026-10-28`, for there is no clean without a day."""
+    return f"{verdict} since {since}" if verdict is Verdict.CLEAN else verdict.value
 
 
 def totals(summary: Summary) -> str:

@@ -41,6 +41,16 @@ def test_a_server_with_a_session_of_proxylogon_is_compromised_and_the_one_beside
         assert set(steps) == {
             "version", "patch", "proxylogon", "iis", "components", "services", "firewall", "reboot",
         }  # fmt: skip
-        # The row says it first, with what to do.
+        # Of EX2 the row says since when its logs hold nothing, beside what else is not well there.
+        reach = found["EX2"]["since"]
+        assert f"nothing of what was looked for is in the logs since {reach}" in found["EX2"]["why"]
+        assert found["EX1"]["because"][0] == {"step": "proxylogon", "finding": "proxylogon.hunt.session-obtained"}
+        rotated = [each["what"] for each in json.loads(out)["rotate"]]
+        assert "The Exchange Auth certificate" in " ".join(rotated)
+        # The row says it first, with what to do; then, in order, what to rotate.
         _, table, _ = lab("show", "last", "--host", "EX1")
-        assert "a session as SYSTEM was obtained" in " ".join(table.split())
+        shown = " ".join(table.split())
+        assert "a session as SYSTEM was obtained" in shown
+        assert all(what in shown for what in rotated)
+        _, other, _ = lab("show", "last", "--host", "EX2")
+        assert "rotate" not in other

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.rotation import AFTER_CLEANING
+from playbooks.investigating.standing import WELL, verdict_of
 from runner.exit_status import ExitStatus
 from runner.results import (
-    WELL,
     CoverageCount,
     HostResult,
     Judged,
@@ -22,9 +23,9 @@ from runner.results import (
     StepResult,
     exit_status,
     fleet_result,
-    host_verdict,
     judged,
     of_client,
+    to_rotate,
     worst_first,
 )
 from runner.terms import Terms
@@ -42,7 +43,8 @@ assessments = st.builds(
     findings=st.lists(findings, max_size=3).map(tuple),
     coverage=st.sampled_from(Coverage),
 )
-steps = st.lists(st.builds(StepResult, st.just("step"), st.just("exchange.patch"), assessments), max_size=4)
+results = st.builds(StepResult, st.sampled_from(["version", "patch", "hunt", "iis"]), st.just("a.b"), assessments)
+steps = st.lists(results, max_size=4, unique_by=lambda result: result.step)
 names = st.one_of(st.sampled_from(["EX1", "ex1", "Ex1"]), st.text(min_size=1, max_size=6))
 answered = st.builds(judged, names, st.sampled_from(["alpha", "beta"]), steps, st.integers(0, 20), st.floats(0, 9))
 failures = st.builds(Failure, st.sampled_from(Cause), st.text(), st.text(min_size=1))
@@ -75,13 +77,13 @@ def refused(cause: Cause) -> HostResult:
 @settings(max_examples=60)
 @given(st.lists(assessments, min_size=1, max_size=5))
 def test_no_action_says_worse_than_the_verdict_of_its_host(of_host: list[Assessment]) -> None:
-    assert host_verdict(of_host).rank >= min(each.verdict.rank for each in of_host)
+    assert verdict_of(of_host).rank >= min(min(each.verdict.rank, Verdict.OK.rank) for each in of_host)
     if min(each.verdict.rank for each in of_host) < Verdict.OK.rank:
-        assert host_verdict(of_host).rank == min(each.verdict.rank for each in of_host)
+        assert verdict_of(of_host).rank == min(each.verdict.rank for each in of_host)
 
 
 def test_a_host_without_any_assessment_is_unknown_and_not_ok() -> None:
-    assert host_verdict([]) is Verdict.UNKNOWN
+    assert verdict_of([]) is Verdict.UNKNOWN
     host = judged("EX1", "alpha", [], requests=0, seconds=0)
     assert (host.outcome, host.why) == (Outcome.UNKNOWN, "no step was run on this host")
     assert host.next
@@ -181,8 +183,10 @@ def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(ca
 @settings(max_examples=100)
 @given(answered)
 def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host: Judged) -> None:
-    deciding = [step.assessment for step in host.steps if step.assessment.verdict is host.verdict]
-    others = {step.assessment.summary for step in host.steps if step.assessment.verdict is not host.verdict}
+    as_good = {Verdict.CLEAN: Verdict.OK}  # no step's to say, and taken for ok
+    told = {step.step: as_good.get(step.assessment.verdict, step.assessment.verdict) for step in host.steps}
+    deciding = [step.assessment for step in host.steps if told[step.step] is host.verdict]
+    others = {step.assessment.summary for step in host.steps if told[step.step] is not host.verdict}
     if not host.steps:
         return
     assert host.why == "; ".join(dict.fromkeys(each.summary for each in deciding))
@@ -193,7 +197,8 @@ def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host:
     if asked:
         assert host.next == asked
     elif host.verdict not in WELL:
-        assert host.next == f"See what {', '.join('step' for _ in deciding)} says of this server, and look by hand"
+        names = ", ".join(step.step for step in host.steps if told[step.step] is host.verdict)
+        assert host.next == f"See what {names} says of this server, and look by hand"
 
 
 def test_the_advice_of_another_step_is_no_answer_to_the_verdict() -> None:
@@ -248,6 +253,7 @@ def test_the_exit_status_is_0_only_where_every_step_of_every_host_is_well(hosts:
         isinstance(host, Judged)
         and host.steps
         and all(step.assessment.verdict in WELL for step in host.steps)
+        and all(step.assessment.coverage is not Coverage.NOT_KNOWABLE for step in host.steps)
         and all(found.finding.severity is Severity.INFO for found in host.findings)
         for host in hosts
     )
@@ -271,3 +277,28 @@ def test_the_highest_exit_status_that_applies_is_given(hosts: list[HostResult], 
 
 def test_steps_that_no_session_could_ask_count_as_not_knowable() -> None:
     assert refused(Cause.TLS).coverage == CoverageCount(not_knowable=2)
+
+
+def test_a_server_with_a_clean_log_is_clean_since_its_day_and_that_is_well() -> None:
+    hunt = Assessment(Verdict.OK, "nothing", facts={"since": "2026-10-28"})
+    host = judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", hunt)], 8, 1)
+    assert (host.verdict, host.since, host.outcome) == (Verdict.CLEAN, date(2026, 10, 28), Outcome.COMPLIANT)
+    assert exit_status([host]) == 0
+
+
+def test_a_server_whose_logs_cannot_say_since_when_is_not_all_judged() -> None:
+    hunt = Assessment(Verdict.OK, "nothing", facts={"since": UnknownFact("no log was read")})
+    host = judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", hunt)], 8, 1)
+    assert (host.verdict, host.outcome, exit_status([host])) == (Verdict.UNKNOWN, Outcome.UNKNOWN, 3)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_what_to_rotate_is_listed_where_a_server_is_compromised_and_nowhere_else(verdict: Verdict) -> None:
+    hosts = [saying(Verdict.OK), saying(verdict)]
+    assert to_rotate(hosts) == (AFTER_CLEANING if verdict is Verdict.COMPROMISED else ())
+
+
+def test_a_compromised_server_of_which_not_all_is_known_exits_3() -> None:
+    cut = Assessment(Verdict.COMPROMISED, "a session, and a log that was cut", coverage=Coverage.NOT_KNOWABLE)
+    host = judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", cut)], 8, 1)
+    assert (host.verdict, exit_status([host])) == (Verdict.COMPROMISED, 3)

@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
+from playbooks.investigating.rotation import AFTER_CLEANING
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import AuditDocument, JsonReport, schema_text
@@ -109,7 +110,7 @@ def test_an_audit_of_no_hosts_says_so_in_every_report() -> None:
 
 def test_the_json_object_has_the_members_that_programs_rely_on() -> None:
     read = json.loads(JsonReport().render(FLEET))
-    assert list(read) == ["schema", "run", "catalogue", "judged_on", "end", "findings", "hosts", "summary"]
+    assert list(read) == ["schema", "run", "catalogue", "judged_on", "end", "findings", "hosts", "rotate", "summary"]
     assert (read["schema"], read["run"], read["judged_on"]) == ("exrun.audit/1", "2026-r1", "2026-04-02")
     assert read["catalogue"] == {"as_of": "2026-04-02", "age_days": 0, "own": None}
     assert (read["end"], read["findings"]) == ({"how": "complete", "message": ""}, [])
@@ -243,4 +244,38 @@ def test_every_verdict_has_a_meaning_in_sentences_and_ok_names_the_catalogues_da
     said = meaning(verdict, FLEET)
     assert said.endswith(".")
     assert "{" not in said
-    assert ("2026-04-02" in said) is (verdict is Verdict.OK)
+    assert ("2026-04-02" in said) is (verdict in (Verdict.OK, Verdict.CLEAN))
+
+
+def searched(name: str, verdict: Verdict) -> HostResult:
+    said = Assessment(verdict, f"because {verdict}", facts={"since": "2026-10-28"})
+    return judged(name, "alpha", [StepResult("hunt", "proxylogon.hunt", said)], requests=8, seconds=1)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_clean_is_shown_with_its_day(report: Report) -> None:
+    written = report.render(fleet_result("r", TERMS, [searched("EX1", Verdict.OK)]))
+    if isinstance(report, JsonReport):
+        [server] = json.loads(written)["hosts"]
+        assert (server["verdict"], server["since"]) == ("clean", "2026-10-28")
+        assert server["because"] == [{"step": "hunt", "finding": ""}]
+    else:
+        assert "clean since 2026-10-28" in written
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_what_to_rotate_is_in_every_report_of_a_compromised_server_and_in_no_other(report: Report) -> None:
+    inside = report.render(fleet_result("r", TERMS, [searched("EX1", Verdict.COMPROMISED)]))
+    other = report.render(fleet_result("r", TERMS, [searched("EX1", Verdict.SUSPICIOUS)]))
+    if isinstance(report, JsonReport):
+        assert [each["id"] for each in json.loads(inside)["rotate"]] == [each.id for each in AFTER_CLEANING]
+        assert json.loads(other)["rotate"] == []
+    elif isinstance(report, HtmlReport):
+        shown = html.unescape(inside)
+        places = [shown.index(each.what) for each in AFTER_CLEANING]
+        assert places == sorted(places)
+        assert all(each.source in inside for each in AFTER_CLEANING)
+        assert "what to rotate" not in other
+    else:
+        assert f"{len(AFTER_CLEANING)} kinds of secrets are to be rotated" in inside
+        assert "rotated" not in other

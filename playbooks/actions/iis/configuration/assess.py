@@ -33,6 +33,8 @@ FACTS = ("present", "sites", "web_roots", "applications", "pools", "rewrite_rule
 SHOWN = 30  # lines of evidence of one finding
 MOST = 2_000  # texts of one fact
 
+# What an intruder leaves, and what else may have put there: no clean server has it of itself.
+_SUSPICIOUS = frozenset({"hidden", "module-imitates", "known-key", "module-foreign", "handler", "redirected"})
 _SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 # The same on every server until February 2020 (CVE-2020-0688), and so known to everybody.
 _KNOWN_KEY = "CB2721ABDAF8E9DC516D621D8B8BF13A2C9E8689A25303BF"
@@ -197,12 +199,15 @@ def _judge_rules(seen: _Seen) -> None:
 def _assessment(seen: _Seen, server: Server) -> Assessment:
     _judge_rules(seen)
     findings = tuple(_findings(seen))
+    ids = {finding.id.removeprefix(f"{ACTION}.") for finding in findings}
+    verdict = Verdict.SUSPICIOUS if ids & _SUSPICIOUS else Verdict.ATTENTION
     if seen.gaps:
-        verdict, start = Verdict.UNKNOWN, f"not all of IIS's configuration could be read ({_cut(seen.gaps[0], 200)})"
+        start = f"not all of IIS's configuration could be read ({_cut(seen.gaps[0], 200)})"
         told = [finding for finding in findings if finding.id != f"{ACTION}.unknown"]
         summary = f"{start}; what was: {_titles(told)}" if told else start
+        verdict = min(verdict, Verdict.UNKNOWN, key=lambda either: either.rank)
     elif findings:
-        verdict, summary = Verdict.ATTENTION, _titles(findings)
+        summary = _titles(findings)
     else:
         verdict = Verdict.OK
         summary = f"{_counted(seen)}: nothing in them that a clean server has not"

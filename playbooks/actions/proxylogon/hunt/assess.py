@@ -2,7 +2,7 @@
 
 Nothing found is never `clean`: it is nothing since the day from which every log reaches on. A log that is missing,
 empty, unreadable or cut short could hold what decides, so without it the verdict is `unknown`, unless what was found is
-a compromise already. A session as SYSTEM counts as a compromise even where no file was written: whoever had it could
+worse already. A session as SYSTEM counts as a compromise even where no file was written: whoever had it could
 do anything.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from playbooks.actions.exchange.setup import Installation, installed
 from playbooks.actions.proxylogon.hunt.traces import Grade, Line, Trace, Unclear, judge
@@ -48,6 +48,13 @@ _TITLE = {
     Grade.SESSION: (Severity.CRITICAL, "A session as SYSTEM was obtained through ProxyLogon"),
     Grade.LEAKED: (Severity.HIGH, "ProxyLogon was used beyond a probe, as for learning an account's SID"),
     Grade.PROBED: (Severity.MEDIUM, "This server was probed for ProxyLogon"),
+}
+_VERDICT = {
+    Grade.WRITTEN: Verdict.COMPROMISED,
+    Grade.SESSION: Verdict.COMPROMISED,
+    Grade.LEAKED: Verdict.SUSPICIOUS,
+    Grade.PROBED: Verdict.PROBED,
+    Grade.NOTHING: Verdict.OK,
 }
 _COMES_TO = {
     Grade.WRITTEN: "ProxyLogon: a file was written",
@@ -91,7 +98,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     path = text_of(observed.first("ExchangeSetup") or {}, "InstallPath").replace("/", "\\").strip(' "').rstrip("\\")
     if not path:
         return unknown(ACTION, "the logs", "the setup key names no install folder (MsiInstallPath)", FACTS)
-    return _concluded(_found(observed, asked, path))
+    return _concluded(_found(observed, asked, path, today))
 
 
 def _not_applicable(reason: str) -> Assessment:
@@ -106,7 +113,7 @@ def _folders_of(observed: Observed) -> tuple[str, ...]:
     return (_FRONT_END if front_end else ()) + (_MAILBOX if mailbox else ())
 
 
-def _found(observed: Observed, asked: tuple[str, ...], path: str) -> _Found:
+def _found(observed: Observed, asked: tuple[str, ...], path: str, today: date) -> _Found:
     headers = {text_of(each, "Place"): text_of(each, "Line") for each in observed.of_kind("Header")}
     traces: dict[Grade, tuple[str, ...]] = {}
     gaps = [f"{entry.what}: {entry.why}" for entry in observed.unread if "\\Logging" in entry.what]
@@ -114,6 +121,9 @@ def _found(observed: Observed, asked: tuple[str, ...], path: str) -> _Found:
         f"{text_of(each, 'What')}: cut short, {each.get('Limit')!s} of at least {each.get('Seen')!s} were sent"
         for each in observed.of_kind("Capped")
     ]
+    since = _since(observed)
+    if since is not None and since > (today + timedelta(days=1)).isoformat():
+        gaps.append(f"the oldest log of a folder is of {since}, a day to come: how far back it reaches is not known")
     for hit in observed.of_kind("Hit"):
         header = headers.get(text_of(hit, "Header"))
         line = Line(text_of(hit, "Place"), text_of(hit, "Folder"), text_of(hit, "Line"), header, hit.get("Cut") is True)
@@ -124,7 +134,7 @@ def _found(observed: Observed, asked: tuple[str, ...], path: str) -> _Found:
                 gaps.append(why)
             case None:
                 pass
-    return _Found(traces, (*_missing(observed, asked), *gaps), _since(observed), _reach(observed))
+    return _Found(traces, (*_missing(observed, asked), *gaps), since, _reach(observed))
 
 
 def _missing(observed: Observed, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -162,12 +172,9 @@ def _concluded(found: _Found) -> Assessment:
     worst = found.worst
     decided = worst in (Grade.WRITTEN, Grade.SESSION)
     could_be_worse = bool(found.gaps) and worst is not Grade.WRITTEN
-    if decided:
-        verdict = Verdict.COMPROMISED
-    elif found.gaps:
-        verdict = Verdict.UNKNOWN
-    else:
-        verdict = Verdict.OK if worst is Grade.NOTHING else Verdict.ATTENTION
+    verdict = _VERDICT[worst]
+    if found.gaps:  # what was not read could hold worse than a probe
+        verdict = min(verdict, Verdict.UNKNOWN, key=lambda either: either.rank)
     grade: Value | UnknownFact = UnknownFact(found.gaps[0]) if could_be_worse else worst.value
     compromised: Value | UnknownFact = True if decided else UnknownFact(found.gaps[0]) if found.gaps else False
     since = UnknownFact("no log was read") if found.since is None else found.since
@@ -176,7 +183,7 @@ def _concluded(found: _Found) -> Assessment:
         _summary(found, could_be_worse),
         tuple(sorted(_findings(found), key=lambda each: each.severity.rank)),
         {"grade": grade, "compromised": compromised, "since": since},
-        Coverage.NOT_KNOWABLE if verdict is Verdict.UNKNOWN else Coverage.PROBED,
+        Coverage.NOT_KNOWABLE if found.gaps else Coverage.PROBED,
     )
 
 

@@ -48,7 +48,7 @@ FILES: Mapping[str, tuple[Mapping[str, FileState], Verdict]] = {
         Verdict.OK,
     ),
     "with lines of an old Macintosh": ({CONFIG: FileState(content=USUAL.replace("\n", "\r"))}, Verdict.OK),
-    "planted": ({CONFIG: FileState(content=PLANTED)}, Verdict.ATTENTION),
+    "planted": ({CONFIG: FileState(content=PLANTED)}, Verdict.SUSPICIOUS),
     "with other letters": ({CONFIG.upper().replace("C:", "c:"): FileState(content=USUAL)}, Verdict.OK),
     "a web.config of more than two pieces": (
         {CONFIG: FileState(content=USUAL), OWA: FileState(content=WEB)},
@@ -63,7 +63,7 @@ FILES: Mapping[str, tuple[Mapping[str, FileState], Verdict]] = {
     ),
     "a web.config that may not be read": (
         {CONFIG: FileState(content=PLANTED), OWA: FileState(content=WEB, denied=True)},
-        Verdict.UNKNOWN,
+        Verdict.SUSPICIOUS,
     ),
     "it may not be read": ({CONFIG: FileState(content=USUAL, denied=True)}, Verdict.UNKNOWN),
     "a folder of its name": ({CONFIG: FileState(folder=True)}, Verdict.NOT_APPLICABLE),

@@ -1,0 +1,200 @@
+"""How a server stands by all of its steps: the worst counts, what is missing is said, and clean has a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from itertools import permutations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.standing import SINCE, WELL, Because, standing_of
+
+QUIET = "nothing of what was looked for is in the logs since"
+DENIED = UnknownFact("access is denied")
+OPEN = (Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED)
+
+days = st.dates(date(2020, 1, 1), date(2026, 11, 28)).map(date.isoformat)
+not_days = st.sampled_from(
+    ["", "2026-13-01", "20261101", "2026-11-01T00:00:00", "2026-W44-7", "yesterday", 20261101, None]
+)
+findings = st.builds(
+    Finding,
+    st.sampled_from(["a.b.c", "a.b.d"]),
+    st.sampled_from(Severity),
+    st.just("t"),
+    next=st.sampled_from(["", "go"]),
+)
+assessments = st.builds(
+    Assessment,
+    st.sampled_from(Verdict),
+    st.text(min_size=1, max_size=8),
+    st.lists(findings, max_size=2).map(tuple),
+    st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({SINCE: st.one_of(days, not_days, st.builds(UnknownFact, st.text(max_size=5)))}),
+    ),
+)
+servers = st.dictionaries(st.sampled_from(["patch", "hunt", "scan", "iis", "reboot"]), assessments, max_size=5)
+
+
+def said(verdict: Verdict, since: object = None, summary: str = "why") -> Assessment:
+    facts = {} if since is None else {SINCE: since}
+    return Assessment(verdict, summary, facts=facts)  # type: ignore[arg-type]
+
+
+@settings(max_examples=300)
+@given(servers)
+def test_clean_is_said_only_where_every_step_is_well_and_all_logs_say_since_when(
+    server: Mapping[str, Assessment],
+) -> None:
+    standing = standing_of(server)
+    if standing.verdict is not Verdict.CLEAN:
+        return
+    concerned = [each for each in server.values() if each.verdict in (Verdict.OK, Verdict.CLEAN)]
+    assert all(each.verdict in WELL for each in server.values())
+    told = [each.facts[SINCE] for each in concerned if SINCE in each.facts]
+    assert told
+    assert all(date.fromisoformat(str(day)) for day in told)
+    assert standing.since == max(date.fromisoformat(str(day)) for day in told)
+    assert f"reach back to {standing.since}" in standing.why
+
+
+@settings(max_examples=300)
+@given(servers, st.sampled_from(OPEN), st.sampled_from([None, "2026-10-28", DENIED]))
+def test_a_step_that_was_not_answered_leaves_no_server_clean_or_ok(
+    server: Mapping[str, Assessment], verdict: Verdict, since: object
+) -> None:
+    standing = standing_of({**server, "lost": said(verdict, since)})
+    assert standing.verdict not in WELL
+    assert standing.verdict.rank <= verdict.rank
+
+
+@settings(max_examples=300)
+@given(servers, assessments)
+@example({"scan": said(Verdict.OK)}, said(Verdict.OK, DENIED))
+@example({"hunt": said(Verdict.OK, "2026-10-28")}, said(Verdict.NOT_EXCHANGE))
+def test_a_further_answer_never_makes_a_verdict_better(server: Mapping[str, Assessment], further: Assessment) -> None:
+    """Of those that are well none is better than another: `clean` adds to `ok` a day, which a log has to say."""
+    if not server:
+        return
+    before, after = standing_of(server).verdict, standing_of({**server, "further": further}).verdict
+    assert after.rank <= before.rank or (before in WELL and after in WELL)
+
+
+@settings(max_examples=200)
+@given(servers, st.sampled_from([Verdict.OK, Verdict.NOT_APPLICABLE, Verdict.ATTENTION]))
+def test_a_mitigation_that_is_in_place_is_no_patch(server: Mapping[str, Assessment], verdict: Verdict) -> None:
+    """A server that lacks a fix stays as bad as it is, whatever a step says of what stands before the hole."""
+    lacking = {**server, "patch": said(Verdict.VULNERABLE, summary="CVE-2021-26855 is open")}
+    held = standing_of({**lacking, "mitigation": said(verdict, summary="a rule stands before it")})
+    assert held.verdict is standing_of(lacking).verdict
+    assert held.verdict.rank <= Verdict.VULNERABLE.rank
+
+
+@settings(max_examples=100)
+@given(servers)
+def test_the_order_of_the_steps_decides_no_verdict(server: Mapping[str, Assessment]) -> None:
+    verdicts = {standing_of(dict(order)).verdict for order in list(permutations(server.items()))[:24]}
+    assert len(verdicts) == 1
+
+
+@settings(max_examples=200)
+@given(servers)
+def test_every_verdict_names_the_steps_that_decided_it(server: Mapping[str, Assessment]) -> None:
+    standing = standing_of(server)
+    assert bool(standing.because) is bool(server)
+    for each in standing.because:
+        assert each.step in server
+        assert not each.finding or each.finding in {finding.id for finding in server[each.step].findings}
+    assert standing.next or standing.verdict in WELL
+
+
+def test_clean_is_since_the_latest_of_the_days_to_which_the_logs_reach() -> None:
+    standing = standing_of(
+        {
+            "patch": said(Verdict.OK),
+            "proxylogon": said(Verdict.OK, "2026-10-28"),
+            "proxyshell": said(Verdict.OK, "2026-11-02"),
+            "iis": said(Verdict.NOT_APPLICABLE, DENIED),
+        }
+    )
+    assert (standing.verdict, standing.since) == (Verdict.CLEAN, date(2026, 11, 2))
+    assert standing.why == (
+        "nothing was found by patch, proxylogon, proxyshell; the logs reach back to 2026-11-02, and of what was before "
+        "nothing is known"
+    )
+
+
+@pytest.mark.parametrize("since", [DENIED, "yesterday", "20261101", ""])
+def test_where_a_log_cannot_say_since_when_nobody_can(since: object) -> None:
+    standing = standing_of({"proxylogon": said(Verdict.OK, "2026-10-28"), "owa": said(Verdict.OK, since)})
+    assert (standing.verdict, standing.since) == (Verdict.UNKNOWN, None)
+    assert standing.because == (Because("owa", ""),)
+    assert "how far back the logs reach is not known" in standing.why
+    assert "owa" in standing.next
+
+
+def test_without_logs_a_server_is_ok_and_never_clean() -> None:
+    standing = standing_of({"patch": said(Verdict.OK, summary="fixed"), "reboot": said(Verdict.CLEAN, summary="no")})
+    assert (standing.verdict, standing.since, standing.why) == (Verdict.OK, None, "fixed; no")
+
+
+def test_nothing_asked_is_nothing_known() -> None:
+    standing = standing_of({})
+    assert (standing.verdict, standing.because, standing.since) == (Verdict.UNKNOWN, (), None)
+
+
+def test_a_server_that_was_searched_says_what_else_is_wrong_beside_the_worst() -> None:
+    standing = standing_of(
+        {
+            "patch": said(Verdict.VULNERABLE, summary="KB5000871 is missing"),
+            "proxylogon": said(Verdict.PROBED, "2026-10-28", "probed"),
+            "iis": said(Verdict.UNKNOWN, summary="not read"),
+            "reboot": said(Verdict.ATTENTION, summary="a restart is pending"),
+        }
+    )
+    assert standing.verdict is Verdict.VULNERABLE
+    assert standing.why == (
+        "KB5000871 is missing; unknown besides: iis; probed besides: proxylogon; attention besides: reboot"
+    )
+
+
+def test_a_server_that_is_only_behind_says_what_its_logs_say() -> None:
+    standing = standing_of(
+        {"patch": said(Verdict.BEHIND, summary="2 updates behind"), "hunt": said(Verdict.OK, "2026-10-28")}
+    )
+    assert standing.why == f"2 updates behind; {QUIET} 2026-10-28"
+
+
+def test_findings_that_decided_are_named_worst_first() -> None:
+    low, high = (
+        Finding(f"a.b.{severity}", severity, "t", next=f"do {severity}") for severity in (Severity.LOW, Severity.HIGH)
+    )
+    standing = standing_of(
+        {
+            "iis": Assessment(Verdict.SUSPICIOUS, "a module", (low,)),
+            "scan": Assessment(Verdict.SUSPICIOUS, "a page", (high,)),
+            "hunt": said(Verdict.OK, "2026-10-28"),
+        }
+    )
+    assert standing.because == (Because("scan", "a.b.high"), Because("iis", "a.b.low"))
+    assert (standing.why, standing.next) == (f"a module; a page; {QUIET} 2026-10-28", "do high")
+
+
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        (Verdict.COMPROMISED, Verdict.SUSPICIOUS),
+        (Verdict.SUSPICIOUS, Verdict.VULNERABLE),
+        (Verdict.SUSPICIOUS, Verdict.UNKNOWN),
+        (Verdict.UNKNOWN, Verdict.PROBED),
+        (Verdict.PROBED, Verdict.BEHIND),
+        (Verdict.BEHIND, Verdict.OK),
+    ],
+)
+def test_of_two_steps_the_worse_is_the_servers(worse: Verdict, better: Verdict) -> None:
+    assert standing_of({"one": said(better, "2026-10-28"), "other": said(worse)}).verdict is worse
