@@ -208,8 +208,8 @@ class Keeps(_Written):
 
 
 class PlaceKind(StrEnum):
-    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `server` what is
-    done to the server itself."""
+    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `pool` an
+    application pool of IIS; `server` what is done to the server itself."""
 
     SERVICE = "service"
     FILE = "file"
@@ -217,6 +217,7 @@ class PlaceKind(StrEnum):
     REGISTRY = "registry"
     TASK = "task"
     ACL = "acl"
+    POOL = "pool"
     SERVER = "server"
 
 
@@ -236,6 +237,7 @@ class Write(_Written):
     )
     task: Sentence | None = Field(default=None, description="Scheduled tasks by path and name.")
     acl: Sentence | None = Field(default=None, description="Files and folders whose access list it sets, by path.")
+    pool: Sentence | None = Field(default=None, description="Application pools of IIS by name, to recycle.")
     server: Literal["restart"] | None = Field(
         default=None, description="What it does to the server itself: restart, together with reboots: true."
     )

@@ -24,7 +24,7 @@ __all__ = [
     "why_not",
 ]
 
-Kind = Literal["service", "file", "folder", "registry", "task", "acl", "server"]
+Kind = Literal["service", "file", "folder", "registry", "task", "acl", "pool", "server"]
 
 RESTART = "restart"  # what a change does to the server itself
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
@@ -44,8 +44,8 @@ TAKEN_OFF = "\x85\xa0"
 class Place:
     """Places of one kind, by a pattern with PowerShell's wildcards in which nothing is left to be filled in.
 
-    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it. `server`
-    is the server itself: what is done to it, RESTART.
+    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it. `pool`
+    is an application pool of IIS by name; `server` the server itself: what is done to it, RESTART.
     """
 
     kind: Kind

@@ -196,6 +196,24 @@ _IN_FORCE = FirewallProfile(
 )
 
 
+class WebState(Strict):
+    """IIS as a request on loopback finds it. Of files it is worked out: 200, or 404 where there is none."""
+
+    answers: bool = Field(
+        default=True, description="Whether it answers at all, where there is an applicationHost.config."
+    )
+    pages: dict[str, Annotated[int, Field(ge=100, le=599)]] = Field(
+        default_factory=dict,
+        description="By address below the site, `/owa/healthcheck.htm`: the status of what no file is for.",
+    )
+    pages_after_recycling: dict[str, Annotated[int, Field(ge=100, le=599)]] = Field(
+        default_factory=dict, description="What these answer once an application pool has been recycled."
+    )
+    recycled: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="By application pool: how often scripts have recycled it."
+    )
+
+
 class BinaryValue(Strict):
     """A value of type REG_BINARY, as hexadecimal digits: `{binary: 01 00 00 00}`."""
 
@@ -311,6 +329,7 @@ class HostState(Strict):
     firewall: FirewallState = Field(
         default=FirewallState(), description="Windows Firewall; on in every profile where it is left out."
     )
+    web: WebState = Field(default=WebState(), description="IIS, as a request on loopback finds it.")
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."
     )

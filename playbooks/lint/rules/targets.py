@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from ..kinds import ACCESS_LISTS
 from ..lexer import Refusal
 from ..literals import is_decided, texts_of
 from ..places import RESTART, Place, kind_of, may_write, why_not
-from ..tree import Node, Text, Variable
+from ..tree import Node, Number, Text, Variable
 from .assignments import made_of
 from .interface import Reading
 
@@ -21,6 +22,8 @@ _OF_A_FILE = frozenset(
     {"creationtime", "creationtimeutc", "lastwritetime", "lastwritetimeutc", "lastaccesstime", "lastaccesstimeutc",
      "attributes", "isreadonly"}
 )  # fmt: skip
+# An address of this server alone: behind the first slash nothing names a host any more.
+_LOOPBACK = re.compile(r"http://127\.0\.0\.1(?::[0-9]{1,5})?/[!-~]*")
 _OF_PROPERTIES = frozenset({"Set-ItemProperty", "Remove-ItemProperty"})
 _WRITTEN_OUT = "write it out, as a text or with {{ }}: what a change writes is decided before it is approved"
 
@@ -33,13 +36,17 @@ class Targets:
 
     @property
     def explains(self) -> tuple[str, ...]:
-        return ("target", "decided")
+        return ("target", "decided", "network")
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
         for node in reading.nodes:
             call = reading.calls.of(node)
-            if call is not None and not call.own and call.known.targets:
+            if call is None or call.own:
+                continue
+            if call.known.targets:
                 yield from self._call(reading.flow, call)
+            elif call.known.name == "Invoke-WebRequest":
+                yield from _request(reading.flow, call)
 
     def _call(self, flow: Flow, call: Call) -> Iterator[Refusal]:
         named = {target.parameter for target in call.known.targets}
@@ -120,11 +127,30 @@ class Targets:
         )
 
 
+def _request(flow: Flow, call: Call) -> Iterator[Refusal]:
+    """A request that writes nothing here, and may leave no trace but an answer: of this server, and of nothing else."""
+    uri, most = call.binding.get("uri"), call.binding.get("maximumredirection")
+    addresses = None if uri is None else texts_of(flow, uri)
+    if addresses is None or not all(_LOOPBACK.fullmatch(each) for each in addresses):
+        what = "what this asks is not shown to be this server"
+        yield Refusal("network", (uri or call.node).at, what, "write -Uri 'http://127.0.0.1/...' out, or with {{ }}")
+    if not (isinstance(most, Number) and most.source == "0") and not (isinstance(most, Text) and most.value == "0"):
+        what = "an answer may lead to another server"
+        yield Refusal("network", call.node.at, what, "write -MaximumRedirection 0")
+    if "usebasicparsing" not in call.binding.switches or call.binding.get("usebasicparsing") is not None:
+        what = "without it Windows PowerShell 5.1 has Internet Explorer read the answer"
+        yield Refusal("network", call.node.at, what, "write -UseBasicParsing")
+    seconds = call.binding.get("timeoutsec")
+    if seconds is not None and not is_decided(flow, seconds):
+        yield Refusal("decided", seconds.at, "what -TimeoutSec is given cannot be seen here", _WRITTEN_OUT)
+
+
 _WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",
-          "acl": "access list of", "server": "server itself:"}  # fmt: skip
+          "acl": "access list of", "pool": "application pool", "server": "server itself:"}  # fmt: skip
 _ONE_PLACE = {
     "service": "name one service, by its short name",
     "task": "name one task",
+    "pool": "name one application pool",
     "registry": "write HKLM:\\SOFTWARE\\... as -LiteralPath, and one value as -Name",
     **dict.fromkeys(("file", "folder", "acl"), "write one whole path, as Windows shows it: C:\\..."),
 }

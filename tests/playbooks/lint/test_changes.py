@@ -29,6 +29,7 @@ ALLOWED = (
     Place("file", f"{QUARANTINE}\\*"),
     Place("file", "C:\\inetpub\\wwwroot\\*"),
     Place("acl", QUARANTINE),
+    Place("pool", "MSExchange*AppPool"),
     Place("server", RESTART),
 )
 EVERYWHERE = (

@@ -6,6 +6,7 @@
     services.json                the services; what a script makes of them is written here
     files.json                   times, attributes, access lists and streams of files; likewise
     firewall.json                profiles and rules of Windows Firewall, what is set here and what group policy sets
+    web.json                     what IIS answers on loopback where no file is for it, and pools that were recycled
     tasks.json                   the scheduled tasks that scripts have registered
     restart                      stands while a restart is asked for that was not told of yet
     shim/                        the shim's files and the session configuration that loads them
@@ -28,7 +29,7 @@ from typing import Any, Literal
 
 from playbooks.detaching import Work
 from playbooks.guarding import FOLDER, Names
-from runner.lab.state import FileState, GuardState, HostState, ServiceState, TaskState, with_folders
+from runner.lab.state import FileState, GuardState, HostState, ServiceState, TaskState, WebState, with_folders
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
@@ -43,6 +44,7 @@ SCRIPTS = (
     "Files.ps1",
     "Cim.ps1",
     "Exchange.ps1",
+    "WebServer.ps1",
     "Windows51.ps1",
     "Language.ps1",
 )
@@ -54,6 +56,7 @@ _SERVICES_KEY = ("SYSTEM", "CurrentControlSet", "Services")
 FILES = "files.json"
 FIREWALL = "firewall.json"
 TASKS = "tasks.json"
+WEB = "web.json"
 RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
 # By what a guard's script is called: how far it is (playbooks/guarding.py).
 _STANDS: Mapping[str, Literal["armed", "undone", "confirmed"]] = {
@@ -100,6 +103,7 @@ def build(state: HostState, root: Path) -> Path:
     _write_json(root / FILES, {_spelt(path): mark for path, mark in marks.items()})
     _write_json(root / SERVICES, {name: service.model_dump() for name, service in state.services.items()})
     _write_json(root / FIREWALL, state.firewall.model_dump())
+    _write_json(root / WEB, state.web.model_dump())
     _guards(state, root)
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):
@@ -115,9 +119,11 @@ def changed(state: HostState, root: Path) -> HostState:
     services = {name: ServiceState(**each) for name, each in written.items()}
     files = _files_as_they_are(state, root)
     guards, tasks = dict(_guards_of(root)), dict(_tasks_of(root))
-    if (services, files, guards, tasks) == (state.services, state.files, state.guards, state.tasks):
+    web = WebState(**json.loads((root / WEB).read_text(encoding="utf-8")))
+    now = {"services": services, "files": files, "guards": guards, "tasks": tasks, "web": web}
+    if all(getattr(state, name) == found for name, found in now.items()):
         return state
-    return state.model_copy(update={"services": services, "files": files, "guards": guards, "tasks": tasks})
+    return state.model_copy(update=now)
 
 
 def asked_to_restart(root: Path) -> bool:

@@ -18,6 +18,7 @@ ALLOWED = (
     Place("file", "C:\\q\\*"),
     Place("folder", "C:\\q"),
     Place("registry", "HKLM:\\SOFTWARE\\q\\*"),
+    Place("pool", "MSExchange*"),
 )
 # Places as they begin: allowed and not, and what only looks as if it were. Allowed ones stand first.
 _PLACES = {
@@ -25,6 +26,11 @@ _PLACES = {
     "file": (
         "C:\\q\\a", "c:\\Q\\b[1]", "C:\\Windows\\x", "C:\\q\\..\\x", "C:\\qq\\x", "C:/q/a", "C:q\\a",
         "C:\\q\\a?", "C:\\q",
+    ),
+    "pool": ("MSExchangeECP", "W3SVC", "MSExchange*", "xMSExchange"),
+    "page": (
+        "http://127.0.0.1/a", "http://127.0.0.1:81/", "http://127.0.0.1", "http://127.0.0.1.evil.test/",
+        "http://evil.test/", "HTTP://127.0.0.1/", "file://127.0.0.1/x",
     ),
     "registry": ("HKLM:\\SOFTWARE\\q", "HKLM:\\SOFTWARE\\x", "HKLM:\\SOFTWARE\\q\\..\\x", "HKLM:\\SOFTWARE"),
 }  # fmt: skip
@@ -51,6 +57,11 @@ _FORMS = {
         "Set-Content -LiteralPath {} -Value 'x' -Encoding UTF8",
         "{} | Remove-Item",
     ),
+    "pool": ("Restart-WebAppPool -Name {}",),
+    "page": (
+        "$null = Invoke-WebRequest -Uri {} -UseBasicParsing -MaximumRedirection 0",
+        "$null = Invoke-WebRequest -MaximumRedirection 0 -UseBasicParsing -TimeoutSec 9 -Uri {}",
+    ),
     "registry": (
         "Set-ItemProperty -LiteralPath {} -Name 'v' -Value 1",
         "Remove-ItemProperty -LiteralPath {} -Name 'v'",
@@ -58,7 +69,7 @@ _FORMS = {
         "Remove-ItemProperty -LiteralPath {} -Name '*'",
     ),
 }
-_ADDED = ("x", "", "\\..\\x")
+_ADDED = ("x", "", "\\..\\x", "@evil.test/x")
 
 
 @dataclass(frozen=True, slots=True)

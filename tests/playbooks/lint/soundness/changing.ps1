@@ -27,6 +27,10 @@ function global:Set-ItemProperty { [CmdletBinding()] param ([string[]]$Path, [st
 function global:Remove-ItemProperty { [CmdletBinding()] param ([string[]]$Path, [string[]]$LiteralPath, [Parameter(Position = 1)][string[]]$Name)
     foreach ($one in @($LiteralPath)) { foreach ($each in $Name) { Add-Written 'registry' "$one\$each" } } }
 function global:Set-Acl { [CmdletBinding()] param ([string[]]$LiteralPath, $AclObject) Add-Written 'acl' $LiteralPath }
+function global:Restart-WebAppPool { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipelineByPropertyName = $true)][string]$Name) process { Add-Written 'pool' $Name } }
+# An address by the parts that .NET finds in it: any but this server's is beyond, whatever is allowed.
+function global:Invoke-WebRequest { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipelineByPropertyName = $true)][uri]$Uri, [switch]$UseBasicParsing, [int]$MaximumRedirection = 5, $TimeoutSec)
+    process { if ($Uri.Scheme -ne 'http' -or $Uri.Host -ne '127.0.0.1' -or $Uri.UserInfo -or $MaximumRedirection) { Add-Written 'request' "\..\$Uri" } } }
 # What a host says: another service, another path.
 function global:Get-Service { [pscustomobject]@{ Name = 'W3SVC'; Status = 'Running'; StartType = 'Manual' } }
 function global:Get-Content { 'C:\Windows\evil' }

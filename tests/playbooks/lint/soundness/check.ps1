@@ -96,6 +96,7 @@ $changing = @{
     'remove-item' = 'literalpath', 'force'; 'set-itemproperty' = 'literalpath', 'name', 'value', 'type'; 'remove-itemproperty' = 'literalpath', 'name'
     'set-content' = 'literalpath', 'value', 'encoding'
     'set-acl' = 'literalpath', 'aclobject'
+    'restart-webapppool' = @('name'); 'invoke-webrequest' = 'uri', 'usebasicparsing', 'maximumredirection', 'timeoutsec'
 }
 $accessLists = '^system\.security\.accesscontrol\.(file|directory)security$'
 

@@ -1,0 +1,159 @@
+"""What IIS answers on loopback in the lab: worked out of its configuration and the files; the shim answers the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from psrpcore.types import PSInvocationState
+
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.state import FileState, HostState, LiveState, WebState
+from runner.lab.web import pools, recycled, status
+from tests.runner.lab.engines.client import Client
+
+CONFIG = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+OWA = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\FrontEnd\\HttpProxy\\owa"
+SITES = f"""<?xml version="1.0" encoding="UTF-8"?>
+<configuration>
+  <system.applicationHost>
+    <applicationPools><add name="MSExchangeOWAAppPool" /><add name="DefaultAppPool" /></applicationPools>
+    <sites>
+      <site name="Default Web Site" id="1">
+        <application path="/" applicationPool="MSExchangeOWAAppPool">
+          <virtualDirectory path="/" physicalPath="%SystemDrive%\\inetpub\\wwwroot" />
+          <virtualDirectory path="/x" physicalPath="%windir%\\x" />
+        </application>
+        <application path="/owa" applicationPool="MSExchangeOWAAppPool">
+          <virtualDirectory path="/" physicalPath="{OWA}" />
+          <virtualDirectory path="/old" physicalPath="D:\\old\\" />
+        </application>
+        <bindings>
+          <binding protocol="https" bindingInformation=":443:" />
+          <binding protocol="http" bindingInformation="*:80:" />
+        </bindings>
+      </site>
+      <site name="Exchange Back End" id="2">
+        <application path="/"><virtualDirectory path="/" physicalPath="C:\\inetpub\\backend" /></application>
+        <bindings><binding protocol="http" bindingInformation="127.0.0.1:81:" />
+        <binding protocol="http" bindingInformation="*:82:named.test" /></bindings>
+      </site>
+    </sites>
+  </system.applicationHost>
+</configuration>
+"""
+FILES = {
+    CONFIG: FileState(content=SITES),
+    "C:\\inetpub\\wwwroot\\iisstart.htm": FileState(size=3),
+    "C:\\inetpub\\wwwroot\\aspnet_client\\it's [1] \u00fc.aspx": FileState(size=3),
+    f"{OWA}\\auth\\logon.aspx": FileState(size=3),
+    "C:\\Windows\\x\\a.htm": FileState(size=1),
+    "D:\\old\\b.htm": FileState(size=1),
+    "C:\\inetpub\\backend\\c.htm": FileState(size=1),
+}
+WEB = WebState(
+    pages={"/owa/healthcheck.htm": 200, "/ECP/healthcheck.htm": 503},
+    pages_after_recycling={"/owa/healthcheck.htm": 503},
+)
+STATE = HostState(name="EX1", files=FILES, web=WEB)
+# By address: what it answers; None where nobody does.
+ANSWERS: Mapping[str, int | None] = {
+    "http://127.0.0.1/iisstart.htm": 200,
+    "http://127.0.0.1:80/IISSTART.HTM": 200,
+    "http://127.0.0.1/iisstart.htm?x=/y": 200,
+    "http://127.0.0.1/gone.aspx": 404,
+    "http://127.0.0.1/": 403,
+    "http://127.0.0.1/aspnet_client": 403,
+    "http://127.0.0.1/aspnet_client/it%27s%20%5B1%5D%20%C3%BC.aspx": 200,
+    "http://127.0.0.1/owa/auth/logon.aspx": 200,
+    "http://127.0.0.1/owa/auth/Logon2.aspx": 404,
+    "http://127.0.0.1/owaauth/logon.aspx": 404,
+    "http://127.0.0.1/owa/old/b.htm": 200,
+    "http://127.0.0.1/x/a.htm": 200,
+    "http://127.0.0.1/owa/healthcheck.htm": 200,
+    "http://127.0.0.1/ecp/healthcheck.htm": 503,
+    "http://127.0.0.1:81/c.htm": 200,
+    "http://127.0.0.1:81/iisstart.htm": 404,
+    "http://127.0.0.1:82/c.htm": None,
+    "http://127.0.0.1:8080/": None,
+    "http://localhost/iisstart.htm": None,
+}
+STATES: Mapping[str, HostState] = {
+    "no IIS": HostState(name="EX1", files={"C:\\inetpub\\wwwroot\\iisstart.htm": FileState(size=3)}),
+    "it does not answer": STATE.model_copy(update={"web": WebState(answers=False)}),
+    "its configuration is no XML": STATE.model_copy(update={"files": {**FILES, CONFIG: FileState(content="<a>")}}),
+}
+
+
+@pytest.mark.parametrize("address", ANSWERS)
+def test_an_answer_is_worked_out_of_configuration_and_files(address: str) -> None:
+    assert status(STATE, address) == ANSWERS[address]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_where_there_is_no_iis_nobody_answers(name: str) -> None:
+    assert status(STATES[name], "http://127.0.0.1/iisstart.htm") is None
+
+
+def test_a_page_that_is_moved_away_is_not_found_any_more() -> None:
+    page = f"{OWA}\\auth\\logon.aspx"
+    left = STATE.model_copy(update={"files": {path: file for path, file in FILES.items() if path != page}})
+    assert status(left, "http://127.0.0.1/owa/auth/logon.aspx") == 404
+
+
+def test_a_pool_that_is_recycled_is_counted_and_may_change_what_pages_answer() -> None:
+    assert [pool.name for pool in pools(STATE)] == ["MSExchangeOWAAppPool", "DefaultAppPool"]
+    after = recycled(recycled(STATE, "DefaultAppPool"), "DefaultAppPool")
+    assert after.web.recycled == {"DefaultAppPool": 2}
+    assert status(after, "http://127.0.0.1/owa/healthcheck.htm") == 503
+
+
+@pytest.fixture(scope="module")
+def pwsh(powershell: Path) -> Iterator[PwshEngine]:
+    engine = PwshEngine(powershell)
+    yield engine
+    engine.close()
+
+
+# The way in which a change asks.
+ASK = """
+foreach ($address in @({})) {{
+    $status = 0
+    try {{
+        $status = [int](Invoke-WebRequest -Uri $address -UseBasicParsing -MaximumRedirection 0 -TimeoutSec 9).StatusCode
+    }}
+    catch {{
+        $answer = ($_.Exception | Select-Object -First 1 -Property Response).Response
+        if ($null -ne $answer) {{
+            $status = [int]$answer.StatusCode
+        }}
+    }}
+    @{{ Status = $status }}
+}}
+"""
+
+
+@pytest.mark.real_powershell
+def test_the_shim_answers_the_same(pwsh: PwshEngine) -> None:
+    text = ASK.format(", ".join(f"'{each}'" for each in ANSWERS))
+    for name, state in {"usual": STATE, **STATES}.items():
+        with Client(pwsh, LiveState(state)) as client:
+            said = client.run(text)
+        assert said.errors == []
+        assert (name, [each["Status"] for each in said.output]) == (
+            name,
+            [status(state, each) or 0 for each in ANSWERS],
+        )
+
+
+@pytest.mark.real_powershell
+def test_the_shim_recycles_the_same(pwsh: PwshEngine) -> None:
+    live = LiveState(STATE)
+    with Client(pwsh, live) as client:
+        text = "Restart-WebAppPool -Name 'msexchangeowaapppool'\n" + ASK.format(
+            "'http://127.0.0.1/owa/healthcheck.htm'"
+        )
+        assert client.run(text).output == [{"Status": 503}]
+        assert client.run("Restart-WebAppPool -Name 'none'").state is PSInvocationState.Failed
+        assert live.now == recycled(STATE, "MSExchangeOWAAppPool")
