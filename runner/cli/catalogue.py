@@ -78,6 +78,65 @@ def catalogue_find(
         raise typer.Exit(ExitStatus.FINDINGS)
 
 
+@group.command("import")
+def catalogue_import(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Lists that others publish.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="The folder of own rows to add them to.")
+    ],
+    source: Annotated[
+        str, typer.Option("--source", envvar="EXRUN_SOURCE", help="Who says it, where the list does not.")
+    ] = "",
+    licence: Annotated[
+        str,
+        typer.Option(
+            "--licence", envvar="EXRUN_LICENCE", help="Who may have it, where the list does not say: TLP:GREEN."
+        ),
+    ] = "",
+    what: Annotated[
+        str, typer.Option("--what", envvar="EXRUN_WHAT", help="What the files are, where the list does not say.")
+    ] = "",
+    state: StateOption = STATE,
+) -> None:
+    """Add lists of known-bad files to a folder of own rows, to be read with --catalogue.
+
+    \b
+    Reads STIX 2.1 and 2.0 (indicators for a file's SHA-256), CSV with a column for the hash, and a hash a line as
+    sha256sum writes it. Rows are added, and none that is there is changed. To take them back, remove their lines.
+    Exit status: 0; 2 where one of the files is no such list or names no SHA-256, and nothing was added.
+
+    \b
+    Examples:
+      exrun catalogue import cert-bundle.json -o our-rows
+      exrun catalogue import hashes.txt -o our-rows --source "CERT Bund" --what "web shells" --licence TLP:GREEN
+      exrun audit -i inventory.yml --catalogue our-rows
+    """
+    from runner.catalogues.importing import ListError, add, complete
+    from runner.catalogues.lists import UnreadListError, read_list
+    from runner.catalogues.store import in_use
+    from texts.counting import counted
+
+    try:
+        read = [(path, read_list(_bytes_of(path), str(path))) for path in files]
+        rows = {row.sha256: row for _, each in read for row in complete(each.rows, source, what, licence)}
+        added = add(tuple(rows.values()), output, in_use(state).tables)
+    except UnreadListError as error:
+        raise UsageError(
+            f"{error.problem.location}: {error.problem.what}",
+            f"{error.problem.advice[:1].upper()}{error.problem.advice[1:]}.",
+        ) from None
+    except ListError as error:
+        raise UsageError(error.what, error.next) from None
+    for path, each in read:
+        typer.echo(visible(f"{path}: {each.form}, {counted(len(each.rows), 'file')}"))
+        for why, count in each.left_out.items():
+            typer.echo(visible(f"  left out: {count} {why}"))
+    there = f", {added.there} were there" if added.there else ""
+    known = f", {added.known} of them the catalogue has too" if added.known else ""
+    typer.echo(visible(f"{added.file}: {added.rows} added{there}{known}"))
+    typer.echo(visible(f"Read them with --catalogue {output}"))
+
+
 @group.command("update")
 def catalogue_update(
     folder: Annotated[Path, typer.Argument(envvar="EXRUN_SET", help="A set that exrun catalogue pack made.")],
@@ -211,6 +270,16 @@ def _text_of(path: Path) -> str:
         raise UsageError(
             f"{path}: cannot be read: {reason}", "Name a list in OpenSSH's form of allowed_signers."
         ) from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    from runner.catalogues.lists import MOST_BYTES
+
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", "Name a file that is there.") from None
 
 
 def _local(naive: datetime) -> datetime:
