@@ -314,10 +314,12 @@ def _coherent(merged: Rows, over: Rows, problems: list[Problem]) -> None:
             )
     bad = {placed.row.sha256: placed.row for placed in merged.known_bad}
     good = {placed.row.sha256 for placed in merged.known_good}
-    for one in (*over.known_bad, *over.known_good):
-        if one.row.sha256 in bad and one.row.sha256 in good:
-            what = f"stands in {KNOWN_BAD.file} and in {KNOWN_GOOD.file}"
-            problems.append(Problem(_at(one, "sha256"), what, "remove the one that is wrong"))
+    both = bad.keys() & good
+    twice = [_at(one, "sha256") for one in over.known_bad if one.row.sha256 in both]
+    twice += [_at(one, "sha256") for one in over.known_good if one.row.sha256 in both]
+    for at in twice:
+        what = f"stands in {KNOWN_BAD.file} and in {KNOWN_GOOD.file}"
+        problems.append(Problem(at, what, "remove the one that is wrong"))
     for each in over.known_bad:
         row = bad[each.row.sha256]
         if "DRL" in row.licence.upper() and not (row.author and row.url):

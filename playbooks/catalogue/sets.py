@@ -217,8 +217,9 @@ def sources_of(tables: Tables) -> dict[str, list[str]]:
 
 def licences_of(tables: Tables) -> dict[str, list[str]]:
     """Under which licences the rows of each table are passed on that name any, each once, sorted."""
-    lists = {KNOWN_BAD.name: tables.known_bad, KNOWN_GOOD.name: tables.known_good}
-    return {name: sorted({each for row in rows for each in row.licence.split("; ")}) for name, rows in lists.items()}
+    bad = {each for row in tables.known_bad for each in row.licence.split("; ")}
+    good = {each for row in tables.known_good for each in row.licence.split("; ")}
+    return {KNOWN_BAD.name: sorted(bad), KNOWN_GOOD.name: sorted(good)}
 
 
 def _by_name(
