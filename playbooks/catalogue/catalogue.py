@@ -24,6 +24,7 @@ from playbooks.catalogue.tables import (
     Fix,
     Kind,
     KnownBad,
+    KnownGood,
     Release,
     Support,
     Tables,
@@ -44,6 +45,7 @@ __all__ = [
     "Kind",
     "Known",
     "KnownBad",
+    "KnownGood",
     "NewerThanCatalogue",
     "NoFixListed",
     "NoFixMade",
@@ -441,6 +443,38 @@ class Catalogue:
     @cached_property
     def _known_bad(self) -> Mapping[str, KnownBad]:
         return {row.sha256: row for row in self.tables.known_bad}
+
+    def known_good(self, sha256: str) -> tuple[KnownGood, ...]:
+        """The pages of Exchange that have these bytes, each with its path and builds; none proves nothing.
+
+        Args:
+            sha256: 64 hexadecimal digits, in capitals or small letters.
+
+        Raises:
+            CatalogueError: the set's list is no sound table, although its manifest names it.
+        """
+        return self._known_good.get(sha256.lower(), ())
+
+    @cached_property
+    def _known_good(self) -> Mapping[str, tuple[KnownGood, ...]]:
+        return _grouped(self.tables.known_good, lambda row: row.sha256)
+
+    def pages_at(self, path: str) -> tuple[KnownGood, ...]:
+        """What is known of the page at a path below Exchange's folder, in any case of its letters.
+
+        Raises:
+            CatalogueError: as `known_good`.
+        """
+        return self._pages.get(path.casefold(), ())
+
+    @cached_property
+    def _pages(self) -> Mapping[str, tuple[KnownGood, ...]]:
+        return _grouped(self.tables.known_good, lambda row: row.path.casefold())
+
+    @cached_property
+    def builds_of_pages(self) -> frozenset[Build]:
+        """Builds of which pages are certainly listed: those that rows begin or end with."""
+        return frozenset(build for row in self.tables.known_good for build in (row.first, row.last))
 
     def support(self, product: str) -> Support | None:
         """When support of a product ends; None where the catalogue has no row for it."""

@@ -12,13 +12,25 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 from playbooks.catalogue.build import Build
-from playbooks.catalogue.tables import Availability, Campaign, Fix, Kind, KnownBad, Release, Support
+from playbooks.catalogue.tables import Availability, Campaign, Fix, Kind, KnownBad, KnownGood, Release, Support
 from texts.problems import MistakeError
 from texts.spelling import meant, suggestion
 
-__all__ = ["BUILDS", "CAMPAIGNS", "KNOWN_BAD", "MINIMUM_BUILDS", "NO_FIX", "SUPPORT", "TABLES", "Column", "Table"]
+__all__ = [
+    "BUILDS",
+    "CAMPAIGNS",
+    "HASHES",
+    "KNOWN_BAD",
+    "KNOWN_GOOD",
+    "MINIMUM_BUILDS",
+    "NO_FIX",
+    "SUPPORT",
+    "TABLES",
+    "Column",
+    "Table",
+]
 
-Row = TypeVar("Row", Release, Campaign, Fix, Support, KnownBad)
+Row = TypeVar("Row", Release, Campaign, Fix, Support, KnownBad, KnownGood)
 
 NO_FIX = "none"
 # What parameters of playbooks mean by these words is not a campaign.
@@ -186,6 +198,22 @@ def _sha256(cell: str) -> str:
     raise MistakeError("is not a SHA-256", "write 64 hexadecimal digits; MD5 and SHA-1 are not taken")
 
 
+def _path(cell: str) -> str:
+    """Below Exchange's folder: what a path of a server is cut to before it is compared."""
+    names = cell.split("\\")
+    if cell and (not all(names) or {".", ".."} & set(names) or ":" in cell or "/" in cell):
+        raise MistakeError(
+            "is no path below Exchange's folder", "write it as FrontEnd\\HttpProxy\\owa\\auth\\logon.aspx"
+        )
+    return cell
+
+
+def _count(cell: str) -> int:
+    if not re.fullmatch(r"[0-9]{0,6}", cell, re.ASCII):
+        raise MistakeError("is no number", "write in how many builds the page has these bytes, or leave it empty")
+    return int(cell or 0)
+
+
 def _campaign(cell: str) -> str:
     if cell in _RESERVED:
         raise MistakeError(f"`{cell}` is a word of exrun's own", "give the campaign another name")
@@ -288,4 +316,28 @@ KNOWN_BAD: Table[KnownBad] = Table(
         cells["sha256"], cells["what"], cells["source"], cells["licence"], cells["author"], cells["url"]
     ),
 )
-TABLES: tuple[Table[Any], ...] = (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, KNOWN_BAD)
+KNOWN_GOOD: Table[KnownGood] = Table(
+    "web-pages-known-good",
+    "web-pages-known-good.csv",
+    (
+        Column("path", _path, required=True, filled=True),
+        Column("sha256", _sha256, required=True, filled=True),
+        Column("first_build", _build, required=True, filled=True),
+        Column("last_build", _build, required=True, filled=True),
+        Column("builds", _count),
+        Column("source", _text, required=True, filled=True),
+        Column("licence", _text, required=True, filled=True),
+    ),
+    lambda cells: KnownGood(
+        cells["path"],
+        cells["sha256"],
+        cells["first_build"],
+        cells["last_build"],
+        cells["builds"],
+        cells["source"],
+        cells["licence"],
+    ),
+)
+TABLES: tuple[Table[Any], ...] = (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, KNOWN_BAD, KNOWN_GOOD)
+# Tables that are read when the first hash is asked for.
+HASHES: tuple[Table[Any], ...] = (KNOWN_BAD, KNOWN_GOOD)

@@ -11,9 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from playbooks.catalogue.build import Build
-from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, KNOWN_BAD, MINIMUM_BUILDS, NO_FIX, SUPPORT, Row, Table
+from playbooks.catalogue.columns import (
+    BUILDS,
+    CAMPAIGNS,
+    KNOWN_BAD,
+    KNOWN_GOOD,
+    MINIMUM_BUILDS,
+    NO_FIX,
+    SUPPORT,
+    Row,
+    Table,
+)
 from playbooks.catalogue.reading import Placed
-from playbooks.catalogue.tables import Campaign, Fix, HashList, Kind, KnownBad, Release, Support, Tables
+from playbooks.catalogue.tables import Campaign, Fix, HashList, Kind, KnownBad, KnownGood, Release, Support, Tables
 from texts.places import Location
 from texts.problems import Problem
 from texts.spelling import meant, nearest, suggestion
@@ -30,6 +40,7 @@ class Rows:
     fixes: tuple[Placed[Fix], ...] = ()
     support: tuple[Placed[Support], ...] = ()
     known_bad: tuple[Placed[KnownBad], ...] = ()
+    known_good: tuple[Placed[KnownGood], ...] = ()
 
     @property
     def tables(self) -> Tables:
@@ -40,10 +51,11 @@ class Rows:
             tuple(placed.row for placed in self.fixes),
             tuple(placed.row for placed in self.support),
             HashList.of(tuple(placed.row for placed in self.known_bad)),
+            HashList.of(tuple(placed.row for placed in self.known_good)),
         )
 
     def __len__(self) -> int:
-        tables = (self.builds, self.campaigns, self.fixes, self.support, self.known_bad)
+        tables = (self.builds, self.campaigns, self.fixes, self.support, self.known_bad, self.known_good)
         return sum(len(table) for table in tables)
 
 
@@ -61,6 +73,7 @@ def laid(beneath: Rows, over: Rows, problems: list[Problem]) -> Rows:
         ),
         support=_merged(SUPPORT, beneath.support, over.support, lambda row: row.product, problems),
         known_bad=_merged(KNOWN_BAD, beneath.known_bad, over.known_bad, lambda row: row.sha256, problems),
+        known_good=_pages(beneath.known_good, over.known_good, problems),
     )
     _coherent(merged, over, problems)
     return merged
@@ -177,6 +190,29 @@ def _merged(
     return tuple(merged.values())
 
 
+def _pages(
+    beneath: tuple[Placed[KnownGood], ...], over: tuple[Placed[KnownGood], ...], problems: list[Problem]
+) -> tuple[Placed[KnownGood], ...]:
+    """A page can have the same bytes in builds that are far apart, and each row is a statement of its own."""
+
+    def key(row: KnownGood) -> Hashable:
+        return (row.path.casefold(), row.sha256, row.first, row.last)
+
+    seen: dict[Hashable, Location] = {}
+    known = {key(placed.row) for placed in beneath}
+    more = []
+    for placed in over:
+        name = key(placed.row)
+        if name in seen:
+            problems.append(_twice(placed, seen[name]))
+        elif name not in known:
+            more.append(placed)
+        seen.setdefault(name, placed.place)
+        if placed.row.last < placed.row.first:
+            problems.append(Problem(_at(placed, "last_build"), "is below first_build", "correct one of the two"))
+    return (*beneath, *more)
+
+
 def _builds(
     beneath: tuple[Placed[Release], ...], over: tuple[Placed[Release], ...], problems: list[Problem]
 ) -> tuple[Placed[Release], ...]:
@@ -277,6 +313,13 @@ def _coherent(merged: Rows, over: Rows, problems: list[Problem]) -> None:
                 Problem(_at(placed, "esu_ends"), "is not after the end of support", "correct one of the two")
             )
     bad = {placed.row.sha256: placed.row for placed in merged.known_bad}
+    good = {placed.row.sha256 for placed in merged.known_good}
+    both = bad.keys() & good
+    twice = [_at(one, "sha256") for one in over.known_bad if one.row.sha256 in both]
+    twice += [_at(one, "sha256") for one in over.known_good if one.row.sha256 in both]
+    for at in twice:
+        what = f"stands in {KNOWN_BAD.file} and in {KNOWN_GOOD.file}"
+        problems.append(Problem(at, what, "remove the one that is wrong"))
     for each in over.known_bad:
         row = bad[each.row.sha256]
         if "DRL" in row.licence.upper() and not (row.author and row.url):

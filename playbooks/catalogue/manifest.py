@@ -54,7 +54,8 @@ class Manifest(_Member):
     schema_: Literal["exrun.catalogue/1"] = Field(alias="schema", description="the form of this file")
     as_of: date = Field(description="the day up to which updates and attacks are in the tables")
     tables: dict[str, TableEntry] = Field(
-        description="`builds`, `campaigns`, `minimum-builds`, `support` and `known-bad-sha256`: these five, by name"
+        description="by name: `builds`, `campaigns`, `minimum-builds`, `support`, `known-bad-sha256`, "
+        "`web-pages-known-good`"
     )
 
 

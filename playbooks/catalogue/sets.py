@@ -1,4 +1,4 @@
-"""A set of tables: five CSV files and the manifest that vouches for them, in the package or in a folder.
+"""A set of tables: six CSV files and the manifest that vouches for them, in the package or in a folder.
 
 Every load holds every file against the manifest: a set that does not verify is an error, never half a catalogue.
 """
@@ -15,13 +15,25 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, TypeVar
 
-from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, KNOWN_BAD, MINIMUM_BUILDS, SUPPORT, TABLES, Row, Table
+from playbooks.catalogue.columns import (
+    BUILDS,
+    CAMPAIGNS,
+    HASHES,
+    KNOWN_BAD,
+    KNOWN_GOOD,
+    MINIMUM_BUILDS,
+    SUPPORT,
+    TABLES,
+    Row,
+    Table,
+)
 from playbooks.catalogue.layers import NO_ROWS, Rows, laid
 from playbooks.catalogue.manifest import MANIFEST, Manifest, manifest_of, read_manifest
 from playbooks.catalogue.origin import OwnRows
 from playbooks.catalogue.reading import MOST_BYTES, Placed, read_table
-from playbooks.catalogue.tables import Campaign, Fix, HashList, KnownBad, Release, Support, Tables
+from playbooks.catalogue.tables import Campaign, Fix, HashList, KnownBad, KnownGood, Release, Support, Tables
 from playbooks.errors import CatalogueError
 from texts.places import Location
 from texts.problems import Problem
@@ -43,6 +55,8 @@ __all__ = [
     "with_own_rows",
 ]
 
+_Listed = TypeVar("_Listed", KnownBad, KnownGood)
+
 SHIPPED = "shipped"  # what messages call the folder of the shipped set
 
 
@@ -51,16 +65,20 @@ class CatalogueSet:
     """A set whose every file is as its manifest says and whose every row is sound. `sha256` is the manifest's.
 
     Attributes:
-        rows: without those of its list of hashes.
-        hashes: reads these, with their places.
-        known_bad: the same without places.
+        rows: without those of its lists of hashes.
+        bad: reads the one list, with places.
+        good: reads the other, with places.
+        known_bad: the first without places.
+        known_good: the second without places.
     """
 
     manifest: Manifest
     sha256: str
     rows: Rows
-    hashes: Callable[[], tuple[Placed[KnownBad], ...]]
-    known_bad: HashList
+    bad: Callable[[], tuple[Placed[KnownBad], ...]]
+    good: Callable[[], tuple[Placed[KnownGood], ...]]
+    known_bad: HashList[KnownBad]
+    known_good: HashList[KnownGood]
 
     @property
     def as_of(self) -> date:
@@ -70,7 +88,7 @@ class CatalogueSet:
     @property
     def tables(self) -> Tables:
         """Its rows without their places."""
-        return replace(self.rows.tables, known_bad=self.known_bad)
+        return replace(self.rows.tables, known_bad=self.known_bad, known_good=self.known_good)
 
 
 def set_files() -> tuple[str, ...]:
@@ -96,14 +114,14 @@ def shipped_files() -> dict[str, bytes]:
 def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str, whole: bool = False) -> CatalogueSet:
     """A set from the bytes of its files.
 
-    Its list of hashes is held to the manifest, and its rows are read later: whoever packed or took the set has read
-    them.
+    Its lists of hashes are held to the manifest, and their rows are read later: whoever packed or took the set has
+    read them.
 
     Args:
         files: by name, those of `set_files`.
         where: what its folder is called in messages.
         otherwise: what to do where a file is not as the manifest says.
-        whole: read the list of hashes too.
+        whole: read the lists of hashes too.
 
     Raises:
         CatalogueError: with all problems.
@@ -118,12 +136,16 @@ def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str, whole: b
             problems.append(Problem(Location(f"{where}/{table.file}"), what, otherwise))
     if problems:
         raise CatalogueError(problems)
-    data, said = files[KNOWN_BAD.file], manifest.tables[KNOWN_BAD.name]
-    at_once = {name: each for name, each in files.items() if name != KNOWN_BAD.file}
+    later = {table.file for table in HASHES}
+    at_once = {name: each for name, each in files.items() if name not in later}
+    bad = partial(_known_bad, files[KNOWN_BAD.file], where)
+    good = partial(_known_good, files[KNOWN_GOOD.file], where)
     read, rows = _sound(at_once, where, manifest.as_of, problems)
     if problems:
         raise CatalogueError(problems)
-    counts = {**counts_of(read.tables), KNOWN_BAD.name: len(_hashes(data, where)) if whole else said.rows}
+    counts = counts_of(read.tables) | {table.name: manifest.tables[table.name].rows for table in HASHES}
+    if whole:
+        counts |= {KNOWN_BAD.name: len(bad()), KNOWN_GOOD.name: len(good())}
     for table in TABLES:
         entry, count = manifest.tables[table.name], counts[table.name]
         if entry.rows != count:
@@ -132,31 +154,41 @@ def read_set(files: Mapping[str, bytes], where: str, *, otherwise: str, whole: b
             problems.append(Problem(at, what, otherwise))
     if problems:
         raise CatalogueError(problems)
-    hashes = partial(_hashes, data, where)
-    known_bad = HashList(said.sha256, said.rows, partial(_bare, hashes))
-    return CatalogueSet(manifest, hashlib.sha256(files[MANIFEST]).hexdigest(), rows, hashes, known_bad)
+    known_bad = _list(manifest, KNOWN_BAD, lambda: tuple(placed.row for placed in bad()))
+    known_good = _list(manifest, KNOWN_GOOD, lambda: tuple(placed.row for placed in good()))
+    digest = hashlib.sha256(files[MANIFEST]).hexdigest()
+    return CatalogueSet(manifest, digest, rows, bad, good, known_bad, known_good)
 
 
-def _bare(hashes: Callable[[], tuple[Placed[KnownBad], ...]]) -> tuple[KnownBad, ...]:
-    return tuple(placed.row for placed in hashes())
+def _list(manifest: Manifest, table: Table[_Listed], read: Callable[[], tuple[_Listed, ...]]) -> HashList[_Listed]:
+    said = manifest.tables[table.name]
+    return HashList(said.sha256, said.rows, read)
 
 
-def _hashes(data: bytes, where: str) -> tuple[Placed[KnownBad], ...]:
+def _known_bad(data: bytes, where: str) -> tuple[Placed[KnownBad], ...]:
+    return _hashes(KNOWN_BAD, data, where).known_bad
+
+
+def _known_good(data: bytes, where: str) -> tuple[Placed[KnownGood], ...]:
+    return _hashes(KNOWN_GOOD, data, where).known_good
+
+
+def _hashes(table: Table[Any], data: bytes, where: str) -> Rows:
     """The rows of a list of hashes.
 
     Raises:
         CatalogueError: it is no sound table.
     """
     problems: list[Problem] = []
-    read = _read({KNOWN_BAD.file: data}, where, problems)
+    read = _read({table.file: data}, where, problems)
     rows = read if problems else laid(NO_ROWS, read, problems)
     if problems:
         raise CatalogueError(problems)
-    return rows.known_bad
+    return rows
 
 
 def packed_manifest(files: Mapping[str, bytes], where: str, as_of: date) -> Manifest:
-    """The manifest for five tables that have none yet, or another.
+    """The manifest for tables that have none yet, or another.
 
     Raises:
         CatalogueError: a table is not sound, or knows of what came after `as_of`.
@@ -185,16 +217,21 @@ def sources_of(tables: Tables) -> dict[str, list[str]]:
 
 def licences_of(tables: Tables) -> dict[str, list[str]]:
     """Under which licences the rows of each table are passed on that name any, each once, sorted."""
-    return {KNOWN_BAD.name: sorted({each for row in tables.known_bad for each in row.licence.split("; ")})}
+    bad = {each for row in tables.known_bad for each in row.licence.split("; ")}
+    good = {each for row in tables.known_good for each in row.licence.split("; ")}
+    return {KNOWN_BAD.name: sorted(bad), KNOWN_GOOD.name: sorted(good)}
 
 
-def _by_name(tables: Tables) -> dict[str, Sequence[Release | Campaign | Fix | Support] | HashList]:
+def _by_name(
+    tables: Tables,
+) -> dict[str, Sequence[Release | Campaign | Fix | Support] | HashList[KnownBad] | HashList[KnownGood]]:
     return {
         BUILDS.name: tables.releases,
         CAMPAIGNS.name: tables.campaigns,
         MINIMUM_BUILDS.name: tables.fixes,
         SUPPORT.name: tables.support,
         KNOWN_BAD.name: tables.known_bad,
+        KNOWN_GOOD.name: tables.known_good,
     }
 
 
@@ -218,7 +255,7 @@ def _read(files: Mapping[str, bytes], where: str, problems: list[Problem]) -> Ro
             return ()
         return read_table(table, files[table.file], f"{where}/{table.file}", problems)
 
-    return Rows(read(BUILDS), read(CAMPAIGNS), read(MINIMUM_BUILDS), read(SUPPORT), read(KNOWN_BAD))
+    return Rows(read(BUILDS), read(CAMPAIGNS), read(MINIMUM_BUILDS), read(SUPPORT), read(KNOWN_BAD), read(KNOWN_GOOD))
 
 
 def folder_files(folder: Path, *, also: Collection[str] = (), without: Collection[str] = ()) -> dict[str, bytes]:
@@ -293,7 +330,7 @@ def _flag(name: str) -> int:
 
 
 def own_files(folder: Path) -> dict[str, bytes]:
-    """The tables in a folder of own rows: any of the five, and no other CSV file.
+    """The tables in a folder of own rows: any of them, and no other CSV file.
 
     Raises:
         CatalogueError: the folder cannot be read, has no table, or one that is called otherwise.
@@ -344,12 +381,14 @@ def with_own_rows(beneath: CatalogueSet, folder: Path) -> tuple[Tables, OwnRows]
     if problems:
         raise CatalogueError(problems)
     below = beneath.rows
-    if own.known_bad:
-        below = replace(below, known_bad=beneath.hashes())
+    if own.known_bad or own.known_good:  # a hash may not stand in both
+        below = replace(below, known_bad=beneath.bad(), known_good=beneath.good())
     rows = laid(below, own, problems)
     if problems:
         raise CatalogueError(problems)
     tables = rows.tables
     if rows.known_bad == below.known_bad:  # nothing is said that the set does not say
         tables = replace(tables, known_bad=beneath.known_bad)
+    if rows.known_good == below.known_good:
+        tables = replace(tables, known_good=beneath.known_good)
     return tables, OwnRows(folder.resolve().name, MappingProxyType(counts_of(own.tables)))

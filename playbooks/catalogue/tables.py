@@ -1,10 +1,11 @@
 """The rows of the catalogue's tables. How they are read is in reading.py, what may be concluded in catalogue.py.
 
-builds.csv            Release    every build that Microsoft released
-campaigns.csv         Campaign   what is looked for
-minimum-builds.csv    Fix        the lowest build of a cumulative update that contains a campaign's fix
-support.csv           Support    when a product's support ends
-known-bad-sha256.csv  KnownBad   files that somebody has published as malicious
+builds.csv                Release    every build that Microsoft released
+campaigns.csv             Campaign   what is looked for
+minimum-builds.csv        Fix        the lowest build of a cumulative update that contains a campaign's fix
+support.csv               Support    when a product's support ends
+known-bad-sha256.csv      KnownBad   files that somebody has published as malicious
+web-pages-known-good.csv  KnownGood  web pages of Exchange as Microsoft shipped them
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 from functools import cached_property, partial
+from typing import Generic, TypeVar
 
 from playbooks.catalogue.build import Build
 
@@ -154,9 +156,43 @@ class KnownBad:
         return ", ".join(part for part in (f"{self.what}: {by}", f"licence {self.licence}", self.url) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownGood:
+    """One row of web-pages-known-good.csv: a web page as Microsoft shipped it.
+
+    Attributes:
+        path: below Exchange's folder, with `\\`.
+        sha256: of the file's bytes, 64 small hexadecimal digits.
+        first: the lowest build that has these bytes there.
+        last: the highest one; a build between the two may have others.
+        builds: in how many builds they are; 0 where that was not counted.
+        licence: that of the source, under which the row is passed on.
+    """
+
+    path: str
+    sha256: str
+    first: Build
+    last: Build
+    builds: int
+    source: str
+    licence: str
+
+    def is_of(self, build: Build) -> bool:
+        """Whether the build is one of those from the first to the last."""
+        return self.first <= build <= self.last
+
+    @property
+    def said(self) -> str:
+        """Where it stands and who says so, in one line."""
+        return f"{self.path} of builds {self.first} to {self.last}: {self.source}, licence {self.licence}"
+
+
+_Listed = TypeVar("_Listed", KnownBad, KnownGood)
+
+
 @dataclass(frozen=True)
-class HashList:
-    """The rows of known-bad-sha256.csv, read when they are first asked for: most runs ask for none.
+class HashList(Generic[_Listed]):
+    """The rows of a list of hashes, read when they are first asked for: most runs ask for none.
 
     Two are equal where their digests are.
 
@@ -168,22 +204,22 @@ class HashList:
 
     digest: str
     count: int = field(compare=False)
-    read: Callable[[], tuple[KnownBad, ...]] = field(compare=False, repr=False)
+    read: Callable[[], tuple[_Listed, ...]] = field(compare=False, repr=False)
 
     @classmethod
-    def of(cls, rows: tuple[KnownBad, ...]) -> HashList:
+    def of(cls, rows: tuple[_Listed, ...]) -> HashList[_Listed]:
         """A list of rows that are read already."""
         return cls(_digest(_members(rows)), len(rows), partial(tuple, rows))
 
     @cached_property
-    def rows(self) -> tuple[KnownBad, ...]:
+    def rows(self) -> tuple[_Listed, ...]:
         """In the order of the file."""
         return self.read()
 
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[KnownBad]:
+    def __iter__(self) -> Iterator[_Listed]:
         return iter(self.rows)
 
 
@@ -195,23 +231,24 @@ class Tables:
     campaigns: tuple[Campaign, ...]
     fixes: tuple[Fix, ...]
     support: tuple[Support, ...]
-    known_bad: HashList
+    known_bad: HashList[KnownBad]
+    known_good: HashList[KnownGood]
 
     @property
     def digest(self) -> str:
         """SHA-256 over every row: of equal tables it is equal, wherever these were read from.
 
-        A set's list of hashes is in it by the SHA-256 of its file, so that it need not be read.
+        A set's lists of hashes are in it by the SHA-256 of their files, so that they need not be read.
         """
         members = [_members(table) for table in (self.releases, self.campaigns, self.fixes, self.support)]
-        return _digest([*members, self.known_bad.digest])
+        return _digest([*members, self.known_bad.digest, self.known_good.digest])
 
 
 def _digest(members: object) -> str:
     return hashlib.sha256(json.dumps(members, default=_plain, separators=(",", ":")).encode()).hexdigest()
 
 
-def _members(rows: Sequence[Release | Campaign | Fix | Support | KnownBad]) -> list[list[object]]:
+def _members(rows: Sequence[Release | Campaign | Fix | Support | KnownBad | KnownGood]) -> list[list[object]]:
     """The same as `astuple` of each row, whose deep copies took a sixth of the start of an audit."""
     if not rows:
         return []

@@ -1,4 +1,4 @@
-"""Making a set that others take with `exrun catalogue update`: five tables, their manifest, and a signature over it."""
+"""Making a set that others take with `exrun catalogue update`: the tables, their manifest, and a signature over it."""
 
 from __future__ import annotations
 

@@ -203,9 +203,7 @@ def catalogue_pack(
     ],
     source: Annotated[
         Path | None,
-        typer.Option(
-            "--from", envvar="EXRUN_FROM", help="A folder with all five tables.", show_default="the set in use"
-        ),
+        typer.Option("--from", envvar="EXRUN_FROM", help="A folder with all tables.", show_default="the set in use"),
     ] = None,
     key: Annotated[
         Path | None,

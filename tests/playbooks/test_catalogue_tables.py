@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue, Known, NoFixMade, Patched, Vulnerable
-from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, KNOWN_BAD, MINIMUM_BUILDS, SUPPORT
+from playbooks.catalogue.columns import BUILDS, CAMPAIGNS, KNOWN_BAD, KNOWN_GOOD, MINIMUM_BUILDS, SUPPORT
 from playbooks.catalogue.manifest import MANIFEST, manifest_text, schema_text
 from playbooks.catalogue.reading import read_table
 from playbooks.catalogue.sets import folder_files, packed_manifest, read_set, set_files, shipped_set
@@ -65,8 +65,11 @@ def test_the_published_schema_of_a_manifest_is_current() -> None:
 
 def test_every_row_of_the_shipped_tables_names_its_source() -> None:
     tables = SHIPPED.tables
-    for row in (*tables.releases, *tables.campaigns, *tables.fixes, *tables.support, *tables.known_bad):
+    for row in (*tables.releases, *tables.campaigns, *tables.fixes, *tables.support):
         assert row.source, row
+    for listed in (*tables.known_bad, *tables.known_good):
+        assert listed.source, listed
+        assert listed.licence, listed
 
 
 @pytest.mark.parametrize("name", [name for name in set_files() if name != MANIFEST])
@@ -244,7 +247,7 @@ def test_rows_that_the_set_has_already_change_nothing(
 ) -> None:
     """Whatever part of the shipped tables stands in the folder: it adds nothing and contradicts nothing."""
     folder = tmp_path_factory.mktemp("own")
-    for table in (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, KNOWN_BAD):
+    for table in (BUILDS, CAMPAIGNS, MINIMUM_BUILDS, SUPPORT, KNOWN_BAD, KNOWN_GOOD):
         lines = [line for line in (TABLES / table.file).read_text().splitlines() if not line.startswith("#")]
         kept = data.draw(st.lists(st.sampled_from(lines[1:]), unique=True, max_size=8))
         (folder / table.file).write_text("\n".join([lines[0], *kept]))

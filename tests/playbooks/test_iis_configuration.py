@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from playbooks.actions.iis.configuration.assess import MOST, SHOWN, assess
 from playbooks.actions.iis.configuration.modules import why_foreign
-from playbooks.actions.iis.configuration.places import Server, Standing, comparable, place
-from playbooks.actions.iis.document import MOST_DEPTH, MOST_ELEMENTS, UnreadableXmlError, read
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, UnknownFact, Verdict
+from playbooks.investigating.document import MOST_DEPTH, MOST_ELEMENTS, UnreadableXmlError, read
+from playbooks.investigating.places import Server, Standing, comparable, place
 from playbooks.observation import Observed
 from playbooks.values import Record
 

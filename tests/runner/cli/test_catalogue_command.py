@@ -154,7 +154,7 @@ def test_what_pack_makes_and_ssh_keygen_signs_is_taken(exrun: CommandLine, today
     assert f"out: {ROWS + 1} rows as of {LATER}\nsigned with SHA256:" in out
     assert sorted(path.name for path in (exrun.folder / "out").iterdir()) == [
         *("builds.csv", "campaigns.csv", "catalogue.json", "catalogue.json.sig", "known-bad-sha256.csv"),
-        *("minimum-builds.csv", "support.csv"),
+        *("minimum-builds.csv", "support.csv", "web-pages-known-good.csv"),
     ]
     (exrun.folder / "allowed_signers").write_text(f"ops {(exrun.folder / 'id.pub').read_text()}")
     assert exrun("catalogue", "update", "out", "--signers", "allowed_signers")[0] == 0
@@ -212,7 +212,14 @@ def test_an_audit_says_everywhere_that_own_rows_judged_too(exrun: CommandLine, o
         "signed": None,
         "own": {
             "folder": "our-rows",
-            "rows": {"builds": 0, "campaigns": 0, "minimum-builds": 1, "support": 0, "known-bad-sha256": 0},
+            "rows": {
+                "builds": 0,
+                "campaigns": 0,
+                "minimum-builds": 1,
+                "support": 0,
+                "known-bad-sha256": 0,
+                "web-pages-known-good": 0,
+            },
         },
     }
     assert started["sha256"] != SHIPPED.digest

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, server_of, whole_text
-from playbooks.actions.iis.configuration.handlers import foreign_handlers
 from playbooks.actions.iis.configuration.modules import is_known_filter, is_of_exchange, why_foreign
-from playbooks.actions.iis.configuration.places import Server, Standing, place
 from playbooks.actions.iis.configuration.rules import Form, Rule, rules_of
 from playbooks.actions.iis.configuration.sites import Pool, Site, pools_of, sites_of
-from playbooks.actions.iis.document import Element, UnreadableXmlError, read
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.document import Element, UnreadableXmlError, read
+from playbooks.investigating.handlers import foreign_handlers
+from playbooks.investigating.places import Server, Standing, place
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value, text_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playbooks.actions.iis.configuration.places import Server, on_a_drive
+from playbooks.investigating.places import Server, on_a_drive
 from playbooks.observation import Observed
 from playbooks.values import Record, Value, text_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from playbooks.actions.iis.configuration.places import Server, comparable, on_a_drive
+from playbooks.investigating.places import Server, comparable, on_a_drive
 
 # fmt: off
 _INETSRV = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from playbooks.actions.iis.document import Element
+from playbooks.investigating.document import Element
 
 _KINDS = {"globalRules": "global", "rules": "inbound", "outboundRules": "outbound"}
 _FINAL_INPUT, _FINAL_PATTERN = "{urldecode:{request_uri}}", "(?=.*autodiscover)(?=.*powershell)"

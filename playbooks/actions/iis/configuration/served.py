@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 
 from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, server_of, whole_text
-from playbooks.actions.iis.configuration.places import Server, comparable, on_a_drive
-from playbooks.actions.iis.document import Element, UnreadableXmlError, read
+from playbooks.investigating.document import Element, UnreadableXmlError, read
+from playbooks.investigating.places import Server, comparable, on_a_drive
 from playbooks.observation import Observed
 from playbooks.values import Record, text_of
 

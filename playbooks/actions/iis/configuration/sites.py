@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playbooks.actions.iis.document import Element
+from playbooks.investigating.document import Element
 
 
 @dataclass(frozen=True, slots=True)

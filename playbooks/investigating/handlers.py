@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from playbooks.actions.iis.configuration.places import Server, comparable, on_a_drive
-from playbooks.actions.iis.document import Element
+from playbooks.investigating.document import Element
+from playbooks.investigating.places import Server, comparable, on_a_drive
 
 # What ASP.NET and ASP run by themselves (applicationHost.config of Windows Server 2012 R2 to 2022).
 # fmt: off

@@ -1,0 +1,177 @@
+"""What of a page runs on the server: its directives, its code blocks and its server scripts.
+
+As ASP.NET's parser has it (System.Web/UI/TemplateParser and Util/RegexParser of the reference source) and as ASP has
+it: `<% %>`, `<script runat="server">`, and for handlers and services all that follows the directive. What would go to
+a browser is left out, so a script for browsers is never taken for one of the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+__all__ = ["Block", "Directive", "Language", "ServerCode", "server_code"]
+
+_COMMENT = re.compile(r"<%--.*?--%>", re.DOTALL)
+_DIRECTIVE = re.compile(r"<%\s*@(.*?)%>", re.DOTALL)
+_BLOCK = re.compile(r"<%(?![@$])(?!--)(.*?)(?:%>|\Z)", re.DOTALL)
+_TAG = r"""((?:[^>"']|"[^"]*"|'[^']*'|["'])*?)>"""
+_SCRIPT = re.compile(rf"<script\b{_TAG}(.*?)(?:</script\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_OBJECT = re.compile(rf"<object\b{_TAG}", re.DOTALL | re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>%]+))""")
+_CONTROL = re.compile(rf"<(asp:\w+|input|textarea|\w+:\w+)\b{_TAG}", re.DOTALL | re.IGNORECASE)
+_INCLUDE = re.compile(r"""<!--\s*#\s*(include|exec)\s+(\w+)\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
+_VB = re.compile(
+    r"(?im)^\s*(?:dim|sub|function|private sub|public sub|protected sub|imports|option explicit)\s"
+    r"|\bend (?:sub|if|function)\b"
+)
+_RAZOR = frozenset({"cshtml", "vbhtml", "cshtm", "vbhtm"})
+_ASP = frozenset({"asp", "asa", "cer", "cdx", "htr", "idc"})
+_WHOLE = frozenset({"webhandler", "webservice", "servicehost"})
+
+
+class Language(StrEnum):
+    """In what a block is written."""
+
+    CSHARP = "c#"
+    VB = "vb"
+    JSCRIPT = "jscript"
+    VBSCRIPT = "vbscript"
+
+    @property
+    def is_basic(self) -> bool:
+        """Whether a line is a statement and `'` begins a comment."""
+        return self in (Language.VB, Language.VBSCRIPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """`<%@ name attributes %>`, names in lower case."""
+
+    name: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of code, in the order of the page."""
+
+    language: Language
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCode:
+    """What of a page runs on the server.
+
+    Attributes:
+        said: whether the page itself says its language.
+        inputs: ids of controls of the page, in lower case, into which a visitor writes.
+        includes: what it has put in from elsewhere: `include file=...`, `exec cmd=...`, `src=...`.
+    """
+
+    directives: tuple[Directive, ...]
+    blocks: tuple[Block, ...]
+    said: bool
+    inputs: frozenset[str]
+    includes: tuple[str, ...]
+
+    @property
+    def any(self) -> bool:
+        """Whether anything of it runs on the server."""
+        return bool(self.directives or self.blocks or self.includes)
+
+
+def server_code(text: str, ending: str) -> ServerCode:
+    """What of a page's text runs.
+
+    Args:
+        ending: of the file's name, in lower case without the dot.
+    """
+    if ending not in _ASP:
+        text = _COMMENT.sub(" ", text)
+    directives = tuple(_directives(text))
+    default, said = _default(directives, ending, text)
+    body = _DIRECTIVE.sub(" ", text)
+    scripts = list(_scripts(body, default))
+    blocks = [Block(default, _expression(each[1])) for each in _BLOCK.finditer(body)]
+    if any(each.name in _WHOLE for each in directives) or ending in _RAZOR:
+        blocks = [Block(default, body)]
+        scripts = []
+    blocks += [block for _, block in scripts if block.text.strip()]
+    blocks += [Block(default, f'CreateObject("{each}")') for each in _objects(body)]
+    includes = (*_includes(text), *(f"script src={source}" for source, _ in scripts if source))
+    kept = tuple(block for block in blocks if block.text.strip())
+    return ServerCode(directives, kept, said, frozenset(_inputs(body)), includes)
+
+
+def _attributes(text: str) -> Mapping[str, str]:
+    return MappingProxyType(
+        {found[1].casefold(): found[2] or found[3] or found[4] or "" for found in _ATTRIBUTE.finditer(text)}
+    )
+
+
+def _directives(text: str) -> Iterator[Directive]:
+    for found in _DIRECTIVE.finditer(text):
+        name = re.match(r"\s*([\w]+)(?!\s*=)\b", found[1])
+        yield Directive(name[1].casefold() if name else "page", _attributes(found[1]))
+
+
+def _language(said: str) -> Language | None:
+    said = said.casefold().replace(" ", "")
+    if "vbs" in said:
+        return Language.VBSCRIPT
+    if "jscript" in said or "javascript" in said or said in ("js", "ecmascript"):
+        return Language.JSCRIPT
+    if said in ("c#", "cs", "csharp"):
+        return Language.CSHARP
+    return Language.VB if said.startswith(("vb", "visualbasic")) else None
+
+
+def _default(directives: tuple[Directive, ...], ending: str, text: str) -> tuple[Language, bool]:
+    said = [found for each in directives if (found := _language(each.attributes.get("language", "")))]
+    classic = ending in _ASP
+    if said:
+        first = said[0]
+        return (Language.VBSCRIPT if classic and first is Language.VB else first), True
+    if classic or ending == "vbhtml":
+        return Language.VBSCRIPT if classic else Language.VB, False
+    return (Language.VB if _VB.search(text) else Language.CSHARP), False
+
+
+def _expression(block: str) -> str:
+    """Without the mark of an expression, `=`, `#` or `:`."""
+    return block.lstrip()[1:] if block.lstrip()[:1] in ("=", "#", ":") else block
+
+
+def _scripts(text: str, default: Language) -> Iterator[tuple[str, Block]]:
+    for found in _SCRIPT.finditer(text):
+        attributes = _attributes(found[1])
+        if attributes.get("runat", "").strip().casefold() == "server":
+            language = _language(attributes.get("language", attributes.get("type", ""))) or default
+            yield attributes.get("src", ""), Block(language, found[2])
+
+
+def _objects(text: str) -> Iterator[str]:
+    for found in _OBJECT.finditer(text):
+        attributes = _attributes(found[1])
+        if attributes.get("runat", "").strip().casefold() == "server":
+            yield attributes.get("progid") or attributes.get("classid", "")
+
+
+def _inputs(text: str) -> Iterator[str]:
+    for found in _CONTROL.finditer(text):
+        attributes = _attributes(found[2])
+        tag, kind = found[1].casefold(), attributes.get("type", "text").casefold()
+        writes = tag in ("asp:textbox", "asp:hiddenfield", "textarea") or (
+            tag == "input" and kind in ("text", "hidden", "password")
+        )
+        if writes and attributes.get("runat", "").strip().casefold() == "server" and "id" in attributes:
+            yield attributes["id"].casefold()
+
+
+def _includes(text: str) -> Iterator[str]:
+    yield from (f"{each[1].casefold()} {each[2].casefold()}={each[3].strip()}" for each in _INCLUDE.finditer(text))

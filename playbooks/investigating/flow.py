@@ -1,0 +1,606 @@
+"""What a visitor's words reach in the code of a page: a judgement of tokens, language by language, without running it.
+
+Too coarse to prove anything harmless: it only ever speaks against a page. Names that are given something of a request
+carry it on, through assignments, parameters, sessions and what functions give back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from playbooks.investigating.code import Language
+from playbooks.investigating.spelling import Kind, Token
+
+__all__ = ["Act", "Deed", "deeds", "is_interpreter", "is_program"]
+
+
+class Act(Enum):
+    """What code does with what it is given."""
+
+    RUNS = "runs"  # takes it for code, or for an object to bring back to life
+    COMMANDS = "commands"  # gives it to a program or a command line
+    WRITES = "writes"  # writes a file where it says
+    READS = "reads"  # gives out the file that it names
+    LISTS = "lists"
+    DELETES = "deletes"
+    QUERIES = "queries"  # SQL
+    CONNECTS = "connects"  # a socket
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One call.
+
+    Attributes:
+        by: the name of what is called, as it is meant.
+        visitor: whether what a visitor sent reaches it.
+        alone: whether nothing of the page's own stands beside it: the visitor names the whole.
+        made: whether what it is given is put together at run time: no text of the page.
+        text: the beginning of the call, as it is meant.
+    """
+
+    act: Act
+    by: str
+    visitor: bool
+    alone: bool
+    made: bool
+    text: str
+
+
+# fmt: off
+_RUNS_ANY = frozenset({
+    "jscriptevaluate", "executestatement", "compileassemblyfromsource", "compileassemblyfromdom", "addscript",
+    "invokescript", "createscriptblock", "newscriptblock", "evaluateasync", "runasync", "addcode", "unsafeloadfrom",
+    "loadfrom", "loadfile", "getdelegateforfunctionpointer", "virtualalloc", "createthread", "virtualprotect",
+})
+_RUNS_OF = {  # a method that means much else besides: with one of these names before it, or in the page
+    "load": ("assembly", "appdomain", "currentdomain", "xslcompiledtransform", "xamlreader", "xamlservices"),
+    "reflectiononlyload": ("assembly",),
+    "parse": ("xamlreader", "xamlservices"),
+    "deserialize": (
+        "binaryformatter", "losformatter", "objectstateformatter", "soapformatter", "netdatacontractserializer",
+    ),
+    "invoke": ("assembly", "process", "powershell", "scriptblock", "runspace", "jscriptcodeprovider"),
+    "invokemember": ("assembly", "process", "jscriptcodeprovider"),
+    "transform": ("xslcompiledtransform", "xsltransform"),
+    "compile": ("vsaengine", "csharpcodeprovider"),
+}
+_EVALUATES = ("eval", "execute", "executeglobal")
+_COMMANDS_ANY = frozenset({
+    "shellexecute", "shellexecuteex", "winexec", "createprocess", "createprocessasuser", "createprocesswithlogonw",
+    "createprocesswithtokenw", "addcommand", "win32_process", "xp_cmdshell",
+})
+_COMMANDS_OF = {
+    "start": ("process", "processstartinfo"),
+    "exec": ("wscript", "shell", "wscript.shell", "wscript.shell.1", "iwshruntimelibrary", "createobject", "wshshell"),
+    "run": ("wscript", "wscript.shell", "wscript.shell.1", "wshshell", "iwshruntimelibrary"),
+    "create": ("win32_process",),
+    "shell": ("",),
+}
+_WRITES_ANY = frozenset({
+    "writealltext", "writeallbytes", "writealllines", "appendalltext", "appendalllines", "appendtext", "createtext",
+    "createtextfile", "opentextfile", "savetofile", "saveas", "downloadfile", "movefile", "copyfile", "streamwriter",
+    "filestream", "writefileasync",
+})
+_WRITES_OF = {"create": ("file",), "open": ("file",), "openwrite": ("file",), "copy": ("file",),
+              "move": ("file", "directory"),
+              "moveto": ("fileinfo", "directoryinfo"), "copyto": ("fileinfo",), "createdirectory": ("directory",)}
+_READS_ANY = frozenset({
+    "readalltext", "readallbytes", "readalllines", "transmitfile", "openread", "opentext", "streamreader",
+    "loadfromfile",
+})
+_READS_OF = {"writefile": ("response",)}
+_LISTS_ANY = frozenset({
+    "getfiles", "getdirectories", "getfilesysteminfos", "getfilesystementries", "enumeratefiles",
+    "enumeratedirectories", "getlogicaldrives", "getdrives", "getfolder", "subfolders", "directoryinfo",
+})
+_DELETES_ANY = frozenset({"deletefile", "deletefolder"})
+_DELETES_OF = {"delete": ("file", "directory", "fileinfo", "directoryinfo")}
+_QUERIES = frozenset({
+    "sqlcommand", "oledbcommand", "odbccommand", "sqldataadapter", "oledbdataadapter", "odbcdataadapter",
+    "commandtext", "executenonquery", "executereader", "executescalar",
+})
+_CONNECTS = frozenset({"tcpclient", "socket", "tcplistener", "udpclient"})
+# Of a request, what the server says and no visitor.
+_NOT_SENT = frozenset({
+    "applicationpath", "physicalapplicationpath", "physicalpath", "filepath", "currentexecutionfilepath",
+    "isauthenticated", "islocal", "issecureconnection", "httpmethod", "requesttype", "logonuseridentity",
+    "totalbytes", "contentlength", "mappath", "clientcertificate", "apprelativecurrentexecutionfilepath", "browser",
+})
+_SERVER_VARIABLES = re.compile(
+    r"(?i)(?:path_translated|appl_physical_path|appl_md_path|script_name|server_\w+|local_addr|url|path_info|"
+    r"request_method|remote_\w+|logon_user|auth_user|https?|instance_\w+|gateway_interface|all_http|number_of_processors)"
+)
+_UPLOADED = frozenset({"files", "postedfile", "filename", "filebytes", "filecontent", "hasfile", "uploadedfile"})
+_SHELLS = re.compile(
+    r"(?i)(?:\b|\\|/)(?:cmd|powershell|pwsh|wscript|cscript|mshta|rundll32|regsvr32|certutil|bitsadmin|net1?|sc|reg|"
+    r"schtasks|wmic|whoami|nslookup|tasklist|taskkill|netsh|comspec|ipconfig|msbuild|installutil|procdump\w*)"
+    r"(?:\.exe)?(?:$|[\s\"'/%])"
+)
+_PROGRAM = re.compile(r"(?i)[\w)% -]+\.(?:exe|com|bat|cmd)\b")
+_WORDS = re.compile(r"[A-Za-z0-9_]{2,}")
+# Names that code gives to anything are no carriers of a meaning by themselves.
+_KEYWORDS = frozenset({
+    "if", "else", "for", "foreach", "while", "new", "return", "var", "dim", "set", "let", "const", "string", "int",
+    "byte", "object", "byref", "byval", "as", "then", "end", "sub", "function", "static", "public", "private",
+    "protected", "void", "bool", "true", "false", "null", "nothing", "this", "me", "mybase", "base", "in", "to", "and",
+    "or", "not", "is", "like", "call", "try", "catch", "using", "char", "long", "double", "response", "server", "page",
+    "context", "httpcontext", "system", "io", "text", "convert", "encoding", "length", "tostring", "current", "console",
+    "math", "exit", "do", "loop", "next", "with", "class", "namespace", "import", "imports", "typeof", "out", "ref",
+})
+# fmt: on
+_PASSES = 8
+_SHOWN = 120
+
+
+@dataclass(slots=True)
+class _Carriers:
+    """Names that carry something of a visitor, of an uploaded file, or a place of the page's own."""
+
+    sent: set[str] = field(default_factory=set)
+    uploaded: set[str] = field(default_factory=set)
+    anchored: set[str] = field(default_factory=set)
+    functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def size(self) -> int:
+        return len(self.sent) + len(self.uploaded) + len(self.anchored)
+
+
+def deeds(blocks: Sequence[tuple[Language, Sequence[Token]]], inputs: frozenset[str]) -> tuple[Deed, ...]:
+    """What the code of a page does, each once.
+
+    Args:
+        blocks: the page's code with its language, as tokens.
+        inputs: ids, in lower case, of controls into which a visitor writes.
+    """
+    statements = [(language, tuple(each)) for language, found in blocks for each in _statements(found)]
+    names = {token.value.casefold() for _, found in statements for token in found if token.kind is Kind.NAME}
+    names |= {
+        word
+        for _, found in statements
+        for token in found
+        if token.kind is Kind.TEXT and len(token.value) < 120
+        for word in (token.value.casefold(), *token.value.casefold().split("."))
+    }
+    carriers = _Carriers()
+    _declare(statements, carriers, inputs)
+    for _ in range(_PASSES):
+        before = carriers.size()
+        for _, statement in statements:
+            _carry(statement, carriers, inputs)
+        if carriers.size() == before:
+            break
+    found: dict[Deed, None] = {}
+    for language, statement in statements:
+        for deed in _of_statement(statement, language, carriers, inputs, names):
+            found.setdefault(deed)
+    return tuple(found)
+
+
+def _statements(found: Sequence[Token]) -> Iterator[list[Token]]:
+    """Cut where a statement ends, outside of brackets."""
+    statement: list[Token] = []
+    depth = 0
+    for token in found:
+        if token.kind is Kind.MARK:
+            if token.value in "([":
+                depth += 1
+            elif token.value in ")]":
+                depth = max(0, depth - 1)
+        if token.marked("{", "}") or (token.marked(";") and depth == 0) or (token.kind is Kind.END and depth == 0):
+            if statement:
+                yield statement
+            statement = []
+        elif token.kind is not Kind.END:
+            statement.append(token)
+    if statement:
+        yield statement
+
+
+def _declare(
+    statements: Sequence[tuple[Language, tuple[Token, ...]]], carriers: _Carriers, inputs: frozenset[str]
+) -> None:
+    """Functions with their parameters; those of a web service are what a visitor sends."""
+    service = False
+    for _, statement in statements:
+        words = [token.value.casefold() for token in statement if token.kind is Kind.NAME]
+        if "webmethod" in words or "operationcontract" in words or "webinvoke" in words or "webget" in words:
+            service = True
+        for at in range(1, len(statement) - 1):
+            name, after = statement[at], statement[at + 1]
+            if name.kind is not Kind.NAME or not after.marked("(") or name.value.casefold() in _KEYWORDS:
+                continue
+            before = statement[at - 1]
+            declares = before.kind is Kind.NAME and not before.named(
+                "new", "return", "call", "await", "else", "in", "and", "or"
+            )
+            declares = declares or before.marked(">", "]")
+            end = _closing(statement, at + 1)
+            if not declares or end is None:
+                continue
+            parameters = tuple(_parameters(statement[at + 2 : end]))
+            carriers.functions[name.value.casefold()] = parameters
+            if service and parameters:
+                carriers.sent.update(parameters)
+                service = False
+            break
+
+
+def _parameters(found: Sequence[Token]) -> Iterator[str]:
+    piece: list[Token] = []
+    for token in (*found, Token(Kind.MARK, ",")):
+        if not token.marked(","):
+            piece.append(token)
+            continue
+        words = [each.value.casefold() for each in piece if each.kind is Kind.NAME]
+        if "as" in words and words.index("as") > 0:
+            yield words[words.index("as") - 1]
+        elif words:
+            yield words[-1]
+        piece = []
+
+
+def _closing(statement: Sequence[Token], at: int) -> int | None:
+    depth = 0
+    for index in range(at, len(statement)):
+        if statement[index].marked("(", "["):
+            depth += 1
+        elif statement[index].marked(")", "]"):
+            depth -= 1
+            if depth == 0:
+                return index
+    return None
+
+
+def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
+    for at, token in enumerate(statement):
+        if token.marked("=", "+=", "&=", "=>") and at:
+            right = statement[at + 1 :]
+            left = _base(statement, at)
+            if left:
+                _give(left, right, carriers, inputs)
+    if statement and statement[0].named("return"):
+        _returns(statement[1:], carriers, inputs)
+    for at in range(len(statement) - 1):
+        name = statement[at].value.casefold()
+        if statement[at].kind is Kind.NAME and statement[at + 1].marked("("):
+            end = _closing(statement, at + 1) or len(statement)
+            arguments = statement[at + 2 : end]
+            for parameter in carriers.functions.get(name, ()):
+                _give(parameter, arguments, carriers, inputs)
+            # What is put into something is in it: `list.Add(x)`, `stream.Write(x)`, `code.Append(x)`.
+            receiver = _receiver(statement, at)
+            if (
+                receiver
+                and receiver not in _KEYWORDS
+                and name in ("add", "append", "write", "writeline", "insert", "appendline", "loadxml", "load")
+            ):
+                _give(receiver, arguments, carriers, inputs)
+    if statement and statement[0].named("foreach", "for") and any(each.named("in") for each in statement):
+        at = next(index for index, each in enumerate(statement) if each.named("in"))
+        if statement[at - 1].kind is Kind.NAME:
+            _give(statement[at - 1].value.casefold(), statement[at + 1 :], carriers, inputs)
+
+
+def _returns(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
+    """Which function it is that gives this back is not followed: with one alone it is that one."""
+    if len(carriers.functions) <= 6 and _sent(value, carriers, inputs):
+        carriers.sent.update(
+            name
+            for name in carriers.functions
+            if name not in _KEYWORDS and len(name) > 1 and not name.startswith("page_")
+        )
+
+
+def _give(name: str, value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
+    if name in _KEYWORDS:
+        return
+    if _sent(value, carriers, inputs):
+        carriers.sent.add(name)
+    if _uploaded(value, carriers):
+        carriers.uploaded.add(name)
+    if _anchored(value, carriers):
+        carriers.anchored.add(name)
+
+
+def _base(statement: Sequence[Token], at: int) -> str:
+    """The name that is given a value: of `a.b["c"].d =` it is `a`."""
+    index = at - 1
+    while index >= 0:
+        if statement[index].marked(")", "]"):
+            depth = 0
+            while index >= 0:
+                depth += statement[index].marked(")", "]") - statement[index].marked("(", "[")
+                if depth == 0:
+                    break
+                index -= 1
+            index -= 1
+            continue
+        if statement[index].kind is not Kind.NAME:
+            return ""
+        if index and statement[index - 1].marked("."):
+            index -= 2
+            continue
+        name = statement[index].value.casefold()
+        following = statement[index + 2].value.casefold() if index + 2 < at and statement[index + 1].marked(".") else ""
+        # `this.x`, `Context.Session["x"]`: what is meant stands behind.
+        return following if name in ("this", "me", "context", "httpcontext", "page") and following else name
+    return ""
+
+
+def _receiver(statement: Sequence[Token], at: int) -> str:
+    return _base(statement, at - 1) if at >= 2 and statement[at - 1].marked(".") else ""
+
+
+def _sent(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> bool:
+    """Whether something that a visitor sends stands in it."""
+    for at, token in enumerate(value):
+        if token.kind is not Kind.NAME:
+            continue
+        name = token.value.casefold()
+        if name == "request":
+            if _is_sent(value[at + 1 : at + 6]):
+                return True
+        elif at and value[at - 1].marked("."):
+            # A member is what its object carries, and that name was looked at; but for `Context.Session["x"]`.
+            if name in ("session", "application", "cache", "items") and name in carriers.sent:
+                return True
+        elif (name in carriers.sent and name not in _KEYWORDS) or (
+            name in inputs
+            and at + 2 < len(value)
+            and value[at + 1].marked(".")
+            and value[at + 2].named("text", "value", "innertext", "innerhtml", "content")
+        ):
+            return True
+    return False
+
+
+def _is_sent(after: Sequence[Token]) -> bool:
+    if not after:
+        return True
+    if after[0].marked("."):
+        member = after[1].value.casefold() if len(after) > 1 else ""
+        if member == "servervariables" and len(after) > 3 and after[3].kind is Kind.TEXT:
+            return _SERVER_VARIABLES.fullmatch(after[3].value) is None
+        return member not in _NOT_SENT and member not in _UPLOADED
+    return True
+
+
+def _uploaded(value: Sequence[Token], carriers: _Carriers) -> bool:
+    return any(
+        token.kind is Kind.NAME
+        and (
+            token.value.casefold() in _UPLOADED
+            or (token.value.casefold() in carriers.uploaded and not (at and value[at - 1].marked(".")))
+        )
+        for at, token in enumerate(value)
+    )
+
+
+def _anchored(value: Sequence[Token], carriers: _Carriers) -> bool:
+    """Whether a place of the page's own stands in it: a text with a name in it, a setting, or what carries one."""
+    for at, token in enumerate(value):
+        indexes = (
+            at
+            and value[at - 1].marked("[", "(")
+            and at > 1
+            and value[at - 2].named(
+                "request",
+                "form",
+                "querystring",
+                "params",
+                "item",
+                "headers",
+                "cookies",
+                "files",
+                "servervariables",
+                "tobytes",
+            )
+        )
+        if token.kind is Kind.TEXT and not indexes and _WORDS.search(token.value):
+            return True
+        if token.kind is Kind.NAME and (
+            token.value.casefold() in carriers.anchored
+            or token.named("appsettings", "configurationmanager", "getnewid", "newguid", "gettempfilename")
+        ):
+            return True
+    return False
+
+
+def _of_statement(
+    statement: Sequence[Token], language: Language, carriers: _Carriers, inputs: frozenset[str], names: set[str]
+) -> Iterator[Deed]:
+    for at, token in enumerate(statement):
+        if token.kind is Kind.TEXT:
+            yield from _in_text(token, statement, at, carriers, inputs)
+            continue
+        if token.kind is not Kind.NAME:
+            continue
+        name = token.value.casefold()
+        after = statement[at + 1] if at + 1 < len(statement) else None
+        if after is not None and after.marked("("):
+            end = _closing(statement, at + 1) or len(statement)
+            arguments = statement[at + 2 : end]
+        elif after is not None and language.is_basic and after.kind in (Kind.NAME, Kind.TEXT):
+            arguments = statement[at + 1 :]
+        elif after is not None and after.marked("=") and name in ("arguments", "filename", "commandtext"):
+            arguments = statement[at + 2 :]
+        elif name in ("virtualalloc", "createthread", "subfolders"):
+            arguments = ()
+        else:
+            continue
+        before = statement[at - 1] if at else None
+        act = _act(name, before, statement, at, language, names, arguments)
+        if act is None:
+            continue
+        receiver = statement[:at] if at and statement[at - 1].marked(".") else ()
+        yield _deed(act, token.value, statement[max(0, at - 2) :], arguments, receiver, carriers, inputs)
+    yield from _by_string(statement, carriers, inputs)
+
+
+def _deed(
+    act: Act,
+    by: str,
+    call: Sequence[Token],
+    arguments: Sequence[Token],
+    receiver: Sequence[Token],
+    carriers: _Carriers,
+    inputs: frozenset[str],
+) -> Deed:
+    first = _first(arguments) if act in (Act.WRITES, Act.READS, Act.LISTS, Act.DELETES) else arguments
+    told = first if first or act not in (Act.RUNS, Act.COMMANDS) else receiver
+    visitor = _sent(told, carriers, inputs) or (
+        act in (Act.RUNS, Act.COMMANDS) and _sent(_own(receiver), carriers, inputs)
+    )
+    made = any(token.kind is Kind.NAME and token.value.casefold() not in _KEYWORDS for token in told)
+    text = "".join(
+        f'"{each.value}"' if each.kind is Kind.TEXT else each.value + (" " if each.kind is Kind.NAME else "")
+        for each in call
+    )
+    return Deed(act, by, visitor, not _anchored(first, carriers), made, " ".join(text[:_SHOWN].split()))
+
+
+def _own(receiver: Sequence[Token]) -> Sequence[Token]:
+    """The chain right before a call, not what stands left of an assignment."""
+    for at in range(len(receiver) - 1, -1, -1):
+        if receiver[at].marked("=", ";", ",", "+=", "&="):
+            return receiver[at + 1 :]
+    return receiver
+
+
+def _first(arguments: Sequence[Token]) -> Sequence[Token]:
+    depth = 0
+    for at, token in enumerate(arguments):
+        if token.marked("(", "["):
+            depth += 1
+        elif token.marked(")", "]"):
+            depth -= 1
+        elif token.marked(",") and depth == 0:
+            return arguments[:at]
+    return arguments
+
+
+def _act(
+    name: str,
+    before: Token | None,
+    statement: Sequence[Token],
+    at: int,
+    language: Language,
+    names: set[str],
+    arguments: Sequence[Token],
+) -> Act | None:
+    member = before is not None and before.marked(".")
+    if name in _EVALUATES:
+        return Act.RUNS if _evaluates(name, member, statement, at, language, names) else None
+    if name in _RUNS_ANY:
+        return Act.RUNS
+    chain = {each.value.casefold() for each in statement[max(0, at - 8) : at] if each.kind in (Kind.NAME, Kind.TEXT)}
+    if name in _RUNS_OF and _has(name, _RUNS_OF[name], chain, names):
+        return Act.RUNS
+    if name in _COMMANDS_ANY:
+        return Act.COMMANDS
+    if name in _COMMANDS_OF and _has(name, _COMMANDS_OF[name], chain, names):
+        return Act.COMMANDS if name != "shell" or (language.is_basic and not member and arguments) else None
+    if name in ("arguments", "filename") and {"processstartinfo", "startinfo", "process"} & names and member:
+        return Act.COMMANDS
+    if name in _WRITES_ANY or (name in _WRITES_OF and _has(name, _WRITES_OF[name], chain, names)):
+        return Act.WRITES
+    if name in _READS_ANY or (name in _READS_OF and _has(name, _READS_OF[name], chain, names)):
+        return Act.READS
+    if name in _LISTS_ANY:
+        return Act.LISTS
+    if name in _DELETES_ANY or (name in _DELETES_OF and _has(name, _DELETES_OF[name], chain, names)):
+        return Act.DELETES
+    if name in _QUERIES:
+        return Act.QUERIES
+    return Act.CONNECTS if name in _CONNECTS else None
+
+
+def _has(name: str, of: tuple[str, ...], chain: set[str], names: set[str]) -> bool:
+    """A method whose class stands before it, or in the page where the method alone says little."""
+    if of == ("",):
+        return True
+    if chain & set(of):
+        return True
+    strict = name in ("load", "parse", "transform", "create", "open", "move", "copy", "run", "compile", "writefile")
+    return not strict and bool(names & set(of))
+
+
+def _evaluates(
+    name: str, member: bool, statement: Sequence[Token], at: int, language: Language, names: set[str]
+) -> bool:
+    """`eval` of JScript and VBScript; `Execute` of VBScript, which is no method of a connection or a command."""
+    if name == "eval":
+        if language is Language.JSCRIPT:
+            return not member or statement[at - 2].named("window", "this", "global") or "vsa" in names
+        if language is Language.VBSCRIPT:
+            return not member
+        return not member and statement[at].value == "eval"
+    if member:
+        return False
+    return language is Language.VBSCRIPT or (language is Language.VB and name == "executeglobal")
+
+
+_METHODS = frozenset(
+    {
+        "eval",
+        "load",
+        "start",
+        "jscriptevaluate",
+        "invokemember",
+        "compileassemblyfromsource",
+        "exec",
+        "execute",
+        "shellexecute",
+        "run",
+    }
+)
+
+
+def _by_string(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> Iterator[Deed]:
+    """A method that is named by a text: `x["eval"](y)`, `GetMethod("Load").Invoke(null, y)`."""
+    called = [
+        index for index, each in enumerate(statement) if each.kind is Kind.TEXT and each.value.casefold() in _METHODS
+    ]
+    for at in called:
+        before, after = statement[at - 1] if at else None, statement[at + 1] if at + 1 < len(statement) else None
+        indexed = (
+            before is not None
+            and before.marked("[")
+            and after is not None
+            and after.marked("]")
+            and at + 2 < len(statement)
+            and statement[at + 2].marked("(")
+        )
+        words = {each.value.casefold() for each in statement if each.kind is Kind.NAME}
+        reflected = bool(
+            words & {"invoke", "invokemember", "callbyname", "createdelegate", "dynamicinvoke", "getmethod"}
+        )
+        if indexed or reflected:
+            act = (
+                Act.COMMANDS if statement[at].value.casefold() in ("start", "exec", "shellexecute", "run") else Act.RUNS
+            )
+            yield _deed(
+                act, statement[at].value, statement[max(0, at - 3) :], statement[at + 1 :], (), carriers, inputs
+            )
+
+
+def _in_text(
+    token: Token, statement: Sequence[Token], at: int, carriers: _Carriers, inputs: frozenset[str]
+) -> Iterator[Deed]:
+    """`xp_cmdshell` and others in a text of SQL."""
+    if re.search(r"(?i)\b(?:xp_cmdshell|sp_oacreate|xp_regwrite|xp_dirtree)\b", token.value):
+        yield _deed(Act.COMMANDS, "xp_cmdshell", statement[max(0, at - 3) :], statement[at + 1 :], (), carriers, inputs)
+
+
+def is_interpreter(text: str) -> bool:
+    """Whether a text names a program that runs whatever it is told, or that tells of a server."""
+    return _SHELLS.search(text) is not None
+
+
+def is_program(text: str) -> bool:
+    """Whether a text names a program."""
+    return _PROGRAM.search(text) is not None

@@ -1,0 +1,212 @@
+"""Which of the files that IIS could run are web shells, and why. Pure: records in, verdicts out.
+
+In this order: bytes that somebody has published as malicious; what a file holds; bytes that are Exchange's own for this
+build; where it lies; what is configured by it; what was compiled of pages that are gone; its age. Nothing is trusted by
+name: BASELINE is a file whose bytes, path and build are those that Microsoft published, and no other.
+
+What is not known is said and never filled in: a file whose content did not come has a reason that says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from playbooks.catalogue.build import Build
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.investigating.content import Looked, look
+from playbooks.investigating.locations import PAGES, Surroundings, ending_of, name_of, of_exchange, spoken_against
+from playbooks.investigating.places import Server, comparable
+from playbooks.investigating.verdicts import FileVerdict, Grade, Reason, Root, WebFile, WebRoot, Written, worst
+
+__all__ = ["FileVerdict", "Grade", "Reason", "WebFile", "WebRoot", "judge"]
+
+# A program is looked into where its bytes came; it does not become a page by that.
+_NOT_RUN = Looked((), runs=False, inert=True)
+_YOUNG = timedelta(days=1)
+
+
+def judge(
+    files: Sequence[Written],
+    roots: Sequence[Root],
+    build: Build | None,
+    catalogue: Catalogue,
+    server: Server,
+    *,
+    mapped: Collection[str] = (),
+) -> tuple[FileVerdict, ...]:
+    """What each file comes to, in their order.
+
+    Args:
+        roots: the folders that were looked into.
+        build: Exchange's, from ExSetup.exe; None where it is not known, and then no file is BASELINE.
+        server: where Exchange lies, and the server's own names for folders.
+        mapped: further endings, in lower case without the dot, that IIS runs as pages here.
+
+    Raises:
+        CatalogueError: the catalogue's lists of hashes are no sound tables.
+    """
+    applications = frozenset(
+        folder
+        for each in files
+        if name_of(each.path) == "global.asax" or ending_of(each.path) == "dll"
+        for folder in (comparable(each.path).rpartition("\\")[0].removesuffix("\\bin"),)
+    )
+    around = Surroundings(server, build, catalogue, tuple(roots), applications)
+    runnable = PAGES | {ending.casefold().lstrip(".") for ending in mapped}
+    return _aged(tuple(_judged(each, around, runnable) for each in files), files)
+
+
+def _judged(file: Written, around: Surroundings, runnable: frozenset[str] | set[str]) -> FileVerdict:
+    digest, whole = _digest(file)
+    reasons = list(_contradictions(file))
+    hashes = dict.fromkeys(each for each in (digest, file.sha256.lower()) if each)
+    for each in hashes:
+        bad = around.catalogue.known_bad(each)
+        if bad is not None:
+            text = f"its bytes are published as malicious: {bad.said}"
+            reasons.append(Reason("known-bad", Grade.MALICIOUS, text, bad.source, bad.licence))
+    own = tuple(_exchange_s_own(file, digest, whole, around)) if digest else ()
+    settled = whole and not reasons and any(each.grade is Grade.BASELINE for each in own)
+    ending = ending_of(file.path)
+    looked = _NOT_RUN
+    if file.content is not None and not settled:
+        looked = look(file.content, ending)
+        reasons += looked.reasons
+    runs = ending in runnable or (looked.runs and ending not in ("config", "dll", "js"))
+    reasons += own
+    if not settled:
+        reasons += spoken_against(file.path, runs, looked.inert and file.content is not None and not file.cut, around)
+        reasons += _not_seen(file, digest, runs)
+    return _verdict(file, digest, reasons)
+
+
+def _verdict(file: Written, digest: str, reasons: Sequence[Reason]) -> FileVerdict:
+    against = [each for each in reasons if each.grade in (Grade.MALICIOUS, Grade.SUSPICIOUS)]
+    own = any(each.grade is Grade.BASELINE for each in reasons)
+    grade = worst(against) if against else Grade.BASELINE if own else Grade.UNKNOWN
+    told = tuple(dict.fromkeys(sorted(reasons, key=lambda each: each.grade.rank)))
+    if not told:
+        told = (
+            Reason(
+                "not-known",
+                Grade.UNKNOWN,
+                "no list knows its bytes, and nothing in it or of its place speaks against it",
+            ),
+        )
+    return FileVerdict(file.path, digest, file.size, grade, told)
+
+
+def _digest(file: Written) -> tuple[str, bool]:
+    """The SHA-256 that counts, and whether it was taken here of all of its bytes."""
+    if file.content is not None and not file.cut and len(file.content) == file.size:
+        return hashlib.sha256(file.content).hexdigest(), True
+    return file.sha256.lower(), False
+
+
+def _contradictions(file: Written) -> Iterator[Reason]:
+    if file.content is None:
+        return
+    source = "held against the bytes that came"
+    if file.cut:
+        if len(file.content) > file.size >= 0:
+            text = f"{len(file.content)} bytes came of a file that is said to have {file.size}"
+            yield Reason("contradicted.size", Grade.SUSPICIOUS, text, source)
+        return
+    if len(file.content) != file.size:
+        text = f"{len(file.content)} bytes came of a file that is said to have {file.size}, and nothing was cut"
+        yield Reason("contradicted.size", Grade.SUSPICIOUS, text, source)
+    elif file.sha256 and hashlib.sha256(file.content).hexdigest() != file.sha256.lower():
+        text = (
+            "the bytes that came do not have the SHA-256 that the server said: it lies, or the file changed meanwhile"
+        )
+        yield Reason("contradicted.hash", Grade.SUSPICIOUS, text, source)
+
+
+def _exchange_s_own(file: Written, digest: str, whole: bool, around: Surroundings) -> Iterator[Reason]:
+    """Whether its bytes are those of a page of Exchange, at its place and for this build."""
+    catalogue, build = around.catalogue, around.build
+    rows = catalogue.known_good(digest)
+    below = of_exchange(file.path, around.server)
+    here = [row for row in rows if below is not None and row.path.casefold() == below]
+    if here:
+        fits = next((row for row in here if build is not None and row.is_of(build)), None)
+        if fits is not None:
+            word = "its bytes are" if whole else "by the server's own word its bytes are"
+            yield Reason("known-good", Grade.BASELINE, f"{word} {fits.said}", fits.source, fits.licence)
+        else:
+            of = "no build is known of this server" if build is None else f"this server's is {build}"
+            text = f"its bytes are {here[0].said}; {of}"
+            yield Reason("known-good.other-build", Grade.UNKNOWN, text, here[0].source, here[0].licence)
+    elif rows:
+        text = f"its bytes are those of a page of Exchange that lies elsewhere: {rows[0].said}"
+        yield Reason("known-good.elsewhere", Grade.UNKNOWN, text, rows[0].source, rows[0].licence)
+    elif below is not None and build is not None and build in catalogue.builds_of_pages:
+        listed = next((row for row in catalogue.pages_at(below) if row.is_of(build)), None)
+        if listed is not None:
+            text = f"Microsoft published other bytes of this page for build {build}: changed, or of another build"
+            yield Reason("known-good.altered", Grade.UNKNOWN, text, listed.source, listed.licence)
+
+
+def _not_seen(file: Written, digest: str, runs: bool) -> Iterator[Reason]:
+    if not digest:
+        yield Reason("not-seen.hash", Grade.UNKNOWN, "its SHA-256 is not known, so no list could be asked")
+    if not runs:
+        return
+    if file.cut:
+        yield Reason("not-seen.cut", Grade.UNKNOWN, "not all of it came, so what stands in the rest is not known")
+    elif file.content is None:
+        yield Reason(
+            "not-seen.content", Grade.UNKNOWN, "what it holds did not come, so only its hash and place were judged"
+        )
+
+
+def _aged(verdicts: tuple[FileVerdict, ...], files: Sequence[Written]) -> tuple[FileVerdict, ...]:
+    """Pages of Exchange that were written after those of their folder that are certainly Microsoft's.
+
+    Times are easily set back, so an old one says nothing; a young one is a reason to look. A changed page of Exchange
+    that is younger than its neighbours is suspicious; another young page stays what it is.
+    """
+    settled: dict[str, datetime] = {}
+    for verdict, file in zip(verdicts, files, strict=True):
+        when = _time(file)
+        if verdict.verdict is Grade.BASELINE and when is not None:
+            folder = comparable(file.path).rpartition("\\")[0]
+            settled[folder] = max(when, settled.get(folder, when))
+    return tuple(
+        _young(verdict, file, settled.get(comparable(file.path).rpartition("\\")[0]))
+        for verdict, file in zip(verdicts, files, strict=True)
+    )
+
+
+def _young(verdict: FileVerdict, file: Written, settled: datetime | None) -> FileVerdict:
+    when = _time(file)
+    if verdict.verdict is Grade.BASELINE or settled is None or when is None or when <= settled + _YOUNG:
+        return verdict
+    if ending_of(file.path) not in PAGES:
+        return verdict
+    altered = any(each.id == "known-good.altered" for each in verdict.reasons)
+    text = f"it was written {when:%Y-%m-%d}, after Microsoft's own pages beside it ({settled:%Y-%m-%d})"
+    young = Reason(
+        "age.younger",
+        Grade.SUSPICIOUS if altered else Grade.UNKNOWN,
+        text,
+        "times of the server, which are easily forged",
+    )
+    reasons = tuple(sorted((*verdict.reasons, young), key=lambda each: each.grade.rank))
+    grade = min(verdict.verdict, young.grade, key=lambda each: each.rank)
+    return replace(verdict, verdict=grade, reasons=reasons)
+
+
+def _time(file: Written) -> datetime | None:
+    """The later of both times, UTC; None where the server said none."""
+    found = []
+    for text in (file.created, file.modified):
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            continue
+        found.append(when.replace(tzinfo=None) - (when.utcoffset() or timedelta()))
+    return max(found, default=None)

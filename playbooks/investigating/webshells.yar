@@ -1,0 +1,291 @@
+/*
+Rules for what lies where IIS can run it. Own text; facts from the references.
+
+Each rule is tried on three views of a file, `view`:
+  raw   its bytes
+  text  the page as text, whatever its encoding
+  code  what of it runs on the server, as it is meant: without comments, escapes undone, texts put together, without
+        blanks but between names; nested texts that were hidden in Base64 stand behind it
+and says in its meta: id (stable), grade (malicious, suspicious or unknown), what (one sentence), reference, and
+false_positives: what else could have it.
+*/
+
+rule oab_dump
+{
+    meta:
+        id = "content.oab-dump"
+        grade = "malicious"
+        what = "an Exchange virtual directory was written out into it, with a script in a URL (CVE-2021-27065)"
+        reference = "Microsoft 2021-03-02; signature-base apt_hafnium.yar, WEBSHELL_CVE_2021_27065_Webshells"
+        false_positives = "none known: Exchange writes no such file where IIS serves from"
+    strings:
+        $url = /(ex|in)ternalurl\s{0,80}:/ nocase
+        $methods = "internalauthenticationmethods" nocase
+        $token = "extendedprotectiontokenchecking" nocase
+        $poll = "pollinterval" nocase
+        $script = /<script\b[^>]{0,200}runat/ nocase
+        $block = "<%"
+    condition:
+        view == "text" and $url and ($methods or $token or $poll) and ($script or $block)
+}
+
+rule eval_unsafe
+{
+    meta:
+        id = "content.eval-unsafe"
+        grade = "malicious"
+        what = "it has text taken for JScript without any limits (eval with unsafe), as China Chopper's pages do"
+        reference = "Microsoft, Web shell attacks continue to rise (2021-02-11); signature-base apt_hafnium.yar"
+        false_positives = "none known: the word is of no use in a page that evaluates its own text"
+    strings:
+        $a = /\beval\([^;]{0,2000},"unsafe"\)/ nocase
+        $b = /JScriptEvaluate\([^;]{0,2000}"unsafe"/ nocase
+    condition:
+        view == "code" and any of them
+}
+
+rule tunnel
+{
+    meta:
+        id = "content.tunnel"
+        grade = "malicious"
+        what = "it passes a visitor's connection on to other machines (a tunnel as reGeorg, Neo-reGeorg, Tunna or ABPTTS)"
+        reference = "sensepost/reGeorg; L-codes/Neo-reGeorg; signature-base gen_webshells.yar, WEBSHELL_ASPX_Regeorg_CSHARP"
+        false_positives = "a proxy page of an application's own that opens raw sockets by its request"
+    strings:
+        $socket = /\b(new )?(TcpClient|Socket|Sockets\.Socket|Net\.Sockets\.\w+)\(/
+        $family = "AddressFamily.InterNetwork"
+        $target = /"X-(CMD|TARGET|STATUS|PORT|ERROR)"/ nocase
+        $georg = "Georg says" nocase
+        $verbs = /"(CONNECT|DISCONNECT|FORWARD|READ)"/
+        $request = /\bRequest[\.\[\(]/
+    condition:
+        view == "code" and (
+            $georg
+            or (($socket or $family) and $request and ($target or #verbs >= 2))
+        )
+}
+
+rule loads_program_of_request
+{
+    meta:
+        id = "content.loads-program"
+        grade = "malicious"
+        what = "it decrypts or decodes a program and loads it into the worker process (as Behinder and Godzilla do)"
+        reference = "rebeyond/Behinder; BeichenDream/Godzilla; signature-base gen_webshells.yar"
+        false_positives = "a plug-in loader of an application that keeps its libraries encrypted in a page: none known"
+    strings:
+        $load1 = /Assembly\.Load\((?:[^";]{0,400})(TransformFinalBlock|FromBase64String|BinaryRead|CreateDecryptor|ToArray|data|buf|bytes|\bc\b|\bb\b)/ nocase
+        $load2 = /typeof\((System\.Reflection\.)?Assembly\)[^;]{0,200}"Load"/
+        $load3 = "\"System.Reflection.Assembly\"" nocase
+        $crypt = /\b(RijndaelManaged|AesManaged|Aes\.Create|AesCryptoServiceProvider|CreateDecryptor|TransformFinalBlock|FromBase64String|DESCryptoServiceProvider|GZipStream|DeflateStream)\b/ nocase
+        $make = /\.(CreateInstance|GetTypes?|EntryPoint|GetMethod|Invoke)\(/ nocase
+        $entry = "EntryPoint"
+    condition:
+        view == "code" and ($load1 or (($load2 or $load3) and $crypt)) and $crypt and ($make or $entry)
+}
+
+rule memory_shell
+{
+    meta:
+        id = "content.memory-shell"
+        grade = "malicious"
+        what = "it puts itself into the running application, to answer requests for pages that no file has"
+        reference = "Microsoft 2022-07-26, malicious IIS extensions; pwntester/ysoserial.net GhostWebShell; A1kaid, IIS memory shells"
+        false_positives = "an application's start-up code in global.asax that serves pages out of a database"
+    strings:
+        $provider = /RegisterVirtualPathProvider(Internal)?\b/
+        $derived = /:\s?(System\.Web\.Hosting\.)?VirtualPathProvider\b/
+        $listener = /\bHttpListener\(/
+        $prefix = /Prefixes\.Add\(/
+        $filters = /GlobalFilters\.Filters\.Add\(/
+        $routes = /RouteTable\.Routes\.(Insert|Add)\(/
+        $request = /\bRequest[\.\[\(]/ nocase
+        $runs = /\b(Process|Assembly|ProcessStartInfo|JScriptEvaluate)\b/
+    condition:
+        view == "code" and $runs and (
+            ($provider and $derived) or ($listener and $prefix) or (($filters or $routes) and $request)
+        )
+}
+
+rule machine_key_reader
+{
+    meta:
+        id = "content.machine-key"
+        grade = "malicious"
+        what = "it gives out the machine key, with which whoever has it can have this server run what they sign"
+        reference = "Microsoft 2025-07-22, CVE-2025-53770 (spinstall0.aspx); Microsoft 2025-02-06, ViewState code injection"
+        false_positives = "none known"
+    strings:
+        $section = "MachineKeySection"
+        $read = /GetApplicationConfig|GetSection\("system\.web\/machineKey"\)|GetMethod\(/ nocase
+        $key = /(Validation|Decryption)Key\b/
+        $out = /Response\.(Write|Output)|<%=/
+    condition:
+        view == "code" and $section and $read and $key and $out
+}
+
+rule credential_writer
+{
+    meta:
+        id = "content.credential-writer"
+        grade = "malicious"
+        what = "it writes the passwords of those who log on into a file"
+        reference = "Positive Technologies 2024-05-21, keylogger in the log-on page of Exchange"
+        false_positives = "none known: no page writes a password into a file"
+    strings:
+        $form = /Request(\.Form|\.Params|\.QueryString)?[\[\(]"\w{0,20}passw(or)?d\w{0,20}"[\]\)]/ nocase
+        $write = /\b(AppendAllText|WriteAllText|AppendText|StreamWriter|OpenTextFile|AppendAllLines)\(/ nocase
+    condition:
+        view == "code" and $form and $write
+}
+
+rule native_calls
+{
+    meta:
+        id = "content.native-code"
+        grade = "suspicious"
+        what = "it calls into Windows to run code of its own or to read other processes"
+        reference = "MITRE ATT&CK T1055, T1003.001; signature-base gen_webshells.yar"
+        false_positives = "none known in a page; libraries do such things, not pages"
+    strings:
+        $import = /DllImport\(|Declare (Auto |Ansi |Unicode )?(Function|Sub) /
+        $memory = /\b(VirtualAlloc(Ex)?|VirtualProtect|CreateThread|CreateRemoteThread|NtCreateThreadEx|WriteProcessMemory|QueueUserAPC|HeapCreate|RtlMoveMemory)\b/
+        $process = /\b(CreateProcess(A|W|AsUser\w?|WithLogonW|WithTokenW)?|WinExec|ShellExecute(A|W)?|OpenProcess|MiniDumpWriteDump)\b/
+        $delegate = "GetDelegateForFunctionPointer"
+    condition:
+        view == "code" and (($import and ($memory or $process)) or $delegate)
+}
+
+rule powershell_in_page
+{
+    meta:
+        id = "content.powershell"
+        grade = "suspicious"
+        what = "it runs PowerShell inside the worker process"
+        reference = "samratashok/nishang Antak; MITRE ATT&CK T1059.001"
+        false_positives = "a page of an administrator's own that runs fixed scripts"
+    strings:
+        $space = "System.Management.Automation"
+        $create = /\b(PowerShell\.Create|RunspaceFactory\.CreateRunspace|CreatePipeline)\(/
+    condition:
+        view == "code" and any of them
+}
+
+rule shell_object
+{
+    meta:
+        id = "content.shell-object"
+        grade = "suspicious"
+        what = "it makes an object that starts programs (WScript.Shell, Shell.Application), by name or by class id"
+        reference = "signature-base gen_webshells.yar, WEBSHELL_ASP_Generic; class ids from Windows' registry"
+        false_positives = "old pages of administrators that start a fixed program"
+    strings:
+        $name = /(CreateObject|ActiveXObject|GetTypeFromProgID|GetObject|CreateInstance)\(\s?"(WScript\.Shell(\.1)?|Shell\.Application(\.1)?|MSScriptControl\.ScriptControl|WScript\.Network|Schedule\.Service)"/ nocase
+        $id1 = "72C24DD5-D70A-438B-8A42-98424B88AFB8" nocase
+        $id2 = "F935DC22-1CF0-11D0-ADB9-00C04FD58A0B" nocase
+        $id3 = "13709620-C279-11CE-A49E-444553540000" nocase
+        $id4 = "093FF999-1EA0-4079-9525-9614C3504B74" nocase
+        $id5 = "0E59F1D5-1FBE-11D0-8FF2-00A0D10038BC" nocase
+        $wmi = /winmgmts:|Win32_Process\b/ nocase
+    condition:
+        view == "code" and any of them
+}
+
+rule encoded_script
+{
+    meta:
+        id = "content.encoded-script"
+        grade = "suspicious"
+        what = "its script is encoded (VBScript.Encode or JScript.Encode), so that nobody can read it"
+        reference = "Microsoft Script Encoder; signature-base gen_webshells.yar, WEBSHELL_ASP_Encoded"
+        false_positives = "sold applications of before 2005 whose makers hid their code"
+    strings:
+        $mark = /#@~\^[A-Za-z0-9+\/]{6}==/
+        $language = /language\s{0,5}=\s{0,5}["']?(vbscript|jscript)\.encode/ nocase
+    condition:
+        view == "text" and any of them
+}
+
+rule xslt_script
+{
+    meta:
+        id = "content.xslt-script"
+        grade = "suspicious"
+        what = "it runs script that stands in a style sheet"
+        reference = "Microsoft, msxsl:script; tennc/webshell aspx/xslt.aspx as a public form"
+        false_positives = "a style sheet of an application's own, which would be a file of its own and no page"
+    strings:
+        $script = /<msxsl:script\b/ nocase
+        $space = "urn:schemas-microsoft-com:xslt" nocase
+        $settings = /XsltSettings(\.TrustedXslt|\(\s?true,\s?true\)|\(\w+,\s?true\))|EnableScript=true/ nocase
+        $transform = /\b(XslCompiledTransform|XslTransform|transformNode)\b/ nocase
+    condition:
+        view == "code" and $transform and ($script or ($settings and $space) or $space)
+}
+
+rule iis_secrets
+{
+    meta:
+        id = "content.iis-secrets"
+        grade = "suspicious"
+        what = "it reads the accounts and passwords of IIS's sites, or the accounts of this server"
+        reference = "ASPXSpy as published; signature-base gen_webshells.yar, WEBSHELL_ASP_Generic_Registry_Reader"
+        false_positives = "a control panel of a hosting provider"
+    strings:
+        $metabase = /"IIS:\/\/(localhost|"?)[^"]{0,40}W3SVC/ nocase
+        $password = /AnonymousUserPass|WAMUserPass|UNCPassword/ nocase
+        $accounts = /"WinNT:\/\/[^"]{0,60}"/ nocase
+        $registry = /"(HKEY_LOCAL_MACHINE|HKLM)?\\{0,2}(SYSTEM|SOFTWARE|SAM)\\{1,2}(CurrentControlSet|RAdmin|RealVNC|Microsoft|ORL|SAM)/ nocase
+        $listing = /\b(GetFiles|GetDirectories|GetFolder|SubFolders|GetProcesses|GetLogicalDrives)\b/ nocase
+    condition:
+        view == "code" and ($password and $metabase) or (view == "code" and $listing and ($accounts or $registry or $metabase))
+}
+
+rule named_tool
+{
+    meta:
+        id = "content.named-tool"
+        grade = "malicious"
+        what = "it bears the name of a published web shell, and has code"
+        reference = "tennc/webshell; xl7dev/WebShell; fuzzdb-project/fuzzdb; sensepost/reGeorg (names as published)"
+        false_positives = "an article about web shells in a page with code of its own"
+    strings:
+        $a = /\b(aspxspy|aspydrv|aspxshell|devilzshell|antak|websniff|sharpyshell|laudanum|ntdaddy|elmaliseker|cyberspy|zehir4?\.asp|reduh|regeorg|tunna|aspcmd|cmdasp|kacak|ajan|icesword|darkblade|antsword|behinder|godzilla_?shell|asp\.net web backdoor|aspx(?:_|-| )?backdoor|filesystembrowser|web ?shell)\b/ nocase
+    condition:
+        view == "code" and $a
+}
+
+rule compiled_shell
+{
+    meta:
+        id = "content.compiled-shell"
+        grade = "malicious"
+        what = "a compiled page of a folder where Exchange has none, which takes a visitor's text for code or files"
+        reference = "signature-base apt_hafnium.yar, WEBSHELL_Compiled_Webshell_Mar2021_1"
+        false_positives = "none known"
+    strings:
+        $client = "~/aspnet_client/" wide nocase
+        $auth = "~/auth/" wide nocase
+        $eval = "JScriptEvaluate"
+        $exec = "ProcessStartInfo"
+        $request = "get_Request"
+        $files = "get_Files"
+    condition:
+        view == "raw" and uint16(0) == 0x5A4D and filesize < 400KB and ($client or $auth)
+        and ($eval or ($request and ($exec or $files)))
+}
+
+rule dumps_memory
+{
+    meta:
+        id = "content.credential-dump"
+        grade = "suspicious"
+        what = "it names what secrets are dumped with (lsass, comsvcs, procdump, ntds.dit)"
+        reference = "MITRE ATT&CK T1003; Microsoft 2021-03-02"
+        false_positives = "a page that shows articles on security and has them in its code"
+    strings:
+        $a = /\b(comsvcs(\.dll)?|procdump(64)?(\.exe)?|ntds\.dit|sekurlsa|mimikatz|lsass\.(exe|dmp))\b/ nocase
+    condition:
+        view == "code" and $a
+}
