@@ -117,13 +117,18 @@ def _summary(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -> 
     return "; ".join(parts)
 
 
+def _id(standing: Standing) -> str:
+    # `.unknown` is what every action says where there is no answer.
+    return "unknown-files" if standing is Standing.UNKNOWN else standing.value
+
+
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _findings(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -> tuple[Finding, ...]:
     findings = [
-        Finding(f"{ACTION}.{standing.value}", severity, title, _first(tuple(map(_line, found[standing]))), then)
+        Finding(f"{ACTION}.{_id(standing)}", severity, title, _first(tuple(map(_line, found[standing]))), then)
         for standing, (severity, title, then) in _SAID.items()
         if found[standing]
     ]

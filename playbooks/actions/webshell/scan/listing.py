@@ -16,6 +16,7 @@ from playbooks.actions.iis.document import Element, UnreadableXmlError, read
 from playbooks.observation import Observed
 from playbooks.values import Record, text_of
 
+_SETUP = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 _HOST = "\\inetsrv\\config\\applicationhost.config"
 _REDIRECTION = "\\inetsrv\\config\\redirection.config"
 _TEMPORARY = "\\temporary asp.net files"
@@ -109,6 +110,9 @@ def listing_of(observed: Observed) -> Listing:
     roots = tuple(_roots(observed))
     host = next((each for each in files if each.path.casefold().endswith(_HOST)), None)
     if iis is not False:
+        setup = observed.first("ExchangeSetup") or {}
+        if setup.get("Present") is True and not text_of(setup, "InstallPath"):
+            gaps.append(f"{_SETUP}: it does not say where Exchange lies")
         served, unserved = _served(host)
         gaps += unserved
         gaps += _not_looked_into(served, roots)

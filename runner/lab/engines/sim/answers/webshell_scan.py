@@ -58,7 +58,7 @@ class _Tree:
 
     def __post_init__(self) -> None:
         for path, file in self.files.items():
-            self._put(path, file)
+            self._put(path[:1].upper() + path[1:], file)
 
     def _put(self, path: str, file: FileState | None) -> None:
         above = path.rpartition("\\")[0]
@@ -256,8 +256,8 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
             except UnreadableError as error:
                 yield unread(web_config, error)
 
-    limits = [int(str(params[name])) for name in ("files", "entries", "bytes", "content")]
-    scan = _Scan(*limits, endings, known)
+    files_, entries, size, content = (int(str(params[name])) for name in ("files", "entries", "bytes", "content"))
+    scan = _Scan(files_, entries, size, content, endings, known)
     tree = _Tree(files)
     counted: dict[str, tuple[bool, int, int]] = {}
     for start in order:
