@@ -1,8 +1,8 @@
 """What IIS could run on this server, and what of it is a web shell.
 
 Nothing is called clean that was not seen: a folder that could not be read, a file that was left out or not hashed, a
-link that was not followed, and what the answer says of itself that cannot be so, each makes the verdict `unknown`,
-unless something malicious was found. So does a file that nobody knows.
+link that was not followed, a file that nobody knows: each makes the verdict `unknown` at least. What the answer says of
+itself and cannot be so makes it `suspicious`, as a file does that does not belong where it lies.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def _concluded(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -
     doubts = (*listing.lies, *listing.gaps)
     if found[Standing.MALICIOUS]:
         verdict = Verdict.COMPROMISED
-    elif doubts or found[Standing.UNKNOWN]:
-        verdict = Verdict.UNKNOWN
+    elif found[Standing.SUSPICIOUS] or listing.lies:
+        verdict = Verdict.SUSPICIOUS
     else:
-        verdict = Verdict.ATTENTION if found[Standing.SUSPICIOUS] else Verdict.OK
+        verdict = Verdict.UNKNOWN if doubts or found[Standing.UNKNOWN] else Verdict.OK
     return Assessment(
         verdict,
         _summary(listing, found),
@@ -139,7 +139,8 @@ def _findings(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) ->
                 Severity.HIGH,
                 "What this server says of its files cannot be so",
                 _first(listing.lies),
-                "Treat this server with suspicion: an honest one gives no such answer; look at its disk from outside",
+                "Scan again, for a file may have been written to meanwhile; where it says so twice, no honest server "
+                "does: look at its disk from outside",
             )
         )
     if listing.gaps:
