@@ -1,4 +1,4 @@
-"""Types as contracts and playbooks write them: `text`, `integer?`, `boolean[]`, `number[]?`; and the values of one."""
+"""Types as contracts and playbooks write them: `text`, `integer?`, `boolean[]`, `bytes?`; and the values of one."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ _FITS: Mapping[str, Callable[[Value], bool]] = {
     for bare, is_one in _IS.items()
     for written, fitting in ((bare, is_one), (f"{bare}[]", _lists_of(is_one)))
     for null in ("", "?")
-}
-_SINGLE = {"text": "text", "integer": "an integer", "number": "a number", "boolean": "true or false"}
+} | dict.fromkeys(("bytes", "bytes?"), lambda value: isinstance(value, bytes))
+_SINGLE = {"text": "text", "integer": "an integer", "number": "a number", "boolean": "true or false", "bytes": "bytes"}
 _LISTS = {
     "text": "a list of texts",
     "integer": "a list of integers",

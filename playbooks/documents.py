@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from playbooks.errors import DocumentError
-from playbooks.model import ACTION_ID, CVE, LABEL, NAME, PLAYBOOK, TYPE, ActionContract, Playbook
+from playbooks.model import ACTION_ID, CVE, HELD, LABEL, NAME, PLAYBOOK, TYPE, ActionContract, Playbook
 from playbooks.shares import SHARE, WAVE
 from texts.models import Document, Said, Words, read_model
 from texts.problems import Problem
@@ -62,6 +62,7 @@ _WORDS = Words(
         PLAYBOOK: ("cannot be the name of a playbook", "begin with a small letter; use small letters, digits and `-`"),
         SHARE: ("is neither a count of hosts nor a percentage of them", "write 3, or 5%"),
         WAVE: ("is not the size of a wave", "write a count such as 1, a percentage such as 10%, or rest"),
+        HELD: ("is not a type", "write text, integer, number or boolean, with [] for a list, or bytes; ? allows null"),
         TYPE: ("is not a type", "write text, integer, number or boolean; [] makes it a list, ? lets it be null"),
     },
     _first,

@@ -47,6 +47,9 @@ Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)
 # `text`, `text?` (or null), `text[]` (an array of text), `text[]?`.
 TYPE = r"^(text|integer|number|boolean)(\[\])?\??$"
 Type = Annotated[str, StringConstraints(pattern=TYPE)]
+# Of a record's property besides: `bytes`, `bytes?`. No parameter or fact is bytes: nobody writes or compares them.
+HELD = r"^(bytes|(text|integer|number|boolean)(\[\])?)\??$"
+HeldType = Annotated[str, StringConstraints(pattern=HELD)]
 CVE = r"^CVE-\d{4}-\d{4,}$"
 # The texts beside an action.yml that scripts are rendered from.
 CONTRACT = "action.yml"
@@ -94,7 +97,9 @@ class ParamSpec(_Written):
 class PropertySpec(_Written):
     """What a property of a record can be. Its short form is the type alone."""
 
-    type: Type = Field(description="text, integer, number or boolean; [] makes it a list, ? lets it be null.")
+    type: HeldType = Field(
+        description="text, integer, number or boolean, of which [] makes a list; or bytes. ? lets it be null."
+    )
     values: Annotated[list[str | int | float | bool], Field(min_length=1)] | None = Field(
         default=None, description="The only values that it, or each member of the list, can have; texts in quotes."
     )
@@ -102,10 +107,9 @@ class PropertySpec(_Written):
     @model_validator(mode="after")
     def _values_are_of_the_type(self) -> PropertySpec:
         bare = self.type.removesuffix("?").removesuffix("[]")
-        if self.values is not None and bare == "boolean":
-            raise MistakeError(
-                "go with text and numbers only", "remove them, true and false are known", way=("values",)
-            )
+        if self.values is not None and bare in ("boolean", "bytes"):
+            advice = "remove them, true and false are known" if bare == "boolean" else "remove them"
+            raise MistakeError("go with text and numbers only", advice, way=("values",))
         for number, value in enumerate(self.values or ()):
             if not fits(value, bare):
                 advice = "quote it" if bare == "text" else "write it as the type asks"
@@ -126,6 +130,7 @@ class PropertySpec(_Written):
 class FactSpec(PropertySpec):
     """What a fact can be. Its short form is the type alone."""
 
+    type: Type = Field(description="text, integer, number or boolean; [] makes it a list, ? lets it be null.")
     values_from: FromCatalogue | None = Field(
         default=None, description="More texts that it can be: those that the catalogue knows, own rows included."
     )
@@ -137,14 +142,17 @@ class FactSpec(PropertySpec):
         return self
 
 
+@dataclass(frozen=True, slots=True)
 class _ShortForm:
     """Lets the type stand for the whole of a PropertySpec or FactSpec."""
+
+    pattern: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(_written_out, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "pattern": TYPE}, handler(schema)]}
+        return {"anyOf": [{"type": "string", "pattern": self.pattern}, handler(schema)]}
 
 
 def _written_out(written: object) -> object:
@@ -303,10 +311,10 @@ class ActionContract(_Written):
     title: Sentence = Field(description="What it looks at, in a few words.")
     description: Sentence = Field(description="What it finds out and why that matters, for an administrator.")
     params: dict[Name, ParamSpec] = Field(default_factory=dict, description="What a step may or must give it.")
-    outputs: dict[str, dict[str, Annotated[PropertySpec, _ShortForm()]]] = Field(
+    outputs: dict[str, dict[str, Annotated[PropertySpec, _ShortForm(HELD)]]] = Field(
         description="Each Kind that the collect script emits, with all its properties, their types and values."
     )
-    facts: dict[Name, Annotated[FactSpec, _ShortForm()]] = Field(
+    facts: dict[Name, Annotated[FactSpec, _ShortForm(TYPE)]] = Field(
         default_factory=dict, description="The names that `when` of later steps may use, with their types and values."
     )
     reads: list[Sentence] = Field(description="Every place on the host that it reads.")

@@ -17,6 +17,7 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
 from playbooks.model import Assess
 from playbooks.observation import UNREAD_KIND, NotObserved, Observation, Observed, Unread
+from tests.playbooks.scanned import completed
 
 ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions"
 CATALOGUE = Catalogue.load()
@@ -47,7 +48,7 @@ def _entries() -> Iterator[dict[str, Any]]:
             for key in [key for name in entry.get("without", ()) for key in named(records, name)]:
                 del records[key]
             records.update({record_key(record): record for record in entry.get("observed", [])})
-            yield entry | {"observed": list(records.values())}
+            yield entry | {"observed": [completed(record) for record in records.values()]}
 
 
 def named(records: Mapping[tuple[str, str], object], name: str) -> list[tuple[str, str]]:
@@ -59,6 +60,8 @@ def named(records: Mapping[tuple[str, str], object], name: str) -> list[tuple[st
 
 def record_key(record: dict[str, Any]) -> tuple[str, str]:
     """What makes a record of a case replace one of its base."""
+    if record["Kind"] in ("File", "Root") and "Path" in record:
+        return record["Kind"], " ".join(str(record.get(name, "")) for name in ("Path", "Site", "App")).strip()
     names = [str(record[name]) for name in ("Name", "Place", "What", "InstanceID", "DisplayName") if name in record]
     return record["Kind"], " ".join([*([record["Store"]] if "Store" in record else []), *names[:1]])
 

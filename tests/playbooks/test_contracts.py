@@ -57,6 +57,7 @@ def test_the_built_in_actions_are_there() -> None:
         "file.quarantine",
         "iis.configuration",
         "proxylogon.hunt",
+        "webshell.scan",
         "windows.firewall",
         "windows.pending_reboot",
         "windows.restart",

@@ -30,7 +30,15 @@ from tests.runner.lab.engines.timers import Timers
 
 # What a script is told that cannot be sent without: here, of a file that no server has.
 NAMED: Mapping[str, Value] = {"path": "C:\\inetpub\\wwwroot\\aspnet_client\\probe.aspx", "sha256": "0" * 64}
-ALL: Mapping[str, Value] = {"campaign": "all", "roots": ("C:\\inetpub\\wwwroot",), "weak_marks": False, **NAMED}
+# As much of a server as webshell.scan looks at by default.
+LIMITS: Mapping[str, Value] = {"files": 7000, "entries": 200_000, "bytes": 2_000_000_000, "content": 4_000_000}
+ALL: Mapping[str, Value] = {
+    "campaign": "all",
+    "roots": ("C:\\inetpub\\wwwroot",),
+    "weak_marks": False,
+    **LIMITS,
+    **NAMED,
+}
 SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text in built_in_templates().items()}
 
 

@@ -15,6 +15,7 @@ from runner.lab.state import (
     ServiceState,
 )
 from tests.runner.lab.engines.logs import attacked
+from tests.runner.lab.engines.webs import web_server
 
 PRODUCT = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
 LEGACY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v14"
@@ -174,6 +175,7 @@ STATES: Mapping[str, HostState] = {
     "binaries that are missing, marks of other types": server(
         {**WHOLE, SESSION: key(PendingFileRenameOperations="one"), UPDATES: key(UpdateExeVolatile="0")}, {}
     ),
+    "what IIS could run, in every form": server(WHOLE, {**binaries("15.02.1544.036"), **web_server(INSTALLED)}),
     "component states of every form": server(
         {
             **WHOLE,

@@ -57,6 +57,7 @@ PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.vers
 COMPONENTS, HUNT = "exchange.component_states", "proxylogon.hunt"
 OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, HUNT)  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
+SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are
 FIREWALL = "windows.firewall"
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
@@ -172,9 +173,10 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
             HUNT: NOT_APPLICABLE,
+            SCAN: NOT_APPLICABLE,
         },
-        "empty": {**NO_BUILD, HUNT: UNKNOWN},
-        "only keys below": {**NO_BUILD, HUNT: UNKNOWN},
+        "empty": {**NO_BUILD, HUNT: UNKNOWN, SCAN: NOT_APPLICABLE},
+        "only keys below": {**NO_BUILD, HUNT: UNKNOWN, SCAN: NOT_APPLICABLE},
         "types": {**NO_BUILD, HUNT: UNKNOWN},
         "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, HUNT: UNKNOWN},
     },
@@ -336,6 +338,8 @@ def cases() -> Iterator[Case]:
                 verdicts: dict[str, Verdict] = {}
                 if (path, name) == (SETUP, "MsiInstallPath"):
                     verdicts = {**NO_BUILD, HUNT: UNKNOWN}
+                    if form in NOTHING:
+                        verdicts[SCAN] = NOT_APPLICABLE
                 elif (path, name) in OF_A_COMPONENT:
                     verdicts = {COMPONENTS: UNKNOWN}
                 elif (path, name) in MARKED and form not in NOTHING:
@@ -343,7 +347,7 @@ def cases() -> Iterator[Case]:
                 yield Case(f"{path}, value {name}: {form}", state, verdicts, {}, readers(path))
     for path, forms in FILE_VERDICTS.items():
         for form, file in BROKEN.items():
-            read_by = (VERSION, PATCH) if path == EXSETUP else (PATCH,)
+            read_by = {EXSETUP: (VERSION, PATCH, SCAN), ECP: (PATCH, SCAN), OWA: (PATCH, SCAN)}.get(path, (PATCH,))
             closed = dict.fromkeys(read_by, path) if form == "closed" else {}
             yield Case(f"{path}: {form}", with_files({path: file}), forms[form], closed, read_by)
     yield from several()
@@ -354,7 +358,7 @@ def readers(path: str) -> tuple[str, ...]:
     """The actions whose scripts read a key."""
     reading = {
         f"{PRODUCT}\\UnifiedMessagingRole": OF_EXCHANGE,
-        SETUP: (*OF_EXCHANGE, IIS),
+        SETUP: (*OF_EXCHANGE, IIS, SCAN),
         **dict.fromkeys((f"{PRODUCT}\\{role}" for role in ROLES), OF_EXCHANGE),
         **dict.fromkeys((STATES, COMPONENT), (COMPONENTS,)),
         **dict.fromkeys((f"{LEGACY}\\Setup", WINDOWS, FRAMEWORK), (VERSION,)),
@@ -382,22 +386,23 @@ def several() -> Iterator[Case]:
         {PATCH: UNKNOWN},
         {PATCH: ENTRY},
     )
-    yield Case("both web binaries are missing", with_files({ECP: None, OWA: None}), {}, {})
+    yield Case("both web binaries are missing", with_files({ECP: None, OWA: None}), {SCAN: NOT_APPLICABLE}, {})
     yield Case(
         "no file but ExSetup.exe bears its build",
         with_files({ECP: None, OWA: None, RPC: None, DATA: FileState(version="15.02.2562.035")}),
-        {PATCH: HALF},
+        {PATCH: HALF, SCAN: NOT_APPLICABLE},
         {},
     )
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
     tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, HUNT), NOT_APPLICABLE)}
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})
+    tools = {**tools, SCAN: NOT_APPLICABLE}
     yield Case("a setup key is all that is left", left, tools, {})
     yield Case(
         "an install folder on a drive that is gone",
         with_keys({SETUP: key(MsiInstallPath="Q:\\Exchange\\")}),
-        {**NO_BUILD, HUNT: UNKNOWN},
+        {**NO_BUILD, HUNT: UNKNOWN, SCAN: NOT_APPLICABLE},
         {},
     )
     yield Case(
@@ -476,7 +481,7 @@ def test_it_is_judged_as_the_table_says(case: Case) -> None:
         assert isinstance(observed, Observed), observed
         unread[action] = tuple(entry.what for entry in observed.unread)
         verdicts[action] = concluded(action, said, CATALOGUE, TODAY).verdict
-    assert verdicts == {**dict.fromkeys(SCRIPTS, OK), IIS: NOT_APPLICABLE, **case.verdicts}
+    assert verdicts == {**dict.fromkeys(SCRIPTS, OK), IIS: NOT_APPLICABLE, SCAN: UNKNOWN, **case.verdicts}
     assert set(case.verdicts) | set(case.closed) <= set(case.read_by)
     told = {action: what for action, what in unread.items() if what}
     if "MsiInstallPath" not in case.name and "Setup: types" not in case.name:

@@ -1,0 +1,355 @@
+"""webshell.scan: what IIS could run, and what configures it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from playbooks.values import Value
+from runner.lab.engines.sim import file_system
+from runner.lab.engines.sim.answers.records import SETUP_KEY, folder, on_a_drive, record, text, unread
+from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
+from runner.lab.engines.sim.streams import Items, Output
+from runner.lab.state import FileState
+
+_ONE, _CHARACTERS, _CONFIGURED, _READ, _ENDINGS = 262_144, 12_000_000, 1_000_000, 2_097_152, 100
+_KNOWN = frozenset(
+    {
+        ".aspx", ".ashx", ".asmx", ".ascx", ".asp", ".asax", ".svc", ".soap", ".cshtml", ".vbhtml", ".config",
+        ".master", ".compiled", ".asa", ".cer", ".cdx", ".shtml", ".stm", ".xamlx", ".cs", ".vb", ".browser", ".skin",
+    }
+)  # fmt: skip
+_NAMES = {
+    "SystemDrive": "C:",
+    "SystemRoot": "C:\\Windows",
+    "windir": "C:\\Windows",
+    "ProgramFiles": "C:\\Program Files",
+    "ProgramData": "C:\\ProgramData",
+    "ALLUSERSPROFILE": "C:\\ProgramData",
+    "PUBLIC": "C:\\Users\\Public",
+}
+_CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config"
+_LINK = UnreadableError("it is a link, which was not followed")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_TAG = re.compile(
+    r"""<(?:site|application|virtualDirectory)(?:\s+[A-Za-z:.]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""",
+)
+_ADD = re.compile(r"""<add\s[^>]*\bpath\s*=\s*(?:"[^"]*"|'[^']*')""")
+_MAPPED = re.compile(r"""\*(\.[A-Za-z0-9_-]{1,20})(?=[,"'\s])""")
+_SCRIPTED = re.compile(r"\\(?:owa\\auth|ecp\\auth|aspnet_client)\\", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    path: str
+    kind: str
+    site: str | None = None
+    app: str | None = None
+    pool: str | None = None
+
+
+@dataclass(slots=True)
+class _Tree:
+    """The state's files by folder, so that one is found without looking at all."""
+
+    files: Mapping[str, FileState]
+    below: dict[str, dict[str, tuple[str, FileState]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path, file in self.files.items():
+            self._put(path[:1].upper() + path[1:], file)
+
+    def _put(self, path: str, file: FileState | None) -> None:
+        above = path.rpartition("\\")[0]
+        if not above:
+            return
+        known = self.below.setdefault(folded(above), {})
+        if file is not None or folded(path) not in known:
+            known[folded(path)] = (path, file or FileState(folder=True))
+            self._put(above, None)
+
+    def within(self, path: str) -> list[tuple[str, FileState]]:
+        """Whole paths: folders first, then files, each by name."""
+        found = self.below.get(folded(path.rstrip("\\")), {}).values()
+        return sorted(found, key=lambda each: (not each[1].folder, folded(each[0])))
+
+
+@dataclass(slots=True)
+class _Scan:
+    """How much has been told of so far."""
+
+    most_files: int
+    most_entries: int
+    most_bytes: int
+    most_content: int
+    endings: set[str]
+    roots: set[str]
+    told: int = 0
+    entries: int = 0
+    hashed: int = 0
+    sent: int = 0
+    characters: int = 0
+    left_out: int = 0
+    cut: int = 0
+    unhashed: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def items(self, tree: _Tree, start: str) -> Iterator[Output]:
+        """What is told of a folder and those below it."""
+        self.files = self.bytes = 0
+        others: dict[str, list[int]] = {}
+        found = file_system.at(tree.files, start)
+        if found is None or not found.folder:
+            return
+        if "reparsepoint" in file_system.attributes(found).lower():
+            yield unread(start, _LINK)
+            return
+        level = [start]
+        while level:
+            following: list[str] = []
+            for place in level:
+                if self.entries > self.most_entries:
+                    continue
+                try:
+                    file_system.at(tree.files, place)
+                except UnreadableError as error:
+                    yield unread(place, error)
+                    continue
+                here = tree.within(place)[: self.most_entries - self.entries + 1]
+                self.entries += len(here)
+                for path, file in here:
+                    if not file.folder:
+                        yield from self._file(path, file, start, others)
+                    elif "reparsepoint" in file_system.attributes(file).lower():
+                        yield unread(path, _LINK)
+                    elif folded(path) not in self.roots and start != _CONFIGURATION:
+                        following.append(path)
+            level = following
+        for ending in sorted(others):
+            count, size = others[ending]
+            yield record("Other", Root=start, Extension=ending, Files=count, Bytes=size)
+
+    def _file(self, path: str, file: FileState, start: str, others: dict[str, list[int]]) -> Iterator[Output]:
+        self.files += 1
+        self.bytes += file.length
+        ending = _ending(path)
+        if not self._is_wanted(path, ending.casefold(), start):
+            known = next((each for each in others if each.casefold() == ending.casefold()), ending)
+            if len(ending) > 20 or (known not in others and len(others) >= _ENDINGS):
+                known = "*"
+            counted = others.setdefault(known, [0, 0])
+            counted[0] += 1
+            counted[1] += file.length
+            return
+        plain = re.search(r"[^ -~]", path) is None
+        cost = 1000 + (2 if plain else 14) * (len(path) + len(start))
+        if self.told >= self.most_files or self.characters + cost > _CHARACTERS - self.most_content:
+            self.left_out += 1
+            return
+        self.told += 1
+        self.characters += cost
+        yield from self._told(path, file, start, ending.casefold())
+
+    def _told(self, path: str, file: FileState, start: str, ending: str) -> Iterator[Output]:
+        digest: str | None = None
+        owner: str | None = None
+        content: bytes | None = None
+        cut = False
+        if "reparsepoint" in file_system.attributes(file).lower():
+            yield unread(path, _LINK)
+        else:
+            try:
+                if self.hashed + file.length <= self.most_bytes:
+                    if file.denied:
+                        raise UnreadableError("Access is denied")
+                    digest = file_system.sha256(file)
+                    self.hashed += file.length
+                else:
+                    self.unhashed += 1
+                if ending not in (".dll", ".exe"):
+                    most = _CONFIGURED if ending == ".config" else _ONE
+                    if file.length > most or self.sent + file.length > self.most_content:
+                        cut = True
+                        self.cut += 1
+                    else:
+                        if file.denied and file.length:
+                            raise UnreadableError("Access is denied")
+                        content = file.data
+                        self.sent += file.length
+                if file.denied:
+                    raise UnreadableError("Access is denied")
+                owner = file_system.owner(file)
+            except UnreadableError as error:
+                yield unread(path, error)
+        yield record(
+            "File",
+            Path=path,
+            Root=start,
+            Size=file.length,
+            Created=file.created,
+            Modified=file.modified,
+            Sha256=digest,
+            Owner=owner,
+            Attributes=file_system.attributes(file),
+            Content=content,
+            Cut=cut,
+        )
+
+    def _is_wanted(self, path: str, ending: str, start: str) -> bool:
+        if ending in self.endings:
+            return True
+        if ending == ".dll":
+            return start.endswith("\\Temporary ASP.NET Files") or "\\bin\\" in path.casefold()
+        return ending in (".js", ".htm", ".html") and _SCRIPTED.search(path) is not None
+
+
+def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
+    """The script's objects."""
+    files = machine.state.files
+    installed = ""
+    try:
+        present = machine.key_exists(SETUP_KEY)
+        install_path = machine.values(SETUP_KEY)["MsiInstallPath"]
+        yield record("ExchangeSetup", Present=present, InstallPath=text(install_path))
+        installed = folder(install_path)
+    except UnreadableError as error:
+        yield unread(SETUP_KEY, error)
+    program = f"{installed}\\Bin\\ExSetup.exe"
+    if on_a_drive(program):
+        try:
+            found = file_system.at(files, program)
+            if found is not None and not found.folder:
+                yield record("Build", Version=found.version or "")
+        except UnreadableError as error:
+            yield unread(program, error)
+
+    config, iis = "", None
+    host = f"{_CONFIGURATION}\\applicationHost.config"
+    try:
+        found = file_system.at(files, host)
+        iis = found is not None and not found.folder
+        if found is not None and iis:
+            if found.length > _READ:
+                raise UnreadableError("it is larger than 2 MB, and was not read")
+            config = found.data.decode("utf-8-sig")
+    except UnreadableError as error:
+        yield unread(host, error)
+    yield record("Server", SystemRoot="C:\\Windows", SystemDrive="C:", Iis=iis)
+
+    roots = list(_roots(config, installed))
+    endings = {*_KNOWN, *_mapped(config)}
+    order = [_CONFIGURATION] if iis else []
+    known: set[str] = set()
+    for root in roots:
+        if folded(root.path) in known:
+            continue
+        known.add(folded(root.path))
+        order.append(root.path)
+        web_config = f"{root.path}\\web.config"
+        if on_a_drive(web_config):
+            try:
+                found = file_system.at(files, web_config)
+                if found is not None and not found.folder and found.length <= _CONFIGURED:
+                    endings.update(_mapped(found.data.decode("utf-8-sig")))
+            except UnreadableError as error:
+                yield unread(web_config, error)
+
+    files_, entries, size, content = (int(str(params[name])) for name in ("files", "entries", "bytes", "content"))
+    scan = _Scan(files_, entries, size, content, endings, known)
+    tree = _Tree(files)
+    counted: dict[str, tuple[bool, int, int]] = {}
+    for start in order:
+        there = False
+        if on_a_drive(start):
+            try:
+                found = file_system.at(files, start)
+                there = found is not None and found.folder
+                yield from scan.items(tree, start)
+            except UnreadableError as error:
+                yield unread(start, error)
+        else:
+            yield record("Unread", What=start, Why="not on a drive of this server")
+            scan.files = scan.bytes = 0
+        counted[folded(start)] = (there, scan.files, scan.bytes)
+    for root in roots:
+        exists, count, size = counted[folded(root.path)]
+        yield record(
+            "Root",
+            Path=root.path,
+            From=root.kind,
+            Site=root.site,
+            App=root.app,
+            Pool=root.pool,
+            Exists=exists,
+            Files=count,
+            Bytes=size,
+        )
+    yield from _capped(scan)
+
+
+def _capped(scan: _Scan) -> Iterator[Output]:
+    if scan.entries > scan.most_entries:
+        yield record("Capped", What="files and folders", Limit=scan.most_entries, Seen=scan.entries)
+    if scan.left_out:
+        yield record("Capped", What="files told of", Limit=scan.told, Seen=scan.told + scan.left_out)
+    if scan.cut:
+        yield record("Capped", What="files sent whole", Limit=scan.told - scan.cut, Seen=scan.told)
+    if scan.unhashed:
+        yield record("Capped", What="files hashed", Limit=scan.told - scan.unhashed, Seen=scan.told)
+
+
+def _roots(config: str, installed: str) -> Iterator[_Root]:
+    yield _Root("C:\\inetpub\\wwwroot", "wwwroot")
+    site: str | None = None
+    app, pool = "", None
+    for found in _TAG.finditer(_COMMENT.sub(" ", config)):
+        tag = found[0]
+        if tag.startswith("<site"):
+            site = _attribute(tag, "name")
+        elif tag.startswith("<application"):
+            app, pool = _attribute(tag, "path") or "", _attribute(tag, "applicationPool")
+        else:
+            below = _attribute(tag, "path") or ""
+            kind = "vdir" if below.strip("/") else "application" if app.strip("/") else "site"
+            place = _attribute(tag, "physicalPath") or ""
+            for name, value in {**_NAMES, "ExchangeInstallPath": f"{installed}\\"}.items():
+                place = re.sub(f"%{name}%", lambda _, value=value: value, place, flags=re.IGNORECASE)  # type: ignore[misc]
+            parts = [part for part in (app.strip("/"), below.strip("/")) if part]
+            yield _Root(_plain(place), kind, site, f"/{'/'.join(parts)}", pool)
+    if installed:
+        yield _Root(f"{installed}\\FrontEnd\\HttpProxy", "exchange")
+        yield _Root(f"{installed}\\ClientAccess", "exchange")
+    for framework in ("Framework64", "Framework"):
+        for version in ("v4.0.30319", "v2.0.50727"):
+            above = f"C:\\Windows\\Microsoft.NET\\{framework}\\{version}"
+            yield _Root(f"{above}\\Temporary ASP.NET Files", "temporary")
+
+
+def _attribute(tag: str, name: str) -> str | None:
+    found = re.search(rf"""\s{name}\s*=\s*(?:"([^"]*)"|'([^']*)')""", tag, re.IGNORECASE)
+    if found is None:
+        return None
+    value = found[1] if found[1] is not None else found[2]
+    for written, meant in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
+        value = value.replace(written, meant)
+    return value
+
+
+def _plain(path: str) -> str:
+    plain = path.strip().replace("/", "\\").rstrip("\\")
+    return f"{plain}\\" if re.fullmatch(r"[A-Za-z]:", plain) else plain
+
+
+def _mapped(config: str) -> set[str]:
+    return {
+        ending[1].casefold() for tag in _ADD.finditer(_COMMENT.sub(" ", config)) for ending in _MAPPED.finditer(tag[0])
+    }
+
+
+def _ending(path: str) -> str:
+    """`$item.Extension`, without blanks and dots at its end."""
+    name = path.rpartition("\\")[2]
+    at = name.rfind(".")
+    return "" if at < 0 else name[at:].rstrip(" .")
