@@ -12,7 +12,7 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Verdict
 from runner.lab.fleet_file import load_fleet
 from runner.lab.state import HostState
-from tests.runner.lab.engines.judging import SCRIPTS, OnePowerShell, Sim, concluded
+from tests.runner.lab.engines.judging import OF_IIS, SCRIPTS, OnePowerShell, Sim, concluded
 from tests.runner.lab.servers.made import Server, servers
 
 SERVERS = {server.name: server for server in servers()}
@@ -36,7 +36,7 @@ def test_there_are_servers_enough_and_none_twice() -> None:
 @pytest.mark.parametrize("server", SERVERS.values(), ids=lambda server: f"{server.name}: {server.what}")
 def test_it_is_judged_as_its_file_says(server: Server) -> None:
     found = judged(server.state, server.day)
-    expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), IIS: Verdict.NOT_APPLICABLE, **server.expect}
+    expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), **dict.fromkeys(OF_IIS, Verdict.NOT_APPLICABLE), **server.expect}
     assert {action: each.verdict for action, each in found.items()} == expected
     if server.findings is not None:
         ids = [finding.id for each in found.values() for finding in each.findings]
@@ -57,7 +57,6 @@ def cases_of(shared: Path) -> Mapping[str, HostState]:
     return {host.name: host.state for host in load_fleet(shared / "cases" / "fleet.yml").hosts}
 
 
-IIS = "iis.configuration"  # none of these servers has IIS
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 # What ../shared/cases/README.md says is right, as far as it is evidence that decides it.
 RIGHT: Mapping[str, Mapping[str, Verdict]] = {
