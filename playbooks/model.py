@@ -216,8 +216,9 @@ class Keeps(_Written):
 
 
 class PlaceKind(StrEnum):
-    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `pool` an
-    application pool of IIS; `server` what is done to the server itself."""
+    """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `configuration`
+    an element or attribute of IIS's applicationHost.config; `pool` an application pool; `server` what is done to the
+    server itself."""
 
     SERVICE = "service"
     FILE = "file"
@@ -225,6 +226,7 @@ class PlaceKind(StrEnum):
     REGISTRY = "registry"
     TASK = "task"
     ACL = "acl"
+    CONFIGURATION = "configuration"
     POOL = "pool"
     SERVER = "server"
 
@@ -245,7 +247,14 @@ class Write(_Written):
     )
     task: Sentence | None = Field(default=None, description="Scheduled tasks by path and name.")
     acl: Sentence | None = Field(default=None, description="Files and folders whose access list it sets, by path.")
-    pool: Sentence | None = Field(default=None, description="Application pools of IIS by name, to recycle.")
+    configuration: Sentence | None = Field(
+        default=None,
+        description="Elements and attributes of IIS's applicationHost.config: the location, or applicationHost.config "
+        "for the whole server, then a colon, a blank, and the names from the root.",
+    )
+    pool: Sentence | None = Field(
+        default=None, description="Application pools of IIS by name, to start, stop and recycle."
+    )
     server: Literal["restart"] | None = Field(
         default=None, description="What it does to the server itself: restart, together with reboots: true."
     )

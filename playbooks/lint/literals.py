@@ -11,7 +11,7 @@ from itertools import product
 
 from .flow import Context, Flow
 from .origins import plain
-from .tree import Binary, Cast, Expandable, Group, Listing, Node, Number, Text, Unary, Variable
+from .tree import Binary, Cast, Expandable, Group, Hash, Listing, Node, Number, Text, Unary, Variable
 
 __all__ = ["is_decided", "texts_of"]
 
@@ -50,6 +50,8 @@ def _decided(flow: Flow, node: Node, seen: frozenset[str]) -> bool:
             return all(_decided(flow, item, seen) for item in node.items)
         case Group(opening="(" | "@("):
             return all(_decided(flow, item, seen) for item in node.body)
+        case Hash():
+            return all(isinstance(pair.key, Text) and _decided(flow, pair.value, seen) for pair in node.pairs)
         case Expandable():
             return all(_decided(flow, item, seen) for item in node.parts)
         case Binary(operator="+"):

@@ -13,10 +13,12 @@ from typing import Literal
 from .wildcards import has_wildcards, is_like
 
 __all__ = [
+    "APPLICATION_HOST",
     "RESTART",
     "TAKEN_OFF",
     "Kind",
     "Place",
+    "configuration",
     "is_device",
     "is_short",
     "kind_of",
@@ -24,9 +26,15 @@ __all__ = [
     "why_not",
 ]
 
-Kind = Literal["service", "file", "folder", "registry", "task", "acl", "pool", "server"]
+Kind = Literal["service", "file", "folder", "registry", "task", "acl", "configuration", "pool", "server"]
 
 RESTART = "restart"  # what a change does to the server itself
+# Where a change may write IIS's configuration: in the server's own file, and never in the folder of a site, which may
+# lie anywhere. So it is called in WebAdministration, and so in a place that is not below a location.
+APPLICATION_HOST, _SERVER_WIDE = "MACHINE/WEBROOT/APPHOST", "applicationHost.config"
+# One element from the root of the file or of a location, or an attribute of it: no other XPath.
+_ELEMENT = r"[A-Za-z][A-Za-z.]*(?:\[@name='[^'\"\[\]<>&\x00-\x1f]{1,260}'\])?"
+_FILTER = re.compile(rf"{_ELEMENT}(?:/{_ELEMENT})*(?:/@[A-Za-z]+)?")
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
 _KEY = re.compile(r"(?:HKLM|HKCU):\\[^\\]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
@@ -44,8 +52,9 @@ TAKEN_OFF = "\x85\xa0"
 class Place:
     """Places of one kind, by a pattern with PowerShell's wildcards in which nothing is left to be filled in.
 
-    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it. `pool`
-    is an application pool of IIS by name; `server` the server itself: what is done to it, RESTART.
+    `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it.
+    `configuration` is an element or attribute of applicationHost.config, see `configuration`; `pool` an application
+    pool of IIS by name. `server` is the server itself: what is done to it, RESTART.
     """
 
     kind: Kind
@@ -55,6 +64,18 @@ class Place:
 def may_write(kinds: Iterable[Kind], name: str, allowed: Iterable[Place]) -> bool:
     """Whether a place that one command writes, which may be of these kinds, is allowed."""
     return any(place.kind in kinds and is_like(name, place.pattern) for place in allowed)
+
+
+def configuration(location: str | None, element: str, attribute: str = ".") -> str:
+    """A place of IIS's configuration: `Default Web Site: system.webServer/rewrite/rules`, and `/@name` of an attribute.
+
+    Args:
+        location: of the file, such as `Default Web Site/owa`; None for what holds for the whole server.
+        element: as a filter of WebAdministration.
+        attribute: `.` where the element itself is written.
+    """
+    of = "" if attribute == "." else f"/@{attribute}"
+    return f"{_SERVER_WIDE if location is None else location}: {element}{of}"
 
 
 def kind_of(kinds: tuple[Kind, ...], path: str) -> tuple[Kind, ...]:
@@ -72,6 +93,8 @@ def why_not(kind: Kind, name: str, *, literal: bool) -> str:
     """
     if kind in ("file", "folder", "acl"):
         return _why_no_path(name, literal=literal)
+    if kind == "configuration":
+        return _why_no_configuration(name)
     if "\0" in name:
         return "has the character NUL, where the name ends for Windows, and for PowerShell does not"
     if kind == "registry":
@@ -90,6 +113,18 @@ def is_device(part: str) -> bool:
 def is_short(part: str) -> bool:
     """Whether a part of a path may be the 8.3 name of a file or folder that has a longer one."""
     return _SHORT.fullmatch(part) is not None
+
+
+def _why_no_configuration(name: str) -> str:
+    location, colon, element = name.partition(": ")
+    parts = location.split("/")
+    if (
+        not colon
+        or any(part != part.strip() or part in ("", ".", "..") for part in parts)
+        or _NOT_IN_NAMES.search(location.replace("/", ""))
+    ):
+        return "is in no location: a site's name, or one with the path of an application"
+    return "" if _FILTER.fullmatch(element) else "is no element by its names from the root, such as a/b[@name='c']"
 
 
 def _why_no_path(name: str, *, literal: bool) -> str:

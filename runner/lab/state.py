@@ -330,6 +330,11 @@ class HostState(Strict):
         default=FirewallState(), description="Windows Firewall; on in every profile where it is left out."
     )
     web: WebState = Field(default=WebState(), description="IIS, as a request on loopback finds it.")
+    pools: dict[str, Literal["Started", "Stopped"]] = Field(
+        default_factory=dict,
+        description="Application pools of IIS by name, and whether each runs; what IIS knows of them is in "
+        "applicationHost.config, without which a server has no IIS.",
+    )
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."
     )

@@ -56,6 +56,8 @@ def test_the_built_in_actions_are_there() -> None:
         "exchange.services",
         "file.quarantine",
         "iis.configuration",
+        "mitigation.ecp_pool",
+        "mitigation.oab_pool",
         "proxylogon.hunt",
         "webshell.scan",
         "windows.firewall",

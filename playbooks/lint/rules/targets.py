@@ -12,7 +12,7 @@ from ..flow import Flow
 from ..kinds import ACCESS_LISTS
 from ..lexer import Refusal
 from ..literals import is_decided, texts_of
-from ..places import RESTART, Place, kind_of, may_write, why_not
+from ..places import APPLICATION_HOST, RESTART, Place, configuration, kind_of, may_write, why_not
 from ..tree import Node, Number, Text, Variable
 from .assignments import made_of
 from .interface import Reading
@@ -67,7 +67,10 @@ class Targets:
         if call.known.name == "New-Item" and call.binding.get("itemtype") is None:
             yield Refusal("decided", call.node.at, "what this makes is not said", "write -ItemType Directory")
         for target in call.known.targets:
-            yield from self._target(flow, call, target)
+            if target.kinds == ("configuration",):
+                yield from self._configuration(flow, call)
+            else:
+                yield from self._target(flow, call, target)
 
     def _target(self, flow: Flow, call: Call, target: Target) -> Iterator[Refusal]:
         command = call.known.name
@@ -97,6 +100,37 @@ class Targets:
                 yield Refusal("target", value.at, f"{name!r:.120} {why}", _ONE_PLACE[kinds[0]])
             elif not may_write(kinds, name, self.allowed):
                 yield self._not_allowed(value, command, kinds[0], name)
+
+    def _configuration(self, flow: Flow, call: Call) -> Iterator[Refusal]:
+        """What a command of WebAdministration writes: an element or attribute, and for which location."""
+        command, binding = call.known.name, call.binding
+        place = binding.get("pspath")
+        if not (isinstance(place, Text) and place.value.upper() == APPLICATION_HOST):
+            yield Refusal(
+                "target",
+                call.node.at,
+                f"{command} writes a configuration that cannot be seen here, or lies in the folder of a site",
+                "write -PSPath 'MACHINE/WEBROOT/APPHOST', and -Location",
+            )
+            return
+        filters = _texts(flow, binding.get("filter"))
+        named = "name" in call.known.parameters
+        names = _texts(flow, binding.get("name")) if named else (".",)
+        given = binding.get("location")
+        locations: tuple[str, ...] | None = ()
+        if given is not None:
+            locations = texts_of(flow, given)
+        if filters is None or names is None or locations is None:
+            yield Refusal("target", call.node.at, f"what {command} writes cannot be seen here", _WRITTEN_OUT)
+            return
+        for location in locations or (None,):
+            for element in filters:
+                for name in names:
+                    place_of = configuration(location, element, name)
+                    if why := why_not("configuration", place_of, literal=True):
+                        yield Refusal("target", call.node.at, f"{place_of!r:.200} {why}", _ONE_PLACE["configuration"])
+                    elif not may_write(("configuration",), place_of, self.allowed):
+                        yield self._not_allowed(call.node, command, "configuration", place_of)
 
     def _property(self, flow: Flow, call: Call, value: Node, key: str, *, of_a_key: bool) -> Iterator[Refusal]:
         given = call.binding.get("name")
@@ -146,14 +180,20 @@ def _request(flow: Flow, call: Call) -> Iterator[Refusal]:
 
 
 _WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",
-          "acl": "access list of", "pool": "application pool", "server": "server itself:"}  # fmt: skip
+          "acl": "access list of", "configuration": "configuration", "pool": "application pool",
+          "server": "server itself:"}  # fmt: skip
 _ONE_PLACE = {
     "service": "name one service, by its short name",
     "task": "name one task",
     "pool": "name one application pool",
+    "configuration": "write -Filter from the root, with -Location for what holds below a site",
     "registry": "write HKLM:\\SOFTWARE\\... as -LiteralPath, and one value as -Name",
     **dict.fromkeys(("file", "folder", "acl"), "write one whole path, as Windows shows it: C:\\..."),
 }
+
+
+def _texts(flow: Flow, value: Node | None) -> tuple[str, ...] | None:
+    return None if value is None else texts_of(flow, value)
 
 
 def _is_made_list(flow: Flow, value: Node) -> bool:

@@ -22,6 +22,7 @@ ACCEPTED: list[str] = YAML(typ="safe").load(HERE / "changes_accepted.yml")
 REFUSED: list[list[str]] = YAML(typ="safe").load(HERE / "changes_refused.yml")
 ADVICE: dict[str, str] = YAML(typ="safe").load(HERE / "changes_advice.yml")
 QUARANTINE = "C:\\exrun\\0123456789ab"
+POOLS, POOL = "system.applicationHost/applicationPools/", "add[@name='MSExchangeECPAppPool']"
 ALLOWED = (
     Place("service", "msexchange?*"),
     Place("registry", "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\MSExchange*\\DelayedAutostart"),
@@ -30,11 +31,16 @@ ALLOWED = (
     Place("file", "C:\\inetpub\\wwwroot\\*"),
     Place("acl", QUARANTINE),
     Place("pool", "MSExchange*AppPool"),
+    Place("configuration", "Default Web Site: system.webServer/rewrite/rules*"),
+    Place("configuration", "Default Web Site/owa: system.webServer/rewrite/outboundRules"),
+    Place("configuration", f"applicationHost.config: {escaped(POOLS + POOL)}/@autoStart"),
     Place("server", RESTART),
 )
 EVERYWHERE = (
     Place("service", "*"),
     Place("registry", "HKLM:\\*"),
+    Place("configuration", "*"),
+    Place("pool", "*"),
     Place("server", RESTART),
     *(Place(kind, "C:\\*") for kind in ("file", "folder", "acl")),
 )

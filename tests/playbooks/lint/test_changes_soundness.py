@@ -13,7 +13,7 @@ from tests.playbooks.lint.soundness.mutations import mutations
 from tests.playbooks.lint.test_changes import ACCEPTED, REFUSED
 from tests.playbooks.lint.test_changes import ALLOWED as OF_THE_CASES
 
-SEED, COUNT = 10, 2000
+SEED, COUNT = 10, 4000
 
 
 @pytest.mark.real_powershell

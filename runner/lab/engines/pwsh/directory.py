@@ -7,6 +7,7 @@
     files.json                   times, attributes, access lists and streams of files; likewise
     firewall.json                profiles and rules of Windows Firewall, what is set here and what group policy sets
     web.json                     what IIS answers on loopback where no file is for it, and pools that were recycled
+    pools.json                   the application pools of IIS, and whether each runs
     tasks.json                   the scheduled tasks that scripts have registered
     restart                      stands while a restart is asked for that was not told of yet
     shim/                        the shim's files and the session configuration that loads them
@@ -45,6 +46,7 @@ SCRIPTS = (
     "Cim.ps1",
     "Exchange.ps1",
     "WebServer.ps1",
+    "WebAdministration.ps1",
     "Windows51.ps1",
     "Language.ps1",
 )
@@ -55,6 +57,7 @@ SERVICES = "services.json"
 _SERVICES_KEY = ("SYSTEM", "CurrentControlSet", "Services")
 FILES = "files.json"
 FIREWALL = "firewall.json"
+POOLS = "pools.json"
 TASKS = "tasks.json"
 WEB = "web.json"
 RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
@@ -104,6 +107,7 @@ def build(state: HostState, root: Path) -> Path:
     _write_json(root / SERVICES, {name: service.model_dump() for name, service in state.services.items()})
     _write_json(root / FIREWALL, state.firewall.model_dump())
     _write_json(root / WEB, state.web.model_dump())
+    _write_json(root / POOLS, state.pools)
     _guards(state, root)
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):
@@ -120,7 +124,8 @@ def changed(state: HostState, root: Path) -> HostState:
     files = _files_as_they_are(state, root)
     guards, tasks = dict(_guards_of(root)), dict(_tasks_of(root))
     web = WebState(**json.loads((root / WEB).read_text(encoding="utf-8")))
-    now = {"services": services, "files": files, "guards": guards, "tasks": tasks, "web": web}
+    pools = json.loads((root / POOLS).read_text(encoding="utf-8"))
+    now = {"services": services, "files": files, "guards": guards, "tasks": tasks, "pools": pools, "web": web}
     if all(getattr(state, name) == found for name, found in now.items()):
         return state
     return state.model_copy(update=now)

@@ -23,6 +23,11 @@ _WMI_DISABLED = (
 )
 SERVICES_DENIED = "Cannot open Service Control Manager on computer '.'. This operation might require other privileges."
 
+APPLICATION_HOST = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+NO_POOL = "Cannot find path 'IIS:\\AppPools\\{}' because it does not exist."
+CONFIGURATION_DENIED = (
+    "Filename: redirection.config\r\nError: Cannot read configuration file due to insufficient permissions\r\n"
+)
 NO_COMMAND = (
     "The term '{}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the "
     "spelling of the name, or if a path was included, verify that the path is correct and try again."
@@ -233,6 +238,26 @@ class Machine:
         if self.state.services_denied:
             raise UnreadableError(SERVICES_DENIED)
         return self._services()
+
+    def has_iis(self) -> bool:
+        """Whether the module WebAdministration is there."""
+        file = self._files.get("\\".join(_names(APPLICATION_HOST)))
+        return file is not None and not file.folder
+
+    def pool_state(self, name: str) -> str:
+        """`(Get-WebAppPoolState -Name NAME).Value`.
+
+        Raises:
+            UnreadableError: there is no such application pool, no IIS, or nobody may read how it is configured.
+        """
+        if not self.has_iis():
+            raise UnreadableError(NO_COMMAND.format("Get-WebAppPoolState"))
+        if self._files["\\".join(_names(APPLICATION_HOST))].denied:
+            raise UnreadableError(CONFIGURATION_DENIED)
+        for known, state in self.state.pools.items():
+            if folded(known) == folded(name):
+                return state
+        raise UnreadableError(NO_POOL.format(name))
 
     def ask_firewall(self, command: str) -> None:
         """A command of the module NetSecurity that reads.

@@ -46,6 +46,7 @@ _EXIT = "\nexit $LASTEXITCODE"
 
 
 _FIREWALL = "NetSecurity"
+_IIS = "WebAdministration"
 
 
 class Depends(Enum):
@@ -96,7 +97,7 @@ class Library:
         if marked(script) is not None:
             return Known(Depends.LANGUAGE, lambda _, __, language: iter([Output(dict(marked(script, language) or {}))]))
         if (modules := imported(script)) is not None:
-            depends = Depends.SERVER if _FIREWALL in modules else Depends.TEXT
+            depends = Depends.SERVER if {_FIREWALL, _IIS} & set(modules) else Depends.TEXT
             return Known(depends, lambda _, machine, __: iter(_missing(modules, machine)))
         for template, answer in self._templates:
             params = template.params(script)
@@ -196,6 +197,8 @@ def _missing(modules: Sequence[str], machine: Machine) -> list[Item]:
     there = set(BASE_MODULES)
     if machine.state.firewall.answers != "without-commands":
         there.add(_FIREWALL)
+    if machine.has_iis():
+        there.add(_IIS)
     return [_not_there(name) for name in modules if name not in there]
 
 

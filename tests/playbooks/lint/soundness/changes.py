@@ -19,6 +19,7 @@ ALLOWED = (
     Place("folder", "C:\\q"),
     Place("registry", "HKLM:\\SOFTWARE\\q\\*"),
     Place("pool", "MSExchange*"),
+    Place("configuration", "Site/*: a/b*"),
 )
 # Places as they begin: allowed and not, and what only looks as if it were. Allowed ones stand first.
 _PLACES = {
@@ -32,6 +33,8 @@ _PLACES = {
         "http://127.0.0.1/a", "http://127.0.0.1:81/", "http://127.0.0.1", "http://127.0.0.1.evil.test/",
         "http://evil.test/", "HTTP://127.0.0.1/", "file://127.0.0.1/x",
     ),
+    "filter": ("a/b", "A/b[@name='x']", "a/c", "//b", "a/b/../c", "a/b | //c", "/a/b"),
+    "location": ("Site/owa", "site/x", "Other", "Site/../x", "Site"),
     "registry": ("HKLM:\\SOFTWARE\\q", "HKLM:\\SOFTWARE\\x", "HKLM:\\SOFTWARE\\q\\..\\x", "HKLM:\\SOFTWARE"),
 }  # fmt: skip
 _FROM_THE_HOST = (
@@ -57,10 +60,19 @@ _FORMS = {
         "Set-Content -LiteralPath {} -Value 'x' -Encoding UTF8",
         "{} | Remove-Item",
     ),
-    "pool": ("Restart-WebAppPool -Name {}",),
+    "pool": ("Restart-WebAppPool -Name {}", "Stop-WebAppPool -Name {}"),
     "page": (
         "$null = Invoke-WebRequest -Uri {} -UseBasicParsing -MaximumRedirection 0",
         "$null = Invoke-WebRequest -MaximumRedirection 0 -UseBasicParsing -TimeoutSec 9 -Uri {}",
+    ),
+    "filter": (
+        "Clear-WebConfiguration -PSPath 'MACHINE/WEBROOT/APPHOST' -Location 'Site/owa' -Filter {}",
+        "Set-WebConfigurationProperty -PSPath 'MACHINE/WEBROOT/APPHOST' -Location 'Site/x' -Filter {} -Name c -Value 1",
+        "Clear-WebConfiguration -PSPath 'MACHINE/WEBROOT/APPHOST' -Filter {}",
+    ),
+    "location": (
+        "Clear-WebConfiguration -PSPath 'MACHINE/WEBROOT/APPHOST' -Location {} -Filter 'a/b'",
+        "Set-WebConfigurationProperty -PSPath 'MACHINE/WEBROOT/APPHOST' -Location {} -Filter 'a/b' -Name '.' -Value 1",
     ),
     "registry": (
         "Set-ItemProperty -LiteralPath {} -Name 'v' -Value 1",

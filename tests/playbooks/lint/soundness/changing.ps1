@@ -31,6 +31,19 @@ function global:Restart-WebAppPool { [CmdletBinding()] param ([Parameter(Positio
 # An address by the parts that .NET finds in it: any but this server's is beyond, whatever is allowed.
 function global:Invoke-WebRequest { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipelineByPropertyName = $true)][uri]$Uri, [switch]$UseBasicParsing, [int]$MaximumRedirection = 5, $TimeoutSec)
     process { if ($Uri.Scheme -ne 'http' -or $Uri.Host -ne '127.0.0.1' -or $Uri.UserInfo -or $MaximumRedirection) { Add-Written 'request' "\..\$Uri" } } }
+function global:Stop-WebAppPool { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipelineByPropertyName = $true)][string]$Name) process { Add-Written 'pool' $Name } }
+# Of a location, an element and an attribute, each a list; whatever is no element by its names alone is beyond.
+function global:Add-Configuration([string]$PSPath, [string[]]$Location, [string[]]$Filter, [string]$Name) {
+    foreach ($one in $(if ($Location) { $Location } else { 'applicationHost.config' })) {
+        foreach ($each in $Filter) {
+            $place = "${one}: $each" + $(if ($Name -ne '.') { "/@$Name" })
+            if ($PSPath -ne 'MACHINE/WEBROOT/APPHOST' -or $each -match '//|\.\.|\||^/| or ' -or $one -match '\.\.') { $place = "\..\$place" }
+            Add-Written 'configuration' $place
+        }
+    }
+}
+function global:Set-WebConfigurationProperty { [CmdletBinding()] param ([string]$PSPath, [string[]]$Location, [string[]]$Filter, [string]$Name, $Value) Add-Configuration $PSPath $Location $Filter $Name }
+function global:Clear-WebConfiguration { [CmdletBinding()] param ([string]$PSPath, [string[]]$Location, [string[]]$Filter) Add-Configuration $PSPath $Location $Filter '.' }
 # What a host says: another service, another path.
 function global:Get-Service { [pscustomobject]@{ Name = 'W3SVC'; Status = 'Running'; StartType = 'Manual' } }
 function global:Get-Content { 'C:\Windows\evil' }

@@ -42,6 +42,10 @@ ALL: Mapping[str, Value] = {
 SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text in built_in_templates().items()}
 
 
+# Of servers without IIS these have nothing to say.
+OF_IIS = ("iis.configuration", "mitigation.ecp_pool", "mitigation.oab_pool")
+
+
 def contract(action: str) -> ActionContract:
     """An action's contract."""
     place = resources.files("playbooks.actions").joinpath(*action.split("."), "action.yml")

@@ -32,7 +32,7 @@ from runner.lab.state import (
     RegistryValue,
     ServiceState,
 )
-from tests.runner.lab.engines.judging import SCRIPTS, OnePowerShell, Sim, concluded, observation
+from tests.runner.lab.engines.judging import OF_IIS, SCRIPTS, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.states import (
     AUTO_UPDATE,
@@ -447,7 +447,7 @@ def services() -> Iterator[Case]:
 
 
 CASES = tuple(cases())
-WITHOUT_KEYS = ("file.quarantine", "windows.firewall")
+WITHOUT_KEYS = ("file.quarantine", "mitigation.ecp_pool", "mitigation.oab_pool", "windows.firewall")
 SIM = Sim()
 PARTS = 4  # so that several workers share the real engine's
 
@@ -482,6 +482,7 @@ def test_it_is_judged_as_the_table_says(case: Case) -> None:
         unread[action] = tuple(entry.what for entry in observed.unread)
         verdicts[action] = concluded(action, said, CATALOGUE, TODAY).verdict
     assert verdicts == {**dict.fromkeys(SCRIPTS, OK), IIS: NOT_APPLICABLE, SCAN: UNKNOWN, **case.verdicts}
+    assert verdicts == {**dict.fromkeys(SCRIPTS, OK), **dict.fromkeys(OF_IIS, NOT_APPLICABLE), **case.verdicts}
     assert set(case.verdicts) | set(case.closed) <= set(case.read_by)
     told = {action: what for action, what in unread.items() if what}
     if "MsiInstallPath" not in case.name and "Setup: types" not in case.name:

@@ -12,7 +12,7 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Verdict
 from runner.lab.fleet_file import load_fleet
 from runner.lab.state import HostState
-from tests.runner.lab.engines.judging import SCRIPTS, OnePowerShell, Sim, concluded
+from tests.runner.lab.engines.judging import OF_IIS, SCRIPTS, OnePowerShell, Sim, concluded
 from tests.runner.lab.servers.made import Server, servers
 
 SERVERS = {server.name: server for server in servers()}
@@ -38,7 +38,8 @@ def test_it_is_judged_as_its_file_says(server: Server) -> None:
     found = judged(server.state, server.day)
     web = any("\\ClientAccess\\" in path for path in server.state.files)
     scanned = Verdict.UNKNOWN if web else Verdict.NOT_APPLICABLE  # nobody has said what the web binaries are
-    expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), IIS: Verdict.NOT_APPLICABLE, SCAN: scanned, **server.expect}
+    others = {**dict.fromkeys(OF_IIS, Verdict.NOT_APPLICABLE), SCAN: scanned}
+    expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), **others, **server.expect}
     assert {action: each.verdict for action, each in found.items()} == expected
     if server.findings is not None:
         ids = [finding.id for each in found.values() for finding in each.findings]
@@ -59,7 +60,7 @@ def cases_of(shared: Path) -> Mapping[str, HostState]:
     return {host.name: host.state for host in load_fleet(shared / "cases" / "fleet.yml").hosts}
 
 
-IIS, SCAN = "iis.configuration", "webshell.scan"  # none of these servers has IIS
+SCAN = "webshell.scan"
 OF_EVERY_ONE = ("proxylogon.hunt.reach", "webshell.scan.unknown-files")
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 # What ../shared/cases/README.md says is right, as far as it is evidence that decides it.

@@ -1,0 +1,122 @@
+"""What every mitigation of IIS is judged from: applicationHost.config, and the service that applies Microsoft's own.
+
+None of what is judged here is a patch: a mitigation holds off one way of an attack for as long as it stands, on a
+server that is as vulnerable as before. Whoever got in before it stays in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, whole_text
+from playbooks.actions.iis.document import Element, UnreadableXmlError, read
+from playbooks.findings import Assessment, Verdict
+from playbooks.observation import Observation, Observed
+from playbooks.unknowns import not_observed, undecided, unknown
+from playbooks.values import Record, Value, text_of
+
+__all__ = ["NO_PATCH", "UnreadFileError", "emergency", "host_of", "none_of", "outside", "root_of"]
+
+NO_PATCH = "it is no patch: the server is as vulnerable as before"
+EMERGENCY = "MSExchangeMitigation"
+
+
+class UnreadFileError(ValueError):
+    """A file of IIS's configuration was not read, or not to its end; the text says which and why."""
+
+
+def none_of(facts: tuple[str, ...], known: dict[str, Value]) -> dict[str, Value]:
+    """The facts of a server that an action does not concern: nothing is there, and what is known."""
+    return {**dict.fromkeys(facts, False), **known}
+
+
+def host_of(action: str, observation: Observation, facts: tuple[str, ...]) -> tuple[Observed, Element] | Assessment:
+    """The answer and the root of applicationHost.config; the assessment where the server has none, or it is not known.
+
+    Args:
+        action: the action's id, for its findings.
+        facts: names of the action's facts.
+    """
+    if not isinstance(observation, Observed):
+        return not_observed(action, observation, facts)
+    host = _file(observation, HOST)
+    if host is None:
+        why = next((each.why for each in observation.unread if each.what.casefold().endswith(HOST)), "")
+        return unknown(action, "applicationHost.config", why or "the answer does not say whether it is there", facts)
+    if host.get("Present") is not True:
+        summary = "IIS is not on this server: it has no applicationHost.config"
+        return Assessment(Verdict.NOT_APPLICABLE, summary, facts=none_of(facts, {}))
+    try:
+        root = root_of(host, observation)
+    except UnreadFileError as error:
+        return unknown(action, "applicationHost.config", str(error), facts)
+    if why := next(_elsewhere(observation), ""):
+        then = "Look at applicationHost.config where IIS reads it, and find out who redirected it"
+        return undecided(action, "how IIS is configured", why, facts, then)
+    return observation, root
+
+
+def root_of(file: Record, observed: Observed) -> Element:
+    """The root of a file of IIS's configuration.
+
+    Raises:
+        UnreadFileError: it did not come whole, or is no configuration.
+    """
+    where = text_of(file, "Place")
+    try:
+        root = read(whole_text(file, observed))
+    except (NotWholeError, UnreadableXmlError) as error:
+        raise UnreadFileError(f"{where}: {error}") from error
+    if root.name != "configuration":
+        raise UnreadFileError(f"{where}: it is no configuration: its root is {root.name}")
+    return root
+
+
+def outside(root: Element, *sections: str) -> Iterator[str]:
+    """Why sections of these names are not what is read here: they stand in another file, or are encrypted."""
+    for each in root.all():
+        if each.name in sections:
+            if source := each.get("configSource"):
+                yield f"line {each.line}: {each.name} stands in {source}, which was not read"
+            if each.get("configProtectionProvider"):
+                yield f"line {each.line}: {each.name} is encrypted"
+
+
+def _file(observed: Observed, ends: str) -> Record | None:
+    found = (each for each in observed.of_kind("ConfigFile") if text_of(each, "Place").casefold().endswith(ends))
+    return next(found, None)
+
+
+def _elsewhere(observed: Observed) -> Iterator[str]:
+    """Why what was read may be no configuration that counts."""
+    yield from (f"{each.what}: {each.why}" for each in observed.unread if each.what.casefold().endswith(REDIRECTION))
+    file = _file(observed, REDIRECTION)
+    if file is None:
+        yield "the answer does not say whether IIS reads its configuration in another place"
+    elif file.get("Present") is True:
+        try:
+            for each in root_of(file, observed).named("configurationRedirection"):
+                if each.is_on("enabled", "false"):
+                    yield f"IIS reads its configuration in {each.get('path')}, which was not read"
+        except UnreadFileError as error:
+            yield str(error)
+
+
+def emergency(observed: Observed) -> str:
+    """What is known of Exchange Emergency Mitigation, as one line of evidence.
+
+    Which mitigations it has applied or was told to leave out stands in the directory, which is not asked here.
+    """
+    for each in observed.unread:
+        if each.what == EMERGENCY:
+            return f"whether the service {EMERGENCY} runs could not be read: {each.why}"
+    said = observed.first("EmergencyMitigation")
+    if said is None:
+        return f"the answer does not say whether the service {EMERGENCY} is there"
+    if said.get("Present") is not True:
+        return f"the service {EMERGENCY} (EEMS) is not here: nothing of Microsoft's comes by itself"
+    state = f"the service {EMERGENCY} (EEMS) is here, {text_of(said, 'State') or 'state not read'}"
+    return (
+        f"{state}: while it runs it adds Microsoft's own mitigations every hour, to servers below the fix, and takes "
+        "none away; which it has applied or is told to leave out (MitigationsApplied, MitigationsBlocked) was not read"
+    )

@@ -1,0 +1,41 @@
+"""What the part mitigation/iis.ps1.j2 of scripts says: IIS's own files, and the service that applies mitigations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.lab.engines.sim.answers.iis_files import HOST, REDIRECTION, configuration_file, server
+from runner.lab.engines.sim.answers.records import record, unread
+from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
+from runner.lab.engines.sim.streams import Output
+
+_SERVICE = "MSExchangeMitigation"
+_START_TYPES = {"Auto": "Automatic", "Manual": "Manual", "Disabled": "Disabled"}
+
+
+def has_iis(machine: Machine) -> bool:
+    """`$hasIis`."""
+    try:
+        return machine.file_exists(HOST)
+    except UnreadableError:
+        return False
+
+
+def configuration(machine: Machine) -> Iterator[Output]:
+    """The part's objects."""
+    yield server()
+    yield from configuration_file(machine, HOST)
+    if not has_iis(machine):
+        return
+    yield from configuration_file(machine, REDIRECTION)
+    try:
+        service = next((each for each in machine.services() if folded(each.name) == folded(_SERVICE)), None)
+    except UnreadableError as error:
+        yield unread(_SERVICE, error)
+        return
+    yield record(
+        "EmergencyMitigation",
+        Present=service is not None,
+        State=None if service is None else service.state.replace(" ", ""),
+        StartMode=None if service is None else _START_TYPES[service.start_mode],
+    )
