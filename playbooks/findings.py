@@ -50,7 +50,6 @@ class Verdict(StrEnum):
     ATTENTION = "attention"  # works, but something wants doing: a reboot, a disabled service
     NEWER_THAN_CATALOGUE = "newer-than-catalogue"  # above the newest build of its CU that this catalogue knows
     OK = "ok"  # nothing found by what was asked
-    CLEAN = "clean"  # of a server alone: it is ok, and steps read its logs and say since when nothing is in them
     NOT_EXCHANGE = "not-exchange"  # no Exchange Server on this host
     NOT_APPLICABLE = "not-applicable"  # this action does not concern this host
 

@@ -278,7 +278,7 @@ def host_row(
     row = judged(name, client, audits, requests, seconds)
     if unread and UNREAD not in row.why:
         verdict = Verdict.UNKNOWN if row.verdict in WELL else row.verdict
-        return replace(row, outcome=Outcome.UNKNOWN, verdict=verdict, why=f"{row.why}; {UNREAD}")
+        return replace(row, outcome=Outcome.UNKNOWN, verdict=verdict, clean_since=None, why=f"{row.why}; {UNREAD}")
     return row
 
 

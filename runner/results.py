@@ -88,7 +88,8 @@ class Judged:
     Attributes:
         why: the reason for the verdict in one sentence; may quote the server and is tainted.
         next: what to do now; empty where nothing is to be done.
-        since: the day to which all the logs that were read reach back; None where no step read logs, or one cannot say.
+        logs_since: the day to which all the logs that were read reach back; None where none was, or one cannot say.
+        clean_since: this day, where nothing of an intruder was found; None where something was, or is not known.
         because: the findings that decided the verdict, worst first.
         product: product, cumulative update and update; empty where that is not known.
         steps: in the order of the playbook.
@@ -103,7 +104,8 @@ class Judged:
     verdict: Verdict
     why: str
     next: str
-    since: date | None
+    logs_since: date | None
+    clean_since: date | None
     because: tuple[Because, ...]
     product: str
     steps: tuple[StepResult, ...]
@@ -152,8 +154,13 @@ class NotReached:
         return self.failure.next
 
     @property
-    def since(self) -> date | None:
+    def logs_since(self) -> date | None:
         """None: no log was read."""
+        return None
+
+    @property
+    def clean_since(self) -> date | None:
+        """None: nothing is known."""
         return None
 
     @property
@@ -220,7 +227,8 @@ def judged(name: str, client: str, steps: Sequence[StepResult], requests: int, s
         verdict=standing.verdict,
         why=standing.why,
         next=standing.next,
-        since=standing.since,
+        logs_since=standing.logs_since,
+        clean_since=standing.clean_since,
         because=standing.because,
         product=_product(step.assessment.facts for step in steps),
         steps=tuple(steps),

@@ -2,10 +2,10 @@
 
     Assessments by step -> Standing
 
-The verdict is the worst that any step says, so a further answer can only make it worse, never better. `clean` is no
-step's to say: a server is clean where every step is ok, and only since the day to which all the logs that were read
-reach back. A step tells that day in the fact `since`, as `proxylogon.hunt` does; where one of them cannot tell, nobody
-knows since when nothing happened, and that is `unknown`.
+The verdict is the worst that any step says, so a further answer can only make it worse, never better. That a server is
+clean is no step's to say, and is said with a day or not at all: where nothing that speaks of an intruder was found, and
+every step that reads logs tells, in the fact `since`, to which day they reach back. Where one of them cannot tell,
+nobody knows since when nothing happened, and that is `unknown`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.findings import Assessment, Finding, UnknownFact, Verdict
+from playbooks.findings import Assessment, Coverage, Finding, UnknownFact, Verdict
 
 __all__ = ["SINCE", "WELL", "Because", "Standing", "standing_of", "verdict_of"]
 
 SINCE = "since"
-"""The fact of a step that reads logs: from this day on, as 2026-11-01, nothing in them went unseen."""
-WELL = frozenset({Verdict.OK, Verdict.CLEAN, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
+"""The fact of a step that reads logs: the day to which they reach back, as 2026-11-01."""
+WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
+# Of an action that is judged by compliant_when. It may look for anything, so what it found is not passed over.
+_COMPLIANT = "compliant"
 _CONCERNS_NOBODY = frozenset({Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
 
 
@@ -37,17 +39,20 @@ class Standing:
     """What one server comes to.
 
     Attributes:
-        verdict: the worst that any step says, `clean` where that is `ok` and the logs say since when.
+        verdict: the worst that any step says.
         why: in one sentence; may quote the server and is tainted.
         next: what to do now; empty where nothing is to be done.
-        since: the latest of the days from which on the steps read the logs; None where none says one, or one cannot.
+        logs_since: the latest of the days to which logs that were read reach back; None where none says one, or one
+            cannot.
+        clean_since: this day, where nothing of an intruder was found; None where something was, or is not known.
         because: the findings of the steps that decided, worst first.
     """
 
     verdict: Verdict
     why: str
     next: str
-    since: date | None
+    logs_since: date | None
+    clean_since: date | None
     because: tuple[Because, ...]
 
 
@@ -60,20 +65,22 @@ def standing_of(said: Mapping[str, Assessment]) -> Standing:
     verdict, reach = verdict_of(tuple(said.values())), _Reach.of(said)
     if not said:
         why, then = "no step was run on this host", "Give the playbook a step that concerns this host"
-        return Standing(verdict, why, then, None, ())
-    deciding = {step: each for step, each in said.items() if _decides(each.verdict, verdict)}
+        return Standing(verdict, why, then, None, None, ())
+    deciding = {step: each for step, each in said.items() if each.verdict is verdict}
     because = tuple(Because(step, finding.id) for step, finding in _worst_first(deciding))
     because += tuple(Because(step, "") for step, each in deciding.items() if not each.findings)
     if not deciding:  # nothing worse was found, and how far back the logs reach is not known
         why = f"how far back the logs reach is not known: {reach.unknown[0].why}"
         why = "; ".join((why, *_besides(verdict, said, reach)))
         then = f"Look at the logs that {reach.unknown[0].step} reads by hand, or audit again"
-        return Standing(verdict, why, then, None, tuple(Because(each.step, "") for each in reach.unknown))
-    return Standing(verdict, _why(verdict, said, deciding, reach), _next(verdict, said, deciding), reach.since, because)
+        return Standing(verdict, why, then, None, None, tuple(Because(each.step, "") for each in reach.unknown))
+    clean_since = _clean_since(verdict, said, reach)
+    why = _why(verdict, said, deciding, reach)
+    return Standing(verdict, why, _next(verdict, said, deciding), reach.since, clean_since, because)
 
 
 def verdict_of(said: Sequence[Assessment]) -> Verdict:
-    """The worst that any step says of a server; `clean` and `not-exchange` are better than `ok` in what they say.
+    """The worst that any step says of a server.
 
     Without any assessment nothing is known. A host without Exchange stays `not-exchange` where its Windows is in
     order, because `ok` would be read as a healthy Exchange server.
@@ -85,11 +92,7 @@ def verdict_of(said: Sequence[Assessment]) -> Verdict:
     if reach.unknown:
         verdicts.add(Verdict.UNKNOWN)
     worst = min(verdicts, key=lambda verdict: verdict.rank)
-    if worst not in (Verdict.OK, Verdict.CLEAN):
-        return worst
-    if Verdict.NOT_EXCHANGE in verdicts:
-        return Verdict.NOT_EXCHANGE
-    return Verdict.OK if reach.since is None else Verdict.CLEAN
+    return Verdict.NOT_EXCHANGE if worst is Verdict.OK and Verdict.NOT_EXCHANGE in verdicts else worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +145,25 @@ def _day(told: object) -> date | None:
     return day if day is not None and day.isoformat() == told else None
 
 
-def _decides(said: Verdict, verdict: Verdict) -> bool:
-    """`clean` is decided by the steps that are ok, and is no step's to say."""
-    return said is verdict or {said, verdict} == {Verdict.OK, Verdict.CLEAN}
+def _clean_since(verdict: Verdict, said: Mapping[str, Assessment], reach: _Reach) -> date | None:
+    """Where an update, a restart or a service is all that is wanting."""
+    if verdict.rank <= Verdict.PROBED.rank or not reach.quiet:
+        return None
+    for each in said.values():
+        if each.coverage is Coverage.NOT_KNOWABLE or each.facts.get(_COMPLIANT) is False:
+            return None
+    return reach.since
 
 
 def _why(verdict: Verdict, said: Mapping[str, Assessment], deciding: Mapping[str, Assessment], reach: _Reach) -> str:
-    if verdict is Verdict.CLEAN:
+    if not reach.asked:
+        return "; ".join(dict.fromkeys(each.summary for each in deciding.values()))
+    if verdict is Verdict.OK:
+        steps = ", ".join(deciding)
         return (
-            f"nothing was found by {', '.join(deciding)}; the logs reach back to {reach.since}, and of what was before "
-            "nothing is known"
+            f"nothing was found by {steps}; of the days before {reach.since} nothing is known: no log reaches further"
         )
-    why = "; ".join(dict.fromkeys(each.summary for each in deciding.values()))
-    return why if not reach.asked else "; ".join((why, *_besides(verdict, said, reach)))
+    return "; ".join((*dict.fromkeys(each.summary for each in deciding.values()), *_besides(verdict, said, reach)))
 
 
 def _besides(verdict: Verdict, said: Mapping[str, Assessment], reach: _Reach) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from playbooks.findings import Verdict
 from runner.reports.page import page
-from runner.reports.wording import clean_since, headline, meaning, probed, tables, tone, totals
+from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone, totals
 from runner.results import FleetResult, to_rotate
 
 
@@ -25,7 +25,8 @@ class HtmlReport:
             tables=tables(audit.terms),
             meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],
             tone={verdict: tone(verdict) for verdict in Verdict},
-            clean_since=clean_since,
+            clean=any(host.clean_since for host in audit.hosts) and CLEAN,
+            in_a_cell=in_a_cell,
             rotate=to_rotate(audit.hosts),
             clients=sorted({host.client for host in audit.hosts}),
         )

@@ -121,8 +121,11 @@ class HostMember(_Member):
     product: str = Field(description="product, cumulative update and update; empty where unknown")
     why: str
     next: str
-    since: date | None = Field(
+    logs_since: date | None = Field(
         description="day to which all the logs that were read reach back; null where none was read or one cannot say"
+    )
+    clean_since: date | None = Field(
+        description="the same day, where nothing of an intruder was found; null where something was, or is not known"
     )
     because: list[BecauseMember] = Field(description="what decided the verdict, worst first")
     findings: list[HostFindingMember] = Field(description="worst first")
@@ -235,7 +238,8 @@ def _host(host: HostResult) -> HostMember:
         product=as_text(host.product),
         why=as_text(host.why),
         next=as_text(host.next),
-        since=host.since,
+        logs_since=host.logs_since,
+        clean_since=host.clean_since,
         because=because(host),
         findings=[_finding(found) for found in host.findings],
         steps=[_step(step) for step in host.steps] if isinstance(host, Judged) else [],

@@ -20,7 +20,7 @@ from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
 from runner.reports.json import BecauseMember, RotateMember, RunFindingMember, because, rotate, run_finding
-from runner.reports.wording import clean_since
+from runner.reports.wording import in_a_cell
 from runner.results import HostResult, Judged, Outcome, to_rotate, worst_first
 from runner.runs import ClientRun
 from runner.state import HostProgress, RunPhase, RunState
@@ -80,8 +80,11 @@ class HostMember(_Member):
     product: str
     why: str
     next: str
-    since: date | None = Field(
+    logs_since: date | None = Field(
         description="day to which all the logs that were read reach back; null where none was read or one cannot say"
+    )
+    clean_since: date | None = Field(
+        description="the same day, where nothing of an intruder was found; null where something was, or is not known"
     )
     because: list[BecauseMember] = Field(description="what decided the verdict, worst first")
     started_at: datetime | None = Field(description="UTC; null where the run never came to it")
@@ -194,7 +197,8 @@ def _host(row: HostResult, state: RunState, whole: bool) -> HostMember:
         product=_text(row.product),
         why=_text(row.why),
         next=_text(row.next),
-        since=row.since,
+        logs_since=row.logs_since,
+        clean_since=row.clean_since,
         because=because(row),
         started_at=None if progress is None else progress.started_at,
         ended=progress is not None and progress.ended is not None,
@@ -320,7 +324,7 @@ def _how(part: ClientMember) -> str:
 
 def _host_lines(host: HostMember) -> Iterator[str]:
     product = f"  {_shown(host.product)}" if host.product else ""
-    yield f"{_shown(host.name)}  {clean_since(host.verdict, host.since)}{product}"
+    yield f"{_shown(host.name)}  {in_a_cell(host.verdict, host.clean_since)}{product}"
     if host.ended:
         yield f"  {counted(host.requests, 'request')}, {host.seconds:.1f} s"
     elif host.started_at is not None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from playbooks.findings import Severity
-from runner.reports.wording import clean_since, probed, tables, tone, totals
+from runner.reports.wording import in_a_cell, probed, tables, tone, totals
 from runner.results import FleetResult, to_rotate
 from runner.terminal import visible
 
@@ -70,7 +70,7 @@ def _table(audit: FleetResult) -> Table:
         table.add_row(
             _text(f"{host.client}/{host.name}" if several else host.name),
             _text(host.product or "-"),
-            Text(clean_since(host.verdict, host.since), style=_STYLES[tone(host.verdict)]),
+            Text(in_a_cell(host.verdict, host.clean_since), style=_STYLES[tone(host.verdict)]),
             _text(host.why),
             _text(host.next or "-"),
         )

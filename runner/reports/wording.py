@@ -36,15 +36,16 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.NEWER_THAN_CATALOGUE: "Newer than this audit's tables: neither good nor bad is known of it.",
         Verdict.OK: "Nothing was found by what was asked. Of attacks and updates it says no more than the catalogue "
         "of {day} knows.",
-        Verdict.CLEAN: "Every step found it in order, and since the day named its logs hold nothing of what was looked "
-        "for. Nothing is known of days before it, of what no step looks for, or of an intruder who changed the logs. "
-        "Of updates it says no more than the catalogue of {day} knows.",
         Verdict.NOT_EXCHANGE: "No Exchange Server is installed there.",
         Verdict.NOT_APPLICABLE: "What was asked does not concern it.",
     }
 )
 
 
+CLEAN = (
+    "Nothing of an intruder was found by any step, and the logs reach back to that day. Nothing is known of the days "
+    "before it, of what no step looks for, or of an intruder who changed the logs."
+)
 _GRAVE = frozenset(
     {Verdict.COMPROMISED, Verdict.SUSPICIOUS, Verdict.VULNERABLE, Verdict.NEEDS_CU, Verdict.HALF_INSTALLED}
 )
@@ -57,9 +58,12 @@ def tone(verdict: Verdict) -> Literal["grave", "open", "well"]:
     return "well" if verdict in WELL else "open"
 
 
-def clean_since(verdict: Verdict, since: date | None) -> str:
-    """The verdict as people read it: `clean since 2026-10-28`, for there is no clean without a day."""
-    return f"{verdict} since {since}" if verdict is Verdict.CLEAN else verdict.value
+def in_a_cell(verdict: Verdict, clean_since: date | None) -> str:
+    """`clean since 2026-10-28`, `behind, clean since 2026-10-28`; the verdict alone where that is not said."""
+    if clean_since is None:
+        return verdict.value
+    clean = f"clean since {clean_since}"
+    return clean if verdict is Verdict.OK else f"{verdict}, {clean}"
 
 
 def totals(summary: Summary) -> str:

@@ -42,7 +42,7 @@ def test_a_server_with_a_session_of_proxylogon_is_compromised_and_the_one_beside
             "version", "patch", "proxylogon", "webshells", "iis", "components", "services", "firewall", "reboot",
         }  # fmt: skip
         # Of EX2 the row says since when its logs hold nothing, beside what else is not well there.
-        reach = found["EX2"]["since"]
+        reach = found["EX2"]["logs_since"]
         assert f"nothing of what was looked for is in the logs since {reach}" in found["EX2"]["why"]
         assert found["EX1"]["because"][0] == {"step": "proxylogon", "finding": "proxylogon.hunt.session-obtained"}
         rotated = [each["what"] for each in json.loads(out)["rotate"]]

@@ -77,7 +77,7 @@ def refused(cause: Cause) -> HostResult:
 @settings(max_examples=60)
 @given(st.lists(assessments, min_size=1, max_size=5))
 def test_no_action_says_worse_than_the_verdict_of_its_host(of_host: list[Assessment]) -> None:
-    assert verdict_of(of_host).rank >= min(min(each.verdict.rank, Verdict.OK.rank) for each in of_host)
+    assert verdict_of(of_host).rank >= min(each.verdict.rank for each in of_host)
     if min(each.verdict.rank for each in of_host) < Verdict.OK.rank:
         assert verdict_of(of_host).rank == min(each.verdict.rank for each in of_host)
 
@@ -183,10 +183,8 @@ def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(ca
 @settings(max_examples=100)
 @given(answered)
 def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host: Judged) -> None:
-    as_good = {Verdict.CLEAN: Verdict.OK}  # no step's to say, and taken for ok
-    told = {step.step: as_good.get(step.assessment.verdict, step.assessment.verdict) for step in host.steps}
-    deciding = [step.assessment for step in host.steps if told[step.step] is host.verdict]
-    others = {step.assessment.summary for step in host.steps if told[step.step] is not host.verdict}
+    deciding = [step.assessment for step in host.steps if step.assessment.verdict is host.verdict]
+    others = {step.assessment.summary for step in host.steps if step.assessment.verdict is not host.verdict}
     if not host.steps:
         return
     assert host.why == "; ".join(dict.fromkeys(each.summary for each in deciding))
@@ -197,7 +195,7 @@ def test_why_and_next_step_of_a_row_are_those_of_the_steps_that_decided_it(host:
     if asked:
         assert host.next == asked
     elif host.verdict not in WELL:
-        names = ", ".join(step.step for step in host.steps if told[step.step] is host.verdict)
+        names = ", ".join(step.step for step in host.steps if step.assessment.verdict is host.verdict)
         assert host.next == f"See what {names} says of this server, and look by hand"
 
 
@@ -282,7 +280,7 @@ def test_steps_that_no_session_could_ask_count_as_not_knowable() -> None:
 def test_a_server_with_a_clean_log_is_clean_since_its_day_and_that_is_well() -> None:
     hunt = Assessment(Verdict.OK, "nothing", facts={"since": "2026-10-28"})
     host = judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", hunt)], 8, 1)
-    assert (host.verdict, host.since, host.outcome) == (Verdict.CLEAN, date(2026, 10, 28), Outcome.COMPLIANT)
+    assert (host.verdict, host.clean_since, host.outcome) == (Verdict.OK, date(2026, 10, 28), Outcome.COMPLIANT)
     assert exit_status([host]) == 0
 
 

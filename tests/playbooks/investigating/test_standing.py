@@ -10,11 +10,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
+from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.standing import SINCE, WELL, Because, standing_of
 
 QUIET = "nothing of what was looked for is in the logs since"
 DENIED = UnknownFact("access is denied")
+ABSENT = (Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE)
+# Of an intruder, or of a door that is open to one.
+SPEAK = (
+    Verdict.COMPROMISED,
+    Verdict.SUSPICIOUS,
+    Verdict.VULNERABLE,
+    Verdict.NEEDS_CU,
+    Verdict.HALF_INSTALLED,
+    Verdict.PROBED,
+)
 OPEN = (Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED)
 
 days = st.dates(date(2020, 1, 1), date(2026, 11, 28)).map(date.isoformat)
@@ -48,19 +58,32 @@ def said(verdict: Verdict, since: object = None, summary: str = "why") -> Assess
 
 @settings(max_examples=300)
 @given(servers)
-def test_clean_is_said_only_where_every_step_is_well_and_all_logs_say_since_when(
+def test_clean_is_said_only_where_nothing_speaks_of_an_intruder_and_every_log_has_a_day(
     server: Mapping[str, Assessment],
 ) -> None:
     standing = standing_of(server)
-    if standing.verdict is not Verdict.CLEAN:
+    if standing.clean_since is None:
         return
-    concerned = [each for each in server.values() if each.verdict in (Verdict.OK, Verdict.CLEAN)]
-    assert all(each.verdict in WELL for each in server.values())
-    told = [each.facts[SINCE] for each in concerned if SINCE in each.facts]
-    assert told
-    assert all(date.fromisoformat(str(day)) for day in told)
-    assert standing.since == max(date.fromisoformat(str(day)) for day in told)
-    assert f"reach back to {standing.since}" in standing.why
+    assert not {each.verdict for each in server.values()} & {*SPEAK, *OPEN}
+    assert all(each.coverage is not Coverage.NOT_KNOWABLE for each in server.values())
+    readers = [each for each in server.values() if SINCE in each.facts and each.verdict not in ABSENT]
+    assert readers
+    assert all(each.verdict is Verdict.OK for each in readers)
+    assert standing.clean_since == max(date.fromisoformat(str(each.facts[SINCE])) for each in readers)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_server_that_only_wants_an_update_or_a_restart_is_clean_beside_it(verdict: Verdict) -> None:
+    standing = standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "other": said(verdict)})
+    wanting = verdict not in (*SPEAK, *OPEN)
+    assert standing.clean_since == (date(2026, 10, 28) if wanting else None)
+
+
+def test_what_a_users_own_action_found_is_not_passed_over() -> None:
+    own = Assessment(Verdict.ATTENTION, "a file that we know", facts={"compliant": False})
+    standing = standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "own": own})
+    assert (standing.verdict, standing.clean_since) == (Verdict.ATTENTION, None)
+    assert standing.logs_since == date(2026, 10, 28)
 
 
 @settings(max_examples=300)
@@ -71,6 +94,7 @@ def test_a_step_that_was_not_answered_leaves_no_server_clean_or_ok(
     standing = standing_of({**server, "lost": said(verdict, since)})
     assert standing.verdict not in WELL
     assert standing.verdict.rank <= verdict.rank
+    assert standing.clean_since is None
 
 
 @settings(max_examples=300)
@@ -78,11 +102,13 @@ def test_a_step_that_was_not_answered_leaves_no_server_clean_or_ok(
 @example({"scan": said(Verdict.OK)}, said(Verdict.OK, DENIED))
 @example({"hunt": said(Verdict.OK, "2026-10-28")}, said(Verdict.NOT_EXCHANGE))
 def test_a_further_answer_never_makes_a_verdict_better(server: Mapping[str, Assessment], further: Assessment) -> None:
-    """Of those that are well none is better than another: `clean` adds to `ok` a day, which a log has to say."""
+    """Of those that are well none is better than another."""
     if not server:
         return
-    before, after = standing_of(server).verdict, standing_of({**server, "further": further}).verdict
-    assert after.rank <= before.rank or (before in WELL and after in WELL)
+    before, after = standing_of(server), standing_of({**server, "further": further})
+    assert after.verdict.rank <= before.verdict.rank or (before.verdict in WELL and after.verdict in WELL)
+    if before.clean_since is not None and after.clean_since is not None:
+        assert after.clean_since >= before.clean_since
 
 
 @settings(max_examples=200)
@@ -122,30 +148,30 @@ def test_clean_is_since_the_latest_of_the_days_to_which_the_logs_reach() -> None
             "iis": said(Verdict.NOT_APPLICABLE, DENIED),
         }
     )
-    assert (standing.verdict, standing.since) == (Verdict.CLEAN, date(2026, 11, 2))
+    assert (standing.verdict, standing.clean_since) == (Verdict.OK, date(2026, 11, 2))
     assert standing.why == (
-        "nothing was found by patch, proxylogon, proxyshell; the logs reach back to 2026-11-02, and of what was before "
-        "nothing is known"
+        "nothing was found by patch, proxylogon, proxyshell; of the days before 2026-11-02 nothing is known: no log "
+        "reaches further"
     )
 
 
 @pytest.mark.parametrize("since", [DENIED, "yesterday", "20261101", ""])
 def test_where_a_log_cannot_say_since_when_nobody_can(since: object) -> None:
     standing = standing_of({"proxylogon": said(Verdict.OK, "2026-10-28"), "owa": said(Verdict.OK, since)})
-    assert (standing.verdict, standing.since) == (Verdict.UNKNOWN, None)
+    assert (standing.verdict, standing.logs_since, standing.clean_since) == (Verdict.UNKNOWN, None, None)
     assert standing.because == (Because("owa", ""),)
     assert "how far back the logs reach is not known" in standing.why
     assert "owa" in standing.next
 
 
 def test_without_logs_a_server_is_ok_and_never_clean() -> None:
-    standing = standing_of({"patch": said(Verdict.OK, summary="fixed"), "reboot": said(Verdict.CLEAN, summary="no")})
-    assert (standing.verdict, standing.since, standing.why) == (Verdict.OK, None, "fixed; no")
+    standing = standing_of({"patch": said(Verdict.OK, summary="fixed"), "reboot": said(Verdict.OK, summary="no")})
+    assert (standing.verdict, standing.clean_since, standing.why) == (Verdict.OK, None, "fixed; no")
 
 
 def test_nothing_asked_is_nothing_known() -> None:
     standing = standing_of({})
-    assert (standing.verdict, standing.because, standing.since) == (Verdict.UNKNOWN, (), None)
+    assert (standing.verdict, standing.because, standing.clean_since) == (Verdict.UNKNOWN, (), None)
 
 
 def test_a_server_that_was_searched_says_what_else_is_wrong_beside_the_worst() -> None:

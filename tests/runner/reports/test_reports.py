@@ -244,7 +244,7 @@ def test_every_verdict_has_a_meaning_in_sentences_and_ok_names_the_catalogues_da
     said = meaning(verdict, FLEET)
     assert said.endswith(".")
     assert "{" not in said
-    assert ("2026-04-02" in said) is (verdict in (Verdict.OK, Verdict.CLEAN))
+    assert ("2026-04-02" in said) is (verdict is Verdict.OK)
 
 
 def searched(name: str, verdict: Verdict) -> HostResult:
@@ -257,7 +257,7 @@ def test_clean_is_shown_with_its_day(report: Report) -> None:
     written = report.render(fleet_result("r", TERMS, [searched("EX1", Verdict.OK)]))
     if isinstance(report, JsonReport):
         [server] = json.loads(written)["hosts"]
-        assert (server["verdict"], server["since"]) == ("clean", "2026-10-28")
+        assert (server["verdict"], server["clean_since"], server["logs_since"]) == ("ok", "2026-10-28", "2026-10-28")
         assert server["because"] == [{"step": "hunt", "finding": ""}]
     else:
         assert "clean since 2026-10-28" in written
