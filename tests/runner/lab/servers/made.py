@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +97,18 @@ def servers() -> Iterator[Server]:
     for spec in document["servers"]:
         assert set(spec) <= SAID, set(spec) - SAID  # a key that nobody reads would change nothing
         base = document["bases"][spec["of"]]
+        day = date.fromisoformat(str(spec.get("day", document["day"])))
         yield Server(
             name=spec["name"],
             what=spec["what"],
-            state=_state(base | spec),
-            day=date.fromisoformat(str(spec.get("day", document["day"]))),
+            state=_state(base | spec, day),
+            day=day,
             expect={action: Verdict(verdict) for action, verdict in spec.get("expect", {}).items()},
             findings=tuple(spec["findings"]) if "findings" in spec else None,
         )
 
 
-def _state(spec: Mapping[str, Any]) -> HostState:
+def _state(spec: Mapping[str, Any], day: date) -> HostState:
     roles: list[str] = spec.get("roles", [])
     registry = {path: {"values": values} for path, values in _registry(spec, roles)}
     for path, values in spec.get("registry", {}).items():
@@ -120,7 +121,7 @@ def _state(spec: Mapping[str, Any]) -> HostState:
         {
             "name": spec["name"],
             "registry": registry,
-            "files": {**dict(_files(spec, roles)), **_logs(spec, roles)},
+            "files": {**dict(_files(spec, roles)), **_logs(spec, roles, day)},
             "services": dict(_services(spec, roles)),
             "firewall": spec.get("firewall", MANAGED),
         }
@@ -165,9 +166,12 @@ def _files(spec: Mapping[str, Any], roles: list[str]) -> Iterator[tuple[str, Map
             yield f"{root}\\{FILES[name]}", {"version": version, "size": 38408}
 
 
-def _logs(spec: Mapping[str, Any], roles: list[str]) -> Mapping[str, FileState]:
+def _logs(spec: Mapping[str, Any], roles: list[str], day: date) -> Mapping[str, FileState]:
+    """What reaches back for a month of the day on which the server is judged."""
     front_end = bool({"CafeRole", "FrontendTransportRole"} & set(roles))
-    return quiet(spec.get("path", DEFAULT), front_end=front_end, mailbox="MailboxRole" in roles)
+    found = quiet(spec.get("path", DEFAULT), front_end=front_end, mailbox="MailboxRole" in roles)
+    modified = f"{day - timedelta(days=30)}T10:00:00.0000000Z"
+    return {path: file.model_copy(update={"modified": modified}) for path, file in found.items()}
 
 
 def _services(spec: Mapping[str, Any], roles: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
