@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from playbooks.actions.iis.document import UnreadableXmlError
 from playbooks.actions.webshell.scan.listing import Listing, document
+from playbooks.investigating.document import UnreadableXmlError
 
 ENDING = ".compiled"
 _MOST = 20  # copies of one page; more are of an application that was set up anew again and again

@@ -11,8 +11,10 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from playbooks.actions.iis.configuration.files import server_of
 from playbooks.actions.iis.configuration.sites import Folder, sites_of
-from playbooks.actions.iis.document import Element, UnreadableXmlError, read
+from playbooks.investigating.document import Element, UnreadableXmlError, read
+from playbooks.investigating.places import Server
 from playbooks.observation import Observed
 from playbooks.values import Record, text_of
 
@@ -53,8 +55,7 @@ class Listed:
         root: the path of the deepest root that it lies in.
         size: in bytes.
         created: UTC, ISO 8601; as `modified` easily forged.
-        sha256: 64 small hexadecimal digits: of its content where that came whole, else as the server says; empty where
-            it was not hashed, or where what came is none.
+        sha256: as the server says, 64 small hexadecimal digits; empty where it was not hashed, or what came is none.
         content: what it holds; None where that was not asked for, or did not come.
         cut: whether a cap kept its content back.
     """
@@ -77,6 +78,7 @@ class Listing:
 
     Attributes:
         build: of ExSetup.exe, as it bears it; empty where there is none.
+        server: how it calls its folders, and where Exchange lies.
         iis: whether IIS is there; None where that was not read.
         gaps: what was not looked at, one line each: unreadable, left out, served by IIS and not told of.
         lies: what cannot be so, one line each.
@@ -85,6 +87,7 @@ class Listing:
     roots: tuple[Root, ...]
     files: tuple[Listed, ...]
     build: str
+    server: Server
     iis: bool | None
     gaps: tuple[str, ...]
     lies: tuple[str, ...]
@@ -119,7 +122,8 @@ def listing_of(observed: Observed) -> Listing:
         roots = tuple(_with_pools(roots, served))
     gaps += _elsewhere(files)
     build = text_of(observed.first("Build") or {}, "Version")
-    return Listing(roots, files, build, iis if isinstance(iis, bool) else None, tuple(dict.fromkeys(gaps)), lies)
+    known = server_of(observed)
+    return Listing(roots, files, build, known, iis if isinstance(iis, bool) else None, tuple(dict.fromkeys(gaps)), lies)
 
 
 def _roots(observed: Observed) -> Iterator[Root]:
@@ -142,8 +146,6 @@ def _files(observed: Observed) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
     for each in observed.of_kind("File"):
         file = _listed(each)
         lies += _lies(each, file)
-        if file.content is not None and len(file.content) == file.size:
-            file = replace(file, sha256=hashlib.sha256(file.content).hexdigest())
         before = found.setdefault(file.path.casefold(), file)
         if before is not file:
             lies.append(f"{file.path}: told of twice")

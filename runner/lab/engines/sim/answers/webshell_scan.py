@@ -236,7 +236,15 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
             config = found.data.decode("utf-8-sig")
     except UnreadableError as error:
         yield unread(host, error)
-    yield record("Server", SystemRoot="C:\\Windows", SystemDrive="C:", Iis=iis)
+    yield record(
+        "Server",
+        SystemRoot="C:\\Windows",
+        SystemDrive="C:",
+        ProgramFiles="C:\\Program Files",
+        ProgramData="C:\\ProgramData",
+        Public="C:\\Users\\Public",
+        Iis=iis,
+    )
 
     roots = list(_roots(config, installed))
     endings = {*_KNOWN, *_mapped(config)}
