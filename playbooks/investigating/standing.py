@@ -159,10 +159,9 @@ def _why(verdict: Verdict, said: Mapping[str, Assessment], deciding: Mapping[str
     if not reach.asked:
         return "; ".join(dict.fromkeys(each.summary for each in deciding.values()))
     if verdict is Verdict.OK:
-        steps = ", ".join(deciding)
-        return (
-            f"nothing was found by {steps}; of the days before {reach.since} nothing is known: no log reaches further"
-        )
+        [first, *others] = deciding
+        found = f"none of {len(deciding)} steps found anything" if others else f"{first} found nothing"
+        return f"{found}; of the days before {reach.since} nothing is known: no log reaches further"
     return "; ".join((*dict.fromkeys(each.summary for each in deciding.values()), *_besides(verdict, said, reach)))
 
 
@@ -170,11 +169,13 @@ def _besides(verdict: Verdict, said: Mapping[str, Assessment], reach: _Reach) ->
     """What else is to be known of a server that was searched: `behind` alone says nothing of whether one was inside."""
     if reach.quiet and reach.since is not None:
         yield f"nothing of what was looked for is in the logs since {reach.since}"
-    for other in Verdict:
-        if other is not verdict and other not in WELL:  # worst first
-            steps = [step for step, each in said.items() if each.verdict is other]
-            if steps:
-                yield f"{other} besides: {', '.join(steps)}"
+    also: dict[Verdict, list[str]] = {}
+    for step, each in said.items():
+        if each.verdict is not verdict and each.verdict not in WELL:
+            also.setdefault(each.verdict, []).append(step)
+    if also:
+        worst_first = sorted(also.items(), key=lambda entry: entry[0].rank)
+        yield "also " + ", ".join(f"{other} ({', '.join(steps)})" for other, steps in worst_first)
 
 
 def _next(verdict: Verdict, said: Mapping[str, Assessment], deciding: Mapping[str, Assessment]) -> str:

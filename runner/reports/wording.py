@@ -111,12 +111,18 @@ def headline(audit: FleetResult) -> str:
     sentences = []
     if audit.terms.end.how is not Ending.COMPLETE:
         sentences.append("The run did not come to its end.")
+    inside = summary.verdicts[Verdict.COMPROMISED]
+    clean = sum(host.clean_since is not None for host in audit.hosts)
+    if inside:
+        sentences.append(f"Somebody was inside {inside} of {hosts}.")
     if wanting:
         sentences.append(f"{wanting} of {hosts} {'needs' if wanting == 1 else 'need'} something done.")
     if unasked:
         sentences.append(f"{unasked} of {hosts} {'was' if unasked == 1 else 'were'} not asked.")
     if judged + unasked < summary.hosts:
         sentences.append(f"{summary.hosts - judged - unasked} of {hosts} could not be judged completely.")
+    if clean:
+        sentences.append(f"On {clean} of {hosts} nothing of an intruder was found, since the day in the row.")
     if not wanting and judged == summary.hosts:
         sentences.append(f"Nothing was found on {hosts} by the catalogue of {audit.terms.as_of}.")
     if any(finding.id.startswith("run.catalogue") for finding in audit.terms.findings):

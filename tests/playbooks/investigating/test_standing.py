@@ -150,8 +150,7 @@ def test_clean_is_since_the_latest_of_the_days_to_which_the_logs_reach() -> None
     )
     assert (standing.verdict, standing.clean_since) == (Verdict.OK, date(2026, 11, 2))
     assert standing.why == (
-        "nothing was found by patch, proxylogon, proxyshell; of the days before 2026-11-02 nothing is known: no log "
-        "reaches further"
+        "none of 3 steps found anything; of the days before 2026-11-02 nothing is known: no log reaches further"
     )
 
 
@@ -184,9 +183,7 @@ def test_a_server_that_was_searched_says_what_else_is_wrong_beside_the_worst() -
         }
     )
     assert standing.verdict is Verdict.VULNERABLE
-    assert standing.why == (
-        "KB5000871 is missing; unknown besides: iis; probed besides: proxylogon; attention besides: reboot"
-    )
+    assert standing.why == ("KB5000871 is missing; also unknown (iis), probed (proxylogon), attention (reboot)")
 
 
 def test_a_server_that_is_only_behind_says_what_its_logs_say() -> None:

@@ -279,3 +279,11 @@ def test_what_to_rotate_is_in_every_report_of_a_compromised_server_and_in_no_oth
     else:
         assert f"{len(AFTER_CLEANING)} kinds of secrets are to be rotated" in inside
         assert "rotated" not in other
+
+
+def test_the_headline_says_first_where_somebody_was_inside_and_on_how_many_nobody_was_seen() -> None:
+    fleet = [searched("EX1", Verdict.COMPROMISED), searched("EX2", Verdict.OK), searched("EX3", Verdict.PROBED)]
+    assert headline(fleet_result("r", TERMS, fleet)) == (
+        "Somebody was inside 1 of 3 servers. 2 of 3 servers need something done. On 1 of 3 servers nothing of an "
+        "intruder was found, since the day in the row."
+    )
