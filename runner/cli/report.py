@@ -13,6 +13,7 @@ from runner.cli.output import UsageError, emit, print_report, tell, write_file
 from runner.cli.show_run import warn_of_broken
 from runner.exit_status import ExitStatus
 from runner.replay import replay
+from runner.reports.csv import CsvReport
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import JsonReport
@@ -28,6 +29,7 @@ class ReportFormat(StrEnum):
     TEXT = "text"
     HTML = "html"
     JSON = "json"
+    CSV = "csv"
 
 
 def report(
@@ -69,6 +71,7 @@ def report(
       exrun report last
       exrun report last -f html -o audit.html
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
+      exrun report last -f csv -o audit.csv
       exrun report plan.json --html -o plan.html --policy policy.yml
     """
     form = ReportFormat.HTML if html else form
@@ -95,8 +98,8 @@ def report(
         audit = replay([part.state for part in parts])
         if output is not None:
             _put(output, _report(form).render(audit))
-        elif form is ReportFormat.HTML:
-            emit(HtmlReport().render(audit))
+        elif form in (ReportFormat.HTML, ReportFormat.CSV):
+            emit(_report(form).render(audit))
         else:
             print_report(audit, Format(form.value))
 
@@ -106,6 +109,8 @@ def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | 
 
     found = plan_of(path, client)
     match form:
+        case ReportFormat.CSV:
+            raise _only_of_audits()
         case ReportFormat.TEXT:
             return text_of(found)
         case ReportFormat.HTML:
@@ -118,8 +123,14 @@ def _of_applied(part: ClientRun, form: ReportFormat) -> str:
     from runner.cli.show_applied import applied_document, as_written  # an audit needs none of it
     from runner.reports.applied_page import applied_page
 
+    if form is ReportFormat.CSV:
+        raise _only_of_audits()
     found = applied_document(part)
     return applied_page(found) if form is ReportFormat.HTML else as_written(found, Format(form.value))
+
+
+def _only_of_audits() -> UsageError:
+    return UsageError("csv is a table of an audit's servers", "Take -f json here: it has all.")
 
 
 def _put(path: Path | None, text: str) -> None:
@@ -138,3 +149,5 @@ def _report(form: ReportFormat) -> Report:
             return HtmlReport()
         case ReportFormat.JSON:
             return JsonReport()
+        case ReportFormat.CSV:
+            return CsvReport()

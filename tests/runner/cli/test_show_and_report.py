@@ -91,7 +91,7 @@ def test_a_server_that_the_run_did_not_have_is_an_error(audited: CommandLine) ->
     assert "the run has no server ex9" in err
 
 
-@pytest.mark.parametrize("form", ["text", "html", "json"])
+@pytest.mark.parametrize("form", ["text", "html", "json", "csv"])
 def test_a_report_holds_one_client_and_nothing_of_another(audited: CommandLine, form: str) -> None:
     status, out, err = audited("report", "last", "-f", form)
     assert (status, out) == (2, "")
