@@ -214,6 +214,93 @@ class WebState(Strict):
     )
 
 
+class WmiConsumer(Strict):
+    """A consumer of events in root/subscription; what its class does not have is left out."""
+
+    class_name: str = "CommandLineEventConsumer"
+    name: str
+    command_line: str | None = None
+    program: str | None = None
+    engine: str | None = None
+    script_file: str | None = None
+    script: str | None = None
+
+
+class WmiFilter(Strict):
+    """A filter of events in root/subscription."""
+
+    name: str
+    query: str
+
+
+class WmiBinding(Strict):
+    """By their names: the consumer that is told when a filter's event comes."""
+
+    filter: str
+    consumer: str
+
+
+class SubscriptionState(Strict):
+    """What WMI starts by itself; a new Windows has one consumer, which writes to an event log."""
+
+    answers: Literal["answers", "denied"] = Field(default="answers", description="Whether root/subscription answers.")
+    consumers: list[WmiConsumer] = Field(
+        default_factory=lambda: [WmiConsumer(class_name="NTEventLogEventConsumer", name="SCM Event Log Consumer")]
+    )
+    filters: list[WmiFilter] = Field(
+        default_factory=lambda: [WmiFilter(name="SCM Event Log Filter", query="select * from MSFT_SCMEventLogEvent")]
+    )
+    bindings: list[WmiBinding] = Field(
+        default_factory=lambda: [WmiBinding(filter="SCM Event Log Filter", consumer="SCM Event Log Consumer")]
+    )
+
+
+MACHINE_SID = "S-1-5-21-1111111111-2222222222-333333333"
+
+
+class LocalMember(Strict):
+    """A member of the group Administrators, as Get-LocalGroupMember shows it."""
+
+    name: str
+    sid: str
+    kind: Literal["User", "Group"] = "User"
+    source: Literal["Local", "ActiveDirectory", "Unknown"] = "Local"
+
+
+class LocalUser(Strict):
+    """A user of the server itself, as Get-LocalUser shows it."""
+
+    name: str
+    sid: str
+    enabled: bool = True
+    password_set: str | None = Field(default=MADE, pattern=TIME, description="When its password was set, UTC.")
+    last_logon: str | None = Field(default=None, pattern=TIME, description="When it logged on last, UTC.")
+
+
+class AccountsState(Strict):
+    """Who is an administrator, and which users the server itself has."""
+
+    answers: Literal["answers", "denied", "unresolved"] = Field(
+        default="answers",
+        description="Whether its commands answer; `unresolved`: the list of members fails, as it does in Windows "
+        "PowerShell 5.1 where one has no name any more.",
+    )
+    administrators: list[LocalMember] = Field(
+        default_factory=lambda: [
+            LocalMember(name="LAB\\Administrator", sid=f"{MACHINE_SID}-500"),
+            LocalMember(
+                name="CONTOSO\\Domain Admins", sid="S-1-5-21-7-8-9-512", kind="Group", source="ActiveDirectory"
+            ),
+        ]
+    )
+    users: list[LocalUser] = Field(
+        default_factory=lambda: [
+            LocalUser(name="Administrator", sid=f"{MACHINE_SID}-500"),
+            LocalUser(name="Guest", sid=f"{MACHINE_SID}-501", enabled=False, password_set=None),
+        ]
+    )
+
+
 class BinaryValue(Strict):
     """A value of type REG_BINARY, as hexadecimal digits: `{binary: 01 00 00 00}`."""
 
@@ -310,8 +397,8 @@ class ScriptedAnswer(Strict):
 class HostState(Strict):
     """Everything that the built-in actions can read of one server.
 
-    Paths of registry keys look like `HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup`; a key exists when it, or
-    a key below it, is listed.
+    Paths of registry keys look like `HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup`, those of a user's hive
+    like `HKU:\\S-1-5-18\\Environment`; a key exists when it, or a key below it, is listed.
     """
 
     name: str
@@ -334,6 +421,12 @@ class HostState(Strict):
         default_factory=dict,
         description="Application pools of IIS by name, and whether each runs; what IIS knows of them is in "
         "applicationHost.config, without which a server has no IIS.",
+    )
+    subscriptions: SubscriptionState = Field(
+        default=SubscriptionState(), description="What waits for events in WMI; without it what a new Windows has."
+    )
+    accounts: AccountsState = Field(
+        default=AccountsState(), description="Local administrators and users; without it those of a new server."
     )
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."

@@ -62,6 +62,7 @@ def test_the_built_in_actions_are_there() -> None:
         "webshell.scan",
         "windows.firewall",
         "windows.pending_reboot",
+        "windows.persistence",
         "windows.restart",
     }
 

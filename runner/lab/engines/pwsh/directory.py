@@ -37,6 +37,7 @@ CONFIGURATION = "lab.pssc"
 SCRIPTS = (
     "Host.ps1",
     "Services.ps1",
+    "Accounts.ps1",
     "Restart.ps1",
     "Firewall.ps1",
     "Registry.ps1",
@@ -58,6 +59,8 @@ _SERVICES_KEY = ("SYSTEM", "CurrentControlSet", "Services")
 FILES = "files.json"
 FIREWALL = "firewall.json"
 POOLS = "pools.json"
+ACCOUNTS = "accounts.json"
+SUBSCRIPTIONS = "subscriptions.json"
 TASKS = "tasks.json"
 WEB = "web.json"
 RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
@@ -82,7 +85,7 @@ def build(state: HostState, root: Path) -> Path:
 
     Raises StateError for a key or a path that Windows cannot have.
     """
-    for place in ("registry", "drives", "shim", "links"):
+    for place in ("registry", "users", "drives", "shim", "links"):
         (root / place).mkdir()
     _registry(state, root / "registry")
     files = _files(state, root)
@@ -108,6 +111,8 @@ def build(state: HostState, root: Path) -> Path:
     _write_json(root / FIREWALL, state.firewall.model_dump())
     _write_json(root / WEB, state.web.model_dump())
     _write_json(root / POOLS, state.pools)
+    _write_json(root / ACCOUNTS, state.accounts.model_dump())
+    _write_json(root / SUBSCRIPTIONS, state.subscriptions.model_dump())
     _guards(state, root)
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):
@@ -272,8 +277,8 @@ def _literal(path: Path) -> str:
 def _registry(state: HostState, hive: Path) -> None:
     for path, key in state.registry.items():
         names = [name for name in path.replace("/", "\\").split("\\") if name]
-        if not names or names[0].rstrip(":").upper() not in ("HKLM", "HKEY_LOCAL_MACHINE"):
-            raise StateError(f"registry key {path!r}: only keys below HKLM:\\ are there")
+        if not names or names[0].rstrip(":").upper() not in ("HKLM", "HKEY_LOCAL_MACHINE", "HKU", "HKEY_USERS"):
+            raise StateError(f"registry key {path!r}: only keys below HKLM:\\ and HKU:\\ are there")
         folder = _key(hive, path)
         folder.mkdir(parents=True, exist_ok=True)
         if key.values:
@@ -289,9 +294,10 @@ def _registry(state: HostState, hive: Path) -> None:
 
 
 def _key(hive: Path, path: str) -> Path:
-    """The directory of a key."""
-    folder = hive
-    for name in [name for name in path.replace("/", "\\").split("\\") if name][1:]:
+    """The directory of a key; those of users' hives stand beside the one of the server (windows/Registry.ps1)."""
+    root, *names = [name for name in path.replace("/", "\\").split("\\") if name]
+    folder = hive.with_name("users") if root.rstrip(":").upper() in ("HKU", "HKEY_USERS") else hive
+    for name in names:
         folder = _child(folder, _encoded(name))
     return folder
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.lab.engines.sim.clixml import INT32
-from runner.lab.state import BinaryValue, FileState, HostState, QwordValue, RegistryKey, RegistryValue, ServiceState
+from runner.lab.state import (
+    AccountsState,
+    BinaryValue,
+    FileState,
+    HostState,
+    QwordValue,
+    RegistryKey,
+    RegistryValue,
+    ServiceState,
+    SubscriptionState,
+)
 
 SERVICES_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Services"
 # HRESULT 0x80070005, 0x80041010 and 0x80070422 as CIM words them; the blanks are Windows's.
@@ -32,6 +42,7 @@ NO_COMMAND = (
     "The term '{}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the "
     "spelling of the name, or if a path was included, verify that the path is correct and try again."
 )
+ACCOUNTS_DENIED = "Access denied."
 FIREWALL_DENIED = "Access is denied. "
 # EPT_S_NOT_REGISTERED (1753), which the firewall's commands give while its service does not run.
 FIREWALL_STOPPED = "There are no more endpoints available from the endpoint mapper. "
@@ -136,11 +147,12 @@ class Machine:
 
         Windows checks the key only, not the way to it: a key below one that nobody may open can be open.
         """
-        folded = "\\".join(_names(path))
-        key = self._keys.get(folded)
+        path = "\\".join(_names(path))
+        key = self._keys.get(path)
         if key is not None and key.denied:
             raise UnreadableError("Requested registry access is not allowed.")
-        return folded in self._keys or bool(self._of_service(path)), key
+        is_of_services = bool(self.state.services) and path == _FOLDED_SERVICES_KEY
+        return path in self._keys or is_of_services or bool(self._of_service(path)), key
 
     def key_exists(self, path: str) -> bool:
         """`Test-Path` of a key.
@@ -183,7 +195,13 @@ class Machine:
             UnreadableError: nobody may open it.
         """
         present, _ = self._open(path)
-        return self._below.get("\\".join(_names(path)), ()) if present else ()
+        below = self._below.get("\\".join(_names(path)), ()) if present else ()
+        if "\\".join(_names(path)) != _FOLDED_SERVICES_KEY:
+            return below
+        # Each service has a key there, listed in the registry or not.
+        named = {folded(name): name for name in self.state.services if name and "\\" not in name}
+        named |= {folded(name): name for name in below}
+        return tuple(named[each] for each in sorted(named))
 
     def file_exists(self, path: str) -> bool:
         """`Test-Path -PathType Leaf`: a folder of that name is no such file.
@@ -259,6 +277,28 @@ class Machine:
                 return state
         raise UnreadableError(NO_POOL.format(name))
 
+    def ask_accounts(self) -> AccountsState:
+        """What the commands of the module Microsoft.PowerShell.LocalAccounts read.
+
+        Raises:
+            UnreadableError: access is denied.
+        """
+        if self.state.accounts.answers == "denied":
+            raise UnreadableError(ACCOUNTS_DENIED)
+        return self.state.accounts
+
+    def subscriptions(self) -> SubscriptionState:
+        """What `Get-CimInstance` reads in root/subscription.
+
+        Raises:
+            UnreadableError: access is denied, or the service of WMI itself is disabled and stopped.
+        """
+        if not self.state.services_denied:
+            self._refuse_without_wmi()
+        if self.state.subscriptions.answers == "denied":
+            raise UnreadableError(_WMI_DENIED)
+        return self.state.subscriptions
+
     def ask_firewall(self, command: str) -> None:
         """A command of the module NetSecurity that reads.
 
@@ -290,6 +330,10 @@ def folded(name: str) -> str:
     return name.upper() if name.isascii() else "".join(_capital(character) for character in name)
 
 
+_ROOTS = {
+    **dict.fromkeys(("HKLM", "HKEY_LOCAL_MACHINE"), "HKLM:"),
+    **dict.fromkeys(("HKU", "HKEY_USERS", "REGISTRY::HKEY_USERS"), "HKU:"),
+}
 _FOLDED_SERVICES_KEY = folded(SERVICES_KEY)
 _STARTS = {"Auto": 2, "Manual": 3, "Disabled": 4}  # SERVICE_AUTO_START and so on, of winnt.h
 
@@ -301,4 +345,4 @@ def _capital(character: str) -> str:
 
 def _names(path: str) -> list[str]:
     names = [name for name in folded(path).replace("/", "\\").split("\\") if name]
-    return ["HKLM:", *names[1:]] if names and names[0] in ("HKLM", "HKLM:", "HKEY_LOCAL_MACHINE") else names
+    return [_ROOTS.get(names[0], names[0]), *names[1:]] if names else names

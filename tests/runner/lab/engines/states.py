@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.lab.state import (
+    MACHINE_SID,
     RULES,
+    AccountsState,
     FileState,
     FirewallProfile,
     FirewallRule,
     FirewallState,
     HostState,
+    LocalMember,
+    LocalUser,
     RegistryKey,
     ServiceState,
+    SubscriptionState,
+    WmiBinding,
+    WmiConsumer,
+    WmiFilter,
 )
 from tests.runner.lab.engines.logs import attacked
+from tests.runner.lab.engines.planted import CACHE, LEFT, LEFT_FILES, USUAL
 from tests.runner.lab.engines.webs import web_server
 
 PRODUCT = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
@@ -270,5 +279,43 @@ STATES: Mapping[str, HostState] = {
     ),
     "logs of an attack, of every form; folders and files that nobody may read, that are links or missing": server(
         WHOLE, {**binaries("15.02.1544.036"), **attacked()}
+    ),
+    "what an intruder leaves, of every form": server(
+        {**WHOLE, **LEFT}, {**binaries("15.02.1544.036"), **LEFT_FILES}
+    ).model_copy(
+        update={
+            "subscriptions": SubscriptionState(
+                consumers=[
+                    WmiConsumer(name="Größe ☃", command_line="cmd /c x", program="C:\\x.exe"),
+                    WmiConsumer(class_name="ActiveScriptEventConsumer", name="s", engine="VBScript", script="x = 1"),
+                    WmiConsumer(class_name="LogFileEventConsumer", name="log"),
+                ],
+                filters=[WmiFilter(name='with "quotes"', query="select * from __InstanceModificationEvent")],
+                bindings=[
+                    WmiBinding(filter='with "quotes"', consumer="größe ☃"),
+                    WmiBinding(filter="none", consumer="gone"),
+                ],
+            ),
+            "accounts": AccountsState(
+                administrators=[LocalMember(name="IIS APPPOOL\\x", sid="S-1-5-82-1", kind="Group", source="Unknown")],
+                users=[
+                    LocalUser(name="support$", sid=f"{MACHINE_SID}-1001", last_logon="2026-11-01T01:02:03.1234567Z")
+                ],
+            ),
+        }
+    ),
+    "tasks, accounts and WMI consumers that nobody may read": server(
+        {**WHOLE, **USUAL, f"{CACHE}\\Tasks": CLOSED}
+    ).model_copy(
+        update={
+            "subscriptions": SubscriptionState(answers="denied"),
+            "accounts": AccountsState(answers="denied"),
+        }
+    ),
+    "a list of administrators that fails, and nothing that starts by itself": server(WHOLE).model_copy(
+        update={
+            "subscriptions": SubscriptionState(consumers=[], filters=[], bindings=[]),
+            "accounts": AccountsState(answers="unresolved"),
+        }
     ),
 }

@@ -34,6 +34,7 @@ from runner.lab.state import (
 )
 from tests.runner.lab.engines.judging import OF_IIS, SCRIPTS, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
+from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import (
     AUTO_UPDATE,
     CLOSED,
@@ -59,6 +60,7 @@ OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, HUNT)  # each asks first wh
 IIS = "iis.configuration"  # none of these servers has IIS
 SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are
 FIREWALL = "windows.firewall"
+PERSISTENCE = "windows.persistence"
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
@@ -68,6 +70,16 @@ OTHER_ENTRY = f"{UNINSTALL}\\{{AB-12}}"
 UPDATES_2019 = f"{UPDATES}\\Exchange 2019"
 UPDATE_KEY = f"{UPDATES_2019}\\KB5074992"
 OF_A_SERVICE = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\MSExchangeIS"
+TASKS = f"{CACHE}\\Tasks"
+TASK = next(path for path in USUAL if path.startswith(f"{TASKS}\\"))
+NODE = f"{CACHE}\\Tree{DEFRAG}"
+RUN_32 = "HKLM:\\SOFTWARE\\WOW6432Node\\Microsoft\\Windows\\CurrentVersion\\Run"
+LIBRARIES_32 = "HKLM:\\SOFTWARE\\WOW6432Node\\Microsoft\\Windows NT\\CurrentVersion\\Windows"
+WINLOGON = f"{WINDOWS}\\Winlogon"
+OPTIONS = f"{WINDOWS}\\Image File Execution Options\\w3wp.exe"
+LSA = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa"
+OF_A_USER = "HKU:\\S-1-5-18\\Environment"
+WINDOWS_OF_A_USER = "HKU:\\S-1-5-18\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Windows"
 STATES = f"{PRODUCT}\\ServerComponentStates"
 COMPONENT = f"{STATES}\\HubTransport"
 VOLATILE = f"{UPDATES}\\UpdateExeVolatile"
@@ -93,8 +105,9 @@ WHOLE = HostState(
         WINDOWS: key(ProductName="Windows Server 2022 Standard", CurrentBuildNumber="20348"),
         FRAMEWORK: key(Release=528449),
         SESSION: key(BootExecute=["autocheck autochk *"]),
+        **USUAL,
     },
-    files={**{path: FileState(version="15.02.2562.037", size=100) for path in FILES}, **quiet()},
+    files={**{path: FileState(version="15.02.2562.037", size=100) for path in FILES}, **quiet(), **USUAL_FILES},
     services={
         service.name: ServiceState(display_name=f"The service {service.name}")
         for service in required(frozenset({Role.MAILBOX, Role.CLIENT_ACCESS}), Product.V2019).values()
@@ -218,7 +231,8 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
     UPDATES_2019: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     UPDATE_KEY: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     UNINSTALL: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
-    WINDOWS: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
+    # Below it are the tasks.
+    WINDOWS: {"missing": {PERSISTENCE: UNKNOWN}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     FRAMEWORK: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     SESSION: {
         "missing": {},
@@ -241,7 +255,39 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "types": dict.fromkeys(PENDING, ATTENTION),
         "closed": dict.fromkeys(PENDING, UNKNOWN),
     },
-    OF_A_SERVICE: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
+    OF_A_SERVICE: {
+        "missing": {},
+        "empty": {},
+        "only keys below": {},
+        "types": {},
+        "closed": {PERSISTENCE: UNKNOWN},
+    },
+    # Every Windows has tasks; and one without a path is one that no list shows.
+    TASKS: {
+        "missing": {PERSISTENCE: UNKNOWN},
+        "empty": {},
+        "only keys below": {PERSISTENCE: ATTENTION},
+        "types": {},
+        "closed": {PERSISTENCE: UNKNOWN},
+    },
+    TASK: {
+        "missing": {PERSISTENCE: UNKNOWN},
+        "empty": {PERSISTENCE: ATTENTION},
+        "only keys below": {PERSISTENCE: ATTENTION},
+        "types": {PERSISTENCE: ATTENTION},
+        "closed": {PERSISTENCE: UNKNOWN},
+    },
+    RUN_32: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {PERSISTENCE: UNKNOWN}},
+    **{
+        path: {
+            "missing": {},
+            "empty": {},
+            "only keys below": {},
+            "types": {PERSISTENCE: ATTENTION},
+            "closed": {PERSISTENCE: UNKNOWN},
+        }
+        for path in (LIBRARIES_32, WINLOGON, OPTIONS, LSA)
+    },
     # These are read for nothing but whether they are there.
     **{
         mark: {
@@ -267,7 +313,18 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     SESSION: ("PendingFileRenameOperations", "PendingFileRenameOperations2"),
     UPDATES: ("UpdateExeVolatile",),
     VOLATILE: ("Flags",),
-    OF_A_SERVICE: ("DelayedAutostart", "DependOnService"),
+    OF_A_SERVICE: (
+        *("DelayedAutostart", "DependOnService", "ImagePath", "ObjectName", "Start", "Type", "FailureCommand"),
+        "ServiceDll",
+    ),
+    TASK: ("Path", "Author", "Date", "Actions", "DynamicInfo"),
+    NODE: ("SD",),
+    LIBRARIES_32: ("AppInit_DLLs",),
+    WINLOGON: ("Shell", "Userinit", "Taskman"),
+    OPTIONS: ("Debugger", "VerifierDlls", "MonitorProcess"),
+    LSA: ("Authentication Packages", "Notification Packages", "Security Packages"),
+    OF_A_USER: ("UserInitMprLogonScript",),
+    WINDOWS_OF_A_USER: ("Load", "Run"),
     f"{PRODUCT}\\MailboxRole": ("Action", "Watermark"),
     f"{PRODUCT}\\AdminTools": ("Action", "Watermark"),
 }
@@ -281,6 +338,15 @@ MARKED: Mapping[tuple[str, str], Mapping[str, Verdict]] = {
         for part in ("MailboxRole", "AdminTools")
         for mark in VALUES[f"{PRODUCT}\\{part}"]
     },
+}
+STARTED = {
+    **{
+        (path, name): {PERSISTENCE: ATTENTION}
+        for path in (LIBRARIES_32, WINLOGON, OPTIONS, LSA)
+        for name in VALUES[path]
+    },
+    **{(path, name): {PERSISTENCE: ATTENTION} for path in (OF_A_USER, WINDOWS_OF_A_USER) for name in VALUES[path]},
+    (TASK, "Actions"): {PERSISTENCE: ATTENTION},
 }
 OF_A_COMPONENT = tuple((COMPONENT, name) for name in VALUES[COMPONENT])
 NOTHING = ("empty text", "an empty list")
@@ -328,7 +394,9 @@ def cases() -> Iterator[Case]:
             changes = {path: new[form]}
             if form == "only keys below":
                 changes = {path: RegistryKey(), path + BELOW: key(x=1)}
-            closed = dict.fromkeys(readers(path), path) if form == "closed" else {}
+            # Of that of Windows itself it reads only what is below.
+            opening = [action for action in readers(path) if (path, action) != (WINDOWS, PERSISTENCE)]
+            closed = dict.fromkeys(opening, path) if form == "closed" else {}
             yield Case(f"{path}: {form}", with_keys(changes), verdicts, closed, readers(path))
     for path, names in VALUES.items():
         for name in names:
@@ -342,8 +410,10 @@ def cases() -> Iterator[Case]:
                         verdicts[SCAN] = NOT_APPLICABLE
                 elif (path, name) in OF_A_COMPONENT:
                     verdicts = {COMPONENTS: UNKNOWN}
-                elif (path, name) in MARKED and form not in NOTHING:
-                    verdicts = dict(MARKED[path, name])
+                elif (path, name) == (TASK, "Path"):
+                    verdicts = {PERSISTENCE: ATTENTION}
+                elif (path, name) in {**MARKED, **STARTED} and form not in NOTHING:
+                    verdicts = dict({**MARKED, **STARTED}[path, name])
                 yield Case(f"{path}, value {name}: {form}", state, verdicts, {}, readers(path))
     for path, forms in FILE_VERDICTS.items():
         for form, file in BROKEN.items():
@@ -361,9 +431,12 @@ def readers(path: str) -> tuple[str, ...]:
         SETUP: (*OF_EXCHANGE, IIS, SCAN),
         **dict.fromkeys((f"{PRODUCT}\\{role}" for role in ROLES), OF_EXCHANGE),
         **dict.fromkeys((STATES, COMPONENT), (COMPONENTS,)),
-        **dict.fromkeys((f"{LEGACY}\\Setup", WINDOWS, FRAMEWORK), (VERSION,)),
+        **dict.fromkeys((f"{LEGACY}\\Setup", FRAMEWORK), (VERSION,)),
+        WINDOWS: (VERSION, PERSISTENCE),
+        **dict.fromkeys((TASKS, TASK, NODE, RUN_32, LIBRARIES_32, WINLOGON, OPTIONS, LSA), (PERSISTENCE,)),
+        **dict.fromkeys((OF_A_USER, WINDOWS_OF_A_USER), (PERSISTENCE,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
-        OF_A_SERVICE: (SERVICES,),
+        OF_A_SERVICE: (SERVICES, PERSISTENCE),
         **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), PENDING),
     }
     return reading[path]
@@ -412,7 +485,16 @@ def several() -> Iterator[Case]:
         {},
     )
     nothing = HostState(name="EX01")
-    yield Case("nothing at all", nothing, {**tools, FIREWALL: ATTENTION}, {})
+    yield Case("nothing at all", nothing, {**tools, FIREWALL: ATTENTION, PERSISTENCE: UNKNOWN}, {})
+    yield Case("a task that no list shows", with_keys({NODE: None}), {PERSISTENCE: ATTENTION}, {})
+    yield Case(
+        "a task whose place in the list is closed",
+        with_keys({NODE: CLOSED}),
+        {PERSISTENCE: UNKNOWN},
+        {PERSISTENCE: TASK},
+    )
+    without_file = with_files(dict.fromkeys(USUAL_FILES))
+    yield Case("a task whose file is gone", without_file, {PERSISTENCE: ATTENTION}, {})
 
 
 def services() -> Iterator[Case]:
@@ -441,7 +523,9 @@ def services() -> Iterator[Case]:
     yield Case("Windows Firewall: all of it off", with_firewall(local=OFF), {FIREWALL: ATTENTION}, {})
     yield Case("Windows Firewall: policy decides", with_firewall(policy=OFF), {FIREWALL: ATTENTION}, {})
     yield Case("Windows Firewall: no rule", with_firewall(rules=[]), {}, {})
-    yield Case("WMI itself disabled", with_services(Winmgmt=disabled), attention, no_boot)
+    no_wmi = {**attention, PERSISTENCE: UNKNOWN}
+    closed = {**no_boot, PERSISTENCE: "root/subscription"}
+    yield Case("WMI itself disabled", with_services(Winmgmt=disabled), no_wmi, closed)
     yield Case("pla disabled", with_services(pla=disabled), attention, {})
     yield Case("pla waits", with_services(pla=ServiceState(state="Stopped", start_mode="Manual")), {}, {})
 
@@ -464,10 +548,10 @@ def test_every_key_value_and_file_that_a_script_names_stands_in_the_table(action
     keys = set(re.findall(r"'(HKLM:\\[^']+)'", script))
     assert keys or action in WITHOUT_KEYS
     assert {each for each in keys if not any(f"{path}\\".startswith(f"{each}\\") for path in KEYS)} == set()
-    selected = re.findall(r"Get-KeyValue [^|]+\|\s+Select-Object -First 1 -Property ([\w, ]+)", script)
+    selected = re.findall(r"Get-KeyValue [^|]+\|\s+Select-Object -First 1 -Property ([\w', ]+)", script)
     assert len(selected) == script.count("Get-KeyValue -Key")
     known = {name for path, names in VALUES.items() for name in names if action in readers(path)}
-    assert {name for names in selected for name in re.split(r",\s*", names.strip())} <= known
+    assert {name.strip("'") for names in selected for name in re.split(r",\s*", names.strip())} <= known
     files = {path.rpartition("\\")[2] for path in FILE_VERDICTS}
     assert set(re.findall(r"Microsoft\.Exchange\.[\w.]+\.(?:dll|exe)|ExSetup\.exe", script)) <= files
 

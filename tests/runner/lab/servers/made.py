@@ -32,6 +32,7 @@ from playbooks.actions.exchange.services.required import Product, Role, required
 from playbooks.findings import Verdict
 from runner.lab.state import FileState, HostState
 from tests.runner.lab.engines.logs import quiet
+from tests.runner.lab.engines.planted import USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import MANAGED
 
 HERE = Path(__file__).resolve().parent
@@ -76,6 +77,7 @@ WINDOWS: Mapping[str, Mapping[str, Any]] = {
     f"{MICROSOFT}\\Updates\\Microsoft .NET Framework 4.8\\KB4486153": {"PackageName": "KB4486153"},
     "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager": {"BootExecute": ["autocheck autochk *"]},
     "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Memory Management": {"PagingFiles": ["?:\\x"]},
+    **{path: each.model_dump()["values"] for path, each in USUAL.items()},
 }
 
 
@@ -121,7 +123,7 @@ def _state(spec: Mapping[str, Any], day: date) -> HostState:
         {
             "name": spec["name"],
             "registry": registry,
-            "files": {**dict(_files(spec, roles)), **_logs(spec, roles, day)},
+            "files": {**dict(_files(spec, roles)), **_logs(spec, roles, day), **USUAL_FILES},
             "services": dict(_services(spec, roles)),
             "firewall": spec.get("firewall", MANAGED),
         }

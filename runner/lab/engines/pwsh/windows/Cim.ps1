@@ -1,8 +1,10 @@
 # Get-CimInstance and Get-WmiObject over the classes that the state can answer.
 class LabCim {
     # The instances of a class; null for a class that is not there. A closed class throws.
-    static [object[]] Instances([string] $class) {
+    static [object[]] Instances([string] $class, [string] $namespace) {
         [LabCim]::StartWmi()
+        if ($namespace -match '^root/subscription$') { return [LabCim]::Subscriptions($class) }
+        if ($namespace -notmatch '^root/cimv2$') { return $null }
         switch ($class) {
             'Win32_Service' { return [LabCim]::Services() }
             'Win32_OperatingSystem' { return @([LabCim]::OperatingSystem()) }
@@ -28,6 +30,57 @@ class LabCim {
         $instance = [pscustomobject] $properties
         $instance.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance')
         $instance.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance#root/cimv2/' + $class)
+        return $instance
+    }
+
+    # What waits for events. An instance has the properties of its own class alone.
+    hidden static [object[]] Subscriptions([string] $class) {
+        $all = [System.Text.Json.JsonDocument]::Parse([System.IO.File]::ReadAllText([LabHost]::Folder + '/subscriptions.json')).RootElement
+        if ($all.GetProperty('answers').GetString() -eq 'denied') {
+            throw [System.UnauthorizedAccessException]::new('Access denied ')
+        }
+        $found = switch ($class) {
+            '__EventConsumer' {
+                foreach ($each in $all.GetProperty('consumers').EnumerateArray()) {
+                    $properties = [ordered] @{ Name = $each.GetProperty('name').GetString() }
+                    foreach ($pair in ('command_line', 'CommandLineTemplate'), ('program', 'ExecutablePath'),
+                        ('engine', 'ScriptingEngine'), ('script_file', 'ScriptFileName'), ('script', 'ScriptText')) {
+                        $value = $each.GetProperty($pair[0]).GetString()
+                        if ($null -ne $value) { $properties[$pair[1]] = $value }
+                    }
+                    [LabCim]::Subscribed($each.GetProperty('class_name').GetString(), $properties)
+                }
+            }
+            '__EventFilter' {
+                foreach ($each in $all.GetProperty('filters').EnumerateArray()) {
+                    [LabCim]::Subscribed($class, [ordered] @{
+                        Name          = $each.GetProperty('name').GetString()
+                        Query         = $each.GetProperty('query').GetString()
+                        QueryLanguage = 'WQL'
+                    })
+                }
+            }
+            '__FilterToConsumerBinding' {
+                foreach ($each in $all.GetProperty('bindings').EnumerateArray()) {
+                    $consumer = $each.GetProperty('consumer').GetString()
+                    $of = foreach ($known in $all.GetProperty('consumers').EnumerateArray()) {
+                        if ($known.GetProperty('name').GetString() -ieq $consumer) { $known.GetProperty('class_name').GetString() }
+                    }
+                    # References, as CIM shows them: the class and its key.
+                    [LabCim]::Subscribed($class, [ordered] @{
+                        Filter   = '__EventFilter (Name = "' + $each.GetProperty('filter').GetString() + '")'
+                        Consumer = "$(if ($of) { @($of)[0] } else { '__EventConsumer' }) (Name = `"$consumer`")"
+                    })
+                }
+            }
+            default { return $null }
+        }
+        return @($found)
+    }
+
+    hidden static [object] Subscribed([string] $class, [System.Collections.IDictionary] $properties) {
+        $instance = [LabCim]::Instance($class, $properties)
+        $instance.CimClass = 'ROOT/subscription:' + $class
         return $instance
     }
 
@@ -228,8 +281,8 @@ function Get-CimInstance {
     }
     $failure = $null
     try {
-        $instances = [LabCim]::Instances($class)
-        if ($null -eq $instances -or $Namespace.Replace('\', '/').Trim('/') -notmatch '^root/cimv2$') {
+        $instances = [LabCim]::Instances($class, $Namespace.Replace('\', '/').Trim('/'))
+        if ($null -eq $instances) {
             $failure = [System.Management.Automation.ErrorRecord]::new(
                 [System.InvalidOperationException]::new('Invalid class '), 'HRESULT 0x80041010', 'MetadataError', $class)
         }

@@ -1,4 +1,4 @@
-# The drive HKLM:, in the engine's own terms: a provider that stands on directories made from the host's state.
+# The drive HKLM: and the path Registry::HKEY_USERS, in the engine's own terms: a provider that stands on directories made from the host's state.
 #
 # A key is a directory; its values are in the file %values.json there; the file %denied marks a key that nobody may
 # open. The order of checks, the errors and their texts are those of Windows PowerShell's registry provider.
@@ -70,8 +70,11 @@ class LabRegistry {
     # A denied key throws; a key below it does not, for Windows does not check the way to a key, only the key.
     static [string] Open([string] $path) {
         $names = $path.Split('\', [System.StringSplitOptions]::RemoveEmptyEntries)
-        if ($names.Count -eq 0 -or $names[0] -ine 'HKEY_LOCAL_MACHINE') { return $null }
-        $folder = [LabRegistry]::Hive
+        if ($names.Count -eq 0) { return $null }
+        # Users' hives stand beside the one of the server (directory.py).
+        $folder = if ($names[0] -ieq 'HKEY_LOCAL_MACHINE') { [LabRegistry]::Hive }
+        elseif ($names[0] -ieq 'HKEY_USERS') { [System.IO.Path]::GetDirectoryName([LabRegistry]::Hive) + '/users' }
+        else { return $null }
         for ($index = 1; $index -lt $names.Count; $index++) {
             $found = [LabRegistry]::Child($folder, [LabRegistry]::Encode($names[$index]))
             if ($null -eq $found) { return $null }

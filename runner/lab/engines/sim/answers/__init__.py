@@ -21,6 +21,7 @@ from runner.lab.engines.sim.answers import (
     webshell_scan,
     windows_firewall,
     windows_pending_reboot,
+    windows_persistence,
     windows_restart,
 )
 from runner.lab.engines.sim.machine import Machine
@@ -42,6 +43,7 @@ ANSWERS: Mapping[str, Answer] = {
     "webshell.scan": webshell_scan.answer,
     "windows.firewall": windows_firewall.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
+    "windows.persistence": windows_persistence.answer,
     "windows.restart": windows_restart.answer,
 }
 
