@@ -65,7 +65,7 @@ def cases_of(shared: Path) -> Mapping[str, HostState]:
 
 
 SCAN = "webshell.scan"
-OF_EVERY_ONE = ("proxylogon.hunt.reach", "webshell.scan.unknown-files")
+OF_EVERY_ONE = ("proxylogon.hunt.reach", "webshell.scan.unknown-files", "windows.persistence.inventory")
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 # What ../shared/cases/README.md says is right, as far as it is evidence that decides it.
 RIGHT: Mapping[str, Mapping[str, Verdict]] = {
