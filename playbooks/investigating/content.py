@@ -50,8 +50,9 @@ _PLAIN_INCLUDES = frozenset(
     }
 )
 _INERT = re.compile(
-    r"""(?:(?:(?:protected|private|public|override|void|Sub|\s)*Page_(?:Load|Init)\([^()]*\)(?:Handles[\w. ]+)?
-    |End\s?Sub
+    r"""(?:(?:(?:protected|private|public|override|void|Sub|\s)*(?:Page_(?:Load|Init)|On(?:Load|Init))
+        \([^()]*\)(?:Handles[\w. ]+)?
+    |End\s?Sub|base\.On(?:Load|Init)\(\w+\)
     |(?:Http)?(?:Context\.)?(?:Current\.)?(?:this\.|Me\.)?Response\.(?:
         Redirect(?:Permanent)?\(?"[^"]*"(?:,\w+)?\)?
         |(?:Status|StatusCode|StatusDescription|RedirectLocation|ContentType|Buffer|Expires|Charset)=(?:"[^"]*"|\w+)

@@ -65,8 +65,7 @@ _RUNS_OF = {  # a method that means much else besides: with one of these names b
     "deserialize": (
         "binaryformatter", "losformatter", "objectstateformatter", "soapformatter", "netdatacontractserializer",
     ),
-    "invoke": ("assembly", "process", "powershell", "scriptblock", "runspace", "jscriptcodeprovider"),
-    "invokemember": ("assembly", "process", "jscriptcodeprovider"),
+    "invoke": ("powershell", "scriptblock", "runspace", "createpipeline"),
     "transform": ("xslcompiledtransform", "xsltransform"),
     "compile": ("vsaengine", "csharpcodeprovider"),
 }
@@ -76,7 +75,7 @@ _COMMANDS_ANY = frozenset({
     "createprocesswithtokenw", "addcommand", "win32_process", "xp_cmdshell",
 })
 _COMMANDS_OF = {
-    "start": ("process", "processstartinfo"),
+    "start": ("processstartinfo", "startinfo"),
     "exec": ("wscript", "shell", "wscript.shell", "wscript.shell.1", "iwshruntimelibrary", "createobject", "wshshell"),
     "run": ("wscript", "wscript.shell", "wscript.shell.1", "wshshell", "iwshruntimelibrary"),
     "create": ("win32_process",),
@@ -515,6 +514,10 @@ def _act(
     if name in _RUNS_OF and _has(name, _RUNS_OF[name], chain, names):
         return Act.RUNS
     if name in _COMMANDS_ANY:
+        return Act.COMMANDS
+    # The class: a variable that is called `process` can be anything.
+    of_class = before is not None and member and (statement[at - 2].value == "Process" or language.is_basic)
+    if name == "start" and arguments and of_class and "process" in chain:
         return Act.COMMANDS
     if name in _COMMANDS_OF and _has(name, _COMMANDS_OF[name], chain, names):
         return Act.COMMANDS if name != "shell" or (language.is_basic and not member and arguments) else None
