@@ -88,7 +88,8 @@ def _compiled(at: int, file: Written, verdicts: Sequence[FileVerdict], site: _Si
         worst = min((verdicts[each] for each in present), key=lambda each: each.verdict.rank)
         if worst.verdict in (Grade.MALICIOUS, Grade.SUSPICIOUS):
             text = f"it is what ASP.NET compiled of {worst.path}, which is {worst.verdict.value}: so that was run"
-            yield at, Reason("compiled.of-suspect", Grade.SUSPICIOUS, text, _SOURCE)
+            grade = Grade.SUSPICIOUS if worst.verdict is Grade.MALICIOUS else Grade.UNKNOWN
+            yield at, Reason("compiled.of-suspect", grade, text, _SOURCE)
         return
     if not candidates:
         text = f"it is of {address}, and no folder is known that is served there"

@@ -69,6 +69,9 @@ def configured(text: str, where: str, server: Server, of_exchange: bool) -> Iter
     if root.name != "configuration":
         return
     bad = Grade.SUSPICIOUS
+    of_server = any(
+        True for _ in root.named("system.applicationHost")
+    )  # whose filters and modules have their own judge
     yield from _handlers(root, where, server, of_exchange)
     for each in root.all():
         yield from _loaded(each, of_exchange)
@@ -83,7 +86,7 @@ def configured(text: str, where: str, server: Server, of_exchange: bool) -> Iter
         if each.name == "pages" and not each.is_on("enableViewStateMac"):
             grade = bad if of_exchange else Grade.UNKNOWN
             yield Reason("config.view-state", grade, "view state is taken unsigned (enableViewStateMac)", _IIS)
-        if each.name == "isapiFilters":
+        if each.name == "isapiFilters" and not of_server:
             for one in each.named("filter"):
                 yield Reason("config.filter", bad, f"a filter is loaded: {one.get('path')}", _IIS)
         if (
