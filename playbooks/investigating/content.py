@@ -20,6 +20,10 @@ __all__ = ["Looked", "look"]
 
 _MOST = 2 * 1024 * 1024  # bytes of a file that are looked into; what is read of a page is an eighth of it
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+# A text that would do something with a request if it was run.
+_CODE = re.compile(r"(?i)\b(?:eval|execute(?:global)?|process|createobject|activexobject|assembly)\b")
+_ASKS = re.compile(r"(?i)\brequest\b")
+_TELLING = ("eval", "execute", "request", "process", "createobject")
 _DEPTH = 2
 _NESTED = 20
 # Sources of code: a compiler takes them whatever they are called, and who hides one calls it otherwise.
@@ -46,8 +50,9 @@ _PLAIN_INCLUDES = frozenset(
     }
 )
 _INERT = re.compile(
-    r"""(?:(?:(?:protected|private|public|override|void|Sub|\s)*Page_(?:Load|Init)\([^()]*\)(?:Handles[\w. ]+)?
-    |End\s?Sub
+    r"""(?:(?:(?:protected|private|public|override|void|Sub|\s)*(?:Page_(?:Load|Init)|On(?:Load|Init))
+        \([^()]*\)(?:Handles[\w. ]+)?
+    |End\s?Sub|base\.On(?:Load|Init)\(\w+\)
     |(?:Http)?(?:Context\.)?(?:Current\.)?(?:this\.|Me\.)?Response\.(?:
         Redirect(?:Permanent)?\(?"[^"]*"(?:,\w+)?\)?
         |(?:Status|StatusCode|StatusDescription|RedirectLocation|ContentType|Buffer|Expires|Charset)=(?:"[^"]*"|\w+)
@@ -86,10 +91,11 @@ def look(content: bytes, ending: str) -> Looked:
     inert = True
     if code.any:
         blocks = [(block.language, tokens(block.text, block.language)) for block in code.blocks]
-        nested = tuple(_nested(blocks, _DEPTH))
-        inert = not nested and _is_inert(code, blocks)
-        views["code"] = _bytes("\n".join(shown(found) for _, found in (*blocks, *nested)))
-        reasons += _by_deeds(deeds((*blocks, *nested), code.inputs), (*blocks, *nested), nested)
+        packed = tuple(_packed(blocks, _DEPTH))
+        whole = (*blocks, *packed, *_quoted((*blocks, *packed)))
+        inert = len(whole) == len(blocks) and _is_inert(code, blocks)
+        views["code"] = _bytes("\n".join(shown(found) for _, found in whole))
+        reasons += _by_deeds(deeds(whole, code.inputs), whole, packed)
         reasons += _by_page(code, page)
     reasons += (rule.reason for rule in matches(views))
     reasons += _by_wrapping(page, code, ending)
@@ -100,14 +106,22 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _nested(
-    blocks: Sequence[tuple[Language, Sequence[Token]]], depth: int
-) -> Iterator[tuple[Language, tuple[Token, ...]]]:
+_Blocks = Sequence[tuple[Language, Sequence[Token]]]
+
+
+def _quoted(blocks: _Blocks) -> Iterator[tuple[Language, tuple[Token, ...]]]:
+    """Texts that would do something with a request if they were run."""
+    for _, found in blocks:
+        for token in found:
+            if token.kind is Kind.TEXT and _CODE.search(token.value) and _ASKS.search(token.value):
+                for language in (Language.JSCRIPT, Language.VBSCRIPT):
+                    yield language, tokens(token.value, language)
+
+
+def _packed(blocks: _Blocks, depth: int) -> Iterator[tuple[Language, tuple[Token, ...]]]:
     """Code that stands in Base64 in a text of the code, and pages in it."""
-    if not depth:
-        return
     count = 0
-    for language, found in blocks:
+    for language, found in blocks if depth else ():
         for token in found:
             if token.kind is not Kind.TEXT or len(token.value) < 24:
                 continue
@@ -120,7 +134,7 @@ def _nested(
                 within = page.blocks or (Block(language, inner),)
                 again = [(each.language, tokens(each.text, each.language)) for each in within]
                 yield from again
-                yield from _nested(again, depth - 1)
+                yield from _packed(again, depth - 1)
 
 
 def _unpacked(piece: str) -> str | None:
@@ -134,7 +148,7 @@ def _unpacked(piece: str) -> str | None:
     return text if text and printable >= 0.95 * len(text) and text.isascii() else None
 
 
-def _is_inert(code: ServerCode, blocks: Sequence[tuple[Language, Sequence[Token]]]) -> bool:
+def _is_inert(code: ServerCode, blocks: _Blocks) -> bool:
     """Nothing of it but directives that name no code, and statements that send a fixed answer."""
     if code.includes or any(
         {"inherits", "codefile", "src", "class", "codebehind"} & each.attributes.keys() for each in code.directives
@@ -214,8 +228,8 @@ def _by_wrapping(page: Decoded, code: ServerCode, ending: str) -> Iterator[Reaso
 
 def _by_deeds(
     found: Sequence[Deed],
-    blocks: Sequence[tuple[Language, Sequence[Token]]],
-    nested: Sequence[tuple[Language, Sequence[Token]]],
+    blocks: _Blocks,
+    packed: _Blocks,
 ) -> Iterator[Reason]:
     texts = [token.value for _, each in blocks for token in each if token.kind is Kind.TEXT and len(token.value) < 1000]
     interpreter = any(is_interpreter(text) for text in texts)
@@ -229,14 +243,10 @@ def _by_deeds(
             f"what a visitor sends is run as code ({deed.by}): {deed.text}",
             source,
         )
-    elif deed := next((each for each in acts[Act.RUNS] if each.made and each.alone), None):
+    elif deed := next((each for each in acts[Act.RUNS] if _is_made(each)), None):
         text = f"it runs code that is put together at run time ({deed.by}): {deed.text}"
         yield Reason("content.made-code", Grade.SUSPICIOUS, text, source)
-    if nested and any(
-        token.kind is Kind.NAME and token.named("eval", "execute", "request", "process", "createobject")
-        for _, each in nested
-        for token in each
-    ):
+    if any(token.named(*_TELLING) for _, each in packed for token in each):
         yield Reason(
             "content.hidden-code", Grade.SUSPICIOUS, "code stands in it in Base64, where nobody would read it", source
         )
@@ -269,6 +279,11 @@ def _by_deeds(
             f"a visitor names the machine that it connects to: {deed.text}",
             source,
         )
+
+
+def _is_made(deed: Deed) -> bool:
+    """A plug-in is loaded from a folder of the page's own, and no other code is put together of texts."""
+    return deed.made and (deed.alone or "load" not in deed.by.casefold())
 
 
 def _commands(found: Sequence[Deed], interpreter: bool, program: bool, source: str) -> Iterator[Reason]:

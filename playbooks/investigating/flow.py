@@ -56,6 +56,8 @@ _RUNS_ANY = frozenset({
     "invokescript", "createscriptblock", "newscriptblock", "evaluateasync", "runasync", "addcode", "unsafeloadfrom",
     "loadfrom", "loadfile", "getdelegateforfunctionpointer", "virtualalloc", "createthread", "virtualprotect",
 })
+# Of a text of the page's own these do no harm.
+_RUNS_IF_SENT = frozenset({"parsecontrol", "parsetemplate"})
 _RUNS_OF = {  # a method that means much else besides: with one of these names before it, or in the page
     "load": ("assembly", "appdomain", "currentdomain", "xslcompiledtransform", "xamlreader", "xamlservices"),
     "reflectiononlyload": ("assembly",),
@@ -63,8 +65,7 @@ _RUNS_OF = {  # a method that means much else besides: with one of these names b
     "deserialize": (
         "binaryformatter", "losformatter", "objectstateformatter", "soapformatter", "netdatacontractserializer",
     ),
-    "invoke": ("assembly", "process", "powershell", "scriptblock", "runspace", "jscriptcodeprovider"),
-    "invokemember": ("assembly", "process", "jscriptcodeprovider"),
+    "invoke": ("powershell", "scriptblock", "runspace", "createpipeline"),
     "transform": ("xslcompiledtransform", "xsltransform"),
     "compile": ("vsaengine", "csharpcodeprovider"),
 }
@@ -74,7 +75,7 @@ _COMMANDS_ANY = frozenset({
     "createprocesswithtokenw", "addcommand", "win32_process", "xp_cmdshell",
 })
 _COMMANDS_OF = {
-    "start": ("process", "processstartinfo"),
+    "start": ("processstartinfo", "startinfo"),
     "exec": ("wscript", "shell", "wscript.shell", "wscript.shell.1", "iwshruntimelibrary", "createobject", "wshshell"),
     "run": ("wscript", "wscript.shell", "wscript.shell.1", "wshshell", "iwshruntimelibrary"),
     "create": ("win32_process",),
@@ -184,18 +185,28 @@ def _statements(found: Sequence[Token]) -> Iterator[list[Token]]:
     """Cut where a statement ends, outside of brackets."""
     statement: list[Token] = []
     depth = 0
+    around: list[int] = []  # of each `{` that is open, the depth outside of it; -1 for a list of values
+    before = Token(Kind.END, "\n")
     for token in found:
-        if token.kind is Kind.MARK:
-            if token.value in "([":
-                depth += 1
-            elif token.value in ")]":
-                depth = max(0, depth - 1)
-        if token.marked("{", "}") or (token.marked(";") and depth == 0) or (token.kind is Kind.END and depth == 0):
+        cuts = depth == 0 and (token.kind is Kind.END or token.marked(";"))
+        if token.marked("(", "["):
+            depth += 1
+        elif token.marked(")", "]"):
+            depth = max(0, depth - 1)
+        elif token.marked("{"):
+            values = before.marked("]", ",", "{", "=") or before.named("new")
+            around.append(-1 if values else depth)
+            if not values:
+                depth, cuts = 0, True
+        elif token.marked("}") and around and (outside := around.pop()) >= 0:
+            depth, cuts = outside, True
+        if cuts:
             if statement:
                 yield statement
             statement = []
         elif token.kind is not Kind.END:
             statement.append(token)
+        before = token
     if statement:
         yield statement
 
@@ -455,7 +466,9 @@ def _deed(
     visitor = _sent(told, carriers, inputs) or (
         act in (Act.RUNS, Act.COMMANDS) and _sent(_own(receiver), carriers, inputs)
     )
-    made = any(token.kind is Kind.NAME and token.value.casefold() not in _KEYWORDS for token in told)
+    made = by.casefold() not in _RUNS_IF_SENT and any(
+        token.kind is Kind.NAME and token.value.casefold() not in _KEYWORDS for token in told
+    )
     text = "".join(
         f'"{each.value}"' if each.kind is Kind.TEXT else each.value + (" " if each.kind is Kind.NAME else "")
         for each in call
@@ -495,12 +508,16 @@ def _act(
     member = before is not None and before.marked(".")
     if name in _EVALUATES:
         return Act.RUNS if _evaluates(name, member, statement, at, language, names) else None
-    if name in _RUNS_ANY:
+    if name in _RUNS_ANY or name in _RUNS_IF_SENT:
         return Act.RUNS
     chain = {each.value.casefold() for each in statement[max(0, at - 8) : at] if each.kind in (Kind.NAME, Kind.TEXT)}
     if name in _RUNS_OF and _has(name, _RUNS_OF[name], chain, names):
         return Act.RUNS
     if name in _COMMANDS_ANY:
+        return Act.COMMANDS
+    # The class: a variable that is called `process` can be anything.
+    of_class = before is not None and member and (statement[at - 2].value == "Process" or language.is_basic)
+    if name == "start" and arguments and of_class and "process" in chain:
         return Act.COMMANDS
     if name in _COMMANDS_OF and _has(name, _COMMANDS_OF[name], chain, names):
         return Act.COMMANDS if name != "shell" or (language.is_basic and not member and arguments) else None

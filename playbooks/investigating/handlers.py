@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from playbooks.investigating.document import Element
 from playbooks.investigating.places import Server, comparable, on_a_drive
@@ -38,17 +39,40 @@ _PROCESSORS = (
 )
 
 
-def foreign_handlers(root: Element, file: str, server: Server) -> Iterator[str]:
-    """One line for each handler that runs what is no page, or gives it to a program that is not Windows' own."""
+# What asp.dll is given; the others that ASP.NET's own handlers keep visitors from are none of its pages.
+_OF_ASP = frozenset({"asa", "asp", "cdx", "cer"})
+_NEVER_RUN = frozenset({"config"})
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A handler that runs what is no page, or gives it to a program that is not Windows' own.
+
+    Attributes:
+        line: what is said of it.
+        program: of the second kind, the program; empty otherwise.
+        endings: of the first kind, which are run, in lower case without the dot; empty for everything.
+    """
+
+    line: str
+    program: str
+    endings: tuple[str, ...]
+
+
+def foreign_handlers(root: Element, file: str, server: Server) -> Iterator[Foreign]:
+    """Each such handler of a configuration."""
     for where, group in _groups(root, file):
         for section in [*group.at("system.webServer", "handlers"), *group.at("system.web", "httpHandlers")]:
             for each in section.named("add"):
-                if why := _why(each, server):
-                    yield f"{where}: {each.get('name') or 'a handler'} for {each.get('path')}: {why}"
+                if found := _why(each, server):
+                    why, program, endings = found
+                    line = f"{where}: {each.get('name') or 'a handler'} for {each.get('path')}: {why}"
+                    yield Foreign(line, program, endings)
         for provider in group.at("system.web", "compilation", "buildProviders", "add"):
             ending = provider.get("extension").strip().lstrip(".").casefold()
             if _BUILDS_PAGES.match(provider.get("type").strip()) and ending not in _OWN:
-                yield f"{where}: files that end in .{ending} are compiled as pages ({provider.get('type')})"
+                line = f"{where}: files that end in .{ending} are compiled as pages ({provider.get('type')})"
+                yield Foreign(line, "", (ending,))
 
 
 def _groups(root: Element, file: str) -> Iterator[tuple[str, Element]]:
@@ -56,23 +80,28 @@ def _groups(root: Element, file: str) -> Iterator[tuple[str, Element]]:
     yield from ((each.get("path") or file, each) for each in root.named("location"))
 
 
-def _why(handler: Element, server: Server) -> str:
+def _why(handler: Element, server: Server) -> tuple[str, str, tuple[str, ...]] | None:
     # An ISAPI program may have arguments behind a bar; FastCGI's has them as well.
     processor = server.expanded(handler.get("scriptProcessor").strip())
     program = processor.partition("|")[0].strip().strip('"')
     if processor and not _is_of_windows(program, server):
-        return f"given to {processor}, which is none of Windows' own"
+        return f"given to {processor}, which is none of Windows' own", processor, ()
     runs = bool(processor) or _RUNS_PAGES.match(handler.get("type").strip()) is not None
     if not runs or "rpcproxy" in program.casefold():
-        return ""
-    foreign = []
+        return None
+    own = _OF_ASP if program.casefold().endswith("\\asp.dll") else _OWN - _NEVER_RUN
+    foreign: list[str] = []
+    endings: list[str] = []
     for path in handler.get("path").split(","):
         _, dot, ending = path.strip().casefold().rpartition(".")
         if path.strip() == "*" or ending == "*":
             foreign.append("everything")
-        elif dot and ending and ending not in _OWN:
+        elif dot and ending and ending not in own:
             foreign.append(f".{ending}")
-    return f"{', '.join(foreign)} runs as pages" if foreign else ""
+            endings.append(ending)
+    if not foreign:
+        return None
+    return f"{', '.join(foreign)} runs as pages", "", () if "everything" in foreign else tuple(endings)
 
 
 def _is_of_windows(program: str, server: Server) -> bool:

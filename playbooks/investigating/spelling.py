@@ -58,7 +58,7 @@ _BASIC = re.compile(
     r"""(?P<skip>[^\S\n]+(?:_[^\S\n]*\r?\n)?|(?:'|\u2018|\u2019|\bREM\b)[^\n]*)
     |(?P<end>\n|:(?!=))
     |(?P<basictext>["\u201c\u201d](?:[^"\u201c\u201d\n]|""|\u201c\u201c)*["\u201c\u201d]?)
-    |(?P<number>&[hH][0-9A-Fa-f]+&?|\d[\d.]*)
+    |(?P<number>&[hH][0-9A-Fa-f]+&?|&[oO]?[0-7]+&?|\d[\d.]*)
     |(?P<name>\[[^\W\d]\w*\]|[^\W\d]\w*)
     |(?P<mark><>|<=|>=|&=|\+=|:=|.)""",
     re.DOTALL | re.VERBOSE | re.IGNORECASE,
@@ -76,7 +76,7 @@ def tokens(code: str, language: Language) -> tuple[Token, ...]:
     found = _read(code, _BASIC if language.is_basic else _C)
     for _ in range(_ROUNDS):
         joined = _with_constants(_joined(found))
-        if len(joined) == len(found):
+        if joined == found:
             break
         found = joined
     return tuple(found)
@@ -131,9 +131,10 @@ def _character(number: int) -> str:
 
 
 def _number(token: Token) -> int | None:
-    text = token.value.casefold().removeprefix("&h").removeprefix("0x").rstrip("&lu")
+    text = token.value.casefold().rstrip("&lu")
+    base = 16 if text[:2] in ("&h", "0x") else 8 if text[:1] == "&" else 10
     try:
-        return int(text, 16 if token.value[:2].casefold() in ("&h", "0x") else 10)
+        return int(text.removeprefix("0x").lstrip("&ho") if base != 10 else text, base)
     except ValueError:
         return None
 

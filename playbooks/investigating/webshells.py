@@ -11,15 +11,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.investigating.content import Looked, look
+from playbooks.investigating.decoding import decoded
+from playbooks.investigating.document import UnreadableXmlError, read
+from playbooks.investigating.handlers import foreign_handlers
+from playbooks.investigating.leftovers import of_pages_gone
 from playbooks.investigating.locations import PAGES, Surroundings, ending_of, name_of, of_exchange, spoken_against
 from playbooks.investigating.places import Server, comparable
 from playbooks.investigating.verdicts import FileVerdict, Grade, Reason, Root, WebFile, WebRoot, Written, worst
+from playbooks.investigating.webconfig import configured
 
 __all__ = ["FileVerdict", "Grade", "Reason", "WebFile", "WebRoot", "judge"]
 
@@ -36,6 +42,7 @@ def judge(
     server: Server,
     *,
     mapped: Collection[str] = (),
+    unseen: Collection[str] = (),
 ) -> tuple[FileVerdict, ...]:
     """What each file comes to, in their order.
 
@@ -43,7 +50,9 @@ def judge(
         roots: the folders that were looked into.
         build: Exchange's, from ExSetup.exe; None where it is not known, and then no file is BASELINE.
         server: where Exchange lies, and the server's own names for folders.
-        mapped: further endings, in lower case without the dot, that IIS runs as pages here.
+        mapped: further endings, in lower case without the dot, that IIS runs as pages here; those that a web.config
+            among the files maps are added.
+        unseen: folders of which not all was told: what is missing there may be there.
 
     Raises:
         CatalogueError: the catalogue's lists of hashes are no sound tables.
@@ -55,8 +64,29 @@ def judge(
         for folder in (comparable(each.path).rpartition("\\")[0].removesuffix("\\bin"),)
     )
     around = Surroundings(server, build, catalogue, tuple(roots), applications)
-    runnable = PAGES | {ending.casefold().lstrip(".") for ending in mapped}
-    return _aged(tuple(_judged(each, around, runnable) for each in files), files)
+    runnable = PAGES | {ending.casefold().lstrip(".") for ending in mapped} | set(_mapped(files, server))
+    alone = tuple(_judged(each, around, runnable) for each in files)
+    more = of_pages_gone(files, alone, roots, unseen)
+    return _aged(tuple(_with(each, more.get(at, ())) for at, each in enumerate(alone)), files)
+
+
+def _mapped(files: Sequence[Written], server: Server) -> Iterator[str]:
+    """Endings that a configuration among the files has run as pages."""
+    for each in files:
+        if each.content is not None and ending_of(each.path) == "config":
+            with suppress(UnreadableXmlError):
+                root = read(decoded(each.content).text)
+                for found in foreign_handlers(root, each.path, server):
+                    yield from found.endings
+
+
+def _with(verdict: FileVerdict, more: Sequence[Reason]) -> FileVerdict:
+    if not more:
+        return verdict
+    reasons = sorted((*verdict.reasons, *more), key=lambda each: each.grade.rank)
+    known = [each for each in reasons if each.id != "not-known"]
+    grade = min(verdict.verdict, worst(more), key=lambda each: each.rank)
+    return replace(verdict, verdict=grade, reasons=tuple(known))
 
 
 def _judged(file: Written, around: Surroundings, runnable: frozenset[str] | set[str]) -> FileVerdict:
@@ -77,10 +107,22 @@ def _judged(file: Written, around: Surroundings, runnable: frozenset[str] | set[
         reasons += looked.reasons
     runs = ending in runnable or (looked.runs and ending not in ("config", "dll", "js"))
     reasons += own
+    if file.content is not None and ending == "config":
+        reasons += configured(
+            decoded(file.content).text, name_of(file.path), around.server, _is_microsoft_s(file, around)
+        )
     if not settled:
         reasons += spoken_against(file.path, runs, looked.inert and file.content is not None and not file.cut, around)
         reasons += _not_seen(file, digest, runs)
     return _verdict(file, digest, reasons)
+
+
+def _is_microsoft_s(file: Written, around: Surroundings) -> bool:
+    """Whether a configuration lies where Exchange's or IIS's own are."""
+    path, server = comparable(file.path), around.server
+    wwwroot = f"{server.system_drive or 'c:'}\\inetpub\\wwwroot"
+    at_site = path.rpartition("\\")[0] == wwwroot and wwwroot not in around.applications
+    return of_exchange(file.path, server) is not None or at_site or "\\aspnet_client\\" in path
 
 
 def _verdict(file: Written, digest: str, reasons: Sequence[Reason]) -> FileVerdict:

@@ -181,7 +181,7 @@ rule shell_object
         reference = "signature-base gen_webshells.yar, WEBSHELL_ASP_Generic; class ids from Windows' registry"
         false_positives = "old pages of administrators that start a fixed program"
     strings:
-        $name = /(CreateObject|ActiveXObject|GetTypeFromProgID|GetObject|CreateInstance)\(\s?"(WScript\.Shell(\.1)?|Shell\.Application(\.1)?|MSScriptControl\.ScriptControl|WScript\.Network|Schedule\.Service)"/ nocase
+        $name = /(CreateObject|ActiveXObject|GetTypeFromProgID|GetObject|CreateInstance)\(\s?"(WScript\.Shell|Shell\.Application|MSScriptControl\.ScriptControl|WScript\.Network|Schedule\.Service)(\.\d)?"/ nocase
         $id1 = "72C24DD5-D70A-438B-8A42-98424B88AFB8" nocase
         $id2 = "F935DC22-1CF0-11D0-ADB9-00C04FD58A0B" nocase
         $id3 = "13709620-C279-11CE-A49E-444553540000" nocase

@@ -200,3 +200,13 @@ def test_every_rule_says_what_it_finds_where_that_is_from_and_what_else_could_ha
         assert rule.id.startswith("content.")
         assert rule.grade in (Grade.MALICIOUS, Grade.SUSPICIOUS, Grade.UNKNOWN)
         assert min(len(rule.what), len(rule.reference), len(rule.false_positives)) > 8
+
+
+def test_the_server_s_own_configuration_has_filters_and_is_no_web_config() -> None:
+    filter_ = '<filter name="x" path="C:\\x\\owaauth.dll" />'
+    filters = f"<system.webServer><isapiFilters>{filter_}</isapiFilters></system.webServer>"
+    host = f"<configuration><system.applicationHost><sites /></system.applicationHost>{filters}</configuration>"
+    path = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+    assert judged(file(path, host))[0].verdict is Grade.UNKNOWN
+    (verdict,) = judged(file("D:\\shop\\web.config", f"<configuration>{filters}</configuration>"))
+    assert ids(verdict) == {"config.filter"}

@@ -156,7 +156,7 @@ def _judge_host(root: Element, where: str, server: Server, seen: _Seen) -> None:
 
 
 def _judge_any(root: Element, where: str, server: Server, seen: _Seen) -> None:
-    seen.handlers += foreign_handlers(root, where, server)
+    seen.handlers += (each.line for each in foreign_handlers(root, where, server))
     seen.rules += rules_of(root, where)
     for each in root.all():
         if each.name == "machineKey":
