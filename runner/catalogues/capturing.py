@@ -1,4 +1,4 @@
-"""A baseline of a server that is known to be clean: of what a recorded scan of it has told. Pure.
+"""A baseline of a server that is known to be clean: of what a scan of it has told. Pure.
 
 What a server says of its own files is all that this is. It counts for nothing until somebody has compared it and named
 themselves (`exrun catalogue import --good --reviewed-by`): a server that was broken into would give its web shells too.
@@ -23,12 +23,11 @@ from playbooks.model import ActionContract
 from playbooks.observation import Observed
 from runner.advice import AdvisedError
 from runner.answers import observation_of
-from runner.runs import ClientRun
+from runner.transport.interface import ScriptResult
 from texts.counting import counted
 
-__all__ = ["ACTION", "CaptureError", "Captured", "captured"]
+__all__ = ["CaptureError", "Captured", "Scanned", "captured"]
 
-ACTION = "webshell.scan"
 _OF_THE_SERVER = (".config",)  # setup writes the server's own settings into them
 
 
@@ -53,53 +52,53 @@ class Captured:
     left_out: Mapping[str, int]
 
 
-def captured(part: ClientRun, host: str, contract: ActionContract, catalogue: Catalogue, licence: str) -> Captured:
-    """The files of Exchange on a server, as the scan of a run has told of them.
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What came of a scan, whole, and of which server and run."""
+
+    client: str
+    host: str
+    run: str
+    result: ScriptResult
+
+
+def captured(of: Scanned, contract: ActionContract, catalogue: Catalogue, licence: str) -> Captured:
+    """The files of Exchange on a server, as a scan has told of them.
 
     Args:
-        part: the client's part of the run.
-        host: the server's name, in any case.
         contract: of webshell.scan.
         licence: who may have the list.
 
     Raises:
-        CaptureError: it was not scanned in that run, not wholly, or the scan has found something.
+        CaptureError: it was not scanned wholly, or the scan has found something.
     """
-    state = part.state
-    found = next((each for each in state.hosts.values() if each.name.casefold() == host.casefold()), None)
-    if found is None:
-        raise CaptureError(f"the run {state.run} has no server {host} of {state.client}", "See exrun show.")
-    step = next((name for name, each in found.assessed.items() if each.action == ACTION), None)
-    attempt = None if step is None else found.attempt_for(step, found.assessed[step].script)
-    if attempt is None or attempt.answer is None:
-        raise CaptureError(
-            f"the run {state.run} has no scan of {found.name}", "Run exrun audit -p exchange-investigate on it first."
-        )
-    observation = observation_of(attempt.answer, contract)
+    observation = observation_of(of.result, contract)
     if not isinstance(observation, Observed):
-        raise CaptureError(f"the scan of {found.name} has no answer: {observation.reason}", "Scan it again.")
+        raise CaptureError(f"{of.host} gave no answer: {observation.reason}", observation.next or "Try it again.")
     listing = listing_of(observation)
+    if listing.iis is not True:
+        raise CaptureError(f"IIS is not on {of.host}, so it serves nothing of Exchange", "Take a server that does.")
     doubts = (*listing.lies, *listing.gaps)
     if doubts:
         raise CaptureError(
-            f"not all of {found.name} was seen, and what was not may be anything: {doubts[0]}"
+            f"not all of {of.host} was seen, and what was not may be anything: {doubts[0]}"
             + (f", and {len(doubts) - 1} more" if len(doubts) > 1 else ""),
-            "Mend that and scan it again; exrun show --host says all of it.",
+            "Mend that and scan it again.",
         )
     try:
         build = Build.parse(listing.build)
     except ValueError:
-        raise CaptureError(f"no build of Exchange was read of {found.name}", "Take a server with Exchange.") from None
+        raise CaptureError(f"no build of Exchange was read of {of.host}", "Take a server with Exchange.") from None
     files = judged(listing, catalogue)
     wrong = [each for each in files if each.standing in (Standing.MALICIOUS, Standing.SUSPICIOUS)]
     if wrong:
         raise CaptureError(
-            f"{found.name} is not known to be clean: {counted(len(wrong), 'file')} of it malicious or suspicious, the "
+            f"{of.host} is not known to be clean: {counted(len(wrong), 'file')} of it malicious or suspicious, the "
             f"first {wrong[0].file.path}",
             "Take another server of this build, or one that was newly installed.",
         )
     left: Counter[str] = Counter()
-    source = f"captured of {state.client}/{found.name} in {state.run}"
+    source = f"captured of {of.client}/{of.host} in {of.run}"
     rows = []
     for each in files:
         path = of_exchange(each.file.path, listing.server)
@@ -110,7 +109,7 @@ def captured(part: ClientRun, host: str, contract: ActionContract, catalogue: Ca
             continue
         rows.append((each.file.path[-len(path) :], each.file.sha256, build, build, 1, source, licence))
     if not rows:
-        raise CaptureError(f"no file of Exchange was told of by {found.name}", "Take a server with mailboxes.")
+        raise CaptureError(f"no file of Exchange was told of by {of.host}", "Take a server with mailboxes.")
     return Captured(_table(rows, f"{source}, build {build}"), build, len(rows), dict(left))
 
 

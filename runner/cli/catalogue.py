@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 
 from runner.cli.commands import Commands
-from runner.cli.options import STATE, CatalogueOption, ClientOption, Format, FormatOption, StateOption
+from runner.cli.options import (
+    STATE,
+    AllowCleartextOption,
+    CatalogueOption,
+    ConnectTimeoutOption,
+    Format,
+    FormatOption,
+    InventoryOption,
+    StateOption,
+    TimeoutOption,
+)
 from runner.cli.output import UsageError, emit
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
@@ -159,55 +169,64 @@ def catalogue_import(
 
 @group.command("capture")
 def catalogue_capture(
-    host: Annotated[str, typer.Argument(metavar="HOST", help="A server of the run that is known to be clean.")],
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="A server that is known to be clean.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="The file to write; it may not be there.")
     ],
-    run: Annotated[
-        str,
-        typer.Option("--run", envvar="EXRUN_RUN", help="The run that has scanned it: an id, or the beginning of one."),
-    ] = "last",
-    client: ClientOption = None,
+    inventory: InventoryOption = None,
     licence: Annotated[
         str, typer.Option("--licence", envvar="EXRUN_LICENCE", help="Who may have the list.")
     ] = "for own use",
+    timeout: TimeoutOption = 3600.0,
+    connect_timeout: ConnectTimeoutOption = 30.0,
     state: StateOption = STATE,
     catalogue: CatalogueOption = None,
+    allow_cleartext: AllowCleartextOption = False,
 ) -> None:
     """Write down the files of Exchange on a clean server, for other servers of its build to be held against.
 
     \b
-    Takes what a recorded scan has told of; connects to nothing. Refused where the scan has found anything, or where
-    not all was seen. What is written counts for nothing yet: compare it, for instance with what a second clean server
-    gives, and add it to your own rows with your name.
-    Exit status: 0; 2 where it is refused.
+    Scans it as playbook exchange-webshells does, which reads only. Refused where the scan finds anything, or where not
+    all is seen. What is written counts for nothing yet: compare it, for instance with what a second clean server gives,
+    and add it to your own rows with your name.
+    Exit status: 0; 2 where it is refused, or no answer came.
 
     \b
     Examples:
-      exrun audit -p exchange-investigate -i inventory.yml EX1
-      exrun catalogue capture EX1 -o ex1.csv
+      exrun catalogue capture EX1 -i inventory.yml -o ex1.csv
       exrun catalogue import ex1.csv -o our-rows --good --reviewed-by "A. Reader"
     """
-    from playbooks.loading import load_action
-    from playbooks.shelf import shelf
-    from runner.catalogues.capturing import ACTION, CaptureError, captured
-    from runner.catalogues.store import in_use
-    from runner.runs import find_run, read_run
+    from runner.cli.asked import Asked
+    from runner.cli.capture_work import PLAYBOOK, capture
+    from runner.cli.inventory_files import announced
 
-    if output.exists():
-        raise UsageError(f"{output} is there already, and is left as it is", "Name another file with -o.")
-    parts = read_run(find_run(state, run), client)
-    if len(parts) > 1:
-        names = ", ".join(part.state.client for part in parts)
-        raise UsageError(f"the run is of several clients: {names}", "Name one with --client: they are not mixed.")
-    used = in_use(state, catalogue).catalogue
-    try:
-        found = captured(parts[0], host, load_action(shelf(()).action(ACTION)[0], used).contract, used, licence)
-        output.write_text(found.text, encoding="utf-8")
-    except CaptureError as error:
-        raise UsageError(error.what, error.next) from None
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}", "Name another file with -o.") from None
+    asked = Asked(
+        context=context,
+        inventory=announced(inventory),
+        selection=[host],
+        playbook=PLAYBOOK,
+        limit=None,
+        expect=None,
+        param=None,
+        search=None,
+        parallel=None,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        run_timeout=None,
+        form=Format.TEXT,
+        html=None,
+        state=state,
+        catalogue=catalogue,
+        sign_with=None,
+        anchor=None,
+        allow_cleartext=allow_cleartext,
+        allow_full_language=False,
+        skip_unresolved=False,
+        as_of=None,
+        strict=False,
+    )
+    found = capture(asked, output, licence)
     typer.echo(visible(f"{output}: {found.pages} files of Exchange {found.build}, not reviewed"))
     for why, count in found.left_out.items():
         typer.echo(visible(f"  left out: {count} {why}"))
