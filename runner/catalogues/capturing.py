@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from playbooks.actions.webshell.scan.judgement import Judged, Standing, judged
@@ -99,7 +99,7 @@ def captured(of: Scanned, contract: ActionContract, catalogue: Catalogue, licenc
         )
     left: Counter[str] = Counter()
     source = f"captured of {of.client}/{of.host} in {of.run}"
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for each in files:
         path = of_exchange(each.file.path, listing.server)
         if path is None:
@@ -121,10 +121,14 @@ def _why_not(each: Judged) -> str:
     return ""
 
 
-def _table(rows: list[tuple[object, ...]], of: str) -> str:
+def _path(row: tuple[object, ...]) -> str:
+    return str(row[0]).casefold()
+
+
+def _table(rows: Sequence[tuple[object, ...]], of: str) -> str:
     text = io.StringIO(newline="")
     text.write(f"# {of}. Not reviewed: it is this server's own word. Compare it with another clean server's.\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in KNOWN_GOOD.columns])
-    writer.writerows(sorted(rows, key=lambda row: str(row[0]).casefold()))
+    writer.writerows(sorted(rows, key=_path))
     return text.getvalue()

@@ -131,7 +131,7 @@ def add(to: Target, rows: Sequence[Listed | Page], folder: Path, beneath: Catalo
     except OSError as error:
         raise _unwritable(folder, error) from None
     standing = {to.same(row) for row in _rows_of(to, before, file)}
-    fresh = {}
+    fresh: dict[Hashable, Listed | Page] = {}
     for row, line in zip(_rows_of(to, to.header + _lines(to, rows), file), rows, strict=True):
         if to.same(row) not in standing:
             fresh.setdefault(to.same(row), line)
