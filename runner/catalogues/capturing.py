@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks.actions.webshell.scan.judgement import Judged, Standing, judged
@@ -99,7 +99,7 @@ def captured(of: Scanned, contract: ActionContract, catalogue: Catalogue, licenc
         )
     left: Counter[str] = Counter()
     source = f"captured of {of.client}/{of.host} in {of.run}"
-    rows: list[tuple[object, ...]] = []
+    rows: dict[str, tuple[object, ...]] = {}
     for each in files:
         path = of_exchange(each.file.path, listing.server)
         if path is None:
@@ -107,7 +107,7 @@ def captured(of: Scanned, contract: ActionContract, catalogue: Catalogue, licenc
         if why := _why_not(each):
             left[why] += 1
             continue
-        rows.append((each.file.path[-len(path) :], each.file.sha256, build, build, 1, source, licence))
+        rows[path] = (each.file.path[-len(path) :], each.file.sha256, build, build, 1, source, licence)
     if not rows:
         raise CaptureError(f"no file of Exchange was told of by {of.host}", "Take a server with mailboxes.")
     return Captured(_table(rows, f"{source}, build {build}"), build, len(rows), dict(left))
@@ -121,14 +121,10 @@ def _why_not(each: Judged) -> str:
     return ""
 
 
-def _path(row: tuple[object, ...]) -> str:
-    return str(row[0]).casefold()
-
-
-def _table(rows: Sequence[tuple[object, ...]], of: str) -> str:
+def _table(rows: Mapping[str, tuple[object, ...]], of: str) -> str:
     text = io.StringIO(newline="")
     text.write(f"# {of}. Not reviewed: it is this server's own word. Compare it with another clean server's.\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in KNOWN_GOOD.columns])
-    writer.writerows(sorted(rows, key=_path))
+    writer.writerows(rows[path] for path in sorted(rows))
     return text.getvalue()
