@@ -7,24 +7,45 @@ import io
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from playbooks.catalogue.columns import KNOWN_BAD, TABLES
+from playbooks.catalogue.columns import KNOWN_BAD, KNOWN_GOOD, TABLES, Table
 from playbooks.catalogue.reading import read_table
 from playbooks.catalogue.sets import CatalogueSet, own_files, with_own_rows
+from playbooks.catalogue.tables import Tables
 from playbooks.errors import CatalogueError
 from runner.advice import AdvisedError
+from runner.catalogues.baselines import Page
 from runner.catalogues.lists import Listed
 from texts.problems import Problem
 
-__all__ = ["Added", "ListError", "add", "complete"]
+__all__ = ["BAD", "GOOD", "Added", "ListError", "add", "complete", "reviewed"]
 
-_COLUMNS = tuple(column.name for column in KNOWN_BAD.columns)
-_HEADER = f"{','.join(_COLUMNS)}\n".encode()
 _NEEDED = tuple(column.name for column in KNOWN_BAD.columns if column.filled)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A table that rows are added to, and by what two of its rows are the same statement."""
+
+    table: Table[Any]
+    same: Callable[[Any], Hashable]
+    known: Callable[[Tables], Iterable[Any]]
+
+    @property
+    def header(self) -> bytes:
+        """Its first line, as it is written here."""
+        return f"{','.join(column.name for column in self.table.columns)}\n".encode()
+
+
+BAD = Target(KNOWN_BAD, lambda row: row.sha256, lambda tables: tables.known_bad)
+GOOD = Target(
+    KNOWN_GOOD, lambda row: (row.path.casefold(), row.sha256, row.first, row.last), lambda tables: tables.known_good
+)
 
 
 class ListError(AdvisedError):
@@ -67,74 +88,99 @@ def complete(rows: Iterable[Listed], source: str, what: str, licence: str) -> li
     return filled
 
 
-def add(rows: Sequence[Listed], folder: Path, beneath: CatalogueSet) -> Added:
+def reviewed(pages: Iterable[Page], by: str, *, source: str, licence: str) -> list[Page]:
+    """The pages with who has looked at them: what calls a file Exchange's own is somebody's word.
+
+    Raises:
+        ListError: nobody is named, or the source or the licence is said by neither list nor caller.
+    """
+    if not by.strip():
+        raise ListError(
+            "a list of files that are Exchange's own makes verdicts better, and nobody is named who has reviewed it",
+            "Compare it with another clean server of the build, or its installation; then add --reviewed-by NAME.",
+        )
+    found = [replace(page, source=page.source or source, licence=page.licence or licence) for page in pages]
+    for name in ("source", "licence"):
+        lacking = sum(not getattr(page, name) for page in found)
+        if lacking:
+            raise ListError(
+                f"the list does not say the {name} of {lacking} of {len(found)} files",
+                f"Say it with --{name}: it is shown wherever the list decides.",
+            )
+    return [replace(page, source=f"{page.source}, reviewed by {by.strip()}") for page in found]
+
+
+def add(to: Target, rows: Sequence[Listed | Page], folder: Path, beneath: CatalogueSet) -> Added:
     """Adds to the folder's own table what stands there not yet; all of it, or nothing.
 
     What comes of it is read once, as `--catalogue` will read it, before it takes the table's place.
 
     Args:
-        rows: complete, each hash once.
+        rows: complete.
         folder: is made where it is not there.
         beneath: the set in use, upon which the rows will lie.
 
     Raises:
         ListError: the folder cannot be written, or has a table that is not in the form that is written here.
-        CatalogueError: a table in the folder is wrong.
+        CatalogueError: a table in the folder is wrong, or what the list says.
     """
-    target = folder / KNOWN_BAD.file
+    file = folder / to.table.file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        before = target.read_bytes() if target.exists() else _HEADER
+        before = file.read_bytes() if file.exists() else to.header
     except OSError as error:
         raise _unwritable(folder, error) from None
-    standing = _hashes_of(before, target)
-    fresh = [row for row in rows if row.sha256 not in standing]
-    listed = {each.sha256 for each in beneath.known_bad}
-    added = Added(target, len(fresh), len(rows) - len(fresh), sum(row.sha256 in listed for row in fresh))
+    standing = {to.same(row) for row in _rows_of(to, before, file)}
+    fresh: dict[Hashable, Listed | Page] = {}
+    for row, line in zip(_rows_of(to, to.header + _lines(to, rows), file), rows, strict=True):
+        if to.same(row) not in standing:
+            fresh.setdefault(to.same(row), line)
+    listed = {to.same(each) for each in to.known(beneath.tables)}
+    added = Added(file, len(fresh), len(rows) - len(fresh), len(listed & fresh.keys()))
     if not fresh:
         return added
     ended = before if before.endswith(b"\n") else before + b"\n"
-    after = ended + _lines(fresh)
+    after = ended + _lines(to, fresh.values())
     try:
         with tempfile.TemporaryDirectory(prefix="exrun-import-") as scratch:
             for name, data in (own_files(folder) if _has_tables(folder) else {}).items():
                 (Path(scratch) / name).write_bytes(data)
-            (Path(scratch) / target.name).write_bytes(after)
+            (Path(scratch) / file.name).write_bytes(after)
             with_own_rows(beneath, Path(scratch))
-        _replace(target, after)
+        _replace(file, after)
     except OSError as error:
         raise _unwritable(folder, error) from None
     return added
 
 
-def _hashes_of(data: bytes, target: Path) -> frozenset[str]:
-    """The hashes of a table that lines may be added to.
+def _rows_of(to: Target, data: bytes, file: Path) -> list[Any]:
+    """The rows of a table that lines may be added to.
 
     Raises:
         CatalogueError: it is wrong.
         ListError: its lines are not made as those that are added would be.
     """
     problems: list[Problem] = []
-    placed = read_table(KNOWN_BAD, data, str(target), problems)
+    placed = read_table(to.table, data, str(file), problems)
     if problems:
         raise CatalogueError(problems)
     header = next((line for line in data.splitlines() if line.strip() and not line.lstrip(b'"').startswith(b"#")), b"")
-    if header.strip() != _HEADER.strip():
+    if header.strip() != to.header.strip():
         raise ListError(
-            f"{target} has its columns in another order, or another form, than are written here",
-            f"Begin it with {_HEADER.decode().strip()}, saved as UTF-8, or name another folder with -o.",
+            f"{file} has its columns in another order, or another form, than are written here",
+            f"Begin it with {to.header.decode().strip()}, saved as UTF-8, or name another folder with -o.",
         )
-    return frozenset(each.row.sha256 for each in placed)
+    return [each.row for each in placed]
 
 
 def _has_tables(folder: Path) -> bool:
     return any((folder / table.file).exists() for table in TABLES)
 
 
-def _lines(rows: Iterable[Listed]) -> bytes:
+def _lines(to: Target, rows: Iterable[Listed | Page]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([getattr(row, name) for name in _COLUMNS] for row in rows)
+    writer.writerows([getattr(row, column.name) for column in to.table.columns] for row in rows)
     return text.getvalue().encode()
 
 

@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 
 from runner.cli.commands import Commands
-from runner.cli.options import STATE, CatalogueOption, Format, FormatOption, StateOption
+from runner.cli.options import (
+    STATE,
+    AllowCleartextOption,
+    CatalogueOption,
+    ConnectTimeoutOption,
+    Format,
+    FormatOption,
+    InventoryOption,
+    StateOption,
+    TimeoutOption,
+)
 from runner.cli.output import UsageError, emit
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
@@ -96,45 +106,131 @@ def catalogue_import(
     what: Annotated[
         str, typer.Option("--what", envvar="EXRUN_WHAT", help="What the files are, where the list does not say.")
     ] = "",
+    good: Annotated[
+        bool, typer.Option("--good", envvar="EXRUN_GOOD", help="The lists are of files that are Exchange's own.")
+    ] = False,
+    reviewed_by: Annotated[
+        str, typer.Option("--reviewed-by", envvar="EXRUN_REVIEWED_BY", help="With --good: who has looked at them.")
+    ] = "",
     state: StateOption = STATE,
 ) -> None:
-    """Add lists of known-bad files to a folder of own rows, to be read with --catalogue.
+    """Add lists of known-bad files, or with --good of Exchange's own, to a folder of own rows.
 
     \b
     Reads STIX 2.1 and 2.0 (indicators for a file's SHA-256), CSV with a column for the hash, and a hash a line as
-    sha256sum writes it. Rows are added, and none that is there is changed. To take them back, remove their lines.
+    sha256sum writes it; with --good what exrun catalogue capture wrote, and Microsoft's baselines (SHA256,build,path).
+    Rows are added, and none that is there is changed. To take them back, remove their lines.
     Exit status: 0; 2 where one of the files is no such list or names no SHA-256, and nothing was added.
 
     \b
     Examples:
       exrun catalogue import cert-bundle.json -o our-rows
       exrun catalogue import hashes.txt -o our-rows --source "CERT Bund" --what "web shells" --licence TLP:GREEN
+      exrun catalogue import ex01.csv -o our-rows --good --reviewed-by "A. Reader"
       exrun audit -i inventory.yml --catalogue our-rows
     """
-    from runner.catalogues.importing import ListError, add, complete
+    from runner.catalogues.baselines import read_baseline
+    from runner.catalogues.importing import BAD, GOOD, ListError, add, complete, reviewed
     from runner.catalogues.lists import UnreadListError, read_list
     from runner.catalogues.store import in_use
     from texts.counting import counted
 
+    said: list[str] = []
     try:
-        read = [(path, read_list(_bytes_of(path), str(path))) for path in files]
-        rows = {row.sha256: row for _, each in read for row in complete(each.rows, source, what, licence)}
-        added = add(tuple(rows.values()), output, in_use(state).tables)
+        tables = in_use(state).tables
+        if good:
+            pages = []
+            for path in files:
+                found = read_baseline(_bytes_of(path), str(path))
+                pages += reviewed(found, reviewed_by, source=source, licence=licence)
+                said.append(f"{path}: {counted(len(found), 'page')} of Exchange, by somebody's word")
+            added = add(GOOD, pages, output, tables)
+        else:
+            rows = []
+            for path in files:
+                read = read_list(_bytes_of(path), str(path))
+                rows += complete(read.rows, source, what, licence)
+                said.append(f"{path}: {read.form}, {counted(len(read.rows), 'file')}")
+                said += [f"  left out: {count} {why}" for why, count in read.left_out.items()]
+            added = add(BAD, rows, output, tables)
     except UnreadListError as error:
+        advice = error.problem.advice
         raise UsageError(
-            f"{error.problem.location}: {error.problem.what}",
-            f"{error.problem.advice[:1].upper()}{error.problem.advice[1:]}.",
+            f"{error.problem.location}: {error.problem.what}", f"{advice[:1].upper()}{advice[1:]}."
         ) from None
     except ListError as error:
         raise UsageError(error.what, error.next) from None
-    for path, each in read:
-        typer.echo(visible(f"{path}: {each.form}, {counted(len(each.rows), 'file')}"))
-        for why, count in each.left_out.items():
-            typer.echo(visible(f"  left out: {count} {why}"))
     there = f", {added.there} were there" if added.there else ""
     known = f", {added.known} of them the catalogue has too" if added.known else ""
-    typer.echo(visible(f"{added.file}: {added.rows} added{there}{known}"))
-    typer.echo(visible(f"Read them with --catalogue {output}"))
+    said += [f"{added.file}: {added.rows} added{there}{known}", f"Read them with --catalogue {output}"]
+    for line in said:
+        typer.echo(visible(line))
+
+
+@group.command("capture")
+def catalogue_capture(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="A server that is known to be clean.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="The file to write; it may not be there.")
+    ],
+    inventory: InventoryOption = None,
+    licence: Annotated[
+        str, typer.Option("--licence", envvar="EXRUN_LICENCE", help="Who may have the list.")
+    ] = "for own use",
+    timeout: TimeoutOption = 3600.0,
+    connect_timeout: ConnectTimeoutOption = 30.0,
+    state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
+    allow_cleartext: AllowCleartextOption = False,
+) -> None:
+    """Write down the files of Exchange on a clean server, for other servers of its build to be held against.
+
+    \b
+    Scans it as playbook exchange-webshells does, which reads only. Refused where the scan finds anything, or where not
+    all is seen. What is written counts for nothing yet: compare it, for instance with what a second clean server gives,
+    and add it to your own rows with your name.
+    Exit status: 0; 2 where it is refused, or no answer came.
+
+    \b
+    Examples:
+      exrun catalogue capture EX1 -i inventory.yml -o ex1.csv
+      exrun catalogue import ex1.csv -o our-rows --good --reviewed-by "A. Reader"
+    """
+    from runner.cli.asked import Asked
+    from runner.cli.capture_work import PLAYBOOK, capture
+    from runner.cli.inventory_files import announced
+
+    asked = Asked(
+        context=context,
+        inventory=announced(inventory),
+        selection=[host],
+        playbook=PLAYBOOK,
+        limit=None,
+        expect=None,
+        param=None,
+        search=None,
+        parallel=None,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        run_timeout=None,
+        form=Format.TEXT,
+        html=None,
+        state=state,
+        catalogue=catalogue,
+        sign_with=None,
+        anchor=None,
+        allow_cleartext=allow_cleartext,
+        allow_full_language=False,
+        skip_unresolved=False,
+        as_of=None,
+        strict=False,
+    )
+    found = capture(asked, output, licence)
+    typer.echo(visible(f"{output}: {found.pages} files of Exchange {found.build}, not reviewed"))
+    for why, count in found.left_out.items():
+        typer.echo(visible(f"  left out: {count} {why}"))
+    typer.echo(visible(f'When somebody has: exrun catalogue import {output} -o our-rows --good --reviewed-by "NAME"'))
 
 
 @group.command("update")
