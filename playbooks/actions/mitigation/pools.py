@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbooks.actions.iis.document import Element
 from playbooks.actions.mitigation.reading import NO_PATCH, emergency, host_of, none_of, outside
 from playbooks.changes import Change, ChangeValue
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.document import Element
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import undecided, unknown
 from playbooks.values import Value, text_of
@@ -67,7 +67,7 @@ def judge(of: Mitigated, observation: Observation) -> Assessment:
     listed, defaults = _listed(host, of.pool)
     if not listed:
         summary = f"there is no application pool {of.pool} on this server"
-        return Assessment(Verdict.NOT_APPLICABLE, summary, facts=none_of(FACTS, {}))
+        return Assessment(Verdict.NOT_APPLICABLE, summary, facts=none_of(FACTS))
     correct = f"Look at {of.pool} in applicationHost.config and in IIS Manager, and correct it by hand"
     if len(listed) > 1:
         why = f"applicationHost.config has {of.pool} {len(listed)} times"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, whole_text
-from playbooks.actions.iis.document import Element, UnreadableXmlError, read
+from playbooks.actions.iis.configuration.files import NotWholeError, whole_text
+from playbooks.actions.iis.configuration.served import NotKnownError, configuration_of
 from playbooks.findings import Assessment, Verdict
+from playbooks.investigating.document import Element, UnreadableXmlError, read
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import not_observed, undecided, unknown
+from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value, text_of
 
 __all__ = ["NO_PATCH", "UnreadFileError", "emergency", "host_of", "none_of", "outside", "root_of"]
@@ -25,9 +26,9 @@ class UnreadFileError(ValueError):
     """A file of IIS's configuration was not read, or not to its end; the text says which and why."""
 
 
-def none_of(facts: tuple[str, ...], known: dict[str, Value]) -> dict[str, Value]:
-    """The facts of a server that an action does not concern: nothing is there, and what is known."""
-    return {**dict.fromkeys(facts, False), **known}
+def none_of(facts: tuple[str, ...]) -> dict[str, Value]:
+    """The facts of a server that an action does not concern: nothing is there."""
+    return dict.fromkeys(facts, False)
 
 
 def host_of(action: str, observation: Observation, facts: tuple[str, ...]) -> tuple[Observed, Element] | Assessment:
@@ -39,21 +40,14 @@ def host_of(action: str, observation: Observation, facts: tuple[str, ...]) -> tu
     """
     if not isinstance(observation, Observed):
         return not_observed(action, observation, facts)
-    host = _file(observation, HOST)
-    if host is None:
-        why = next((each.why for each in observation.unread if each.what.casefold().endswith(HOST)), "")
-        return unknown(action, "applicationHost.config", why or "the answer does not say whether it is there", facts)
-    if host.get("Present") is not True:
-        summary = "IIS is not on this server: it has no applicationHost.config"
-        return Assessment(Verdict.NOT_APPLICABLE, summary, facts=none_of(facts, {}))
     try:
-        root = root_of(host, observation)
-    except UnreadFileError as error:
-        return unknown(action, "applicationHost.config", str(error), facts)
-    if why := next(_elsewhere(observation), ""):
-        then = "Look at applicationHost.config where IIS reads it, and find out who redirected it"
-        return undecided(action, "how IIS is configured", why, facts, then)
-    return observation, root
+        host = configuration_of(observation)
+    except NotKnownError as error:
+        return unknown(action, "how IIS is configured", str(error), facts)
+    if host is None:
+        summary = "IIS is not on this server: it has no applicationHost.config"
+        return Assessment(Verdict.NOT_APPLICABLE, summary, facts=none_of(facts))
+    return observation, host
 
 
 def root_of(file: Record, observed: Observed) -> Element:
@@ -80,26 +74,6 @@ def outside(root: Element, *sections: str) -> Iterator[str]:
                 yield f"line {each.line}: {each.name} stands in {source}, which was not read"
             if each.get("configProtectionProvider"):
                 yield f"line {each.line}: {each.name} is encrypted"
-
-
-def _file(observed: Observed, ends: str) -> Record | None:
-    found = (each for each in observed.of_kind("ConfigFile") if text_of(each, "Place").casefold().endswith(ends))
-    return next(found, None)
-
-
-def _elsewhere(observed: Observed) -> Iterator[str]:
-    """Why what was read may be no configuration that counts."""
-    yield from (f"{each.what}: {each.why}" for each in observed.unread if each.what.casefold().endswith(REDIRECTION))
-    file = _file(observed, REDIRECTION)
-    if file is None:
-        yield "the answer does not say whether IIS reads its configuration in another place"
-    elif file.get("Present") is True:
-        try:
-            for each in root_of(file, observed).named("configurationRedirection"):
-                if each.is_on("enabled", "false"):
-                    yield f"IIS reads its configuration in {each.get('path')}, which was not read"
-        except UnreadFileError as error:
-            yield str(error)
 
 
 def emergency(observed: Observed) -> str:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, server_of, whole_text
+from playbooks.actions.iis.configuration.mitigations import ALL, Form, concerns, form
 from playbooks.actions.iis.configuration.modules import is_known_filter, is_of_exchange, why_foreign
-from playbooks.actions.iis.configuration.rules import Form, Rule, rules_of
+from playbooks.actions.iis.configuration.rules import Rule, rules_of
 from playbooks.actions.iis.configuration.sites import Pool, Site, pools_of, sites_of
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
@@ -182,18 +183,18 @@ def _judge_key(key: Element, where: str, seen: _Seen) -> None:
 
 
 def _judge_rules(seen: _Seen) -> None:
-    held = {
-        (rule.where.casefold(), rule.mitigates) for rule in seen.rules if rule.mitigates and rule.form is Form.CURRENT
-    }
+    stands = [(rule, wanted, form(rule, wanted)) for rule in seen.rules for wanted in ALL if concerns(rule, wanted)]
+    held = {(rule.where.casefold(), wanted) for rule, wanted, how in stands if how is Form.CURRENT}
     for rule in seen.rules:
         if rule.breaks:
             seen.breaking.append(str(rule))
-        if not rule.mitigates or (rule.where.casefold(), rule.mitigates) in held:
+    for rule, wanted, how in stands:
+        if (rule.where.casefold(), wanted) in held:
             continue
-        if rule.form is Form.OUTDATED:
-            seen.outdated.append(f"{rule.mitigates}: {rule}")
-        elif rule.form is Form.OFF:
-            seen.off.append(f"{rule.mitigates}: {rule}")
+        if how in (Form.OUTDATED, Form.OTHER):
+            seen.outdated.append(f"{wanted.cve}: {rule}")
+        elif how is Form.OFF:
+            seen.off.append(f"{wanted.cve}: {rule}")
 
 
 def _assessment(seen: _Seen, server: Server) -> Assessment:

@@ -43,7 +43,8 @@ SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text 
 
 
 # Of servers without IIS these have nothing to say.
-OF_IIS = ("iis.configuration", "mitigation.ecp_pool", "mitigation.oab_pool")
+RULES = ("mitigation.backend_cookie", "mitigation.owa_csp", "mitigation.powershell_inbound")
+OF_IIS = ("iis.configuration", "mitigation.ecp_pool", "mitigation.oab_pool", *RULES)
 
 
 def contract(action: str) -> ActionContract:

@@ -32,7 +32,7 @@ from runner.lab.state import (
     RegistryValue,
     ServiceState,
 )
-from tests.runner.lab.engines.judging import OF_IIS, SCRIPTS, OnePowerShell, Sim, concluded, observation
+from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import (
@@ -428,7 +428,7 @@ def readers(path: str) -> tuple[str, ...]:
     """The actions whose scripts read a key."""
     reading = {
         f"{PRODUCT}\\UnifiedMessagingRole": OF_EXCHANGE,
-        SETUP: (*OF_EXCHANGE, IIS, SCAN),
+        SETUP: (*OF_EXCHANGE, IIS, SCAN, *RULES),
         **dict.fromkeys((f"{PRODUCT}\\{role}" for role in ROLES), OF_EXCHANGE),
         **dict.fromkeys((STATES, COMPONENT), (COMPONENTS,)),
         **dict.fromkeys((f"{LEGACY}\\Setup", FRAMEWORK), (VERSION,)),
@@ -565,8 +565,8 @@ def test_it_is_judged_as_the_table_says(case: Case) -> None:
         assert isinstance(observed, Observed), observed
         unread[action] = tuple(entry.what for entry in observed.unread)
         verdicts[action] = concluded(action, said, CATALOGUE, TODAY).verdict
-    assert verdicts == {**dict.fromkeys(SCRIPTS, OK), IIS: NOT_APPLICABLE, SCAN: UNKNOWN, **case.verdicts}
-    assert verdicts == {**dict.fromkeys(SCRIPTS, OK), **dict.fromkeys(OF_IIS, NOT_APPLICABLE), **case.verdicts}
+    usual = {**dict.fromkeys(SCRIPTS, OK), **dict.fromkeys(OF_IIS, NOT_APPLICABLE), SCAN: UNKNOWN}
+    assert verdicts == {**usual, **case.verdicts}
     assert set(case.verdicts) | set(case.closed) <= set(case.read_by)
     told = {action: what for action, what in unread.items() if what}
     if "MsiInstallPath" not in case.name and "Setup: types" not in case.name:

@@ -57,13 +57,58 @@ def action(name: str) -> Action:
     return load_action(shelf([]).action(name)[0], CATALOGUE)
 
 
-ACTIONS = {name: action(name) for name in ("mitigation.ecp_pool", "mitigation.oab_pool")}
+OF_POOLS = ("mitigation.ecp_pool", "mitigation.oab_pool")
+OF_RULES = ("mitigation.backend_cookie", "mitigation.owa_csp", "mitigation.powershell_inbound")
+ACTIONS = {name: action(name) for name in (*OF_POOLS, *OF_RULES)}
+EXCHANGE = "C:\\Program Files\\Microsoft\\Exchange Server\\V15"
+SETUP = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
+# What IIS of an Exchange server has, as far as rules are concerned; `{}` stands where locations do.
+SITES = """<configuration>
+  <system.applicationHost>
+    <sites>
+      <site name="Default Web Site" id="1">
+        <application path="/"><virtualDirectory path="/" physicalPath="%SystemDrive%\\inetpub\\wwwroot" /></application>
+        <application path="/owa"><virtualDirectory path="/" physicalPath="@\\owa" /></application>
+        <application path="/ecp"><virtualDirectory path="/" physicalPath="@\\ecp" /></application>
+        <application path="/Autodiscover"><virtualDirectory path="/" physicalPath="@\\autodiscover" /></application>
+      </site>
+    </sites>
+  </system.applicationHost>
+  <system.webServer>
+    <globalModules>
+      <add name="RewriteModule" image="%SystemRoot%\\system32\\inetsrv\\rewrite.dll" />
+    </globalModules>
+  </system.webServer>
+  <location path="" overrideMode="Allow">
+    <system.webServer>
+      <modules>
+        <add name="RewriteModule" />
+      </modules>
+    </system.webServer>
+  </location>
+{}</configuration>
+""".replace("@", "%ExchangeInstallPath%FrontEnd\\HttpProxy")
+OTHER = """<{0}><rule name="other"><match url="^x" /></rule></{0}>"""
 
 
 def server(text: str, pools: Mapping[str, str] = RUNNING) -> HostState:
     return HostState.model_validate(
         {"name": "EX1", "files": {APPLICATION_HOST: FileState(content=text)}, "pools": dict(pools)}
     )
+
+
+def exchange(text: str, configs: Mapping[str, str] | None = None) -> HostState:
+    """A server with Exchange; `configs` by the folders in which web.configs lie."""
+    files = {APPLICATION_HOST: FileState(content=text)}
+    files |= {f"{folder}\\web.config": FileState(content=held) for folder, held in (configs or {}).items()}
+    key = {SETUP: {"values": {"MsiInstallPath": f"{EXCHANGE}\\"}}}
+    return HostState.model_validate({"name": "EX1", "files": files, "registry": key})
+
+
+def located(path: str, section: str) -> str:
+    """A location that has a section of rules already."""
+    held = f"<system.webServer><rewrite>{section}</rewrite></system.webServer>"
+    return f'  <location path="{path}">\n    {held}\n  </location>\n'
 
 
 def judged(client: Client, name: str) -> Assessment:
@@ -125,10 +170,40 @@ STANDS: Mapping[str, HostState] = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIONS)
-@pytest.mark.parametrize("how", STANDS)
-def test_a_mitigation_is_made_and_undone_to_the_very_bytes(sim: SimEngine, name: str, how: str) -> None:
-    walked(sim, name, STANDS[how])
+OLD = """<rule name="EEMS M1 PowerShell - inbound"><match url=".*" /><conditions>
+<add input="{REQUEST_URI}" pattern=".*autodiscover\\.json.*\\@.*Powershell.*" /></conditions>
+<action type="AbortRequest" /></rule>"""
+# Without rules, with others in each place that rules of ours go to, and with old forms and web.configs.
+RULES_STAND: Mapping[str, HostState] = {
+    "nothing there": exchange(HEAD + SITES.format("")),
+    "lines of Windows": exchange("\ufeff" + (HEAD + SITES.format("")).replace("\n", "\r\n")),
+    "other rules there": exchange(
+        SITES.format(
+            located("Default Web Site", OTHER.format("rules"))
+            + located("default web site/autodiscover", OTHER.format("rules"))
+            + located("Default Web Site/owa", OTHER.format("outboundRules"))
+        )
+    ),
+    "an old form, in a web.config": exchange(
+        SITES.format(""),
+        {
+            f"{EXCHANGE}\\FrontEnd\\HttpProxy\\autodiscover": (
+                f"<configuration><system.webServer><rewrite><rules>{OLD}</rules></rewrite></system.webServer>"
+                "</configuration>"
+            ),
+            "C:\\inetpub\\wwwroot": "<configuration />",
+        },
+    ),
+}
+WALKS = {
+    **{f"{name}: {how}": (name, state) for name in OF_POOLS for how, state in STANDS.items()},
+    **{f"{name}: {how}": (name, state) for name in OF_RULES for how, state in RULES_STAND.items()},
+}
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_a_mitigation_is_made_and_undone_to_the_very_bytes(sim: SimEngine, walk: str) -> None:
+    walked(sim, *WALKS[walk])
 
 
 @pytest.mark.real_powershell
@@ -136,8 +211,8 @@ def test_a_mitigation_is_made_and_undone_to_the_very_bytes(sim: SimEngine, name:
 def test_the_scripts_themselves_in_powershell_make_the_same_of_a_server(
     sim: SimEngine, pwsh: PwshEngine, name: str
 ) -> None:
-    for how, state in STANDS.items():
-        assert walked(sim, name, state) == walked(pwsh, name, state), how
+    for how, (of, state) in WALKS.items():
+        assert of != name or walked(sim, name, state) == walked(pwsh, name, state), how
 
 
 @pytest.mark.real_powershell

@@ -25,9 +25,9 @@ def configuration(machine: Machine) -> Iterator[Output]:
     """The part's objects."""
     yield server()
     yield from configuration_file(machine, HOST)
+    yield from configuration_file(machine, REDIRECTION)
     if not has_iis(machine):
         return
-    yield from configuration_file(machine, REDIRECTION)
     try:
         service = next((each for each in machine.services() if folded(each.name) == folded(_SERVICE)), None)
     except UnreadableError as error:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.changes import exchange_services, file_quarantine, mitigation_pools, windows_restart
+from runner.lab.engines.sim.changes import (
+    exchange_services,
+    file_quarantine,
+    mitigation_pools,
+    mitigation_rules,
+    windows_restart,
+)
 from runner.lab.engines.sim.streams import Items
 from runner.lab.state import LiveState
 
@@ -19,7 +25,19 @@ Change = Callable[[LiveState, Mapping[str, Value]], Items]
 CHANGES: Mapping[str, Mapping[str, Change]] = {
     "exchange.services": {"apply.ps1.j2": exchange_services.apply, "rollback.ps1.j2": exchange_services.rollback},
     "file.quarantine": {"apply.ps1.j2": file_quarantine.apply, "rollback.ps1.j2": file_quarantine.rollback},
+    "mitigation.backend_cookie": {
+        "apply.ps1.j2": mitigation_rules.apply_inbound,
+        "rollback.ps1.j2": mitigation_rules.rollback_inbound,
+    },
     "mitigation.ecp_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
     "mitigation.oab_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
+    "mitigation.owa_csp": {
+        "apply.ps1.j2": mitigation_rules.apply_outbound,
+        "rollback.ps1.j2": mitigation_rules.rollback_outbound,
+    },
+    "mitigation.powershell_inbound": {
+        "apply.ps1.j2": mitigation_rules.apply_inbound,
+        "rollback.ps1.j2": mitigation_rules.rollback_inbound,
+    },
     "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }
