@@ -18,6 +18,7 @@ from runner.lab.engines.sim.answers import (
     iis_configuration,
     mitigation_pools,
     proxylogon_hunt,
+    webshell_quarantine,
     webshell_scan,
     windows_firewall,
     windows_pending_reboot,
@@ -40,6 +41,7 @@ ANSWERS: Mapping[str, Answer] = {
     "mitigation.ecp_pool": mitigation_pools.ecp,
     "mitigation.oab_pool": mitigation_pools.oab,
     "proxylogon.hunt": proxylogon_hunt.answer,
+    "webshell.quarantine": webshell_quarantine.answer,
     "webshell.scan": webshell_scan.answer,
     "windows.firewall": windows_firewall.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
@@ -48,4 +50,7 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 # What the scripts that read evidence say, by the action's id.
-EVIDENCE: Mapping[str, Answer] = {"file.quarantine": file_quarantine.evidence}
+EVIDENCE: Mapping[str, Answer] = {
+    "file.quarantine": file_quarantine.evidence,
+    "webshell.quarantine": webshell_quarantine.evidence,
+}
