@@ -111,6 +111,8 @@ class Assessment:
         then: the facts as they will be once all of the changes are made; None where that cannot be said.
         barred: what was to be changed and cannot be, for something else is there. It is `unknown` then, and none of the
             changes is named. Where a plan was made before, this is drift: known, and not what was approved.
+        besides: what stands where a change could be named and none is. It bars nothing. Where a plan that was made
+            before names that change, it is drift: something else stands there now.
     """
 
     verdict: Verdict
@@ -121,3 +123,4 @@ class Assessment:
     changes: tuple[Change, ...] = ()
     then: Facts | None = None
     barred: tuple[Barred, ...] = ()
+    besides: tuple[Barred, ...] = ()

@@ -279,7 +279,7 @@ class Applying(Session[AppliedHost]):
         if assessment.barred:
             differences = stands(planned.changes, assessment.barred)
         else:
-            differences = () if present is None else drift(planned.changes, present)
+            differences = () if present is None else drift(planned.changes, present, assessment.besides)
         if differences:
             self.lines.drifted(step, tuple(in_words(each) for each in differences))
 

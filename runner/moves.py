@@ -8,8 +8,8 @@ A step goes like this; what stands in brackets ends the host, or the step where 
 
     decide      its `when`, on what the steps before it say now: false, though it was true for the plan: [refused].
                 Not known: [failed]
-    recheck     nothing is named: compliant. What is named is not the plan's, or what it would act on is known to be
-                another: [refused]. Not judged: [failed]
+    recheck     nothing is named: compliant. What is named is not the plan's, or what it would act on, or a change of
+                the plan that is not named any more, is known to be another: [refused]. Not judged: [failed]
     evidence    what a change has to have kept before: kept, or that change is not made, and [failed]
     apply       each change in the order of the plan, once; one that ended in an error is the last
     probe       behind a loss: the change is not named any more: done. Named as planned: not done, and sent once more.
@@ -490,7 +490,7 @@ class _Step:
             return Outcome.REFUSED
         if not judged.known:
             return Outcome.FAILED
-        if not judged.would:
+        if not judged.would and not self.own.drifted:
             return Outcome.COMPLIANT
         if self.own.drifted or list(judged.would) != [_would(each) for each in self.plan.changes]:
             return Outcome.REFUSED

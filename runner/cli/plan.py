@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,16 @@ def plan(
     limit: LimitOption = None,
     expect: ExpectOption = None,
     param: ParamOption = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include",
+            envvar="EXRUN_INCLUDE",
+            metavar="SHA256|PATH",
+            help="A file that webshell.quarantine is to take though it is not known to be malicious: the playbook's "
+            "parameter `include`. Repeatable.",
+        ),
+    ] = None,
     search: SearchOption = None,
     parallel: Annotated[
         int | None,
@@ -84,6 +95,7 @@ def plan(
       exrun plan exchange-audit -i inventory.yml -o plan.json
       exrun plan ./repair.yml EX1 EX2 -o plan.json --policy policy.yml
       exrun plan ./repair.yml -i alpha.yml -i beta.yml -o plans
+      exrun plan remove-web-shells EX1 -o plan.json --include C:\\inetpub\\wwwroot\\x.aspx
     """
     asked = Asked(
         sign_with=None,
@@ -94,7 +106,7 @@ def plan(
         playbook=playbook,
         limit=limit,
         expect=expect,
-        param=param,
+        param=[*(param or ()), *_included(include)] or None,
         search=search,
         parallel=parallel,
         timeout=timeout,
@@ -113,3 +125,12 @@ def plan(
     from runner.cli import plan_work  # takes a moment, in which the first line is read
 
     raise typer.Exit(plan_work.plan(asked, out, tuple(policy or ()), force=force))
+
+
+def _included(files: Sequence[str] | None) -> list[str]:
+    """The files as the playbook's parameter `include`, which is a list with commas between."""
+    if not files:
+        return []
+    if comma := next((each for each in files if "," in each), None):
+        raise typer.BadParameter(f"{comma} has a comma: name the file by its SHA-256", param_hint="'--include'")
+    return [f"include={','.join(files)}"]

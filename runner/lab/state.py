@@ -26,6 +26,7 @@ class FileState(Strict):
     size: int = 0
     content: str | None = Field(default=None, description="What it holds, as UTF-8; zeros of `size` without it.")
     denied: bool = False
+    in_use: bool = Field(default=False, description="A process has it open: it can be read, and not moved or removed.")
     folder: bool = False
     created: str = Field(default=MADE, pattern=TIME, description="When it was made, UTC.")
     modified: str = Field(default=MADE, pattern=TIME, description="When it was last written, UTC.")

@@ -2,8 +2,9 @@
 
 The site is the first whose http binding takes the address and port; the folder that of the longest address of an
 application and its virtual directory, as applicationHost.config has them at that moment. 200 where a file stands, 403
-for a folder, 404 where nothing does. No page is run. What Exchange's own modules make up, such as healthcheck.htm, is
-as `web.pages` says. windows/WebServer.ps1 of the engine `pwsh` answers the same.
+for a folder, 404 where nothing does, 503 where its application pool does not run. No page is run. What Exchange's own
+modules make up, such as healthcheck.htm, is as `web.pages` says. windows/WebServer.ps1 of the engine `pwsh` answers
+the same.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from playbooks.actions.iis.configuration.sites import Folder, Pool, Site, pools_of, sites_of
+from playbooks.actions.iis.configuration.sites import Folder, Site, sites_of
 from playbooks.actions.iis.document import Element, UnreadableXmlError, read
 from runner.lab.state import FileState, HostState
 
-__all__ = ["pools", "recycled", "status"]
+__all__ = ["recycled", "status"]
 
 _CONFIGURATION = "c:\\windows\\system32\\inetsrv\\config\\applicationhost.config"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1(?::([0-9]{1,5}))?(/[^?#]*)")
@@ -44,24 +45,18 @@ def status(state: HostState, address: str) -> int | None:
     if site is None:
         return None
     path = unquote(asked[2]).casefold()
+    folder = max((each for each in site.folders if _below(each, site, path) is not None), key=_length, default=None)
+    if folder is not None and _is_stopped(folder.pool, state):
+        return 503
     made_up = {page.casefold(): code for page, code in state.web.pages.items()}
     if path in made_up:
         return made_up[path]
-    folder = max((each for each in site.folders if _below(each, site, path) is not None), key=_length, default=None)
     if folder is None:
         return 404
     below = (_below(folder, site, path) or "").replace("/", "\\").strip("\\")
     place = f"{_expanded(folder.path)}\\{below}".rstrip("\\").casefold()
     files = {each.casefold(): file for each, file in state.files.items()}
     return _of_file(place, files)
-
-
-def pools(state: HostState) -> tuple[Pool, ...]:
-    """The application pools that applicationHost.config has."""
-    host = _configuration(state)
-    return (
-        () if host is None else tuple(pool for each in host.named("system.applicationHost") for pool in pools_of(each))
-    )
 
 
 def recycled(state: HostState, pool: str) -> HostState:
@@ -74,6 +69,10 @@ def recycled(state: HostState, pool: str) -> HostState:
         }
     )
     return state.model_copy(update={"web": web})
+
+
+def _is_stopped(pool: str, state: HostState) -> bool:
+    return any(name.casefold() == pool.casefold() and runs == "Stopped" for name, runs in state.pools.items())
 
 
 def _of_file(place: str, files: Mapping[str, FileState]) -> int:

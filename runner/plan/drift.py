@@ -67,16 +67,23 @@ class Stands:
 Difference = New | Gone | Differs | Rewritten | Moved | Stands
 
 
-def drift(planned: Sequence[PlannedChange], present: Sequence[PlannedChange]) -> tuple[Difference, ...]:
+def drift(
+    planned: Sequence[PlannedChange], present: Sequence[PlannedChange], besides: Sequence[Barred] = ()
+) -> tuple[Difference, ...]:
     """What differs between the changes of a step as planned, and as they would be now; empty where nothing does.
 
     Args:
-        present: what judgement names now. None at all is no drift: the host is right already.
+        present: what judgement names now. None at all is no drift, the host is right already; unless something else
+            stands where one would act.
+        besides: what stands where judgement names no change.
     """
-    if not present:
-        return ()
     now = {each.change.id: each for each in present}
     was = {each.change.id: each for each in planned}
+    others = [each for each in besides if each.change in was and each.change not in now]
+    if others:
+        return stands(planned, others)
+    if not present:
+        return ()
     found: list[Difference] = []
     for each in planned:
         same = now.get(each.change.id)

@@ -14,6 +14,7 @@ import pytest
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.documents import read_contract
 from playbooks.parameters import samples
+from playbooks.parts import assembled
 from playbooks.rendering import render
 
 ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions"
@@ -103,7 +104,7 @@ def name_of(script: Path) -> str:
 def rendered(script: Path) -> str:
     """A collect script as it is sent, with a value of its type for each parameter."""
     contract = read_contract((script.parent / "action.yml").read_bytes(), str(script)).model
-    return render(script.read_text(encoding="utf-8"), samples(contract.params, Catalogue.load()))
+    return render(assembled(script.read_text(encoding="utf-8")), samples(contract.params, Catalogue.load()))
 
 
 def commands_of_a_server(shared: Path) -> dict[str, set[str]]:

@@ -62,6 +62,7 @@ def test_the_built_in_actions_are_there() -> None:
         "mitigation.owa_csp",
         "mitigation.powershell_inbound",
         "proxylogon.hunt",
+        "webshell.quarantine",
         "webshell.scan",
         "windows.firewall",
         "windows.pending_reboot",

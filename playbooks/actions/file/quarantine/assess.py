@@ -10,12 +10,11 @@ it is decided, and approved, before anything is moved. Its last access is not: r
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
+from playbooks.actions.file.quarantine.moving import Found, change_of, item_of, seen, told, why_not_restorable
 from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_below, why_not_plain
 from playbooks.actions.iis.configuration.served import NotKnownError, Served, served
 from playbooks.catalogue.catalogue import Catalogue, KnownBad
@@ -29,15 +28,8 @@ ACTION = "file.quarantine"
 FACTS = ("present", "quarantined")
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{7}Z", re.ASCII)
-_ATTRIBUTES = re.compile(r"[A-Za-z]+(?:, [A-Za-z]+)*", re.ASCII)
-# Owner, group and list, in the security descriptor definition language (MS-DTYP 2.5.1.1).
-_SDDL = re.compile(r"O:[A-Z0-9-]+G:[A-Z0-9-]+D:[\x20-\x7e]*", re.ASCII)
-# Set-ItemProperty sets no others (FileSystemProvider.SetProperty).
-_SETTABLE = frozenset({"Archive", "Hidden", "Normal", "ReadOnly", "System"})
 _LEFT_ALONE = "A file that was to be quarantined is left alone"
 _IN_NO_LIST = "its hash is in no list of known-bad files of the catalogue, which proves nothing of it"
-_ADMINISTRATORS = "BUILTIN\\Administrators"
 _SUSPICION = "Treat this server with suspicion: its answer is not of the kind that the script gives; look by hand"
 
 
@@ -90,11 +82,6 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     return _there(path, sha256.lower(), places[-1], file, observation, catalogue)
 
 
-def item_of(path: str) -> str:
-    """The name of a file in a quarantine, without its ending: made of its path, so that two are never one."""
-    return hashlib.sha256(path.encode()).hexdigest()[:16]
-
-
 def _roots(params: Mapping[str, Value]) -> tuple[str, ...]:
     given = params.get("roots")
     return tuple(str(root) for root in given) if isinstance(given, tuple | list) else ()
@@ -134,12 +121,8 @@ def _refused(
         findings=(Finding(f"{ACTION}.refused", severity, _LEFT_ALONE, evidence, then),),
         facts={name: UnknownFact(why) for name in FACTS},
         coverage=Coverage.NOT_KNOWABLE,
-        barred=() if present is None else (Barred(_change_of(path), present),),
+        barred=() if present is None else (Barred(change_of(path), present),),
     )
-
-
-def _change_of(path: str) -> str:
-    return f"quarantine.{item_of(path)}"
 
 
 def _before(path: str, sha256: str, place: Record, file: Record, streams: Sequence[str]) -> dict[str, ChangeValue]:
@@ -181,43 +164,25 @@ def _known_bad(bad: KnownBad) -> str:
 
 
 def _there(path: str, sha256: str, place: Record, file: Record, observed: Observed, catalogue: Catalogue) -> Assessment:
-    created, modified, sddl = text_of(file, "Created"), text_of(file, "Modified"), text_of(file, "Sddl")
-    attributes, size = text_of(place, "Attributes"), file.get("Size")
-    for what, given, form in (
-        ("the time at which it was made", created, _TIME),
-        ("the time at which it was changed", modified, _TIME),
-        ("its owner and access list", sddl, _SDDL),
-        ("its attributes", attributes, _ATTRIBUTES),
-    ):
-        if not form.fullmatch(given):
-            present = {**_before(path, sha256, place, file, _streams(observed)), what: given}
-            return _refused(f"{path}: {what} cannot be put back: {given!r:.80}", _SUSPICION, path, present)
+    size, streams = file.get("Size"), _streams(observed)
     if not isinstance(size, int):
         return unknown(ACTION, f"the size of {path}", "the answer does not have it", FACTS)
-    drive, item, streams = path[:2], item_of(path), _streams(observed)
-    about: dict[str, object] = {
-        "format": "exrun-quarantine/1",
-        "path": path,
-        "sha256": sha256,
-        "size": size,
-        "created": created,
-        "modified": modified,
-        "attributes": attributes,
-        "owner": text_of(file, "Owner"),
-        "sddl": sddl,
-        "streams": streams,
-    }
-    before = _before(path, sha256, place, file, streams)
-    values: dict[str, ChangeValue] = {
-        "drive": drive,
-        "item": item,
-        "about": json.dumps(about, sort_keys=True),
-        "created": created,
-        "modified": modified,
-        "attributes": attributes if set(attributes.split(", ")) <= _SETTABLE else None,
-        "sddl": sddl,
-    }
-    line = f"{path}: {size} bytes, made {created}, changed {modified}, owner {text_of(file, 'Owner')}"
+    found = Found(
+        path,
+        sha256,
+        size,
+        text_of(file, "Created"),
+        text_of(file, "Modified"),
+        text_of(place, "Attributes"),
+        text_of(file, "Owner"),
+        text_of(file, "Sddl"),
+        tuple(streams),
+    )
+    before, after = seen(found)
+    if (lost := why_not_restorable(found)) is not None:
+        what, given = lost
+        return _refused(f"{path}: {what} cannot be put back: {given!r:.80}", _SUSPICION, path, {**before, what: given})
+    line = f"{path}: {size} bytes, made {found.created}, changed {found.modified}, owner {found.owner}"
     bad = catalogue.known_bad(sha256)
     known = _IN_NO_LIST if bad is None else _known_bad(bad)
     return Assessment(
@@ -235,11 +200,11 @@ def _there(path: str, sha256: str, place: Record, file: Record, observed: Observ
         facts={"present": True, "quarantined": False},
         changes=(
             Change(
-                id=_change_of(path),
+                id=change_of(path),
                 title=f"Quarantine {path}",
-                values=values,
+                values=told(found),
                 before=before,
-                after={**before, "place": f"{drive}\\{QUARANTINE}<plan>\\{item}.quarantined", "owner": _ADMINISTRATORS},
+                after=after,
                 disturbs="what runs or reads this file gets an error in its place",
             ),
         ),

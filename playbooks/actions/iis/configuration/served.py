@@ -17,7 +17,7 @@ from playbooks.investigating.places import Server, comparable, on_a_drive
 from playbooks.observation import Observed
 from playbooks.values import Record, text_of
 
-__all__ = ["NotKnownError", "Served", "configuration_of", "served"]
+__all__ = ["NotKnownError", "Served", "folders_of", "served"]
 
 # What stands around a folder in applicationHost.config, from `system.applicationHost` down.
 _AROUND = frozenset(
@@ -56,37 +56,37 @@ class Served:
         return not self.path or self.path == folder[:2] or self.path.startswith(folder)
 
 
-def configuration_of(observed: Observed) -> Element | None:
-    """The root of applicationHost.config; None where there is no such file, and so no IIS.
+def served(observed: Observed) -> tuple[Served, ...]:
+    """Every folder that IIS serves, of what iis/files.ps1.j2 says.
 
     Raises:
-        NotKnownError: it was not read, not to its end, or IIS reads another one.
+        NotKnownError: see `folders_of`; or a file was not read, or not to its end.
     """
-    redirection = _read(REDIRECTION, observed)
+    return folders_of(_read(HOST, observed), _read(REDIRECTION, observed), server_of(observed))
+
+
+def folders_of(host: Element | None, redirection: Element | None, server: Server) -> tuple[Served, ...]:
+    """Every folder that is named in applicationHost.config as one to be served.
+
+    Args:
+        host: the root of applicationHost.config; None where there is no such file, and so no IIS.
+        redirection: the root of redirection.config; None where there is none.
+
+    Raises:
+        NotKnownError: IIS reads another file, or sites stand in one, or encrypted.
+    """
     for each in () if redirection is None else redirection.named("configurationRedirection"):
         if each.is_on("enabled", "false"):
             raise NotKnownError(f"IIS reads its configuration in {each.get('path')}, and that was not read")
-    host = _read(HOST, observed)
-    if host is not None and host.name != "configuration":
-        raise NotKnownError(f"applicationHost.config is no configuration: its root is {host.name}")
-    return host
-
-
-def served(observed: Observed) -> tuple[Served, ...]:
-    """Every folder that is named in applicationHost.config as one to be served.
-
-    Raises:
-        NotKnownError: see `configuration_of`; or sites stand in another file, or encrypted.
-    """
-    host = configuration_of(observed)
     if host is None:
         return ()
+    if host.name != "configuration":
+        raise NotKnownError(f"applicationHost.config is no configuration: its root is {host.name}")
     for each in host.all():
         if each.name in _AROUND and (hidden := next((name for name in _ELSEWHERE if each.get(name)), "")):
             raise NotKnownError(f"applicationHost.config:{each.line}: {each.name} has {hidden}: it was not read")
     if not any(True for _ in host.at("system.applicationHost", "sites")):
         raise NotKnownError("applicationHost.config has no section of sites")
-    server = server_of(observed)
     return tuple(
         Served(value, _leads_to(value, server))
         for each in host.all()

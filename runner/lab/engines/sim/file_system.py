@@ -90,6 +90,17 @@ def no_space(path: str) -> Problem:
     )
 
 
+def in_use(path: str) -> Problem:
+    """What Move-Item says of a file that a process has open."""
+    return Problem(
+        "The process cannot access the file because it is being used by another process.",
+        "MoveFileInfoItemIOError,Microsoft.PowerShell.Commands.MoveItemCommand",
+        "WriteError",
+        "System.IO.IOException",
+        target=path,
+    )
+
+
 def move(live: LiveState, path: str, to: str) -> None:
     """A file that is there, to a name that is free."""
     files = dict(live.now.files)

@@ -34,6 +34,7 @@ NAMED: Mapping[str, Value] = {"path": "C:\\inetpub\\wwwroot\\aspnet_client\\prob
 LIMITS: Mapping[str, Value] = {"files": 7000, "entries": 200_000, "bytes": 2_000_000_000, "content": 4_000_000}
 ALL: Mapping[str, Value] = {
     "campaign": "all",
+    "include": (),
     "roots": ("C:\\inetpub\\wwwroot",),
     "weak_marks": False,
     **LIMITS,

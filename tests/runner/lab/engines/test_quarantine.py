@@ -236,6 +236,28 @@ def test_the_script_itself_reads_the_same_of_iis(sim: SimEngine, pwsh: PwshEngin
             assert (name, one.run(text).output) == (name, other.run(text).output)
 
 
+def of_a_file_in_use(engine: Engine) -> tuple[object, ...]:
+    """What is made of a server whose file a process has open."""
+    named = Named(f"{ROOT}\\probe.aspx", FileState(content=TEXT, in_use=True))
+    live = named.server()
+    with Client(engine, live) as client:
+        found = outcome(client, live, named.change(client).apply)
+    assert live.now == named.server().now
+    return found
+
+
+def test_a_file_in_use_stays_and_nothing_is_left_of_the_attempt(sim: SimEngine) -> None:
+    state, problem, *_ = of_a_file_in_use(sim)
+    assert state is PSInvocationState.Failed
+    assert isinstance(problem, tuple)
+    assert problem[0] == "The process cannot access the file because it is being used by another process."
+
+
+@pytest.mark.real_powershell
+def test_the_script_itself_leaves_a_file_in_use_as_it_was(sim: SimEngine, pwsh: PwshEngine) -> None:
+    assert of_a_file_in_use(sim) == of_a_file_in_use(pwsh)
+
+
 def with_something_there(engine: Engine, ending: str) -> tuple[object, ...]:
     """What is made of a server on which somebody was faster with a file in the quarantine."""
     named = Named(f"{ROOT}\\probe.aspx", FILES["plain"])

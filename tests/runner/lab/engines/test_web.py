@@ -10,7 +10,7 @@ from psrpcore.types import PSInvocationState
 
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.state import FileState, HostState, LiveState, WebState
-from runner.lab.web import pools, recycled, status
+from runner.lab.web import recycled, status
 from tests.runner.lab.engines.client import Client
 
 CONFIG = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
@@ -35,9 +35,15 @@ SITES = f"""<?xml version="1.0" encoding="UTF-8"?>
         </bindings>
       </site>
       <site name="Exchange Back End" id="2">
-        <application path="/"><virtualDirectory path="/" physicalPath="C:\\inetpub\\backend" /></application>
+        <application path="/" applicationPool="Back">
+        <virtualDirectory path="/" physicalPath="C:\\inetpub\\backend" /></application>
         <bindings><binding protocol="http" bindingInformation="127.0.0.1:81:" />
         <binding protocol="http" bindingInformation="*:82:named.test" /></bindings>
+      </site>
+      <site name="Stopped" id="3">
+        <application path="/" applicationPool="DefaultAppPool">
+        <virtualDirectory path="/" physicalPath="C:\\inetpub\\backend" /></application>
+        <bindings><binding protocol="http" bindingInformation="*:83:" /></bindings>
       </site>
     </sites>
   </system.applicationHost>
@@ -56,7 +62,9 @@ WEB = WebState(
     pages={"/owa/healthcheck.htm": 200, "/ECP/healthcheck.htm": 503},
     pages_after_recycling={"/owa/healthcheck.htm": 503},
 )
-STATE = HostState(name="EX1", files=FILES, web=WEB)
+STATE = HostState(
+    name="EX1", files=FILES, web=WEB, pools={"MSExchangeOWAAppPool": "Started", "DefaultAppPool": "Stopped"}
+)
 # By address: what it answers; None where nobody does.
 ANSWERS: Mapping[str, int | None] = {
     "http://127.0.0.1/iisstart.htm": 200,
@@ -75,6 +83,7 @@ ANSWERS: Mapping[str, int | None] = {
     "http://127.0.0.1/ecp/healthcheck.htm": 503,
     "http://127.0.0.1:81/c.htm": 200,
     "http://127.0.0.1:81/iisstart.htm": 404,
+    "http://127.0.0.1:83/c.htm": 503,
     "http://127.0.0.1:82/c.htm": None,
     "http://127.0.0.1:8080/": None,
     "http://localhost/iisstart.htm": None,
@@ -103,7 +112,6 @@ def test_a_page_that_is_moved_away_is_not_found_any_more() -> None:
 
 
 def test_a_pool_that_is_recycled_is_counted_and_may_change_what_pages_answer() -> None:
-    assert [pool.name for pool in pools(STATE)] == ["MSExchangeOWAAppPool", "DefaultAppPool"]
     after = recycled(recycled(STATE, "DefaultAppPool"), "DefaultAppPool")
     assert after.web.recycled == {"DefaultAppPool": 2}
     assert status(after, "http://127.0.0.1/owa/healthcheck.htm") == 503
@@ -155,5 +163,6 @@ def test_the_shim_recycles_the_same(pwsh: PwshEngine) -> None:
             "'http://127.0.0.1/owa/healthcheck.htm'"
         )
         assert client.run(text).output == [{"Status": 503}]
-        assert client.run("Restart-WebAppPool -Name 'none'").state is PSInvocationState.Failed
+        for name in ("none", "DefaultAppPool"):
+            assert client.run(f"Restart-WebAppPool -Name '{name}'").state is PSInvocationState.Failed
         assert live.now == recycled(STATE, "MSExchangeOWAAppPool")

@@ -38,7 +38,8 @@ def test_it_is_judged_as_its_file_says(server: Server) -> None:
     found = judged(server.state, server.day)
     web = any("\\ClientAccess\\" in path for path in server.state.files)
     scanned = Verdict.UNKNOWN if web else Verdict.NOT_APPLICABLE  # nobody has said what the web binaries are
-    others = {**dict.fromkeys(OF_IIS, Verdict.NOT_APPLICABLE), SCAN: scanned}
+    taken = Verdict.ATTENTION if web else Verdict.NOT_APPLICABLE  # they are left where they are
+    others = {**dict.fromkeys(OF_IIS, Verdict.NOT_APPLICABLE), SCAN: scanned, "webshell.quarantine": taken}
     expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), **others, **server.expect}
     assert {action: each.verdict for action, each in found.items()} == expected
     if server.findings is not None:
@@ -65,7 +66,12 @@ def cases_of(shared: Path) -> Mapping[str, HostState]:
 
 
 SCAN = "webshell.scan"
-OF_EVERY_ONE = ("proxylogon.hunt.reach", "webshell.scan.unknown-files", "windows.persistence.inventory")
+OF_EVERY_ONE = (
+    "proxylogon.hunt.reach",
+    "webshell.scan.unknown-files",
+    "webshell.quarantine.not_named",
+    "windows.persistence.inventory",
+)
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 # What ../shared/cases/README.md says is right, as far as it is evidence that decides it.
 RIGHT: Mapping[str, Mapping[str, Verdict]] = {

@@ -450,6 +450,11 @@ class LabFileProvider : NavigationCmdletProvider, IPropertyCmdletProvider, ICont
             return
         }
         $from = [LabFiles]::Windows($real)
+        if ([LabMarks]::IsInUse($from)) {
+            $used = [System.IO.IOException]::new('The process cannot access the file because it is being used by another process.')
+            $this.Report($used, 'MoveFileInfoItemIOError', 'WriteError', $path)
+            return
+        }
         [System.IO.File]::Move($real, $target)
         [LabMarks]::Move($from, [LabFiles]::Windows($target))
     }

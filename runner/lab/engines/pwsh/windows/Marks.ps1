@@ -33,6 +33,8 @@ class LabMarks {
         return 'Archive'
     }
 
+    static [bool] IsInUse([string] $path) { return [LabMarks]::Said($path, 'in_use') -eq 'true' }
+
     static [datetime] TimeOf([string] $path, [string] $property) {
         $said = [LabMarks]::Said($path, $property)
         if ($null -eq $said) { $said = [LabMarks]::Time }

@@ -22,6 +22,12 @@ class LabWebServer {
         return $document.DocumentElement
     }
 
+    static [bool] IsStopped([string] $pool) {
+        $pools = [System.IO.File]::ReadAllText([LabHost]::Folder + '/pools.json') | ConvertFrom-Json -AsHashtable
+        foreach ($name in $pools.Keys) { if ($name -ieq $pool) { return $pools[$name] -eq 'Stopped' } }
+        return $false
+    }
+
     # The status of the answer; null where nobody answers.
     static [object] Status([string] $address) {
         if ($address.Split('?')[0] -cnotmatch '^http://127\.0\.0\.1(?::([0-9]{1,5}))?(/[^?#]*)$') { return $null }
@@ -40,15 +46,16 @@ class LabWebServer {
             }
         }
         if ($null -eq $site) { return $null }
-        foreach ($page in $settings.pages.Keys) { if ($page -ieq $path) { return [int] $settings.pages[$page] } }
         $longest = -1
         $place = $null
+        $pool = ''
         foreach ($folder in $site.SelectNodes('application/virtualDirectory')) {
             $parts = @($folder.ParentNode.GetAttribute('path').Trim('/'), $folder.GetAttribute('path').Trim('/')) -ne ''
             $address = ('/' + ($parts -join '/')).TrimEnd('/')
             if ($path -ne $address -and -not $path.StartsWith($address + '/', 'OrdinalIgnoreCase')) { continue }
             if ($address.Length -gt $longest) {
                 $longest = $address.Length
+                $pool = $folder.ParentNode.GetAttribute('applicationPool')
                 $physical = $folder.GetAttribute('physicalPath')
                 foreach ($name in 'SystemDrive', 'SystemRoot', 'windir', 'ProgramFiles', 'ProgramData') {
                     $value = if ($name -eq 'windir') { $env:SystemRoot } else { [Environment]::GetEnvironmentVariable($name) }
@@ -57,6 +64,8 @@ class LabWebServer {
                 $place = $physical.Replace('/', '\').TrimEnd('\') + '\' + $path.Substring($address.Length).Replace('/', '\').Trim('\')
             }
         }
+        if ([LabWebServer]::IsStopped($pool)) { return 503 }
+        foreach ($page in $settings.pages.Keys) { if ($page -ieq $path) { return [int] $settings.pages[$page] } }
         if ($null -eq $place) { return 404 }
         $real = [LabFiles]::Real($place)
         if (-not $real) { return 404 }
@@ -95,15 +104,9 @@ function Restart-WebAppPool {
         [Parameter(Mandatory = $true, Position = 0)]
         [string] $Name
     )
-    $root = [LabWebServer]::Host()
-    $known = $null
-    if ($null -ne $root) {
-        foreach ($each in $root.SelectNodes('/configuration/system.applicationHost/applicationPools/add')) {
-            if ($each.GetAttribute('name') -ieq $Name) { $known = $each.GetAttribute('name') }
-        }
-    }
-    if ($null -eq $known) {
-        throw [System.Management.Automation.ItemNotFoundException]::new("Cannot find path 'IIS:\AppPools\$Name' because it does not exist.")
+    $known, $state = [LabWeb]::Pool('Restart-WebAppPool', $Name)
+    if ($state -eq 'Stopped') {
+        throw [System.InvalidOperationException]::new('You have to start stopped object before restarting it.')
     }
     $settings = [LabWebServer]::Settings()
     $settings.recycled[$known] = 1 + [int] $settings.recycled[$known]

@@ -19,6 +19,7 @@ from runner.lab.engines.sim.answers import (
     mitigation_pools,
     mitigation_rules,
     proxylogon_hunt,
+    webshell_quarantine,
     webshell_scan,
     windows_firewall,
     windows_pending_reboot,
@@ -44,6 +45,7 @@ ANSWERS: Mapping[str, Answer] = {
     "mitigation.owa_csp": mitigation_rules.owa_csp,
     "mitigation.powershell_inbound": mitigation_rules.powershell_inbound,
     "proxylogon.hunt": proxylogon_hunt.answer,
+    "webshell.quarantine": webshell_quarantine.answer,
     "webshell.scan": webshell_scan.answer,
     "windows.firewall": windows_firewall.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
@@ -52,4 +54,7 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 # What the scripts that read evidence say, by the action's id.
-EVIDENCE: Mapping[str, Answer] = {"file.quarantine": file_quarantine.evidence}
+EVIDENCE: Mapping[str, Answer] = {
+    "file.quarantine": file_quarantine.evidence,
+    "webshell.quarantine": webshell_quarantine.evidence,
+}

@@ -29,7 +29,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
         yield from _file(files, path)
     for each in (HOST, REDIRECTION):
         yield from configuration_file(machine, each)
-    yield from _quarantines(files, f"{drive}\\")
+    yield from quarantines(files, f"{drive}\\")
 
 
 def evidence(machine: Machine, params: Mapping[str, Value]) -> Items:
@@ -102,7 +102,12 @@ def _file(files: Mapping[str, FileState], path: str) -> Iterator[Output]:
         yield record("Stream", Name=name, Size=size)
 
 
-def _quarantines(files: Mapping[str, FileState], root: str) -> Iterator[Output]:
+def quarantines(files: Mapping[str, FileState], root: str) -> Iterator[Output]:
+    """What `Get-Quarantined` says.
+
+    Args:
+        root: of the drive, `C:\\`.
+    """
     for folder in file_system.names_in(files, root):
         if not folded(folder).startswith(folded(_QUARANTINE)):
             continue

@@ -13,7 +13,11 @@ from runner.lab.engines.sim.changes import (
     exchange_services,
     file_quarantine,
     mitigation_pools,
+<<<<<<< HEAD
     mitigation_rules,
+=======
+    webshell_quarantine,
+>>>>>>> ready/clean
     windows_restart,
 )
 from runner.lab.engines.sim.streams import Items
@@ -31,6 +35,7 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
     },
     "mitigation.ecp_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
     "mitigation.oab_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
+<<<<<<< HEAD
     "mitigation.owa_csp": {
         "apply.ps1.j2": mitigation_rules.apply_outbound,
         "rollback.ps1.j2": mitigation_rules.rollback_outbound,
@@ -38,6 +43,12 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
     "mitigation.powershell_inbound": {
         "apply.ps1.j2": mitigation_rules.apply_inbound,
         "rollback.ps1.j2": mitigation_rules.rollback_inbound,
+    },
+=======
+    "webshell.quarantine": {
+        "apply.ps1.j2": webshell_quarantine.apply,
+        "rollback.ps1.j2": webshell_quarantine.rollback,
+>>>>>>> ready/clean
     },
     "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }

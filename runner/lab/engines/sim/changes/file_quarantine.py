@@ -64,6 +64,12 @@ def _apply(live: LiveState, values: Mapping[str, Value]) -> Items:
         return
     # Windows PowerShell 5.1 writes a byte-order mark and ends the line.
     file_system.put(live, about, FileState(content=f"\ufeff{text_of(values, 'about')}\r\n"))
+    if file.in_use:
+        file_system.remove(live, about)
+        if not file_system.names_in(live.now.files, folder):
+            file_system.remove(live, folder)
+        yield Failed(file_system.in_use(path))
+        return
     file_system.move(live, path, kept)
     file_system.put(live, kept, file.model_copy(update={"sddl": _CLOSED_FILE}))
 
