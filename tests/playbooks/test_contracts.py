@@ -59,6 +59,7 @@ def test_the_built_in_actions_are_there() -> None:
         "mitigation.ecp_pool",
         "mitigation.oab_pool",
         "proxylogon.hunt",
+        "proxyshell.hunt",
         "webshell.scan",
         "windows.firewall",
         "windows.pending_reboot",
