@@ -55,8 +55,6 @@ def test_the_scripts_themselves_say_the_same_of_each(powershell: Path) -> None:
                 assert simulated[action].records == said[action].records, (server.name, action)
 
 
-
-
 def cases_of(shared: Path) -> Mapping[str, HostState]:
     """The hosts of ../shared/cases/fleet.yml."""
     return {host.name: host.state for host in load_fleet(shared / "cases" / "fleet.yml").hosts}
