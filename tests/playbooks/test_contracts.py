@@ -58,6 +58,7 @@ def test_the_built_in_actions_are_there() -> None:
         "iis.configuration",
         "mitigation.ecp_pool",
         "mitigation.oab_pool",
+        "owa.hunt",
         "proxylogon.hunt",
         "proxyshell.hunt",
         "webshell.scan",

@@ -136,6 +136,10 @@ def quiet(install: str = DEFAULT, *, front_end: bool = True, mailbox: bool = Tru
         files[f"{logging}\\CmdletInfra\\Powershell-Proxy\\Cmdlet\\Rps_Cmdlet_2026022710-1.LOG"] = log(
             f"#Fields: {RPS_CMDLET}", "2026-02-27T09:00:00Z,,,EX01,HealthMailbox0,Get-Mailbox,-Identity x,"
         )
+        files[f"{logging}\\CmdletInfra\\Powershell-Proxy\\Http\\Rps_Http_2026022710-1.LOG"] = log(
+            f"#Fields: {RPS_HTTP}",
+            "2026-02-27T09:00:00Z,,,localhost,/PowerShell,,127.0.0.1,EX01,EX01,200,Exchange BackEnd Probes,,",
+        )
         files[f"{logging}\\OABGeneratorLog\\OABGenerator20260227-1.LOG"] = log("#Fields: date-time,message")
     return files
 

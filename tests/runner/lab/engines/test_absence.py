@@ -56,7 +56,7 @@ CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
 COMPONENTS = "exchange.component_states"
-HUNTS = ("proxylogon.hunt", "proxyshell.hunt")
+HUNTS = ("owa.hunt", "proxylogon.hunt", "proxyshell.hunt")
 OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, *HUNTS)  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are

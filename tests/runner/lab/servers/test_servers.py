@@ -63,6 +63,7 @@ def cases_of(shared: Path) -> Mapping[str, HostState]:
 SCAN = "webshell.scan"
 # Said whatever there is.
 OF_EVERY_ONE = (
+    "owa.hunt.reach",
     "proxylogon.hunt.reach",
     "proxyshell.hunt.reach",
     "webshell.scan.unknown-files",
