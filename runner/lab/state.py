@@ -333,6 +333,22 @@ class RegistryKey(Strict):
     denied: bool = False
 
 
+class EventState(Strict):
+    """One event of an event log: what stands in it, without the words that its provider's message puts around that."""
+
+    time: str = Field(pattern=TIME, description="When it was written, UTC.")
+    provider: str
+    id: int = Field(ge=0, le=65535)
+    texts: list[str] = Field(default_factory=list)
+
+
+class EventLogState(Strict):
+    """An event log of Windows, its events from the oldest on."""
+
+    denied: bool = Field(default=False, description="Nobody may read it.")
+    events: list[EventState] = Field(default_factory=list)
+
+
 class GuardState(Strict):
     """What undoes a change by itself: `armed` until it is `due`, then `undone`, unless it was `confirmed` before."""
 
@@ -428,6 +444,10 @@ class HostState(Strict):
     )
     accounts: AccountsState = Field(
         default=AccountsState(), description="Local administrators and users; without it those of a new server."
+    )
+    event_logs: dict[str, EventLogState] = Field(
+        default_factory=dict,
+        description="By name: `MSExchange Management`, `Application`; one that is not listed is not there.",
     )
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."

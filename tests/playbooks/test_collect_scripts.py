@@ -214,3 +214,14 @@ def test_whoever_restarts_a_server_looks_for_the_same_marks_as_whoever_only_read
     )
     begin = "Set-StrictMode"
     assert restarting[restarting.index(begin) :].startswith(reading[reading.index(begin) :])
+
+
+def test_the_hunts_differ_in_what_they_look_for_alone() -> None:
+    """From its first function on the script of each is that of all others."""
+    scripts = {
+        path.parent.parent.name: path.read_text(encoding="utf-8") for path in ACTIONS.glob("*/hunt/collect.ps1.j2")
+    }
+    assert len(scripts) > 1
+    begin = "# The values of a key."
+    assert {each.count(begin) for each in scripts.values()} == {1}
+    assert len({each[each.index(begin) :] for each in scripts.values()}) == 1

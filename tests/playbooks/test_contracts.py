@@ -63,6 +63,8 @@ def test_the_built_in_actions_are_there() -> None:
         "mitigation.powershell_inbound",
         "proxylogon.hunt",
         "webshell.quarantine",
+        "owa.hunt",
+        "proxyshell.hunt",
         "webshell.scan",
         "windows.firewall",
         "windows.pending_reboot",

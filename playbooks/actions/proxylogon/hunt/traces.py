@@ -1,10 +1,11 @@
-"""What one line of a log says of ProxyLogon.
+"""What one line of a log, or one event, says of ProxyLogon.
 
 The sequence and the marks are public: Microsoft's Test-ProxyLogon.ps1 (CSS-Exchange, Security/src) for what is looked
 for in which log, and the Norwegian record of the attacks of March 2021 (repository 2021-march-exchange, #100) for what
 each request is there for: autodiscover tells where a mailbox is, mapi/emsmdb the SID of its owner, proxyLogon.ecp
 answers 241 where it opens a session for that SID, DDIService sets a virtual directory's URL, and resetting the
-directory writes that into a file.
+directory writes that into a file. IIS's logs do not have where a request was sent on to; there the mark is a POST to a
+file that takes none (Volexity, "Operation Exchange Marauder", March 2021).
 
 A line is the attacker's in part: client-request-id, path and user agent. So a line whose columns do not come out as its
 header says is searched as it stands, and what was not read of it is never taken for harmless.
@@ -12,17 +13,16 @@ header says is searched as it stands, and what was not read of it is never taken
 
 from __future__ import annotations
 
-import csv
 import ntpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 from urllib.parse import unquote
 
+from playbooks.actions.exchange import cmdlets
+from playbooks.actions.exchange.hunting import Event, Grade, Sign, Trace, Unclear, of_event
+from playbooks.actions.exchange.lines import NOT_READ, Line, columns, request, short
+
 ANCHOR = "ServerInfo~"
-_NOT_READ = "not read"
-_SHOWN = 200  # characters of a column
 
 # An entry of the server itself; what is put before `]` or `@` is the attacker's choice.
 _OWN = re.compile(r"localhost[^/\]@]*/", re.IGNORECASE)
@@ -32,95 +32,69 @@ _URL_WITH_TAG = re.compile(r"Set-\w*VirtualDirectory.*?Url.*?(?:<|%3c)\s*[a-z%!/
 _OAB = re.compile(r"Download failed and temporary file\s+'?(.*?)'?\s+needs to be removed", re.IGNORECASE)
 
 
-class Grade(Enum):
-    """How far it came, from what is least; the values are those of the fact `grade`."""
-
-    NOTHING = "nothing"
-    PROBED = "probed"
-    LEAKED = "sid-leaked"
-    SESSION = "session-obtained"
-    WRITTEN = "written"
-
-    @property
-    def rank(self) -> int:
-        """0 for nothing."""
-        return list(Grade).index(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line as the server sent it, with the header in force.
-
-    Attributes:
-        place: file below Logging and number of the line.
-        cut: only its beginning was sent.
-    """
-
-    place: str
-    folder: str
-    text: str
-    header: str | None
-    cut: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What a line comes to, and how it is shown as evidence."""
-
-    grade: Grade
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unclear:
-    """A line that cannot be judged, and why."""
-
-    why: str
-
-
-def judge(line: Line, install: str) -> Trace | Unclear | None:
+def judge(line: Line, install: str) -> Sign:
     """What a line says; None where it is harmless.
 
     Args:
         install: the folder that Exchange is installed in, without a backslash at its end.
     """
+    if line.of_iis:
+        return _of_iis(line)
     match line.folder.casefold():
         case "oabgeneratorlog":
-            found = _oab(line, install)
+            return _oab(line, install)
         case "ecp\\server":
-            found = _url(line)
+            return _url(line)
         case _:
-            found = _request(line)
-    if found is None and line.cut:
-        return Unclear(f"{line.place}: too long to be sent whole, and its beginning does not decide")
-    return found
+            return _request(line)
 
 
-def _oab(line: Line, install: str) -> Trace | Unclear | None:
+def event(each: Event) -> Sign:
+    """What an event says: a virtual directory's URL that was set, or what CVE-2021-26857 leaves.
+
+    Unified Messaging that takes apart what it was sent and finds an object of another kind may have been attacked, or
+    be broken: Microsoft names the event as a sign, and it is no proof.
+    """
+    if each.log.casefold() == "msexchange management":
+        return cmdlets.event(each)
+    return (
+        Trace(Grade.SUSPICIOUS, of_event(each)) if "invalidcastexception" in " ".join(each.texts).casefold() else None
+    )
+
+
+def _oab(line: Line, install: str) -> Sign:
     named = _OAB.search(line.text)
     if named is None:
-        return Unclear(f"{line.place}: names no file that can be read: {_short(line.text)}")
+        return Unclear(f"{line.place}: names no file that can be read: {short(line.text)}")
     path = ntpath.normpath(named[1].strip(" '\"")).casefold()
     if path.startswith(f"{ntpath.normpath(install)}\\clientaccess\\oab\\".casefold()):
         return None
-    return Trace(Grade.WRITTEN, f"{_short(line.text)} ({line.place})")
+    return Trace(Grade.WRITTEN, f"{short(line.text)} ({line.place})")
 
 
-def _url(line: Line) -> Trace | None:
+def _url(line: Line) -> Sign:
     found = _URL_WITH_TAG.search(line.text)
-    return Trace(Grade.WRITTEN, f"{_short(line.text)} ({line.place})") if found else None
+    return Trace(Grade.WRITTEN, f"{short(line.text)} ({line.place})") if found else None
 
 
-def _request(line: Line) -> Trace | None:
-    columns = _columns(line)
-    anchor = columns.get("anchormailbox")
+def _of_iis(line: Line) -> Sign:
+    asked = request(line)
+    if asked.fits and (asked.method or "").upper() != "POST":
+        return None
+    grade = Grade.SESSION if asked.status == "241" else Grade.PROBED
+    return Trace(grade, f"a file that takes no request: {asked.shown(line.place)}")
+
+
+def _request(line: Line) -> Sign:
+    named = _columns(line)
+    anchor = named.get("anchormailbox")
     if anchor is None or not anchor.casefold().startswith(ANCHOR.casefold()):
         return None
     target = anchor[len(ANCHOR) :]
     if "/" not in target or _OWN.match(target):
         return None
-    status = columns.get("httpstatus")
-    return Trace(_grade(target.partition("/")[2], status), _shown(line, columns))
+    status = named.get("httpstatus")
+    return Trace(_grade(target.partition("/")[2], status), _shown(line, named))
 
 
 def _grade(path: str, status: str | None) -> Grade:
@@ -137,40 +111,20 @@ def _grade(path: str, status: str | None) -> Grade:
 
 def _columns(line: Line) -> Mapping[str, str]:
     """The columns by their names in lower case; only the anchor where they do not fit the header."""
-    row = _row(line.text)
-    names = [] if line.header is None else _names(line.header)
-    columns = {name: value.strip() for name, value in reversed(list(zip(names, row, strict=False)))}
-    fits = len(row) == len(names) or (line.cut and len(row) < len(names))
-    if fits and "anchormailbox" in columns:
-        return columns
-    if columns.get("anchormailbox", "").casefold().startswith(ANCHOR.casefold()):
+    named, fits = columns(line)
+    if fits and "anchormailbox" in named:
+        return named
+    if named.get("anchormailbox", "").casefold().startswith(ANCHOR.casefold()):
         # The columns up to here came out right; those behind may not have.
-        return {name: columns[name] for name in names[: names.index("anchormailbox") + 1] if name in columns}
+        names = list(named)
+        return {name: named[name] for name in names[: names.index("anchormailbox") + 1]}
     anywhere = _ANYWHERE.search(line.text)
     return {} if anywhere is None else {"anchormailbox": anywhere[1]}
 
 
-def _names(header: str) -> list[str]:
-    fields = header.lstrip("\ufeff")
-    if fields.casefold().startswith("#fields:"):
-        fields = fields[len("#fields:") :]
-    return [name.strip().casefold() for name in _row(fields)]
-
-
-def _row(text: str) -> list[str]:
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error:
-        return text.split(",")
-
-
-def _shown(line: Line, columns: Mapping[str, str]) -> str:
+def _shown(line: Line, named: Mapping[str, str]) -> str:
     when, client, agent, status = (
-        _short(columns.get(name, _NOT_READ)) for name in ("datetime", "clientipaddress", "useragent", "httpstatus")
+        short(named.get(name, NOT_READ)) for name in ("datetime", "clientipaddress", "useragent", "httpstatus")
     )
-    anchor = _short(columns["anchormailbox"])
+    anchor = short(named["anchormailbox"])
     return f"{when} from {client}, user agent {agent or 'none'}, status {status or 'none'}: {anchor} ({line.place})"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

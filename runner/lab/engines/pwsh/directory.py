@@ -5,6 +5,7 @@
     host.json                    what is no key and no file: name, Windows, versions of files, closed files
     services.json                the services; what a script makes of them is written here
     files.json                   times, attributes, access lists and streams of files; likewise
+    events.json                  the event logs
     firewall.json                profiles and rules of Windows Firewall, what is set here and what group policy sets
     web.json                     what IIS answers on loopback where no file is for it, and pools that were recycled
     pools.json                   the application pools of IIS, and whether each runs
@@ -45,6 +46,7 @@ SCRIPTS = (
     "Marks.ps1",
     "Files.ps1",
     "Cim.ps1",
+    "Events.ps1",
     "Exchange.ps1",
     "WebServer.ps1",
     "WebAdministration.ps1",
@@ -61,6 +63,7 @@ FIREWALL = "firewall.json"
 POOLS = "pools.json"
 ACCOUNTS = "accounts.json"
 SUBSCRIPTIONS = "subscriptions.json"
+EVENTS = "events.json"
 TASKS = "tasks.json"
 WEB = "web.json"
 RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
@@ -113,6 +116,7 @@ def build(state: HostState, root: Path) -> Path:
     _write_json(root / POOLS, state.pools)
     _write_json(root / ACCOUNTS, state.accounts.model_dump())
     _write_json(root / SUBSCRIPTIONS, state.subscriptions.model_dump())
+    _write_json(root / EVENTS, {name: log.model_dump() for name, log in state.event_logs.items()})
     _guards(state, root)
     for entry in SHIM.iterdir():
         if entry.name.endswith((".ps1", ".ps1xml")):

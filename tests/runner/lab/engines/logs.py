@@ -1,4 +1,4 @@
-"""Logs of Exchange as the lab's files hold them: what health probes leave, and what ProxyLogon left in March 2021.
+"""Logs of Exchange and IIS, and events, as the lab holds them: what health probes leave, and what attackers left.
 
 Headers are those of recorded logs: HttpProxy of Exchange 2016 and 2019 begins with the names of its columns, or has
 them behind `#Fields:`; that of 2013 RTM lacks some. Addresses are of documentation (RFC 5737).
@@ -6,7 +6,7 @@ them behind `#Fields:`; that of 2013 RTM lacks some. Addresses are of documentat
 
 from __future__ import annotations
 
-from runner.lab.state import FileState
+from runner.lab.state import EventLogState, EventState, FileState
 
 SUBFOLDERS = ("Autodiscover", "Eas", "Ecp", "Ews", "Mapi", "Oab", "Owa", "OwaCalendar", "PowerShell", "RpcHttp")
 HEADER = (
@@ -20,6 +20,20 @@ FIELDS = (
     "#Software: Microsoft Exchange Server\r\n#Version: 15.01.2375.007\r\n#Log-type: HttpProxy Logs\r\n"
     f"#Date: 2021-03-03T00:00:01.234Z\r\n#Fields: {HEADER}"
 )
+# The columns between, which say how long what took, are left out.
+WHOLE_NAMES = [*NAMES, "RoutingHint", "UrlQuery", "GenericInfo", "GenericErrors"]
+RPS_CMDLET = "DateTime,StartTime,RequestId,ServerHostName,AuthenticatedUser,Cmdlet,Parameters,GenericErrors"
+RPS_HTTP = (
+    "DateTime,StartTime,RequestId,UrlHost,UrlStem,AuthenticatedUser,ClientIpAddress,ServerHostName,FrontEndServer,"
+    "HttpStatus,ClientInfo,UrlQuery,GenericErrors"
+)
+W3C = (
+    "#Software: Microsoft Internet Information Services 10.0\r\n#Version: 1.0\r\n#Date: 2021-08-20 00:00:00\r\n"
+    "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) "
+    "sc-status sc-substatus sc-win32-status time-taken"
+)
+CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+IIS_LOGS = "C:\\inetpub\\logs\\LogFiles"
 AUTODISCOVER = "ServerInfo~a]@ex01.example.org:444/autodiscover/autodiscover.xml?#"
 MAPI = "ServerInfo~a]@ex01.example.org:444/mapi/emsmdb/?#"
 SESSION = "ServerInfo~a]@ex01.example.org:444/ecp/proxyLogon.ecp?#"
@@ -54,6 +68,59 @@ def log(*lines: str, modified: str = WRITTEN) -> FileState:
     return FileState(content="".join(f"{line}\r\n" for line in lines), modified=modified)
 
 
+def w3c(
+    stem: str, query: str = "-", status: int = 200, *, method: str = "POST", agent: str = "python-requests/2.25.1"
+) -> str:
+    """A line of a log of IIS."""
+    told = f"192.0.2.7 {agent} - {status} 0 0 15"
+    return f"2021-08-20 04:05:06 198.51.100.9 {method} {stem} {query} 443 - {told}"
+
+
+def asked(stem: str, query: str = "", status: str = "200", **columns: str) -> str:
+    """A line of HttpProxy with its query."""
+    said = {"UrlStem": stem, "UrlQuery": query, "Protocol": "Autodiscover", "DateTime": "2021-08-20T04:05:06.789Z"}
+    return row("", status, names=WHOLE_NAMES, **(said | columns))
+
+
+def event(
+    number: int, *texts: str, provider: str = "MSExchange CmdletLogs", time: str = "2021-08-20T04:06:00.0000000Z"
+) -> EventState:
+    """An event."""
+    return EventState(time=time, provider=provider, id=number, texts=list(texts))
+
+
+def events() -> dict[str, EventLogState]:
+    """Event logs that hold traces beside what administrators do."""
+    cast = "System.InvalidCastException: Unable to cast object of type 'a' to type 'b'"
+    page = '-Mailbox "m" -FilePath "\\\\127.0.0.1\\c$\\inetpub\\wwwroot\\aspnet_client\\i_planted.aspx"'
+    return {
+        "msexchange management": EventLogState(
+            events=[
+                event(1, "Get-Mailbox", "-ResultSize Unlimited", "example.org/Users/Admin"),
+                event(
+                    1, "New-ManagementRoleAssignment", '-Role "Mailbox Import Export" -User "x"', "example.org/Users/x"
+                ),
+                event(1, "New-MailboxExportRequest", page, "example.org/Users/x"),
+                event(6, "New-MailboxExportRequest", page, "example.org/Users/x"),
+                event(1, "Set-OabVirtualDirectory", '-ExternalUrl "http://f/<i planted>"', "example.org/Users/x"),
+                event(1, "Remove-MailboxExportRequest", '-Identity "m\\x" ' + "y" * 5_000, "example.org/Users/x"),
+                *[event(1, "New-ExchangeCertificate", "-Services IIS", f"{at}") for at in range(260)],
+            ]
+        ),
+        "Application": EventLogState(
+            events=[
+                event(1000, cast, provider="Other"),
+                event(
+                    1423,
+                    "The Microsoft Exchange Unified Messaging service",
+                    cast,
+                    provider="MSExchange Unified Messaging",
+                ),
+            ]
+        ),
+    }
+
+
 def quiet(install: str = DEFAULT, *, front_end: bool = True, mailbox: bool = True) -> dict[str, FileState]:
     """The logs of a server to which nothing has happened: what its own probes leave there."""
     logging = f"{install.rstrip(chr(92))}\\Logging"
@@ -65,6 +132,13 @@ def quiet(install: str = DEFAULT, *, front_end: bool = True, mailbox: bool = Tru
     if mailbox:
         files[f"{logging}\\ECP\\Server\\ECPServer20260227-1.LOG"] = log(
             "#Fields: TimeStamp,ServerName,EventId,EventData", "2026-02-27T09:00:00Z,EX01,Request,S:CMD=Get-Mailbox"
+        )
+        files[f"{logging}\\CmdletInfra\\Powershell-Proxy\\Cmdlet\\Rps_Cmdlet_2026022710-1.LOG"] = log(
+            f"#Fields: {RPS_CMDLET}", "2026-02-27T09:00:00Z,,,EX01,HealthMailbox0,Get-Mailbox,-Identity x,"
+        )
+        files[f"{logging}\\CmdletInfra\\Powershell-Proxy\\Http\\Rps_Http_2026022710-1.LOG"] = log(
+            f"#Fields: {RPS_HTTP}",
+            "2026-02-27T09:00:00Z,,,localhost,/PowerShell,,127.0.0.1,EX01,EX01,200,Exchange BackEnd Probes,,",
         )
         files[f"{logging}\\OABGeneratorLog\\OABGenerator20260227-1.LOG"] = log("#Fields: date-time,message")
     return files
@@ -111,4 +185,62 @@ def attacked(install: str = DEFAULT) -> dict[str, FileState]:
             f"Download failed and temporary file '{install}\\ClientAccess\\OAB\\x.tmp' needs to be removed",
             "Download failed and temporary file 'C:\\inetpub\\wwwroot\\aspnet_client\\x.txt' needs to be removed",
         ),
+    }
+
+
+def shelled(install: str = DEFAULT) -> dict[str, FileState]:
+    """Logs of requests that went another way through Autodiscover and OWA, of commands of Exchange, and of IIS."""
+    logging = f"{install}\\Logging"
+    proxy = f"{logging}\\HttpProxy"
+    return {
+        f"{proxy}\\PowerShell\\a.log": log(
+            ",".join(WHOLE_NAMES),
+            asked(
+                "/autodiscover/autodiscover.json",
+                "?@x.example/powershell/?X-Rps-CAT=AA&Email=autodiscover/autodiscover.json%3F@x.example",
+            ),
+            asked(
+                "/autodiscover/autodiscover.json",
+                "?@x.example/mapi/nspi/?&Email=autodiscover/autodiscover.json%3F@x.example",
+            ),
+            asked("/autodiscover/autodiscover.json", "?Email=someone%40example.org&Protocol=ActiveSync"),
+            asked("/autodiscover/autodiscover.json", "?@x.example/%70owershell/", "401"),
+            asked("/owa/someone%40example.org/powershell", "", Protocol="Owa"),
+            asked("/powershell", "?serializationLevel=Full", Protocol="Powershell"),
+        ),
+        f"{logging}\\CmdletInfra\\Powershell-Proxy\\Cmdlet\\a.log": log(
+            f"#Fields: {RPS_CMDLET}",
+            "2021-08-20T04:06:00Z,,,EX01,x,New-MailboxExportRequest,-FilePath \\\\::1\\c$\\inetpub\\i_planted.aspx,",
+            "2021-08-20T04:06:00Z,,,EX01,x,Get-OabVirtualDirectory,,",
+        ),
+        f"{logging}\\CmdletInfra\\Powershell-Proxy\\Http\\a.log": log(
+            f"{RPS_HTTP}\r\n#Fields: {RPS_HTTP}",
+            "2022-12-01T04:06:00Z,,,localhost,/PowerShell,x,192.0.2.7,EX01,EX01,200,python-requests/2.28.1,,",
+            "2022-12-01T04:06:00Z,,,localhost,/PowerShell,x,192.0.2.7,EX01,EX01,200,Microsoft WinRM Client,,",
+            "2022-12-01T04:06:00Z,,,localhost,/PowerShell,x,192.0.2.7,EX01,EX01,200,Exchange BackEnd Probes,,",
+            "2022-12-01T04:06:00Z,,,localhost,/PowerShell,x,192.0.2.7,EX01,EX01,200,,,",
+        ),
+        CONFIGURATION: log(
+            "<configuration><system.applicationHost><sites>",
+            '<siteDefaults><logFile directory="%SystemDrive%\\inetpub\\logs\\LogFiles" /></siteDefaults>',
+            '<site id="2"><logFile directory="c:/IIS Logs/" /></site>',
+            '<site id="3"><logFile directory = "\\\\files\\logs" /></site>',
+        ),
+        f"{IIS_LOGS}\\W3SVC1\\u_ex210820.log": log(
+            W3C,
+            w3c("/ecp/y.js"),
+            w3c("/ecp/y.js", status=241),
+            w3c("/ecp/default.aspx"),
+            w3c("/owa/auth/Current/themes/resources/logon.css", method="GET"),
+            w3c(
+                "/autodiscover/autodiscover.json",
+                "@x.example/powershell/?X-Rps-CAT=AA&Email=autodiscover/autodiscover.json%3F@x.example",
+            ),
+            w3c("/owa/someone@example.org/powershell"),
+            w3c("/autodiscover/autodiscover.json", "Email=someone%40example.org&Protocol=ActiveSync", method="GET"),
+        ),
+        f"{IIS_LOGS}\\W3SVC1\\notes.txt": log(w3c("/ecp/y.js")),
+        f"{IIS_LOGS}\\W3SVC2": FileState(folder=True, denied=True),
+        f"{IIS_LOGS}\\FTPSVC1\\x.log": log(w3c("/ecp/y.js")),
+        "C:\\IIS Logs\\w3svc3\\u_ex210820.log": FileState(content=f"{W3C}\r\n{w3c('/ecp/y.js')}\r\n", denied=True),
     }

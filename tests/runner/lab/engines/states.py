@@ -8,6 +8,7 @@ from runner.lab.state import (
     MACHINE_SID,
     RULES,
     AccountsState,
+    EventLogState,
     FileState,
     FirewallProfile,
     FirewallRule,
@@ -22,7 +23,7 @@ from runner.lab.state import (
     WmiConsumer,
     WmiFilter,
 )
-from tests.runner.lab.engines.logs import attacked
+from tests.runner.lab.engines.logs import CONFIGURATION, IIS_LOGS, attacked, events, shelled
 from tests.runner.lab.engines.planted import CACHE, LEFT, LEFT_FILES, USUAL
 from tests.runner.lab.engines.webs import web_server
 
@@ -317,5 +318,13 @@ STATES: Mapping[str, HostState] = {
             "subscriptions": SubscriptionState(consumers=[], filters=[], bindings=[]),
             "accounts": AccountsState(answers="unresolved"),
         }
+    ),
+    "logs of IIS, events, and logs of commands of Exchange, of an attack": server(
+        WHOLE, {**binaries("15.02.1544.036"), **shelled()}
+    ).model_copy(update={"event_logs": events()}),
+    "event logs that are empty, or that nobody may read; no log of IIS where its configuration is closed": server(
+        WHOLE, {CONFIGURATION: FileState(denied=True), f"{IIS_LOGS}\\W3SVC1": FileState(folder=True)}
+    ).model_copy(
+        update={"event_logs": {"MSExchange Management": EventLogState(), "Application": EventLogState(denied=True)}}
     ),
 }

@@ -55,8 +55,9 @@ TODAY = date(2026, 3, 1)
 CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
-COMPONENTS, HUNT = "exchange.component_states", "proxylogon.hunt"
-OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, HUNT)  # each asks first whether this is an Exchange server
+COMPONENTS = "exchange.component_states"
+HUNTS = ("owa.hunt", "proxylogon.hunt", "proxyshell.hunt")
+OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, *HUNTS)  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 TAKE = "webshell.quarantine"
 SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are
@@ -186,13 +187,13 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             PATCH: NOT_APPLICABLE,
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
-            HUNT: NOT_APPLICABLE,
+            **dict.fromkeys(HUNTS, NOT_APPLICABLE),
             SCAN: NOT_APPLICABLE,
         },
-        "empty": {**NO_BUILD, HUNT: UNKNOWN, SCAN: NOT_APPLICABLE},
-        "only keys below": {**NO_BUILD, HUNT: UNKNOWN, SCAN: NOT_APPLICABLE},
-        "types": {**NO_BUILD, HUNT: UNKNOWN},
-        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, HUNT: UNKNOWN},
+        "empty": {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN), SCAN: NOT_APPLICABLE},
+        "only keys below": {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN), SCAN: NOT_APPLICABLE},
+        "types": {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN)},
+        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, **dict.fromkeys(HUNTS, UNKNOWN)},
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     **{
@@ -406,7 +407,7 @@ def cases() -> Iterator[Case]:
                 state = with_keys({path: RegistryKey(values={**held, name: value})})
                 verdicts: dict[str, Verdict] = {}
                 if (path, name) == (SETUP, "MsiInstallPath"):
-                    verdicts = {**NO_BUILD, HUNT: UNKNOWN}
+                    verdicts = {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN)}
                     if form in NOTHING:
                         verdicts[SCAN] = NOT_APPLICABLE
                 elif (path, name) in OF_A_COMPONENT:
@@ -468,7 +469,7 @@ def several() -> Iterator[Case]:
         {},
     )
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
-    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, HUNT), NOT_APPLICABLE)}
+    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS), NOT_APPLICABLE)}
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})
     tools = {**tools, SCAN: NOT_APPLICABLE}
@@ -476,7 +477,7 @@ def several() -> Iterator[Case]:
     yield Case(
         "an install folder on a drive that is gone",
         with_keys({SETUP: key(MsiInstallPath="Q:\\Exchange\\")}),
-        {**NO_BUILD, HUNT: UNKNOWN, SCAN: NOT_APPLICABLE},
+        {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN), SCAN: NOT_APPLICABLE},
         {},
     )
     yield Case(
@@ -567,16 +568,11 @@ def test_it_is_judged_as_the_table_says(case: Case) -> None:
         assert isinstance(observed, Observed), observed
         unread[action] = tuple(entry.what for entry in observed.unread)
         verdicts[action] = concluded(action, said, CATALOGUE, TODAY).verdict
-<<<<<<< HEAD
-    usual = {**dict.fromkeys(SCRIPTS, OK), **dict.fromkeys(OF_IIS, NOT_APPLICABLE), SCAN: UNKNOWN}
-    assert verdicts == {**usual, **case.verdicts}
-=======
     # What takes web shells away reads what looks for them reads, and takes none here.
     assert set(unread.pop(TAKE)) == set(unread[SCAN])
     assert verdicts.pop(TAKE) is (ATTENTION if verdicts[SCAN] is UNKNOWN else NOT_APPLICABLE)
     usual = {action: OK for action in SCRIPTS if action != TAKE}
     assert verdicts == {**usual, **dict.fromkeys(OF_IIS, NOT_APPLICABLE), SCAN: UNKNOWN, **case.verdicts}
->>>>>>> ready/clean
     assert set(case.verdicts) | set(case.closed) <= set(case.read_by)
     told = {action: what for action, what in unread.items() if what}
     if "MsiInstallPath" not in case.name and "Setup: types" not in case.name:

@@ -13,11 +13,8 @@ from runner.lab.engines.sim.changes import (
     exchange_services,
     file_quarantine,
     mitigation_pools,
-<<<<<<< HEAD
     mitigation_rules,
-=======
     webshell_quarantine,
->>>>>>> ready/clean
     windows_restart,
 )
 from runner.lab.engines.sim.streams import Items
@@ -35,7 +32,6 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
     },
     "mitigation.ecp_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
     "mitigation.oab_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
-<<<<<<< HEAD
     "mitigation.owa_csp": {
         "apply.ps1.j2": mitigation_rules.apply_outbound,
         "rollback.ps1.j2": mitigation_rules.rollback_outbound,
@@ -44,11 +40,9 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
         "apply.ps1.j2": mitigation_rules.apply_inbound,
         "rollback.ps1.j2": mitigation_rules.rollback_inbound,
     },
-=======
     "webshell.quarantine": {
         "apply.ps1.j2": webshell_quarantine.apply,
         "rollback.ps1.j2": webshell_quarantine.rollback,
->>>>>>> ready/clean
     },
     "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }
