@@ -62,7 +62,11 @@ def record_key(record: dict[str, Any]) -> tuple[str, str]:
     """What makes a record of a case replace one of its base."""
     if record["Kind"] in ("File", "Root") and "Path" in record:
         return record["Kind"], " ".join(str(record.get(name, "")) for name in ("Path", "Site", "App")).strip()
-    names = [str(record[name]) for name in ("Name", "Place", "What", "InstanceID", "DisplayName") if name in record]
+    names = [
+        str(record[name])
+        for name in ("Name", "Place", "What", "InstanceID", "DisplayName", "Address", "Port")
+        if name in record
+    ]
     return record["Kind"], " ".join([*([record["Store"]] if "Store" in record else []), *names[:1]])
 
 

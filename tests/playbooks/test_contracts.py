@@ -61,6 +61,7 @@ def test_the_built_in_actions_are_there() -> None:
         "proxylogon.hunt",
         "webshell.scan",
         "windows.firewall",
+        "windows.isolate",
         "windows.pending_reboot",
         "windows.restart",
     }

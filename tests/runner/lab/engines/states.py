@@ -13,6 +13,7 @@ from runner.lab.state import (
     HostState,
     RegistryKey,
     ServiceState,
+    TcpState,
 )
 from tests.runner.lab.engines.logs import attacked
 from tests.runner.lab.engines.webs import web_server
@@ -117,6 +118,15 @@ def server(
 WHOLE = exchange("15.2.1544.36")
 
 # To start a PowerShell for a state takes a second, so what is independent stands together in one.
+CONNECTED = [
+    *(TcpState(state="Listen", local_port=port) for port in (25, 443, 5985, 50000)),
+    TcpState(state="Listen", local_port=443, local_address="::"),
+    TcpState(state="Listen", local_port=587, local_address="127.0.0.1"),
+    *(TcpState(local_port=5986, remote_address=f"10.1.0.{number}") for number in range(60)),
+    TcpState(local_port=5985, remote_address="fe80::1%7"),
+    TcpState(local_port=50001, remote_address="10.0.0.10", remote_port=389),
+    TcpState(local_port=50002, remote_address="10.0.0.10", remote_port=3268),
+]
 STATES: Mapping[str, HostState] = {
     "Exchange 2019 with its update": server(WHOLE),
     "WMI itself disabled, and paused: it answers": server(
@@ -270,5 +280,22 @@ STATES: Mapping[str, HostState] = {
     ),
     "logs of an attack, of every form; folders and files that nobody may read, that are links or missing": server(
         WHOLE, {**binaries("15.02.1544.036"), **attacked()}
+    ),
+    "a member of a group and of a domain, connected to many, of which nobody counts the databases": server(
+        WHOLE,
+        services={
+            "MpsSvc": ServiceState(),
+            "clussvc": ServiceState(start_mode="Manual"),
+            "MSExchangeHM": ServiceState(state="Start Pending"),
+            "MSExchangeHMRecovery": ServiceState(state="Stopped", start_mode="Disabled"),
+        },
+    ).model_copy(update={"tcp": CONNECTED, "dns_servers": ["10.0.0.10", "fec0:0:0:ffff::1"], "joined": True}),
+    "a member of a group with mounted databases, and a policy with a name": server(
+        WHOLE, services={"ClusSvc": ServiceState()}
+    ).model_copy(
+        update={
+            "databases_mounted": 3,
+            "firewall": FirewallState(policy_rules=[FirewallRule(id="{0A1D}", gpo="Servers - Monitoring")]),
+        }
     ),
 }

@@ -20,6 +20,7 @@ from runner.lab.engines.sim.answers import (
     proxylogon_hunt,
     webshell_scan,
     windows_firewall,
+    windows_isolate,
     windows_pending_reboot,
     windows_restart,
 )
@@ -41,6 +42,7 @@ ANSWERS: Mapping[str, Answer] = {
     "proxylogon.hunt": proxylogon_hunt.answer,
     "webshell.scan": webshell_scan.answer,
     "windows.firewall": windows_firewall.answer,
+    "windows.isolate": windows_isolate.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
     "windows.restart": windows_restart.answer,
 }

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from playbooks.values import Value
-from runner.lab.engines.sim.changes import exchange_services, file_quarantine, mitigation_pools, windows_restart
+from runner.lab.engines.sim.changes import (
+    exchange_services,
+    file_quarantine,
+    mitigation_pools,
+    windows_isolate,
+    windows_restart,
+)
 from runner.lab.engines.sim.streams import Items
 from runner.lab.state import LiveState
 
@@ -21,5 +27,6 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
     "file.quarantine": {"apply.ps1.j2": file_quarantine.apply, "rollback.ps1.j2": file_quarantine.rollback},
     "mitigation.ecp_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
     "mitigation.oab_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
+    "windows.isolate": {"apply.ps1.j2": windows_isolate.apply, "rollback.ps1.j2": windows_isolate.rollback},
     "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }
