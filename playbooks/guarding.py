@@ -57,6 +57,7 @@ class Names:
         return {
             "task": self.task,
             "folder": self.folder,
+            "due": f"{self.folder}\\due.txt",
             "armed": f"{self.folder}\\undo.ps1",
             "undone": f"{self.folder}\\undone.ps1",
             "confirmed": f"{self.folder}\\confirmed.ps1",

@@ -217,8 +217,8 @@ class Keeps(_Written):
 
 class PlaceKind(StrEnum):
     """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `configuration`
-    an element or attribute of IIS's applicationHost.config; `pool` an application pool; `server` what is done to the
-    server itself."""
+    an element or attribute of IIS's applicationHost.config; `firewall_rule` a rule by its name, which is its
+    InstanceID; `pool` an application pool; `server` what is done to the server itself."""
 
     SERVICE = "service"
     FILE = "file"
@@ -227,6 +227,8 @@ class PlaceKind(StrEnum):
     TASK = "task"
     ACL = "acl"
     CONFIGURATION = "configuration"
+    FIREWALL_PROFILE = "firewall_profile"
+    FIREWALL_RULE = "firewall_rule"
     POOL = "pool"
     SERVER = "server"
 
@@ -254,6 +256,12 @@ class Write(_Written):
     )
     pool: Sentence | None = Field(
         default=None, description="Application pools of IIS by name, to start, stop and recycle."
+    )
+    firewall_profile: Sentence | None = Field(
+        default=None, description="Profiles of Windows Firewall that it sets: Domain, Private or Public."
+    )
+    firewall_rule: Sentence | None = Field(
+        default=None, description="Rules of Windows Firewall by name (InstanceID), of those that are set on the server."
     )
     server: Literal["restart"] | None = Field(
         default=None, description="What it does to the server itself: restart, together with reboots: true."

@@ -17,13 +17,14 @@ __all__ = ["is_decided", "texts_of"]
 
 _CODE = re.compile(r"0x[0-9A-Fa-f]{1,4}|[0-9]{1,5}")
 _LISTS = frozenset({"string[]", "array", "object[]"})
-_MOST = 100
+_MOST = 100  # ways in which one text may be put together
+_LISTED = 2500  # texts of a list
 
 
 def texts_of(flow: Flow, node: Node) -> tuple[str, ...] | None:
     """Every text that a value may be, or each of several; None where one of them may be another than is seen."""
     found = _several(flow, node, frozenset())
-    if found is None or len(found) > _MOST:
+    if found is None or len(found) > _LISTED:
         return None
     try:
         return tuple(text.encode("utf-16", "surrogatepass").decode("utf-16") for text in dict.fromkeys(found))

@@ -26,7 +26,19 @@ __all__ = [
     "why_not",
 ]
 
-Kind = Literal["service", "file", "folder", "registry", "task", "acl", "configuration", "pool", "server"]
+Kind = Literal[
+    "service",
+    "file",
+    "folder",
+    "registry",
+    "task",
+    "acl",
+    "configuration",
+    "firewall_profile",
+    "firewall_rule",
+    "pool",
+    "server",
+]
 
 RESTART = "restart"  # what a change does to the server itself
 # Where a change may write IIS's configuration: in the server's own file, and never in the folder of a site, which may

@@ -124,8 +124,11 @@ class FirewallRule(Strict):
     profile: str = Field(default="Any", description="`Any`, or some of Domain, Private and Public with `, ` between.")
     protocol: str = "TCP"
     local_port: list[str] = Field(default_factory=lambda: ["Any"])
+    remote_port: list[str] = Field(default_factory=lambda: ["Any"])
+    icmp_type: list[str] = Field(default_factory=lambda: ["Any"])
     remote_address: list[str] = Field(default_factory=lambda: ["Any"])
     program: str = "Any"
+    gpo: str = Field(default="", description="Of a rule of group policy: the name of the policy that it is from.")
 
 
 # As Windows Server 2019 has them: WinRM from anywhere but in public networks, and what every network needs.
@@ -163,8 +166,15 @@ class FirewallState(Strict):
     answers: Literal["answers", "denied", "without-commands"] = Field(
         default="answers", description="Whether its commands answer; Windows Server 2008 R2 has none."
     )
+    unset: Literal["taken", "refused"] = Field(
+        default="taken",
+        description="Whether a default action of the server can be set back to NotConfigured, which its documentation "
+        "has for group policy alone.",
+    )
     local: dict[ProfileName, FirewallProfile] = Field(
-        default_factory=dict, description="The store PersistentStore; a profile that is not listed is on."
+        default_factory=dict,
+        validate_default=True,
+        description="The store PersistentStore; a profile that is not listed is on.",
     )
     policy: dict[ProfileName, FirewallProfile] = Field(
         default_factory=dict, description="The store RSOP; a profile that is not listed is left to the server."
@@ -172,10 +182,15 @@ class FirewallState(Strict):
     rules: list[FirewallRule] = Field(default_factory=lambda: list(RULES))
     policy_rules: list[FirewallRule] = Field(default_factory=list)
 
+    @field_validator("local")
+    @classmethod
+    def _each_profile_is_there(cls, given: dict[ProfileName, FirewallProfile]) -> dict[ProfileName, FirewallProfile]:
+        return {name: given.get(name, FirewallProfile(enabled="True")) for name in PROFILES}
+
     def profile(self, store: Literal["ActiveStore", "PersistentStore", "RSOP"], name: ProfileName) -> FirewallProfile:
         """A profile as a store has it."""
         policy = self.policy.get(name, FirewallProfile())
-        local = self.local.get(name, FirewallProfile(enabled="True"))
+        local = self.local[name]
         if store != "ActiveStore":
             return policy if store == "RSOP" else local
         layers = (policy.model_dump(), local.model_dump(), _IN_FORCE.model_dump())
@@ -300,6 +315,16 @@ class AccountsState(Strict):
             LocalUser(name="Guest", sid=f"{MACHINE_SID}-501", enabled=False, password_set=None),
         ]
     )
+
+
+class TcpState(Strict):
+    """A TCP port that is listened to, or a connection, as Get-NetTCPConnection shows it."""
+
+    state: Literal["Listen", "Established"] = "Established"
+    local_port: int = Field(ge=1, le=65535)
+    remote_address: str = "0.0.0.0"  # nobody, of a port that is listened to
+    remote_port: int = Field(default=0, ge=0, le=65535)
+    local_address: str = "0.0.0.0"
 
 
 class BinaryValue(Strict):
@@ -448,6 +473,18 @@ class HostState(Strict):
     event_logs: dict[str, EventLogState] = Field(
         default_factory=dict,
         description="By name: `MSExchange Management`, `Application`; one that is not listed is not there.",
+    )
+    tcp: list[TcpState] = Field(
+        default_factory=lambda: [
+            TcpState(state="Listen", local_port=5985),
+            TcpState(local_port=5985, remote_address="127.0.0.1", remote_port=50000),
+        ],
+        description="Ports that are listened to, and connections; by default WinRM's, and one from this machine.",
+    )
+    dns_servers: list[str] = Field(default_factory=list, description="Addresses that its adapters ask for names.")
+    joined: bool = Field(default=False, description="Whether it is in a domain.")
+    databases_mounted: int | None = Field(
+        default=None, ge=0, description="Active copies of databases, as Exchange counts them; null without its counter."
     )
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."

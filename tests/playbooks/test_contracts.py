@@ -67,6 +67,7 @@ def test_the_built_in_actions_are_there() -> None:
         "proxyshell.hunt",
         "webshell.scan",
         "windows.firewall",
+        "windows.isolate",
         "windows.pending_reboot",
         "windows.persistence",
         "windows.restart",

@@ -79,7 +79,7 @@ def test_a_real_parser_finds_each_script_whole_in_a_block_of_its_own(powershell:
             assert found["errors"] == 0, script
             assert found["blocks"] == [f"{{\n{script}\n}}"], script
         assert apply["statements"] == 5, "the language, its preference, the function, its call, and the change"
-        assert undo["statements"] == 4
+        assert undo["statements"] == 5, "and a look at the clock"
         assert rollback["statements"] == 7
 
 

@@ -52,8 +52,11 @@ class Targets:
         named = {target.parameter for target in call.known.targets}
         for name, value in call.binding.values:
             written, kind = call.known.parameters.get(name, ("", ""))
-            if kind == "decided" and name not in named and not is_decided(flow, value):
+            if kind in ("decided", "some") and name not in named and not is_decided(flow, value):
                 yield Refusal("decided", value.at, f"what -{written} is given cannot be seen here", _WRITTEN_OUT)
+            elif kind == "some" and not isinstance(value, Number) and not texts_of(flow, value):
+                what = f"-{written} may be nothing here, which stands for everything"
+                yield Refusal("decided", value.at, what, "write out what it is")
             elif kind == "directory" and not (isinstance(value, Text) and value.value.lower() == "directory"):
                 yield Refusal("decided", value.at, "this makes something else than a folder", "write Directory")
             elif kind == "acl" and not _is_made_list(flow, value):
@@ -66,6 +69,9 @@ class Targets:
                 )
         if call.known.name == "New-Item" and call.binding.get("itemtype") is None:
             yield Refusal("decided", call.node.at, "what this makes is not said", "write -ItemType Directory")
+        if call.known.name == "New-NetFirewallRule" and call.binding.get("remoteaddress") is None:
+            what = "whom this rule is about is not said: without -RemoteAddress it is everybody"
+            yield Refusal("decided", call.node.at, what, "write -RemoteAddress and their addresses")
         for target in call.known.targets:
             if target.kinds == ("configuration",):
                 yield from self._configuration(flow, call)
@@ -181,12 +187,15 @@ def _request(flow: Flow, call: Call) -> Iterator[Refusal]:
 
 _WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",
           "acl": "access list of", "configuration": "configuration", "pool": "application pool",
+          "firewall_profile": "profile of the firewall", "firewall_rule": "rule of the firewall",
           "server": "server itself:"}  # fmt: skip
 _ONE_PLACE = {
     "service": "name one service, by its short name",
     "task": "name one task",
     "pool": "name one application pool",
     "configuration": "write -Filter from the root, with -Location for what holds below a site",
+    "firewall_profile": "name one profile: Domain, Private or Public",
+    "firewall_rule": "name one rule, by its InstanceID",
     "registry": "write HKLM:\\SOFTWARE\\... as -LiteralPath, and one value as -Name",
     **dict.fromkeys(("file", "folder", "acl"), "write one whole path, as Windows shows it: C:\\..."),
 }

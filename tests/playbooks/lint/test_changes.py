@@ -34,9 +34,14 @@ ALLOWED = (
     Place("configuration", "Default Web Site: system.webServer/rewrite/rules*"),
     Place("configuration", "Default Web Site/owa: system.webServer/rewrite/outboundRules"),
     Place("configuration", f"applicationHost.config: {escaped(POOLS + POOL)}/@autoStart"),
+    Place("firewall_profile", "Domain"),
+    Place("firewall_rule", "exrun-isolation-?"),
+    Place("firewall_rule", "WINRM-HTTP-In-TCP"),
+    Place("firewall_rule", "CoreNet-DNS-Out-UDP"),
     Place("server", RESTART),
 )
 EVERYWHERE = (
+    *(Place(kind, "*") for kind in ("firewall_profile", "firewall_rule")),
     Place("service", "*"),
     Place("registry", "HKLM:\\*"),
     Place("configuration", "*"),

@@ -17,7 +17,7 @@ from playbooks.investigating.places import Server, comparable, on_a_drive
 from playbooks.observation import Observed
 from playbooks.values import Record, text_of
 
-__all__ = ["NotKnownError", "Served", "folders_of", "served"]
+__all__ = ["NotKnownError", "Served", "configuration_of", "folders_of", "served"]
 
 # What stands around a folder in applicationHost.config, from `system.applicationHost` down.
 _AROUND = frozenset(
@@ -56,6 +56,16 @@ class Served:
         return not self.path or self.path == folder[:2] or self.path.startswith(folder)
 
 
+def configuration_of(observed: Observed) -> Element | None:
+    """The root of applicationHost.config; None where there is no such file, and so no IIS.
+
+    Raises:
+        NotKnownError: it was not read, not to its end, or IIS reads another one.
+    """
+    redirection = _read(REDIRECTION, observed)
+    return _in_force(_read(HOST, observed), redirection)
+
+
 def served(observed: Observed) -> tuple[Served, ...]:
     """Every folder that IIS serves, of what iis/files.ps1.j2 says.
 
@@ -75,13 +85,8 @@ def folders_of(host: Element | None, redirection: Element | None, server: Server
     Raises:
         NotKnownError: IIS reads another file, or sites stand in one, or encrypted.
     """
-    for each in () if redirection is None else redirection.named("configurationRedirection"):
-        if each.is_on("enabled", "false"):
-            raise NotKnownError(f"IIS reads its configuration in {each.get('path')}, and that was not read")
-    if host is None:
+    if (host := _in_force(host, redirection)) is None:
         return ()
-    if host.name != "configuration":
-        raise NotKnownError(f"applicationHost.config is no configuration: its root is {host.name}")
     for each in host.all():
         if each.name in _AROUND and (hidden := next((name for name in _ELSEWHERE if each.get(name)), "")):
             raise NotKnownError(f"applicationHost.config:{each.line}: {each.name} has {hidden}: it was not read")
@@ -93,6 +98,16 @@ def folders_of(host: Element | None, redirection: Element | None, server: Server
         for name, value in each.attributes.items()
         if name.casefold() == "physicalpath"
     )
+
+
+def _in_force(host: Element | None, redirection: Element | None) -> Element | None:
+    """The root of applicationHost.config, which IIS reads unless it is told of another one."""
+    for each in () if redirection is None else redirection.named("configurationRedirection"):
+        if each.is_on("enabled", "false"):
+            raise NotKnownError(f"IIS reads its configuration in {each.get('path')}, and that was not read")
+    if host is not None and host.name != "configuration":
+        raise NotKnownError(f"applicationHost.config is no configuration: its root is {host.name}")
+    return host
 
 
 def _leads_to(written: str, server: Server) -> str:

@@ -1,11 +1,6 @@
 """What Windows Firewall does here, what group policy takes out of local hands, and whether it could isolate a server.
 
-The store ActiveStore is what is in force: group policy, local settings and what Windows adds together. RSOP is what
-group policy says alone, where `NotConfigured` is what it leaves to the server; PersistentStore is what was set here
-(Windows PowerShell, NetSecurity: Get-NetFirewallProfile, parameter PolicyStore). Local rules do not count in a profile
-where AllowLocalFirewallRules is False, no inbound rule counts where AllowInboundRules is False, and where policy sets
-whether a profile is on, or a default action, what is set here does not count. A server is isolated by local default
-actions and local rules: where any of these is so, or policy has an enabled rule that allows traffic, it cannot be.
+What policy overrules is found by overruling.py, beside this folder.
 
 The answers for ActiveStore come from the firewall's service itself, so one that answers runs.
 """
@@ -17,6 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from playbooks.actions.windows.overruling import (
+    ACTIVE,
+    COUNTS,
+    LOCAL,
+    POLICY,
+    PROFILES,
+    count,
+    is_whole,
+    overrides,
+    profile,
+    rules,
+)
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
@@ -25,15 +32,12 @@ from playbooks.values import Record, Value, text_of
 
 ACTION = "windows.firewall"
 FACTS = ("isolatable", "profiles_off", "overridden", "local_allow_rules", "winrm_from_anywhere")
-PROFILES = ("Domain", "Private", "Public")
-ACTIVE, LOCAL, POLICY = "ActiveStore", "PersistentStore", "RSOP"
-SET = ("Enabled", "DefaultInboundAction", "DefaultOutboundAction")
-WORDS = frozenset({"True", "False"})
 WINRM = (5985, 5986)
 # Windows runs WinRM's listener in its kernel (http.sys): its own rules name the program System.
 PROGRAMS = frozenset({"any", "system"})
 ANYWHERE = frozenset({"any", "*", "internet", "0.0.0.0/0", "0.0.0.0/0.0.0.0", "::/0"})
 EVERY_ADDRESS = re.compile(r"0\.0\.0\.0-255\.255\.255\.255|::-ffff(:ffff){7}", re.IGNORECASE)
+_RULED = (LOCAL, POLICY)
 SHOWN = 10  # lines of evidence
 OLD = "Windows Server 2008 R2 lacks these commands: look there with Windows Defender Firewall's own console"
 LOOK = f"See that the service MpsSvc runs and that this account is a local administrator, and audit it again; {OLD}"
@@ -54,32 +58,16 @@ class _Read:
     no_profiles: frozenset[str]
     no_rules: frozenset[str]
 
-    def profile(self, store: str, name: str) -> Record:
-        """A profile in a store; empty where there is none."""
-        for each in self.observed.of_kind("FirewallProfile"):
-            if each.get("Store") == store and text_of(each, "Name") == name:
-                return each
-        return {}
-
-    def count(self, store: str, which: str) -> int:
-        """A number of rules of a store whose rules are known."""
-        for each in self.observed.of_kind("FirewallRules"):
-            value = each.get(which)
-            if each.get("Store") == store and isinstance(value, int):
-                return value
-        return 0
-
-    def rules(self, store: str) -> Iterator[Record]:
-        """The rules of a store that were listed."""
-        return (each for each in self.observed.of_kind("FirewallRule") if each.get("Store") == store)
-
     @property
     def cut(self) -> tuple[str, ...]:
         """A line for each store of which not every rule was listed."""
+        seen = {
+            store: (count(self.observed, store, "Listed"), count(self.observed, store, "Enabled")) for store in _RULED
+        }
         return tuple(
-            f"{store}: {self.count(store, 'Listed')} of {self.count(store, 'Enabled')} enabled rules were looked at"
-            for store in (LOCAL, POLICY)
-            if self.count(store, "Listed") < self.count(store, "Enabled")
+            f"{store}: {listed} of {enabled} enabled rules were looked at"
+            for store, (listed, enabled) in seen.items()
+            if listed < enabled
         )
 
 
@@ -92,8 +80,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     read = _read(observation)
     if state and state != "Running":
         return _stopped(state, read)
-    off = tuple(name for name in PROFILES if text_of(read.profile(ACTIVE, name), "Enabled") == "False")
-    overrides = tuple(_overrides(read))
+    off = tuple(name for name in PROFILES if text_of(profile(read.observed, ACTIVE, name), "Enabled") == "False")
+    overruled = tuple(overrides(observation))
     open_to_all = tuple(_open(read))
     lines = tuple(_off_lines(read, off))
     findings = (
@@ -108,7 +96,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
             "policy",
             Severity.LOW,
             "Local rules do not decide what passes: this server cannot be isolated by them",
-            overrides,
+            overruled,
             "Isolate this server at its switch or hypervisor, or have the policy changed before it is needed",
         ),
         _finding(
@@ -130,7 +118,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         Verdict.OK,
         "Windows Firewall is on in every profile, and this server could be isolated by it",
         tuple(each for each in findings if each is not None),
-        _facts(read, off, overrides, open_to_all),
+        _facts(read, off, overruled, open_to_all),
     )
     if found.findings:
         found = replace(found, verdict=Verdict.ATTENTION, summary="; ".join(_said(found, off)))
@@ -143,7 +131,7 @@ def _read(observed: Observed) -> _Read:
     read = _Read(observed, (), frozenset(), frozenset())
     for store in (ACTIVE, LOCAL, POLICY):
         unread = observed.why_unread(f"profiles of {store}") is not None
-        lacking = [name for name in PROFILES if not _is_whole(read.profile(store, name), store)]
+        lacking = [name for name in PROFILES if not is_whole(profile(observed, store, name), store)]
         if lacking and not unread:
             lines.append(f"profiles of {store}: the answer does not say how {_names(lacking)} stands")
         if lacking or unread:
@@ -172,40 +160,11 @@ def _half_told(observed: Observed, store: str) -> list[str]:
     ]
 
 
-def _is_whole(profile: Record, store: str) -> bool:
-    """Whether it says what is judged. In force is one thing or the other; the other stores may leave it open."""
-    if store == ACTIVE:
-        return all(text_of(profile, each) in WORDS for each in ("Enabled", *_COUNTS))
-    return all(text_of(profile, each) for each in (*SET, *_COUNTS))
-
-
-# By the setting that is False: what does not count then.
-_COUNTS = {"AllowLocalFirewallRules": "local rules do not count", "AllowInboundRules": "no inbound rule counts"}
-
-
-def _overrides(read: _Read) -> Iterator[str]:
-    """A line for each reason for which local rules and default actions would not isolate this server."""
-    for name in PROFILES:
-        policy, active = read.profile(POLICY, name), read.profile(ACTIVE, name)
-        for setting, means in _COUNTS.items():
-            if text_of(policy, setting) == "False":
-                yield f"{name}: group policy sets {setting} to False: {means} ({POLICY})"
-            elif text_of(active, setting) == "False":
-                local = text_of(read.profile(LOCAL, name), setting) == "False"
-                where = f"set on this server, {LOCAL}" if local else ACTIVE
-                yield f"{name}: {setting} is False: {means} ({where})"
-        for setting in SET:
-            if (value := text_of(policy, setting)) not in ("", "NotConfigured"):
-                yield f"{name}: group policy sets {setting} to {value} ({POLICY})"
-    if allow := read.count(POLICY, "Allow"):
-        sources = {source for each in read.rules(POLICY) if (source := text_of(each, "Source"))} - {POLICY}
-        named = f", from {', '.join(sorted(sources)[:SHOWN])}" if sources else ""
-        yield f"{allow} enabled rules of group policy allow traffic, whatever is set on this server ({POLICY}{named})"
-
-
 def _off_lines(read: _Read, off: tuple[str, ...]) -> Iterator[str]:
     for name in off:
-        said = [store for store in (POLICY, LOCAL) if text_of(read.profile(store, name), "Enabled") == "False"]
+        said = [
+            store for store in (POLICY, LOCAL) if text_of(profile(read.observed, store, name), "Enabled") == "False"
+        ]
         yield f"{name}: off in {ACTIVE}{f', as {said[0]} says' if said else ''}"
 
 
@@ -215,7 +174,7 @@ def _open(read: _Read) -> Iterator[str]:
     remotes = {_id(each): each for each in read.observed.of_kind("FirewallRemote")}
     programs = {_id(each): each for each in read.observed.of_kind("FirewallProgram")}
     for store in (LOCAL, POLICY):
-        for rule in read.rules(store):
+        for rule in rules(read.observed, store):
             key = _id(rule)
             if key not in ports or not _counts(read, rule):
                 continue
@@ -239,8 +198,8 @@ def _counts(read: _Read, rule: Record) -> bool:
     said = {each.strip() for each in text_of(rule, "Profile").split(",")}
     names = [name for name in PROFILES if name in said] or list(PROFILES)  # Any, or not said
     for name in names:
-        active = read.profile(ACTIVE, name)
-        ignored = [setting for setting in _COUNTS if text_of(active, setting) == "False"]
+        active = profile(read.observed, ACTIVE, name)
+        ignored = [setting for setting in COUNTS if text_of(active, setting) == "False"]
         if rule.get("Store") == POLICY and "AllowLocalFirewallRules" in ignored:
             ignored.remove("AllowLocalFirewallRules")
         if not ignored:
@@ -271,16 +230,16 @@ def _is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 5
 
 
-def _facts(read: _Read, off: tuple[str, ...], overrides: tuple[str, ...], open_to_all: tuple[str, ...]) -> Facts:
+def _facts(read: _Read, off: tuple[str, ...], overruled: tuple[str, ...], open_to_all: tuple[str, ...]) -> Facts:
     not_read = UnknownFact(f"not read: {'; '.join(read.unread)}")
     of_policy = not read.no_profiles and POLICY not in read.no_rules
     looked_through = not read.no_rules and ACTIVE not in read.no_profiles and not read.cut
     of_winrm = UnknownFact("; ".join(read.cut)) if read.cut and not read.no_rules else not_read
     return {
-        "isolatable": False if overrides else True if of_policy else not_read,
+        "isolatable": False if overruled else True if of_policy else not_read,
         "profiles_off": not_read if ACTIVE in read.no_profiles else off,
-        "overridden": True if overrides else False if of_policy else not_read,
-        "local_allow_rules": not_read if LOCAL in read.no_rules else read.count(LOCAL, "Allow"),
+        "overridden": True if overruled else False if of_policy else not_read,
+        "local_allow_rules": not_read if LOCAL in read.no_rules else count(read.observed, LOCAL, "Allow"),
         "winrm_from_anywhere": True if open_to_all else False if looked_through else of_winrm,
     }
 

@@ -31,7 +31,16 @@ from typing import Any, Literal
 
 from playbooks.detaching import Work
 from playbooks.guarding import FOLDER, Names
-from runner.lab.state import FileState, GuardState, HostState, ServiceState, TaskState, WebState, with_folders
+from runner.lab.state import (
+    FileState,
+    FirewallState,
+    GuardState,
+    HostState,
+    ServiceState,
+    TaskState,
+    WebState,
+    with_folders,
+)
 
 SHIM = resources.files("runner.lab.engines.pwsh") / "windows"
 CONFIGURATION = "lab.pssc"
@@ -41,6 +50,7 @@ SCRIPTS = (
     "Accounts.ps1",
     "Restart.ps1",
     "Firewall.ps1",
+    "Network.ps1",
     "Registry.ps1",
     "Tasks.ps1",
     "Marks.ps1",
@@ -104,6 +114,10 @@ def build(state: HostState, root: Path) -> Path:
             "disk_full": state.disk_full,
             "task_seconds": state.task_seconds,
             "wmi": state.wmi,
+            "tcp": [each.model_dump() for each in state.tcp],
+            "dns_servers": state.dns_servers,
+            "joined": state.joined,
+            "databases_mounted": state.databases_mounted,
         },
     )
     marks = {
@@ -134,7 +148,16 @@ def changed(state: HostState, root: Path) -> HostState:
     guards, tasks = dict(_guards_of(root)), dict(_tasks_of(root))
     web = WebState(**json.loads((root / WEB).read_text(encoding="utf-8")))
     pools = json.loads((root / POOLS).read_text(encoding="utf-8"))
-    now = {"services": services, "files": files, "guards": guards, "tasks": tasks, "pools": pools, "web": web}
+    firewall = FirewallState.model_validate_json((root / FIREWALL).read_text(encoding="utf-8"))
+    now = {
+        "services": services,
+        "files": files,
+        "firewall": firewall,
+        "guards": guards,
+        "tasks": tasks,
+        "pools": pools,
+        "web": web,
+    }
     if all(getattr(state, name) == found for name, found in now.items()):
         return state
     return state.model_copy(update=now)
@@ -180,6 +203,7 @@ def _guards(state: HostState, root: Path) -> None:
         folder.mkdir(parents=True)
         file = next(file for file, stands in _STANDS.items() if stands == guard.stands)
         (folder / file).write_text(guard.undo + "\n", encoding="utf-8", newline="\n")
+        (folder / "due.txt").write_text(f"{_ticks(guard.due)}\n", encoding="utf-8")
         armed = guard.stands == "armed"
         tasks[name] = {
             "registered": armed,
@@ -199,12 +223,16 @@ def _put_task(root: Path, name: str, task: TaskState) -> dict[str, object]:
     folder = _real(root / "drives", Work(name).folder)
     folder.mkdir(parents=True)
     (folder / "begun.ps1").write_text(task.run + "\n", encoding="utf-8", newline="\n")
-    ticks = (task.until - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
-    (folder / "until.txt").write_text(f"{ticks}\n", encoding="utf-8")
+    (folder / "until.txt").write_text(f"{_ticks(task.until)}\n", encoding="utf-8")
     if task.stands != "running":
         lines = (task.stands, task.started, task.ended, "0", task.error)
         (folder / "ended.txt").write_text("".join(f"{each}\n" for each in lines), encoding="utf-8")
     return {"registered": False, "due": None, "user": "SYSTEM", "execute": "", "arguments": "", "ran": True}
+
+
+def _ticks(time: datetime) -> int:
+    """As .NET counts them."""
+    return (time - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
 
 
 def _guards_of(root: Path) -> Iterator[tuple[str, GuardState]]:
@@ -253,7 +281,10 @@ def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:
 
 
 def _is_of_a_guard(path: str) -> bool:
-    """Whether it is told as a guard, and not as a file."""
+    """Whether it is told as a guard, and not as a file; what an isolation has noted is one."""
+    above, _, name = path.casefold().rpartition("\\")
+    if above == FOLDER.casefold() and name.endswith(".json"):
+        return False
     return f"{path}\\".casefold().startswith(f"{FOLDER}\\".casefold())
 
 

@@ -26,6 +26,7 @@ _ARMED = "}\n\nRegister-Guard\n"
 _RENAMED = "\\undone.ps1'\n"
 _DISARM = "# What would have undone it is not needed any more.\n"
 _TOO_LATE = "This server has undone the change: it was confirmed too late."
+_OVER = "The deadline is over, and this server undoes the change: it was confirmed too late."
 BEGUN = "An item with the specified name {0} already exists."
 
 
@@ -48,7 +49,7 @@ class Guarding:
     def known(self, script: str) -> Run | None:
         """What a script around those of an action makes of a server; None for any other."""
         if (values := self._templates["confirm.ps1.j2"].params(script)) is not None:
-            return partial(_confirm, text_of(values, "task"))
+            return partial(self._confirm, text_of(values, "task"))
         own = _between(script, _ARMED)
         if own is not None and (values := self._templates["arm.ps1.j2"].params(own[0])) is not None:
             run = self.find(own[1])
@@ -67,8 +68,11 @@ class Guarding:
         for name, guard in live.now.guards.items():
             if guard.stands == "armed" and name not in names:
                 names.add(name)
-                left = (guard.due - self.now()).total_seconds()
-                self.call_later(max(left, 0.0), lambda name=name: self._is_due(live, name))  # type: ignore[misc]
+                self._wait(live, name, guard)
+
+    def _wait(self, live: LiveState, name: str, guard: GuardState) -> None:
+        left = (guard.due - self.now()).total_seconds()
+        self.call_later(max(left, 0.0), lambda: self._is_due(live, name))
 
     def _apply(self, values: Mapping[str, Value], run: Run, live: LiveState) -> Items:
         name, seconds = text_of(values, "task"), values["seconds"]
@@ -88,6 +92,9 @@ class Guarding:
         guard = live.now.guards.get(name)
         if guard is None or guard.stands != "armed":
             return
+        if self.now() < guard.due:  # the server's clock was set back
+            self._wait(live, name, guard)
+            return
         live.ran_task(name, guard.undo)
         _put(live, name, guard.model_copy(update={"stands": "undone"}))
         own = _between(guard.undo, _RENAMED)
@@ -95,20 +102,22 @@ class Guarding:
         if run is not None:
             self._go_on(run(live))
 
+    def _confirm(self, name: str, live: LiveState) -> Items:
+        guard = live.now.guards.get(name)
+        if guard is not None and guard.stands == "armed" and self.now() >= guard.due:
+            yield Failed(error_thrown(_OVER))
+            return
+        if guard is not None and guard.stands == "undone":
+            yield Failed(error_thrown(_TOO_LATE))
+            return
+        if guard is not None:
+            _put(live, name, guard.model_copy(update={"stands": "confirmed"}))
+
     def _go_on(self, items: Items) -> None:
         for item in items:
             if isinstance(item, Waits):
                 self.call_later(item.seconds, lambda: self._go_on(items))
                 return
-
-
-def _confirm(name: str, live: LiveState) -> Items:
-    guard = live.now.guards.get(name)
-    if guard is not None and guard.stands == "undone":
-        yield Failed(error_thrown(_TOO_LATE))
-        return
-    if guard is not None:
-        _put(live, name, guard.model_copy(update={"stands": "confirmed"}))
 
 
 def _rollback(name: str, run: Run, live: LiveState) -> Items:

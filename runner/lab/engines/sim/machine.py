@@ -242,6 +242,16 @@ class Machine:
             self._refuse_without_wmi()
         return self.state.boot_time
 
+    def in_domain(self) -> bool:
+        """`PartOfDomain` of Win32_ComputerSystem.
+
+        Raises:
+            UnreadableError: the service of WMI itself is disabled and stopped.
+        """
+        if not self.state.services_denied:
+            self._refuse_without_wmi()
+        return self.state.joined
+
     def _refuse_without_wmi(self) -> None:
         wmi = next((each for each in self._services() if folded(each.name) == "WINMGMT"), None)
         if wmi is not None and wmi.start_mode == "Disabled" and wmi.state == "Stopped":

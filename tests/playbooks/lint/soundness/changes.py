@@ -18,6 +18,7 @@ ALLOWED = (
     Place("file", "C:\\q\\*"),
     Place("folder", "C:\\q"),
     Place("registry", "HKLM:\\SOFTWARE\\q\\*"),
+    Place("firewall_rule", "exrun-*"),
     Place("pool", "MSExchange*"),
     Place("configuration", "Site/*: a/b*"),
 )
@@ -35,6 +36,7 @@ _PLACES = {
     ),
     "filter": ("a/b", "A/b[@name='x']", "a/c", "//b", "a/b/../c", "a/b | //c", "/a/b"),
     "location": ("Site/owa", "site/x", "Other", "Site/../x", "Site"),
+    "firewall_rule": ("exrun-1", "EXRUN-2", "RemoteDesktop", "xexrun-1", "*", "exrun-[12]"),
     "registry": ("HKLM:\\SOFTWARE\\q", "HKLM:\\SOFTWARE\\x", "HKLM:\\SOFTWARE\\q\\..\\x", "HKLM:\\SOFTWARE"),
 }  # fmt: skip
 _FROM_THE_HOST = (
@@ -73,6 +75,12 @@ _FORMS = {
     "location": (
         "Clear-WebConfiguration -PSPath 'MACHINE/WEBROOT/APPHOST' -Location {} -Filter 'a/b'",
         "Set-WebConfigurationProperty -PSPath 'MACHINE/WEBROOT/APPHOST' -Location {} -Filter 'a/b' -Name '.' -Value 1",
+    ),
+    "firewall_rule": (
+        "Disable-NetFirewallRule -Name {}",
+        "Enable-NetFirewallRule -Name {}",
+        "New-NetFirewallRule -Name {} -Action Allow -RemoteAddress '10.0.0.1'",
+        "{} | Remove-NetFirewallRule",
     ),
     "registry": (
         "Set-ItemProperty -LiteralPath {} -Name 'v' -Value 1",

@@ -44,6 +44,11 @@ function global:Add-Configuration([string]$PSPath, [string[]]$Location, [string[
 }
 function global:Set-WebConfigurationProperty { [CmdletBinding()] param ([string]$PSPath, [string[]]$Location, [string[]]$Filter, [string]$Name, $Value) Add-Configuration $PSPath $Location $Filter $Name }
 function global:Clear-WebConfiguration { [CmdletBinding()] param ([string]$PSPath, [string[]]$Location, [string[]]$Filter) Add-Configuration $PSPath $Location $Filter '.' }
+function global:Set-NetFirewallProfile { [CmdletBinding()] param ([Parameter(Position = 0)][string[]]$Name, $Enabled, $DefaultInboundAction, $DefaultOutboundAction) Add-Written 'firewall_profile' $Name }
+foreach ($name in 'Enable-NetFirewallRule', 'Disable-NetFirewallRule', 'Remove-NetFirewallRule') {
+    . ([scriptblock]::Create("function global:$name { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipeline = `$true)][string[]]`$Name, `$Group, [switch]`$All) process { Add-Written 'firewall_rule' `$Name } }"))
+}
+function global:New-NetFirewallRule { [CmdletBinding()] param ([string]$Name, $DisplayName, $Group, $Direction, $Action, $Protocol, $LocalPort, $RemotePort, $IcmpType, $RemoteAddress, $Profile) Add-Written 'firewall_rule' $Name }
 # What a host says: another service, another path.
 function global:Get-Service { [pscustomobject]@{ Name = 'W3SVC'; Status = 'Running'; StartType = 'Manual' } }
 function global:Get-Content { 'C:\Windows\evil' }

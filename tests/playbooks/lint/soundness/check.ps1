@@ -98,6 +98,9 @@ $changing = @{
     'remove-item' = 'literalpath', 'force'; 'set-itemproperty' = 'literalpath', 'name', 'value', 'type'; 'remove-itemproperty' = 'literalpath', 'name'
     'set-content' = 'literalpath', 'value', 'encoding'
     'set-acl' = 'literalpath', 'aclobject'
+    'set-netfirewallprofile' = 'name', 'enabled', 'defaultinboundaction', 'defaultoutboundaction'
+    'enable-netfirewallrule' = @('name'); 'disable-netfirewallrule' = @('name'); 'remove-netfirewallrule' = @('name')
+    'new-netfirewallrule' = 'name', 'displayname', 'group', 'direction', 'action', 'protocol', 'localport', 'remoteport', 'icmptype', 'remoteaddress', 'profile'
     'restart-webapppool' = @('name'); 'invoke-webrequest' = 'uri', 'usebasicparsing', 'maximumredirection', 'timeoutsec'
 }
 $accessLists = '^system\.security\.accesscontrol\.(file|directory)security$'

@@ -32,6 +32,11 @@ from tests.runner.lab.engines.timers import Timers
 NAMED: Mapping[str, Value] = {"path": "C:\\inetpub\\wwwroot\\aspnet_client\\probe.aspx", "sha256": "0" * 64}
 # As much of a server as webshell.scan looks at by default.
 LIMITS: Mapping[str, Value] = {"files": 7000, "entries": 200_000, "bytes": 2_000_000_000, "content": 4_000_000}
+ISOLATION: Mapping[str, Value] = {
+    **dict.fromkeys(("management", "domain_controllers", "ntp", "edr", "evidence"), ()),
+    **dict.fromkeys(("cut_others", "strict", "copies_moved"), False),
+    "winrm_ports": ("5985", "5986"),
+}
 ALL: Mapping[str, Value] = {
     "campaign": "all",
     "include": (),
@@ -39,6 +44,7 @@ ALL: Mapping[str, Value] = {
     "weak_marks": False,
     **LIMITS,
     **NAMED,
+    **ISOLATION,
 }
 SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text in built_in_templates().items()}
 

@@ -19,6 +19,7 @@ from runner.lab.state import (
     RegistryKey,
     ServiceState,
     SubscriptionState,
+    TcpState,
     WmiBinding,
     WmiConsumer,
     WmiFilter,
@@ -127,6 +128,15 @@ def server(
 WHOLE = exchange("15.2.1544.36")
 
 # To start a PowerShell for a state takes a second, so what is independent stands together in one.
+CONNECTED = [
+    *(TcpState(state="Listen", local_port=port) for port in (25, 443, 5985, 50000)),
+    TcpState(state="Listen", local_port=443, local_address="::"),
+    TcpState(state="Listen", local_port=587, local_address="127.0.0.1"),
+    *(TcpState(local_port=5986, remote_address=f"10.1.0.{number}") for number in range(60)),
+    TcpState(local_port=5985, remote_address="fe80::1%7"),
+    TcpState(local_port=50001, remote_address="10.0.0.10", remote_port=389),
+    TcpState(local_port=50002, remote_address="10.0.0.10", remote_port=3268),
+]
 STATES: Mapping[str, HostState] = {
     "Exchange 2019 with its update": server(WHOLE),
     "WMI itself disabled, and paused: it answers": server(
@@ -326,5 +336,22 @@ STATES: Mapping[str, HostState] = {
         WHOLE, {CONFIGURATION: FileState(denied=True), f"{IIS_LOGS}\\W3SVC1": FileState(folder=True)}
     ).model_copy(
         update={"event_logs": {"MSExchange Management": EventLogState(), "Application": EventLogState(denied=True)}}
+    ),
+    "a member of a group and of a domain, connected to many, of which nobody counts the databases": server(
+        WHOLE,
+        services={
+            "MpsSvc": ServiceState(),
+            "clussvc": ServiceState(start_mode="Manual"),
+            "MSExchangeHM": ServiceState(state="Start Pending"),
+            "MSExchangeHMRecovery": ServiceState(state="Stopped", start_mode="Disabled"),
+        },
+    ).model_copy(update={"tcp": CONNECTED, "dns_servers": ["10.0.0.10", "fec0:0:0:ffff::1"], "joined": True}),
+    "a member of a group with mounted databases, and a policy with a name": server(
+        WHOLE, services={"ClusSvc": ServiceState()}
+    ).model_copy(
+        update={
+            "databases_mounted": 3,
+            "firewall": FirewallState(policy_rules=[FirewallRule(id="{0A1D}", gpo="Servers - Monitoring")]),
+        }
     ),
 }

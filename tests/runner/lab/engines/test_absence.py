@@ -63,6 +63,7 @@ TAKE = "webshell.quarantine"
 SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are
 FIREWALL = "windows.firewall"
 PERSISTENCE = "windows.persistence"
+ISOLATE = "windows.isolate"  # each of these servers could be isolated, and none is
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
 SERVICING = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
@@ -71,6 +72,7 @@ ENTRY = f"{UNINSTALL}\\Microsoft Exchange v15.KB5074992"
 OTHER_ENTRY = f"{UNINSTALL}\\{{AB-12}}"
 UPDATES_2019 = f"{UPDATES}\\Exchange 2019"
 UPDATE_KEY = f"{UPDATES_2019}\\KB5074992"
+TIME = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\W32Time\\Parameters"
 OF_A_SERVICE = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\MSExchangeIS"
 TASKS = f"{CACHE}\\Tasks"
 TASK = next(path for path in USUAL if path.startswith(f"{TASKS}\\"))
@@ -108,6 +110,7 @@ WHOLE = HostState(
         FRAMEWORK: key(Release=528449),
         SESSION: key(BootExecute=["autocheck autochk *"]),
         **USUAL,
+        TIME: key(Type="NT5DS", NtpServer="time.windows.com,0x8"),
     },
     files={**{path: FileState(version="15.02.2562.037", size=100) for path in FILES}, **quiet(), **USUAL_FILES},
     services={
@@ -290,6 +293,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         }
         for path in (LIBRARIES_32, WINLOGON, OPTIONS, LSA)
     },
+    TIME: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {ISOLATE: UNKNOWN}},
     # These are read for nothing but whether they are there.
     **{
         mark: {
@@ -313,6 +317,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     WINDOWS: ("ProductName", "CurrentBuildNumber"),
     FRAMEWORK: ("Release",),
     SESSION: ("PendingFileRenameOperations", "PendingFileRenameOperations2"),
+    TIME: ("NtpServer", "Type"),
     UPDATES: ("UpdateExeVolatile",),
     VOLATILE: ("Flags",),
     OF_A_SERVICE: (
@@ -439,6 +444,7 @@ def readers(path: str) -> tuple[str, ...]:
         **dict.fromkeys((OF_A_USER, WINDOWS_OF_A_USER), (PERSISTENCE,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
         OF_A_SERVICE: (SERVICES, PERSISTENCE),
+        TIME: (ISOLATE,),
         **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), PENDING),
     }
     return reading[path]
@@ -507,8 +513,8 @@ def services() -> Iterator[Case]:
         closed = {} if how == "empty" else no_boot
         yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, closed)
     denied = WHOLE.model_copy(update={"services_denied": True})
-    closed = {SERVICES: "Win32_Service", FIREWALL: "MpsSvc", **no_boot}
-    yield Case("services: closed", denied, {SERVICES: UNKNOWN}, closed)
+    closed = {SERVICES: "Win32_Service", FIREWALL: "MpsSvc", ISOLATE: "services", **no_boot}
+    yield Case("services: closed", denied, {SERVICES: UNKNOWN, ISOLATE: UNKNOWN}, closed)
     yield Case("services: none", WHOLE.model_copy(update={"services": {}}), attention, {})
     yield Case("a service that a server always has: missing", with_services(MSExchangeIS=None), attention, {})
     yield Case("a service that came later: missing", with_services(MSExchangeThrottling=None), {}, {})
@@ -523,11 +529,15 @@ def services() -> Iterator[Case]:
         yield Case(f"a service: {state}", with_services(MSExchangeIS=ServiceState(state=state)), verdicts, {})  # type: ignore[arg-type]
     disabled = ServiceState(state="Stopped", start_mode="Disabled")
     yield Case("Windows Firewall: all of it off", with_firewall(local=OFF), {FIREWALL: ATTENTION}, {})
-    yield Case("Windows Firewall: policy decides", with_firewall(policy=OFF), {FIREWALL: ATTENTION}, {})
+    yield Case(
+        "Windows Firewall: policy decides", with_firewall(policy=OFF), {FIREWALL: ATTENTION, ISOLATE: UNKNOWN}, {}
+    )
     yield Case("Windows Firewall: no rule", with_firewall(rules=[]), {}, {})
     no_wmi = {**attention, PERSISTENCE: UNKNOWN}
     closed = {**no_boot, PERSISTENCE: "root/subscription"}
     yield Case("WMI itself disabled", with_services(Winmgmt=disabled), no_wmi, closed)
+    no_wmi = {**no_boot, ISOLATE: "Win32_ComputerSystem"}
+    yield Case("WMI itself disabled", with_services(Winmgmt=disabled), {**attention, ISOLATE: UNKNOWN}, no_wmi)
     yield Case("pla disabled", with_services(pla=disabled), attention, {})
     yield Case("pla waits", with_services(pla=ServiceState(state="Stopped", start_mode="Manual")), {}, {})
 
@@ -572,7 +582,8 @@ def test_it_is_judged_as_the_table_says(case: Case) -> None:
     assert set(unread.pop(TAKE)) == set(unread[SCAN])
     assert verdicts.pop(TAKE) is (ATTENTION if verdicts[SCAN] is UNKNOWN else NOT_APPLICABLE)
     usual = {action: OK for action in SCRIPTS if action != TAKE}
-    assert verdicts == {**usual, **dict.fromkeys(OF_IIS, NOT_APPLICABLE), SCAN: UNKNOWN, **case.verdicts}
+    usual |= {**dict.fromkeys(OF_IIS, NOT_APPLICABLE), SCAN: UNKNOWN, ISOLATE: ATTENTION}
+    assert verdicts == {**usual, **case.verdicts}
     assert set(case.verdicts) | set(case.closed) <= set(case.read_by)
     told = {action: what for action, what in unread.items() if what}
     if "MsiInstallPath" not in case.name and "Setup: types" not in case.name:

@@ -113,3 +113,42 @@ def test_what_undoes_it_from_outside_takes_the_guard_away(host: Lab) -> None:
     assert host.runs(script(WAYS["started"]))
     host.pass_time(10 * SECONDS)
     assert (host.state, host.ran) == ("Running", [])
+
+
+def test_a_confirmation_behind_the_deadline_is_refused_though_the_task_has_not_run_yet() -> None:
+    """A server that was off at the deadline and starts: whoever is first there, what was not confirmed is undone."""
+    lab = Lab(None)
+    assert lab.runs(made().apply)
+    lab.began += timedelta(seconds=SECONDS)  # the clock alone: nothing ran meanwhile
+    assert not lab.runs(made().confirm)
+    assert (lab.state, lab.guards) == ("Running", ["armed"])
+    lab.pass_time(SECONDS)
+    assert (lab.state, lab.guards) == ("Stopped", ["undone"])
+
+
+@pytest.mark.real_powershell
+def test_the_script_of_a_confirmation_looks_at_the_servers_own_clock(powershell: Path) -> None:
+    lab = Lab(powershell)
+    try:
+        assert lab.runs(made().apply)
+        due = next(line for line in made().confirm.splitlines() if "due.txt" in line)
+        early, late = (
+            made().confirm.replace(due, due.replace("Get-Date", f"(Get-Date).AddSeconds({at})"))
+            for at in (1, SECONDS + 2)
+        )
+        assert not lab.runs(late)
+        assert lab.guards == ["armed"]
+        assert lab.runs(early)
+        assert lab.guards == ["confirmed"]
+    finally:
+        lab.engine.close()
+
+
+def test_a_clock_that_is_set_back_puts_the_deadline_off_and_does_not_lose_it() -> None:
+    lab = Lab(None)
+    assert lab.runs(made().apply)
+    lab.began -= timedelta(seconds=100)
+    lab.pass_time(SECONDS)
+    assert (lab.state, lab.guards) == ("Running", ["armed"])
+    lab.pass_time(100)
+    assert (lab.state, lab.guards) == ("Stopped", ["undone"])

@@ -39,7 +39,8 @@ def test_it_is_judged_as_its_file_says(server: Server) -> None:
     web = any("\\ClientAccess\\" in path for path in server.state.files)
     scanned = Verdict.UNKNOWN if web else Verdict.NOT_APPLICABLE  # nobody has said what the web binaries are
     taken = Verdict.ATTENTION if web else Verdict.NOT_APPLICABLE  # they are left where they are
-    others = {**dict.fromkeys(OF_IIS, Verdict.NOT_APPLICABLE), SCAN: scanned, "webshell.quarantine": taken}
+    of_files = {SCAN: scanned, "webshell.quarantine": taken}
+    others = {**dict.fromkeys(OF_IIS, Verdict.NOT_APPLICABLE), **of_files, ISOLATE: Verdict.ATTENTION}
     expected = {**dict.fromkeys(SCRIPTS, Verdict.OK), **others, **server.expect}
     assert {action: each.verdict for action, each in found.items()} == expected
     if server.findings is not None:
@@ -62,15 +63,16 @@ def cases_of(shared: Path) -> Mapping[str, HostState]:
 
 
 SCAN = "webshell.scan"
-OF_EVERY_ONE = (
-    "proxylogon.hunt.reach",
-    "webshell.scan.unknown-files",
-    "webshell.quarantine.not_named",
 # Said whatever there is.
+OF_EVERY_ONE = (
     "owa.hunt.reach",
+    "proxylogon.hunt.reach",
     "proxyshell.hunt.reach",
+    "webshell.quarantine.not_named",
+    "webshell.scan.unknown-files",
     "windows.persistence.inventory",
 )
+ISOLATE = "windows.isolate"  # nearly all could be isolated, and none is
 PATCH, SERVICES, VERSION, REBOOT = "exchange.patch", "exchange.services", "exchange.version", "windows.pending_reboot"
 # What ../shared/cases/README.md says is right, as far as it is evidence that decides it.
 RIGHT: Mapping[str, Mapping[str, Verdict]] = {

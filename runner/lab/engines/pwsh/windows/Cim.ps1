@@ -126,7 +126,7 @@ class LabCim {
 
     hidden static [object] ComputerSystem() {
         $name = [LabHost]::Text('name').ToUpperInvariant()
-        return [LabCim]::Instance('Win32_ComputerSystem', [ordered] @{ Name = $name; DNSHostName = $name; Status = 'OK' })
+        return [LabCim]::Instance('Win32_ComputerSystem', [ordered] @{ Name = $name; DNSHostName = $name; Status = 'OK'; PartOfDomain = [LabHost]::State.GetProperty('joined').GetBoolean() })
     }
 }
 

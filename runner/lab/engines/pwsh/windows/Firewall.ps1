@@ -1,4 +1,4 @@
-# Windows Firewall: the commands of the module NetSecurity that read, over firewall.json. What is in force is worked out
+# Windows Firewall: the commands of the module NetSecurity over firewall.json. What is in force is worked out
 # here, as Windows does: of each setting what group policy says, else what is set on the server, else what Windows does.
 class LabFirewall {
     hidden static [System.Text.Json.JsonElement] All() {
@@ -84,7 +84,7 @@ class LabFirewall {
     }
 
     # One object for each rule of a store: of the rule itself, or of one of its filters, which bear its InstanceID.
-    static [object[]] Rules([string] $command, [string] $store) {
+    static [object[]] Rules([string] $command, [string] $store, [bool] $traced) {
         $all = [LabFirewall]::Asked($command)
         $sources = switch ($store) {
             'ActiveStore' { 'policy_rules', 'rules' }
@@ -95,13 +95,13 @@ class LabFirewall {
             $from = if ($source -eq 'rules') { 'PersistentStore' } else { 'RSOP' }
             foreach ($rule in $all.GetProperty($source).EnumerateArray()) {
                 switch ($command) {
-                    'Get-NetFirewallRule' { [LabFirewall]::Rule($rule, $from) }
+                    'Get-NetFirewallRule' { [LabFirewall]::Rule($rule, $from, $traced) }
                     'Get-NetFirewallPortFilter' {
                         [LabFirewall]::Instance('MSFT_NetProtocolPortFilter', [ordered] @{
                             InstanceID = $rule.GetProperty('id').GetString()
                             Protocol   = $rule.GetProperty('protocol').GetString()
                             LocalPort  = [LabFirewall]::Texts($rule, 'local_port')
-                            RemotePort = 'Any'
+                            RemotePort = [LabFirewall]::Texts($rule, 'remote_port')
                         })
                     }
                     'Get-NetFirewallAddressFilter' {
@@ -123,8 +123,9 @@ class LabFirewall {
         return @($found)
     }
 
-    hidden static [object] Rule([System.Text.Json.JsonElement] $rule, [string] $from) {
+    hidden static [object] Rule([System.Text.Json.JsonElement] $rule, [string] $from, [bool] $traced) {
         $id = $rule.GetProperty('id').GetString()
+        $gpo = $rule.GetProperty('gpo').GetString()
         return [LabFirewall]::Instance('MSFT_NetFirewallRule', [ordered] @{
             Name                  = $id
             DisplayName           = $rule.GetProperty('display_name').GetString()
@@ -133,7 +134,7 @@ class LabFirewall {
             Profile               = $rule.GetProperty('profile').GetString()
             Direction             = $rule.GetProperty('direction').GetString()
             Action                = $rule.GetProperty('action').GetString()
-            PolicyStoreSource     = $from
+            PolicyStoreSource     = if ($traced -and $gpo) { $gpo } else { $from }
             PolicyStoreSourceType = if ($from -eq 'RSOP') { 'GroupPolicy' } else { 'Local' }
             InstanceID            = $id
         })
@@ -144,6 +145,64 @@ class LabFirewall {
         [string[]] $texts = @(foreach ($each in $rule.GetProperty($name).EnumerateArray()) { $each.GetString() })
         if ($texts.Count -eq 1) { return $texts[0] }
         return $texts
+    }
+
+    # Makes something of what is set on the server. One pool at a time, and no reader ever finds half a file.
+    hidden static [void] Change([scriptblock] $change) {
+        $file = [LabHost]::Folder + '/firewall.json'
+        $held = [LabServices]::Hold($file + '.held')
+        try {
+            $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($file))
+            $null = & $change $all
+            [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
+            [System.IO.File]::Move($file + '.new', $file, $true)
+        }
+        finally {
+            $held.Dispose()
+        }
+    }
+
+    hidden static [object] Named([System.Text.Json.Nodes.JsonNode] $all, [string] $name) {
+        foreach ($rule in $all['rules'].AsArray()) {
+            if ($rule['id'].GetValue[string]() -ieq $name) { return $rule }
+        }
+        return $null
+    }
+
+    static [bool] IsThere([string] $name) {
+        $all = [System.Text.Json.Nodes.JsonNode]::Parse([LabFirewall]::All().GetRawText())
+        return $null -ne [LabFirewall]::Named($all, $name)
+    }
+
+    static [void] Switch([string] $name, [bool] $enabled) {
+        [LabFirewall]::Change({ param($all) [LabFirewall]::Named($all, $name)['enabled'] = [System.Text.Json.Nodes.JsonValue]::Create($enabled) }.GetNewClosure())
+    }
+
+    static [void] Remove([string] $name) {
+        [LabFirewall]::Change({ param($all) $all['rules'].AsArray().Remove([LabFirewall]::Named($all, $name)) }.GetNewClosure())
+    }
+
+    static [void] Add([System.Collections.IDictionary] $rule) {
+        $made = [System.Text.Json.Nodes.JsonNode]::Parse((ConvertTo-Json -InputObject $rule))
+        [LabFirewall]::Change({ param($all) $all['rules'].AsArray().Add($made) }.GetNewClosure())
+    }
+
+    static [void] SetProfile([string] $name, [System.Collections.IDictionary] $settings) {
+        [LabFirewall]::Change({
+                param($all)
+                $local = $all['local'].AsObject()
+                if (-not $local.ContainsKey($name)) {
+                    $whole = '{"enabled": "True", "default_inbound": "NotConfigured", "default_outbound": "NotConfigured", "allow_inbound_rules": "NotConfigured", "allow_local_rules": "NotConfigured"}'
+                    $local[$name] = [System.Text.Json.Nodes.JsonNode]::Parse($whole)
+                }
+                foreach ($setting in $settings.Keys) { $local[$name][$setting] = [System.Text.Json.Nodes.JsonValue]::Create([string] $settings[$setting]) }
+            }.GetNewClosure())
+    }
+
+    static [System.Management.Automation.ErrorRecord] Missing([string] $name) {
+        $why = "No MSFT_NetFirewallRule objects found with property 'InstanceID' equal to '$name'.  Verify the value of the property and retry."
+        return [System.Management.Automation.ErrorRecord]::new(
+            [System.Management.Automation.ItemNotFoundException]::new($why), 'CmdletizationQuery_NotFound_InstanceID', 'ObjectNotFound', $name)
     }
 
     hidden static [object] Instance([string] $class, [System.Collections.IDictionary] $properties) {
@@ -171,26 +230,134 @@ function Get-NetFirewallProfile {
 
 function Get-NetFirewallRule {
     [CmdletBinding()]
-    param([switch] $All, [string] $PolicyStore = 'PersistentStore')
-    [LabFirewall]::Rules('Get-NetFirewallRule', $PolicyStore)
+    param([switch] $All, [string] $PolicyStore = 'PersistentStore', [switch] $TracePolicyStore)
+    [LabFirewall]::Rules('Get-NetFirewallRule', $PolicyStore, [bool] $TracePolicyStore)
 }
 
 function Get-NetFirewallPortFilter {
     [CmdletBinding()]
     param([switch] $All, [string] $PolicyStore = 'PersistentStore')
-    [LabFirewall]::Rules('Get-NetFirewallPortFilter', $PolicyStore)
+    [LabFirewall]::Rules('Get-NetFirewallPortFilter', $PolicyStore, $false)
 }
 
 function Get-NetFirewallAddressFilter {
     [CmdletBinding()]
     param([switch] $All, [string] $PolicyStore = 'PersistentStore')
-    [LabFirewall]::Rules('Get-NetFirewallAddressFilter', $PolicyStore)
+    [LabFirewall]::Rules('Get-NetFirewallAddressFilter', $PolicyStore, $false)
 }
 
 function Get-NetFirewallApplicationFilter {
     [CmdletBinding()]
     param([switch] $All, [string] $PolicyStore = 'PersistentStore')
-    [LabFirewall]::Rules('Get-NetFirewallApplicationFilter', $PolicyStore)
+    [LabFirewall]::Rules('Get-NetFirewallApplicationFilter', $PolicyStore, $false)
+}
+
+function Set-NetFirewallProfile {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string[]] $Name,
+
+        [ValidateSet('True', 'False', 'NotConfigured')]
+        [string] $Enabled,
+
+        [ValidateSet('Allow', 'Block', 'NotConfigured')]
+        [string] $DefaultInboundAction,
+
+        [ValidateSet('Allow', 'Block', 'NotConfigured')]
+        [string] $DefaultOutboundAction
+    )
+    $all = [LabFirewall]::Asked('Set-NetFirewallProfile')
+    $settings = @{}
+    if ($Enabled) { $settings['enabled'] = $Enabled }
+    if ($DefaultInboundAction) { $settings['default_inbound'] = $DefaultInboundAction }
+    if ($DefaultOutboundAction) { $settings['default_outbound'] = $DefaultOutboundAction }
+    if ($all.GetProperty('unset').GetString() -eq 'refused' -and $settings.Values -contains 'NotConfigured') {
+        throw [System.ArgumentException]::new('The parameter is incorrect. ')
+    }
+    foreach ($each in $Name) { [LabFirewall]::SetProfile($each, $settings) }
+}
+
+function Disable-NetFirewallRule {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)] [string[]] $Name)
+    [void] [LabFirewall]::Asked('Disable-NetFirewallRule')
+    foreach ($each in $Name) {
+        if (-not [LabFirewall]::IsThere($each)) { $PSCmdlet.WriteError([LabFirewall]::Missing($each)); continue }
+        [LabFirewall]::Switch($each, $false)
+    }
+}
+
+function Enable-NetFirewallRule {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)] [string[]] $Name)
+    [void] [LabFirewall]::Asked('Enable-NetFirewallRule')
+    foreach ($each in $Name) {
+        if (-not [LabFirewall]::IsThere($each)) { $PSCmdlet.WriteError([LabFirewall]::Missing($each)); continue }
+        [LabFirewall]::Switch($each, $true)
+    }
+}
+
+function Remove-NetFirewallRule {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)] [string[]] $Name)
+    [void] [LabFirewall]::Asked('Remove-NetFirewallRule')
+    foreach ($each in $Name) {
+        if (-not [LabFirewall]::IsThere($each)) { $PSCmdlet.WriteError([LabFirewall]::Missing($each)); continue }
+        [LabFirewall]::Remove($each)
+    }
+}
+
+function New-NetFirewallRule {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $Name,
+
+        [Parameter(Mandatory = $true)]
+        [string] $DisplayName,
+
+        [string] $Group,
+
+        [ValidateSet('Inbound', 'Outbound')]
+        [string] $Direction = 'Inbound',
+
+        [ValidateSet('Allow', 'Block')]
+        [string] $Action = 'Allow',
+
+        [string] $Protocol = 'Any',
+
+        [string[]] $LocalPort = @('Any'),
+
+        [string[]] $RemotePort = @('Any'),
+
+        [string[]] $IcmpType = @('Any'),
+
+        [string[]] $RemoteAddress = @('Any'),
+
+        [string] $Profile = 'Any'
+    )
+    [void] [LabFirewall]::Asked('New-NetFirewallRule')
+    if ([LabFirewall]::IsThere($Name)) {
+        $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+            [System.IO.IOException]::new('Cannot create a file when that file already exists. '), 'HRESULT 0x800700b7', 'ResourceExists', $Name))
+    }
+    [LabFirewall]::Add([ordered] @{
+        id             = $Name
+        display_name   = $DisplayName
+        group          = if ($Group) { $Group } else { $null }
+        enabled        = $true
+        direction      = $Direction
+        action         = $Action
+        profile        = $Profile
+        protocol       = $Protocol
+        local_port     = $LocalPort
+        remote_port    = $RemotePort
+        icmp_type      = $IcmpType
+        remote_address = $RemoteAddress
+        program        = 'Any'
+        gpo            = ''
+    })
 }
 
 [LabFirewall]::Offer()

@@ -6,8 +6,8 @@
 $hidden = [System.Reflection.BindingFlags] 'NonPublic, Public, Instance, Static'
 foreach ($type in @(
         [LabHost], [LabRegistryKey], [LabRegistry], [LabRegistryProvider], [LabFiles], [LabContentReader],
-        [LabFileProvider], [LabMarks], [LabAccessList], [LabServices], [LabTasks], [LabFirewall], [LabCim], [LabWql], [LabExchange],
-        [LabElement], [LabWeb], [LabWebServer]
+        [LabFileProvider], [LabMarks], [LabAccessList], [LabServices], [LabTasks], [LabFirewall], [LabNetwork],
+        [LabCim], [LabWql], [LabExchange], [LabElement], [LabWeb], [LabWebServer]
     )) {
     $helpers = $type.Assembly.GetType($type.FullName + '_<staticHelpers>')
     foreach ($field in $helpers.GetFields($hidden)) {

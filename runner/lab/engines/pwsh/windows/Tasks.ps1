@@ -55,13 +55,17 @@ function New-ScheduledTaskAction {
 function New-ScheduledTaskTrigger {
     [CmdletBinding()]
     param(
-        [Parameter(Mandatory = $true)]
+        [Parameter(Mandatory = $true, ParameterSetName = 'Once')]
         [switch] $Once,
 
-        [Parameter(Mandatory = $true)]
-        [datetime] $At
+        [Parameter(Mandatory = $true, ParameterSetName = 'Once')]
+        [datetime] $At,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'Startup')]
+        [switch] $AtStartup
     )
-    [pscustomobject] @{ Enabled = $true; StartBoundary = $At.ToString('yyyy-MM-ddTHH:mm:ss') }
+    $begins = if ($Once) { $At.ToString('yyyy-MM-ddTHH:mm:ss') } else { $null }
+    [pscustomobject] @{ Enabled = $true; StartBoundary = $begins; AtStartup = [bool] $AtStartup }
 }
 
 function New-ScheduledTaskPrincipal {
@@ -86,6 +90,12 @@ function New-ScheduledTaskSettingsSet {
 
         [switch] $DontStopIfGoingOnBatteries,
 
+        [ValidateSet('Parallel', 'Queue', 'IgnoreNew')]
+        [string] $MultipleInstances = 'IgnoreNew',
+
+        [ValidateRange(0, 10)]
+        [int] $Priority = 7,
+
         [timespan] $ExecutionTimeLimit = [timespan]::FromDays(3)
     )
     [pscustomobject] @{ StartWhenAvailable = [bool] $StartWhenAvailable }
@@ -103,7 +113,7 @@ function Register-ScheduledTask {
         [Parameter(Mandatory = $true)]
         [object] $Action,
 
-        [object] $Trigger,
+        [object[]] $Trigger,
 
         [Parameter(Mandatory = $true)]
         [object] $Principal,
@@ -117,7 +127,7 @@ function Register-ScheduledTask {
     }
     [LabTasks]::Put($TaskName, @{
         registered = $true
-        due        = if ($null -ne $Trigger) { [string] $Trigger.StartBoundary } else { $null }
+        due        = $Trigger | Where-Object { $null -ne $_.StartBoundary } | ForEach-Object { [string] $_.StartBoundary } | Select-Object -First 1
         user       = [string] $Principal.UserId
         execute    = [string] $Action.Execute
         arguments  = [string] $Action.Arguments

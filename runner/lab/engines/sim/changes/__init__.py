@@ -15,6 +15,7 @@ from runner.lab.engines.sim.changes import (
     mitigation_pools,
     mitigation_rules,
     webshell_quarantine,
+    windows_isolate,
     windows_restart,
 )
 from runner.lab.engines.sim.streams import Items
@@ -44,5 +45,6 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
         "apply.ps1.j2": webshell_quarantine.apply,
         "rollback.ps1.j2": webshell_quarantine.rollback,
     },
+    "windows.isolate": {"apply.ps1.j2": windows_isolate.apply, "rollback.ps1.j2": windows_isolate.rollback},
     "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }

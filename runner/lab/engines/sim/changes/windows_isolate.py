@@ -1,0 +1,215 @@
+"""windows.isolate: a server is cut off from all but what is named, and gets back what it had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from playbooks.values import Value, text_of
+from runner.lab.engines.sim import file_system, service_control
+from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
+from runner.lab.engines.sim.streams import Failed, Items, Problem, error_thrown
+from runner.lab.state import PROFILES, FileState, FirewallProfile, FirewallRule, FirewallState, LiveState
+
+_GROUP = "exrun-isolation"
+_FOLDER = "C:\\Program Files\\exrun"
+_NOT_TAKEN = "The parameter is incorrect. "
+# By the value that the script shows for it: what it lets through, in the order of the script.
+_RULES: tuple[tuple[str, str, str, Mapping[str, object]], ...] = (
+    ("managers", "winrm", "WinRM", {"direction": "Inbound", "protocol": "TCP"}),
+    ("name_servers", "dns-udp", "DNS", {"direction": "Outbound", "protocol": "UDP", "remote_port": ["53"]}),
+    ("name_servers", "dns-tcp", "DNS", {"direction": "Outbound", "protocol": "TCP", "remote_port": ["53"]}),
+    ("directory", "directory", "domain controllers", {"direction": "Outbound", "protocol": "Any"}),
+    ("time", "time", "time", {"direction": "Outbound", "protocol": "UDP", "remote_port": ["123"]}),
+    ("agents", "agents", "endpoint detection", {"direction": "Outbound", "protocol": "TCP"}),
+    ("collectors", "evidence-in", "evidence", {"direction": "Inbound", "protocol": "Any"}),
+    ("collectors", "evidence-out", "evidence", {"direction": "Outbound", "protocol": "Any"}),
+    ("neighbours", "neighbours-in", "IPv6 neighbours", {"direction": "Inbound", "protocol": "ICMPv6"}),
+    ("neighbours", "neighbours-out", "IPv6 neighbours", {"direction": "Outbound", "protocol": "ICMPv6"}),
+)
+
+
+def apply(live: LiveState, values: Mapping[str, Value]) -> Items:
+    """What the apply script does."""
+    return isolate(live, values, text_of(values, "plan"), _recorded)
+
+
+def rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
+    """What the rollback script does."""
+    return release(live, values, text_of(values, "plan"), _forgotten)
+
+
+Note = Callable[[LiveState, Mapping[str, Value]], Items]
+
+
+def isolate(live: LiveState, values: Mapping[str, Value], plan: str, note: Note) -> Items:
+    """Until the first error, as the script does.
+
+    Args:
+        note: what it does with the record.
+    """
+    steps: list[Items] = [
+        *(service_control.set_start_type(live, name, "Disabled") for name in _texts(values, "recovery_auto")),
+        *(service_control.stop(live, name) for name in _texts(values, "recovery_running")),
+        note(live, values),
+        _isolated(live, values, plan),
+    ]
+    for step in steps:
+        for item in step:
+            yield item
+            if isinstance(item, Failed):
+                return
+
+
+def _isolated(live: LiveState, values: Mapping[str, Value], plan: str) -> Items:
+    for told, end, what, of_rule in _RULES:
+        if not (addresses := _texts(values, told)):
+            continue
+        if (problem := _not_asked(live, "New-NetFirewallRule")) is not None:
+            yield Failed(problem)
+            return
+        more: dict[str, object] = {"remote_address": addresses}
+        if told == "managers":
+            more["local_port"] = _texts(values, "winrm_ports")
+        if told == "neighbours":
+            more = {"icmp_type": addresses}
+        rule = FirewallRule.model_validate(
+            {
+                "id": f"exrun-isolation-{plan}-{end}",
+                "display_name": f"exrun-isolation: {what}",
+                "group": _GROUP,
+                **of_rule,
+                **more,
+            }
+        )
+        if _named(live.now.firewall, rule.id) is not None:
+            why = "Cannot create a file when that file already exists. "
+            about = "HRESULT 0x800700b7,New-NetFirewallRule"
+            yield Failed(Problem(why, about, "ResourceExists", "System.IO.IOException", target=rule.id))
+            return
+        _put(live, rules=[*live.now.firewall.rules, rule])
+    for name in _texts(values, "rules"):
+        problem = _switched(live, name, enabled=False)
+        if problem is not None:
+            yield Failed(problem)
+            return
+    for profile in PROFILES:
+        problem = _set(live, profile, "True", "Block", "Block")
+        if problem is not None:
+            yield Failed(problem)
+            return
+
+
+def release(live: LiveState, values: Mapping[str, Value], plan: str, note: Note) -> Items:
+    """Each thing by itself, and what failed of it at the end, as the script does."""
+    failed: list[str] = []
+    for profile in PROFILES:
+        low = profile.lower()
+        for suffix in ("", "_or"):
+            wanted = [text_of(values, f"{low}_{each}{suffix}") for each in ("enabled", "inbound", "outbound")]
+            problem = _set(live, profile, *wanted)
+            if problem is None:
+                break
+        else:
+            assert problem is not None
+            failed.append(f"the profile {profile}: {problem.message}")
+    there: set[str] = set()
+    if (problem := _not_asked(live, "Get-NetFirewallRule")) is None:
+        there = {folded(rule.id) for rule in live.now.firewall.rules}
+    else:
+        failed.append(f"the rules: {problem.message}")
+    for name in _texts(values, "rules"):
+        if folded(name) in there and (problem := _switched(live, name, enabled=True)) is not None:
+            failed.append(f"the rule {name}: {problem.message}")
+    ours = {folded(f"exrun-isolation-{plan}-{end}") for _, end, _, _ in _RULES}
+    _put(live, rules=[rule for rule in live.now.firewall.rules if folded(rule.id) not in ours & there])
+    for name in _texts(values, "recovery_auto"):
+        yield from _tried(service_control.set_start_type(live, name, "Automatic"), f"the service {name}", failed)
+    for name in _texts(values, "recovery_running"):
+        yield from _tried(service_control.start(live, name), f"the service {name}", failed)
+    for item in note(live, values):
+        yield item
+        if isinstance(item, Failed):
+            return
+    if failed:
+        yield Failed(error_thrown(f"Not all of it was given back: {'; '.join(failed)}"))
+
+
+def _tried(items: Items, what: str, failed: list[str]) -> Items:
+    for item in items:
+        if isinstance(item, Failed):
+            failed.append(f"{what}: {item.problem.message}")
+        else:
+            yield item
+
+
+def _recorded(live: LiveState, values: Mapping[str, Value]) -> Items:
+    path = f"{_FOLDER}\\isolation-{text_of(values, 'plan')}.json"
+    if live.now.disk_full:
+        file_system.put(live, path, FileState())
+        yield Failed(file_system.no_space(path))
+        return
+    # Windows PowerShell 5.1 writes a byte-order mark and ends the line.
+    file_system.put(live, path, FileState(content=f"\ufeff{text_of(values, 'record')}\r\n"))
+
+
+def _forgotten(live: LiveState, values: Mapping[str, Value]) -> Items:
+    path = f"{_FOLDER}\\isolation-{text_of(values, 'plan')}.json"
+    files = {each: file for each, file in live.now.files.items() if folded(each) != folded(path)}
+    live.become(live.now.model_copy(update={"files": files}))  # the folder is that of guards, which are told apart
+    yield from ()
+
+
+def _not_asked(live: LiveState, command: str) -> Problem | None:
+    try:
+        Machine(live.now).ask_firewall(command)
+    except UnreadableError as error:
+        return error_thrown(str(error))
+    return None
+
+
+def _named(firewall: FirewallState, name: str) -> FirewallRule | None:
+    return next((rule for rule in firewall.rules if folded(rule.id) == folded(name)), None)
+
+
+def _switched(live: LiveState, name: str, *, enabled: bool) -> Problem | None:
+    command = f"{'Enable' if enabled else 'Disable'}-NetFirewallRule"
+    if (problem := _not_asked(live, command)) is not None:
+        return problem
+    if _named(live.now.firewall, name) is None:
+        why = (
+            f"No MSFT_NetFirewallRule objects found with property 'InstanceID' equal to '{name}'.  Verify the "
+            "value of the property and retry."
+        )
+        about = f"CmdletizationQuery_NotFound_InstanceID,{command}"
+        return Problem(why, about, "ObjectNotFound", "System.Management.Automation.ItemNotFoundException", target=name)
+    _put(
+        live,
+        rules=[
+            rule.model_copy(update={"enabled": enabled}) if folded(rule.id) == folded(name) else rule
+            for rule in live.now.firewall.rules
+        ],
+    )
+    return None
+
+
+def _set(live: LiveState, name: str, enabled: str, inbound: str, outbound: str) -> Problem | None:
+    if (problem := _not_asked(live, "Set-NetFirewallProfile")) is not None:
+        return problem
+    firewall = live.now.firewall
+    if firewall.unset == "refused" and "NotConfigured" in (enabled, inbound, outbound):
+        return error_thrown(_NOT_TAKEN)
+    profile = next(each for each in PROFILES if each == name)
+    was = firewall.local.get(profile, FirewallProfile(enabled="True"))
+    update = {"enabled": enabled, "default_inbound": inbound, "default_outbound": outbound}
+    _put(live, local={**firewall.local, profile: was.model_copy(update=update)})
+    return None
+
+
+def _put(live: LiveState, **update: object) -> None:
+    firewall = live.now.firewall.model_copy(update=update)
+    live.become(live.now.model_copy(update={"firewall": firewall}))
+
+
+def _texts(values: Mapping[str, Value], name: str) -> list[str]:
+    found = values.get(name)
+    return [str(each) for each in found] if isinstance(found, list | tuple) else []

@@ -1,0 +1,208 @@
+"""windows.isolate on both engines: the same is made of a server, and all of it comes back, whoever undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from playbooks.findings import Verdict
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.sim import SimEngine
+from runner.lab.state import PROFILES, HostState, LiveState
+from tests.runner.lab.engines.client import Client
+from tests.runner.lab.engines.isolations import ODD, PLAIN, PLAN, SERVICES, Isolation
+from tests.runner.lab.engines.timers import Timers
+
+BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
+SECONDS = 300
+STRANGE = PLAIN.firewall.model_copy(update={"unset": "refused"})
+
+
+class Lab:
+    """An engine, and its servers' time."""
+
+    def __init__(self, powershell: Path | None) -> None:
+        self.timers = Timers()
+        self.began = BEGAN
+        self.pwsh = None if powershell is None else PwshEngine(powershell, now=self.now)
+        self.engine: Engine = self.pwsh or SimEngine(self.timers.call_later, self.now)
+
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=self.timers.now)
+
+    def pass_time(self, live: LiveState, seconds: int) -> None:
+        if self.pwsh is not None and self.began == BEGAN:
+            self.began = min(guard.due for guard in live.now.guards.values()) - timedelta(seconds=SECONDS)
+        self.timers.pass_time(seconds)
+        if self.pwsh is not None:
+            self.pwsh.run_due_tasks()
+
+
+@pytest.fixture(params=["sim", "pwsh"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    found = Lab(request.getfixturevalue("powershell") if request.param == "pwsh" else None)
+    yield found
+    found.engine.close()
+
+
+def cut_off(live: LiveState) -> None:
+    """Nothing is let through but by rules of the isolation."""
+    firewall = live.now.firewall
+    for name in PROFILES:
+        profile = firewall.profile("ActiveStore", name)
+        assert (profile.enabled, profile.default_inbound, profile.default_outbound) == ("True", "Block", "Block")
+    allowing = [rule for rule in firewall.rules if rule.enabled and rule.action == "Allow"]
+    assert {rule.group for rule in allowing} == {"exrun-isolation"}
+    assert all(rule.id.startswith(f"exrun-isolation-{PLAN}-") for rule in allowing)
+    assert all(rule.remote_address != ["Any"] for rule in allowing if "neighbours" not in rule.id)
+
+
+@pytest.mark.parametrize("state", [PLAIN, ODD], ids=["plain", "odd"])
+def test_it_converges_and_what_undoes_it_brings_every_setting_back(lab: Lab, state: HostState) -> None:
+    live = LiveState(state)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == ""
+        cut_off(live)
+        for name in ("MSExchangeHM", "MSExchangeHMRecovery"):
+            service = live.now.services[name]
+            assert (service.state, service.start_mode in ("Disabled", "Manual")) == ("Stopped", True)
+        found = isolation.judged()
+        assert (found.verdict, found.changes) == (Verdict.OK, ())
+        assert found.summary == f"isolated, by plan {PLAN}"
+        [note] = live.now.files
+        assert note == f"C:\\Program Files\\exrun\\isolation-{PLAN}.json"
+
+        assert isolation.run(planned.rollback) == ""
+        assert live.now == state
+        assert isolation.change() == planned
+
+
+@pytest.mark.parametrize("state", [PLAIN, ODD], ids=["plain", "odd"])
+def test_it_takes_itself_back_at_its_deadline_and_can_be_confirmed_no_more(lab: Lab, state: HostState) -> None:
+    live = LiveState(state)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == ""
+        lab.pass_time(live, SECONDS - 1)
+        cut_off(live)
+        lab.pass_time(live, 1)
+        assert live.now.model_copy(update={"guards": {}}) == state
+        assert "confirmed too late" in isolation.run(planned.confirm)
+        assert live.now.model_copy(update={"guards": {}}) == state
+
+
+def test_what_is_confirmed_stays(lab: Lab) -> None:
+    live = LiveState(PLAIN)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == ""
+        assert isolation.run(planned.confirm) == ""
+        lab.pass_time(live, 10 * SECONDS)
+        cut_off(live)
+
+
+def test_where_a_default_cannot_be_set_back_to_nothing_it_becomes_what_that_stands_for(lab: Lab) -> None:
+    """The documentation has NotConfigured for group policy alone: then what is in force is the same as before."""
+    state = PLAIN.model_copy(update={"firewall": STRANGE})
+    live = LiveState(state)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == ""
+        assert isolation.run(planned.rollback) == ""
+        for name in PROFILES:
+            before, after = (each.firewall.profile("ActiveStore", name) for each in (state, live.now))
+            assert before == after
+        assert live.now.firewall.rules == state.firewall.rules
+
+
+def test_what_cannot_be_given_back_keeps_nothing_else_from_it(lab: Lab) -> None:
+    broken = PLAIN.model_copy(
+        update={
+            "services": {
+                **SERVICES,
+                "MSExchangeHMRecovery": SERVICES["MSExchangeHMRecovery"].model_copy(update={"on_start": "fails"}),
+            }
+        }
+    )
+    live = LiveState(broken)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == ""
+        said = isolation.run(planned.rollback)
+        assert said.startswith("Not all of it was given back: the service MSExchangeHMRecovery: ")
+        assert live.now.firewall == broken.firewall
+        assert live.now.services["MSExchangeHM"] == SERVICES["MSExchangeHM"]
+        assert live.now.files == {}
+
+
+def test_a_rule_that_somebody_has_removed_since_keeps_nothing_else_from_coming_back(lab: Lab) -> None:
+    live = LiveState(PLAIN)
+    with Client(lab.engine, live) as client:
+        planned = Isolation(client).change()
+        assert Isolation(client).run(planned.apply) == ""
+    firewall = live.now.firewall
+    gone, left = firewall.rules[0], firewall.rules[1:]
+    live.be_another(live.now.model_copy(update={"firewall": firewall.model_copy(update={"rules": left})}))
+    with Client(lab.engine, live) as client:
+        assert Isolation(client).run(planned.rollback) == ""
+    assert live.now.firewall.rules == [rule for rule in PLAIN.firewall.rules if rule.id != gone.id]
+    assert live.now.firewall.local == PLAIN.firewall.local
+
+
+def test_a_server_that_cannot_note_what_it_was_like_stays_as_it_is() -> None:
+    state = PLAIN.model_copy(update={"disk_full": True})
+    live = LiveState(state)
+    engine = SimEngine(Timers().call_later)
+    with Client(engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert "not enough space" in isolation.run(planned.apply)
+        assert live.now.firewall == state.firewall
+
+
+def test_everything_that_may_be_let_through_is_let_through_by_rules_of_its_own(lab: Lab) -> None:
+    live = LiveState(ODD)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(
+            client,
+            management=("127.0.0.0/8",),
+            domain_controllers=("10.0.0.0/24",),
+            ntp=("10.0.0.123",),
+            edr=("192.0.2.10",),
+            evidence=("10.0.8.0/24",),
+        )
+        assert isolation.run(isolation.change().apply) == ""
+    ours = {
+        rule.id.removeprefix(f"exrun-isolation-{PLAN}-"): (
+            rule.direction,
+            rule.protocol,
+            rule.local_port,
+            rule.remote_port,
+            rule.remote_address,
+        )
+        for rule in live.now.firewall.rules
+        if rule.group == "exrun-isolation"
+    }
+    anywhere, winrm, servers = ["Any"], ["5985", "5986"], ["10.0.0.10", "fd00::10"]
+    assert ours == {
+        "winrm": ("Inbound", "TCP", winrm, anywhere, ["127.0.0.0/8"]),
+        "dns-udp": ("Outbound", "UDP", anywhere, ["53"], servers),
+        "dns-tcp": ("Outbound", "TCP", anywhere, ["53"], servers),
+        "directory": ("Outbound", "Any", anywhere, anywhere, ["10.0.0.0/24"]),
+        "time": ("Outbound", "UDP", anywhere, ["123"], ["10.0.0.0/24", "10.0.0.123"]),
+        "agents": ("Outbound", "TCP", anywhere, anywhere, ["192.0.2.10"]),
+        "evidence-in": ("Inbound", "Any", anywhere, anywhere, ["10.0.8.0/24"]),
+        "evidence-out": ("Outbound", "Any", anywhere, anywhere, ["10.0.8.0/24"]),
+        "neighbours-in": ("Inbound", "ICMPv6", anywhere, anywhere, anywhere),
+        "neighbours-out": ("Outbound", "ICMPv6", anywhere, anywhere, anywhere),
+    }
