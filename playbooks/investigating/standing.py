@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Finding, UnknownFact, Verdict
 
@@ -21,8 +22,10 @@ __all__ = ["SINCE", "WELL", "Because", "Standing", "standing_of", "verdict_of"]
 SINCE = "since"
 """The fact of a step that reads logs: the day to which they reach back, as 2026-11-01."""
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
-# Of an action that is judged by compliant_when. It may look for anything, so what it found is not passed over.
-_COMPLIANT = "compliant"
+# Facts that say whether something speaks of an intruder, and what they are where nothing does; a count of 0 is as good
+# as false. Where a step has one and it says otherwise, or is not known, the server is not called clean, whatever the
+# step's verdict is. `compliant` is that of an action of a user, which may look for anything.
+_INNOCENT = MappingProxyType({"compliant": True, "compromised": False, "suspicious": False})
 _CONCERNS_NOBODY = frozenset({Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
 
 
@@ -150,9 +153,14 @@ def _clean_since(verdict: Verdict, said: Mapping[str, Assessment], reach: _Reach
     if verdict.rank <= Verdict.PROBED.rank or not reach.quiet:
         return None
     for each in said.values():
-        if each.coverage is Coverage.NOT_KNOWABLE or each.facts.get(_COMPLIANT) is False:
+        if each.coverage is Coverage.NOT_KNOWABLE or not _is_innocent(each):
             return None
     return reach.since
+
+
+def _is_innocent(each: Assessment) -> bool:
+    told = each.facts if each.verdict not in _CONCERNS_NOBODY else {}
+    return all(told[fact] == innocent for fact, innocent in _INNOCENT.items() if fact in told)
 
 
 def _why(verdict: Verdict, said: Mapping[str, Assessment], deciding: Mapping[str, Assessment], reach: _Reach) -> str:

@@ -24,8 +24,10 @@ import typer
 from playbooks.errors import DocumentError
 from runner.cli.commands import DEBUG
 from runner.cli.demo_changes import Changes
+from runner.cli.demo_march import REPORT, March
 from runner.exit_status import ExitStatus
-from runner.lab.demo.expectations import FLEET, differences, expectations
+from runner.lab.demo.expectations import FLEET, MARCH, differences, expectations
+from runner.lab.demo.planting import planted
 from runner.lab.engines.choosing import engines_for
 from runner.lab.errors import LabError
 from runner.lab.fleet import Fleet
@@ -82,7 +84,8 @@ def lab_demo(
     Serves sixteen servers on 127.0.0.1 (patched, vulnerable, half installed, out of support, unreachable, ...), runs
     exrun audit against them, and checks verdicts, findings, and that only collect scripts ran. Then disabled services
     are mended: plan, approval by a second key, apply, another audit, rollback; every script that ran and every server
-    is compared. Needs no network.
+    is compared. Last comes March 2021 on six servers of another client: who is exposed, was somebody inside, and
+    since when is the rest clean. Needs no network.
     Exit status: 0 when all agrees, 1 when something differs, else that of the audit.
 
     \b
@@ -93,10 +96,9 @@ def lab_demo(
     began = time.monotonic()
     place = _made(folder)
     with ExitStack() as stack:
-        lab = _served(engine, stack)
-        inventory, report, state = place / "inventory.yml", place / "report.html", place / "state"
-        (place / "lab-ca.pem").write_bytes(lab.ca_pem)
-        inventory.write_text(inventory_text(lab, Path("lab-ca.pem"), {}), encoding="utf-8")
+        data = stack.enter_context(resources.as_file(resources.files("runner.lab.demo")))
+        lab = _served(load_fleet(data / FLEET, engine=engine), stack)
+        inventory, report, state = _inventory(lab, place), place / "report.html", place / "state"
         _say(f"Lab: {len(lab.hosts)} simulated servers are up on 127.0.0.1; engine {engine}.")
         arguments = ["audit", "-i", str(inventory), "--state", str(state), "--html", str(report)]
         arguments += ["--timeout", str(HOST_SECONDS), *engine.pace, *as_of(lab.fleet)]
@@ -114,7 +116,10 @@ def lab_demo(
         changes = Changes(lab, place, engine.pace, as_of(lab.fleet), lambda asked: _audited(asked, lab), _say)
         changes.go(expectations())
         wrong += changes.wrong
-    _conclude_changes(changes, place, time.monotonic() - began)
+    _conclude_changes(changes, place)
+    march = _march(engine, place / "march-2021")
+    wrong += march.wrong
+    _conclude_march(march, time.monotonic() - began)
     raise typer.Exit(ExitStatus.FINDINGS if wrong else ExitStatus.WELL)
 
 
@@ -144,10 +149,27 @@ def _made(folder: Path | None) -> Path:
     return folder
 
 
-def _served(engine: EngineName, stack: ExitStack) -> Lab:
-    """The demo's lab, served until the stack is closed."""
-    data = stack.enter_context(resources.as_file(resources.files("runner.lab.demo")))
-    fleet = load_fleet(data / FLEET, engine=engine)
+def _inventory(lab: Lab, place: Path) -> Path:
+    """The lab's inventory, written to a folder."""
+    (place / "lab-ca.pem").write_bytes(lab.ca_pem)
+    inventory = place / "inventory.yml"
+    inventory.write_text(inventory_text(lab, Path("lab-ca.pem"), {}), encoding="utf-8")
+    return inventory
+
+
+def _march(engine: EngineName, place: Path) -> March:
+    with ExitStack() as stack:
+        data = stack.enter_context(resources.as_file(resources.files("runner.lab.demo")))
+        lab = _served(planted(load_fleet(data.joinpath(*MARCH.split("/")), engine=engine)), stack)
+        _inventory(lab, _made(place))
+        judged = (*as_of(lab.fleet), "--catalogue", str(data / "march" / "baseline"))
+        march = March(place, engine.pace, judged, lambda asked: _audited(asked, lab), _say)
+        march.go(expectations(MARCH))
+    return march
+
+
+def _served(fleet: Fleet, stack: ExitStack) -> Lab:
+    """A lab of the demo, served until the stack is closed."""
     try:
         engines = engines_for(fleet)
         for each in engines.values():
@@ -189,7 +211,7 @@ def _conclude(audit: FleetResult, wrong: Sequence[str], executed: Sequence[State
         )
 
 
-def _conclude_changes(changes: Changes, place: Path, seconds: float) -> None:
+def _conclude_changes(changes: Changes, place: Path) -> None:
     _say("")
     for line in changes.wrong:
         _say(f"DIFFERS: {line}")
@@ -199,6 +221,17 @@ def _conclude_changes(changes: Changes, place: Path, seconds: float) -> None:
             "where its plan has it, and a rollback brought back what was, byte for byte."
         )
     _say(f"Plans, signatures and journals: {place}")
+
+
+def _conclude_march(march: March, seconds: float) -> None:
+    _say("")
+    for line in march.wrong:
+        _say(f"DIFFERS: {line}")
+    if not march.wrong:
+        _say(
+            "Every server of March 2021 is what its file says: compromised, exposed, probed, not to be told, or clean."
+        )
+    _say(f"Report: {march.folder / REPORT}")
     _say(f"{seconds:.1f} s in all.")
 
 

@@ -1,8 +1,9 @@
-"""What an audit of the demo fleet must come to, and where one differs from it."""
+"""What audits of the demo's fleets must come to, and where one differs from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from importlib import resources
 
 from pydantic import TypeAdapter
@@ -14,22 +15,25 @@ from runner.results import FleetResult, HostResult, Outcome
 from runner.transport.failures import Cause
 
 FLEET = "fleet.yml"
-EXPECTED = "expected.yml"
+MARCH = "march/fleet.yml"
 
 
 class Expected(Strict):
-    """One server's row. `cause` says why there is no session; `findings` are ids, sorted."""
+    """One server's row. `cause` says why there is no session; `findings` are all ids, sorted, `among` some of them."""
 
     verdict: Verdict
     outcome: Outcome
     product: str = ""
     cause: Cause | None = None
     findings: tuple[str, ...] = ()
+    among: tuple[str, ...] | None = None
+    clean_since: date | None = None
 
 
-def expectations() -> Mapping[str, Expected]:
-    """Of every server of the demo fleet, by `client/name`."""
-    text = resources.files("runner.lab.demo").joinpath(EXPECTED).read_text(encoding="utf-8")
+def expectations(fleet: str = FLEET) -> Mapping[str, Expected]:
+    """Of every server of a fleet of the demo, by `client/name`: from expected.yml beside it."""
+    name = f"{fleet.removesuffix('fleet.yml')}expected.yml"
+    text = resources.files("runner.lab.demo").joinpath(*name.split("/")).read_text(encoding="utf-8")
     return TypeAdapter(dict[str, Expected]).validate_python(YAML(typ="safe", pure=True).load(text))
 
 
@@ -46,12 +50,17 @@ def differences(audit: FleetResult, expected: Mapping[str, Expected]) -> tuple[s
 
 
 def _row_differences(row: HostResult, wanted: Expected) -> list[str]:
+    found = sorted(each.finding.id for each in row.findings)
     said = {
         "verdict": (row.verdict, wanted.verdict),
         "outcome": (row.outcome, wanted.outcome),
         "product": (row.product, wanted.product),
-        "findings": (_listed(sorted(found.finding.id for found in row.findings)), _listed(wanted.findings)),
+        "clean since": (str(row.clean_since or ""), str(wanted.clean_since or "")),
     }
+    if wanted.among is None:
+        said["findings"] = (_listed(found), _listed(wanted.findings))
+    else:
+        said["findings, of those expected,"] = (_listed(sorted({*found} & {*wanted.among})), _listed(wanted.among))
     lines = [
         f"{what} is {_or_nothing(got)}, expected {_or_nothing(want)}"
         for what, (got, want) in said.items()

@@ -79,11 +79,29 @@ def test_a_server_that_only_wants_an_update_or_a_restart_is_clean_beside_it(verd
     assert standing.clean_since == (date(2026, 10, 28) if wanting else None)
 
 
-def test_what_a_users_own_action_found_is_not_passed_over() -> None:
-    own = Assessment(Verdict.ATTENTION, "a file that we know", facts={"compliant": False})
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"compliant": False},
+        {"compliant": DENIED},
+        {"suspicious": 2},
+        {"suspicious": DENIED},
+        {"compromised": True},
+        {"suspicious": 0, "compromised": DENIED},
+    ],
+)
+def test_what_speaks_of_an_intruder_in_a_fact_is_not_passed_over(facts: Mapping[str, int | UnknownFact]) -> None:
+    """A user's own action, whatever it looks for, and a step that calls something odd worth a look and no more."""
+    own = Assessment(Verdict.ATTENTION, "something odd", facts=facts)
     standing = standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "own": own})
     assert (standing.verdict, standing.clean_since) == (Verdict.ATTENTION, None)
     assert standing.logs_since == date(2026, 10, 28)
+
+
+def test_facts_that_say_that_nothing_was_found_leave_a_server_clean() -> None:
+    facts = {"compliant": True, "suspicious": 0, "compromised": False}
+    well = Assessment(Verdict.OK, "nothing", facts=facts)
+    assert standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "scan": well}).clean_since == date(2026, 10, 28)
 
 
 @settings(max_examples=300)

@@ -16,7 +16,7 @@ from playbooks.loading import load_playbook
 from runner.cli import working
 from runner.cli.demo import EngineName, as_of, collects, unnamed
 from runner.cli.main import main
-from runner.lab.demo.expectations import FLEET, Expected, differences, expectations
+from runner.lab.demo.expectations import FLEET, MARCH, Expected, differences, expectations
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.fleet import Fleet
@@ -59,11 +59,14 @@ def test_the_demo_has_two_clients_and_a_server_of_every_verdict() -> None:
 
 def test_each_servers_file_says_at_its_head_the_verdict_that_is_expected() -> None:
     said = {}
-    for path in (DEMO / "hosts").rglob("*.yml"):
+    files = [(path.parent.name, path) for path in (DEMO / "hosts").rglob("*.yml")]
+    files += [("northwind", path) for path in (DEMO / "march").glob("mail*.yml")]
+    for client, path in files:
         head = re.search(r"^# Verdict expected: (\S+)\.$", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert head, path
-        said[f"{path.parent.name}/{path.stem.upper()}"] = head[1]
-    assert said == {key: str(expected.verdict) for key, expected in expectations().items()}
+        said[f"{client}/{path.stem.upper()}"] = head[1]
+    expected = {**expectations(), **expectations(MARCH)}
+    assert said == {key: str(each.verdict) for key, each in expected.items()}
 
 
 def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_in_the_folder(
@@ -80,6 +83,11 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
     assert "The servers came out as planned: 22 scripts that change something ran" in said.out
     assert "wave 2: 1 server: 1 changed" in said.out
     assert "Approvals that count: 1 of 1: board@contoso.example" in said.out
+    assert "Every server of March 2021 is what its file says" in said.out
+    assert "6 servers: 2 compromised, 1 vulnerable, 1 unknown, 1 probed, 1 ok" in said.out
+    assert "clean since 2021-02-10" in " ".join(said.out.split())
+    investigation = (place / "march-2021" / "investigation.html").read_text(encoding="utf-8")
+    assert "Somebody was inside 2 of 6 servers." in investigation
     assert "DIFFERS" not in said.out
     assert "catalogue as of 2026-10-01; " in said.out
     assert "info: Judged as on 2026-10-01" in said.out

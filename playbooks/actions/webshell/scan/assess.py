@@ -62,8 +62,21 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         facts = {**none, "compromised": False, "malicious_files": (), "suspicious_files": ()}
         return Assessment(Verdict.NOT_APPLICABLE, summary, facts=facts)
     files = judged(listing, catalogue)
-    found = {standing: tuple(each for each in files if each.standing is standing) for standing in Standing}
+    found = {
+        standing: tuple(each for each in files if each.standing is standing and not _is_in_order(each))
+        for standing in Standing
+    }
     return _concluded(listing, found)
+
+
+def _is_in_order(each: Judged) -> bool:
+    """Whether it is a configuration that was read whole and in whose structure nothing speaks against it.
+
+    Setup writes another one on every server, so no list knows its bytes: it is not unknown by that.
+    """
+    file = each.file
+    whole = file.content is not None and not file.cut
+    return each.standing is Standing.UNKNOWN and whole and file.path.casefold().endswith(".config")
 
 
 def _concluded(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -> Assessment:
@@ -105,9 +118,15 @@ def _facts(found: Mapping[Standing, tuple[Judged, ...]], doubts: tuple[str, ...]
 
 def _summary(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -> str:
     whole = not listing.lies and not listing.gaps
-    if whole and listing.files and len(found[Standing.BASELINE]) == len(listing.files):
-        return f"every one of {len(listing.files)} files that IIS could run is known for this build"
+    in_order = len(listing.files) - sum(map(len, found.values()))
+    configured = f"{_counted(in_order, 'configuration')} in order by structure"
+    if whole and listing.files and len(found[Standing.BASELINE]) + in_order == len(listing.files):
+        programs = len(listing.files) - in_order
+        known = f"every one of {programs} files that IIS could run is known for this build"
+        said = known if programs else "no page or program that IIS could run"
+        return f"{said}; {configured}" if in_order else said
     counted = [f"{len(each)} {standing.value}" for standing, each in found.items() if each]
+    counted += [configured] if in_order else []
     said = f"{_counted(len(listing.files), 'file')} that IIS could run: {', '.join(counted)}"
     parts = [said if counted else "no file that IIS could run"]
     if listing.lies:
