@@ -47,6 +47,10 @@ class Language(StrEnum):
         return self in (Language.VB, Language.VBSCRIPT)
 
 
+# Of App_Code, or kept beside a compiled page.
+_SOURCES = {"cs": Language.CSHARP, "vb": Language.VB}
+
+
 @dataclass(frozen=True, slots=True)
 class Directive:
     """`<%@ name attributes %>`, names in lower case."""
@@ -98,6 +102,8 @@ def server_code(text: str, ending: str) -> ServerCode:
     body = _DIRECTIVE.sub(" ", text)
     scripts = list(_scripts(body, default))
     blocks = [Block(default, _expression(each[1])) for each in _BLOCK.finditer(body)]
+    if ending in _SOURCES:
+        return ServerCode((), (Block(_SOURCES[ending], text),), True, frozenset(), ())
     if any(each.name in _WHOLE for each in directives) or ending in _RAZOR:
         blocks = [Block(default, body)]
         scripts = []

@@ -25,6 +25,7 @@ _CODE = re.compile(r"(?i)\b(?:eval|execute(?:global)?|process|createobject|activ
 _ASKS = re.compile(r"(?i)\brequest\b")
 _TELLING = ("eval", "execute", "request", "process", "createobject")
 _DEPTH = 2
+_ALONE = 200  # characters of a page that does nothing but include another
 _NESTED = 20
 # Sources of code: a compiler takes them whatever they are called, and who hides one calls it otherwise.
 _CODE_FILES = frozenset({"cs", "vb", "js", "jsl", "resx"})
@@ -175,22 +176,17 @@ def _by_page(code: ServerCode, page: Decoded) -> Iterator[Reason]:
             elif elsewhere:
                 text = f"its code is taken from outside its application: {path[:80]}"
                 yield Reason("content.code-elsewhere", Grade.SUSPICIOUS, text, "ASP.NET, @ Page Src and CodeFile")
+    alone = not code.blocks and len(code.includes) == 1 and len(page.text.strip()) < _ALONE
     for include in code.includes:
         how, _, target = include.partition("=")
         if how.startswith("exec"):
-            yield Reason(
-                "content.ssi-exec",
-                Grade.SUSPICIOUS,
-                "it has the web server run a program (#exec)",
-                "IIS, server side includes",
-            )
+            text = "it has the web server run a program (#exec)"
+            yield Reason("content.ssi-exec", Grade.SUSPICIOUS, text, "IIS, server side includes")
             continue
         ending = target.rpartition(".")[2].casefold() if "." in target.rpartition("/")[2] else ""
-        if (
-            target.startswith(("\\\\", "//"))
-            or re.match(r"[A-Za-z]:[\\/]", target)
-            or (ending not in _PLAIN_INCLUDES | _CODE_FILES | PAGES)
-        ):
+        away = target.startswith(("\\\\", "//")) or re.match(r"[A-Za-z]:[\\/]", target) is not None
+        odd = ending not in _PLAIN_INCLUDES | _CODE_FILES | PAGES or (alone and ending in ("txt", "log", "css", "xml"))
+        if away or odd:
             text = f"it takes in a file that is named as no code: {target[:80]}"
             yield Reason("content.include", Grade.SUSPICIOUS, text, "ASP, #include; ASP.NET, script src")
 
@@ -272,6 +268,12 @@ def _by_deeds(
     if deed := free[Act.QUERIES]:
         text = f"a visitor writes the whole SQL statement that it runs ({deed.by}): {deed.text}"
         yield Reason("content.sql-console", Grade.SUSPICIOUS, text, source)
+    elif deed := next((each for each in acts[Act.OPENS] if each.visitor), None):
+        text = f"a visitor says to which database it connects ({deed.by}): {deed.text}"
+        yield Reason("content.visitor-database", Grade.SUSPICIOUS, text, source)
+    if deed := free[Act.INCLUDES]:
+        text = f"a visitor names the page or class that it runs ({deed.by}): {deed.text}"
+        yield Reason("content.visitor-includes", Grade.SUSPICIOUS, text, source)
     if deed := free[Act.CONNECTS]:
         yield Reason(
             "content.visitor-connects",

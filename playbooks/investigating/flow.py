@@ -27,6 +27,8 @@ class Act(Enum):
     LISTS = "lists"
     DELETES = "deletes"
     QUERIES = "queries"  # SQL
+    OPENS = "opens"  # a database
+    INCLUDES = "includes"  # another page, or a control
     CONNECTS = "connects"  # a socket
 
 
@@ -57,7 +59,7 @@ _RUNS_ANY = frozenset({
     "loadfrom", "loadfile", "getdelegateforfunctionpointer", "virtualalloc", "createthread", "virtualprotect",
 })
 # Of a text of the page's own these do no harm.
-_RUNS_IF_SENT = frozenset({"parsecontrol", "parsetemplate"})
+_RUNS_IF_SENT = frozenset({"parsecontrol", "parsetemplate", "createobject", "activexobject", "gettypefromprogid"})
 _RUNS_OF = {  # a method that means much else besides: with one of these names before it, or in the page
     "load": ("assembly", "appdomain", "currentdomain", "xslcompiledtransform", "xamlreader", "xamlservices"),
     "reflectiononlyload": ("assembly",),
@@ -79,7 +81,7 @@ _COMMANDS_OF = {
     "exec": ("wscript", "shell", "wscript.shell", "wscript.shell.1", "iwshruntimelibrary", "createobject", "wshshell"),
     "run": ("wscript", "wscript.shell", "wscript.shell.1", "wshshell", "iwshruntimelibrary"),
     "create": ("win32_process",),
-    "shell": ("",),
+    "shell": ("interaction",),
 }
 _WRITES_ANY = frozenset({
     "writealltext", "writeallbytes", "writealllines", "appendalltext", "appendalllines", "appendtext", "createtext",
@@ -104,6 +106,7 @@ _QUERIES = frozenset({
     "sqlcommand", "oledbcommand", "odbccommand", "sqldataadapter", "oledbdataadapter", "odbcdataadapter",
     "commandtext", "executenonquery", "executereader", "executescalar",
 })
+_DATABASES = frozenset({"sqlconnection", "oledbconnection", "odbcconnection", "mysqlconnection", "connectionstring"})
 _CONNECTS = frozenset({"tcpclient", "socket", "tcplistener", "udpclient"})
 # Of a request, what the server says and no visitor.
 _NOT_SENT = frozenset({
@@ -115,6 +118,8 @@ _SERVER_VARIABLES = re.compile(
     r"(?i)(?:path_translated|appl_physical_path|appl_md_path|script_name|server_\w+|local_addr|url|path_info|"
     r"request_method|remote_\w+|logon_user|auth_user|https?|instance_\w+|gateway_interface|all_http|number_of_processors)"
 )
+# Properties by which a command or a database is told what to do.
+_GIVEN = ("arguments", "filename", "commandtext", "connectionstring")
 _UPLOADED = frozenset({"files", "postedfile", "filename", "filebytes", "filecontent", "hasfile", "uploadedfile"})
 _SHELLS = re.compile(
     r"(?i)(?:\b|\\|/)(?:cmd|powershell|pwsh|wscript|cscript|mshta|rundll32|regsvr32|certutil|bitsadmin|net1?|sc|reg|"
@@ -175,10 +180,30 @@ def deeds(blocks: Sequence[tuple[Language, Sequence[Token]]], inputs: frozenset[
         if carriers.size() == before:
             break
     found: dict[Deed, None] = {}
+    classes = _aliases(statements)
+    statements = [(language, _with_classes(statement, classes)) for language, statement in statements]
     for language, statement in statements:
         for deed in _of_statement(statement, language, carriers, inputs, names):
             found.setdefault(deed)
     return tuple(found)
+
+
+def _aliases(statements: Sequence[tuple[Language, tuple[Token, ...]]]) -> dict[str, str]:
+    """`using P = System.Diagnostics.Process`, and `Imports P = ...`."""
+    found = {}
+    for _, statement in statements:
+        if len(statement) > 3 and statement[0].named("using", "imports") and statement[2].marked("="):
+            found[statement[1].value] = statement[-1].value
+    return found
+
+
+def _with_classes(statement: tuple[Token, ...], classes: dict[str, str]) -> tuple[Token, ...]:
+    if not classes:
+        return statement
+    return tuple(
+        Token(Kind.NAME, classes[token.value]) if token.kind is Kind.NAME and token.value in classes else token
+        for token in statement
+    )
 
 
 def _statements(found: Sequence[Token]) -> Iterator[list[Token]]:
@@ -273,6 +298,7 @@ def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[st
             left = _base(statement, at)
             if left:
                 _give(left, right, carriers, inputs)
+    _carry_to_procedures(statement, carriers, inputs)
     if statement and statement[0].named("return"):
         _returns(statement[1:], carriers, inputs)
     for at in range(len(statement) - 1):
@@ -294,6 +320,16 @@ def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[st
         at = next(index for index, each in enumerate(statement) if each.named("in"))
         if statement[at - 1].kind is Kind.NAME:
             _give(statement[at - 1].value.casefold(), statement[at + 1 :], carriers, inputs)
+
+
+def _carry_to_procedures(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
+    """Basic calls a procedure without brackets: `Delete path, True`."""
+    for at in range(len(statement) - 1):
+        begins = at == 0 or statement[at - 1].named("then", "else", "call")
+        name, after = statement[at].value.casefold(), statement[at + 1]
+        if begins and statement[at].kind is Kind.NAME and after.kind in (Kind.NAME, Kind.TEXT):
+            for parameter in carriers.functions.get(name, ()):
+                _give(parameter, statement[at + 1 :], carriers, inputs)
 
 
 def _returns(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
@@ -437,7 +473,11 @@ def _of_statement(
             arguments = statement[at + 2 : end]
         elif after is not None and language.is_basic and after.kind in (Kind.NAME, Kind.TEXT):
             arguments = statement[at + 1 :]
-        elif after is not None and after.marked("=") and name in ("arguments", "filename", "commandtext"):
+        elif (
+            after is not None
+            and after.marked("=")
+            and name in ("arguments", "filename", "commandtext", "connectionstring")
+        ):
             arguments = statement[at + 2 :]
         elif name in ("virtualalloc", "createthread", "subfolders"):
             arguments = ()
@@ -506,8 +546,8 @@ def _act(
     arguments: Sequence[Token],
 ) -> Act | None:
     member = before is not None and before.marked(".")
-    if name in _EVALUATES:
-        return Act.RUNS if _evaluates(name, member, statement, at, language, names) else None
+    if name in _EVALUATES and _evaluates(name, member, statement, at, language, names):
+        return Act.RUNS
     if name in _RUNS_ANY or name in _RUNS_IF_SENT:
         return Act.RUNS
     chain = {each.value.casefold() for each in statement[max(0, at - 8) : at] if each.kind in (Kind.NAME, Kind.TEXT)}
@@ -519,8 +559,11 @@ def _act(
     of_class = before is not None and member and (statement[at - 2].value == "Process" or language.is_basic)
     if name == "start" and arguments and of_class and "process" in chain:
         return Act.COMMANDS
+    if name == "shell":
+        called = bool(arguments) and (("interaction" in chain) if member else language.is_basic)
+        return Act.COMMANDS if called else None
     if name in _COMMANDS_OF and _has(name, _COMMANDS_OF[name], chain, names):
-        return Act.COMMANDS if name != "shell" or (language.is_basic and not member and arguments) else None
+        return Act.COMMANDS
     if name in ("arguments", "filename") and {"processstartinfo", "startinfo", "process"} & names and member:
         return Act.COMMANDS
     if name in _WRITES_ANY or (name in _WRITES_OF and _has(name, _WRITES_OF[name], chain, names)):
@@ -533,13 +576,17 @@ def _act(
         return Act.DELETES
     if name in _QUERIES:
         return Act.QUERIES
+    if name in _DATABASES or (name == "open" and member and "adodb.connection" in names):
+        return Act.OPENS
+    if name in ("execute", "transfer") and member and "server" in chain:
+        return Act.INCLUDES
+    if name == "loadcontrol" or (name == "createinstance" and "activator" in chain):
+        return Act.INCLUDES
     return Act.CONNECTS if name in _CONNECTS else None
 
 
 def _has(name: str, of: tuple[str, ...], chain: set[str], names: set[str]) -> bool:
     """A method whose class stands before it, or in the page where the method alone says little."""
-    if of == ("",):
-        return True
     if chain & set(of):
         return True
     strict = name in ("load", "parse", "transform", "create", "open", "move", "copy", "run", "compile", "writefile")

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote
 
 from playbooks.investigating.code import Language
 
@@ -170,10 +171,20 @@ def _fold(done: list[Token]) -> bool:
         if before is None or (before.kind is not Kind.NAME and not before.marked(")", "]")):
             done[-3:] = [done[-2]]
             return True
-        if before.named("strreverse"):
-            done[-4:] = [Token(Kind.TEXT, done[-2].value[::-1])]
+        undone = _undone(before, done[-2].value)
+        if undone is not None:
+            done[-4:] = [Token(Kind.TEXT, undone)]
             return True
     return _replaced(done)
+
+
+def _undone(function: Token, text: str) -> str | None:
+    """What some functions make of a text; None of any other."""
+    if function.named("strreverse"):
+        return text[::-1]
+    if function.named("unescape", "urldecode"):
+        return unquote(text)
+    return None
 
 
 def _replaced(done: list[Token]) -> bool:

@@ -289,3 +289,34 @@ rule dumps_memory
     condition:
         view == "code" and $a
 }
+
+rule upload_beside_itself
+{
+    meta:
+        id = "content.upload-beside"
+        grade = "suspicious"
+        what = "it writes what a visitor sends beside itself, where it is run"
+        reference = "woanware fileupload.aspx as published in tennc/webshell; MITRE ATT&CK T1505.003"
+        false_positives = "a page of an application that keeps uploads in its own folder"
+    strings:
+        $files = /\bRequest\.(Files|BinaryRead|InputStream)\b/ nocase
+        $write = /\b(SaveAs|FileStream|WriteAllBytes|SaveToFile|CreateTextFile)\(?/ nocase
+        $here = /\b(PhysicalPath|PATH_TRANSLATED)\b/ nocase
+    condition:
+        view == "code" and all of them
+}
+
+rule xaml_process
+{
+    meta:
+        id = "content.xaml-process"
+        grade = "suspicious"
+        what = "it has objects made out of XAML that start a program"
+        reference = "pwntester/ysoserial.net, ObjectDataProvider; Microsoft, XAML services"
+        false_positives = "none known where IIS serves from"
+    strings:
+        $maker = /ObjectDataProvider|<x:Code\b|ActivitySurrogateSelector|TypeConfuseDelegate/
+        $what = /System\.Diagnostics|\bProcess\b|\bcmd(\.exe)?\b|powershell/ nocase
+    condition:
+        view == "text" and all of them
+}
