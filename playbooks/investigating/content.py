@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from playbooks.investigating.code import Block, Language, ServerCode, server_code
 from playbooks.investigating.decoding import Decoded, decoded
-from playbooks.investigating.flow import Act, Deed, deeds, is_interpreter, is_program
+from playbooks.investigating.flow import Act, Deed, EntangledError, deeds, is_interpreter, is_program
 from playbooks.investigating.locations import PAGES
 from playbooks.investigating.rules import matches
 from playbooks.investigating.spelling import Kind, Token, shown, tokens
@@ -23,6 +23,10 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 # A text that would do something with a request if it was run.
 _CODE = re.compile(r"(?i)\b(?:eval|execute(?:global)?|process|createobject|activexobject|assembly)\b")
 _ASKS = re.compile(r"(?i)\brequest\b")
+_TEMPLATES = frozenset({"js", "css", "json", "map", "txt", "htm", "html"})
+_SERVED = re.compile(
+    r"""(?i)<%\s{0,20}@|runat\s{0,20}=\s{0,20}["']?server|<!--\s{0,20}#|<%\s{0,20}(?:eval|execute)\b"""
+)
 _TELLING = ("eval", "execute", "request", "process", "createobject")
 _DEPTH = 2
 _ALONE = 200  # characters of a page that does nothing but include another
@@ -51,15 +55,15 @@ _PLAIN_INCLUDES = frozenset(
     }
 )
 _INERT = re.compile(
-    r"""(?:(?:(?:protected|private|public|override|void|Sub|\s)*(?:Page_(?:Load|Init)|On(?:Load|Init))
-        \([^()]*\)(?:Handles[\w. ]+)?
-    |End\s?Sub|base\.On(?:Load|Init)\(\w+\)
+    r"""(?:(?:(?>(?:protected|private|public|override|void|Sub|\s)*+)(?:Page_(?:Load|Init)|On(?:Load|Init))
+        \([^()]*+\)(?:Handles[\w. ]++)?
+    |End\s?Sub|base\.On(?:Load|Init)\(\w++\)
     |(?:Http)?(?:Context\.)?(?:Current\.)?(?:this\.|Me\.)?Response\.(?:
-        Redirect(?:Permanent)?\(?"[^"]*"(?:,\w+)?\)?
-        |(?:Status|StatusCode|StatusDescription|RedirectLocation|ContentType|Buffer|Expires|Charset)=(?:"[^"]*"|\w+)
-        |(?:AddHeader|AppendHeader|Write)\(?"[^"]*"(?:,"[^"]*")?\)?
+        Redirect(?:Permanent)?\(?"[^"]*+"(?:,\w++)?\)?
+        |(?:Status|StatusCode|StatusDescription|RedirectLocation|ContentType|Buffer|Expires|Charset)=(?:"[^"]*+"|\w++)
+        |(?:AddHeader|AppendHeader|Write)\(?"[^"]*+"(?:,"[^"]*+")?\)?
         |(?:End|Clear)(?:\(\))?
-    ))[;{}\s]*|[;{}\s]+)*""",
+    ))(?=[;{}\s]|\Z)|[;{}\s]++)*+""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -78,25 +82,32 @@ class Looked:
     inert: bool
 
 
-def look(content: bytes, ending: str) -> Looked:
+def look(content: bytes, ending: str, *, mapped: bool = False) -> Looked:
     """Looks into a file.
 
     Args:
         content: what of it came.
         ending: of its name, in lower case without the dot.
+        mapped: whether IIS runs files of this ending here.
     """
     page = decoded(content[:_MOST])
     code = server_code(page.text, ending)
     views = {"raw": content[:_MOST], "text": _bytes(page.text)}
     reasons: list[Reason] = []
     inert = True
+    if ending in _TEMPLATES and not mapped and not _SERVED.search(page.text):
+        code = server_code("", ending)  # `<%` of a template that a browser fills in
     if code.any:
         blocks = [(block.language, tokens(block.text, block.language)) for block in code.blocks]
         packed = tuple(_packed(blocks, _DEPTH))
         whole = (*blocks, *packed, *_quoted((*blocks, *packed)))
         inert = len(whole) == len(blocks) and _is_inert(code, blocks)
         views["code"] = _bytes("\n".join(shown(found) for _, found in whole))
-        reasons += _by_deeds(deeds(whole, code.inputs), whole, packed)
+        try:
+            reasons += _by_deeds(deeds(whole, code.inputs), whole, packed)
+        except EntangledError:
+            text = "its code is so entangled that it cannot be followed to its end"
+            reasons.append(Reason("content.entangled", Grade.SUSPICIOUS, text))
         reasons += _by_page(code, page)
     reasons += (rule.reason for rule in matches(views))
     reasons += _by_wrapping(page, code, ending)

@@ -14,7 +14,11 @@ from enum import Enum
 from playbooks.investigating.code import Language
 from playbooks.investigating.spelling import Kind, Token
 
-__all__ = ["Act", "Deed", "deeds", "is_interpreter", "is_program"]
+__all__ = ["Act", "Deed", "EntangledError", "deeds", "is_interpreter", "is_program"]
+
+
+class EntangledError(Exception):
+    """Code that cannot be followed within a bounded number of steps, as nobody writes it by hand."""
 
 
 class Act(Enum):
@@ -128,6 +132,13 @@ _SHELLS = re.compile(
 )
 _PROGRAM = re.compile(r"(?i)[\w)% -]+\.(?:exe|com|bat|cmd)\b")
 _WORDS = re.compile(r"[A-Za-z0-9_]{2,}")
+_CALLS = frozenset(
+    {
+        *(*_RUNS_ANY, *_RUNS_IF_SENT, *_RUNS_OF, *_EVALUATES, *_COMMANDS_ANY, *_COMMANDS_OF, *_WRITES_ANY, *_WRITES_OF),
+        *(*_READS_ANY, *_READS_OF, *_LISTS_ANY, *_DELETES_ANY, *_DELETES_OF, *_QUERIES, *_DATABASES, *_CONNECTS),
+        *(*_GIVEN, "open", "transfer", "loadcontrol", "createinstance"),
+    }
+)
 # Names that code gives to anything are no carriers of a meaning by themselves.
 _KEYWORDS = frozenset({
     "if", "else", "for", "foreach", "while", "new", "return", "var", "dim", "set", "let", "const", "string", "int",
@@ -139,7 +150,10 @@ _KEYWORDS = frozenset({
 })
 # fmt: on
 _PASSES = 8
+_STEPS = 1_500_000  # tokens looked at, of one page
+_TOKENS = 100_000  # of one page; code of 256 KB, the most that is read of one, has two thirds of that
 _SHOWN = 120
+_NEAR = 64  # tokens before and behind a call that belong to it
 
 
 @dataclass(slots=True)
@@ -150,6 +164,17 @@ class _Carriers:
     uploaded: set[str] = field(default_factory=set)
     anchored: set[str] = field(default_factory=set)
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    left: int = _STEPS
+
+    def step(self, count: int) -> None:
+        """So many tokens are looked at.
+
+        Raises:
+            EntangledError: it is too many by now.
+        """
+        self.left -= count + 1
+        if self.left < 0:
+            raise EntangledError
 
     def size(self) -> int:
         return len(self.sent) + len(self.uploaded) + len(self.anchored)
@@ -161,7 +186,12 @@ def deeds(blocks: Sequence[tuple[Language, Sequence[Token]]], inputs: frozenset[
     Args:
         blocks: the page's code with its language, as tokens.
         inputs: ids, in lower case, of controls into which a visitor writes.
+
+    Raises:
+        EntangledError: not to the end.
     """
+    if sum(len(found) for _, found in blocks) > _TOKENS:
+        raise EntangledError
     statements = [(language, tuple(each)) for language, found in blocks for each in _statements(found)]
     names = {token.value.casefold() for _, found in statements for token in found if token.kind is Kind.NAME}
     names |= {
@@ -192,8 +222,9 @@ def _aliases(statements: Sequence[tuple[Language, tuple[Token, ...]]]) -> dict[s
     """`using P = System.Diagnostics.Process`, and `Imports P = ...`."""
     found = {}
     for _, statement in statements:
-        if len(statement) > 3 and statement[0].named("using", "imports") and statement[2].marked("="):
-            found[statement[1].value] = statement[-1].value
+        for at in range(len(statement) - 3):
+            if statement[at].named("using", "imports") and statement[at + 2].marked("="):
+                found[statement[at + 1].value] = statement[-1].value
     return found
 
 
@@ -254,7 +285,7 @@ def _declare(
                 "new", "return", "call", "await", "else", "in", "and", "or"
             )
             declares = declares or before.marked(">", "]")
-            end = _closing(statement, at + 1)
+            end = _closing(statement, at + 1, carriers)
             if not declares or end is None:
                 continue
             parameters = tuple(_parameters(statement[at + 2 : end]))
@@ -279,7 +310,7 @@ def _parameters(found: Sequence[Token]) -> Iterator[str]:
         piece = []
 
 
-def _closing(statement: Sequence[Token], at: int) -> int | None:
+def _closing(statement: Sequence[Token], at: int, carriers: _Carriers) -> int | None:
     depth = 0
     for index in range(at, len(statement)):
         if statement[index].marked("(", "["):
@@ -287,7 +318,9 @@ def _closing(statement: Sequence[Token], at: int) -> int | None:
         elif statement[index].marked(")", "]"):
             depth -= 1
             if depth == 0:
+                carriers.step(index - at)
                 return index
+    carriers.step(len(statement) - at)
     return None
 
 
@@ -304,7 +337,7 @@ def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[st
     for at in range(len(statement) - 1):
         name = statement[at].value.casefold()
         if statement[at].kind is Kind.NAME and statement[at + 1].marked("("):
-            end = _closing(statement, at + 1) or len(statement)
+            end = _closing(statement, at + 1, carriers) or len(statement)
             arguments = statement[at + 2 : end]
             for parameter in carriers.functions.get(name, ()):
                 _give(parameter, arguments, carriers, inputs)
@@ -355,11 +388,11 @@ def _give(name: str, value: Sequence[Token], carriers: _Carriers, inputs: frozen
 
 def _base(statement: Sequence[Token], at: int) -> str:
     """The name that is given a value: of `a.b["c"].d =` it is `a`."""
-    index = at - 1
-    while index >= 0:
+    index, lowest = at - 1, max(0, at - _NEAR)
+    while index >= lowest:
         if statement[index].marked(")", "]"):
             depth = 0
-            while index >= 0:
+            while index >= lowest:
                 depth += statement[index].marked(")", "]") - statement[index].marked("(", "[")
                 if depth == 0:
                     break
@@ -384,6 +417,7 @@ def _receiver(statement: Sequence[Token], at: int) -> str:
 
 def _sent(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> bool:
     """Whether something that a visitor sends stands in it."""
+    carriers.step(len(value))
     for at, token in enumerate(value):
         if token.kind is not Kind.NAME:
             continue
@@ -417,6 +451,7 @@ def _is_sent(after: Sequence[Token]) -> bool:
 
 
 def _uploaded(value: Sequence[Token], carriers: _Carriers) -> bool:
+    carriers.step(len(value))
     return any(
         token.kind is Kind.NAME
         and (
@@ -429,6 +464,7 @@ def _uploaded(value: Sequence[Token], carriers: _Carriers) -> bool:
 
 def _anchored(value: Sequence[Token], carriers: _Carriers) -> bool:
     """Whether a place of the page's own stands in it: a text with a name in it, a setting, or what carries one."""
+    carriers.step(len(value))
     for at, token in enumerate(value):
         indexes = (
             at
@@ -467,9 +503,11 @@ def _of_statement(
         if token.kind is not Kind.NAME:
             continue
         name = token.value.casefold()
+        if name not in _CALLS:
+            continue
         after = statement[at + 1] if at + 1 < len(statement) else None
         if after is not None and after.marked("("):
-            end = _closing(statement, at + 1) or len(statement)
+            end = _closing(statement, at + 1, carriers) or len(statement)
             arguments = statement[at + 2 : end]
         elif after is not None and language.is_basic and after.kind in (Kind.NAME, Kind.TEXT):
             arguments = statement[at + 1 :]
@@ -487,8 +525,9 @@ def _of_statement(
         act = _act(name, before, statement, at, language, names, arguments)
         if act is None:
             continue
-        receiver = statement[:at] if at and statement[at - 1].marked(".") else ()
-        yield _deed(act, token.value, statement[max(0, at - 2) :], arguments, receiver, carriers, inputs)
+        receiver = statement[max(0, at - _NEAR) : at] if at and statement[at - 1].marked(".") else ()
+        call = statement[max(0, at - 2) : at + _NEAR]
+        yield _deed(act, token.value, call, arguments, receiver, carriers, inputs)
     yield from _by_string(statement, carriers, inputs)
 
 
@@ -629,7 +668,9 @@ def _by_string(statement: Sequence[Token], carriers: _Carriers, inputs: frozense
     called = [
         index for index, each in enumerate(statement) if each.kind is Kind.TEXT and each.value.casefold() in _METHODS
     ]
+    words = {each.value.casefold() for each in statement if each.kind is Kind.NAME} if called else set()
     for at in called:
+        carriers.step(len(statement))
         before, after = statement[at - 1] if at else None, statement[at + 1] if at + 1 < len(statement) else None
         indexed = (
             before is not None
@@ -639,7 +680,6 @@ def _by_string(statement: Sequence[Token], carriers: _Carriers, inputs: frozense
             and at + 2 < len(statement)
             and statement[at + 2].marked("(")
         )
-        words = {each.value.casefold() for each in statement if each.kind is Kind.NAME}
         reflected = bool(
             words & {"invoke", "invokemember", "callbyname", "createdelegate", "dynamicinvoke", "getmethod"}
         )
@@ -657,7 +697,8 @@ def _in_text(
 ) -> Iterator[Deed]:
     """`xp_cmdshell` and others in a text of SQL."""
     if re.search(r"(?i)\b(?:xp_cmdshell|sp_oacreate|xp_regwrite|xp_dirtree)\b", token.value):
-        yield _deed(Act.COMMANDS, "xp_cmdshell", statement[max(0, at - 3) :], statement[at + 1 :], (), carriers, inputs)
+        call = statement[max(0, at - 3) : at + _NEAR]
+        yield _deed(Act.COMMANDS, "xp_cmdshell", call, statement[at + 1 :], (), carriers, inputs)
 
 
 def is_interpreter(text: str) -> bool:

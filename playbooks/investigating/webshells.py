@@ -103,7 +103,7 @@ def _judged(file: Written, around: Surroundings, runnable: frozenset[str] | set[
     ending = ending_of(file.path)
     looked = _NOT_RUN
     if file.content is not None and not settled:
-        looked = look(file.content, ending)
+        looked = look(file.content, ending, mapped=ending in runnable)
         reasons += looked.reasons
     runs = ending in runnable or (looked.runs and ending not in ("config", "dll", "js"))
     reasons += own

@@ -38,8 +38,8 @@ rule eval_unsafe
         reference = "Microsoft, Web shell attacks continue to rise (2021-02-11); signature-base apt_hafnium.yar"
         false_positives = "none known: the word is of no use in a page that evaluates its own text"
     strings:
-        $a = /\beval\([^;]{0,2000},"unsafe"\)/ nocase
-        $b = /JScriptEvaluate\([^;]{0,2000}"unsafe"/ nocase
+        $a = /\beval\([^;]{0,300},"unsafe"\)/ nocase
+        $b = /JScriptEvaluate\([^;]{0,300}"unsafe"/ nocase
     condition:
         view == "code" and any of them
 }
@@ -75,8 +75,8 @@ rule loads_program_of_request
         reference = "rebeyond/Behinder; BeichenDream/Godzilla; signature-base gen_webshells.yar"
         false_positives = "a plug-in loader of an application that keeps its libraries encrypted in a page: none known"
     strings:
-        $load1 = /Assembly\.Load\((?:[^";]{0,400})(TransformFinalBlock|FromBase64String|BinaryRead|CreateDecryptor|ToArray|data|buf|bytes|\bc\b|\bb\b)/ nocase
-        $load2 = /typeof\((System\.Reflection\.)?Assembly\)[^;]{0,200}"Load"/
+        $load1 = /Assembly\.Load\([^";]{0,100}(TransformFinalBlock|FromBase64String|BinaryRead|CreateDecryptor|ToArray|data|buf|bytes|\bc\b|\bb\b)/ nocase
+        $load2 = /typeof\((System\.Reflection\.)?Assembly\)[^;]{0,100}"Load"/
         $load3 = "\"System.Reflection.Assembly\"" nocase
         $crypt = /\b(RijndaelManaged|AesManaged|Aes\.Create|AesCryptoServiceProvider|CreateDecryptor|TransformFinalBlock|FromBase64String|DESCryptoServiceProvider|GZipStream|DeflateStream)\b/ nocase
         $make = /\.(CreateInstance|GetTypes?|EntryPoint|GetMethod|Invoke)\(/ nocase
