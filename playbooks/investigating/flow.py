@@ -124,6 +124,12 @@ _SERVER_VARIABLES = re.compile(
 )
 # Properties by which a command or a database is told what to do.
 _GIVEN = ("arguments", "filename", "commandtext", "connectionstring")
+# What a text is looked up in, and what is surely of the page's own.
+_ASKED = (
+    *("request", "form", "querystring", "params", "item", "headers", "cookies", "files", "servervariables", "tobytes"),
+    "get",
+)
+_OWN_PLACES = frozenset({"appsettings", "configurationmanager", "newguid", "gettempfilename", "getrandomfilename"})
 _UPLOADED = frozenset({"files", "postedfile", "filename", "filebytes", "filecontent", "hasfile", "uploadedfile"})
 _SHELLS = re.compile(
     r"(?i)(?:\b|\\|/)(?:cmd|powershell|pwsh|wscript|cscript|mshta|rundll32|regsvr32|certutil|bitsadmin|net1?|sc|reg|"
@@ -147,6 +153,7 @@ _KEYWORDS = frozenset({
     "or", "not", "is", "like", "call", "try", "catch", "using", "char", "long", "double", "response", "server", "page",
     "context", "httpcontext", "system", "io", "text", "convert", "encoding", "length", "tostring", "current", "console",
     "math", "exit", "do", "loop", "next", "with", "class", "namespace", "import", "imports", "typeof", "out", "ref",
+    "request",
 })
 # fmt: on
 _PASSES = 8
@@ -158,12 +165,16 @@ _NEAR = 64  # tokens before and behind a call that belong to it
 
 @dataclass(slots=True)
 class _Carriers:
-    """Names that carry something of a visitor, of an uploaded file, or a place of the page's own."""
+    """Names that carry something of a visitor, of an uploaded file, or a place of the page's own.
+
+    `latest` says of names whether what they were given last has such a place in it, as the page is read from its top.
+    """
 
     sent: set[str] = field(default_factory=set)
     uploaded: set[str] = field(default_factory=set)
     anchored: set[str] = field(default_factory=set)
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    latest: dict[str, bool] = field(default_factory=dict)
     left: int = _STEPS
 
     def step(self, count: int) -> None:
@@ -215,7 +226,15 @@ def deeds(blocks: Sequence[tuple[Language, Sequence[Token]]], inputs: frozenset[
     for language, statement in statements:
         for deed in _of_statement(statement, language, carriers, inputs, names):
             found.setdefault(deed)
+        _settle(statement, carriers)
     return tuple(found)
+
+
+def _settle(statement: Sequence[Token], carriers: _Carriers) -> None:
+    for at in _givings(statement):
+        name = _base(statement, at)
+        if name and name not in _KEYWORDS and statement[at].marked("="):
+            carriers.latest[name] = _anchored(statement[at + 1 :], carriers)
 
 
 def _aliases(statements: Sequence[tuple[Language, tuple[Token, ...]]]) -> dict[str, str]:
@@ -325,12 +344,10 @@ def _closing(statement: Sequence[Token], at: int, carriers: _Carriers) -> int | 
 
 
 def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
-    for at, token in enumerate(statement):
-        if token.marked("=", "+=", "&=", "=>") and at:
-            right = statement[at + 1 :]
-            left = _base(statement, at)
-            if left:
-                _give(left, right, carriers, inputs)
+    for at in _givings(statement):
+        left = _base(statement, at)
+        if left:
+            _give(left, statement[at + 1 :], carriers, inputs)
     _carry_to_procedures(statement, carriers, inputs)
     if statement and statement[0].named("return"):
         _returns(statement[1:], carriers, inputs)
@@ -363,6 +380,19 @@ def _carry_to_procedures(statement: Sequence[Token], carriers: _Carriers, inputs
         if begins and statement[at].kind is Kind.NAME and after.kind in (Kind.NAME, Kind.TEXT):
             for parameter in carriers.functions.get(name, ()):
                 _give(parameter, statement[at + 1 :], carriers, inputs)
+
+
+def _givings(statement: Sequence[Token]) -> Iterator[int]:
+    """Where something is given a value; in Basic the same mark compares as well."""
+    compares = bool(statement) and statement[0].named("while", "until", "do", "loop", "elseif")
+    compares = compares and not (len(statement) > 1 and statement[1].marked("("))
+    for at, token in enumerate(statement):
+        if token.named("if", "elseif"):
+            compares = at + 1 < len(statement) and any(each.named("then") for each in statement[at : at + _NEAR])
+        elif token.named("then"):
+            compares = False
+        elif at and not compares and token.marked("=", "+=", "&=", "=>"):
+            yield at
 
 
 def _returns(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
@@ -466,31 +496,20 @@ def _anchored(value: Sequence[Token], carriers: _Carriers) -> bool:
     """Whether a place of the page's own stands in it: a text with a name in it, a setting, or what carries one."""
     carriers.step(len(value))
     for at, token in enumerate(value):
-        indexes = (
-            at
-            and value[at - 1].marked("[", "(")
-            and at > 1
-            and value[at - 2].named(
-                "request",
-                "form",
-                "querystring",
-                "params",
-                "item",
-                "headers",
-                "cookies",
-                "files",
-                "servervariables",
-                "tobytes",
-            )
-        )
-        if token.kind is Kind.TEXT and not indexes and _WORDS.search(token.value):
-            return True
-        if token.kind is Kind.NAME and (
-            token.value.casefold() in carriers.anchored
-            or token.named("appsettings", "configurationmanager", "getnewid", "newguid", "gettempfilename")
-        ):
-            return True
+        if token.kind is Kind.TEXT:
+            asked = at > 1 and value[at - 1].marked("[", "(") and value[at - 2].named(*_ASKED)
+            if not asked and _WORDS.search(token.value):
+                return True
+        elif token.kind is Kind.NAME and not _is_class(value, at):
+            name = token.value.casefold()
+            if name in _OWN_PLACES or carriers.latest.get(name, name in carriers.anchored):
+                return True
     return False
+
+
+def _is_class(value: Sequence[Token], at: int) -> bool:
+    """`Path.Combine`: a class, whatever a variable of the same letters carries."""
+    return value[at].value in ("Path", "File", "Directory") and at + 1 < len(value) and value[at + 1].marked(".")
 
 
 def _of_statement(
@@ -605,6 +624,8 @@ def _act(
         return Act.COMMANDS
     if name in ("arguments", "filename") and {"processstartinfo", "startinfo", "process"} & names and member:
         return Act.COMMANDS
+    if name == "opentextfile" and not any(_is_for_writing(each) for each in arguments):
+        return Act.READS
     if name in _WRITES_ANY or (name in _WRITES_OF and _has(name, _WRITES_OF[name], chain, names)):
         return Act.WRITES
     if name in _READS_ANY or (name in _READS_OF and _has(name, _READS_OF[name], chain, names)):
@@ -622,6 +643,11 @@ def _act(
     if name == "loadcontrol" or (name == "createinstance" and "activator" in chain):
         return Act.INCLUDES
     return Act.CONNECTS if name in _CONNECTS else None
+
+
+def _is_for_writing(token: Token) -> bool:
+    """A mode in which OpenTextFile writes, as a number or by its name."""
+    return (token.kind is Kind.NUMBER and token.value in ("2", "8")) or token.named("forwriting", "forappending")
 
 
 def _has(name: str, of: tuple[str, ...], chain: set[str], names: set[str]) -> bool:

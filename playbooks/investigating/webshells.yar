@@ -320,3 +320,18 @@ rule xaml_process
     condition:
         view == "text" and all of them
 }
+
+rule registry_walker
+{
+    meta:
+        id = "content.registry-walker"
+        grade = "suspicious"
+        what = "it walks through the registry, as web shells do to find places that they can write to"
+        reference = "tennc/webshell net-friend wt.aspx as a public form; signature-base WEBSHELL_ASP_Generic_Registry_Reader"
+        false_positives = "none known: a page that needs one value reads that one"
+    strings:
+        $hive = /\bRegistry\.(LocalMachine|ClassesRoot|Users|CurrentUser)\b/
+        $walk = /\b(GetSubKeyNames|GetValueNames)\(/
+    condition:
+        view == "code" and #hive >= 2 and $walk
+}
