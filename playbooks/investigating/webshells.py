@@ -174,7 +174,9 @@ def _exchange_s_own(file: Written, digest: str, whole: bool, around: Surrounding
     below = of_exchange(file.path, around.server)
     here = [row for row in rows if below is not None and row.path.casefold() == below]
     if here:
-        fits = next((row for row in here if build is not None and row.is_of(build)), None)
+        # A row spans builds of other products, and updates of which nothing is listed: only a listed build is meant.
+        listed_build = build is not None and build in catalogue.builds_of_pages
+        fits = next((row for row in here if build is not None and listed_build and row.is_of(build)), None)
         if fits is not None:
             word = "its bytes are" if whole else "by the server's own word its bytes are"
             yield Reason("known-good", Grade.BASELINE, f"{word} {fits.said}", fits.source, fits.licence)
