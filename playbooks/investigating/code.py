@@ -8,24 +8,28 @@ a browser is left out, so a script for browsers is never taken for one of the se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from types import MappingProxyType
 
 __all__ = ["Block", "Directive", "Language", "ServerCode", "server_code"]
 
-_COMMENT = re.compile(r"<%--.*?--%>", re.DOTALL)
-_DIRECTIVE = re.compile(r"<%\s*@(.*?)%>", re.DOTALL)
+# Whoever writes a page may write one on which an expression that goes back would never end: these do not go back, and a
+# tag that does not end is looked for a bounded number of times.
+_DIRECTIVE = re.compile(r"<%\s*@")
 _BLOCK = re.compile(r"<%(?![@$])(?!--)(.*?)(?:%>|\Z)", re.DOTALL)
-_TAG = r"""((?:[^>"']|"[^"]*"|'[^']*'|["'])*?)>"""
-_SCRIPT = re.compile(rf"<script\b{_TAG}(.*?)(?:</script\s*>|\Z)", re.DOTALL | re.IGNORECASE)
-_OBJECT = re.compile(rf"<object\b{_TAG}", re.DOTALL | re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>%]+))""")
-_CONTROL = re.compile(rf"<(asp:\w+|input|textarea|\w+:\w+)\b{_TAG}", re.DOTALL | re.IGNORECASE)
+_REST = re.compile(r"""((?:[^>"']++|"[^"]*+"|'[^']*+'|["'])*+)>""")
+_SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
+_SCRIPT_END = re.compile(r"</script\s*>", re.IGNORECASE)
+_OBJECT = re.compile(r"<object\b", re.IGNORECASE)
+_CONTROL = re.compile(r"<(asp:\w+|input|textarea|\w+:\w+)\b", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""(?<![\w:-])([\w:-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>%]++))""")
+_UNENDED = 100
 _INCLUDE = re.compile(r"""<!--\s*#\s*(include|exec)\s+(\w+)\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
 _VB = re.compile(
-    r"(?im)^\s*(?:dim|sub|function|private sub|public sub|protected sub|imports|option explicit)\s"
+    r"(?im)^[^\S\n]*(?:dim|sub|function|private sub|public sub|protected sub|imports|option explicit)\s"
     r"|\bend (?:sub|if|function)\b"
 )
 _RAZOR = frozenset({"cshtml", "vbhtml", "cshtm", "vbhtm"})
@@ -45,6 +49,10 @@ class Language(StrEnum):
     def is_basic(self) -> bool:
         """Whether a line is a statement and `'` begins a comment."""
         return self in (Language.VB, Language.VBSCRIPT)
+
+
+# Of App_Code, or kept beside a compiled page.
+_SOURCES = {"cs": Language.CSHARP, "vb": Language.VB}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +100,29 @@ def server_code(text: str, ending: str) -> ServerCode:
         ending: of the file's name, in lower case without the dot.
     """
     if ending not in _ASP:
-        text = _COMMENT.sub(" ", text)
+        text = _without_comments(text)
     directives = tuple(_directives(text))
     default, said = _default(directives, ending, text)
-    body = _DIRECTIVE.sub(" ", text)
+    body = _without_directives(text)
     scripts = list(_scripts(body, default))
     blocks = [Block(default, _expression(each[1])) for each in _BLOCK.finditer(body)]
+    if ending in _SOURCES:
+        return ServerCode((), (Block(_SOURCES[ending], text),), True, frozenset(), ())
     if any(each.name in _WHOLE for each in directives) or ending in _RAZOR:
         blocks = [Block(default, body)]
         scripts = []
     blocks += [block for _, block in scripts if block.text.strip()]
     blocks += [Block(default, f'CreateObject("{each}")') for each in _objects(body)]
     includes = (*_includes(text), *(f"script src={source}" for source, _ in scripts if source))
-    kept = tuple(block for block in blocks if block.text.strip())
+    kept = tuple(_together(block for block in blocks if block.text.strip()))
     return ServerCode(directives, kept, said, frozenset(_inputs(body)), includes)
+
+
+def _together(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks of one language that follow each other as one, as they are compiled."""
+    for language, found in groupby(blocks, key=lambda block: block.language):
+        between = "\n" if language.is_basic else "\n;\n"
+        yield Block(language, between.join(block.text for block in found))
 
 
 def _attributes(text: str) -> Mapping[str, str]:
@@ -114,10 +131,52 @@ def _attributes(text: str) -> Mapping[str, str]:
     )
 
 
+def _without_comments(text: str) -> str:
+    """Without what stands between `<%--` and `--%>`."""
+    parts, at = [], 0
+    while (begin := text.find("<%--", at)) >= 0 and (end := text.find("--%>", begin + 4)) >= 0:
+        parts.append(text[at:begin])
+        at = end + 4
+    return " ".join([*parts, text[at:]])
+
+
+def _directive_places(text: str) -> Iterator[tuple[int, int, int]]:
+    """Of each directive where it begins, where its text does, and where that ends."""
+    at = 0
+    while found := _DIRECTIVE.search(text, at):
+        end = text.find("%>", found.end())
+        if end < 0:
+            return
+        yield found.start(), found.end(), end
+        at = end + 2
+
+
+def _without_directives(text: str) -> str:
+    parts, at = [], 0
+    for begin, _, end in _directive_places(text):
+        parts.append(text[at:begin])
+        at = end + 2
+    return " ".join([*parts, text[at:]])
+
+
 def _directives(text: str) -> Iterator[Directive]:
-    for found in _DIRECTIVE.finditer(text):
-        name = re.match(r"\s*([\w]+)(?!\s*=)\b", found[1])
-        yield Directive(name[1].casefold() if name else "page", _attributes(found[1]))
+    for _, begin, end in _directive_places(text):
+        said = text[begin:end]
+        name = re.match(r"\s*(\w++)(?!\s*=)", said)
+        yield Directive(name[1].casefold() if name else "page", _attributes(said))
+
+
+def _tags(begins: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], Mapping[str, str], int]]:
+    """Each tag that begins so, with its attributes and where it ends."""
+    at, unended = 0, 0
+    while (found := begins.search(text, at)) and unended < _UNENDED:
+        rest = _REST.match(text, found.end())
+        if rest is None:
+            unended += 1
+            at = found.end()
+        else:
+            yield found, _attributes(rest[1]), rest.end()
+            at = rest.end()
 
 
 def _language(said: str) -> Language | None:
@@ -147,29 +206,30 @@ def _expression(block: str) -> str:
     return block.lstrip()[1:] if block.lstrip()[:1] in ("=", "#", ":") else block
 
 
+def _on_server(attributes: Mapping[str, str]) -> bool:
+    return attributes.get("runat", "").strip().casefold() == "server"
+
+
 def _scripts(text: str, default: Language) -> Iterator[tuple[str, Block]]:
-    for found in _SCRIPT.finditer(text):
-        attributes = _attributes(found[1])
-        if attributes.get("runat", "").strip().casefold() == "server":
+    for _, attributes, begin in _tags(_SCRIPT, text):
+        if _on_server(attributes):
+            end = _SCRIPT_END.search(text, begin)
             language = _language(attributes.get("language", attributes.get("type", ""))) or default
-            yield attributes.get("src", ""), Block(language, found[2])
+            yield attributes.get("src", ""), Block(language, text[begin : end.start() if end else len(text)])
 
 
 def _objects(text: str) -> Iterator[str]:
-    for found in _OBJECT.finditer(text):
-        attributes = _attributes(found[1])
-        if attributes.get("runat", "").strip().casefold() == "server":
+    for _, attributes, _ in _tags(_OBJECT, text):
+        if _on_server(attributes):
             yield attributes.get("progid") or attributes.get("classid", "")
 
 
 def _inputs(text: str) -> Iterator[str]:
-    for found in _CONTROL.finditer(text):
-        attributes = _attributes(found[2])
+    for found, attributes, _ in _tags(_CONTROL, text):
         tag, kind = found[1].casefold(), attributes.get("type", "text").casefold()
-        writes = tag in ("asp:textbox", "asp:hiddenfield", "textarea") or (
-            tag == "input" and kind in ("text", "hidden", "password")
-        )
-        if writes and attributes.get("runat", "").strip().casefold() == "server" and "id" in attributes:
+        writes = tag in ("asp:textbox", "asp:hiddenfield", "textarea")
+        writes = writes or (tag == "input" and kind in ("text", "hidden", "password"))
+        if writes and _on_server(attributes) and "id" in attributes:
             yield attributes["id"].casefold()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from playbooks.investigating.code import Block, Language, ServerCode, server_code
 from playbooks.investigating.decoding import Decoded, decoded
-from playbooks.investigating.flow import Act, Deed, deeds, is_interpreter, is_program
+from playbooks.investigating.flow import Act, Deed, EntangledError, deeds, is_interpreter, is_program
 from playbooks.investigating.locations import PAGES
 from playbooks.investigating.rules import matches
 from playbooks.investigating.spelling import Kind, Token, shown, tokens
@@ -23,8 +23,13 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 # A text that would do something with a request if it was run.
 _CODE = re.compile(r"(?i)\b(?:eval|execute(?:global)?|process|createobject|activexobject|assembly)\b")
 _ASKS = re.compile(r"(?i)\brequest\b")
+_TEMPLATES = frozenset({"js", "css", "json", "map", "txt", "htm", "html"})
+_SERVED = re.compile(
+    r"""(?i)<%\s{0,20}@|runat\s{0,20}=\s{0,20}["']?server|<!--\s{0,20}#|<%\s{0,20}(?:eval|execute)\b"""
+)
 _TELLING = ("eval", "execute", "request", "process", "createobject")
 _DEPTH = 2
+_ALONE = 200  # characters of a page that does nothing but include another
 _NESTED = 20
 # Sources of code: a compiler takes them whatever they are called, and who hides one calls it otherwise.
 _CODE_FILES = frozenset({"cs", "vb", "js", "jsl", "resx"})
@@ -50,15 +55,15 @@ _PLAIN_INCLUDES = frozenset(
     }
 )
 _INERT = re.compile(
-    r"""(?:(?:(?:protected|private|public|override|void|Sub|\s)*(?:Page_(?:Load|Init)|On(?:Load|Init))
-        \([^()]*\)(?:Handles[\w. ]+)?
-    |End\s?Sub|base\.On(?:Load|Init)\(\w+\)
+    r"""(?:(?:(?>(?:protected|private|public|override|void|Sub|\s)*+)(?:Page_(?:Load|Init)|On(?:Load|Init))
+        \([^()]*+\)(?:Handles[\w. ]++)?
+    |End\s?Sub|base\.On(?:Load|Init)\(\w++\)
     |(?:Http)?(?:Context\.)?(?:Current\.)?(?:this\.|Me\.)?Response\.(?:
-        Redirect(?:Permanent)?\(?"[^"]*"(?:,\w+)?\)?
-        |(?:Status|StatusCode|StatusDescription|RedirectLocation|ContentType|Buffer|Expires|Charset)=(?:"[^"]*"|\w+)
-        |(?:AddHeader|AppendHeader|Write)\(?"[^"]*"(?:,"[^"]*")?\)?
+        Redirect(?:Permanent)?\(?"[^"]*+"(?:,\w++)?\)?
+        |(?:Status|StatusCode|StatusDescription|RedirectLocation|ContentType|Buffer|Expires|Charset)=(?:"[^"]*+"|\w++)
+        |(?:AddHeader|AppendHeader|Write)\(?"[^"]*+"(?:,"[^"]*+")?\)?
         |(?:End|Clear)(?:\(\))?
-    ))[;{}\s]*|[;{}\s]+)*""",
+    ))(?=[;{}\s]|\Z)|[;{}\s]++)*+""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -77,25 +82,32 @@ class Looked:
     inert: bool
 
 
-def look(content: bytes, ending: str) -> Looked:
+def look(content: bytes, ending: str, *, mapped: bool = False) -> Looked:
     """Looks into a file.
 
     Args:
         content: what of it came.
         ending: of its name, in lower case without the dot.
+        mapped: whether IIS runs files of this ending here.
     """
     page = decoded(content[:_MOST])
     code = server_code(page.text, ending)
     views = {"raw": content[:_MOST], "text": _bytes(page.text)}
     reasons: list[Reason] = []
     inert = True
+    if ending in _TEMPLATES and not mapped and not _SERVED.search(page.text):
+        code = server_code("", ending)  # `<%` of a template that a browser fills in
     if code.any:
         blocks = [(block.language, tokens(block.text, block.language)) for block in code.blocks]
         packed = tuple(_packed(blocks, _DEPTH))
         whole = (*blocks, *packed, *_quoted((*blocks, *packed)))
         inert = len(whole) == len(blocks) and _is_inert(code, blocks)
         views["code"] = _bytes("\n".join(shown(found) for _, found in whole))
-        reasons += _by_deeds(deeds(whole, code.inputs), whole, packed)
+        try:
+            reasons += _by_deeds(deeds(whole, code.inputs), whole, packed)
+        except EntangledError:
+            text = "its code is so entangled that it cannot be followed to its end"
+            reasons.append(Reason("content.entangled", Grade.SUSPICIOUS, text))
         reasons += _by_page(code, page)
     reasons += (rule.reason for rule in matches(views))
     reasons += _by_wrapping(page, code, ending)
@@ -175,22 +187,17 @@ def _by_page(code: ServerCode, page: Decoded) -> Iterator[Reason]:
             elif elsewhere:
                 text = f"its code is taken from outside its application: {path[:80]}"
                 yield Reason("content.code-elsewhere", Grade.SUSPICIOUS, text, "ASP.NET, @ Page Src and CodeFile")
+    alone = not code.blocks and len(code.includes) == 1 and len(page.text.strip()) < _ALONE
     for include in code.includes:
         how, _, target = include.partition("=")
         if how.startswith("exec"):
-            yield Reason(
-                "content.ssi-exec",
-                Grade.SUSPICIOUS,
-                "it has the web server run a program (#exec)",
-                "IIS, server side includes",
-            )
+            text = "it has the web server run a program (#exec)"
+            yield Reason("content.ssi-exec", Grade.SUSPICIOUS, text, "IIS, server side includes")
             continue
         ending = target.rpartition(".")[2].casefold() if "." in target.rpartition("/")[2] else ""
-        if (
-            target.startswith(("\\\\", "//"))
-            or re.match(r"[A-Za-z]:[\\/]", target)
-            or (ending not in _PLAIN_INCLUDES | _CODE_FILES | PAGES)
-        ):
+        away = target.startswith(("\\\\", "//")) or re.match(r"[A-Za-z]:[\\/]", target) is not None
+        odd = ending not in _PLAIN_INCLUDES | _CODE_FILES | PAGES or (alone and ending in ("txt", "log", "css", "xml"))
+        if away or odd:
             text = f"it takes in a file that is named as no code: {target[:80]}"
             yield Reason("content.include", Grade.SUSPICIOUS, text, "ASP, #include; ASP.NET, script src")
 
@@ -272,6 +279,12 @@ def _by_deeds(
     if deed := free[Act.QUERIES]:
         text = f"a visitor writes the whole SQL statement that it runs ({deed.by}): {deed.text}"
         yield Reason("content.sql-console", Grade.SUSPICIOUS, text, source)
+    elif deed := next((each for each in acts[Act.OPENS] if each.visitor), None):
+        text = f"a visitor says to which database it connects ({deed.by}): {deed.text}"
+        yield Reason("content.visitor-database", Grade.SUSPICIOUS, text, source)
+    if deed := free[Act.INCLUDES]:
+        text = f"a visitor names the page or class that it runs ({deed.by}): {deed.text}"
+        yield Reason("content.visitor-includes", Grade.SUSPICIOUS, text, source)
     if deed := free[Act.CONNECTS]:
         yield Reason(
             "content.visitor-connects",

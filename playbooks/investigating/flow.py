@@ -14,7 +14,11 @@ from enum import Enum
 from playbooks.investigating.code import Language
 from playbooks.investigating.spelling import Kind, Token
 
-__all__ = ["Act", "Deed", "deeds", "is_interpreter", "is_program"]
+__all__ = ["Act", "Deed", "EntangledError", "deeds", "is_interpreter", "is_program"]
+
+
+class EntangledError(Exception):
+    """Code that cannot be followed within a bounded number of steps, as nobody writes it by hand."""
 
 
 class Act(Enum):
@@ -27,6 +31,8 @@ class Act(Enum):
     LISTS = "lists"
     DELETES = "deletes"
     QUERIES = "queries"  # SQL
+    OPENS = "opens"  # a database
+    INCLUDES = "includes"  # another page, or a control
     CONNECTS = "connects"  # a socket
 
 
@@ -57,7 +63,7 @@ _RUNS_ANY = frozenset({
     "loadfrom", "loadfile", "getdelegateforfunctionpointer", "virtualalloc", "createthread", "virtualprotect",
 })
 # Of a text of the page's own these do no harm.
-_RUNS_IF_SENT = frozenset({"parsecontrol", "parsetemplate"})
+_RUNS_IF_SENT = frozenset({"parsecontrol", "parsetemplate", "createobject", "activexobject", "gettypefromprogid"})
 _RUNS_OF = {  # a method that means much else besides: with one of these names before it, or in the page
     "load": ("assembly", "appdomain", "currentdomain", "xslcompiledtransform", "xamlreader", "xamlservices"),
     "reflectiononlyload": ("assembly",),
@@ -79,7 +85,7 @@ _COMMANDS_OF = {
     "exec": ("wscript", "shell", "wscript.shell", "wscript.shell.1", "iwshruntimelibrary", "createobject", "wshshell"),
     "run": ("wscript", "wscript.shell", "wscript.shell.1", "wshshell", "iwshruntimelibrary"),
     "create": ("win32_process",),
-    "shell": ("",),
+    "shell": ("interaction",),
 }
 _WRITES_ANY = frozenset({
     "writealltext", "writeallbytes", "writealllines", "appendalltext", "appendalllines", "appendtext", "createtext",
@@ -104,6 +110,7 @@ _QUERIES = frozenset({
     "sqlcommand", "oledbcommand", "odbccommand", "sqldataadapter", "oledbdataadapter", "odbcdataadapter",
     "commandtext", "executenonquery", "executereader", "executescalar",
 })
+_DATABASES = frozenset({"sqlconnection", "oledbconnection", "odbcconnection", "mysqlconnection", "connectionstring"})
 _CONNECTS = frozenset({"tcpclient", "socket", "tcplistener", "udpclient"})
 # Of a request, what the server says and no visitor.
 _NOT_SENT = frozenset({
@@ -115,6 +122,14 @@ _SERVER_VARIABLES = re.compile(
     r"(?i)(?:path_translated|appl_physical_path|appl_md_path|script_name|server_\w+|local_addr|url|path_info|"
     r"request_method|remote_\w+|logon_user|auth_user|https?|instance_\w+|gateway_interface|all_http|number_of_processors)"
 )
+# Properties by which a command or a database is told what to do.
+_GIVEN = ("arguments", "filename", "commandtext", "connectionstring")
+# What a text is looked up in, and what is surely of the page's own.
+_ASKED = (
+    *("request", "form", "querystring", "params", "item", "headers", "cookies", "files", "servervariables", "tobytes"),
+    "get",
+)
+_OWN_PLACES = frozenset({"appsettings", "configurationmanager", "newguid", "gettempfilename", "getrandomfilename"})
 _UPLOADED = frozenset({"files", "postedfile", "filename", "filebytes", "filecontent", "hasfile", "uploadedfile"})
 _SHELLS = re.compile(
     r"(?i)(?:\b|\\|/)(?:cmd|powershell|pwsh|wscript|cscript|mshta|rundll32|regsvr32|certutil|bitsadmin|net1?|sc|reg|"
@@ -123,6 +138,13 @@ _SHELLS = re.compile(
 )
 _PROGRAM = re.compile(r"(?i)[\w)% -]+\.(?:exe|com|bat|cmd)\b")
 _WORDS = re.compile(r"[A-Za-z0-9_]{2,}")
+_CALLS = frozenset(
+    {
+        *(*_RUNS_ANY, *_RUNS_IF_SENT, *_RUNS_OF, *_EVALUATES, *_COMMANDS_ANY, *_COMMANDS_OF, *_WRITES_ANY, *_WRITES_OF),
+        *(*_READS_ANY, *_READS_OF, *_LISTS_ANY, *_DELETES_ANY, *_DELETES_OF, *_QUERIES, *_DATABASES, *_CONNECTS),
+        *(*_GIVEN, "open", "transfer", "loadcontrol", "createinstance"),
+    }
+)
 # Names that code gives to anything are no carriers of a meaning by themselves.
 _KEYWORDS = frozenset({
     "if", "else", "for", "foreach", "while", "new", "return", "var", "dim", "set", "let", "const", "string", "int",
@@ -131,20 +153,39 @@ _KEYWORDS = frozenset({
     "or", "not", "is", "like", "call", "try", "catch", "using", "char", "long", "double", "response", "server", "page",
     "context", "httpcontext", "system", "io", "text", "convert", "encoding", "length", "tostring", "current", "console",
     "math", "exit", "do", "loop", "next", "with", "class", "namespace", "import", "imports", "typeof", "out", "ref",
+    "request",
 })
 # fmt: on
 _PASSES = 8
+_STEPS = 1_500_000  # tokens looked at, of one page
+_TOKENS = 100_000  # of one page; code of 256 KB, the most that is read of one, has two thirds of that
 _SHOWN = 120
+_NEAR = 64  # tokens before and behind a call that belong to it
 
 
 @dataclass(slots=True)
 class _Carriers:
-    """Names that carry something of a visitor, of an uploaded file, or a place of the page's own."""
+    """Names that carry something of a visitor, of an uploaded file, or a place of the page's own.
+
+    `latest` says of names whether what they were given last has such a place in it, as the page is read from its top.
+    """
 
     sent: set[str] = field(default_factory=set)
     uploaded: set[str] = field(default_factory=set)
     anchored: set[str] = field(default_factory=set)
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    latest: dict[str, bool] = field(default_factory=dict)
+    left: int = _STEPS
+
+    def step(self, count: int) -> None:
+        """So many tokens are looked at.
+
+        Raises:
+            EntangledError: it is too many by now.
+        """
+        self.left -= count + 1
+        if self.left < 0:
+            raise EntangledError
 
     def size(self) -> int:
         return len(self.sent) + len(self.uploaded) + len(self.anchored)
@@ -156,7 +197,12 @@ def deeds(blocks: Sequence[tuple[Language, Sequence[Token]]], inputs: frozenset[
     Args:
         blocks: the page's code with its language, as tokens.
         inputs: ids, in lower case, of controls into which a visitor writes.
+
+    Raises:
+        EntangledError: not to the end.
     """
+    if sum(len(found) for _, found in blocks) > _TOKENS:
+        raise EntangledError
     statements = [(language, tuple(each)) for language, found in blocks for each in _statements(found)]
     names = {token.value.casefold() for _, found in statements for token in found if token.kind is Kind.NAME}
     names |= {
@@ -175,10 +221,39 @@ def deeds(blocks: Sequence[tuple[Language, Sequence[Token]]], inputs: frozenset[
         if carriers.size() == before:
             break
     found: dict[Deed, None] = {}
+    classes = _aliases(statements)
+    statements = [(language, _with_classes(statement, classes)) for language, statement in statements]
     for language, statement in statements:
         for deed in _of_statement(statement, language, carriers, inputs, names):
             found.setdefault(deed)
+        _settle(statement, carriers)
     return tuple(found)
+
+
+def _settle(statement: Sequence[Token], carriers: _Carriers) -> None:
+    for at in _givings(statement):
+        name = _base(statement, at)
+        if name and name not in _KEYWORDS and statement[at].marked("="):
+            carriers.latest[name] = _anchored(statement[at + 1 :], carriers)
+
+
+def _aliases(statements: Sequence[tuple[Language, tuple[Token, ...]]]) -> dict[str, str]:
+    """`using P = System.Diagnostics.Process`, and `Imports P = ...`."""
+    found = {}
+    for _, statement in statements:
+        for at in range(len(statement) - 3):
+            if statement[at].named("using", "imports") and statement[at + 2].marked("="):
+                found[statement[at + 1].value] = statement[-1].value
+    return found
+
+
+def _with_classes(statement: tuple[Token, ...], classes: dict[str, str]) -> tuple[Token, ...]:
+    if not classes:
+        return statement
+    return tuple(
+        Token(Kind.NAME, classes[token.value]) if token.kind is Kind.NAME and token.value in classes else token
+        for token in statement
+    )
 
 
 def _statements(found: Sequence[Token]) -> Iterator[list[Token]]:
@@ -229,7 +304,7 @@ def _declare(
                 "new", "return", "call", "await", "else", "in", "and", "or"
             )
             declares = declares or before.marked(">", "]")
-            end = _closing(statement, at + 1)
+            end = _closing(statement, at + 1, carriers)
             if not declares or end is None:
                 continue
             parameters = tuple(_parameters(statement[at + 2 : end]))
@@ -254,7 +329,7 @@ def _parameters(found: Sequence[Token]) -> Iterator[str]:
         piece = []
 
 
-def _closing(statement: Sequence[Token], at: int) -> int | None:
+def _closing(statement: Sequence[Token], at: int, carriers: _Carriers) -> int | None:
     depth = 0
     for index in range(at, len(statement)):
         if statement[index].marked("(", "["):
@@ -262,23 +337,24 @@ def _closing(statement: Sequence[Token], at: int) -> int | None:
         elif statement[index].marked(")", "]"):
             depth -= 1
             if depth == 0:
+                carriers.step(index - at)
                 return index
+    carriers.step(len(statement) - at)
     return None
 
 
 def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
-    for at, token in enumerate(statement):
-        if token.marked("=", "+=", "&=", "=>") and at:
-            right = statement[at + 1 :]
-            left = _base(statement, at)
-            if left:
-                _give(left, right, carriers, inputs)
+    for at in _givings(statement):
+        left = _base(statement, at)
+        if left:
+            _give(left, statement[at + 1 :], carriers, inputs)
+    _carry_to_procedures(statement, carriers, inputs)
     if statement and statement[0].named("return"):
         _returns(statement[1:], carriers, inputs)
     for at in range(len(statement) - 1):
         name = statement[at].value.casefold()
         if statement[at].kind is Kind.NAME and statement[at + 1].marked("("):
-            end = _closing(statement, at + 1) or len(statement)
+            end = _closing(statement, at + 1, carriers) or len(statement)
             arguments = statement[at + 2 : end]
             for parameter in carriers.functions.get(name, ()):
                 _give(parameter, arguments, carriers, inputs)
@@ -294,6 +370,29 @@ def _carry(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[st
         at = next(index for index, each in enumerate(statement) if each.named("in"))
         if statement[at - 1].kind is Kind.NAME:
             _give(statement[at - 1].value.casefold(), statement[at + 1 :], carriers, inputs)
+
+
+def _carry_to_procedures(statement: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
+    """Basic calls a procedure without brackets: `Delete path, True`."""
+    for at in range(len(statement) - 1):
+        begins = at == 0 or statement[at - 1].named("then", "else", "call")
+        name, after = statement[at].value.casefold(), statement[at + 1]
+        if begins and statement[at].kind is Kind.NAME and after.kind in (Kind.NAME, Kind.TEXT):
+            for parameter in carriers.functions.get(name, ()):
+                _give(parameter, statement[at + 1 :], carriers, inputs)
+
+
+def _givings(statement: Sequence[Token]) -> Iterator[int]:
+    """Where something is given a value; in Basic the same mark compares as well."""
+    compares = bool(statement) and statement[0].named("while", "until", "do", "loop", "elseif")
+    compares = compares and not (len(statement) > 1 and statement[1].marked("("))
+    for at, token in enumerate(statement):
+        if token.named("if", "elseif"):
+            compares = at + 1 < len(statement) and any(each.named("then") for each in statement[at : at + _NEAR])
+        elif token.named("then"):
+            compares = False
+        elif at and not compares and token.marked("=", "+=", "&=", "=>"):
+            yield at
 
 
 def _returns(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> None:
@@ -319,11 +418,11 @@ def _give(name: str, value: Sequence[Token], carriers: _Carriers, inputs: frozen
 
 def _base(statement: Sequence[Token], at: int) -> str:
     """The name that is given a value: of `a.b["c"].d =` it is `a`."""
-    index = at - 1
-    while index >= 0:
+    index, lowest = at - 1, max(0, at - _NEAR)
+    while index >= lowest:
         if statement[index].marked(")", "]"):
             depth = 0
-            while index >= 0:
+            while index >= lowest:
                 depth += statement[index].marked(")", "]") - statement[index].marked("(", "[")
                 if depth == 0:
                     break
@@ -348,6 +447,7 @@ def _receiver(statement: Sequence[Token], at: int) -> str:
 
 def _sent(value: Sequence[Token], carriers: _Carriers, inputs: frozenset[str]) -> bool:
     """Whether something that a visitor sends stands in it."""
+    carriers.step(len(value))
     for at, token in enumerate(value):
         if token.kind is not Kind.NAME:
             continue
@@ -381,6 +481,7 @@ def _is_sent(after: Sequence[Token]) -> bool:
 
 
 def _uploaded(value: Sequence[Token], carriers: _Carriers) -> bool:
+    carriers.step(len(value))
     return any(
         token.kind is Kind.NAME
         and (
@@ -393,32 +494,22 @@ def _uploaded(value: Sequence[Token], carriers: _Carriers) -> bool:
 
 def _anchored(value: Sequence[Token], carriers: _Carriers) -> bool:
     """Whether a place of the page's own stands in it: a text with a name in it, a setting, or what carries one."""
+    carriers.step(len(value))
     for at, token in enumerate(value):
-        indexes = (
-            at
-            and value[at - 1].marked("[", "(")
-            and at > 1
-            and value[at - 2].named(
-                "request",
-                "form",
-                "querystring",
-                "params",
-                "item",
-                "headers",
-                "cookies",
-                "files",
-                "servervariables",
-                "tobytes",
-            )
-        )
-        if token.kind is Kind.TEXT and not indexes and _WORDS.search(token.value):
-            return True
-        if token.kind is Kind.NAME and (
-            token.value.casefold() in carriers.anchored
-            or token.named("appsettings", "configurationmanager", "getnewid", "newguid", "gettempfilename")
-        ):
-            return True
+        if token.kind is Kind.TEXT:
+            asked = at > 1 and value[at - 1].marked("[", "(") and value[at - 2].named(*_ASKED)
+            if not asked and _WORDS.search(token.value):
+                return True
+        elif token.kind is Kind.NAME and not _is_class(value, at):
+            name = token.value.casefold()
+            if name in _OWN_PLACES or carriers.latest.get(name, name in carriers.anchored):
+                return True
     return False
+
+
+def _is_class(value: Sequence[Token], at: int) -> bool:
+    """`Path.Combine`: a class, whatever a variable of the same letters carries."""
+    return value[at].value in ("Path", "File", "Directory") and at + 1 < len(value) and value[at + 1].marked(".")
 
 
 def _of_statement(
@@ -431,13 +522,19 @@ def _of_statement(
         if token.kind is not Kind.NAME:
             continue
         name = token.value.casefold()
+        if name not in _CALLS:
+            continue
         after = statement[at + 1] if at + 1 < len(statement) else None
         if after is not None and after.marked("("):
-            end = _closing(statement, at + 1) or len(statement)
+            end = _closing(statement, at + 1, carriers) or len(statement)
             arguments = statement[at + 2 : end]
         elif after is not None and language.is_basic and after.kind in (Kind.NAME, Kind.TEXT):
             arguments = statement[at + 1 :]
-        elif after is not None and after.marked("=") and name in ("arguments", "filename", "commandtext"):
+        elif (
+            after is not None
+            and after.marked("=")
+            and name in ("arguments", "filename", "commandtext", "connectionstring")
+        ):
             arguments = statement[at + 2 :]
         elif name in ("virtualalloc", "createthread", "subfolders"):
             arguments = ()
@@ -447,8 +544,9 @@ def _of_statement(
         act = _act(name, before, statement, at, language, names, arguments)
         if act is None:
             continue
-        receiver = statement[:at] if at and statement[at - 1].marked(".") else ()
-        yield _deed(act, token.value, statement[max(0, at - 2) :], arguments, receiver, carriers, inputs)
+        receiver = statement[max(0, at - _NEAR) : at] if at and statement[at - 1].marked(".") else ()
+        call = statement[max(0, at - 2) : at + _NEAR]
+        yield _deed(act, token.value, call, arguments, receiver, carriers, inputs)
     yield from _by_string(statement, carriers, inputs)
 
 
@@ -506,8 +604,8 @@ def _act(
     arguments: Sequence[Token],
 ) -> Act | None:
     member = before is not None and before.marked(".")
-    if name in _EVALUATES:
-        return Act.RUNS if _evaluates(name, member, statement, at, language, names) else None
+    if name in _EVALUATES and _evaluates(name, member, statement, at, language, names):
+        return Act.RUNS
     if name in _RUNS_ANY or name in _RUNS_IF_SENT:
         return Act.RUNS
     chain = {each.value.casefold() for each in statement[max(0, at - 8) : at] if each.kind in (Kind.NAME, Kind.TEXT)}
@@ -519,10 +617,15 @@ def _act(
     of_class = before is not None and member and (statement[at - 2].value == "Process" or language.is_basic)
     if name == "start" and arguments and of_class and "process" in chain:
         return Act.COMMANDS
+    if name == "shell":
+        called = bool(arguments) and (("interaction" in chain) if member else language.is_basic)
+        return Act.COMMANDS if called else None
     if name in _COMMANDS_OF and _has(name, _COMMANDS_OF[name], chain, names):
-        return Act.COMMANDS if name != "shell" or (language.is_basic and not member and arguments) else None
+        return Act.COMMANDS
     if name in ("arguments", "filename") and {"processstartinfo", "startinfo", "process"} & names and member:
         return Act.COMMANDS
+    if name == "opentextfile" and not any(_is_for_writing(each) for each in arguments):
+        return Act.READS
     if name in _WRITES_ANY or (name in _WRITES_OF and _has(name, _WRITES_OF[name], chain, names)):
         return Act.WRITES
     if name in _READS_ANY or (name in _READS_OF and _has(name, _READS_OF[name], chain, names)):
@@ -533,13 +636,22 @@ def _act(
         return Act.DELETES
     if name in _QUERIES:
         return Act.QUERIES
+    if name in _DATABASES or (name == "open" and member and "adodb.connection" in names):
+        return Act.OPENS
+    if name in ("execute", "transfer") and member and "server" in chain:
+        return Act.INCLUDES
+    if name == "loadcontrol" or (name == "createinstance" and "activator" in chain):
+        return Act.INCLUDES
     return Act.CONNECTS if name in _CONNECTS else None
+
+
+def _is_for_writing(token: Token) -> bool:
+    """A mode in which OpenTextFile writes, as a number or by its name."""
+    return (token.kind is Kind.NUMBER and token.value in ("2", "8")) or token.named("forwriting", "forappending")
 
 
 def _has(name: str, of: tuple[str, ...], chain: set[str], names: set[str]) -> bool:
     """A method whose class stands before it, or in the page where the method alone says little."""
-    if of == ("",):
-        return True
     if chain & set(of):
         return True
     strict = name in ("load", "parse", "transform", "create", "open", "move", "copy", "run", "compile", "writefile")
@@ -582,7 +694,9 @@ def _by_string(statement: Sequence[Token], carriers: _Carriers, inputs: frozense
     called = [
         index for index, each in enumerate(statement) if each.kind is Kind.TEXT and each.value.casefold() in _METHODS
     ]
+    words = {each.value.casefold() for each in statement if each.kind is Kind.NAME} if called else set()
     for at in called:
+        carriers.step(len(statement))
         before, after = statement[at - 1] if at else None, statement[at + 1] if at + 1 < len(statement) else None
         indexed = (
             before is not None
@@ -592,7 +706,6 @@ def _by_string(statement: Sequence[Token], carriers: _Carriers, inputs: frozense
             and at + 2 < len(statement)
             and statement[at + 2].marked("(")
         )
-        words = {each.value.casefold() for each in statement if each.kind is Kind.NAME}
         reflected = bool(
             words & {"invoke", "invokemember", "callbyname", "createdelegate", "dynamicinvoke", "getmethod"}
         )
@@ -610,7 +723,8 @@ def _in_text(
 ) -> Iterator[Deed]:
     """`xp_cmdshell` and others in a text of SQL."""
     if re.search(r"(?i)\b(?:xp_cmdshell|sp_oacreate|xp_regwrite|xp_dirtree)\b", token.value):
-        yield _deed(Act.COMMANDS, "xp_cmdshell", statement[max(0, at - 3) :], statement[at + 1 :], (), carriers, inputs)
+        call = statement[max(0, at - 3) : at + _NEAR]
+        yield _deed(Act.COMMANDS, "xp_cmdshell", call, statement[at + 1 :], (), carriers, inputs)
 
 
 def is_interpreter(text: str) -> bool:

@@ -201,17 +201,12 @@ def _in_exchange(below: str, around: Surroundings) -> Iterator[Reason]:
         text = "in no build does Exchange have a page in this folder, and none of its sites serves from it"
         yield Reason("location.outside-web-folders", Grade.SUSPICIOUS, text, source)
         return
-    newest = max((each for each in around.catalogue.builds_of_pages if _same_line(each, around.build)), default=None)
-    if around.build is not None and newest is not None and around.build <= newest:
-        text = f"no build to {newest} has a page of this path, and this server's is {around.build}"
+    if around.build in around.catalogue.builds_of_pages:
+        text = f"no build that is listed has a page of this path, and this server's is one of these ({around.build})"
         yield Reason("location.not-of-exchange", Grade.SUSPICIOUS, text, source)
     else:
-        text = "no build to March 2021 has a page of this path; what later builds have is not published"
+        text = "no build that is listed has a page of this path, and this server's is none of these"
         yield Reason("location.not-listed", Grade.UNKNOWN, text, source)
-
-
-def _same_line(one: Build, other: Build | None) -> bool:
-    return other is not None and (one.major, one.minor) == (other.major, other.minor)
 
 
 def _stray(path: str, around: Surroundings) -> bool:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote
 
 from playbooks.investigating.code import Language
 
@@ -66,7 +67,10 @@ _BASIC = re.compile(
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,4})|([0-7]{3})|(.))", re.DOTALL)
 _PLAIN = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "b": "\b", "a": "\a", "f": "\f", "v": "\v"}
 _CHARACTER = ("chr", "chrw", "chrb", "tochar", "fromcharcode", "char")
-_ROUNDS = 6
+_ROUNDS = 4
+_LONGEST = 8 * 1024  # characters of a text that is put together
+_CONSTANT = 512  # of one that is put in for a name
+_PUT_IN = 64 * 1024  # of all of these
 
 
 def tokens(code: str, language: Language) -> tuple[Token, ...]:
@@ -152,7 +156,13 @@ def _joined(found: Sequence[Token]) -> list[Token]:
 def _fold(done: list[Token]) -> bool:
     """One step at the end of what was read; whether there was one."""
     last = done[-1]
-    if last.kind is Kind.TEXT and len(done) >= 3 and done[-3].kind is Kind.TEXT and done[-2].marked("+", "&"):
+    if (
+        last.kind is Kind.TEXT
+        and len(done) >= 3
+        and done[-3].kind is Kind.TEXT
+        and done[-2].marked("+", "&")
+        and len(done[-3].value) + len(last.value) <= _LONGEST
+    ):
         done[-3:] = [Token(Kind.TEXT, done[-3].value + last.value)]
         return True
     if not last.marked(")", "]", "}"):
@@ -170,10 +180,20 @@ def _fold(done: list[Token]) -> bool:
         if before is None or (before.kind is not Kind.NAME and not before.marked(")", "]")):
             done[-3:] = [done[-2]]
             return True
-        if before.named("strreverse"):
-            done[-4:] = [Token(Kind.TEXT, done[-2].value[::-1])]
+        undone = _undone(before, done[-2].value)
+        if undone is not None:
+            done[-4:] = [Token(Kind.TEXT, undone)]
             return True
     return _replaced(done)
+
+
+def _undone(function: Token, text: str) -> str | None:
+    """What some functions make of a text; None of any other."""
+    if function.named("strreverse"):
+        return text[::-1]
+    if function.named("unescape", "urldecode"):
+        return unquote(text)
+    return None
 
 
 def _replaced(done: list[Token]) -> bool:
@@ -186,19 +206,23 @@ def _replaced(done: list[Token]) -> bool:
         and done[-6].named("replace")
         and done[-7].marked(".")
         and done[-8].kind is Kind.TEXT
-        and done[-4].value
     ):
-        done[-8:] = [Token(Kind.TEXT, done[-8].value.replace(done[-4].value, done[-2].value))]
-        return True
+        return _put(done, done[-8].value, done[-4].value, done[-2].value)
     if (
         [token.kind for token in done[-6:-1]] == [Kind.TEXT, Kind.MARK, Kind.TEXT, Kind.MARK, Kind.TEXT]
         and done[-7].marked("(")
         and done[-8].named("replace")
-        and done[-4].value
     ):
-        done[-8:] = [Token(Kind.TEXT, done[-6].value.replace(done[-4].value, done[-2].value))]
-        return True
+        return _put(done, done[-6].value, done[-4].value, done[-2].value)
     return False
+
+
+def _put(done: list[Token], text: str, old: str, new: str) -> bool:
+    """A text with another put into it instead of eight tokens, unless that would be one that has no end."""
+    if not old or len(text) + text.count(old) * len(new) > _LONGEST:
+        return False
+    done[-8:] = [Token(Kind.TEXT, text.replace(old, new))]
+    return True
 
 
 def _with_constants(found: list[Token]) -> list[Token]:
@@ -213,13 +237,15 @@ def _with_constants(found: list[Token]) -> list[Token]:
         ends = at + 3 >= len(found) or found[at + 3].kind is Kind.END or found[at + 3].marked(";", ",", ")", "}")
         alone = value is not None and value.kind is Kind.TEXT and ends and after.marked("=") and name not in given
         given[name] = value.value if alone and value is not None else None
-    constants = {name: value for name, value in given.items() if value is not None and len(value) <= 4096}
+    constants = {name: value for name, value in given.items() if value is not None and len(value) <= _CONSTANT}
     if not constants:
         return found
     done: list[Token] = []
+    left = _PUT_IN
     for at, token in enumerate(found):
         value_of = constants.get(token.value.casefold()) if token.kind is Kind.NAME else None
-        if value_of is not None and _joins(found, at):
+        if value_of is not None and len(value_of) <= left and _joins(found, at):
+            left -= len(value_of)
             token = Token(Kind.TEXT, value_of)
         done.append(token)
     return _joined(done)

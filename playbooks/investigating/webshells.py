@@ -103,7 +103,7 @@ def _judged(file: Written, around: Surroundings, runnable: frozenset[str] | set[
     ending = ending_of(file.path)
     looked = _NOT_RUN
     if file.content is not None and not settled:
-        looked = look(file.content, ending)
+        looked = look(file.content, ending, mapped=ending in runnable)
         reasons += looked.reasons
     runs = ending in runnable or (looked.runs and ending not in ("config", "dll", "js"))
     reasons += own
@@ -174,7 +174,9 @@ def _exchange_s_own(file: Written, digest: str, whole: bool, around: Surrounding
     below = of_exchange(file.path, around.server)
     here = [row for row in rows if below is not None and row.path.casefold() == below]
     if here:
-        fits = next((row for row in here if build is not None and row.is_of(build)), None)
+        # A row spans builds of other products, and updates of which nothing is listed: only a listed build is meant.
+        listed_build = build is not None and build in catalogue.builds_of_pages
+        fits = next((row for row in here if build is not None and listed_build and row.is_of(build)), None)
         if fits is not None:
             word = "its bytes are" if whole else "by the server's own word its bytes are"
             yield Reason("known-good", Grade.BASELINE, f"{word} {fits.said}", fits.source, fits.licence)

@@ -38,8 +38,8 @@ rule eval_unsafe
         reference = "Microsoft, Web shell attacks continue to rise (2021-02-11); signature-base apt_hafnium.yar"
         false_positives = "none known: the word is of no use in a page that evaluates its own text"
     strings:
-        $a = /\beval\([^;]{0,2000},"unsafe"\)/ nocase
-        $b = /JScriptEvaluate\([^;]{0,2000}"unsafe"/ nocase
+        $a = /\beval\([^;]{0,300},"unsafe"\)/ nocase
+        $b = /JScriptEvaluate\([^;]{0,300}"unsafe"/ nocase
     condition:
         view == "code" and any of them
 }
@@ -75,8 +75,8 @@ rule loads_program_of_request
         reference = "rebeyond/Behinder; BeichenDream/Godzilla; signature-base gen_webshells.yar"
         false_positives = "a plug-in loader of an application that keeps its libraries encrypted in a page: none known"
     strings:
-        $load1 = /Assembly\.Load\((?:[^";]{0,400})(TransformFinalBlock|FromBase64String|BinaryRead|CreateDecryptor|ToArray|data|buf|bytes|\bc\b|\bb\b)/ nocase
-        $load2 = /typeof\((System\.Reflection\.)?Assembly\)[^;]{0,200}"Load"/
+        $load1 = /Assembly\.Load\([^";]{0,100}(TransformFinalBlock|FromBase64String|BinaryRead|CreateDecryptor|ToArray|data|buf|bytes|\bc\b|\bb\b)/ nocase
+        $load2 = /typeof\((System\.Reflection\.)?Assembly\)[^;]{0,100}"Load"/
         $load3 = "\"System.Reflection.Assembly\"" nocase
         $crypt = /\b(RijndaelManaged|AesManaged|Aes\.Create|AesCryptoServiceProvider|CreateDecryptor|TransformFinalBlock|FromBase64String|DESCryptoServiceProvider|GZipStream|DeflateStream)\b/ nocase
         $make = /\.(CreateInstance|GetTypes?|EntryPoint|GetMethod|Invoke)\(/ nocase
@@ -288,4 +288,50 @@ rule dumps_memory
         $a = /\b(comsvcs(\.dll)?|procdump(64)?(\.exe)?|ntds\.dit|sekurlsa|mimikatz|lsass\.(exe|dmp))\b/ nocase
     condition:
         view == "code" and $a
+}
+
+rule upload_beside_itself
+{
+    meta:
+        id = "content.upload-beside"
+        grade = "suspicious"
+        what = "it writes what a visitor sends beside itself, where it is run"
+        reference = "woanware fileupload.aspx as published in tennc/webshell; MITRE ATT&CK T1505.003"
+        false_positives = "a page of an application that keeps uploads in its own folder"
+    strings:
+        $files = /\bRequest\.(Files|BinaryRead|InputStream)\b/ nocase
+        $write = /\b(SaveAs|FileStream|WriteAllBytes|SaveToFile|CreateTextFile)\(?/ nocase
+        $here = /\b(PhysicalPath|PATH_TRANSLATED)\b/ nocase
+    condition:
+        view == "code" and all of them
+}
+
+rule xaml_process
+{
+    meta:
+        id = "content.xaml-process"
+        grade = "suspicious"
+        what = "it has objects made out of XAML that start a program"
+        reference = "pwntester/ysoserial.net, ObjectDataProvider; Microsoft, XAML services"
+        false_positives = "none known where IIS serves from"
+    strings:
+        $maker = /ObjectDataProvider|<x:Code\b|ActivitySurrogateSelector|TypeConfuseDelegate/
+        $what = /System\.Diagnostics|\bProcess\b|\bcmd(\.exe)?\b|powershell/ nocase
+    condition:
+        view == "text" and all of them
+}
+
+rule registry_walker
+{
+    meta:
+        id = "content.registry-walker"
+        grade = "suspicious"
+        what = "it walks through the registry, as web shells do to find places that they can write to"
+        reference = "tennc/webshell net-friend wt.aspx as a public form; signature-base WEBSHELL_ASP_Generic_Registry_Reader"
+        false_positives = "none known: a page that needs one value reads that one"
+    strings:
+        $hive = /\bRegistry\.(LocalMachine|ClassesRoot|Users|CurrentUser)\b/
+        $walk = /\b(GetSubKeyNames|GetValueNames)\(/
+    condition:
+        view == "code" and #hive >= 2 and $walk
 }

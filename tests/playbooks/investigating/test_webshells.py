@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue, KnownGood
-from playbooks.catalogue.tables import HashList
+from playbooks.catalogue.tables import HashList, Release
 from playbooks.investigating.rules import rules
 from playbooks.investigating.webshells import Grade, WebFile
 from tests.playbooks.investigating.servers import EXCHANGE, LATER_BUILD, LISTED_BUILD, SHIPPED, file, ids, judged
@@ -66,6 +66,19 @@ def test_the_same_bytes_are_not_baseline_elsewhere_or_for_another_build(row: Kno
         (verdict,) = judged(WebFile(path, 20, row.sha256), build=build)
         assert verdict.verdict is not Grade.BASELINE
         assert ids(verdict) & {"known-good.elsewhere", "known-good.other-build"}
+
+
+@given(st.sampled_from(ROWS), st.sampled_from(SHIPPED.releases))
+def test_a_build_of_which_nothing_is_listed_has_no_baseline(row: KnownGood, release: Release) -> None:
+    """Though its number lies between two of a row: a row spans products, and updates that came out later."""
+    (verdict,) = judged(WebFile(f"{EXCHANGE}\\{row.path}", 20, row.sha256), build=release.build)
+    covered = row.is_of(release.build) and release.build in SHIPPED.builds_of_pages
+    others = any(
+        each.is_of(release.build) and release.build in SHIPPED.builds_of_pages
+        for each in SHIPPED.known_good(row.sha256)
+        if each.path.casefold() == row.path.casefold()
+    )
+    assert (verdict.verdict is Grade.BASELINE) == (covered or others)
 
 
 def test_bytes_that_came_are_believed_and_not_the_hash_that_was_said() -> None:
