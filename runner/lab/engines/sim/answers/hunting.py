@@ -24,9 +24,9 @@ _DIRECTORY = re.compile(r'\bdirectory\s*=\s*"([^"]+)"', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is looked for in a log, as regular expressions but for `marks`."""
+    """What is looked for in a log, as regular expressions."""
 
-    marks: tuple[str, ...]
+    mark: str
     needed: str
     grave: str
 
@@ -233,16 +233,13 @@ def _lines(log: _Log, file: str, held: str) -> Iterator[Output]:
     header: str | None = None
     header_at: str | None = None
     header_given = False
-    marks = tuple(each.casefold() for each in log.looked_for.marks)
+    mark = re.compile(log.looked_for.mark, re.IGNORECASE)
     for number, line in enumerate(_END.split(held.removeprefix("\ufeff")), start=1):
         folded = line.casefold()
         if folded.startswith(("#fields:", "datetime,", "timestamp,")):
             header, header_at, header_given = line[:_LONGEST], f"{file}:{number}", False
             continue
-        # A line with the name of a column in it is looked at as well.
-        if not any(each in folded for each in (*marks, "#fields:", "datetime,", "timestamp,")):
-            continue
-        if (sent := log.takes(line)) is None:
+        if mark.search(line) is None or (sent := log.takes(line)) is None:
             continue
         if header is not None and not header_given:
             header_given = True

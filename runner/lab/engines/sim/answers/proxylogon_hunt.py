@@ -24,21 +24,21 @@ _LEFT = (
 _WRITTEN = "Download failed and temporary file"
 _CAST = "InvalidCastException"
 _LOGS = Logs(
-    Marks(("ServerInfo~",), "ServerInfo~", r"proxyLogon\.ecp|VirtualDirectory|emsmdb"),
+    Marks("ServerInfo~", "ServerInfo~", r"proxyLogon\.ecp|VirtualDirectory|emsmdb"),
     tuple(
         f"HttpProxy\\{name}"
         for name in ("Ecp", "Autodiscover", "Eas", "Ews", "Mapi", "Oab", "Owa", "OwaCalendar", "PowerShell", "RpcHttp")
     ),
     {
-        "ECP\\Server": Marks(("VirtualDirectory",), "Set-", "<|%3c"),
-        "OABGeneratorLog": Marks((_WRITTEN,), _WRITTEN, r"^(?!.*ClientAccess\\OAB\\)"),
+        "ECP\\Server": Marks("VirtualDirectory", "Set-", "<|%3c"),
+        "OABGeneratorLog": Marks(_WRITTEN, _WRITTEN, r"^(?!.*ClientAccess\\OAB\\)"),
     },
     {
-        "MSExchange Management": ("", Marks((), r"Set-\w+VirtualDirectory", "<|%3c")),
-        "Application": ("MSExchange Unified Messaging", Marks((), _CAST, _CAST)),
+        "MSExchange Management": ("", Marks("", r"Set-\w+VirtualDirectory", "<|%3c")),
+        "Application": ("MSExchange Unified Messaging", Marks("", _CAST, _CAST)),
     },
     Marks(
-        ("POST /ecp/", "POST /owa/auth/"),
+        "POST /(ecp|owa/auth)/",
         r"POST /(ecp|owa/auth)/\S*\.(js|css|flt|gif|png|jpg|ico|svg|eot|ttf|woff)\s",
         r"\s241\s",
     ),
