@@ -31,6 +31,7 @@ ALL = {
     "journal_cost": ("journal_cost",),
     "applied_cost": ("applied_cost",),
     "inventory_load": ("inventory_load",),
+    "hunt_cost": ("hunt_cost", "--megabytes", "500"),
 }
 VERDICTS = ("PASS", "FAIL", "SKIPPED")
 

@@ -212,7 +212,7 @@ def _asked(hunt: Hunt, observed: Observed) -> tuple[tuple[str, ...], ...]:
 def _found(hunt: Hunt, observed: Observed, asked: tuple[tuple[str, ...], ...], path: str, today: date) -> _Found:
     found = _Found(since=_since(observed, asked), reach=_reach(observed))
     found.gaps += _missing(observed, asked)
-    found.gaps += [f"{entry.what}: {entry.why}" for entry in observed.unread if not entry.what.startswith("HKLM:")]
+    found.gaps += [f"{entry.what}: {entry.why}" for entry in observed.unread if _is_of_logs(entry.what, observed)]
     found.gaps += [
         f"{text_of(each, 'What')}: cut short, {each.get('Limit')!s} of at least {each.get('Seen')!s} were sent"
         for each in observed.of_kind("Capped")
@@ -236,6 +236,12 @@ def _found(hunt: Hunt, observed: Observed, asked: tuple[tuple[str, ...], ...], p
             )
         found.take(sign)
     return found
+
+
+def _is_of_logs(what: str, observed: Observed) -> bool:
+    """Whether it was read for its lines: not a key, nor a place that was only looked through for what is left there."""
+    roots = tuple(f"{text_of(each, 'Root')}\\".casefold() for each in observed.of_kind("LeftPlace"))
+    return not what.startswith("HKLM:") and not f"{what}\\".casefold().startswith(roots)
 
 
 def _event(record: Record) -> Event:
@@ -327,8 +333,11 @@ def _concluded(hunt: Hunt, observed: Observed, found: _Found) -> Assessment:
     verdicts = [_VERDICT[worst]]
     if found.gaps:  # what was not read could hold worse than a probe
         verdicts.append(Verdict.UNKNOWN)
-    if any(each.severity.rank < Severity.LOW.rank for each in beside):
+    severities = {each.severity for each in beside}
+    if severities & {Severity.CRITICAL, Severity.HIGH}:
         verdicts.append(Verdict.SUSPICIOUS)
+    if Severity.MEDIUM in severities:
+        verdicts.append(Verdict.ATTENTION)
     verdict = min(verdicts, key=lambda either: either.rank)
     grade: Value | UnknownFact = UnknownFact(found.gaps[0]) if could_be_worse else worst.value
     compromised: Value | UnknownFact = True if decided else UnknownFact(found.gaps[0]) if found.gaps else False

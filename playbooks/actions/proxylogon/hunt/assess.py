@@ -15,6 +15,7 @@ from playbooks.actions.exchange.hunting import (
     Wording,
     hunted,
 )
+from playbooks.actions.proxylogon.hunt.left import left_behind
 from playbooks.actions.proxylogon.hunt.traces import event, judge
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Severity
@@ -65,6 +66,7 @@ HUNT = Hunt(
     (("ECP\\Server", COMMANDS), ("OABGeneratorLog",)),
     judge,
     event,
+    lambda observed, worst: left_behind(ACTION, observed, worst),
 )
 
 

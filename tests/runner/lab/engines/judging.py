@@ -26,7 +26,7 @@ from runner.lab.engines.sim.engine import built_in_templates
 from runner.lab.state import FileState, HostState
 from runner.transport.interface import Completed, Script, Streams
 from tests.runner.lab.engines.client import Client, Said
-from tests.runner.lab.engines.timers import Timers
+from tests.runner.lab.engines.timers import Slices
 
 # What a script is told that cannot be sent without: here, of a file that no server has.
 NAMED: Mapping[str, Value] = {"path": "C:\\inetpub\\wwwroot\\aspnet_client\\probe.aspx", "sha256": "0" * 64}
@@ -87,7 +87,7 @@ class Sim:
     """The engine `sim`."""
 
     def __init__(self) -> None:
-        self._engine: Engine = SimEngine(Timers().call_later)
+        self._engine: Engine = SimEngine(Slices().call_later)
 
     def run(self, state: HostState, actions: Iterable[str] = SCRIPTS) -> Mapping[str, Said]:
         """What the scripts of actions would say there."""

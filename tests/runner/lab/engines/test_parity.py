@@ -13,12 +13,12 @@ from runner.lab.engines.sim import SimEngine
 from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.judging import CONTRACTS, SCRIPTS, as_value
 from tests.runner.lab.engines.states import STATES
-from tests.runner.lab.engines.timers import Timers
+from tests.runner.lab.engines.timers import Slices
 
 
 @pytest.fixture(scope="module")
 def sim() -> SimEngine:
-    return SimEngine(Timers().call_later)
+    return SimEngine(Slices().call_later)
 
 
 @pytest.mark.parametrize("name", STATES)

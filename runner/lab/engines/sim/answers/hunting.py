@@ -24,9 +24,9 @@ _DIRECTORY = re.compile(r'\bdirectory\s*=\s*"([^"]+)"', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is looked for in a log, as regular expressions but for `marks`."""
+    """What is looked for in a log, as regular expressions."""
 
-    marks: tuple[str, ...]
+    mark: str
     needed: str
     grave: str
 
@@ -130,7 +130,7 @@ def _unknown(files: Mapping[str, FileState], above: str, known: tuple[str, ...])
     if not _is_folder(file_system.at(files, above)):
         return
     folded = {each.casefold() for each in known}
-    for name in [name for name in file_system.names_in(files, above) if _is_folder(_listed(files, f"{above}\\{name}"))][
+    for name in [name for name in file_system.names_in(files, above) if _is_folder(listed(files, f"{above}\\{name}"))][
         :100
     ]:
         if f"httpproxy\\{name.casefold()}" not in folded:
@@ -162,7 +162,7 @@ def _of_iis(files: Mapping[str, FileState], looked_for: Marks) -> Items:
             sites = [
                 f"{directory}\\{name}"
                 for name in file_system.names_in(files, directory)
-                if name.upper().startswith("W3SVC") and _is_folder(_listed(files, f"{directory}\\{name}"))
+                if name.upper().startswith("W3SVC") and _is_folder(listed(files, f"{directory}\\{name}"))
             ]
         except UnreadableError as error:
             yield unread_record(directory, error)
@@ -173,7 +173,7 @@ def _of_iis(files: Mapping[str, FileState], looked_for: Marks) -> Items:
             yield from _folder(files, place, _Log(place, looked_for), quiet=True)
 
 
-def _listed(files: Mapping[str, FileState], path: str) -> FileState | None:
+def listed(files: Mapping[str, FileState], path: str) -> FileState | None:
     """What is listed there, whoever may open it."""
     listed = file_system.spelt(files, path)
     return file_system.at(files, path) if listed is None else files[listed]
@@ -223,7 +223,7 @@ def _folder(files: Mapping[str, FileState], place: str, log: _Log, *, quiet: boo
 def _logs_in(files: Mapping[str, FileState], place: str) -> list[tuple[str, FileState]]:
     found = []
     for name in file_system.names_in(files, place):
-        file = _listed(files, f"{place}\\{name}")
+        file = listed(files, f"{place}\\{name}")
         if name.casefold().endswith(".log") and file is not None and not file.folder:
             found.append((name, file))
     return found[: _FILES + 1]
@@ -233,16 +233,13 @@ def _lines(log: _Log, file: str, held: str) -> Iterator[Output]:
     header: str | None = None
     header_at: str | None = None
     header_given = False
-    marks = tuple(each.casefold() for each in log.looked_for.marks)
+    mark = re.compile(log.looked_for.mark, re.IGNORECASE)
     for number, line in enumerate(_END.split(held.removeprefix("\ufeff")), start=1):
         folded = line.casefold()
         if folded.startswith(("#fields:", "datetime,", "timestamp,")):
             header, header_at, header_given = line[:_LONGEST], f"{file}:{number}", False
             continue
-        # A line with the name of a column in it is looked at as well.
-        if not any(each in folded for each in (*marks, "#fields:", "datetime,", "timestamp,")):
-            continue
-        if (sent := log.takes(line)) is None:
+        if mark.search(line) is None or (sent := log.takes(line)) is None:
             continue
         if header is not None and not header_given:
             header_given = True

@@ -10,7 +10,7 @@ from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
 
 _REQUEST = Marks(
-    ("power", "shell"),
+    "power|shell",
     r"json|/owa/[^\s,?]*(@|%40|%2540)",
     r"/owa/[^\s,?]*(@|%40|%2540)[^\s,?]*/[^\s,?]*shell|powershell",
 )
@@ -22,10 +22,10 @@ _LOGS = Logs(
     ),
     {
         "CmdletInfra\\Powershell-Proxy\\Http": Marks(
-            ("/",), r"^(?!.*(Microsoft WinRM Client|Exchange BackEnd Probes)).*[A-Za-z][\w-]*/\d", ",200,"
+            r"[A-Za-z][\w-]*/\d", r"^(?!.*(Microsoft WinRM Client|Exchange BackEnd Probes)).*[A-Za-z][\w-]*/\d", ",200,"
         )
     },
-    {"MSExchange Management": ("", Marks((), r"(Add|Set)-MailboxFolderPermission", "Owner"))},
+    {"MSExchange Management": ("", Marks("", r"(Add|Set)-MailboxFolderPermission", "Owner"))},
     _REQUEST,
 )
 

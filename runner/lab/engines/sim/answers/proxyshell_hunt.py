@@ -10,7 +10,7 @@ from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
 
 _REQUEST = Marks(
-    (".json", "2ejson"),
+    r"(\.|2e)json",
     r"powershell|/(mapi|ews|owa|ecp|rpc|oab|api)/|email=autodiscover|json\s@|\?@|%(25|2f|5c|3f|[46][1-9a-f]|[57][0-9a])",
     r"powershell|rps-cat|%(25|[46][1-9a-f]|[57][0-9a])",
 )
@@ -18,7 +18,7 @@ _COMMAND = (
     r"(New|Remove)-MailboxExportRequest|New-ManagementRoleAssignment|New-ExchangeCertificate|Set-\w+VirtualDirectory"
 )
 _PAGE = r"\.as[hpcma]|\.svc|\.soap|\.cshtml|inetpub|HttpProxy|<|%3c"
-_NAMES = ("MailboxExportRequest", "ManagementRoleAssignment", "New-ExchangeCertificate", "VirtualDirectory")
+_NAMES = "MailboxExportRequest|ManagementRoleAssignment|ExchangeCertificate|VirtualDirectory"
 
 _LOGS = Logs(
     _REQUEST,
@@ -27,7 +27,7 @@ _LOGS = Logs(
         for name in ("Autodiscover", "Eas", "Ecp", "Ews", "Mapi", "Oab", "Owa", "OwaCalendar", "PowerShell", "RpcHttp")
     ),
     {"CmdletInfra\\Powershell-Proxy\\Cmdlet": Marks(_NAMES, _COMMAND, _PAGE)},
-    {"MSExchange Management": ("", Marks((), _COMMAND, _PAGE))},
+    {"MSExchange Management": ("", Marks("", _COMMAND, _PAGE))},
     _REQUEST,
 )
 
