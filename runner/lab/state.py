@@ -34,6 +34,9 @@ class FileState(Strict):
         default=None, description="As Windows prints them: `Hidden, Archive`; Archive or Directory without it."
     )
     sddl: str = Field(default=INHERITED, description="Owner, group and access list, as SDDL.")
+    signer: str | None = Field(
+        default=None, description="Whose valid Authenticode signature it bears, as a subject; none without it."
+    )
     streams: dict[str, Annotated[int, Field(ge=0)] | str] = Field(
         default_factory=dict, description="Alternate streams by name: what each holds, as UTF-8; or zeros of this size."
     )

@@ -62,7 +62,7 @@ def record_key(record: dict[str, Any]) -> tuple[str, str]:
     """What makes a record of a case replace one of its base."""
     if record["Kind"] in ("File", "Root") and "Path" in record:
         return record["Kind"], " ".join(str(record.get(name, "")) for name in ("Path", "Site", "App")).strip()
-    naming = ("Name", "Place", "What", "InstanceID", "DisplayName", "Text", "Id", "Address", "Port")
+    naming = ("Name", "Place", "What", "InstanceID", "DisplayName", "Text", "Id", "Address", "Port", "Path", "Command")
     names = [str(record[name]) for name in naming if name in record]
     return record["Kind"], " ".join([*([record["Store"]] if "Store" in record else []), *names[:1]])
 

@@ -54,6 +54,7 @@ def test_the_built_in_actions_are_there() -> None:
         "exchange.version",
         "exchange.patch",
         "exchange.services",
+        "exchange.transport_agents",
         "file.quarantine",
         "iis.configuration",
         "mitigation.backend_cookie",

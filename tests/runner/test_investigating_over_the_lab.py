@@ -10,7 +10,7 @@ import pytest
 
 from runner.lab.fleet import Account, LabHost
 from runner.lab.state import FileState
-from tests.runner.lab.engines import logs
+from tests.runner.lab.engines import agents, logs
 from tests.runner.lab.engines.planted import USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import WHOLE, binaries, server
 from tests.runner.rehearsal import rehearsed
@@ -21,7 +21,7 @@ BUILD = binaries("15.02.1544.036")
 
 
 def host(name: str, files: dict[str, FileState]) -> LabHost:
-    state = server({**WHOLE, **USUAL}, {**BUILD, **logs.quiet(), **USUAL_FILES, **files})
+    state = server({**WHOLE, **USUAL}, {**BUILD, **logs.quiet(), **USUAL_FILES, **agents.usual(), **files})
     return LabHost("alpha", name, state.model_copy(update={"name": name}), Account("alpha\\auditor", PASSWORD))
 
 
@@ -40,8 +40,8 @@ def test_a_server_with_a_session_of_proxylogon_is_compromised_and_the_one_beside
         steps = {each["step"]: each["verdict"] for each in found["EX2"]["steps"]}
         assert (steps["proxylogon"], steps["proxyshell"]) == ("ok", "ok")
         assert set(steps) == {
-            *("version", "patch", "proxylogon", "proxyshell", "owa", "webshells", "iis", "components"),
-            *("services", "persistence", "firewall", "reboot"),
+            *("version", "patch", "proxylogon", "proxyshell", "owa", "webshells", "iis", "transport"),
+            *("components", "services", "persistence", "firewall", "reboot"),
         }  # fmt: skip
         # Of EX2 the row says since when its logs hold nothing, beside what else is not well there.
         reach = found["EX2"]["logs_since"]

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from playbooks.actions.windows.persistence.commands import (
+from playbooks.actions.windows.persistence.task_bytes import actions, times
+from playbooks.findings import Severity
+from playbooks.investigating.commands import (
     SHELL,
     Folders,
     Reason,
@@ -20,8 +22,6 @@ from playbooks.actions.windows.persistence.commands import (
     program,
     runs_a_shell,
 )
-from playbooks.actions.windows.persistence.task_bytes import actions, times
-from playbooks.findings import Severity
 from playbooks.observation import Observed
 from playbooks.values import Record, text_of
 

@@ -24,6 +24,7 @@ from runner.lab.state import (
     WmiConsumer,
     WmiFilter,
 )
+from tests.runner.lab.engines.agents import DEFAULT, ODD, agent, configured
 from tests.runner.lab.engines.logs import CONFIGURATION, IIS_LOGS, attacked, events, shelled
 from tests.runner.lab.engines.planted import CACHE, LEFT, LEFT_FILES, USUAL
 from tests.runner.lab.engines.webs import web_server
@@ -353,5 +354,16 @@ STATES: Mapping[str, HostState] = {
             "databases_mounted": 3,
             "firewall": FirewallState(policy_rules=[FirewallRule(id="{0A1D}", gpo="Servers - Monitoring")]),
         }
+    ),
+    "transport agents of every form": server(WHOLE, {**binaries("15.02.1544.036"), **ODD}),
+    "more transport agents than are looked at, and a closed file": server(
+        WHOLE,
+        {
+            **binaries("15.02.1544.036"),
+            f"{DEFAULT}\\TransportRoles\\Shared\\agents.config": configured(
+                *(agent(f"A{at}", f"C:\\Agents\\a{at}.dll") for at in range(103))
+            ),
+            f"{DEFAULT}\\TransportRoles\\Shared\\fetagents.config": FileState(content="x", denied=True),
+        },
     ),
 }

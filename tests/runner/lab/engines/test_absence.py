@@ -32,6 +32,7 @@ from runner.lab.state import (
     RegistryValue,
     ServiceState,
 )
+from tests.runner.lab.engines import agents
 from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
@@ -56,8 +57,16 @@ CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
 COMPONENTS = "exchange.component_states"
+AGENTS = "exchange.transport_agents"
 HUNTS = ("owa.hunt", "proxylogon.hunt", "proxyshell.hunt")
-OF_EXCHANGE = (VERSION, PATCH, SERVICES, COMPONENTS, *HUNTS)  # each asks first whether this is an Exchange server
+OF_EXCHANGE = (
+    VERSION,
+    PATCH,
+    SERVICES,
+    COMPONENTS,
+    *HUNTS,
+    AGENTS,
+)  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 TAKE = "webshell.quarantine"
 SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are
@@ -112,7 +121,12 @@ WHOLE = HostState(
         **USUAL,
         TIME: key(Type="NT5DS", NtpServer="time.windows.com,0x8"),
     },
-    files={**{path: FileState(version="15.02.2562.037", size=100) for path in FILES}, **quiet(), **USUAL_FILES},
+    files={
+        **{path: FileState(version="15.02.2562.037", size=100) for path in FILES},
+        **quiet(),
+        **USUAL_FILES,
+        **agents.usual(),
+    },
     services={
         service.name: ServiceState(display_name=f"The service {service.name}")
         for service in required(frozenset({Role.MAILBOX, Role.CLIENT_ACCESS}), Product.V2019).values()
@@ -121,6 +135,7 @@ WHOLE = HostState(
 )
 BELOW = "\\Below"
 OK, UNKNOWN, ATTENTION, HALF = Verdict.OK, Verdict.UNKNOWN, Verdict.ATTENTION, Verdict.HALF_INSTALLED
+SUSPICIOUS = Verdict.SUSPICIOUS
 NOT_EXCHANGE, NOT_APPLICABLE = Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE
 
 
@@ -190,13 +205,13 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             PATCH: NOT_APPLICABLE,
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
-            **dict.fromkeys(HUNTS, NOT_APPLICABLE),
+            **dict.fromkeys((*HUNTS, AGENTS), NOT_APPLICABLE),
             SCAN: NOT_APPLICABLE,
         },
-        "empty": {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN), SCAN: NOT_APPLICABLE},
-        "only keys below": {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN), SCAN: NOT_APPLICABLE},
-        "types": {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN)},
-        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, **dict.fromkeys(HUNTS, UNKNOWN)},
+        "empty": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
+        "only keys below": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
+        "types": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN)},
+        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN)},
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     **{
@@ -291,7 +306,14 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             "types": {PERSISTENCE: ATTENTION},
             "closed": {PERSISTENCE: UNKNOWN},
         }
-        for path in (LIBRARIES_32, WINLOGON, OPTIONS, LSA)
+        for path in (LIBRARIES_32, OPTIONS, LSA)
+    },
+    WINLOGON: {
+        "missing": {},
+        "empty": {},
+        "only keys below": {},
+        "types": {PERSISTENCE: SUSPICIOUS},
+        "closed": {PERSISTENCE: UNKNOWN},
     },
     TIME: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {ISOLATE: UNKNOWN}},
     # These are read for nothing but whether they are there.
@@ -354,6 +376,8 @@ STARTED = {
     },
     **{(path, name): {PERSISTENCE: ATTENTION} for path in (OF_A_USER, WINDOWS_OF_A_USER) for name in VALUES[path]},
     (TASK, "Actions"): {PERSISTENCE: ATTENTION},
+    (WINLOGON, "Shell"): {PERSISTENCE: SUSPICIOUS},
+    (WINLOGON, "Userinit"): {PERSISTENCE: SUSPICIOUS},
 }
 OF_A_COMPONENT = tuple((COMPONENT, name) for name in VALUES[COMPONENT])
 NOTHING = ("empty text", "an empty list")
@@ -412,7 +436,7 @@ def cases() -> Iterator[Case]:
                 state = with_keys({path: RegistryKey(values={**held, name: value})})
                 verdicts: dict[str, Verdict] = {}
                 if (path, name) == (SETUP, "MsiInstallPath"):
-                    verdicts = {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN)}
+                    verdicts = {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN)}
                     if form in NOTHING:
                         verdicts[SCAN] = NOT_APPLICABLE
                 elif (path, name) in OF_A_COMPONENT:
@@ -475,7 +499,7 @@ def several() -> Iterator[Case]:
         {},
     )
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
-    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS), NOT_APPLICABLE)}
+    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS), NOT_APPLICABLE)}
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})
     tools = {**tools, SCAN: NOT_APPLICABLE}
@@ -483,7 +507,7 @@ def several() -> Iterator[Case]:
     yield Case(
         "an install folder on a drive that is gone",
         with_keys({SETUP: key(MsiInstallPath="Q:\\Exchange\\")}),
-        {**NO_BUILD, **dict.fromkeys(HUNTS, UNKNOWN), SCAN: NOT_APPLICABLE},
+        {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
         {},
     )
     yield Case(

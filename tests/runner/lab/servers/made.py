@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 from playbooks.actions.exchange.services.required import Product, Role, required
 from playbooks.findings import Verdict
 from runner.lab.state import FileState, HostState
+from tests.runner.lab.engines import agents
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import MANAGED
@@ -123,7 +124,7 @@ def _state(spec: Mapping[str, Any], day: date) -> HostState:
         {
             "name": spec["name"],
             "registry": registry,
-            "files": {**dict(_files(spec, roles)), **_logs(spec, roles, day), **USUAL_FILES},
+            "files": {**dict(_files(spec, roles)), **_logs(spec, roles, day), **USUAL_FILES, **_agents(spec, roles)},
             "services": dict(_services(spec, roles)),
             "firewall": spec.get("firewall", MANAGED),
         }
@@ -174,6 +175,11 @@ def _logs(spec: Mapping[str, Any], roles: list[str], day: date) -> Mapping[str, 
     found = quiet(spec.get("path", DEFAULT), front_end=front_end, mailbox="MailboxRole" in roles)
     modified = f"{day - timedelta(days=30)}T10:00:00.0000000Z"
     return {path: file.model_copy(update={"modified": modified}) for path, file in found.items()}
+
+
+def _agents(spec: Mapping[str, Any], roles: list[str]) -> Mapping[str, FileState]:
+    hub, front_end = {"HubTransportRole", "EdgeTransportRole"}, {"FrontendTransportRole", "CafeRole"}
+    return agents.usual(spec.get("path", DEFAULT), roles=(bool(hub & set(roles)), bool(front_end & set(roles))))
 
 
 def _services(spec: Mapping[str, Any], roles: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

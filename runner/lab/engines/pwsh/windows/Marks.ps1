@@ -47,6 +47,8 @@ class LabMarks {
         return [LabMarks]::Sddl
     }
 
+    static [string] SignerOf([string] $path) { return [LabMarks]::Said($path, 'signer') }
+
     static [System.Collections.Specialized.OrderedDictionary] Streams([string] $path) {
         $found = [ordered] @{}
         $all = [LabMarks]::All()
@@ -190,5 +192,18 @@ function Set-Acl {
     process {
         $item = Get-Item -LiteralPath $LiteralPath -Force
         [LabMarks]::Put($item.FullName, 'sddl', $AclObject.Sddl)
+    }
+}
+
+# Of a file: valid where the state says who signed it, and no signature at all otherwise.
+function Get-AuthenticodeSignature {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)] [string] $LiteralPath)
+    $item = Get-Item -LiteralPath $LiteralPath -Force -ErrorAction Stop
+    $signer = [LabMarks]::SignerOf($item.FullName)
+    [pscustomobject] @{
+        Path              = $item.FullName
+        Status            = if ($signer) { 'Valid' } else { 'NotSigned' }
+        SignerCertificate = if ($signer) { [pscustomobject] @{ Subject = $signer } } else { $null }
     }
 }
