@@ -62,6 +62,7 @@ def test_the_built_in_actions_are_there() -> None:
         "mitigation.oab_pool",
         "mitigation.owa_csp",
         "mitigation.powershell_inbound",
+        "mitigation.um",
         "proxylogon.hunt",
         "webshell.quarantine",
         "owa.hunt",

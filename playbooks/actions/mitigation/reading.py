@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from playbooks.actions.iis.configuration.files import NotWholeError, whole_text
-from playbooks.actions.iis.configuration.served import NotKnownError, configuration_of
+from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, whole_text
 from playbooks.findings import Assessment, Verdict
 from playbooks.investigating.document import Element, UnreadableXmlError, read
 from playbooks.observation import Observation, Observed
@@ -41,13 +40,37 @@ def host_of(action: str, observation: Observation, facts: tuple[str, ...]) -> tu
     if not isinstance(observation, Observed):
         return not_observed(action, observation, facts)
     try:
-        host = configuration_of(observation)
-    except NotKnownError as error:
+        host = _configuration(observation)
+    except UnreadFileError as error:
         return unknown(action, "how IIS is configured", str(error), facts)
     if host is None:
         summary = "IIS is not on this server: it has no applicationHost.config"
         return Assessment(Verdict.NOT_APPLICABLE, summary, facts=none_of(facts))
     return observation, host
+
+
+def _configuration(observed: Observed) -> Element | None:
+    """The root of applicationHost.config; None where there is none, and so no IIS.
+
+    Raises:
+        UnreadFileError: it was not read, or IIS reads another one.
+    """
+    host, redirection = _only(HOST, observed), _only(REDIRECTION, observed)
+    for each in () if redirection is None else redirection.named("configurationRedirection"):
+        if each.is_on("enabled", "false"):
+            raise UnreadFileError(f"IIS reads its configuration in {each.get('path')}, and that was not read")
+    return host
+
+
+def _only(ending: str, observed: Observed) -> Element | None:
+    """The root of the file whose place ends like this; None where there is none."""
+    for unread in observed.unread:
+        if unread.what.casefold().endswith(ending):
+            raise UnreadFileError(f"{unread.what}: {unread.why}")
+    for file in observed.of_kind("ConfigFile"):
+        if text_of(file, "Place").casefold().endswith(ending):
+            return root_of(file, observed) if file.get("Present") is True else None
+    raise UnreadFileError(f"the answer does not say whether there is a {ending[1:]}")
 
 
 def root_of(file: Record, observed: Observed) -> Element:

@@ -342,18 +342,15 @@ def _lines(lines: list[str]) -> Iterator[str]:
 
 
 def _changes(of: Mitigated, location: str, lacking: list[Named], host: Element) -> Iterator[Change]:
-    """One for each rule. The first that makes a section takes it away again when it is undone, where it is empty."""
-    made: set[str] = set()
+    """One for each rule. A section in which there is nothing of others goes with the last rule that is undone."""
     for rule in lacking:
         ours = _ours(location, rule)
         section = _SECTIONS[ours.rule.kind]
-        own = None if section in made or _is_there(host, location, section) else section
-        made.add(section)
         values: dict[str, ChangeValue] = {
             "location": location,
             "name": rule.name,
             "rule": f"{section}/rule[@name='{rule.name}']",
-            "section": own,
+            "section": section if _is_ours(host, location, section) else None,
         }
         match rule.wanted:
             case Inbound() as wanted:
@@ -363,7 +360,7 @@ def _changes(of: Mitigated, location: str, lacking: list[Named], host: Element) 
                 values |= {
                     "precondition": _precondition(rule),
                     "precondition_element": f"{held}/preCondition[@name='{_precondition(rule)}']",
-                    "preconditions": None if _is_there(host, location, held) else held,
+                    "preconditions": held if _is_ours(host, location, held) else None,
                     "variable": wanted.variable,
                     "value": wanted.value,
                     "first_input": wanted.preconditions[0][0],
@@ -381,10 +378,21 @@ def _changes(of: Mitigated, location: str, lacking: list[Named], host: Element) 
         )
 
 
-def _is_there(host: Element, location: str, section: str) -> bool:
+def _is_ours(host: Element, location: str, section: str) -> bool:
+    """Whether a section of a location is not there, or holds nothing but what is exrun's own.
+
+    So it is the same before and after another mitigation was added to it: what a plan says of it stays true.
+    """
     located = (
         each
         for each in host.named("location")
         if each.get("path").casefold() == location.casefold() and set(each.attributes) == {"path"}
     )
-    return any(True for each in located for _ in each.at(*section.split("/")))
+    found = [section_ for each in located for section_ in each.at(*section.split("/"))]
+    return all(each.children and all(map(_is_of_exrun, each.children)) for each in found)
+
+
+def _is_of_exrun(element: Element) -> bool:
+    if element.name == "preConditions":
+        return bool(element.children) and all(map(_is_of_exrun, element.children))
+    return element.name in ("rule", "preCondition") and element.get("name").startswith("exrun ")

@@ -49,9 +49,10 @@ ALL: Mapping[str, Value] = {
 SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text in built_in_templates().items()}
 
 
-# Of servers without IIS these have nothing to say.
+# Of servers without IIS, and without Unified Messaging, these have nothing to say.
+UM = "mitigation.um"
 RULES = ("mitigation.backend_cookie", "mitigation.owa_csp", "mitigation.powershell_inbound")
-OF_IIS = ("iis.configuration", "mitigation.ecp_pool", "mitigation.oab_pool", *RULES)
+OF_IIS = ("iis.configuration", "mitigation.ecp_pool", "mitigation.oab_pool", UM, *RULES)
 
 
 def contract(action: str) -> ActionContract:

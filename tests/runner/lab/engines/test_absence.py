@@ -34,6 +34,7 @@ from runner.lab.state import (
 )
 from tests.runner.lab.engines import agents
 from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, OnePowerShell, Sim, concluded, observation
+from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, UM, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import (
@@ -459,7 +460,7 @@ def readers(path: str) -> tuple[str, ...]:
     """The actions whose scripts read a key."""
     reading = {
         f"{PRODUCT}\\UnifiedMessagingRole": OF_EXCHANGE,
-        SETUP: (*OF_EXCHANGE, IIS, SCAN, *RULES),
+        SETUP: (*OF_EXCHANGE, IIS, SCAN, UM, *RULES),
         **dict.fromkeys((f"{PRODUCT}\\{role}" for role in ROLES), OF_EXCHANGE),
         **dict.fromkeys((STATES, COMPONENT), (COMPONENTS,)),
         **dict.fromkeys((f"{LEGACY}\\Setup", FRAMEWORK), (VERSION,)),

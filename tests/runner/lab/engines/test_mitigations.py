@@ -23,7 +23,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine, web_configuration
 from runner.lab.engines.sim.machine import APPLICATION_HOST
-from runner.lab.state import FileState, HostState, LiveState
+from runner.lab.state import FileState, HostState, LiveState, RegistryKey, ServiceState
 from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.judging import SCRIPTS, observation
 from tests.runner.lab.engines.timers import Timers
@@ -59,7 +59,7 @@ def action(name: str) -> Action:
 
 OF_POOLS = ("mitigation.ecp_pool", "mitigation.oab_pool")
 OF_RULES = ("mitigation.backend_cookie", "mitigation.owa_csp", "mitigation.powershell_inbound")
-ACTIONS = {name: action(name) for name in (*OF_POOLS, *OF_RULES)}
+ACTIONS = {name: action(name) for name in (*OF_POOLS, *OF_RULES, "mitigation.um")}
 EXCHANGE = "C:\\Program Files\\Microsoft\\Exchange Server\\V15"
 SETUP = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 # What IIS of an Exchange server has, as far as rules are concerned; `{}` stands where locations do.
@@ -195,7 +195,20 @@ RULES_STAND: Mapping[str, HostState] = {
         },
     ),
 }
+UM_STANDS: Mapping[str, HostState] = {
+    how: HostState(
+        name="EX1",
+        registry={SETUP: RegistryKey(values={"MsiProductMinor": 1})},
+        services={"MSExchangeUM": service, "MSExchangeUMCR": ServiceState(), "W3SVC": ServiceState()},
+    )
+    for how, service in {
+        "running": ServiceState(delayed_autostart=1),
+        "stopped, by hand": ServiceState(state="Stopped", start_mode="Manual"),
+        "disabled and running": ServiceState(start_mode="Disabled"),
+    }.items()
+}
 WALKS = {
+    **{f"mitigation.um: {how}": ("mitigation.um", state) for how, state in UM_STANDS.items()},
     **{f"{name}: {how}": (name, state) for name in OF_POOLS for how, state in STANDS.items()},
     **{f"{name}: {how}": (name, state) for name in OF_RULES for how, state in RULES_STAND.items()},
 }

@@ -14,6 +14,7 @@ from runner.lab.engines.sim.changes import (
     file_quarantine,
     mitigation_pools,
     mitigation_rules,
+    mitigation_um,
     webshell_quarantine,
     windows_isolate,
     windows_restart,
@@ -41,6 +42,7 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
         "apply.ps1.j2": mitigation_rules.apply_inbound,
         "rollback.ps1.j2": mitigation_rules.rollback_inbound,
     },
+    "mitigation.um": {"apply.ps1.j2": mitigation_um.apply, "rollback.ps1.j2": mitigation_um.rollback},
     "webshell.quarantine": {
         "apply.ps1.j2": webshell_quarantine.apply,
         "rollback.ps1.j2": webshell_quarantine.rollback,

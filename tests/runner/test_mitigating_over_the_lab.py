@@ -1,0 +1,83 @@
+"""Every mitigation over real WinRM by a plan that was approved: made, nothing left to do, undone to the very bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.lab.engines.pwsh import PwshEngine
+from runner.lab.engines.sim.machine import APPLICATION_HOST
+from runner.lab.fleet import Account, LabHost
+from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
+from tests.runner.lab.engines.test_mitigations import ACTIONS, HEAD, SETUP, SITES
+from tests.runner.rehearsal import Rehearsal, came, rehearsed
+from tests.runner.test_audit_over_the_lab import PASSWORD
+
+PLAYBOOK = "name: repair\ntitle: Every mitigation\nsteps:\n" + "".join(
+    f"  - id: step{number}\n    action: {action}\n    on_failure: rollback\n" for number, action in enumerate(ACTIONS)
+)
+POOLS = """    <applicationPools>
+      <add name="MSExchangeECPAppPool" autoStart="true" />
+      <add name="MSExchangeOABAppPool" startMode="AlwaysRunning" />
+    </applicationPools>
+    <sites>
+"""
+EXCHANGE = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\"
+
+
+def server(name: str, engine: str = "sim") -> LabHost:
+    text = HEAD + SITES.format("").replace("    <sites>\n", POOLS)
+    state = HostState(
+        name=name,
+        engine=engine,  # type: ignore[arg-type]
+        files={APPLICATION_HOST: FileState(content=text)},
+        registry={SETUP: RegistryKey(values={"MsiInstallPath": EXCHANGE, "MsiProductMinor": 1})},
+        services={"MSExchangeUM": ServiceState(delayed_autostart=1), "MSExchangeUMCR": ServiceState()},
+        pools={"MSExchangeECPAppPool": "Started", "MSExchangeOABAppPool": "Started"},
+    )
+    return LabHost("alpha", name, state, Account("alpha\\auditor", PASSWORD), engine=engine)
+
+
+def there_and_back(lab: Rehearsal) -> None:
+    before = lab.states()
+    status, plan = lab.plan()
+    assert status == 1
+    assert lab.states() == before
+    shown = json.dumps(json.loads((lab.folder / "plan.json").read_text(encoding="utf-8")))
+    for breaks in ("Exchange admin center", "offline address book", "voice mail", "OWA Light", "OWASSRF"):
+        assert breaks in shown, "what breaks is in the plan"
+
+    status, document = lab.json("apply", "plan.json")
+    assert (status, came(document)) == (0, {"EX1": "changed"})
+    assert lab.strange(plan) == []
+    now = lab.lab.host("alpha/EX1").service.live.now
+    assert set(now.pools.values()) == {"Stopped"}
+    assert {each.start_mode for each in now.services.values()} == {"Disabled"}
+    text = now.files[APPLICATION_HOST].data.decode()
+    rules = ("exrun X-", '<rule name="exrun PowerShell', '<rule name="exrun OWA')
+    assert [text.count(rule) for rule in rules] == [2, 1, 1]
+
+    status, again = lab.plan("again.json")
+    assert (status, list(again.changes)) == (0, []), "nothing is left to do"
+    status, undone = lab.json("rollback", "last")
+    assert (status, came(undone)) == (0, {"EX1": "rolled-back"})
+    assert lab.states() == before
+
+
+def test_every_mitigation_is_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed(tmp_path, monkeypatch, server("EX1"), text=PLAYBOOK) as lab:
+        there_and_back(lab)
+
+
+@pytest.mark.real_powershell
+def test_every_mitigation_is_made_and_undone_by_a_real_powershell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, powershell: Path
+) -> None:
+    with (
+        contextlib.closing(PwshEngine(powershell)) as engine,
+        rehearsed(tmp_path, monkeypatch, server("EX1", "pwsh"), text=PLAYBOOK, engine=engine) as lab,
+    ):
+        there_and_back(lab)
