@@ -81,7 +81,8 @@ def drift(
     was = {each.change.id: each for each in planned}
     others = [each for each in besides if each.change in was and each.change not in now]
     if others:
-        return stands(planned, others)
+        standing = [each for each in stands(planned, others) if isinstance(each, Stands)]
+        return tuple(each for each in standing if each.values) or tuple(standing)
     if not present:
         return ()
     found: list[Difference] = []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.changes import Change
+from playbooks.changes import Barred, Change
 from runner.plan.drift import Differs, Gone, Moved, New, Rewritten, drift, in_words
 from runner.plan.records import PlannedChange
 from tests.runner.plan.plans import CHANGES, planned, sha
@@ -35,6 +35,16 @@ def test_each_difference_has_its_name_and_its_words() -> None:
     assert in_words(differs) == "Set a to Automatic: before.StartMode was Disabled, is Manual"
     for each in (New(FIRST), Gone(FIRST), Rewritten(FIRST), Moved()):
         assert in_words(each)
+
+
+def test_what_stands_where_a_planned_change_would_act_is_named_also_where_nothing_is_to_be_done() -> None:
+    other = Barred("start-type.a", {"StartMode": "Manual"})
+    (stands,) = drift([FIRST, SECOND], [], [other, Barred("start-type.c", {"StartMode": "Manual"})])
+    assert in_words(stands) == "Set a to Automatic: before.StartMode was Disabled, is Manual"
+    assert drift([FIRST, SECOND], [SECOND], [other]) == (stands,)
+    assert drift([FIRST, SECOND], [FIRST, SECOND], [other]) == ()
+    (same,) = drift([FIRST], [], [Barred("start-type.a", {"StartMode": "Disabled"})])
+    assert in_words(same) == "Set a to Automatic: it can be done no more"
 
 
 @given(PLANNED, PLANNED)

@@ -178,7 +178,7 @@ def _change(each: Taken, found: Taking) -> Change:
     disturbs = "what runs or reads this file gets an error in its place"
     if each.copy_of:
         disturbs = "pages that were compiled into the same file are compiled again when they are asked for next"
-    if each.pools:
+    elif each.pools:
         disturbs += f"; {', '.join(each.pools)} begins anew: who uses it waits for some seconds"
     page, absent = each.page or (None, None)
     return Change(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from playbooks.actions.file.quarantine.moving import Found, why_not_restorable
 from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_plain
@@ -26,15 +26,15 @@ _REDIRECTION = "\\inetsrv\\config\\redirection.config"
 class Taken:
     """A file that is to be taken away.
 
-    A page goes first, then what was compiled of it: ASP.NET removes that by itself when a page that is gone is asked
-    for. So nothing is asked, and no pool begins anew, before the last of them is gone.
+    What was compiled of a page goes first: ASP.NET removes it by itself when a page that is gone is asked for, and it
+    is evidence. Undone in turn, the page is back before it.
 
     Attributes:
         reasons: why, one sentence each.
         malicious: whether it is, or was compiled of one that is.
         copy_of: the page of which ASP.NET has compiled it; empty where it is a page itself.
-        pools: of the last of a page: the application pools that serve it, and begin anew.
-        page: of the last of a page: its address on loopback, and one that there never was; None where it has none.
+        pools: the application pools that serve it, and begin anew; none of a copy.
+        page: its address on loopback, and one that there never was; None of a copy, and where it has none.
     """
 
     file: Found
@@ -55,7 +55,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """What is to be taken away: each page, and then what was compiled of it.
+    """What is to be taken away: of each page what was compiled of it, and then the page.
 
     Attributes:
         health: addresses of Exchange's health pages on loopback.
@@ -100,8 +100,8 @@ def taking(observed: Observed, listing: Listing, files: tuple[Judged, ...], incl
             left.append(found)
             continue
         malicious = each.standing is Standing.MALICIOUS
-        group = [Taken(found, each.reasons, malicious)]
-        for path in each.copies:
+        # A library before what says that it is the page's: undone in turn, it is known as that when it is back.
+        for path in reversed(each.copies):
             if path.casefold() in done:
                 continue
             done.add(path.casefold())
@@ -109,10 +109,9 @@ def taking(observed: Observed, listing: Listing, files: tuple[Judged, ...], incl
             if isinstance(copy, Left):
                 left.append(copy)
             else:
-                group.append(Taken(copy, (f"compiled by ASP.NET of {each.file.path}",), malicious, each.file.path))
+                taken.append(Taken(copy, (f"compiled by ASP.NET of {each.file.path}",), malicious, each.file.path))
         page = page_addresses(found.path, listing.roots, known.ports)
-        group[-1] = replace(group[-1], pools=_pools(found.path, listing), page=page)
-        taken += group
+        taken.append(Taken(found, each.reasons, malicious, "", _pools(found.path, listing), page))
     there = {each.file.sha256 for each in named} | own
     return Taking(tuple(taken), tuple(left), health_pages(listing.roots, known.ports), tuple(sorted(include - there)))
 

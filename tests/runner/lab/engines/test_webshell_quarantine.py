@@ -188,9 +188,9 @@ def test_shells_and_what_was_compiled_of_them_go_and_come_back_as_they_were(
     titles = [each.title for each in found.changes]
     of = f"Quarantine what ASP.NET has compiled of {SHELL}: "
     assert titles == [
-        f"Quarantine {SHELL}",
+        f"{of}{LIBRARY}",
         f"{of}{COMPILED}",
-        f"{of}{LIBRARY}, and recycle MSExchangeOWAAppPool",
+        f"Quarantine {SHELL}, and recycle MSExchangeOWAAppPool",
         f"Quarantine {OTHER}, and recycle MSExchangeOWAAppPool",
     ]
     for each in applied[:4]:
@@ -288,7 +288,7 @@ def test_what_nobody_knows_goes_where_it_is_named_and_nowhere_else(sim: SimEngin
         by_hash = judged(client, Catalogue.load(), sha256(BAD).upper())
         by_path = judged(client, Catalogue.load(), SHELL.upper())
         assert by_hash.changes == by_path.changes
-        assert [each.id for each in by_hash.changes] == [change_of(each) for each in (SHELL, COMPILED, LIBRARY)]
+        assert [each.id for each in by_hash.changes] == [change_of(each) for each in (LIBRARY, COMPILED, SHELL)]
         assert by_hash.verdict is Verdict.ATTENTION
 
 
