@@ -33,7 +33,6 @@ from runner.lab.state import (
     ServiceState,
 )
 from tests.runner.lab.engines import agents
-from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, UM, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
