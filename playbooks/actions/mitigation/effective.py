@@ -48,15 +48,26 @@ class Effective:
     runs: bool = False
     without: str = ""
 
-    def before(self, rule: Rule) -> Iterator[Rule]:
-        """The rules before one that may end the trying: whether they do depends on the request."""
+    def undoing(self, rule: Rule) -> Iterator[tuple[Rule, str]]:
+        """The rules that may keep one from its work, and how: whether they do depends on the request."""
+        is_before = True
         for each in self.rules:
             if each is rule:
-                return
-            of_one_kind = (each.kind == "outbound") is (rule.kind == "outbound")
+                is_before = False
+                continue
+            if not each.enabled or (each.kind == "outbound") is not (rule.kind == "outbound"):
+                continue
+            if rule.kind == "outbound" and each.variable.casefold() == rule.variable.casefold():
+                value = each.value.casefold()
+                # The first directive of a name counts; what begins with the value that was there adds to it.
+                weaker = "script-src-attr" in value if is_before else not value.startswith("{r:1}")
+                if each.value != rule.value and weaker:
+                    yield each, "which writes the same header"
             # The one that sends the bare address of a site elsewhere ends nothing but that.
-            if of_one_kind and each.enabled and each.stop and each.url != "^$" and not _aborts(each):
-                yield each
+            elif is_before and each.stop and each.url != "^$" and not _aborts(each):
+                yield each, "which may end the trying of rules"
+            elif is_before and each.sets:
+                yield each, f"which sets {each.sets[0]}"
 
     def precondition(self, rule: Rule) -> tuple[Condition, ...] | None:
         """The conditions of a rule's precondition; None where it has none. One that is missing is none that holds."""
@@ -101,7 +112,30 @@ def effective(
                 _put(mine, found)
             for number, section in enumerate(of_kind):
                 _section(section, kind, level, found, mine if number == 0 else None)
+    for where, group in _below(host, configs, site, application):
+        for section in (each for of in group.named("rewrite") for kind in _KINDS for each in of.named(kind)):
+            for each in section.named("clear", "remove"):
+                name = each.get("name") if each.name == "remove" else None
+                _drop(found, section.name, f"<{each.name}> in {where}", name)
+        ran, without = found.runs, found.without
+        _modules(_Level(where, (group,)), found)
+        if not ran:  # and nothing further down gives it back to the rest
+            found.runs, found.without = ran, without
     return found
+
+
+def _below(host: Element, configs: Mapping[str, Element], site: str, application: str) -> Iterator[tuple[str, Element]]:
+    """What holds for a page or folder of an application alone: a rule that is dropped there is where it is needed."""
+    of_application = configs.get(application.casefold()) if application else None
+    for where, root, above in (
+        (_HOST, host, f"{site}/{application}".strip("/")),
+        ("the site's web.config", configs.get(""), application),
+        (f"{application}\\web.config", of_application, ""),
+    ):
+        for location in () if root is None else root.named("location"):
+            path = location.get("path").strip("/").casefold()
+            if path not in ("", ".") and path.startswith(f"{above.casefold()}/" if above else ""):
+                yield from ((f"{where}, {location.get('path')}", each) for each in location.named("system.webServer"))
 
 
 def _levels(host: Element, configs: Mapping[str, Element], site: str, application: str) -> Iterator[_Level]:
@@ -138,7 +172,9 @@ def _modules(level: _Level, found: Effective) -> None:
             for each in section.children:
                 is_it = each.get("name").casefold() == MODULE
                 if each.name == "add" and is_it:
-                    found.runs, found.without = True, ""
+                    # What it asks for else may not be so in the pools of Exchange.
+                    found.runs = each.get("preCondition").casefold() in ("", "bitness64")
+                    found.without = "" if found.runs else f"{each.get('preCondition')} in {level.where}"
                 elif each.name == "clear" or (each.name == "remove" and is_it):
                     found.runs, found.without = False, level.where
 

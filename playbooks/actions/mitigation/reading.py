@@ -93,7 +93,7 @@ def outside(root: Element, *sections: str) -> Iterator[str]:
     """Why sections of these names are not what is read here: they stand in another file, or are encrypted."""
     for each in root.all():
         if each.name in sections:
-            if source := each.get("configSource"):
+            if source := each.get("configSource") or each.get("childSource"):
                 yield f"line {each.line}: {each.name} stands in {source}, which was not read"
             if each.get("configProtectionProvider"):
                 yield f"line {each.line}: {each.name} is encrypted"

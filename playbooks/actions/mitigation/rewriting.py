@@ -221,12 +221,12 @@ def _holds(rule: Named, there: Effective, application: str, seen: _Seen | None) 
             continue
         line = f"{application}: {each}"
         how = form(each, rule.wanted, there.precondition(each))
-        first = next(there.before(each), None)
+        first = next(there.undoing(each), None)
         match how:
             case Form.CURRENT if not there.runs:
                 _note(seen, "without", f"{application}: RewriteModule does not run ({there.without or 'not loaded'})")
             case Form.CURRENT if first is not None:
-                _note(seen, "behind", f"{line}: behind {first.where}: {first.name}, which may end the trying of rules")
+                _note(seen, "behind", f"{line}: beside {first[0].where}: {first[0].name}, {first[1]}")
             case Form.CURRENT:
                 good = True
                 _note(seen, "holds", f"{each}: {Form.CURRENT.value}")
@@ -325,8 +325,8 @@ def _findings(of: Mitigated, seen: _Seen) -> Iterator[Finding]:
          "Install the update that fixes it; until then have a rule that is in force"),
         ("outdated", Severity.MEDIUM, "A mitigation stands there in a form that requests get past", seen.outdated,
          "Install the update that fixes it; until then add the rule in its current form"),
-        ("behind", Severity.MEDIUM, "A mitigation stands behind a rule that may end the trying", seen.behind,
-         "Install the update that fixes it; until then put the mitigation before the others"),
+        ("behind", Severity.MEDIUM, "A mitigation stands beside a rule that may keep it from its work", seen.behind,
+         "Look at the other rule; install the update that fixes it, and put the mitigation first until then"),
         ("altered", Severity.MEDIUM, "A rule is called like a mitigation and is none", sorted(set(seen.altered)),
          "Find out who wrote it, and remove it by hand where nobody needs it"),
     )  # fmt: skip

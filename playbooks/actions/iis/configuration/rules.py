@@ -43,6 +43,7 @@ class Rule:
     ignores_case: bool = True
     any_condition: bool = False
     precondition: str = ""
+    sets: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line: name, pattern, condition, action, enabled."""
@@ -113,4 +114,5 @@ def rule_of(rule: Element, where: str, kind: str) -> Rule:
         ignores_case=match is None or match.is_on("ignoreCase"),
         any_condition=any(each.get("logicalGrouping").casefold() == "matchany" for each in held),
         precondition=rule.get("preCondition"),
+        sets=tuple(each.get("name") for each in rule.at("serverVariables", "set")),
     )

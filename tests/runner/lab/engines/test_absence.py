@@ -537,7 +537,7 @@ def services() -> Iterator[Case]:
         closed = {} if how == "empty" else no_boot
         yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, closed)
     denied = WHOLE.model_copy(update={"services_denied": True})
-    closed = {SERVICES: "Win32_Service", FIREWALL: "MpsSvc", ISOLATE: "services", **no_boot}
+    closed = {UM: "MSExchangeUM", SERVICES: "Win32_Service", FIREWALL: "MpsSvc", ISOLATE: "services", **no_boot}
     yield Case("services: closed", denied, {SERVICES: UNKNOWN, ISOLATE: UNKNOWN}, closed)
     yield Case("services: none", WHOLE.model_copy(update={"services": {}}), attention, {})
     yield Case("a service that a server always has: missing", with_services(MSExchangeIS=None), attention, {})

@@ -124,27 +124,29 @@ def planned(name: str, assessment: Assessment) -> tuple[ReadyChange, ...]:
     return ready_changes(ACTIONS[name], params, assessment.changes, "0123456789ab")
 
 
-def walked(engine: Engine, name: str, state: HostState) -> tuple[HostState, ...]:
-    """The states that a server goes through: made, and undone from the last change to the first."""
+def walked(engine: Engine, name: str, state: HostState) -> tuple[object, ...]:
+    """What is read of a server and the states that it goes through: made, and undone from the last change on."""
     live = LiveState(state)
+    seen: list[object] = []
     with Client(engine, live) as client:
+        seen.append(client.run(SCRIPTS[name]).records)
         before = judged(client, name)
         assert before.changes
         ready = planned(name, before)
-        states = []
         for change in ready:
             said = client.run(change.apply)
             assert (said.problem, said.errors, said.output) == (None, [], [])
-            states.append(live.now)
+            seen.append(live.now)
+        seen.append(client.run(SCRIPTS[name]).records)
         after = judged(client, name)
         assert (after.verdict, after.changes, dict(after.facts)) == (Verdict.OK, (), dict(before.then or {}))
         for change in reversed(ready):
             said = client.run(change.rollback or "")
             assert (said.problem, said.errors, said.output) == (None, [], [])
-            states.append(live.now)
+            seen.append(live.now)
         assert judged(client, name) == before
     assert live.now == state, "byte for byte"
-    return tuple(states)
+    return tuple(seen)
 
 
 @pytest.fixture(scope="module")
