@@ -377,6 +377,22 @@ class EventLogState(Strict):
     events: list[EventState] = Field(default_factory=list)
 
 
+class MailboxFolder(Strict):
+    """A folder of a mailbox that Exchange knows by what it is for, under the name that it has in the mailbox."""
+
+    path: str = Field(description="As Get-MailboxFolderStatistics shows it: `/Inbox`; `/` is the root.")
+    scope: Literal["Root", "Inbox", "SentItems", "Calendar"]
+    rights: dict[Literal["Default", "Anonymous"], list[str]] = Field(default_factory=dict)
+
+
+class MailboxState(Strict):
+    """A mailbox that is active on this server, as far as Exchange's commands tell of its folders."""
+
+    address: str
+    denied: bool = Field(default=False, description="Exchange's commands fail on its folders.")
+    folders: list[MailboxFolder] = Field(default_factory=list)
+
+
 class GuardState(Strict):
     """What undoes a change by itself: `armed` until it is `due`, then `undone`, unless it was `confirmed` before."""
 
@@ -472,6 +488,9 @@ class HostState(Strict):
     )
     accounts: AccountsState = Field(
         default=AccountsState(), description="Local administrators and users; without it those of a new server."
+    )
+    mailboxes: list[MailboxState] = Field(
+        default_factory=list, description="Of Exchange, that are active here; its snap-in tells of them."
     )
     event_logs: dict[str, EventLogState] = Field(
         default_factory=dict,

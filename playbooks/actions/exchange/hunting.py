@@ -241,7 +241,7 @@ def _found(hunt: Hunt, observed: Observed, asked: tuple[tuple[str, ...], ...], p
 def _is_of_logs(what: str, observed: Observed) -> bool:
     """Whether it was read for its lines: not a key, nor a place that was only looked through for what is left there."""
     roots = tuple(f"{text_of(each, 'Root')}\\".casefold() for each in observed.of_kind("LeftPlace"))
-    return not what.startswith("HKLM:") and not f"{what}\\".casefold().startswith(roots)
+    return not what.startswith(("HKLM:", "folders of mailbox ")) and not f"{what}\\".casefold().startswith(roots)
 
 
 def _event(record: Record) -> Event:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from playbooks.actions.exchange.hunting import AFTER_A_PROBE, FRONT_END, Grade, Hunt, Wording, hunted
+from playbooks.actions.owa.hunt.rights import rights
 from playbooks.actions.owa.hunt.traces import event, judge
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Severity
@@ -46,6 +47,7 @@ HUNT = Hunt(
     (("CmdletInfra\\Powershell-Proxy\\Http",),),
     judge,
     event,
+    lambda observed, worst: rights(ACTION, observed),
 )
 
 

@@ -6,6 +6,7 @@
     services.json                the services; what a script makes of them is written here
     files.json                   times, attributes, access lists and streams of files; likewise
     events.json                  the event logs
+    mailboxes.json               mailboxes and the rights on their folders
     firewall.json                profiles and rules of Windows Firewall, what is set here and what group policy sets
     web.json                     what IIS answers on loopback where no file is for it, and pools that were recycled
     pools.json                   the application pools of IIS, and whether each runs
@@ -74,6 +75,7 @@ POOLS = "pools.json"
 ACCOUNTS = "accounts.json"
 SUBSCRIPTIONS = "subscriptions.json"
 EVENTS = "events.json"
+MAILBOXES = "mailboxes.json"
 TASKS = "tasks.json"
 WEB = "web.json"
 RESTART = "restart"  # a script has asked for it (windows/Restart.ps1)
@@ -130,6 +132,7 @@ def build(state: HostState, root: Path) -> Path:
     _write_json(root / POOLS, state.pools)
     _write_json(root / ACCOUNTS, state.accounts.model_dump())
     _write_json(root / SUBSCRIPTIONS, state.subscriptions.model_dump())
+    _write_json(root / MAILBOXES, [mailbox.model_dump() for mailbox in state.mailboxes])
     _write_json(root / EVENTS, {name: log.model_dump() for name, log in state.event_logs.items()})
     _guards(state, root)
     for entry in SHIM.iterdir():

@@ -123,6 +123,7 @@ class OnePowerShell:
         directory.build(state, root)
         turn = f"""[LabHost]::Load('{root}')
             [LabRegistry]::Hive = '{root}/registry'
+            [LabExchange]::Added.Clear()
             [LabFiles]::Drives = '{root}/drives'"""
         actions = tuple(actions)
         whole = self._client.run(turn, *(text for each in actions for text in (f"'{each}'", SCRIPTS[each])))

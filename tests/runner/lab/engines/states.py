@@ -16,6 +16,8 @@ from runner.lab.state import (
     HostState,
     LocalMember,
     LocalUser,
+    MailboxFolder,
+    MailboxState,
     RegistryKey,
     ServiceState,
     SubscriptionState,
@@ -332,7 +334,24 @@ STATES: Mapping[str, HostState] = {
     ),
     "logs of IIS, events, and logs of commands of Exchange, of an attack": server(
         WHOLE, {**binaries("15.02.1544.036"), **shelled()}
-    ).model_copy(update={"event_logs": events()}),
+    ).model_copy(
+        update={
+            "event_logs": events(),
+            "mailboxes": [
+                MailboxState(
+                    address="anna@example.org",
+                    folders=[
+                        MailboxFolder(path="/", scope="Root", rights={"Default": ["Owner"], "Anonymous": ["None"]}),
+                        MailboxFolder(path="/Post/Größe ☃", scope="Inbox", rights={"Default": ["ReadItems", "Owner"]}),
+                        MailboxFolder(path="/Calendar", scope="Calendar", rights={"Default": ["AvailabilityOnly"]}),
+                        MailboxFolder(path="/Calendar/b", scope="Calendar", rights={"Default": ["Owner"]}),
+                    ],
+                ),
+                MailboxState(address="closed@example.org", denied=True),
+                *[MailboxState(address=f"m{at}@example.org") for at in range(199)],
+            ],
+        }
+    ),
     "event logs that are empty, or that nobody may read; no log of IIS where its configuration is closed": server(
         WHOLE, {CONFIGURATION: FileState(denied=True), f"{IIS_LOGS}\\W3SVC1": FileState(folder=True)}
     ).model_copy(

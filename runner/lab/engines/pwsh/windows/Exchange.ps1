@@ -27,6 +27,21 @@ class LabExchange {
         }
     }
 
+    static [System.Text.Json.JsonElement[]] Mailboxes() {
+        $text = [System.IO.File]::ReadAllText([LabHost]::Folder + '/mailboxes.json')
+        return @([System.Text.Json.JsonDocument]::Parse($text).RootElement.EnumerateArray())
+    }
+
+    # A mailbox by its address; an error where there is none, or its folders cannot be asked for.
+    static [System.Text.Json.JsonElement] Mailbox([string] $address) {
+        foreach ($mailbox in [LabExchange]::Mailboxes()) {
+            if ($mailbox.GetProperty('address').GetString() -ne $address) { continue }
+            if ($mailbox.GetProperty('denied').GetBoolean()) { throw [System.InvalidOperationException]::new('Cannot open mailbox.') }
+            return $mailbox
+        }
+        throw [System.InvalidOperationException]::new("The operation couldn't be performed because object '$address' couldn't be found.")
+    }
+
     static [object] SnapIn([string] $name) {
         $shown = [pscustomobject] @{ Name = $name; PSVersion = [version] '1.0'; Description = 'Admin Tasks for the Exchange Server' }
         $shown.psobject.TypeNames.Insert(0, 'System.Management.Automation.PSSnapInInfo')
@@ -76,6 +91,9 @@ function Add-PSSnapin {
                 }
                 [LabExchange]::Added.Add($snapIn)
                 Set-Item -LiteralPath 'Function:\global:Get-ExchangeServer' -Value ${function:LabGetExchangeServer}
+                foreach ($command in 'Mailbox', 'MailboxFolderStatistics', 'MailboxFolderPermission') {
+                    Set-Item -LiteralPath "Function:\global:Get-$command" -Value (Get-Item -LiteralPath "Function:\LabGet$command").ScriptBlock
+                }
                 if ($PassThru) { [LabExchange]::SnapIn($snapIn) }
             }
         }
@@ -117,6 +135,43 @@ function LabGetExchangeServer {
             IsClientAccessServer = $access
             IsEdgeServer         = $edge
             IsE15OrLater         = $true
+        }
+    }
+}
+
+# These become Get-Mailbox and so on once the snap-in is added.
+function LabGetMailbox {
+    [CmdletBinding()]
+    param([string] $Server, [string] $ResultSize = 'Unlimited')
+    $most = if ($ResultSize -eq 'Unlimited') { [int]::MaxValue } else { [int] $ResultSize }
+    foreach ($mailbox in [LabExchange]::Mailboxes() | Select-Object -First $most) {
+        $address = $mailbox.GetProperty('address').GetString()
+        [pscustomobject] @{ Identity = $address; Name = $address; PrimarySmtpAddress = $address }
+    }
+}
+
+function LabGetMailboxFolderStatistics {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true, Position = 0)] [string] $Identity, [string] $FolderScope = 'All')
+    foreach ($folder in [LabExchange]::Mailbox($Identity).GetProperty('folders').EnumerateArray()) {
+        $scope = $folder.GetProperty('scope').GetString()
+        if ($FolderScope -in 'All', $scope) {
+            [pscustomobject] @{ FolderPath = $folder.GetProperty('path').GetString(); FolderType = $scope }
+        }
+    }
+}
+
+function LabGetMailboxFolderPermission {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true, Position = 0)] [string] $Identity)
+    $address, $path = $Identity -split ':', 2
+    foreach ($folder in [LabExchange]::Mailbox($address).GetProperty('folders').EnumerateArray()) {
+        if ($folder.GetProperty('path').GetString() -ne $path.Replace('\', '/')) { continue }
+        foreach ($right in $folder.GetProperty('rights').EnumerateObject()) {
+            [pscustomobject] @{
+                User         = [pscustomobject] @{ UserType = $right.Name; DisplayName = $right.Name }
+                AccessRights = @(foreach ($each in $right.Value.EnumerateArray()) { $each.GetString() })
+            }
         }
     }
 }

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.hunting import Logs, Marks, hunted
-from runner.lab.engines.sim.machine import Machine
+from runner.lab.engines.sim.answers.records import SETUP_KEY, record
+from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items
+from runner.lab.state import MailboxState
 
+_SNAP_IN = "Microsoft.Exchange.Management.PowerShell.SnapIn"
+_MAILBOXES = 200
+_NOTHING = ("none", "availabilityonly", "limiteddetails", "")
 _REQUEST = Marks(
     "power|shell",
     r"json|/owa/[^\s,?]*(@|%40|%2540)",
@@ -32,4 +37,37 @@ _LOGS = Logs(
 
 def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     """The script's objects."""
-    return hunted(machine, _LOGS)
+    yield from _rights(machine)
+    yield from hunted(machine, _LOGS)
+
+
+def _rights(machine: Machine) -> Items:
+    """Who may open folders of mailboxes, where Exchange's snap-in is."""
+    try:
+        there = machine.key_exists(SETUP_KEY)
+    except UnreadableError:
+        there = False
+    if not there:
+        why = f"The Windows PowerShell snap-in '{_SNAP_IN}' is not installed on this computer."
+        yield record("RightsAsked", Answered=False, Why=why, Mailboxes=0, Whole=False)
+        return
+    for mailbox in machine.state.mailboxes[:_MAILBOXES]:
+        if mailbox.denied:
+            yield record("Unread", What=f"folders of mailbox {mailbox.address}", Why="Cannot open mailbox.")
+            continue
+        asked = ["", *(_first(mailbox, scope) for scope in ("Inbox", "SentItems", "Calendar"))]
+        for path in [each for number, each in enumerate(asked) if each or number == 0]:
+            for folder in mailbox.folders:
+                if folder.path.casefold() != f"/{path}".casefold():
+                    continue
+                for user, given in folder.rights.items():
+                    rights = ",".join(given)
+                    if rights.casefold() not in _NOTHING:
+                        name = path.replace("/", "\\")
+                        yield record("Right", Mailbox=mailbox.address, Folder=name, User=user, Rights=rights)
+    count = len(machine.state.mailboxes)
+    yield record("RightsAsked", Answered=True, Why=None, Mailboxes=min(count, _MAILBOXES), Whole=count <= _MAILBOXES)
+
+
+def _first(mailbox: MailboxState, scope: str) -> str:
+    return next((folder.path.strip("/") for folder in mailbox.folders if folder.scope == scope), "")
