@@ -58,19 +58,19 @@ class _Tree:
 
     def __post_init__(self) -> None:
         for path, file in self.files.items():
-            self._put(path[:1].upper() + path[1:], file)
+            self._put(path, file)
 
     def _put(self, path: str, file: FileState | None) -> None:
-        above = path.rpartition("\\")[0]
+        above, _, name = path.rpartition("\\")
         if not above:
             return
         known = self.below.setdefault(folded(above), {})
-        if file is not None or folded(path) not in known:
-            known[folded(path)] = (path, file or FileState(folder=True))
+        if file is not None or folded(name) not in known:
+            known[folded(name)] = (name, file or FileState(folder=True))
             self._put(above, None)
 
     def within(self, path: str) -> list[tuple[str, FileState]]:
-        """Whole paths: folders first, then files, each by name."""
+        """Folders first, then files, each by name."""
         found = self.below.get(folded(path.rstrip("\\")), {}).values()
         return sorted(found, key=lambda each: (not each[1].folder, folded(each[0])))
 
@@ -119,7 +119,8 @@ class _Scan:
                     continue
                 here = tree.within(place)[: self.most_entries - self.entries + 1]
                 self.entries += len(here)
-                for path, file in here:
+                for name, file in here:
+                    path = f"{place.rstrip(chr(92))}\\{name}"
                     if not file.folder:
                         yield from self._file(path, file, start, others)
                     elif "reparsepoint" in file_system.attributes(file).lower():
@@ -161,23 +162,23 @@ class _Scan:
             yield unread(path, _LINK)
         else:
             try:
-                if self.hashed + file.length <= self.most_bytes:
+                most = _CONFIGURED if ending == ".config" else _ONE
+                sends = ending not in (".dll", ".exe")
+                if sends and (file.length > most or self.sent + file.length > self.most_content):
+                    sends, cut = False, True
+                    self.cut += 1
+                if sends:
+                    if file.denied and file.length:
+                        raise UnreadableError("Access is denied")
+                    content = file.data
+                    self.sent += file.length
+                elif self.hashed + file.length <= self.most_bytes:
                     if file.denied:
                         raise UnreadableError("Access is denied")
                     digest = file_system.sha256(file)
                     self.hashed += file.length
                 else:
                     self.unhashed += 1
-                if ending not in (".dll", ".exe"):
-                    most = _CONFIGURED if ending == ".config" else _ONE
-                    if file.length > most or self.sent + file.length > self.most_content:
-                        cut = True
-                        self.cut += 1
-                    else:
-                        if file.denied and file.length:
-                            raise UnreadableError("Access is denied")
-                        content = file.data
-                        self.sent += file.length
                 if file.denied:
                     raise UnreadableError("Access is denied")
                 owner = file_system.owner(file)
