@@ -69,6 +69,18 @@ class _Tree:
             known[folded(name)] = (name, file or FileState(folder=True))
             self._put(above, None)
 
+    def at(self, path: str) -> FileState | None:
+        """What stands there.
+
+        Raises:
+            UnreadableError: nobody may look at it.
+        """
+        above, _, name = path.rpartition("\\")
+        found = self.below.get(folded(above), {}).get(folded(name))
+        if found is not None and found[1].denied:
+            raise UnreadableError("Access is denied")
+        return None if found is None else found[1]
+
     def within(self, path: str) -> list[tuple[str, FileState]]:
         """Folders first, then files, each by name."""
         found = self.below.get(folded(path.rstrip("\\")), {}).values()
@@ -100,7 +112,7 @@ class _Scan:
         """What is told of a folder and those below it."""
         self.files = self.bytes = 0
         others: dict[str, list[int]] = {}
-        found = file_system.at(tree.files, start)
+        found = tree.at(start)
         if found is None or not found.folder:
             return
         if "reparsepoint" in file_system.attributes(found).lower():
@@ -113,7 +125,7 @@ class _Scan:
                 if self.entries > self.most_entries:
                     continue
                 try:
-                    file_system.at(tree.files, place)
+                    tree.at(place)
                 except UnreadableError as error:
                     yield unread(place, error)
                     continue
@@ -208,7 +220,7 @@ class _Scan:
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     """The script's objects."""
-    files = machine.state.files
+    tree = _Tree(machine.state.files)
     installed = ""
     try:
         present = machine.key_exists(SETUP_KEY)
@@ -220,7 +232,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     program = f"{installed}\\Bin\\ExSetup.exe"
     if on_a_drive(program):
         try:
-            found = file_system.at(files, program)
+            found = tree.at(program)
             if found is not None and not found.folder:
                 yield record("Build", Version=found.version or "")
         except UnreadableError as error:
@@ -229,7 +241,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     config, iis = "", None
     host = f"{_CONFIGURATION}\\applicationHost.config"
     try:
-        found = file_system.at(files, host)
+        found = tree.at(host)
         iis = found is not None and not found.folder
         if found is not None and iis:
             if found.length > _READ:
@@ -259,7 +271,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
         web_config = f"{root.path}\\web.config"
         if on_a_drive(web_config):
             try:
-                found = file_system.at(files, web_config)
+                found = tree.at(web_config)
                 if found is not None and not found.folder and found.length <= _CONFIGURED:
                     endings.update(_mapped(found.data.decode("utf-8-sig")))
             except UnreadableError as error:
@@ -267,13 +279,12 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
 
     files_, entries, size, content = (int(str(params[name])) for name in ("files", "entries", "bytes", "content"))
     scan = _Scan(files_, entries, size, content, endings, known)
-    tree = _Tree(files)
     counted: dict[str, tuple[bool, int, int]] = {}
     for start in order:
         there = False
         if on_a_drive(start):
             try:
-                found = file_system.at(files, start)
+                found = tree.at(start)
                 there = found is not None and found.folder
                 yield from scan.items(tree, start)
             except UnreadableError as error:
