@@ -31,6 +31,8 @@ _NAMES = {
 }
 _CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config"
 _LINK = UnreadableError("it is a link, which was not followed")
+_UNUSUAL = re.compile(r"\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[. ])(?:\\|$)", re.IGNORECASE)
+_HIDDEN, _LONGEST, _DEEPEST = 200, 248, 14
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG = re.compile(
     r"""<(?:site|application|virtualDirectory)(?:\s+[A-Za-z:.]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""",
@@ -107,21 +109,28 @@ class _Scan:
     unhashed: int = 0
     files: int = 0
     bytes: int = 0
+    there: bool = False
 
     def items(self, tree: _Tree, start: str) -> Iterator[Output]:
         """What is told of a folder and those below it."""
         self.files = self.bytes = 0
+        self.there = False
         others: dict[str, list[int]] = {}
-        found = tree.at(start)
-        if found is None or not found.folder:
-            return
-        if "reparsepoint" in file_system.attributes(found).lower():
-            yield unread(start, _LINK)
-            return
+        if _UNUSUAL.search(start) is None:
+            found = tree.at(start)
+            if found is None or not found.folder:
+                return
+            self.there = True
+            if "reparsepoint" in file_system.attributes(found).lower():
+                yield unread(start, _LINK)
+                return
         level = [start]
         while level:
             following: list[str] = []
             for place in level:
+                if _UNUSUAL.search(place) is not None or len(place) >= _LONGEST:
+                    yield from self._hidden(tree, place, start, following)
+                    continue
                 if self.entries > self.most_entries:
                     continue
                 try:
@@ -143,6 +152,54 @@ class _Scan:
         for ending in sorted(others):
             count, size = others[ending]
             yield record("Other", Root=start, Extension=ending, Files=count, Bytes=size)
+
+    def _hidden(self, tree: _Tree, place: str, start: str, following: list[str]) -> Iterator[Output]:
+        """A folder that opens through `\\\\?\\` alone."""
+        if not folded(place).startswith(folded("C:\\")) or len(place.split("\\")) > _DEEPEST:
+            why = UnreadableError("it opens through \\\\?\\ alone, and lies too deep or not on C:")
+            yield unread(place, why)
+            return
+        try:
+            found = tree.at(place)
+            if found is None or not found.folder:
+                return
+            self.there = True
+            inside = tree.within(place)[: _HIDDEN + 1]
+            self.entries += len(inside)
+            if len(inside) > _HIDDEN:
+                yield record("Capped", What=place, Limit=_HIDDEN, Seen=len(inside))
+            for name, file in inside[:_HIDDEN]:
+                path = f"{place}\\{name}"
+                if file.folder:
+                    following.append(path)
+                    continue
+                self.files += 1
+                if self.told >= self.most_files or self.sent + _ONE > self.most_content:
+                    self.left_out += 1
+                    continue
+                if file.denied:
+                    raise UnreadableError("Access is denied")
+                size = min(file.length, _ONE + 1)
+                cut = size > _ONE
+                self.cut += cut
+                self.sent += 0 if cut else size
+                self.told += 1
+                self.bytes += size
+                yield record(
+                    "File",
+                    Path=path,
+                    Root=start,
+                    Size=size,
+                    Created=None,
+                    Modified=None,
+                    Sha256=file_system.sha256(file) if cut else None,
+                    Owner=file_system.owner(file),
+                    Attributes="",
+                    Content=None if cut else file.data,
+                    Cut=cut,
+                )
+        except UnreadableError as error:
+            yield unread(place, error)
 
     def _file(self, path: str, file: FileState, start: str, others: dict[str, list[int]]) -> Iterator[Output]:
         self.files += 1
@@ -281,18 +338,16 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     scan = _Scan(files_, entries, size, content, endings, known)
     counted: dict[str, tuple[bool, int, int]] = {}
     for start in order:
-        there = False
-        if on_a_drive(start):
+        scan.there = False
+        scan.files = scan.bytes = 0
+        if on_a_drive(start) or _UNUSUAL.search(start) is not None:
             try:
-                found = tree.at(start)
-                there = found is not None and found.folder
                 yield from scan.items(tree, start)
             except UnreadableError as error:
                 yield unread(start, error)
         else:
             yield record("Unread", What=start, Why="not on a drive of this server")
-            scan.files = scan.bytes = 0
-        counted[folded(start)] = (there, scan.files, scan.bytes)
+        counted[folded(start)] = (scan.there, scan.files, scan.bytes)
     for root in roots:
         exists, count, size = counted[folded(root.path)]
         yield record(
