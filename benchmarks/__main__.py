@@ -30,6 +30,7 @@ ALL = {
     "plan_cost": ("plan_cost",),
     "journal_cost": ("journal_cost",),
     "applied_cost": ("applied_cost",),
+    "scan_cost": ("scan_cost",),
     "inventory_load": ("inventory_load",),
     "hunt_cost": ("hunt_cost", "--megabytes", "500"),
 }

@@ -30,6 +30,7 @@ _SITES = frozenset({"Get-ChildItem", "Get-Item", "Get-ItemProperty", "Test-Path"
 _LISTED_SITES = re.compile(r"IIS:\\(?:(?:AppPools(?:\\[^\\/]+)?|SslBindings|Sites)\\?)?", re.IGNORECASE)
 # A long path, in full: what is taken off one may leave \\?, before \UNC, so it is no beginning of another path.
 _LONG = re.compile(r"\\\\\?\\[A-Za-z]:\\[^\\/]")
+_LONG_DRIVE = re.compile(r"\\\\\?\\[A-Za-z]:\\")
 _READS_LONG = frozenset({"get-content", "get-filehash", "get-acl", "test-path", "get-authenticodesignature"})
 # What stands for a server: piped into a command that takes one, it is asked.
 _SERVERS = frozenset(
@@ -65,7 +66,7 @@ def _command(flow: Flow, call: Call) -> Iterator[Refusal]:
             sites = isinstance(value, Text) and SITE_TEXT.fullmatch(value.value)
             if sites and known.name in _SITES and _stays_in_iis(call, value):
                 continue
-            if known.name.lower() in _READS_LONG and _is_long(value):
+            if _gives_no_items(call) and _is_long(value):
                 continue
             if sites and known.name == "Get-ChildItem":
                 why = "below a site stand the files of its folder, which may lie elsewhere"
@@ -114,10 +115,18 @@ def _stays_in_iis(call: Call, value: Node) -> bool:
     return not deeper and isinstance(value, Text) and _LISTED_SITES.fullmatch(value.value) is not None
 
 
+def _gives_no_items(call: Call) -> bool:
+    """Whether no other path can be made of what it returns for a long one; names are texts."""
+    names = call.known.name == "Get-ChildItem" and "name" in call.binding.switches
+    return names or call.known.name.lower() in _READS_LONG
+
+
 def _is_long(value: Node) -> bool:
     match value:
         case Text():
             return _LONG.match(value.value) is not None
+        case Expandable(parts=(Text(value=first), Variable(), *_)) if _LONG_DRIVE.fullmatch(first):
+            return True
         case Expandable(parts=(first, *_)):
             return _is_long(first)
         case Group(opening="(", body=(single,)):

@@ -75,7 +75,7 @@ def _is_in_order(each: Judged) -> bool:
     Setup writes another one on every server, so no list knows its bytes: it is not unknown by that.
     """
     file = each.file
-    whole = file.content is not None and not file.cut
+    whole = file.content is not None and not file.cut and not each.unreadable
     return each.standing is Standing.UNKNOWN and whole and file.path.casefold().endswith(".config")
 
 
@@ -181,8 +181,9 @@ def _line(judged_: Judged) -> str:
         f"{_cut(file.path)}: {'; '.join(judged_.reasons)}",
         f"SHA-256 {file.sha256 or 'not known'}",
         f"{file.size} bytes",
-        f"written {file.modified}",
     ]
+    if file.modified:
+        parts.append(f"written {file.modified}")
     if file.owner:
         parts.append(f"owner {_cut(file.owner)}")
     if judged_.pools:

@@ -31,6 +31,7 @@ class Judged:
     Attributes:
         file: with the SHA-256 that counts: of its bytes where they came whole, else as the server says.
         reasons: one sentence each, those that decide first, with source and licence where others' words are taken.
+        unreadable: whether it is a configuration whose structure could not be judged.
         copies: paths of what ASP.NET has compiled of it.
         pools: the application pools that serve it.
     """
@@ -40,6 +41,7 @@ class Judged:
     reasons: tuple[str, ...]
     copies: tuple[str, ...]
     pools: tuple[str, ...]
+    unreadable: bool = False
 
 
 def judged(listing: Listing, catalogue: Catalogue) -> tuple[Judged, ...]:
@@ -64,6 +66,7 @@ def judged(listing: Listing, catalogue: Catalogue) -> tuple[Judged, ...]:
             tuple(map(_said, verdict.reasons)),
             compiled.get(file.path.casefold(), ()),
             listing.pools_of(file),
+            any(reason.id == "config.unreadable" for reason in verdict.reasons),
         )
         for file, verdict in zip(listing.files, verdicts, strict=True)
     )

@@ -25,6 +25,9 @@ SITES = """<?xml version="1.0" encoding="UTF-8"?>
           <virtualDirectory path="/share" physicalPath="\\\\files\\web" />
           <virtualDirectory path="/gone" physicalPath="C:\\gone" />
           <virtualDirectory path="/link" physicalPath="C:\\linked" />
+          <virtualDirectory path="/con" physicalPath="C:\\ProgramData\\CON" />
+          <virtualDirectory path="/nul" physicalPath="C:\\ProgramData\\nul" />
+          <virtualDirectory path="/aux" physicalPath="E:\\aux" />
         </application>
         <applicationDefaults applicationPool="DefaultAppPool" />
       </site>
@@ -87,6 +90,14 @@ def web_server(install: str) -> dict[str, FileState]:
         f"{WWWROOT}\\aspnet_client\\x.js": FileState(content="x"),
         f"{WWWROOT}\\aspnet_client\\system_web\\4_0_30319\\x.aspx": page,
         "C:\\ProgramData\\a & b\\x.aspx": page,
+        "C:\\ProgramData\\CON\\x.aspx": page,
+        "C:\\ProgramData\\CON\\y.txt": FileState(),
+        "C:\\ProgramData\\CON\\large.bin": FileState(size=262_145),
+        "C:\\ProgramData\\CON\\Below\\z.dat": FileState(content="x"),
+        "C:\\ProgramData\\a & b\\ends in a dot.\\x.aspx": page,
+        "C:\\ProgramData\\a & b\\com1.d\\x.aspx": page,
+        f"C:\\ProgramData\\a & b\\{'long' * 30}\\{'long' * 30}\\x.aspx": page,
+        "E:\\aux\\x.aspx": page,
         "C:\\linked": FileState(folder=True, attributes="Directory, ReparsePoint"),
         f"{proxy}\\owa\\web.config": FileState(content="<configuration />"),
         f"{proxy}\\owa\\auth\\logon.aspx": page,

@@ -9,8 +9,12 @@ using namespace System.Collections.ObjectModel
 class LabFiles {
     static [string] $Drives
 
+    # Names that Windows takes for devices, and ends of names that it takes away: past these only \\?\ leads.
+    static [string] $Unusual = '\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[^\\. ][. ]+)(?:\\|$)'
+
     static [string] Normal([string] $path) {
         $normal = $path.Replace('/', '\')
+        if ($normal.StartsWith('\\?\', 'Ordinal')) { $normal = $normal.Substring(4) }
         if ($normal -match '^[A-Za-z]:$') { return $normal + '\' }
         if ($normal.Length -gt 3) { $normal = $normal.TrimEnd('\') }
         return $normal
@@ -24,6 +28,7 @@ class LabFiles {
 
     hidden static [string] Walk([string] $path, [bool] $lastMayBeMissing) {
         $normal = [LabFiles]::Normal($path)
+        if (-not $path.StartsWith('\\?\', 'Ordinal') -and $normal -match [LabFiles]::Unusual) { return $null }
         if ($normal -notmatch '^([A-Za-z]):(\\|$)') { return $null }
         $real = [LabFiles]::Drives + '/' + $Matches[1].ToUpperInvariant()
         if (-not [System.IO.Directory]::Exists($real)) { return $null }
@@ -597,6 +602,15 @@ function Get-Item {
     process {
         $passed = @{}
         foreach ($bound in $PSBoundParameters.GetEnumerator()) { if ($bound.Key -ne 'Stream') { $passed[$bound.Key] = $bound.Value } }
+        if ($LiteralPath -and $LiteralPath[0].StartsWith('\\?\', 'Ordinal')) {
+            foreach ($each in $LiteralPath) {
+                $real = [LabFiles]::Real($each)
+                if (-not $real) { throw [System.IO.FileNotFoundException]::new("Could not find item $each.") }
+                if ([LabFiles]::IsDenied($real)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
+                if ([System.IO.Directory]::Exists($real)) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
+            }
+            return
+        }
         if (-not $Stream) {
             Microsoft.PowerShell.Management\Get-Item @passed
             return
@@ -609,6 +623,109 @@ function Get-Item {
                 if (@($Stream | Microsoft.PowerShell.Core\Where-Object -FilterScript { $name -like $_ }).Count -gt 0) {
                     [pscustomobject] @{ FileName = $item.FullName; Stream = $name; Length = $lengths[$name] }
                 }
+            }
+        }
+    }
+}
+
+# Test-Path and Get-Content of a path past Windows' own rules for names (\\?\C:\...): the engine takes such a path to the
+# provider FileSystem by its name, which two have.
+function Test-Path {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Path', ValueFromPipeline = $true, ValueFromPipelineByPropertyName = $true)]
+        [AllowNull()]
+        [AllowEmptyCollection()]
+        [AllowEmptyString()]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [AllowNull()]
+        [AllowEmptyCollection()]
+        [AllowEmptyString()]
+        [string[]] $LiteralPath,
+
+        [string] $Filter,
+
+        [string[]] $Include,
+
+        [string[]] $Exclude,
+
+        [Microsoft.PowerShell.Commands.TestPathType] $PathType,
+
+        [switch] $IsValid,
+
+        [datetime] $OlderThan,
+
+        [datetime] $NewerThan
+    )
+    process {
+        if ($null -eq $LiteralPath -or -not ([string] $LiteralPath[0]).StartsWith('\\?\', 'Ordinal')) {
+            Microsoft.PowerShell.Management\Test-Path @PSBoundParameters
+            return
+        }
+        foreach ($each in $LiteralPath) {
+            $real = [LabFiles]::Real($each)
+            $folder = $real -and [System.IO.Directory]::Exists($real)
+            [bool] ($real -and ($PathType -ne 'Container' -or $folder) -and ($PathType -ne 'Leaf' -or -not $folder))
+        }
+    }
+}
+
+function Get-Content {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Path', ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [long] $ReadCount,
+
+        [Alias('First', 'Head')]
+        [long] $TotalCount,
+
+        [Alias('Last')]
+        [int] $Tail,
+
+        [string] $Filter,
+
+        [string[]] $Include,
+
+        [string[]] $Exclude,
+
+        [switch] $Force,
+
+        [object] $Encoding,
+
+        [string] $Delimiter,
+
+        [switch] $Raw,
+
+        [switch] $Wait,
+
+        [string] $Stream
+    )
+    process {
+        if ($null -eq $LiteralPath -or -not $LiteralPath[0].StartsWith('\\?\', 'Ordinal')) {
+            Microsoft.PowerShell.Management\Get-Content @PSBoundParameters
+            return
+        }
+        foreach ($each in $LiteralPath) {
+            $real = [LabFiles]::Real($each)
+            if (-not $real) { throw [System.IO.FileNotFoundException]::new("Could not find file '$each'.") }
+            if ([LabFiles]::IsDenied($real)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
+            $opened = [System.IO.FileStream]::new($real, 'Open', 'Read', 'ReadWrite, Delete')
+            $reader = [LabContentReader]::new($opened, [string] $Encoding, [bool] $Raw, $Delimiter)
+            try {
+                $most = if ($TotalCount) { $TotalCount } else { 0 }
+                $reader.Read($most)
+            }
+            finally {
+                $reader.Close()
             }
         }
     }

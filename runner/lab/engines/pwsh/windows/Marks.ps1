@@ -1,5 +1,6 @@
 # What Windows keeps of a file beside its bytes and this machine's file system does not: times, attributes, owner and access
-# list, alternate streams. They stand in files.json and are read anew each time: what one pool changes, the others see.
+# list, alternate streams. They stand in files.json and are read anew when somebody has changed them: what one pool
+# changes, the others see. How often that was is the length of files.json.changes.
 class LabMarks {
     static [string] $Sddl = 'O:BAG:SYD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)'
     static [string] $Time = '2020-01-01T00:00:00.0000000Z'
@@ -8,6 +9,25 @@ class LabMarks {
 
     hidden static [System.Text.Json.Nodes.JsonObject] All() {
         return [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText([LabMarks]::File())).AsObject()
+    }
+
+    hidden static [string] $ReadOf = ''
+    hidden static [System.Collections.Generic.Dictionary[string, System.Text.Json.Nodes.JsonNode]] $Read
+
+    # What is said of what stands there; null where nothing is. Not to be changed.
+    hidden static [object] Of([string] $path) {
+        $changes = [System.IO.FileInfo]::new([LabMarks]::File() + '.changes')
+        $state = [LabMarks]::File() + ' ' + $(if ($changes.Exists) { $changes.Length } else { 0 })
+        if ([LabMarks]::ReadOf -cne $state) {
+            $known = [System.Collections.Generic.Dictionary[string, System.Text.Json.Nodes.JsonNode]]::new(
+                [System.StringComparer]::OrdinalIgnoreCase)
+            foreach ($entry in [LabMarks]::All().GetEnumerator()) { [void] $known.TryAdd($entry.Key, $entry.Value) }
+            [LabMarks]::Read = $known
+            [LabMarks]::ReadOf = $state
+        }
+        $found = $null
+        if ([LabMarks]::Read.TryGetValue($path, [ref] $found)) { return $found }
+        return $null
     }
 
     # The path as it is spelt there; null where it is not.
@@ -20,10 +40,9 @@ class LabMarks {
 
     # One property of what stands there; null where nothing is said of it.
     hidden static [object] Said([string] $path, [string] $property) {
-        $all = [LabMarks]::All()
-        $key = [LabMarks]::Key($all, $path)
-        if ($null -eq $key -or $null -eq $all[$key][$property]) { return $null }
-        return $all[$key][$property].ToString()
+        $said = [LabMarks]::Of($path)
+        if ($null -eq $said -or $null -eq $said[$property]) { return $null }
+        return $said[$property].ToString()
     }
 
     static [string] Attributes([string] $path, [bool] $folder) {
@@ -51,10 +70,9 @@ class LabMarks {
 
     static [System.Collections.Specialized.OrderedDictionary] Streams([string] $path) {
         $found = [ordered] @{}
-        $all = [LabMarks]::All()
-        $key = [LabMarks]::Key($all, $path)
-        if ($null -ne $key -and $null -ne $all[$key]['streams']) {
-            foreach ($entry in $all[$key]['streams'].AsObject().GetEnumerator()) {
+        $said = [LabMarks]::Of($path)
+        if ($null -ne $said -and $null -ne $said['streams']) {
+            foreach ($entry in $said['streams'].AsObject().GetEnumerator()) {
                 $found[$entry.Key] = [long] [LabMarks]::Held($entry.Value).Length
             }
         }
@@ -69,10 +87,9 @@ class LabMarks {
 
     # Null where there is no stream of this name.
     static [object] Stream([string] $path, [string] $name) {
-        $all = [LabMarks]::All()
-        $key = [LabMarks]::Key($all, $path)
-        if ($null -eq $key -or $null -eq $all[$key]['streams']) { return $null }
-        foreach ($entry in $all[$key]['streams'].AsObject().GetEnumerator()) {
+        $said = [LabMarks]::Of($path)
+        if ($null -eq $said -or $null -eq $said['streams']) { return $null }
+        foreach ($entry in $said['streams'].AsObject().GetEnumerator()) {
             if ([string]::Equals($entry.Key, $name, 'OrdinalIgnoreCase')) {
                 return [System.IO.MemoryStream]::new([LabMarks]::Held($entry.Value))
             }
@@ -88,6 +105,7 @@ class LabMarks {
             $null = & $how $all @arguments
             [System.IO.File]::WriteAllText([LabMarks]::File() + '.new', $all.ToJsonString())
             [System.IO.File]::Move([LabMarks]::File() + '.new', [LabMarks]::File(), $true)
+            [System.IO.File]::AppendAllText([LabMarks]::File() + '.changes', '.')
         }
         finally {
             $held.Dispose()

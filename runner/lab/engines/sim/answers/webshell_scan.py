@@ -31,6 +31,8 @@ _NAMES = {
 }
 _CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config"
 _LINK = UnreadableError("it is a link, which was not followed")
+_UNUSUAL = re.compile(r"\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[. ])(?:\\|$)", re.IGNORECASE)
+_HIDDEN, _LONGEST, _DEEPEST = 200, 248, 14
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG = re.compile(
     r"""<(?:site|application|virtualDirectory)(?:\s+[A-Za-z:.]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""",
@@ -58,19 +60,31 @@ class _Tree:
 
     def __post_init__(self) -> None:
         for path, file in self.files.items():
-            self._put(path[:1].upper() + path[1:], file)
+            self._put(path, file)
 
     def _put(self, path: str, file: FileState | None) -> None:
-        above = path.rpartition("\\")[0]
+        above, _, name = path.rpartition("\\")
         if not above:
             return
         known = self.below.setdefault(folded(above), {})
-        if file is not None or folded(path) not in known:
-            known[folded(path)] = (path, file or FileState(folder=True))
+        if file is not None or folded(name) not in known:
+            known[folded(name)] = (name, file or FileState(folder=True))
             self._put(above, None)
 
+    def at(self, path: str) -> FileState | None:
+        """What stands there.
+
+        Raises:
+            UnreadableError: nobody may look at it.
+        """
+        above, _, name = path.rpartition("\\")
+        found = self.below.get(folded(above), {}).get(folded(name))
+        if found is not None and found[1].denied:
+            raise UnreadableError("Access is denied")
+        return None if found is None else found[1]
+
     def within(self, path: str) -> list[tuple[str, FileState]]:
-        """Whole paths: folders first, then files, each by name."""
+        """Folders first, then files, each by name."""
         found = self.below.get(folded(path.rstrip("\\")), {}).values()
         return sorted(found, key=lambda each: (not each[1].folder, folded(each[0])))
 
@@ -95,31 +109,39 @@ class _Scan:
     unhashed: int = 0
     files: int = 0
     bytes: int = 0
+    there: bool = False
 
     def items(self, tree: _Tree, start: str) -> Iterator[Output]:
         """What is told of a folder and those below it."""
         self.files = self.bytes = 0
+        self.there = False
         others: dict[str, list[int]] = {}
-        found = file_system.at(tree.files, start)
-        if found is None or not found.folder:
-            return
-        if "reparsepoint" in file_system.attributes(found).lower():
-            yield unread(start, _LINK)
-            return
+        if _UNUSUAL.search(start) is None:
+            found = tree.at(start)
+            if found is None or not found.folder:
+                return
+            self.there = True
+            if "reparsepoint" in file_system.attributes(found).lower():
+                yield unread(start, _LINK)
+                return
         level = [start]
         while level:
             following: list[str] = []
             for place in level:
+                if _UNUSUAL.search(place) is not None or len(place) >= _LONGEST:
+                    yield from self._hidden(tree, place, start, following)
+                    continue
                 if self.entries > self.most_entries:
                     continue
                 try:
-                    file_system.at(tree.files, place)
+                    tree.at(place)
                 except UnreadableError as error:
                     yield unread(place, error)
                     continue
                 here = tree.within(place)[: self.most_entries - self.entries + 1]
                 self.entries += len(here)
-                for path, file in here:
+                for name, file in here:
+                    path = f"{place.rstrip(chr(92))}\\{name}"
                     if not file.folder:
                         yield from self._file(path, file, start, others)
                     elif "reparsepoint" in file_system.attributes(file).lower():
@@ -130,6 +152,54 @@ class _Scan:
         for ending in sorted(others):
             count, size = others[ending]
             yield record("Other", Root=start, Extension=ending, Files=count, Bytes=size)
+
+    def _hidden(self, tree: _Tree, place: str, start: str, following: list[str]) -> Iterator[Output]:
+        """A folder that opens through `\\\\?\\` alone."""
+        if not folded(place).startswith(folded("C:\\")) or len(place.split("\\")) > _DEEPEST:
+            why = UnreadableError("it opens through \\\\?\\ alone, and lies too deep or not on C:")
+            yield unread(place, why)
+            return
+        try:
+            found = tree.at(place)
+            if found is None or not found.folder:
+                return
+            self.there = True
+            inside = tree.within(place)[: _HIDDEN + 1]
+            self.entries += len(inside)
+            if len(inside) > _HIDDEN:
+                yield record("Capped", What=place, Limit=_HIDDEN, Seen=len(inside))
+            for name, file in inside[:_HIDDEN]:
+                path = f"{place}\\{name}"
+                if file.folder:
+                    following.append(path)
+                    continue
+                self.files += 1
+                if self.told >= self.most_files or self.sent + _ONE > self.most_content:
+                    self.left_out += 1
+                    continue
+                if file.denied:
+                    raise UnreadableError("Access is denied")
+                size = min(file.length, _ONE + 1)
+                cut = size > _ONE
+                self.cut += cut
+                self.sent += 0 if cut else size
+                self.told += 1
+                self.bytes += size
+                yield record(
+                    "File",
+                    Path=path,
+                    Root=start,
+                    Size=size,
+                    Created=None,
+                    Modified=None,
+                    Sha256=file_system.sha256(file) if cut else None,
+                    Owner=file_system.owner(file),
+                    Attributes="",
+                    Content=None if cut else file.data,
+                    Cut=cut,
+                )
+        except UnreadableError as error:
+            yield unread(place, error)
 
     def _file(self, path: str, file: FileState, start: str, others: dict[str, list[int]]) -> Iterator[Output]:
         self.files += 1
@@ -161,23 +231,23 @@ class _Scan:
             yield unread(path, _LINK)
         else:
             try:
-                if self.hashed + file.length <= self.most_bytes:
+                most = _CONFIGURED if ending == ".config" else _ONE
+                sends = ending not in (".dll", ".exe")
+                if sends and (file.length > most or self.sent + file.length > self.most_content):
+                    sends, cut = False, True
+                    self.cut += 1
+                if sends:
+                    if file.denied and file.length:
+                        raise UnreadableError("Access is denied")
+                    content = file.data
+                    self.sent += file.length
+                elif self.hashed + file.length <= self.most_bytes:
                     if file.denied:
                         raise UnreadableError("Access is denied")
                     digest = file_system.sha256(file)
                     self.hashed += file.length
                 else:
                     self.unhashed += 1
-                if ending not in (".dll", ".exe"):
-                    most = _CONFIGURED if ending == ".config" else _ONE
-                    if file.length > most or self.sent + file.length > self.most_content:
-                        cut = True
-                        self.cut += 1
-                    else:
-                        if file.denied and file.length:
-                            raise UnreadableError("Access is denied")
-                        content = file.data
-                        self.sent += file.length
                 if file.denied:
                     raise UnreadableError("Access is denied")
                 owner = file_system.owner(file)
@@ -207,7 +277,7 @@ class _Scan:
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     """The script's objects."""
-    files = machine.state.files
+    tree = _Tree(machine.state.files)
     installed = ""
     try:
         present = machine.key_exists(SETUP_KEY)
@@ -219,7 +289,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     program = f"{installed}\\Bin\\ExSetup.exe"
     if on_a_drive(program):
         try:
-            found = file_system.at(files, program)
+            found = tree.at(program)
             if found is not None and not found.folder:
                 yield record("Build", Version=found.version or "")
         except UnreadableError as error:
@@ -228,7 +298,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     config, iis = "", None
     host = f"{_CONFIGURATION}\\applicationHost.config"
     try:
-        found = file_system.at(files, host)
+        found = tree.at(host)
         iis = found is not None and not found.folder
         if found is not None and iis:
             if found.length > _READ:
@@ -258,7 +328,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
         web_config = f"{root.path}\\web.config"
         if on_a_drive(web_config):
             try:
-                found = file_system.at(files, web_config)
+                found = tree.at(web_config)
                 if found is not None and not found.folder and found.length <= _CONFIGURED:
                     endings.update(_mapped(found.data.decode("utf-8-sig")))
             except UnreadableError as error:
@@ -266,21 +336,18 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
 
     files_, entries, size, content = (int(str(params[name])) for name in ("files", "entries", "bytes", "content"))
     scan = _Scan(files_, entries, size, content, endings, known)
-    tree = _Tree(files)
     counted: dict[str, tuple[bool, int, int]] = {}
     for start in order:
-        there = False
-        if on_a_drive(start):
+        scan.there = False
+        scan.files = scan.bytes = 0
+        if on_a_drive(start) or _UNUSUAL.search(start) is not None:
             try:
-                found = file_system.at(files, start)
-                there = found is not None and found.folder
                 yield from scan.items(tree, start)
             except UnreadableError as error:
                 yield unread(start, error)
         else:
             yield record("Unread", What=start, Why="not on a drive of this server")
-            scan.files = scan.bytes = 0
-        counted[folded(start)] = (there, scan.files, scan.bytes)
+        counted[folded(start)] = (scan.there, scan.files, scan.bytes)
     for root in roots:
         exists, count, size = counted[folded(root.path)]
         yield record(
