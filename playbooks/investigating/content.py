@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from playbooks.investigating.code import Block, Language, ServerCode, server_code
 from playbooks.investigating.decoding import Decoded, decoded
@@ -253,7 +254,7 @@ def _by_deeds(
     elif deed := next((each for each in acts[Act.RUNS] if _is_made(each)), None):
         text = f"it runs code that is put together at run time ({deed.by}): {deed.text}"
         yield Reason("content.made-code", Grade.SUSPICIOUS, text, source)
-    if any(token.named(*_TELLING) for _, each in packed for token in each):
+    if any(_tells(each) for _, each in packed):
         yield Reason(
             "content.hidden-code", Grade.SUSPICIOUS, "code stands in it in Base64, where nobody would read it", source
         )
@@ -280,7 +281,8 @@ def _by_deeds(
         text = f"a visitor writes the whole SQL statement that it runs ({deed.by}): {deed.text}"
         yield Reason("content.sql-console", Grade.SUSPICIOUS, text, source)
     elif deed := next((each for each in acts[Act.OPENS] if each.visitor), None):
-        text = f"a visitor says to which database it connects ({deed.by}): {deed.text}"
+        # Not the call itself: passwords stand in it.
+        text = f"a visitor says to which database it connects ({deed.by})"
         yield Reason("content.visitor-database", Grade.SUSPICIOUS, text, source)
     if deed := free[Act.INCLUDES]:
         text = f"a visitor names the page or class that it runs ({deed.by}): {deed.text}"
@@ -292,6 +294,12 @@ def _by_deeds(
             f"a visitor names the machine that it connects to: {deed.text}",
             source,
         )
+
+
+def _tells(found: Sequence[Token]) -> bool:
+    """Whether a text that was in Base64 is code and no words."""
+    pairs = pairwise(found)
+    return any(token.named(*_TELLING) and after.marked("(", ".", "[") for token, after in pairs)
 
 
 def _is_made(deed: Deed) -> bool:

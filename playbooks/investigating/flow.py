@@ -571,7 +571,8 @@ def _deed(
         f'"{each.value}"' if each.kind is Kind.TEXT else each.value + (" " if each.kind is Kind.NAME else "")
         for each in call
     )
-    return Deed(act, by, visitor, not _anchored(first, carriers), made, " ".join(text[:_SHOWN].split()))
+    shown = "".join(each if each.isprintable() else " " for each in text[:_SHOWN])
+    return Deed(act, by, visitor, not _anchored(first, carriers), made, " ".join(shown.split()))
 
 
 def _own(receiver: Sequence[Token]) -> Sequence[Token]:

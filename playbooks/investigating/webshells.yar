@@ -101,7 +101,7 @@ rule memory_shell
         $filters = /GlobalFilters\.Filters\.Add\(/
         $routes = /RouteTable\.Routes\.(Insert|Add)\(/
         $request = /\bRequest[\.\[\(]/ nocase
-        $runs = /\b(Process|Assembly|ProcessStartInfo|JScriptEvaluate)\b/
+        $runs = /\b(Process\.Start|ProcessStartInfo|JScriptEvaluate|CompileAssemblyFromSource)\b|Assembly\.Load\(/
     condition:
         view == "code" and $runs and (
             ($provider and $derived) or ($listener and $prefix) or (($filters or $routes) and $request)
@@ -134,10 +134,9 @@ rule credential_writer
         reference = "Positive Technologies 2024-05-21, keylogger in the log-on page of Exchange"
         false_positives = "none known: no page writes a password into a file"
     strings:
-        $form = /Request(\.Form|\.Params|\.QueryString)?[\[\(]"\w{0,20}passw(or)?d\w{0,20}"[\]\)]/ nocase
-        $write = /\b(AppendAllText|WriteAllText|AppendText|StreamWriter|OpenTextFile|AppendAllLines)\(/ nocase
+        $kept = /\b(AppendAllText|WriteAllText|AppendAllLines|WriteLine)\(?[^;\n]{0,200}Request(\.Form|\.Params)?[\[\(]"\w{0,20}(passw(or)?d|pwd)/ nocase
     condition:
-        view == "code" and $form and $write
+        view == "code" and $kept
 }
 
 rule native_calls
@@ -246,12 +245,12 @@ rule named_tool
 {
     meta:
         id = "content.named-tool"
-        grade = "malicious"
+        grade = "suspicious"
         what = "it bears the name of a published web shell, and has code"
         reference = "tennc/webshell; xl7dev/WebShell; fuzzdb-project/fuzzdb; sensepost/reGeorg (names as published)"
         false_positives = "an article about web shells in a page with code of its own"
     strings:
-        $a = /\b(aspxspy|aspydrv|aspxshell|devilzshell|antak|websniff|sharpyshell|laudanum|ntdaddy|elmaliseker|cyberspy|zehir4?\.asp|reduh|regeorg|tunna|aspcmd|cmdasp|kacak|ajan|icesword|darkblade|antsword|behinder|godzilla_?shell|asp\.net web backdoor|aspx(?:_|-| )?backdoor|filesystembrowser|web ?shell)\b/ nocase
+        $a = /\b(aspxspy2?|aspydrv|aspxshell|devilzshell|antak-webshell|websniff|sharpyshell|ntdaddy|elmaliseker|cyberspy5|zehir4?\.asp|reduh|regeorg|aspcmd|cmdasp|antsword|asp\.net web backdoor|aspx?[_ -]?backdoor|filesystembrowser)\b/ nocase
     condition:
         view == "code" and $a
 }

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from playbooks.actions.iis.configuration.sites import Folder, Site, sites_of
-from playbooks.actions.iis.document import Element, UnreadableXmlError, read
+from playbooks.investigating.document import Element, UnreadableXmlError, read
 from runner.lab.state import FileState, HostState
 
 __all__ = ["recycled", "status"]
