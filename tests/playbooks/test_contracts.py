@@ -76,6 +76,16 @@ def test_the_built_in_actions_are_there() -> None:
     }
 
 
+def test_what_takes_web_shells_away_takes_all_that_the_scan_may_say() -> None:
+    taken = ACTIONS["webshell.quarantine"].contract.outputs
+    for kind, properties in ACTIONS["webshell.scan"].contract.outputs.items():
+        assert list(taken[kind]) == list(properties)
+        for name, said in properties.items():
+            own = taken[kind][name]
+            assert (own.type.removesuffix("?"), own.values) == (said.type.removesuffix("?"), said.values)
+            assert own.type.endswith("?") or not said.type.endswith("?")
+
+
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
 def test_a_contract_declares_exactly_what_its_script_writes(action: Action) -> None:
     declared = {kind: set(properties) for kind, properties in action.contract.outputs.items()}

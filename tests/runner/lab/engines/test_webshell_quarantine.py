@@ -292,6 +292,16 @@ def test_what_nobody_knows_goes_where_it_is_named_and_nowhere_else(sim: SimEngin
         assert by_hash.verdict is Verdict.ATTENTION
 
 
+def test_what_opens_past_the_rules_for_names_alone_is_left_alone_and_said(sim: SimEngine, catalogue: Catalogue) -> None:
+    device = f"{ROOT}\\COM1\\x.aspx"
+    with Client(sim, LiveState(server(files={**server().files, device: BAD}))) as client:
+        found = judged(client, catalogue)
+    assert change_of(device) not in [each.id for each in found.changes]
+    [left] = [each for each in found.findings if each.id == "webshell.quarantine.left"]
+    assert left.evidence == (f"{device}: its path has a part that is the name of a device",)
+    assert found.facts["left"] == 1
+
+
 def test_a_file_that_was_exchanged_since_stands_beside_what_is_to_be_changed(
     sim: SimEngine, catalogue: Catalogue
 ) -> None:

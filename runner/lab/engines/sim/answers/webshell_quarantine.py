@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from playbooks.values import Value
@@ -15,6 +16,7 @@ from runner.lab.engines.sim.streams import Items, Output
 __all__ = ["answer", "evidence"]
 
 _PATHS = 200
+_APART = re.compile(r"\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[. ])(?:\\|$)", re.IGNORECASE)
 
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
@@ -28,7 +30,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     lists: dict[str, list[str]] = {}
     drives: list[str] = []
     for path in shown:
-        if not on_a_drive(path):
+        if not on_a_drive(path) or _APART.search(path):
             continue
         try:
             found = file_system.at(files, path)
