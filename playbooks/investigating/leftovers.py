@@ -42,7 +42,7 @@ class _Site:
                 continue
             if len(below) >= deepest.get(root.site, (0, ""))[0]:
                 rest = address[len(below) :].replace("/", "\\")
-                deepest[root.site] = len(below), comparable(f"{root.path}{rest}")
+                deepest[root.site] = len(below), _same(f"{root.path}{rest}")
         return tuple(dict.fromkeys(path for _, path in deepest.values()))
 
     def is_seen(self, path: str) -> bool:
@@ -59,9 +59,7 @@ def of_pages_gone(
         verdicts: what each of them comes to by itself.
         unseen: folders of which not all was told.
     """
-    site = _Site(
-        {comparable(each.path): at for at, each in enumerate(files)}, roots, tuple(comparable(each) for each in unseen)
-    )
+    site = _Site({_same(each.path): at for at, each in enumerate(files)}, roots, tuple(_same(each) for each in unseen))
     found: dict[int, tuple[Reason, ...]] = {}
     for at, file in enumerate(files):
         ending = ending_of(file.path)
@@ -79,7 +77,7 @@ def _compiled(at: int, file: Written, verdicts: Sequence[FileVerdict], site: _Si
     address = root.get("virtualPath")
     if root.get("resultType").strip() not in _OF_PAGES or ending_of(address.replace("/", "\\")) not in PAGES:
         return
-    in_bin = "\\bin\\" in comparable(file.path)
+    in_bin = "\\bin\\" in _same(file.path)
     pages = site.pages(address)
     beside = _beside(file, address) if in_bin else ""
     candidates = dict.fromkeys((*pages, *((beside,) if beside else ())))
@@ -107,10 +105,15 @@ def _compiled(at: int, file: Written, verdicts: Sequence[FileVerdict], site: _Si
         reason = Reason("compiled.page-gone", Grade.SUSPICIOUS, text, _SOURCE)
     yield at, reason
     name = root.get("assembly").partition(",")[0].strip()
-    library = site.there.get(f"{comparable(file.path).rpartition(chr(92))[0]}\\{name.casefold()}.dll") if name else None
+    library = site.there.get(f"{_same(file.path).rpartition(chr(92))[0]}\\{name.casefold()}.dll") if name else None
     if library is not None:
         text = f"it has the code of {address}, of which there is no page; of others of its folder too, perhaps"
         yield library, Reason("compiled.library", Grade.SUSPICIOUS, text, _SOURCE)
+
+
+def _same(path: str) -> str:
+    """A path as it is compared, by whichever way it was opened."""
+    return comparable(path.replace("/", "\\").removeprefix("\\\\?\\"))
 
 
 def _read(file: Written) -> Element | None:
@@ -122,6 +125,6 @@ def _read(file: Written) -> Element | None:
 
 def _beside(file: Written, address: str) -> str:
     """In a precompiled site, the page of a `.compiled` in `bin` lies in the folder of `bin` or below."""
-    above = comparable(file.path).rpartition("\\bin\\")[0]
+    above = _same(file.path).rpartition("\\bin\\")[0]
     name = address.rpartition("/")[2]
-    return comparable(f"{above}\\{name}") if name else ""
+    return _same(f"{above}\\{name}") if name else ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from playbooks.actions.webshell.scan.judgement import judged as of_scan
+from playbooks.actions.webshell.scan.listing import Listed, Listing
+from playbooks.actions.webshell.scan.listing import Root as ScannedRoot
 from playbooks.investigating.webshells import FileVerdict, Grade, WebFile, WebRoot, judge
 from tests.playbooks.investigating.servers import EXCHANGE, LISTED_BUILD, SERVER, SHIPPED, file, ids
 from tests.playbooks.investigating.techniques import TEMPORARY, said
@@ -111,3 +114,25 @@ def test_a_precompiled_site_with_its_pages_is_nobody_s_trick() -> None:
 def test_what_cannot_be_read_is_said(content: bytes) -> None:
     (leftover,) = judged(WebFile(f"{TEMPORARY}\\x.compiled", len(content), content=content))
     assert (leftover.verdict, ids(leftover)) == (Grade.UNKNOWN, {"compiled.unreadable"})
+
+
+@pytest.mark.parametrize(
+    ("gap", "reason"),
+    [
+        ("", "compiled.page-gone"),
+        ("D:\\other: Access is denied", "compiled.page-gone"),
+        ("D:\\shop\\a: Access is denied", "compiled.unclear"),
+        ("\\\\?\\D:\\Shop: it is a link, which was not followed", "compiled.unclear"),
+        ("files told of: 7000 of at least 100000", "compiled.unclear"),
+        ("Default Web Site/shop: IIS serves D:\\shop, and the answer has nothing of it", "compiled.unclear"),
+    ],
+)
+def test_a_scan_that_did_not_see_all_calls_no_page_gone_that_may_be_there(gap: str, reason: str) -> None:
+    leftover = compiled("/shop/a/b.aspx")
+    listed = Listed(
+        leftover.path, "", leftover.size, "", "", leftover.sha256, "", "", content=leftover.content, cut=False
+    )
+    roots = tuple(ScannedRoot(each.path, each.kind, each.site, each.address, "", exists=True) for each in ROOTS)
+    listing = Listing(roots, (listed,), str(LISTED_BUILD), SERVER, True, (gap,) if gap else (), ())
+    (found,) = of_scan(listing, SHIPPED)
+    assert any(f"[{reason}" in each for each in found.reasons), found.reasons

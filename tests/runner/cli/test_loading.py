@@ -123,6 +123,7 @@ NOT_FOR_AN_AUDIT = (
     "runner.runs",
     "runner.signatures.keys",
     "runner.state",
+    "yara_x",
 )
 
 

@@ -19,6 +19,7 @@ __all__ = ["Judged", "Standing", "judged"]
 
 # Endings of what a mapping may name and that is no page: a program is judged as one.
 _PROGRAMS = frozenset({"dll", "exe"})
+_PATH = re.compile(r"(?:\\\\\?\\)?[A-Za-z]:\\[^:]*")
 _ENDING = re.compile(r"[a-z0-9_-]{1,20}")
 # Handlers that send a file as it is, or refuse it.
 _HARMLESS = ("staticfilemodule", "httpforbiddenhandler", "httpnotfoundhandler", "staticfilehandler")
@@ -58,6 +59,7 @@ def judged(listing: Listing, catalogue: Catalogue) -> tuple[Judged, ...]:
         catalogue,
         listing.server,
         mapped=frozenset(_mapped(listing)),
+        unseen=tuple(_unseen(listing)),
     )
     return tuple(
         Judged(
@@ -70,6 +72,18 @@ def judged(listing: Listing, catalogue: Catalogue) -> tuple[Judged, ...]:
         )
         for file, verdict in zip(listing.files, verdicts, strict=True)
     )
+
+
+def _unseen(listing: Listing) -> Iterator[str]:
+    """Folders of which not all was told: a page that is missing there may be there.
+
+    A gap that begins with no path, such as a limit, can be anywhere.
+    """
+    for gap in listing.gaps:
+        if found := _PATH.match(gap):
+            yield found[0]
+        else:
+            yield from (root.path for root in listing.roots)
 
 
 def _said(reason: Reason) -> str:
