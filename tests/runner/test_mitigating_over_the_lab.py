@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim.machine import APPLICATION_HOST
 from runner.lab.fleet import Account, LabHost
 from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
+from tests.runner.lab.engines.states import binaries, exchange
 from tests.runner.lab.engines.test_mitigations import ACTIONS, HEAD, SETUP, SITES
 from tests.runner.rehearsal import Rehearsal, came, rehearsed
 from tests.runner.test_audit_over_the_lab import PASSWORD
@@ -65,6 +68,34 @@ def there_and_back(lab: Rehearsal) -> None:
     status, undone = lab.json("rollback", "last")
     assert (status, came(undone)) == (0, {"EX1": "rolled-back"})
     assert lab.states() == before
+
+
+def shipped(*, breaking: bool) -> str:
+    """The playbook of this version under the name that the rehearsal's file has."""
+    text = resources.files("playbooks.library").joinpath("exchange-mitigate.yml").read_text(encoding="utf-8")
+    asked = text.replace("default: false", f"default: {str(breaking).lower()}")
+    return asked.replace("name: exchange-mitigate", "name: repair")
+
+
+@pytest.mark.parametrize("breaking", [False, True])
+def test_the_shipped_playbook_mitigates_what_is_open_and_breaks_nothing_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaking: bool
+) -> None:
+    hosts: list[LabHost] = []
+    for name, version in (("EX1", "15.01.2176.002"), ("EX2", "15.01.2507.066")):
+        host = server(name)
+        setup = exchange(version, minor=1, build=int(version.split(".")[2]), path=EXCHANGE)
+        files = {**host.state.files, **binaries(version, path=EXCHANGE)}
+        hosts.append(replace(host, state=host.state.model_copy(update={"registry": setup, "files": files})))
+    with rehearsed(tmp_path, monkeypatch, *hosts, text=shipped(breaking=breaking)) as lab:
+        before = lab.states()
+        _, plan = lab.plan()
+        assert lab.states() == before
+    steps = {(host.host, step.step) for host, step, _ in plan.changes}
+    # The second has the update of December 2025: of what can be mitigated, June 2026 alone is open on it.
+    assert {step for host, step in steps if host == "EX2"} == ({"csp"} if breaking else set())
+    harmless, others = {"cookies", "powershell"}, {"csp", "um", "ecp", "oab"}
+    assert {step for host, step in steps if host == "EX1"} == harmless | (others if breaking else set())
 
 
 def test_every_mitigation_is_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
