@@ -233,6 +233,27 @@ class WebState(Strict):
     )
 
 
+class VirtualDirectory(Strict):
+    """A virtual directory of Exchange as Active Directory has it."""
+
+    kind: Literal["Oab", "Ecp", "Owa", "WebServices", "ActiveSync", "Mapi", "PowerShell", "Autodiscover"]
+    name: str
+    internal: str | None = None
+    external: str | None = None
+    changed: str | None = Field(default=MADE, pattern=TIME, description="When it was changed last, UTC.")
+
+
+class DirectoryState(Strict):
+    """What Exchange's commands say of this server from Active Directory, and whether a session reaches that at all."""
+
+    answers: Literal["answers", "second-hop", "without-commands"] = Field(
+        default="second-hop",
+        description="`second-hop`: a session over WinRM has no identity there, which is usual; `without-commands`: the "
+        "snap-in cannot be loaded.",
+    )
+    virtual_directories: list[VirtualDirectory] = Field(default_factory=list)
+
+
 class WmiConsumer(Strict):
     """A consumer of events in root/subscription; what its class does not have is left out."""
 
@@ -482,6 +503,9 @@ class HostState(Strict):
         default_factory=dict,
         description="Application pools of IIS by name, and whether each runs; what IIS knows of them is in "
         "applicationHost.config, without which a server has no IIS.",
+    )
+    directory: DirectoryState = Field(
+        default=DirectoryState(), description="What Exchange's commands read in Active Directory; it is out of reach."
     )
     subscriptions: SubscriptionState = Field(
         default=SubscriptionState(), description="What waits for events in WMI; without it what a new Windows has."

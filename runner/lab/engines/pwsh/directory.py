@@ -74,6 +74,7 @@ FIREWALL = "firewall.json"
 POOLS = "pools.json"
 ACCOUNTS = "accounts.json"
 SUBSCRIPTIONS = "subscriptions.json"
+DIRECTORY = "directory.json"
 EVENTS = "events.json"
 MAILBOXES = "mailboxes.json"
 TASKS = "tasks.json"
@@ -131,6 +132,7 @@ def build(state: HostState, root: Path) -> Path:
     _write_json(root / WEB, state.web.model_dump())
     _write_json(root / POOLS, state.pools)
     _write_json(root / ACCOUNTS, state.accounts.model_dump())
+    _write_json(root / DIRECTORY, state.directory.model_dump())
     _write_json(root / SUBSCRIPTIONS, state.subscriptions.model_dump())
     _write_json(root / MAILBOXES, [mailbox.model_dump() for mailbox in state.mailboxes])
     _write_json(root / EVENTS, {name: log.model_dump() for name, log in state.event_logs.items()})

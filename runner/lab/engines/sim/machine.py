@@ -21,6 +21,7 @@ from runner.lab.state import (
     RegistryValue,
     ServiceState,
     SubscriptionState,
+    VirtualDirectory,
 )
 
 SERVICES_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Services"
@@ -41,6 +42,12 @@ CONFIGURATION_DENIED = (
 NO_COMMAND = (
     "The term '{}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the "
     "spelling of the name, or if a path was included, verify that the path is correct and try again."
+)
+EXCHANGE_SETUP = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
+EXCHANGE_SNAPIN = "Microsoft.Exchange.Management.PowerShell.SnapIn"
+NO_SNAPIN = f"The Windows PowerShell snap-in '{EXCHANGE_SNAPIN}' is not installed on this computer."
+NO_DIRECTORY = (
+    "Active Directory server  is not available. Error message: Active directory response: A local error occurred."
 )
 ACCOUNTS_DENIED = "Access denied."
 FIREWALL_DENIED = "Access is denied. "
@@ -286,6 +293,29 @@ class Machine:
             if folded(known) == folded(name):
                 return state
         raise UnreadableError(NO_POOL.format(name))
+
+    def add_exchange_commands(self) -> None:
+        """`Add-PSSnapin` of Exchange's snap-in.
+
+        Raises:
+            UnreadableError: it cannot be loaded, or nobody may read where it is installed.
+        """
+        try:
+            present = self.key_exists(EXCHANGE_SETUP)
+        except UnreadableError:
+            present = False
+        if self.state.directory.answers == "without-commands" or not present:
+            raise UnreadableError(NO_SNAPIN)
+
+    def ask_directory(self) -> list[VirtualDirectory]:
+        """Exchange's commands that read virtual directories.
+
+        Raises:
+            UnreadableError: Active Directory does not know who asks.
+        """
+        if self.state.directory.answers != "answers":
+            raise UnreadableError(NO_DIRECTORY)
+        return self.state.directory.virtual_directories
 
     def ask_accounts(self) -> AccountsState:
         """What the commands of the module Microsoft.PowerShell.LocalAccounts read.

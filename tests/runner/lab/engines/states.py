@@ -26,6 +26,7 @@ from runner.lab.state import (
     WmiConsumer,
     WmiFilter,
 )
+from tests.runner.lab.engines import directories
 from tests.runner.lab.engines.agents import DEFAULT, ODD, agent, configured
 from tests.runner.lab.engines.logs import CONFIGURATION, IIS_LOGS, attacked, events, shelled
 from tests.runner.lab.engines.planted import CACHE, LEFT, LEFT_FILES, USUAL
@@ -373,6 +374,10 @@ STATES: Mapping[str, HostState] = {
             "databases_mounted": 3,
             "firewall": FirewallState(policy_rules=[FirewallRule(id="{0A1D}", gpo="Servers - Monitoring")]),
         }
+    ),
+    "virtual directories of every form": server(WHOLE).model_copy(update={"directory": directories.ODD}),
+    "commands of Exchange that cannot be loaded": server(WHOLE).model_copy(
+        update={"directory": directories.ODD.model_copy(update={"answers": "without-commands"})}
     ),
     "transport agents of every form": server(WHOLE, {**binaries("15.02.1544.036"), **ODD}),
     "more transport agents than are looked at, and a closed file": server(

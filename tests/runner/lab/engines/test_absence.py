@@ -33,6 +33,7 @@ from runner.lab.state import (
     ServiceState,
 )
 from tests.runner.lab.engines import agents
+from tests.runner.lab.engines.directories import DIRECTORY
 from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, UM, OnePowerShell, Sim, concluded, observation
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
@@ -57,7 +58,7 @@ CATALOGUE = Catalogue.load().on(TODAY)
 
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
 COMPONENTS = "exchange.component_states"
-AGENTS = "exchange.transport_agents"
+AGENTS, DIRECTORIES = "exchange.transport_agents", "exchange.virtual_directories"
 HUNTS = ("owa.hunt", "proxylogon.hunt", "proxyshell.hunt")
 OF_EXCHANGE = (
     VERSION,
@@ -66,6 +67,7 @@ OF_EXCHANGE = (
     COMPONENTS,
     *HUNTS,
     AGENTS,
+    DIRECTORIES,
 )  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 TAKE = "webshell.quarantine"
@@ -132,6 +134,7 @@ WHOLE = HostState(
         for service in required(frozenset({Role.MAILBOX, Role.CLIENT_ACCESS}), Product.V2019).values()
     },
     firewall=MANAGED,
+    directory=DIRECTORY,
 )
 BELOW = "\\Below"
 OK, UNKNOWN, ATTENTION, HALF = Verdict.OK, Verdict.UNKNOWN, Verdict.ATTENTION, Verdict.HALF_INSTALLED
@@ -205,13 +208,18 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             PATCH: NOT_APPLICABLE,
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
-            **dict.fromkeys((*HUNTS, AGENTS), NOT_APPLICABLE),
+            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES), NOT_APPLICABLE),
             SCAN: NOT_APPLICABLE,
         },
         "empty": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
         "only keys below": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
         "types": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN)},
-        "closed": {**NO_BUILD, SERVICES: UNKNOWN, COMPONENTS: UNKNOWN, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN)},
+        "closed": {
+            **NO_BUILD,
+            SERVICES: UNKNOWN,
+            COMPONENTS: UNKNOWN,
+            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES), UNKNOWN),
+        },
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
     **{
@@ -499,7 +507,10 @@ def several() -> Iterator[Case]:
         {},
     )
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
-    tools = {VERSION: NOT_EXCHANGE, **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS), NOT_APPLICABLE)}
+    tools = {
+        VERSION: NOT_EXCHANGE,
+        **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS, DIRECTORIES), NOT_APPLICABLE),
+    }
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})
     tools = {**tools, SCAN: NOT_APPLICABLE}

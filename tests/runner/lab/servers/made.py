@@ -32,6 +32,7 @@ from playbooks.actions.exchange.services.required import Product, Role, required
 from playbooks.findings import Verdict
 from runner.lab.state import FileState, HostState
 from tests.runner.lab.engines import agents
+from tests.runner.lab.engines.directories import DIRECTORY
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import MANAGED
@@ -127,6 +128,7 @@ def _state(spec: Mapping[str, Any], day: date) -> HostState:
             "files": {**dict(_files(spec, roles)), **_logs(spec, roles, day), **USUAL_FILES, **_agents(spec, roles)},
             "services": dict(_services(spec, roles)),
             "firewall": spec.get("firewall", MANAGED),
+            "directory": DIRECTORY,
         }
     )
 

@@ -1,4 +1,5 @@
-# The Exchange snap-in, as far as the state can answer for it: the server's own entry, from its registry.
+# The Exchange snap-in, as far as the state can answer for it: the server's own entry, from its registry, and its virtual
+# directories, over directory.json.
 class LabExchange {
     static [string[]] $SnapIns = @(
         'Microsoft.Exchange.Management.PowerShell.SnapIn', 'Microsoft.Exchange.Management.PowerShell.E2010'
@@ -42,6 +43,39 @@ class LabExchange {
         throw [System.InvalidOperationException]::new("The operation couldn't be performed because object '$address' couldn't be found.")
     }
 
+    hidden static [System.Text.Json.JsonElement] Directory() {
+        $text = [System.IO.File]::ReadAllText([LabHost]::Folder + '/directory.json')
+        return [System.Text.Json.JsonDocument]::Parse($text).RootElement
+    }
+
+    hidden static [object] Time([System.Text.Json.JsonElement] $value) {
+        if ($value.ValueKind -ne 'String') { return $null }
+        return [datetime]::Parse($value.GetString(), [cultureinfo]::InvariantCulture, 'RoundtripKind')
+    }
+
+    static [bool] IsInstalled() {
+        return [LabExchange]::Setup() -and [LabExchange]::Directory().GetProperty('answers').GetString() -ne 'without-commands'
+    }
+
+    static [object[]] VirtualDirectories([string] $kind) {
+        $directory = [LabExchange]::Directory()
+        if ($directory.GetProperty('answers').GetString() -ne 'answers') {
+            throw [System.InvalidOperationException]::new(
+                'Active Directory server  is not available. Error message: Active directory response: A local error occurred.')
+        }
+        $found = foreach ($each in $directory.GetProperty('virtual_directories').EnumerateArray()) {
+            if ($each.GetProperty('kind').GetString() -ne $kind) { continue }
+            [pscustomobject] @{
+                Name           = $each.GetProperty('name').GetString()
+                Server         = [LabHost]::Text('name').ToUpperInvariant()
+                InternalUrl    = $each.GetProperty('internal').GetString()
+                ExternalUrl    = $each.GetProperty('external').GetString()
+                WhenChangedUTC = [LabExchange]::Time($each.GetProperty('changed'))
+            }
+        }
+        return @($found)
+    }
+
     static [object] SnapIn([string] $name) {
         $shown = [pscustomobject] @{ Name = $name; PSVersion = [version] '1.0'; Description = 'Admin Tasks for the Exchange Server' }
         $shown.psobject.TypeNames.Insert(0, 'System.Management.Automation.PSSnapInInfo')
@@ -57,7 +91,7 @@ function Get-PSSnapin {
 
         [switch] $Registered
     )
-    $all = if ($Registered) { if ([LabExchange]::Setup()) { [LabExchange]::SnapIns } } else { [LabExchange]::Added }
+    $all = if ($Registered) { if ([LabExchange]::IsInstalled()) { [LabExchange]::SnapIns } } else { [LabExchange]::Added }
     foreach ($snapIn in $all) {
         if ([LabServices]::IsLike($snapIn, $Name)) { [LabExchange]::SnapIn($snapIn) }
     }
@@ -73,7 +107,7 @@ function Add-PSSnapin {
     )
     process {
         foreach ($asked in $Name) {
-            $found = @(foreach ($snapIn in [LabExchange]::SnapIns) { if ($snapIn -like $asked -and [LabExchange]::Setup()) { $snapIn } })
+            $found = @(foreach ($snapIn in [LabExchange]::SnapIns) { if ($snapIn -like $asked -and [LabExchange]::IsInstalled()) { $snapIn } })
             if ($found.Count -eq 0) {
                 $missing = [System.Management.Automation.PSArgumentException]::new(
                     "The Windows PowerShell snap-in '$asked' is not installed on this computer.")
@@ -93,6 +127,9 @@ function Add-PSSnapin {
                 Set-Item -LiteralPath 'Function:\global:Get-ExchangeServer' -Value ${function:LabGetExchangeServer}
                 foreach ($command in 'Mailbox', 'MailboxFolderStatistics', 'MailboxFolderPermission') {
                     Set-Item -LiteralPath "Function:\global:Get-$command" -Value (Get-Item -LiteralPath "Function:\LabGet$command").ScriptBlock
+                }
+                foreach ($kind in 'Oab', 'Ecp', 'Owa', 'WebServices', 'ActiveSync', 'Mapi', 'PowerShell', 'Autodiscover') {
+                    Set-Item -LiteralPath "Function:\global:Get-$($kind)VirtualDirectory" -Value ${function:LabGetVirtualDirectory}
                 }
                 if ($PassThru) { [LabExchange]::SnapIn($snapIn) }
             }
@@ -174,4 +211,12 @@ function LabGetMailboxFolderPermission {
             }
         }
     }
+}
+
+# Becomes Get-OabVirtualDirectory and the others.
+function LabGetVirtualDirectory {
+    [CmdletBinding()]
+    param([string] $Server, [switch] $ADPropertiesOnly)
+    $kind = $MyInvocation.MyCommand.Name.Substring('Get-'.Length).Replace('VirtualDirectory', '')
+    [LabExchange]::VirtualDirectories($kind)
 }

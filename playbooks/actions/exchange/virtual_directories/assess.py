@@ -1,0 +1,214 @@
+"""Whether a URL of a virtual directory carries script.
+
+CVE-2021-27065 sets a URL to script and resets the directory, which writes its properties, and so the script, into a
+page. A URL that is like that now waits for its reset. One that is not proves nothing: afterwards attackers reset the
+directory, or set the URL to nothing (NOR, 2021-march-exchange #100); the logs have it (proxylogon.hunt).
+
+The URLs stand in Active Directory alone. A session over WinRM has no identity there (the second hop), except with
+resource-based delegation or as a virtual account of JEA (Microsoft, "Making the second hop in PowerShell Remoting").
+Nothing is put in the place of what could not be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import unquote
+
+from playbooks.actions.exchange.setup import Installation, installed
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.observation import Observation, Observed
+from playbooks.unknowns import undecided
+from playbooks.values import Record, Value, text_of
+
+ACTION = "exchange.virtual_directories"
+FACTS = ("scripted", "directories")
+COMMANDS = tuple(
+    f"Get-{kind}VirtualDirectory"
+    for kind in ("Oab", "Ecp", "Owa", "WebServices", "ActiveSync", "Mapi", "PowerShell", "Autodiscover")
+)
+_ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
+_BY_HAND = (
+    "On this server, in the Exchange Management Shell, run each of these with -ADPropertiesOnly and look at the URLs; "
+    "or let the session run as a virtual account (JEA), or the server act for the account. What was done before shows "
+    "in proxylogon.hunt alone"
+)
+_NOTHING = "URLs without script prove nothing, for attackers set them back after use; see proxylogon.hunt"
+_SHOWN = 300  # characters of a URL
+_MARKUP = re.compile(r"[<>]|\bscript\b|javascript:|runat\s*=|\beval\s*\(|request\s*[\[.(]", re.IGNORECASE)
+_PLAIN = re.compile(r"https?://[\w.\-]+(?::\d+)?(?:/[\w.\-/~]*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Url:
+    """A URL as the directory has it."""
+
+    directory: str
+    which: str
+    text: str
+    changed: str
+
+    @property
+    def decoded(self) -> str:
+        """As a browser or the page that it is written into would have it; encoded twice at most."""
+        return unquote(unquote(self.text))
+
+    @property
+    def carries_script(self) -> bool:
+        return _MARKUP.search(self.decoded) is not None
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether it is none of those that lead to a server and a folder there, and nothing else."""
+        return _PLAIN.fullmatch(self.text.strip()) is None
+
+    @property
+    def shown(self) -> str:
+        text = self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}..."
+        return f"{self.directory}, {self.which}: {text}{f' (changed {self.changed[:10]})' if self.changed else ''}"
+
+
+def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
+    """Judges each URL by what stands in it, in whatever encoding; of what was not read it says so."""
+    found = installed(ACTION, observation, FACTS)
+    if isinstance(found, Assessment):
+        return found
+    observed, installation = found
+    if installation is not Installation.SERVER:
+        return _not_applicable(installation.value)
+    said = {text_of(role, "Name"): role.get("Present") for role in observed.of_kind("ExchangeRole")}
+    if not any(said.get(role) is not False for role in _ROLES):
+        return _not_applicable("an Edge server has no virtual directories of Exchange")
+    given = str(params.get("since") or "").strip()
+    try:
+        since = date.fromisoformat(given) if given else None
+    except ValueError:
+        why = f"{given} is no day"
+        return undecided(ACTION, "since when a change is new", why, FACTS, "Give `since` as 2021-02-27, or nothing")
+    return _concluded(observed, since)
+
+
+def _not_applicable(reason: str) -> Assessment:
+    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in FACTS})
+
+
+def _concluded(observed: Observed, since: date | None) -> Assessment:
+    directories = tuple(observed.of_kind("VirtualDirectory"))
+    urls = tuple(url for each in directories for url in _urls(each))
+    scripted = tuple(url for url in urls if url.carries_script)
+    odd = tuple(url for url in urls if url.is_odd and not url.carries_script)
+    new = tuple(each for each in directories if since and text_of(each, "Changed")[:10] >= since.isoformat())
+    gaps = _gaps(observed)
+    findings = tuple(_findings(scripted, odd, new, gaps, urls, directories))
+    verdict = Verdict.OK
+    if scripted:
+        verdict = Verdict.COMPROMISED
+    elif odd:
+        verdict = Verdict.SUSPICIOUS
+    elif new:
+        verdict = Verdict.ATTENTION
+    if gaps:
+        verdict = min(verdict, Verdict.UNKNOWN, key=lambda either: either.rank)
+    why = f"not everything was read: {gaps[0]}" if gaps else ""
+    return Assessment(
+        verdict,
+        _summary(scripted, odd, new, gaps, len(directories)),
+        findings,
+        {
+            "scripted": UnknownFact(why) if gaps else tuple(dict.fromkeys(url.directory for url in scripted)),
+            "directories": UnknownFact(why) if gaps else len(directories),
+        },
+        Coverage.NOT_KNOWABLE if gaps else Coverage.PROBED,
+    )
+
+
+def _urls(directory: Record) -> Iterator[_Url]:
+    name = text_of(directory, "Name") or text_of(directory, "Command")
+    for which, key in (("InternalUrl", "Internal"), ("ExternalUrl", "External")):
+        if text := text_of(directory, key).strip():
+            yield _Url(name, which, text, text_of(directory, "Changed"))
+
+
+def _gaps(observed: Observed) -> tuple[str, ...]:
+    gaps = [f"{entry.what}: {entry.why}" for entry in observed.unread if not entry.what.startswith("HKLM:")]
+    if gaps and gaps[0].startswith("Exchange's commands"):
+        return (gaps[0],)
+    answered = {text_of(each, "Command"): each for each in observed.of_kind("Answered")}
+    closed = {entry.what for entry in observed.unread}
+    gaps += [f"{each}: it was not asked" for each in COMMANDS if each not in answered and each not in closed]
+    gaps += [
+        f"{each}: it names no virtual directory, and a server with this role has one"
+        for each in ("Get-OabVirtualDirectory", "Get-EcpVirtualDirectory")
+        if each in answered and not answered[each].get("Count")
+    ]
+    return tuple(gaps)
+
+
+def _findings(
+    scripted: tuple[_Url, ...],
+    odd: tuple[_Url, ...],
+    new: tuple[Record, ...],
+    gaps: tuple[str, ...],
+    urls: tuple[_Url, ...],
+    directories: tuple[Record, ...],
+) -> Iterator[Finding]:
+    if scripted:
+        yield Finding(
+            f"{ACTION}.script",
+            Severity.CRITICAL,
+            "A URL of a virtual directory carries script, as CVE-2021-27065 leaves it",
+            tuple(url.shown for url in scripted),
+            "Take this server for compromised, and do not reset the directory, which would write the script into a "
+            "page. Keep the URL as evidence, set it to what it was, and look for pages and for the command in logs",
+        )
+    if gaps:
+        yield Finding(
+            f"{ACTION}.unread",
+            Severity.HIGH,
+            "Could not tell what the URLs of virtual directories are",
+            (*gaps, f"to be run: {', '.join(COMMANDS)}"),
+            _BY_HAND,
+        )
+    if odd:
+        yield Finding(
+            f"{ACTION}.odd",
+            Severity.HIGH,
+            "A URL of a virtual directory is none that leads to a server and a folder there alone",
+            tuple(url.shown for url in odd),
+            "Ask who set it, and look for the command in the event log MSExchange Management",
+        )
+    if new:
+        yield Finding(
+            f"{ACTION}.changed",
+            Severity.MEDIUM,
+            "Virtual directories were changed since the day that was asked for",
+            tuple(f"{text_of(each, 'Name')}: changed {text_of(each, 'Changed')}" for each in new),
+            "Ask who changed them; an attacker sets a URL back or to nothing after use",
+        )
+    if directories:
+        yield Finding(
+            f"{ACTION}.urls",
+            Severity.INFO,
+            "The URLs of this server's virtual directories as the directory has them now",
+            tuple(url.shown for url in urls) or ("no virtual directory has a URL",),
+            f"Compare with what you have set: {_NOTHING}",
+        )
+
+
+def _summary(
+    scripted: tuple[_Url, ...], odd: tuple[_Url, ...], new: tuple[Record, ...], gaps: tuple[str, ...], count: int
+) -> str:
+    if scripted:
+        said = f"{scripted[0].which} of {scripted[0].directory} carries script"
+    elif gaps and not count:
+        return f"could not tell: {gaps[0]}"
+    elif odd:
+        said = f"{odd[0].which} of {odd[0].directory} is no URL of a server and a folder alone"
+    elif new:
+        said = f"{text_of(new[0], 'Name')} was changed since the day that was asked for"
+    else:
+        said = f"no URL of {count} virtual directories carries script now, which proves nothing of what was"
+    return f"{said}; could not tell of {len(gaps)} kinds" if gaps else said
