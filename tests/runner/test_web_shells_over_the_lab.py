@@ -139,6 +139,30 @@ def test_what_was_taken_away_comes_back_as_it_was(tmp_path: Path, monkeypatch: p
         assert now().web.recycled == {"MSExchangeOWAAppPool": 2}
 
 
+def test_two_pages_of_one_compiled_library_come_back_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library is known as a page's by what lies beside it, so the order in which all of it comes back counts."""
+    second = SHELL.replace(" [1]", " [2]")
+    files = {
+        **server().files,
+        second: BAD,
+        COMPILED.replace(" [1]", " [2]"): FileState(
+            content=server().files[COMPILED].data.decode().replace("[1]", "[2]")
+        ),
+    }
+    one = host("EX1")
+    shared = LabHost("alpha", "EX1", one.state.model_copy(update={"files": files}), one.account)
+    with rehearsed(tmp_path, monkeypatch, shared, text=PLAYBOOK) as fleet:
+        [(_, _, before)] = fleet.lab.states()
+        _, plan = fleet.plan("plan.json", "--include", sha256(BAD))
+        assert [len(step.changes) for each in plan.hosts for step in each.steps] == [5]
+        assert fleet.json("apply", "plan.json")[0] == 0
+        assert fleet.json("rollback", "last")[0] == 0
+        [(_, _, after)] = fleet.lab.states()
+        assert after.model_copy(update={"web": before.web}) == before
+
+
 def test_a_file_with_a_comma_is_named_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with rehearsed(tmp_path, monkeypatch, host("EX1"), text=PLAYBOOK) as fleet:
         status, _, err = fleet(
