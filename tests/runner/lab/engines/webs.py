@@ -21,12 +21,12 @@ SITES = """<?xml version="1.0" encoding="UTF-8"?>
         </application>
         <application path="/owa" applicationPool="MSExchangeOWAAppPool">
           <virtualDirectory path="/" physicalPath="%ExchangeInstallPath%FrontEnd\\HttpProxy\\owa" />
-          <virtualDirectory path="/a &amp; b" physicalPath='C:\\ProgramData\\a &amp; b' />
+          <virtualDirectory path="/a &amp; b" physicalPath='C:\\Sites\\a &amp; b' />
           <virtualDirectory path="/share" physicalPath="\\\\files\\web" />
           <virtualDirectory path="/gone" physicalPath="C:\\gone" />
           <virtualDirectory path="/link" physicalPath="C:\\linked" />
-          <virtualDirectory path="/con" physicalPath="C:\\ProgramData\\CON" />
-          <virtualDirectory path="/nul" physicalPath="C:\\ProgramData\\nul" />
+          <virtualDirectory path="/con" physicalPath="C:\\Sites\\CON" />
+          <virtualDirectory path="/nul" physicalPath="C:\\Sites\\nul" />
           <virtualDirectory path="/aux" physicalPath="E:\\aux" />
         </application>
         <applicationDefaults applicationPool="DefaultAppPool" />
@@ -89,14 +89,14 @@ def web_server(install: str) -> dict[str, FileState]:
         f"{WWWROOT}\\loop": FileState(folder=True, attributes="Directory, ReparsePoint"),
         f"{WWWROOT}\\aspnet_client\\x.js": FileState(content="x"),
         f"{WWWROOT}\\aspnet_client\\system_web\\4_0_30319\\x.aspx": page,
-        "C:\\ProgramData\\a & b\\x.aspx": page,
-        "C:\\ProgramData\\CON\\x.aspx": page,
-        "C:\\ProgramData\\CON\\y.txt": FileState(),
-        "C:\\ProgramData\\CON\\large.bin": FileState(size=262_145),
-        "C:\\ProgramData\\CON\\Below\\z.dat": FileState(content="x"),
-        "C:\\ProgramData\\a & b\\ends in a dot.\\x.aspx": page,
-        "C:\\ProgramData\\a & b\\com1.d\\x.aspx": page,
-        f"C:\\ProgramData\\a & b\\{'long' * 30}\\{'long' * 30}\\x.aspx": page,
+        "C:\\Sites\\a & b\\x.aspx": page,
+        "C:\\Sites\\CON\\x.aspx": page,
+        "C:\\Sites\\CON\\y.txt": FileState(),
+        "C:\\Sites\\CON\\large.bin": FileState(size=262_145),
+        "C:\\Sites\\CON\\Below\\z.dat": FileState(content="x"),
+        "C:\\Sites\\a & b\\ends in a dot.\\x.aspx": page,
+        "C:\\Sites\\a & b\\com1.d\\x.aspx": page,
+        f"C:\\Sites\\a & b\\{'long' * 30}\\{'long' * 30}\\x.aspx": page,
         "E:\\aux\\x.aspx": page,
         "C:\\linked": FileState(folder=True, attributes="Directory, ReparsePoint"),
         f"{proxy}\\owa\\web.config": FileState(content="<configuration />"),

@@ -25,8 +25,10 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     shown: list[str] = []
     for item in webshell_scan.answer(machine, params):
         yield item
-        if isinstance(item, Output) and isinstance(item.value, dict) and item.value.get("Kind") == "File":
-            shown.append(str(item.value["Path"]))
+        value = item.value if isinstance(item, Output) else None
+        # One that opens through \\?\ alone, of which no times are known, is not asked for more.
+        if isinstance(value, dict) and value.get("Kind") == "File" and value.get("Created") is not None:
+            shown.append(str(value["Path"]))
     lists: dict[str, list[str]] = {}
     drives: list[str] = []
     for path in shown:

@@ -162,7 +162,7 @@ class _Scan:
         try:
             found = tree.at(place)
             if found is None or not found.folder:
-                return
+                raise UnreadableError("it opens through \\\\?\\ alone, and no folder was found there")
             self.there = True
             inside = tree.within(place)[: _HIDDEN + 1]
             self.entries += len(inside)
