@@ -34,13 +34,12 @@ def target(url: str) -> Target | None:
         return None
     if "x-rps-cat" in url:
         return Target.OWN_IDENTITY
-    # Outlook names the protocol that it asks for, PowerShell too: that is no path.
-    path = re.sub(r"[?&]protocol=[^&/]*", "", url)
-    if "powershell" in path:
+    # As part of a path: Outlook may name PowerShell as the protocol that it asks for, and PowerShell itself as agent.
+    if "/powershell" in url:
         return Target.POWERSHELL
-    if _PARTS.search(path):
+    if _PARTS.search(url):
         return Target.MAIL
-    return Target.UNNAMED if _ADDRESS.search(path) else None
+    return Target.UNNAMED if _ADDRESS.search(url) else None
 
 
 def hidden(text: str) -> Target | None:

@@ -17,6 +17,7 @@ from runner.lab.engines.sim.streams import Items, Output
 from runner.lab.state import EventLogState, FileState
 
 CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+_EVENTS = 100_000
 _LINES, _CHARACTERS, _LONGEST, _FILES, _OTHERS, _DIRECTORIES, _SITES = 250, 400_000, 4096, 20_000, 5, 20, 50
 _END = re.compile(r"\r\n|\r|\n")
 _DIRECTORY = re.compile(r'\bdirectory\s*=\s*"([^"]+)"', re.IGNORECASE)
@@ -258,9 +259,8 @@ def _events(logs: Mapping[str, EventLogState], provider: str, log: _Log) -> Item
         return
     oldest = held.events[0].time if held.events else None
     yield record("EventLog", Name=log.name, Present=True, Records=len(held.events), Oldest=oldest)
-    for event in reversed(held.events):
-        if provider and event.provider.casefold() != provider.casefold():
-            continue
+    wanted = [each for each in held.events if not provider or each.provider.casefold() == provider.casefold()]
+    for event in list(reversed(wanted))[:_EVENTS]:
         if (sent := log.takes("\n".join(event.texts))) is None:
             continue
         yield record(
@@ -272,4 +272,6 @@ def _events(logs: Mapping[str, EventLogState], provider: str, log: _Log) -> Item
             Text=sent[0],
             Cut=sent[1],
         )
+    if len(wanted) >= _EVENTS and len(held.events) > _EVENTS:
+        yield record("Capped", What=f"events of {log.name}", Limit=_EVENTS, Seen=len(held.events))
     yield from log.capped(name)
