@@ -72,7 +72,7 @@ $(FUZZER)/.ready: requirements/soak.lock
 	@touch $(FUZZER)/.ready
 
 .PHONY: soak
-soak: soak-scripts soak-readers soak-kills soak-losses soak-power soak-converge soak-faults  ## all soaks, one after the other (SEED=1)
+soak: soak-scripts soak-readers soak-kills soak-losses soak-power soak-converge soak-isolation soak-faults  ## all soaks, one after the other (SEED=1)
 
 .PHONY: soak-scripts
 soak-scripts: $(READY)  ## many generated scripts: what the linter accepts, against PowerShell's own tree and engine (SEED=1 COUNT=20000)
@@ -99,6 +99,10 @@ soak-power: $(READY)  ## runs of a plan whose machine loses its power (SEED=1 CO
 
 .PHONY: soak-converge
 soak-converge: $(READY)  ## random fleets: planned, applied, planned again, undone, on both engines (SEED=1 COUNT=60)
+	@$(SOAK)
+
+.PHONY: soak-isolation
+soak-isolation: $(READY)  ## servers that are isolated while everything goes wrong (not on Windows; SEED=1 COUNT=500)
 	@$(SOAK)
 
 .PHONY: soak-faults

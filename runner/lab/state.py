@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
@@ -159,6 +160,7 @@ RULES = (
         program="%SystemRoot%\\system32\\svchost.exe",
     ),
 )
+ISOLATION = "exrun-isolation"  # the group of the rules by which a server is isolated
 ProfileName = Literal["Domain", "Private", "Public"]
 PROFILES: tuple[ProfileName, ...] = ("Domain", "Private", "Public")
 
@@ -190,6 +192,17 @@ class FirewallState(Strict):
     def _each_profile_is_there(cls, given: dict[ProfileName, FirewallProfile]) -> dict[ProfileName, FirewallProfile]:
         return {name: given.get(name, FirewallProfile(enabled="True")) for name in PROFILES}
 
+    def lets_winrm_in(self, address: str) -> bool:
+        """Whether a client may connect: while the server is isolated, from the addresses alone that its rules name."""
+        ours = [rule for rule in self.rules if rule.group == ISOLATION and rule.enabled]
+        if not ours or any(self.profile("ActiveStore", name).default_inbound != "Block" for name in PROFILES):
+            return True
+        allowing = [rule for rule in self.rules if rule.enabled and rule.action == "Allow"]
+        return any(
+            rule.direction == "Inbound" and rule.protocol in ("TCP", "Any") and _holds(rule.remote_address, address)
+            for rule in allowing
+        )
+
     def profile(self, store: Literal["ActiveStore", "PersistentStore", "RSOP"], name: ProfileName) -> FirewallProfile:
         """A profile as a store has it."""
         policy = self.policy.get(name, FirewallProfile())
@@ -203,6 +216,15 @@ class FirewallState(Strict):
                 for setting in FirewallProfile.model_fields
             }
         )
+
+
+def _holds(addresses: list[str], address: str) -> bool:
+    """Whether a rule with these remote addresses is about one."""
+    if "Any" in addresses:
+        return True
+    client = ip_address(address)
+    client = getattr(client, "ipv4_mapped", None) or client
+    return any(client in ip_network(each, strict=False) for each in addresses if each[:1].isdecimal() or ":" in each)
 
 
 # What Windows does where nothing is set.

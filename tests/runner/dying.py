@@ -32,6 +32,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.faults import Fault, FaultPlan, InSession, Step
 from runner.transport.winrm import WinRmTransport
 from tests.runner.accounted import PLAN, TASK_SECONDS, Accounted, Manner, accounted
+from tests.runner.rehearsal import Rehearsal
 from tests.waiting import HANG_SECONDS
 
 DISK = ("make_directory", "sync_directory", "open", "lock", "write", "fsync", "replace", "link", "remove", "close")
@@ -82,6 +83,8 @@ def session(arguments: Sequence[str], folder: str, environment: Mapping[str, str
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
     applying.BETWEEN_LOOKS_SECONDS = TASK_SECONDS / 2
+    if os.environ.get("LAB_IMPATIENT"):  # as when all the time is over for which a server was said to be away
+        Applying._is_patient = property(lambda self: False)  # type: ignore[assignment, method-assign]
     if point:
         _mine(point, at)
     sys.exit(main([*arguments, "-i", "inventory.yml", "--timeout", "600"]))
@@ -146,9 +149,14 @@ class Kill:
 
 
 def run(
-    fleet: Accounted, arguments: Sequence[str], kill: Kill | None = None, faults: Callable[[], Sequence[Fault]] = tuple
+    fleet: Rehearsal,
+    arguments: Sequence[str],
+    kill: Kill | None = None,
+    faults: Callable[[], Sequence[Fault]] = tuple,
+    asked: Callable[[], None] = lambda: None,
 ) -> int:
-    """The command in a process of its own; its exit status, or KILLED. `faults` befall each server."""
+    """The command in a process of its own; its exit status, or KILLED. `faults` befall each server; `asked` is told
+    whenever one is asked something, in the lab's loop."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.runner.dying"])
     environment = {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
@@ -158,6 +166,7 @@ def run(
 
     def comes() -> None:
         nonlocal left
+        asked()
         left -= 1
         if left == 0 and not point and process.pid is not None:
             with suppress(ProcessLookupError):

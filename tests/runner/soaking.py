@@ -1,4 +1,5 @@
-"""`make soak-kills`, `soak-losses`, `soak-power`, `soak-converge`, `soak-faults`: many of what `make test` has few of.
+"""`make soak-kills`, `soak-losses`, `soak-power`, `soak-converge`, `soak-isolation`, `soak-faults`: many of what
+`make test` has few of.
 
     python -m tests.runner.soaking kills --seed 1 --count 1000
 
@@ -30,6 +31,7 @@ from tests.conftest import find_powershell
 from tests.runner.accounted import Manner
 from tests.runner.campaign import power_lost
 from tests.runner.converging import converged
+from tests.runner.cutting import cut
 from tests.runner.dying import POINTS, drawn, killed
 from tests.runner.losing import STEPS, drops, replies_lost
 from tests.runner.mishaps import befall, befall_really, table
@@ -108,6 +110,12 @@ def faults(seed: int) -> Counter[str]:
     return Counter({f"rows of {'sim' if powershell is None else 'pwsh'}: {mishap.on}": 1})
 
 
+def isolation(seed: int) -> Counter[str]:
+    """One server is isolated while the command is killed, answers are lost, it restarts, and its clock jumps."""
+    with tempfile.TemporaryDirectory() as folder:
+        return cut(Path(folder) / "run", seed) + Counter({"servers": 1})
+
+
 @dataclass(frozen=True, slots=True)
 class Soak:
     """One of them: what is counted, how many cases it has by itself, and until when they go on."""
@@ -122,6 +130,7 @@ SOAKS = {
     "losses": Soak(losses, 3 * 5000 // STEPS, "hosts"),
     "power": Soak(power, 1000, "runs"),
     "converge": Soak(converge, 60, "fleets"),
+    "isolation": Soak(isolation, 500, "servers"),
     "faults": Soak(faults, len(MISHAPS) + len(OF_THE_WIRE), "rows"),
 }
 

@@ -50,12 +50,13 @@ FACTS = ("isolated", "isolatable")
 SHOWN = 10  # lines of evidence
 # Exchange's services in the words of the service control manager.
 ON_THEIR_WAY = frozenset({"StartPending", "StopPending", "ContinuePending", "PausePending"})
+TIME = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\W32Time\\Parameters"
 UNREAD = (
     "services",
     "connections",
     "name servers",
     "Win32_ComputerSystem",
-    "HKLM:",
+    TIME,
     *(f"profiles of {store}" for store in (ACTIVE, LOCAL, POLICY)),
     *(f"rules of {store}" for store in (LOCAL, POLICY)),
 )
@@ -147,7 +148,7 @@ def _refusals(
             _Refusal(
                 "policy",
                 "Group policy decides what passes, and local rules do not",
-                against,
+                (*against, *_policies(observed)),
                 "Isolate this server at its switch or hypervisor, or have the policy changed",
             )
         )
@@ -188,6 +189,13 @@ def _refusals(
             )
         )
     return refusals
+
+
+def _policies(observed: Observed) -> list[str]:
+    """A line with the policies of which one may set that: Windows tells of rules, and not of profiles, which does."""
+    names = [name for each in observed.of_kind("Policy") if (name := text_of(each, "DisplayName"))]
+    shown = f"{', '.join(names[:SHOWN])}{' and others' if names[SHOWN:] else ''}"
+    return [f"policies with such settings that were applied here: {shown}"] if names else []
 
 
 def _blocking(observed: Observed, found: Allowed) -> list[str]:

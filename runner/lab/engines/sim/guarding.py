@@ -74,6 +74,14 @@ class Guarding:
         left = (guard.due - self.now()).total_seconds()
         self.call_later(max(left, 0.0), lambda: self._is_due(live, name))
 
+    def look_at_the_clock(self) -> None:
+        """What is due by now runs, however it has come to be: a clock was set, or a server was off and starts."""
+        for live, names in list(self._watched.values()):
+            for name in tuple(names):
+                guard = live.now.guards.get(name)
+                if guard is not None:
+                    self._is_due(live, name)  # or is waited for anew, by the clock as it is now
+
     def _apply(self, values: Mapping[str, Value], run: Run, live: LiveState) -> Items:
         name, seconds = text_of(values, "task"), values["seconds"]
         if name in live.now.guards:

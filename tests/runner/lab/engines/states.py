@@ -132,6 +132,9 @@ def server(
 WHOLE = exchange("15.2.1544.36")
 
 # To start a PowerShell for a state takes a second, so what is independent stands together in one.
+APPLIED = (
+    "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Group Policy\\History\\{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
+)
 CONNECTED = [
     *(TcpState(state="Listen", local_port=port) for port in (25, 443, 5985, 50000)),
     TcpState(state="Listen", local_port=443, local_address="::"),
@@ -372,6 +375,15 @@ STATES: Mapping[str, HostState] = {
     ).model_copy(
         update={
             "databases_mounted": 3,
+            "registry": {
+                f"{APPLIED}\\0": key(DisplayName="Default Domain Policy"),
+                f"{APPLIED}\\1": RegistryKey(denied=True),
+                f"{APPLIED}\\2": key(DisplayName=7),
+            },
+            "files": {
+                f"C:\\Program Files\\exrun\\{name}": FileState(content="{}", modified="2026-11-28T01:02:03.0000000Z")
+                for name in ("isolation-0123456789ab.json", "released-aaaaaaaaaaaa.json", "isolation-x.json")
+            },
             "firewall": FirewallState(policy_rules=[FirewallRule(id="{0A1D}", gpo="Servers - Monitoring")]),
         }
     ),

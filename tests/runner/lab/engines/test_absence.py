@@ -74,6 +74,7 @@ TAKE = "webshell.quarantine"
 SCAN = "webshell.scan"  # finds the two web binaries, of which nobody has said what they are
 FIREWALL = "windows.firewall"
 PERSISTENCE = "windows.persistence"
+RELEASE = "windows.release"
 ISOLATE = "windows.isolate"  # each of these servers could be isolated, and none is
 PENDING = ("windows.pending_reboot", "windows.restart")  # read the same marks
 ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
@@ -84,6 +85,10 @@ OTHER_ENTRY = f"{UNINSTALL}\\{{AB-12}}"
 UPDATES_2019 = f"{UPDATES}\\Exchange 2019"
 UPDATE_KEY = f"{UPDATES_2019}\\KB5074992"
 TIME = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\W32Time\\Parameters"
+POLICY = (
+    "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Group Policy\\History\\"
+    "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}\\0"
+)
 OF_A_SERVICE = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\MSExchangeIS"
 TASKS = f"{CACHE}\\Tasks"
 TASK = next(path for path in USUAL if path.startswith(f"{TASKS}\\"))
@@ -121,6 +126,7 @@ WHOLE = HostState(
         FRAMEWORK: key(Release=528449),
         SESSION: key(BootExecute=["autocheck autochk *"]),
         **USUAL,
+        POLICY: key(DisplayName="Default Domain Policy"),
         TIME: key(Type="NT5DS", NtpServer="time.windows.com,0x8"),
     },
     files={
@@ -323,7 +329,14 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "types": {PERSISTENCE: SUSPICIOUS},
         "closed": {PERSISTENCE: UNKNOWN},
     },
-    TIME: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {ISOLATE: UNKNOWN}},
+    POLICY: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
+    TIME: {
+        "missing": {},
+        "empty": {},
+        "only keys below": {},
+        "types": {},
+        "closed": {ISOLATE: UNKNOWN, PERSISTENCE: UNKNOWN},
+    },
     # These are read for nothing but whether they are there.
     **{
         mark: {
@@ -347,6 +360,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     WINDOWS: ("ProductName", "CurrentBuildNumber"),
     FRAMEWORK: ("Release",),
     SESSION: ("PendingFileRenameOperations", "PendingFileRenameOperations2"),
+    POLICY: ("DisplayName",),
     TIME: ("NtpServer", "Type"),
     UPDATES: ("UpdateExeVolatile",),
     VOLATILE: ("Flags",),
@@ -436,6 +450,8 @@ def cases() -> Iterator[Case]:
             # Of that of Windows itself it reads only what is below.
             opening = [action for action in readers(path) if (path, action) != (WINDOWS, PERSISTENCE)]
             closed = dict.fromkeys(opening, path) if form == "closed" else {}
+            if path == TIME and closed:  # of a service it tells the service
+                closed[PERSISTENCE] = TIME.removesuffix("\\Parameters")
             yield Case(f"{path}: {form}", with_keys(changes), verdicts, closed, readers(path))
     for path, names in VALUES.items():
         for name in names:
@@ -476,7 +492,8 @@ def readers(path: str) -> tuple[str, ...]:
         **dict.fromkeys((OF_A_USER, WINDOWS_OF_A_USER), (PERSISTENCE,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
         OF_A_SERVICE: (SERVICES, PERSISTENCE),
-        TIME: (ISOLATE,),
+        POLICY: (ISOLATE,),
+        TIME: (ISOLATE, PERSISTENCE),
         **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), PENDING),
     }
     return reading[path]
@@ -548,8 +565,15 @@ def services() -> Iterator[Case]:
         closed = {} if how == "empty" else no_boot
         yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, closed)
     denied = WHOLE.model_copy(update={"services_denied": True})
-    closed = {UM: "MSExchangeUM", SERVICES: "Win32_Service", FIREWALL: "MpsSvc", ISOLATE: "services", **no_boot}
-    yield Case("services: closed", denied, {SERVICES: UNKNOWN, ISOLATE: UNKNOWN}, closed)
+    closed = {
+        UM: "MSExchangeUM",
+        SERVICES: "Win32_Service",
+        FIREWALL: "MpsSvc",
+        ISOLATE: "services",
+        RELEASE: "services",
+        **no_boot,
+    }
+    yield Case("services: closed", denied, {SERVICES: UNKNOWN, ISOLATE: UNKNOWN, RELEASE: UNKNOWN}, closed)
     yield Case("services: none", WHOLE.model_copy(update={"services": {}}), attention, {})
     yield Case("a service that a server always has: missing", with_services(MSExchangeIS=None), attention, {})
     yield Case("a service that came later: missing", with_services(MSExchangeThrottling=None), {}, {})
@@ -568,17 +592,15 @@ def services() -> Iterator[Case]:
         "Windows Firewall: policy decides", with_firewall(policy=OFF), {FIREWALL: ATTENTION, ISOLATE: UNKNOWN}, {}
     )
     yield Case("Windows Firewall: no rule", with_firewall(rules=[]), {}, {})
-    no_wmi = {**attention, PERSISTENCE: UNKNOWN}
-    closed = {**no_boot, PERSISTENCE: "root/subscription"}
+    no_wmi = {**attention, ISOLATE: UNKNOWN, PERSISTENCE: UNKNOWN}
+    closed = {**no_boot, ISOLATE: "Win32_ComputerSystem", PERSISTENCE: "root/subscription"}
     yield Case("WMI itself disabled", with_services(Winmgmt=disabled), no_wmi, closed)
-    no_wmi = {**no_boot, ISOLATE: "Win32_ComputerSystem"}
-    yield Case("WMI itself disabled", with_services(Winmgmt=disabled), {**attention, ISOLATE: UNKNOWN}, no_wmi)
     yield Case("pla disabled", with_services(pla=disabled), attention, {})
     yield Case("pla waits", with_services(pla=ServiceState(state="Stopped", start_mode="Manual")), {}, {})
 
 
 CASES = tuple(cases())
-WITHOUT_KEYS = ("file.quarantine", "mitigation.ecp_pool", "mitigation.oab_pool", "windows.firewall")
+WITHOUT_KEYS = ("file.quarantine", "mitigation.ecp_pool", "mitigation.oab_pool", "windows.firewall", RELEASE)
 SIM = Sim()
 PARTS = 4  # so that several workers share the real engine's
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from playbooks.actions.windows.isolating import RECOVERY, RecordError, can_be_named, read
 from playbooks.findings import Verdict
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
@@ -19,7 +24,29 @@ from tests.runner.lab.engines.timers import Timers
 
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 SECONDS = 300
+OTHER = "ba9876543210"
 STRANGE = PLAIN.firewall.model_copy(update={"unset": "refused"})
+
+
+RECORD: dict[str, Any] = {
+    "exrun-isolation": 1,
+    "profiles": {name: {"enabled": "True", "inbound": "Block", "outbound": "Allow"} for name in PROFILES},
+    "rules": ["a"],
+    "automatic": [],
+    "running": ["MSExchangeHM"],
+    "open_ports": ["443"],
+    "allowed": {
+        **{key: [] for key in ("name_servers", "directory", "time", "agents", "collectors", "neighbours")},
+        "management": ["10.0.5.7"],
+        "winrm_ports": ["5985"],
+    },
+}
+
+
+def altered(name: str, value: object) -> str:
+    """The record with another value in it, as deep as it is."""
+    allowed = {**RECORD["allowed"], name: value} if name in RECORD["allowed"] else RECORD["allowed"]
+    return json.dumps({**RECORD, "allowed": allowed, **({name: value} if name in RECORD else {})})
 
 
 class Lab:
@@ -206,3 +233,71 @@ def test_everything_that_may_be_let_through_is_let_through_by_rules_of_its_own(l
         "neighbours-in": ("Inbound", "ICMPv6", anywhere, anywhere, anywhere),
         "neighbours-out": ("Outbound", "ICMPv6", anywhere, anywhere, anywhere),
     }
+
+
+@pytest.mark.parametrize("state", [PLAIN, ODD], ids=["plain", "odd"])
+def test_a_release_brings_back_what_was_recorded_and_what_undoes_it_isolates_again(lab: Lab, state: HostState) -> None:
+    live = LiveState(state)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == isolation.run(planned.confirm) == ""
+        isolated = live.now.model_copy(update={"guards": {}})
+
+        release = Isolation(client, "windows.release")
+        given_back = release.change(OTHER)
+        assert release.run(given_back.apply) == ""
+        after = live.now
+        assert (after.firewall, after.services) == (state.firewall, state.services)
+        assert list(after.files) == [f"C:\\Program Files\\exrun\\released-{PLAN}.json"]
+        assert release.judged().summary == f"released, by the record of plan {PLAN}"
+        assert release.judged().changes == ()
+        assert isolation.judged().verdict is Verdict.ATTENTION  # it could be isolated anew
+
+        assert release.run(given_back.rollback) == ""
+        assert live.now.model_copy(update={"guards": {}}) == isolated
+        cut_off(live)
+        assert release.change(OTHER) == given_back
+
+
+def test_a_release_that_nobody_confirms_ends_in_the_isolation(lab: Lab) -> None:
+    live = LiveState(PLAIN)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == isolation.run(planned.confirm) == ""
+        assert Isolation(client).run(Isolation(client, "windows.release").change(OTHER).apply) == ""
+        lab.pass_time(live, 2 * SECONDS)
+        cut_off(live)
+
+
+def test_what_listens_no_more_behind_a_release_is_said() -> None:
+    live = LiveState(PLAIN)
+    engine = SimEngine(Timers().call_later)
+    with Client(engine, live) as client:
+        assert Isolation(client).run(Isolation(client).change().apply) == ""
+        assert Isolation(client).run(Isolation(client, "windows.release").change(OTHER).apply) == ""
+        live.be_another(live.now.model_copy(update={"tcp": [each for each in PLAIN.tcp if each.local_port != 443]}))
+    with Client(engine, live) as client:
+        found = Isolation(client, "windows.release").judged()
+        assert (found.verdict, found.facts["silent"]) == (Verdict.ATTENTION, ("443",))
+
+
+VALUES = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.text(max_size=5) | st.integers(), max_size=2)
+
+
+@given(
+    st.text(max_size=50)
+    | st.builds(json.dumps, VALUES | st.dictionaries(st.sampled_from([*RECORD]), VALUES, max_size=4))
+    | st.builds(altered, st.sampled_from([*RECORD, *RECORD["allowed"]]), VALUES)
+)
+def test_a_record_that_is_none_is_refused_and_no_other_error_comes_of_it(text: str) -> None:
+    """Whoever is administrator there can have written it."""
+    try:
+        recorded = read(text)
+    except RecordError:
+        return
+    assert all(can_be_named(rule) for rule in recorded.rules)
+    assert set(recorded.running) | set(recorded.automatic) <= set(RECOVERY)
+    assert recorded.allowed.management
+    assert read(recorded.text) == recorded

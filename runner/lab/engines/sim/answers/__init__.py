@@ -30,6 +30,7 @@ from runner.lab.engines.sim.answers import (
     windows_isolate,
     windows_pending_reboot,
     windows_persistence,
+    windows_release,
     windows_restart,
 )
 from runner.lab.engines.sim.machine import Machine
@@ -62,6 +63,7 @@ ANSWERS: Mapping[str, Answer] = {
     "windows.isolate": windows_isolate.answer,
     "windows.pending_reboot": windows_pending_reboot.answer,
     "windows.persistence": windows_persistence.answer,
+    "windows.release": windows_release.answer,
     "windows.restart": windows_restart.answer,
 }
 

@@ -16,6 +16,9 @@ _ASKED = {folded(name) for name in ("MpsSvc", "ClusSvc", "MSExchangeHM", "MSExch
 _DIRECTORY = (389, 636, 3268, 3269)
 _SERVED = (25, 80, 110, 143, 443, 587, 717, 993, 995, 2525)
 _TIME = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\W32Time\\Parameters"
+_HISTORY = (
+    "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Group Policy\\History\\{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
+)
 _NO_COUNTER = "The specified object was not found on the computer."
 _MODES = {"Auto": "Automatic"}
 
@@ -66,12 +69,27 @@ def answer(machine: Machine, values: Mapping[str, Value]) -> Items:
         yield record("TimeSource", Type=text(time["Type"]), Servers=text(time["NtpServer"]))
     except UnreadableError as error:
         yield unread(_TIME, error)
+    yield from _policies(machine)
     if clustered:
         mounted = machine.state.databases_mounted
         if mounted is None:
             yield unread("mounted databases", UnreadableError(_NO_COUNTER))
         else:
             yield record("ActiveCopies", Mounted=mounted)
+
+
+def _policies(machine: Machine) -> Items:
+    try:
+        numbers = machine.names_below(_HISTORY)
+    except UnreadableError as error:
+        yield unread(_HISTORY, error)
+        return
+    for number in numbers:
+        try:
+            found = machine.values(f"{_HISTORY}\\{number}")
+            yield record("Policy", Place=number, DisplayName=text(found["DisplayName"]))
+        except UnreadableError as error:
+            yield unread(f"{_HISTORY}\\{number}", error)
 
 
 def connections(machine: Machine, winrm_ports: Value) -> Items:

@@ -17,6 +17,7 @@ from runner.lab.engines.sim.changes import (
     mitigation_um,
     webshell_quarantine,
     windows_isolate,
+    windows_release,
     windows_restart,
 )
 from runner.lab.engines.sim.streams import Items
@@ -48,5 +49,6 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
         "rollback.ps1.j2": webshell_quarantine.rollback,
     },
     "windows.isolate": {"apply.ps1.j2": windows_isolate.apply, "rollback.ps1.j2": windows_isolate.rollback},
+    "windows.release": {"apply.ps1.j2": windows_release.apply, "rollback.ps1.j2": windows_release.rollback},
     "windows.restart": {"apply.ps1.j2": windows_restart.apply},
 }

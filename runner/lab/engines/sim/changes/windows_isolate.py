@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from playbooks.guarding import FOLDER
 from playbooks.values import Value, text_of
 from runner.lab.engines.sim import file_system, service_control
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
@@ -11,7 +12,6 @@ from runner.lab.engines.sim.streams import Failed, Items, Problem, error_thrown
 from runner.lab.state import PROFILES, FileState, FirewallProfile, FirewallRule, FirewallState, LiveState
 
 _GROUP = "exrun-isolation"
-_FOLDER = "C:\\Program Files\\exrun"
 _NOT_TAKEN = "The parameter is incorrect. "
 # By the value that the script shows for it: what it lets through, in the order of the script.
 _RULES: tuple[tuple[str, str, str, Mapping[str, object]], ...] = (
@@ -143,7 +143,7 @@ def _tried(items: Items, what: str, failed: list[str]) -> Items:
 
 
 def _recorded(live: LiveState, values: Mapping[str, Value]) -> Items:
-    path = f"{_FOLDER}\\isolation-{text_of(values, 'plan')}.json"
+    path = f"{FOLDER}\\isolation-{text_of(values, 'plan')}.json"
     if live.now.disk_full:
         file_system.put(live, path, FileState())
         yield Failed(file_system.no_space(path))
@@ -153,7 +153,7 @@ def _recorded(live: LiveState, values: Mapping[str, Value]) -> Items:
 
 
 def _forgotten(live: LiveState, values: Mapping[str, Value]) -> Items:
-    path = f"{_FOLDER}\\isolation-{text_of(values, 'plan')}.json"
+    path = f"{FOLDER}\\isolation-{text_of(values, 'plan')}.json"
     files = {each: file for each, file in live.now.files.items() if folded(each) != folded(path)}
     live.become(live.now.model_copy(update={"files": files}))  # the folder is that of guards, which are told apart
     yield from ()
