@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from playbooks.lint import lint
 from playbooks.lint.syntax import parse
+from playbooks.parts import assembled
 
 from .origins import objections
 from .real import Ast, read_tree
@@ -43,7 +44,7 @@ def sources() -> tuple[list[str], list[str]]:
     """The scripts that must pass, with the built-in ones, and those that must not."""
     accepted = YAML(typ="safe").load(HERE.parent / "accepted.yml")
     refused = YAML(typ="safe").load(HERE.parent / "refused.yml")
-    built_in = [path.read_text(encoding="utf-8") for path in sorted(ACTIONS.glob("*/*/collect.ps1.j2"))]
+    built_in = [assembled(path.read_text(encoding="utf-8")) for path in sorted(ACTIONS.glob("*/*/collect.ps1.j2"))]
     return [*accepted, *(text for text in built_in if "{{" not in text)], [script for _, script in refused]
 
 

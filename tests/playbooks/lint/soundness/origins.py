@@ -1362,4 +1362,4 @@ def _judge_type(node: Ast) -> Iterator[str]:
 
 def _vague(atom: Atom) -> Atom:
     """A text of which only the first letters are known."""
-    return ("text", str(atom[1])[:8], False) if _is_text(atom) and str(atom[1]) else atom
+    return ("text", str(atom[1])[:10], False) if _is_text(atom) and str(atom[1]) else atom  # `Registry::` whole
