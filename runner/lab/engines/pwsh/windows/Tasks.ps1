@@ -125,9 +125,13 @@ function Register-ScheduledTask {
             [System.IO.IOException]::new('Cannot create a file when that file already exists.'),
             'HRESULT 0x800700b7', 'ResourceExists', $TaskName))
     }
+    $due = $null
+    foreach ($each in $Trigger) {
+        if ($null -ne $each.StartBoundary) { $due = [string] $each.StartBoundary }
+    }
     [LabTasks]::Put($TaskName, @{
         registered = $true
-        due        = $Trigger | Where-Object { $null -ne $_.StartBoundary } | ForEach-Object { [string] $_.StartBoundary } | Select-Object -First 1
+        due        = $due
         user       = [string] $Principal.UserId
         execute    = [string] $Action.Execute
         arguments  = [string] $Action.Arguments
