@@ -28,7 +28,7 @@ $(READY): requirements/dev.lock pyproject.toml
 setup: $(READY)  ## create .venv from the lock
 
 .PHONY: demo
-demo: $(READY)  ## audit a simulated fleet over WinRM, mend it, undo that, and compare (ENGINE=pwsh: in a real PowerShell)
+demo: $(READY)  ## audit a simulated fleet over WinRM, mend it, undo that, answer an attack, and compare (ENGINE=pwsh: in a real PowerShell)
 	@$(BIN)/exrun lab demo --engine $(or $(ENGINE),sim)
 
 .PHONY: test

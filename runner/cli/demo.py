@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -24,11 +25,14 @@ import typer
 from playbooks.errors import DocumentError
 from runner.cli.commands import DEBUG
 from runner.cli.demo_changes import Changes
-from runner.cli.demo_march import REPORT, March
+from runner.cli.demo_march import AFTERWARDS, REPORT, March
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import FLEET, MARCH, differences, expectations
 from runner.lab.demo.planting import planted
 from runner.lab.engines.choosing import engines_for
+from runner.lab.engines.interface import Engine
+from runner.lab.engines.sim.engine import SimEngine, running_loop
+from runner.lab.engines.sim.pipeline import Timer
 from runner.lab.errors import LabError
 from runner.lab.fleet import Fleet
 from runner.lab.fleet_file import load_fleet
@@ -44,6 +48,8 @@ from texts.places import Location
 from texts.problems import Problem
 
 HOST_SECONDS = 80
+MINUTE = 60.0
+HASTE = 20  # so many times as fast go the clocks of servers that wait for a deadline; with `pwsh` as fast as ever
 
 
 class EngineName(StrEnum):
@@ -84,8 +90,9 @@ def lab_demo(
     Serves sixteen servers on 127.0.0.1 (patched, vulnerable, half installed, out of support, unreachable, ...), runs
     exrun audit against them, and checks verdicts, findings, and that only collect scripts ran. Then disabled services
     are mended: plan, approval by a second key, apply, another audit, rollback; every script that ran and every server
-    is compared. Last comes March 2021 on six servers of another client: who is exposed, was somebody inside, and
-    since when is the rest clean. Needs no network.
+    is compared. Last comes March 2021 on six servers of another client: who is exposed, was somebody inside; then
+    plan, approval, isolation that holds and one that takes itself back, quarantine, mitigation, and the investigation
+    again. Needs no network.
     Exit status: 0 when all agrees, 1 when something differs, else that of the audit.
 
     \b
@@ -160,18 +167,30 @@ def _inventory(lab: Lab, place: Path) -> Path:
 def _march(engine: EngineName, place: Path) -> March:
     with ExitStack() as stack:
         data = stack.enter_context(resources.as_file(resources.files("runner.lab.demo")))
-        lab = _served(planted(load_fleet(data.joinpath(*MARCH.split("/")), engine=engine)), stack)
+        fleet = planted(load_fleet(data.joinpath(*MARCH.split("/")), engine=engine))
+        lab = _served(fleet, stack, {"sim": SimEngine(_hurried, _hurrying(datetime.now(UTC)))})
         _inventory(lab, _made(place))
-        judged = (*as_of(lab.fleet), "--catalogue", str(data / "march" / "baseline"))
-        march = March(place, engine.pace, judged, lambda asked: _audited(asked, lab), _say)
+        known = ("--catalogue", str(data / "march" / "baseline"))
+        march = March(lab, place, engine.pace, as_of(fleet), known, lambda asked: _audited(asked, lab), _say)
         march.go(expectations(MARCH))
     return march
 
 
-def _served(fleet: Fleet, stack: ExitStack) -> Lab:
-    """A lab of the demo, served until the stack is closed."""
+def _hurried(seconds: float, call: Callable[[], None]) -> Timer:
+    """A deadline of a server whose clock runs fast; what takes seconds takes them as ever."""
+    return running_loop(seconds if seconds < MINUTE else seconds / HASTE, call)
+
+
+def _hurrying(began: datetime) -> Callable[[], datetime]:
+    """The clock of such a server."""
+    return lambda: began + (datetime.now(UTC) - began) * HASTE
+
+
+def _served(fleet: Fleet, stack: ExitStack, made: Mapping[str, Engine] | None = None) -> Lab:
+    """A lab of the demo, served until the stack is closed; by these engines where they are what the fleet needs."""
     try:
-        engines = engines_for(fleet)
+        needed = {host.engine for host in fleet.hosts}
+        engines = made if made is not None and needed <= made.keys() else engines_for(fleet)
         for each in engines.values():
             stack.callback(each.close)
         return stack.enter_context(start(fleet, engines))
@@ -231,7 +250,8 @@ def _conclude_march(march: March, seconds: float) -> None:
         _say(
             "Every server of March 2021 is what its file says: compromised, exposed, probed, not to be told, or clean."
         )
-    _say(f"Report: {march.folder / REPORT}")
+        _say("One is cut off and has no web shell any more; one took its isolation back, for nobody could confirm it.")
+    _say(f"Reports: {march.folder / REPORT}, and behind it {march.folder / AFTERWARDS}")
     _say(f"{seconds:.1f} s in all.")
 
 

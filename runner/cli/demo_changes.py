@@ -6,14 +6,12 @@ and what they are in the end against what they were.
 
 from __future__ import annotations
 
-import json
 import shlex
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.cli.demo_approval import KEY, policy_of
 from runner.exit_status import ExitStatus
 from runner.lab.demo.expectations import Expected, differences
 from runner.lab.ledger import Executed
@@ -81,33 +79,17 @@ class Changes:
 
     def _apply(self, client: str, selection: str, status: ExitStatus) -> None:
         plan, inventory = self._path(f"plan.{client}.json"), self._path("inventory.yml")
-        policy = self._policy(client)
+        policy = policy_of(self.folder, client, self.say)
         with self._ledger() as ran:
             asked = ["plan", PLAYBOOK, selection, "-i", inventory, "-o", plan, *policy, *self._state, *self.pace]
             self._exrun(asked, status)
             self.wrong += [f"a plan ran a script that no collect is on {key}" for key in _unlocked(ran())]
         if policy:
-            self._exrun(["approve", plan, "--key", self._path("approver"), *policy], 0)
+            self._exrun(["approve", plan, "--key", self._path(KEY), *policy], 0)
         with self._ledger() as ran:
             self._exrun(["apply", plan, "-i", inventory, *policy, *self._state, *self.pace[:2]], 0)
             made = file.read(Path(plan).read_bytes())
             self.wrong += self._unplanned(client, made, ran())
-
-    def _policy(self, client: str) -> tuple[str, ...]:
-        """A policy with one approver, whose key is made for this demo; none where there is no ssh-keygen."""
-        keygen = shutil.which("ssh-keygen")
-        if keygen is None:
-            self.say("There is no ssh-keygen here, so nobody is asked to approve.")
-            return ()
-        key = self.folder / "approver"
-        if not key.exists():
-            made = [keygen, "-q", "-t", "ed25519", "-N", "", "-C", "board", "-f", str(key)]
-            subprocess.run(made, check=True, stdin=subprocess.DEVNULL)  # noqa: S603
-        public = " ".join(key.with_suffix(".pub").read_text(encoding="utf-8").split()[:2])
-        document = {"client": client, "approvers": [{"key": f"board@{client}.example {public}"}]}
-        policy = self.folder / f"policy.{client}.yml"
-        policy.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        return "--policy", str(policy)
 
     def _audit(self, expected: Mapping[str, Expected]) -> None:
         """What an audit says of the servers that were mended: the same as before, without what was mended."""

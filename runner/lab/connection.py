@@ -97,9 +97,7 @@ class Connection(asyncio.Protocol):
         self._door.counts.connections += 1
         self._door.counts.steps[Step.CONNECT] += 1
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
-        live = self._door.service.live
-        cut_off = not live.is_elsewhere and not live.now.firewall.lets_winrm_in(self._peer)
-        if cut_off or not self._door.lets_in():
+        if not self._door.service.live.firewall.lets_winrm_in(self._peer) or not self._door.lets_in():
             self.reset()
             return
         self._strike(Step.CONNECT, self._greet)

@@ -602,6 +602,7 @@ class LiveState:
         self.ran_task = ran_task
         self.restart: Callable[[], None] = lambda: None
         self._read: Callable[[], HostState] | None = None
+        self._firewall: Callable[[], FirewallState] | None = None
         self._write: Callable[[HostState], None] = lambda state: None
 
     @property
@@ -618,13 +619,25 @@ class LiveState:
         """Anything was changed, by nobody whom an engine knows: one that kept the state builds it anew, for the next
         shell. Shells that are open have the old one."""
         self._state = state
-        self._read, self._write = None, lambda state: None
+        self._read, self._firewall, self._write = None, None, lambda state: None
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether an engine keeps the state itself."""
         return self._read is not None
 
-    def is_kept(self, read: Callable[[], HostState], write: Callable[[HostState], None]) -> None:
-        """The engine keeps the state itself from now on; `read` gives it, `write` takes what a restart made of it."""
+    @property
+    def firewall(self) -> FirewallState:
+        """Windows Firewall as it is, without the rest of the state: asked for with every connection."""
+        return self._state.firewall if self._firewall is None else self._firewall()
+
+    def is_kept(
+        self,
+        read: Callable[[], HostState],
+        write: Callable[[HostState], None],
+        firewall: Callable[[], FirewallState] | None = None,
+    ) -> None:
+        """The engine keeps the state itself from now on; `read` gives it, `write` takes what a restart made of it, and
+        `firewall` gives that part alone."""
         self._read, self._write = read, write
+        self._firewall = firewall or (lambda: read().firewall)

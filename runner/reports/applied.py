@@ -452,17 +452,22 @@ def _totals(found: AppliedDocument) -> Iterator[str]:
             yield f"{outcome}: {_shown(then)}"
 
 
+def came_to(step: AppliedStepMember) -> str:
+    """The outcome for people: a step that had nothing to change may have found anything, and is never compliant."""
+    return "nothing to change" if step.outcome is Outcome.COMPLIANT and not step.changes else step.outcome.value
+
+
 def _host_lines(host: AppliedHostMember) -> Iterator[str]:
     wave = "" if host.wave is None else f"  wave {host.wave}"
     if host.outcome in _TOLD or _is_undone(host) or _is_untouched(host):
         yield f"{_shown(host.name)}  {host.outcome}{wave}  {_in_short(host)}".rstrip()
         for step in host.steps:
             if step.step in host.open_ends:
-                yield f"  {_shown(step.step)}: {step.outcome}: {_shown(step.why)}"
+                yield f"  {_shown(step.step)}: {came_to(step)}: {_shown(step.why)}"
         return
     yield f"{_shown(host.name)}  {host.outcome}{wave}  {_shown(host.why) if not host.steps else ''}".rstrip()
     for step in host.steps:
-        yield f"  {_shown(step.step)}: {step.outcome}: {_shown(step.why)}"
+        yield f"  {_shown(step.step)}: {came_to(step)}: {_shown(step.why)}"
         for change in step.changes:
             yield f"    {change.became}: {_shown(change.title)}"
 
@@ -473,7 +478,7 @@ def _host_in_full(host: AppliedHostMember, texts: Mapping[str, str]) -> Iterator
     if host.next:
         yield f"  next: {_shown(host.next)}"
     for step in host.steps:
-        yield f"  {_shown(step.step)} ({_shown(step.action)}): {step.outcome}: {_shown(step.why)}"
+        yield f"  {_shown(step.step)} ({_shown(step.action)}): {came_to(step)}: {_shown(step.why)}"
         for change in step.changes:
             undoing = f", to undo it {change.undoing}" if change.undoing else ""
             yield f"    {change.became}: {_shown(change.title)}; sent {change.sent}{undoing}"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from runner.moves import Outcome
-from runner.reports.applied import AppliedDocument, AppliedHostMember, Became, counts
+from runner.reports.applied import AppliedDocument, AppliedHostMember, Became, came_to, counts
 from runner.reports.page import page
 from runner.terms import Ending
 from texts.counting import counted
@@ -57,6 +57,7 @@ def applied_page(found: AppliedDocument) -> str:
         finished=found.end.how is Ending.COMPLETE,
         meaning=[(each, _MEANING[each]) for each in Outcome if found.summary.outcomes[each]],
         tone=_TONES,
+        came_to=came_to,
         changed=[host for host in found.hosts if host.touched or _is_of_note(host)],
         made=Became.MADE,
         counts=counts,

@@ -88,6 +88,11 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
     assert "clean since 2021-02-10" in " ".join(said.out.split())
     investigation = (place / "march-2021" / "investigation.html").read_text(encoding="utf-8")
     assert "Somebody was inside 2 of 6 servers." in investigation
+    assert "One is cut off and has no web shell any more; one took its isolation back" in said.out
+    assert "3 servers: 1 rolled-back, 2 changed" in said.out
+    assert "approved by board@northwind.example" in said.out
+    afterwards = (place / "march-2021" / "afterwards.html").read_text(encoding="utf-8")
+    assert "Somebody was inside 2 of 6 servers." in afterwards, "cleaning makes no compromise undone"
     assert "DIFFERS" not in said.out
     assert "catalogue as of 2026-10-01; " in said.out
     assert "info: Judged as on 2026-10-01" in said.out

@@ -24,6 +24,7 @@ from runner.reports.applied import (
     AppliedRun,
     AppliedStepMember,
     Became,
+    came_to,
     document,
     json_text,
     schema_text,
@@ -225,6 +226,21 @@ def test_what_the_plan_says_of_a_server_is_never_told_as_seen_in_the_run() -> No
     assert (found.summary.not_planned, found.summary.open_ends, found.untouched) == (1, 1, ["EX1"])
     assert "1 server not planned: nothing is sent there under this plan\n" in text(found)
     assert "1 server with steps that this plan does not run: plan again for them\n" in text(found)
+
+
+def test_a_step_that_had_nothing_to_change_is_not_called_compliant_whatever_it_found() -> None:
+    """A server on which somebody was inside is no compliant one because no step of the plan changes that."""
+    one = Applied()
+    [step] = one.plan.steps
+    hunt = replace(
+        step, step="hunt", standing=Standing.COMPLIANT, changes=(), summary="a session as SYSTEM was obtained"
+    )
+    found = document(AppliedRun("r1", plan_of([replace(one.plan, steps=(hunt, step))]), "ab" * 32, [], {}, End()))
+    [host] = found.hosts
+    assert {each.step: came_to(each) for each in host.steps} == {"hunt": "nothing to change", step.step: "pending"}
+    for seen in (text(found, whole=False), words(applied_page(found))):
+        assert "compliant: " not in seen
+        assert "nothing to change" in seen
 
 
 def test_a_journal_that_says_that_another_script_was_sent_leaves_every_change_in_doubt() -> None:

@@ -145,6 +145,11 @@ def build(state: HostState, root: Path) -> Path:
     return configuration
 
 
+def firewall(root: Path) -> FirewallState:
+    """Windows Firewall as scripts have made it."""
+    return FirewallState.model_validate_json((root / FIREWALL).read_text(encoding="utf-8"))
+
+
 def changed(state: HostState, root: Path) -> HostState:
     """The state with what scripts have made of the directory that was built from it."""
     written = json.loads((root / SERVICES).read_text(encoding="utf-8"))
@@ -153,11 +158,10 @@ def changed(state: HostState, root: Path) -> HostState:
     guards, tasks = dict(_guards_of(root)), dict(_tasks_of(root))
     web = WebState(**json.loads((root / WEB).read_text(encoding="utf-8")))
     pools = json.loads((root / POOLS).read_text(encoding="utf-8"))
-    firewall = FirewallState.model_validate_json((root / FIREWALL).read_text(encoding="utf-8"))
     now = {
         "services": services,
         "files": files,
-        "firewall": firewall,
+        "firewall": firewall(root),
         "guards": guards,
         "tasks": tasks,
         "pools": pools,

@@ -16,7 +16,7 @@ from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.pwsh import directory
 from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
 from runner.lab.engines.pwsh.tasks import Tasks
-from runner.lab.state import HostState, LiveState
+from runner.lab.state import FirewallState, HostState, LiveState
 
 HOME = directory.HOME
 
@@ -35,6 +35,10 @@ class _Kept:
     def read(self) -> HostState:
         """The state as scripts have made it."""
         return directory.changed(self.begun, self.root)
+
+    def firewall(self) -> FirewallState:
+        """Windows Firewall as scripts have made it."""
+        return directory.firewall(self.root)
 
     def write(self, state: HostState) -> None:
         """Takes what a restart made of it."""
@@ -158,7 +162,7 @@ class PwshEngine:
             root.mkdir()
             directory.build(state, root)
             kept = self._hosts[id(live)] = _Kept(live, state, root)
-            live.is_kept(kept.read, kept.write)
+            live.is_kept(kept.read, kept.write, kept.firewall)
             self._tasks.watch(live, root, _environment(state, self.root))
         return self._hosts[id(live)]
 
