@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 
 import pytest
 from psrpcore.types import PSInvocationState
@@ -80,18 +79,6 @@ def script(way: Way, name: str = NAME) -> str:
 def server(service: ServiceState) -> LiveState:
     services = {"msexchangeis": service, "W3SVC": ServiceState(state="Stopped")}
     return LiveState(HostState(name="EX1", services=services))
-
-
-@pytest.fixture(scope="module")
-def sim() -> SimEngine:
-    return SimEngine(Timers().call_later)
-
-
-@pytest.fixture(scope="module")
-def pwsh(powershell: Path) -> Iterator[PwshEngine]:
-    engine = PwshEngine(powershell)
-    yield engine
-    engine.close()
 
 
 def test_every_script_that_changes_something_is_one_that_the_engine_knows() -> None:

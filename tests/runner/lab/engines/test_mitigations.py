@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,7 +25,6 @@ from runner.lab.engines.sim.machine import APPLICATION_HOST
 from runner.lab.state import FileState, HostState, LiveState, RegistryKey, ServiceState
 from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.judging import SCRIPTS, observation
-from tests.runner.lab.engines.timers import Timers
 
 CATALOGUE, TODAY = Catalogue.load(), date(2026, 11, 28)
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -147,18 +145,6 @@ def walked(engine: Engine, name: str, state: HostState) -> tuple[object, ...]:
         assert judged(client, name) == before
     assert live.now == state, "byte for byte"
     return tuple(seen)
-
-
-@pytest.fixture(scope="module")
-def sim() -> SimEngine:
-    return SimEngine(Timers().call_later)
-
-
-@pytest.fixture(scope="module")
-def pwsh(powershell: Path) -> Iterator[PwshEngine]:
-    engine = PwshEngine(powershell)
-    yield engine
-    engine.close()
 
 
 STANDS: Mapping[str, HostState] = {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pytest
 from psrpcore.types import PSInvocationState
@@ -119,18 +118,6 @@ def outcome(client: Client, live: LiveState, text: str | None) -> tuple[object, 
     said = client.run(text)
     problem = said.problem and (said.problem[0], said.problem[1].partition(",")[0], said.problem[2])
     return said.state, problem, said.output, said.warnings, [str(each) for each in said.errors], live.now.files
-
-
-@pytest.fixture(scope="module")
-def sim() -> SimEngine:
-    return SimEngine(Timers().call_later)
-
-
-@pytest.fixture(scope="module")
-def pwsh(powershell: Path) -> Iterator[PwshEngine]:
-    engine = PwshEngine(powershell)
-    yield engine
-    engine.close()
 
 
 def there_and_back(engine: Engine, named: Named) -> list[object]:

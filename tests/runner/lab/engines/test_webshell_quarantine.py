@@ -6,9 +6,8 @@ No page here does anything: what makes one malicious is its SHA-256 in own rows 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
 import pytest
 from psrpcore.types import PSInvocationState
@@ -34,7 +33,6 @@ from runner.transport.interface import Completed, Script, Streams
 from tests.runner.lab.engines.client import Client, Said
 from tests.runner.lab.engines.judging import as_value
 from tests.runner.lab.engines.states import INSTALLED, SETUP, key
-from tests.runner.lab.engines.timers import Timers
 
 PLAN = "0123456789ab"
 ROOT = "C:\\inetpub\\wwwroot"
@@ -106,18 +104,6 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     rows = "".join(f"{sha256(each)},case 17,web shell,ours\n" for each in (BAD, HIDDEN))
     (own / "known-bad-sha256.csv").write_text(f"sha256,source,what,licence\n{rows}", encoding="utf-8")
     return Catalogue.load(own)
-
-
-@pytest.fixture(scope="module")
-def sim() -> SimEngine:
-    return SimEngine(Timers().call_later)
-
-
-@pytest.fixture(scope="module")
-def pwsh(powershell: Path) -> Iterator[PwshEngine]:
-    engine = PwshEngine(powershell)
-    yield engine
-    engine.close()
 
 
 [FOUND] = shelf([]).action("webshell.quarantine")

@@ -23,6 +23,14 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         yield record("FirewallService", State=states[0].replace(" ", "") if states else None)
     except UnreadableError as error:
         yield unread("MpsSvc", error)
+    yield from profiles(machine)
+    firewall = machine.state.firewall
+    yield from _rules(machine, "PersistentStore", firewall.rules)
+    yield from _rules(machine, "RSOP", firewall.policy_rules)
+
+
+def profiles(machine: Machine) -> Items:
+    """The profiles of each store, as every script that asks for them gives them."""
     for store in ("ActiveStore", "PersistentStore", "RSOP"):
         try:
             machine.ask_firewall("Get-NetFirewallProfile")
@@ -41,9 +49,6 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
                 AllowInboundRules=profile.allow_inbound_rules,
                 AllowLocalFirewallRules=profile.allow_local_rules,
             )
-    firewall = machine.state.firewall
-    yield from _rules(machine, "PersistentStore", firewall.rules)
-    yield from _rules(machine, "RSOP", firewall.policy_rules)
 
 
 def _rules(machine: Machine, store: str, rules: list[FirewallRule]) -> Items:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.records import record, text, unread
+from runner.lab.engines.sim.answers.windows_firewall import profiles
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
 from runner.lab.engines.sim.streams import Items
-from runner.lab.state import PROFILES, FirewallRule
+from runner.lab.state import FirewallRule
 
 _LISTED = 2000
 _NAMED = 50
@@ -35,24 +36,7 @@ def answer(machine: Machine, values: Mapping[str, Value]) -> Items:
         yield record("Services", Asked=True)
     except UnreadableError as error:
         yield unread("services", error)
-    for store in ("ActiveStore", "PersistentStore", "RSOP"):
-        try:
-            machine.ask_firewall("Get-NetFirewallProfile")
-        except UnreadableError as error:
-            yield unread(f"profiles of {store}", error)
-            continue
-        for name in PROFILES:
-            profile = machine.state.firewall.profile(store, name)
-            yield record(
-                "FirewallProfile",
-                Store=store,
-                Name=name,
-                Enabled=profile.enabled,
-                DefaultInboundAction=profile.default_inbound,
-                DefaultOutboundAction=profile.default_outbound,
-                AllowInboundRules=profile.allow_inbound_rules,
-                AllowLocalFirewallRules=profile.allow_local_rules,
-            )
+    yield from profiles(machine)
     firewall = machine.state.firewall
     yield from _rules(machine, "PersistentStore", firewall.rules)
     yield from _rules(machine, "RSOP", firewall.policy_rules)
