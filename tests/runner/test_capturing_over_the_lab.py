@@ -48,7 +48,7 @@ def unknown(lab: Rehearsal, *arguments: str) -> dict[str, bool]:
     _, out, err = lab("audit", "-p", "exchange-webshells", "-i", "inventory.yml", "--format", "json", *arguments)
     assert out, err
     hosts = json.loads(out)["hosts"]
-    assert all(each["findings"] for each in hosts), hosts
+    assert {each["verdict"] for each in hosts} <= {"unknown", "ok"}, hosts
     return {each["name"]: any(LOGON in line for f in each["findings"] for line in f["evidence"]) for each in hosts}
 
 

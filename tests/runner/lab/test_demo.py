@@ -85,7 +85,6 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
     assert "Approvals that count: 1 of 1: board@contoso.example" in said.out
     assert "Every server of March 2021 is what its file says" in said.out
     assert "6 servers: 2 compromised, 1 vulnerable, 1 unknown, 1 probed, 1 ok" in said.out
-    assert "clean since 2021-02-10" in " ".join(said.out.split())
     investigation = (place / "march-2021" / "investigation.html").read_text(encoding="utf-8")
     assert "Somebody was inside 2 of 6 servers." in investigation
     assert "One is cut off and has no web shell any more; one took its isolation back" in said.out
@@ -93,6 +92,7 @@ def test_the_demo_ends_well_and_says_so_whatever_stands_in_the_environment_and_i
     assert "approved by board@northwind.example" in said.out
     afterwards = (place / "march-2021" / "afterwards.html").read_text(encoding="utf-8")
     assert "Somebody was inside 2 of 6 servers." in afterwards, "cleaning makes no compromise undone"
+    assert "clean since 2021-02-10" in afterwards
     assert "DIFFERS" not in said.out
     assert "catalogue as of 2026-10-01; " in said.out
     assert "info: Judged as on 2026-10-01" in said.out

@@ -16,7 +16,7 @@ from runner.lab.engines.sim.streams import Failed, Item, Output, Problem
 from runner.lab.state import HostState, ScriptedAnswer
 from tests.runner.lab.engines.client import Client, Said
 from tests.runner.lab.engines.states import STATES
-from tests.runner.lab.engines.timers import Timers
+from tests.runner.lab.engines.timers import Slices, Timers
 
 BUILT_IN = built_in_templates()
 
@@ -63,14 +63,14 @@ def test_an_answer_from_memory_is_the_one_that_was_worked_out(
 @pytest.mark.parametrize("action", sorted(BUILT_IN))
 def test_servers_that_differ_each_get_their_own_answer(action: str) -> None:
     states = list(STATES.values())
-    engine = SimEngine(Timers().call_later)
+    engine = SimEngine(Slices().call_later)
     said = []
     for state in [*states, *reversed(states)]:
         with Client(engine, state) as client:
             said.append(heard(client.run(BUILT_IN[action])))
     assert said == said[::-1]
     for state, remembered in zip(states, said, strict=False):
-        with Client(SimEngine(Timers().call_later), state) as client:
+        with Client(SimEngine(Slices().call_later), state) as client:
             assert heard(client.run(BUILT_IN[action])) == remembered
 
 

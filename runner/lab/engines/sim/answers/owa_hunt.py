@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim.answers.hunting import Logs, Marks, hunted
-from runner.lab.engines.sim.answers.records import SETUP_KEY, record
+from runner.lab.engines.sim.answers.records import record
 from runner.lab.engines.sim.machine import Machine, UnreadableError
 from runner.lab.engines.sim.streams import Items
 from runner.lab.state import MailboxState
 
-_SNAP_IN = "Microsoft.Exchange.Management.PowerShell.SnapIn"
 _MAILBOXES = 200
 _NOTHING = ("none", "availabilityonly", "limiteddetails", "")
 _REQUEST = Marks(
@@ -44,12 +43,9 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
 def _rights(machine: Machine) -> Items:
     """Who may open folders of mailboxes, where Exchange's snap-in is."""
     try:
-        there = machine.key_exists(SETUP_KEY)
-    except UnreadableError:
-        there = False
-    if not there:
-        why = f"The Windows PowerShell snap-in '{_SNAP_IN}' is not installed on this computer."
-        yield record("RightsAsked", Answered=False, Why=why, Mailboxes=0, Whole=False)
+        machine.add_exchange_commands()
+    except UnreadableError as error:
+        yield record("RightsAsked", Answered=False, Why=str(error), Mailboxes=0, Whole=False)
         return
     for mailbox in machine.state.mailboxes[:_MAILBOXES]:
         if mailbox.denied:

@@ -174,7 +174,7 @@ def test_a_shell_beyond_the_cap_opens_when_another_has_ended(powershell: Path) -
     [
         (
             HostState(name="A", registry={"HKCU:\\Software": RegistryKey()}),
-            "registry key 'HKCU:\\\\Software': only keys below HKLM:\\ are there",
+            "registry key 'HKCU:\\\\Software': only keys below HKLM:\\ and HKU:\\ are there",
         ),
         (
             HostState(name="A", files={"C:\\a\\..\\..\\etc\\passwd": FileState()}),
