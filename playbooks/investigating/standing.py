@@ -6,6 +6,9 @@ The verdict is the worst that any step says, so a further answer can only make i
 clean is no step's to say, and is said with a day or not at all: where nothing that speaks of an intruder was found, and
 every step that reads logs tells, in the fact `since`, to which day they reach back. Where one of them cannot tell,
 nobody knows since when nothing happened, and that is `unknown`.
+
+One quiet log makes no server clean: a web shell stands in no log of a hunt, nor a module of IIS in a list of pages.
+So clean is said only where the steps together name all of LOOKED_FOR in the fact `clear_of`.
 """
 
 from __future__ import annotations
@@ -17,10 +20,22 @@ from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Finding, UnknownFact, Verdict
 
-__all__ = ["SINCE", "WELL", "Because", "Standing", "standing_of", "verdict_of"]
+__all__ = ["CLEAR_OF", "LOOKED_FOR", "SINCE", "WELL", "Because", "Standing", "standing_of", "verdict_of"]
 
 SINCE = "since"
 """The fact of a step that reads logs: the day to which they reach back, as 2026-11-01."""
+CLEAR_OF = "clear_of"
+"""The fact of a step that looks for an intruder: of what it found the server clear; of nothing where it is in doubt."""
+LOOKED_FOR = (
+    "ProxyLogon",
+    "ProxyShell",
+    "ProxyNotShell and OWASSRF",
+    "web shells",
+    "IIS's configuration",
+    "what starts by itself",
+    "transport agents",
+)
+"""What a server is to be clear of before it is called clean; `clear_of` says it in these words."""
 WELL = frozenset({Verdict.OK, Verdict.NOT_EXCHANGE, Verdict.NOT_APPLICABLE})
 # Facts that say whether something speaks of an intruder, and what they are where nothing does; a count of 0 is as good
 # as false. Where a step has one and it says otherwise, or is not known, the server is not called clean, whatever the
@@ -155,7 +170,14 @@ def _clean_since(verdict: Verdict, said: Mapping[str, Assessment], reach: _Reach
     for each in said.values():
         if each.coverage is Coverage.NOT_KNOWABLE or not _is_innocent(each):
             return None
-    return reach.since
+    return None if _not_cleared(said) else reach.since
+
+
+def _not_cleared(said: Mapping[str, Assessment]) -> tuple[str, ...]:
+    """What no step says this server to be clear of."""
+    told = [each.facts.get(CLEAR_OF) for each in said.values()]
+    clear = {what for each in told if isinstance(each, tuple) for what in each}
+    return tuple(what for what in LOOKED_FOR if what not in clear)
 
 
 def _is_innocent(each: Assessment) -> bool:
@@ -169,7 +191,9 @@ def _why(verdict: Verdict, said: Mapping[str, Assessment], deciding: Mapping[str
     if verdict is Verdict.OK:
         [first, *others] = deciding
         found = f"none of {len(deciding)} steps found anything" if others else f"{first} found nothing"
-        return f"{found}; of the days before {reach.since} nothing is known: no log reaches further"
+        days = f"{found}; of the days before {reach.since} nothing is known: no log reaches further"
+        missing = _not_cleared(said)
+        return f"{days}; not called clean, for no step looked for {', '.join(missing)}" if missing else days
     return "; ".join((*dict.fromkeys(each.summary for each in deciding.values()), *_besides(verdict, said, reach)))
 
 

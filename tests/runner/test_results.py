@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.rotation import AFTER_CLEANING
-from playbooks.investigating.standing import WELL, verdict_of
+from playbooks.investigating.standing import CLEAR_OF, LOOKED_FOR, WELL, verdict_of
 from runner.exit_status import ExitStatus
 from runner.results import (
     CoverageCount,
@@ -278,7 +278,7 @@ def test_steps_that_no_session_could_ask_count_as_not_knowable() -> None:
 
 
 def test_a_server_with_a_clean_log_is_clean_since_its_day_and_that_is_well() -> None:
-    hunt = Assessment(Verdict.OK, "nothing", facts={"since": "2026-10-28"})
+    hunt = Assessment(Verdict.OK, "nothing", facts={"since": "2026-10-28", CLEAR_OF: LOOKED_FOR})
     host = judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", hunt)], 8, 1)
     assert (host.verdict, host.clean_since, host.outcome) == (Verdict.OK, date(2026, 10, 28), Outcome.COMPLIANT)
     assert exit_status([host]) == 0

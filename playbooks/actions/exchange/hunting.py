@@ -15,11 +15,12 @@ from enum import Enum
 from playbooks.actions.exchange.lines import Line, short
 from playbooks.actions.exchange.setup import Installation, installed
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import unknown
 from playbooks.values import Record, Value, text_of
 
-FACTS = ("grade", "at_least", "compromised", "since")
+FACTS = ("grade", "at_least", "compromised", "since", CLEAR_OF)
 SHOWN = 20  # lines of evidence of a finding
 DIRECTORY = "a clean object in the directory proves nothing, for attackers set it back after use"
 AFTER_A_PROBE = (
@@ -344,11 +345,14 @@ def _concluded(hunt: Hunt, observed: Observed, found: _Found) -> Assessment:
     nothing = UnknownFact("no log was read")
     since = nothing if found.since is None else found.since
     at_least = nothing if found.since is None and worst is Grade.NOTHING else worst.value
+    clear_of: Value | UnknownFact = UnknownFact(found.gaps[0]) if found.gaps else ()
+    if verdict is Verdict.OK:
+        clear_of = (hunt.name,)
     return Assessment(
         verdict,
         _summary(hunt, found, could_be_worse),
         tuple(sorted((*_findings(hunt, found), *beside), key=lambda each: each.severity.rank)),
-        {"grade": grade, "at_least": at_least, "compromised": compromised, "since": since},
+        {"grade": grade, "at_least": at_least, "compromised": compromised, "since": since, CLEAR_OF: clear_of},
         Coverage.NOT_KNOWABLE if found.gaps else Coverage.PROBED,
     )
 

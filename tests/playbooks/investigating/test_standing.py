@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
-from playbooks.investigating.standing import SINCE, WELL, Because, standing_of
+from playbooks.investigating.standing import CLEAR_OF, LOOKED_FOR, SINCE, WELL, Because, standing_of
 
 QUIET = "nothing of what was looked for is in the logs since"
 DENIED = UnknownFact("access is denied")
@@ -45,7 +45,11 @@ assessments = st.builds(
     st.lists(findings, max_size=2).map(tuple),
     st.one_of(
         st.just({}),
-        st.fixed_dictionaries({SINCE: st.one_of(days, not_days, st.builds(UnknownFact, st.text(max_size=5)))}),
+        st.fixed_dictionaries(
+            {SINCE: st.one_of(days, not_days, st.builds(UnknownFact, st.text(max_size=5)))},
+            optional={CLEAR_OF: st.one_of(st.just(LOOKED_FOR), st.builds(UnknownFact, st.text(max_size=5)))},
+        ),
+        st.fixed_dictionaries({CLEAR_OF: st.lists(st.sampled_from(LOOKED_FOR), max_size=7, unique=True).map(tuple)}),
     ),
 )
 servers = st.dictionaries(st.sampled_from(["patch", "hunt", "scan", "iis", "reboot"]), assessments, max_size=5)
@@ -54,6 +58,10 @@ servers = st.dictionaries(st.sampled_from(["patch", "hunt", "scan", "iis", "rebo
 def said(verdict: Verdict, since: object = None, summary: str = "why") -> Assessment:
     facts = {} if since is None else {SINCE: since}
     return Assessment(verdict, summary, facts=facts)  # type: ignore[arg-type]
+
+
+def clear(*of: str, since: str = "2026-10-28") -> Assessment:
+    return Assessment(Verdict.OK, "nothing", facts={SINCE: since, CLEAR_OF: of or LOOKED_FOR})
 
 
 @settings(max_examples=300)
@@ -70,11 +78,30 @@ def test_clean_is_said_only_where_nothing_speaks_of_an_intruder_and_every_log_ha
     assert readers
     assert all(each.verdict is Verdict.OK for each in readers)
     assert standing.clean_since == max(date.fromisoformat(str(each.facts[SINCE])) for each in readers)
+    for what in LOOKED_FOR:
+        assert any(isinstance(told := each.facts.get(CLEAR_OF), tuple) and what in told for each in server.values())
+
+
+@pytest.mark.parametrize("missing", LOOKED_FOR)
+def test_a_server_that_was_searched_in_part_is_not_called_clean(missing: str) -> None:
+    """A quiet log says nothing of a web shell that lay there before, nor a list of pages of a task."""
+    others = [what for what in LOOKED_FOR if what != missing]
+    searched = {what: clear(what) for what in others}
+    standing = standing_of(searched)
+    assert (standing.verdict, standing.clean_since) == (Verdict.OK, None)
+    assert standing.why.endswith(f"not called clean, for no step looked for {missing}")
+    assert standing_of({**searched, "last": clear(missing)}).clean_since == date(2026, 10, 28)
+
+
+def test_a_step_in_doubt_of_what_it_looked_for_leaves_no_server_clean() -> None:
+    doubt = Assessment(Verdict.ATTENTION, "one file was not read", facts={CLEAR_OF: UnknownFact("not read")})
+    others = clear(*[what for what in LOOKED_FOR if what != "web shells"])
+    assert standing_of({"scan": doubt, "others": others}).clean_since is None
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_a_server_that_only_wants_an_update_or_a_restart_is_clean_beside_it(verdict: Verdict) -> None:
-    standing = standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "other": said(verdict)})
+    standing = standing_of({"hunt": clear(), "other": said(verdict)})
     wanting = verdict not in (*SPEAK, *OPEN)
     assert standing.clean_since == (date(2026, 10, 28) if wanting else None)
 
@@ -93,7 +120,7 @@ def test_a_server_that_only_wants_an_update_or_a_restart_is_clean_beside_it(verd
 def test_what_speaks_of_an_intruder_in_a_fact_is_not_passed_over(facts: Mapping[str, int | UnknownFact]) -> None:
     """A user's own action, whatever it looks for, and a step that calls something odd worth a look and no more."""
     own = Assessment(Verdict.ATTENTION, "something odd", facts=facts)
-    standing = standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "own": own})
+    standing = standing_of({"hunt": clear(), "own": own})
     assert (standing.verdict, standing.clean_since) == (Verdict.ATTENTION, None)
     assert standing.logs_since == date(2026, 10, 28)
 
@@ -101,7 +128,7 @@ def test_what_speaks_of_an_intruder_in_a_fact_is_not_passed_over(facts: Mapping[
 def test_facts_that_say_that_nothing_was_found_leave_a_server_clean() -> None:
     facts = {"compliant": True, "suspicious": 0, "compromised": False}
     well = Assessment(Verdict.OK, "nothing", facts=facts)
-    assert standing_of({"hunt": said(Verdict.OK, "2026-10-28"), "scan": well}).clean_since == date(2026, 10, 28)
+    assert standing_of({"hunt": clear(), "scan": well}).clean_since == date(2026, 10, 28)
 
 
 @settings(max_examples=300)
@@ -161,8 +188,8 @@ def test_clean_is_since_the_latest_of_the_days_to_which_the_logs_reach() -> None
     standing = standing_of(
         {
             "patch": said(Verdict.OK),
-            "proxylogon": said(Verdict.OK, "2026-10-28"),
-            "proxyshell": said(Verdict.OK, "2026-11-02"),
+            "proxylogon": clear(*LOOKED_FOR[:3]),
+            "proxyshell": clear(*LOOKED_FOR[3:], since="2026-11-02"),
             "iis": said(Verdict.NOT_APPLICABLE, DENIED),
         }
     )

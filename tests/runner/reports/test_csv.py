@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playbooks.findings import Assessment, Finding, Severity, Verdict
+from playbooks.investigating.standing import CLEAR_OF, LOOKED_FOR
 from runner.reports.csv import COLUMNS, CsvReport
 from runner.results import NotReached, StepResult, fleet_result, judged
 from runner.terms import Terms
@@ -24,7 +25,7 @@ def lines(text: str) -> list[dict[str, str]]:
 
 
 def test_every_server_is_a_line_worst_first_with_what_decided() -> None:
-    hunt = Assessment(Verdict.OK, "nothing", facts={"since": "2026-10-28"})
+    hunt = Assessment(Verdict.OK, "nothing", facts={"since": "2026-10-28", CLEAR_OF: LOOKED_FOR})
     module = Assessment(Verdict.SUSPICIOUS, "a module", (Finding("iis.x", Severity.HIGH, "t", next="Look"),))
     fleet = [
         judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", hunt)], 8, 1),

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
 from playbooks.investigating.rotation import AFTER_CLEANING
+from playbooks.investigating.standing import CLEAR_OF, LOOKED_FOR
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
 from runner.reports.json import AuditDocument, JsonReport, schema_text
@@ -248,7 +249,7 @@ def test_every_verdict_has_a_meaning_in_sentences_and_ok_names_the_catalogues_da
 
 
 def searched(name: str, verdict: Verdict) -> HostResult:
-    said = Assessment(verdict, f"because {verdict}", facts={"since": "2026-10-28"})
+    said = Assessment(verdict, f"because {verdict}", facts={"since": "2026-10-28", CLEAR_OF: LOOKED_FOR})
     return judged(name, "alpha", [StepResult("hunt", "proxylogon.hunt", said)], requests=8, seconds=1)
 
 

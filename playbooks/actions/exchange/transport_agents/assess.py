@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from playbooks.actions.exchange.setup import Installation, installed
@@ -21,12 +21,14 @@ from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.commands import Folders, Reason, against
 from playbooks.investigating.document import Element, UnreadableXmlError, read
+from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import unknown
 from playbooks.values import Record, Value, text_of
 
 ACTION = "exchange.transport_agents"
-FACTS = ("agents", "foreign")
+FACTS = ("agents", "foreign", CLEAR_OF)
+_CLEAR = ("transport agents",)
 SHOWN = 20  # lines of evidence of a finding
 
 HUB, FRONT_END = "agents.config", "fetagents.config"
@@ -77,7 +79,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return _not_applicable(installation.value)
     asked = _asked(observed)
     if not asked:
-        return _not_applicable("no role that moves mail is on this server")
+        absent = _not_applicable("no role that moves mail is on this server")
+        return replace(absent, facts={**absent.facts, CLEAR_OF: _CLEAR})
     if not server_of(observed).exchange:
         return unknown(ACTION, "the agents", "the setup key names no install folder (MsiInstallPath)", FACTS)
     agents, gaps = _agents(observed, asked)
@@ -155,6 +158,7 @@ def _concluded(observed: Observed, agents: tuple[_Agent, ...], gaps: tuple[str, 
         {
             "agents": UnknownFact(why) if gaps else tuple(agent.name for agent in agents),
             "foreign": UnknownFact(why) if gaps else tuple(agent.name for agent, _ in foreign),
+            CLEAR_OF: UnknownFact(why) if gaps else () if verdict is Verdict.SUSPICIOUS else _CLEAR,
         },
         Coverage.NOT_KNOWABLE if gaps else Coverage.PROBED,
     )

@@ -25,12 +25,14 @@ from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownF
 from playbooks.investigating.document import Element, UnreadableXmlError, read
 from playbooks.investigating.handlers import foreign_handlers
 from playbooks.investigating.places import Server, Standing, place
+from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value, text_of
 
 ACTION = "iis.configuration"
-FACTS = ("present", "sites", "web_roots", "applications", "pools", "rewrite_rules")
+FACTS = ("present", "sites", "web_roots", "applications", "pools", "rewrite_rules", CLEAR_OF)
+_CLEAR = ("IIS's configuration",)
 SHOWN = 30  # lines of evidence of one finding
 MOST = 2_000  # texts of one fact
 
@@ -77,7 +79,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if host.get("Present") is not True:
         none: dict[str, Value] = dict.fromkeys(FACTS, ())
         summary = "IIS is not on this server: it has no applicationHost.config"
-        return Assessment(Verdict.NOT_APPLICABLE, summary, facts={**none, "present": False})
+        return Assessment(Verdict.NOT_APPLICABLE, summary, facts={**none, "present": False, CLEAR_OF: _CLEAR})
     seen, server = _Seen(), server_of(observation)
     seen.gaps += _not_read(observation)
     for each in files.values():
@@ -216,7 +218,7 @@ def _assessment(seen: _Seen, server: Server) -> Assessment:
         verdict,
         summary,
         findings,
-        _facts(seen, server),
+        _facts(seen, server, verdict),
         Coverage.NOT_KNOWABLE if seen.gaps else Coverage.PROBED,
     )
 
@@ -231,7 +233,7 @@ def _titles(findings: Iterable[Finding]) -> str:
     return "; ".join(shown[:3]) + (f"; and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
-def _facts(seen: _Seen, server: Server) -> dict[str, Value | UnknownFact]:
+def _facts(seen: _Seen, server: Server, verdict: Verdict) -> dict[str, Value | UnknownFact]:
     if seen.gaps:
         return {name: UnknownFact(_cut(seen.gaps[0], 300)) for name in FACTS if name != "present"} | {"present": True}
     folders = [folder for site in seen.sites for folder in site.folders]
@@ -243,6 +245,7 @@ def _facts(seen: _Seen, server: Server) -> dict[str, Value | UnknownFact]:
         "rewrite_rules": [str(rule) for rule in seen.rules],
     }
     facts: dict[str, Value | UnknownFact] = {"present": True}
+    facts[CLEAR_OF] = _CLEAR if verdict is not Verdict.SUSPICIOUS else ()
     for name, texts in listed.items():
         once = tuple(dict.fromkeys(texts))
         facts[name] = once if len(once) <= MOST else UnknownFact(f"{len(once)} of them, and {MOST} at most are told")

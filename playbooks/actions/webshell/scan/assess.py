@@ -14,6 +14,7 @@ from playbooks.actions.webshell.scan.judgement import Judged, Standing, judged
 from playbooks.actions.webshell.scan.listing import Listing, listing_of
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed
 from playbooks.values import Value
@@ -27,7 +28,9 @@ FACTS = (
     "baseline",
     "malicious_files",
     "suspicious_files",
+    CLEAR_OF,
 )
+_CLEAR = ("web shells",)
 SHOWN = 30  # lines of evidence of one finding
 MOST = 500  # texts of one fact
 _LONGEST = 400  # characters of a path in a line
@@ -59,7 +62,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if listing.iis is False and not listing.files and not listing.gaps and not listing.lies:
         summary = "IIS is not on this server, and none of the folders in which web shells lie"
         none: dict[str, Value] = dict.fromkeys(FACTS, 0)
-        facts = {**none, "compromised": False, "malicious_files": (), "suspicious_files": ()}
+        facts = {**none, "compromised": False, "malicious_files": (), "suspicious_files": (), CLEAR_OF: _CLEAR}
         return Assessment(Verdict.NOT_APPLICABLE, summary, facts=facts)
     files = judged(listing, catalogue)
     found = {
@@ -113,6 +116,7 @@ def _facts(found: Mapping[Standing, tuple[Judged, ...]], doubts: tuple[str, ...]
         facts["compromised"] = unseen
     else:
         facts["compromised"] = UnknownFact(f"{len(doubtful)} files are not known to be clean") if doubtful else False
+    facts[CLEAR_OF] = _CLEAR if facts["compromised"] is False else ()
     return facts
 
 

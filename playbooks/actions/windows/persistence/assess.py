@@ -12,12 +12,13 @@ from datetime import date
 from playbooks.actions.windows.persistence.entries import Entry, entries
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import NotObserved, Observation, Observed
 from playbooks.unknowns import not_observed, undecided
 from playbooks.values import Value, text_of
 
 ACTION = "windows.persistence"
-FACTS = ("suspicious", "tasks", "services", "consumers", "administrators", "users")
+FACTS = ("suspicious", "tasks", "services", "consumers", "administrators", "users", CLEAR_OF)
 SHOWN = 20  # lines of evidence of a finding
 
 _LOOK = "Look at each program, who made it and when; keep a copy with its hash before anything is removed"
@@ -155,6 +156,7 @@ def _facts(against: list[Entry], gaps: tuple[str, ...], observed: Observed) -> F
     users = tuple(text_of(each, "Name") for each in observed.of_kind("LocalUser") if each.get("Enabled") is True)
     return {
         "suspicious": UnknownFact(why) if gaps else len(against),
+        CLEAR_OF: UnknownFact(why) if gaps else () if against else ("what starts by itself",),
         "tasks": _count(observed, "TaskCache", "Tasks"),
         "services": _count(observed, "Services", "Listed"),
         "consumers": _count(observed, "Wmi", "Consumers"),
