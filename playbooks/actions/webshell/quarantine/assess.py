@@ -161,7 +161,9 @@ def _findings(found: Taking, doubtful: list[Judged], listing: Listing) -> Iterat
         yield Finding(f"{ACTION}.left", Severity.HIGH, title, _first(tuple(_line(each) for each in found.left)), then)
     if found.mended:
         title = "A configuration is malicious, and is not taken: what it configures would stop without it"
-        lines = tuple(f"{each.file.path}: {'; '.join(each.reasons)}, SHA-256 {each.file.sha256}" for each in found.mended)
+        lines = tuple(
+            f"{each.file.path}: {'; '.join(each.reasons)}, SHA-256 {each.file.sha256}" for each in found.mended
+        )
         yield Finding(f"{ACTION}.configuration", Severity.CRITICAL, title, _first(lines), _MEND)
     if listing.lies:
         title = "What this server says of its files cannot be so"
