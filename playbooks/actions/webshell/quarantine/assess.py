@@ -26,6 +26,10 @@ from playbooks.values import Value, text_of
 ACTION = "webshell.quarantine"
 FACTS = ("malicious", "quarantined", "left")
 _MISSING = "See that nothing is misspelt; on other servers of a fleet it may be there"
+_MEND = (
+    "Keep a copy as evidence, take out of it what is told here, and compare the rest with the same file of a server of "
+    "this build that is known to be clean; one that no application needs is taken where it is named in `include`"
+)
 SHOWN = 30  # lines of evidence of one finding
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
@@ -63,28 +67,34 @@ def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], 
     in_quarantine = sum(
         text_of(each, "Name").casefold().endswith(".quarantined") for each in observed.of_kind("Quarantined")
     )
-    doubtful = [each for each in files if each.standing in (Standing.SUSPICIOUS, Standing.UNKNOWN)]
+    going = {each.file.path.casefold() for each in found.taken}
+    doubtful = [
+        each
+        for each in files
+        if each.standing in (Standing.SUSPICIOUS, Standing.UNKNOWN)
+        and not each.in_order
+        and each.file.path.casefold() not in going
+    ]
     if malicious:
         verdict = Verdict.COMPROMISED
     elif listing.lies:
         verdict = Verdict.UNKNOWN
-    elif found.taken or found.left or doubtful or listing.gaps:
+    elif found.taken or found.left or found.mended or doubtful or listing.gaps:
         verdict = Verdict.ATTENTION
     else:
         verdict = Verdict.OK
     facts: dict[str, Value | UnknownFact] = {
         "malicious": malicious if malicious or not listing.gaps else UnknownFact(listing.gaps[0]),
         "quarantined": in_quarantine,
-        "left": len(found.left),
+        "left": len(found.left) + len(found.mended),
     }
-    going = {each.file.path.casefold() for each in found.taken}
     stays = sum(each.standing is Standing.MALICIOUS and each.file.path.casefold() not in going for each in files)
     then: dict[str, Value | UnknownFact] | None = None
     if found.taken and not listing.gaps:
-        then = {"malicious": stays, "quarantined": in_quarantine + len(found.taken), "left": len(found.left)}
+        then = {"malicious": stays, "quarantined": in_quarantine + len(found.taken), "left": facts["left"]}
     return Assessment(
         verdict,
-        _summary(found, malicious, len(doubtful), in_quarantine, listing),
+        _summary(found, files, doubtful, in_quarantine, listing),
         tuple(_findings(found, doubtful, listing)),
         facts,
         Coverage.NOT_KNOWABLE if verdict is Verdict.UNKNOWN else Coverage.PROBED,
@@ -94,20 +104,30 @@ def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], 
     )
 
 
-def _summary(found: Taking, malicious: int, doubtful: int, in_quarantine: int, listing: Listing) -> str:
+def _summary(
+    found: Taking, files: tuple[Judged, ...], doubtful: list[Judged], in_quarantine: int, listing: Listing
+) -> str:
     copies = sum(bool(each.copy_of) for each in found.taken)
     pages = len(found.taken) - copies
+    in_order = [each for each in files if each.in_order]
+    of_iis = any(each.file.path.casefold().endswith("\\applicationhost.config") for each in in_order)
     parts = []
     if found.taken:
         parts.append(
             f"{_counted(pages, 'file')} to take away, with {_counted(copies, 'compiled copy', 'compiled copies')}"
         )
-    elif not malicious:
+    elif not any(each.standing is Standing.MALICIOUS for each in files):
         parts.append("nothing among what was seen is a web shell that is known")
     if found.left:
         parts.append(f"{len(found.left)} left alone")
+    if found.mended:
+        parts.append(f"{_counted(len(found.mended), 'malicious configuration')} to be mended by hand")
     if doubtful:
-        parts.append(f"{_counted(doubtful, 'file')} suspicious, or known to nobody")
+        parts.append(f"{_counted(len(doubtful), 'file')} suspicious, or known to nobody")
+    if len(in_order) > of_iis:
+        parts.append(f"{_counted(len(in_order) - of_iis, 'configuration')} in order by structure")
+    if of_iis:
+        parts.append("which modules applicationHost.config loads into IIS is iis.configuration's to judge")
     if listing.lies:
         parts.append(f"{_counted(len(listing.lies), 'thing')} in the answer cannot be so")
     if listing.gaps:
@@ -139,6 +159,12 @@ def _findings(found: Taking, doubtful: list[Judged], listing: Listing) -> Iterat
         title = "Files that were to be taken out of the way are left alone"
         then = "Take each away by hand; keep a copy as evidence first"
         yield Finding(f"{ACTION}.left", Severity.HIGH, title, _first(tuple(_line(each) for each in found.left)), then)
+    if found.mended:
+        title = "A configuration is malicious, and is not taken: what it configures would stop without it"
+        lines = tuple(
+            f"{each.file.path}: {'; '.join(each.reasons)}, SHA-256 {each.file.sha256}" for each in found.mended
+        )
+        yield Finding(f"{ACTION}.configuration", Severity.CRITICAL, title, _first(lines), _MEND)
     if listing.lies:
         title = "What this server says of its files cannot be so"
         then = "Treat this server with suspicion: an honest one gives no such answer; look at its disk from outside"
@@ -146,11 +172,8 @@ def _findings(found: Taking, doubtful: list[Judged], listing: Listing) -> Iterat
     if listing.gaps:
         title = "Places in which a web shell could lie were not seen"
         yield Finding(f"{ACTION}.unread", Severity.HIGH, title, _first(listing.gaps), "Look at them by hand")
-    going = {each.file.path.casefold() for each in found.taken}
     others = tuple(
-        f"{each.file.path}: {'; '.join(each.reasons)}, SHA-256 {each.file.sha256 or 'not known'}"
-        for each in doubtful
-        if each.file.path.casefold() not in going
+        f"{each.file.path}: {'; '.join(each.reasons)}, SHA-256 {each.file.sha256 or 'not known'}" for each in doubtful
     )
     if others:
         title = "Files that are suspicious, or that nobody knows, are not taken: they were not named"
@@ -178,7 +201,9 @@ def _change(each: Taken, found: Taking) -> Change:
     disturbs = "what runs or reads this file gets an error in its place"
     if each.copy_of:
         disturbs = "pages that were compiled into the same file are compiled again when they are asked for next"
-    elif each.pools:
+    elif each.is_configuration:
+        disturbs = "what this file configures runs otherwise without it, or answers with errors"
+    if each.pools:
         disturbs += f"; {', '.join(each.pools)} begins anew: who uses it waits for some seconds"
     page, absent = each.page or (None, None)
     return Change(

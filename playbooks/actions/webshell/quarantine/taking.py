@@ -20,6 +20,7 @@ __all__ = ["Left", "Taken", "Taking", "taking"]
 
 _HOST = "\\inetsrv\\config\\applicationhost.config"
 _REDIRECTION = "\\inetsrv\\config\\redirection.config"
+_OF_IIS = "\\inetsrv\\config\\"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Taken:
     copy_of: str = ""
     pools: tuple[str, ...] = ()
     page: tuple[str, str] | None = None
+    is_configuration: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,14 @@ class Taking:
     """What is to be taken away: of each page what was compiled of it, and then the page.
 
     Attributes:
+        mended: malicious configurations that nobody named: what they configure would stop without them.
         health: addresses of Exchange's health pages on loopback.
         missing: what was named to be included and is not there, or is known to be Microsoft's own.
     """
 
     taken: tuple[Taken, ...]
     left: tuple[Left, ...]
+    mended: tuple[Judged, ...]
     health: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -89,7 +93,9 @@ def taking(observed: Observed, listing: Listing, files: tuple[Judged, ...], incl
     """
     known = _known(observed, listing)
     by_path = {each.file.path.casefold(): each.file for each in files}
-    named = [each for each in files if _is_named(each, include)]
+    wanted = [each for each in files if _is_wanted(each, include)]
+    mended = tuple(each for each in wanted if each.is_configuration and not _is_named(each, include))
+    named = [each for each in wanted if each not in mended]
     own = {each.file.path.casefold() for each in named}
     taken: list[Taken] = []
     left: list[Left] = []
@@ -110,17 +116,21 @@ def taking(observed: Observed, listing: Listing, files: tuple[Judged, ...], incl
                 left.append(copy)
             else:
                 taken.append(Taken(copy, (f"compiled by ASP.NET of {each.file.path}",), malicious, each.file.path))
-        page = page_addresses(found.path, listing.roots, known.ports)
-        taken.append(Taken(found, each.reasons, malicious, "", _pools(found.path, listing), page))
+        # IIS shows no configuration, whether there is one or not: to ask for it proves nothing.
+        page = None if each.is_configuration else page_addresses(found.path, listing.roots, known.ports)
+        pools = _pools(found.path, listing)
+        taken.append(Taken(found, each.reasons, malicious, "", pools, page, each.is_configuration))
     there = {each.file.sha256 for each in named} | own
-    return Taking(tuple(taken), tuple(left), health_pages(listing.roots, known.ports), tuple(sorted(include - there)))
+    health = health_pages(listing.roots, known.ports)
+    return Taking(tuple(taken), tuple(left), mended, health, tuple(sorted(include - there)))
+
+
+def _is_wanted(each: Judged, include: frozenset[str]) -> bool:
+    return each.standing is Standing.MALICIOUS or (_is_named(each, include) and each.standing is not Standing.BASELINE)
 
 
 def _is_named(each: Judged, include: frozenset[str]) -> bool:
-    if each.standing is Standing.MALICIOUS:
-        return True
-    asked = each.file.sha256 in include or each.file.path.casefold() in include
-    return asked and each.standing is not Standing.BASELINE
+    return each.file.sha256 in include or each.file.path.casefold() in include
 
 
 def _known(observed: Observed, listing: Listing) -> _Known:
@@ -181,6 +191,8 @@ def _found(file: Listed, known: _Known) -> Found | Left:
 def _why_left(found: Found, known: _Known) -> Iterator[str]:
     if why := why_not_plain(found.path):
         yield f"its path {why}"
+    if _OF_IIS in found.path.casefold():
+        yield "it configures IIS itself, which would not start without it"
     if not found.sha256:
         yield "its bytes are not known: it was not hashed"
     if "ReparsePoint" in found.attributes:

@@ -66,20 +66,10 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return Assessment(Verdict.NOT_APPLICABLE, summary, facts=facts)
     files = judged(listing, catalogue)
     found = {
-        standing: tuple(each for each in files if each.standing is standing and not _is_in_order(each))
+        standing: tuple(each for each in files if each.standing is standing and not each.in_order)
         for standing in Standing
     }
     return _concluded(listing, found)
-
-
-def _is_in_order(each: Judged) -> bool:
-    """Whether it is a configuration that was read whole and in whose structure nothing speaks against it.
-
-    Setup writes another one on every server, so no list knows its bytes: it is not unknown by that.
-    """
-    file = each.file
-    whole = file.content is not None and not file.cut and not each.unreadable
-    return each.standing is Standing.UNKNOWN and whole and file.path.casefold().endswith(".config")
 
 
 def _concluded(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -> Assessment:

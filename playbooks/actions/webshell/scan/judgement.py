@@ -44,6 +44,20 @@ class Judged:
     pools: tuple[str, ...]
     unreadable: bool = False
 
+    @property
+    def is_configuration(self) -> bool:
+        """Whether it configures what runs, and is judged by its structure."""
+        return self.file.path.casefold().endswith(".config")
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is a configuration that was read whole and in whose structure nothing speaks against it.
+
+        Setup writes another one on every server, so no list knows its bytes: it is not unknown by that.
+        """
+        whole = self.file.content is not None and not self.file.cut and not self.unreadable
+        return self.standing is Standing.UNKNOWN and whole and self.is_configuration
+
 
 def judged(listing: Listing, catalogue: Catalogue) -> tuple[Judged, ...]:
     """Every file of a scan, in its order.
