@@ -122,6 +122,8 @@ def _step(plan: Plan, step: PlannedStep, action: str, view: View) -> Iterator[st
             yield f"    {_MARKS[change.rollback is not None]} {said}"
             if view.diff:
                 yield from value_lines(value_changes(change.change))
+            else:
+                yield from _alone(change.change)
             if view.scripts:
                 yield from _scripts(plan, change)
     elif step.standing in _OPEN:
@@ -140,14 +142,23 @@ def _guard(change: PlannedChange) -> str:
 
 def _change(change: Change, *, inline: bool) -> str:
     """`Set MSExchangeIS to start automatically  (StartMode: Disabled -> Automatic)`."""
-    names = dict.fromkeys((*change.before, *change.after)) if inline else ()
     each = [
         f"{visible(name, CELL)}: {before} -> {after}"
-        for name in names
-        if (before := _shown(change.before, name)) != (after := _shown(change.after, name))
+        for name in change.before
+        if inline
+        and name in change.after
+        and (before := _shown(change.before, name)) != (after := _shown(change.after, name))
     ]
     values = f"  ({'; '.join(each)})" if each else ""
     return f"{visible(change.title, CELL)}{values}{f'  {visible(change.disturbs, CELL)}' if change.disturbs else ''}"
+
+
+def _alone(change: Change) -> Iterator[str]:
+    """What is named on one side only is no pair: it is recorded, or comes. A line each."""
+    for side, values, other in (("after", change.after, change.before), ("before", change.before, change.after)):
+        for name in values:
+            if name not in other:
+                yield f"        {side}: {visible(name, CELL)}: {_shown(values, name)}"
 
 
 class Value(Protocol):
