@@ -7,10 +7,9 @@ looked at once, by people; another text under its name is refused. None of them 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 from .lexer import Refusal
-from .tree import Block, Command, Function, Node, walk
+from .tree import Block, Command, Function, walk
 
 __all__ = ["VETTED", "without_vetted"]
 
@@ -28,30 +27,22 @@ def without_vetted(text: str, script: Block) -> Block:
     Raises:
         Refusal: one of their names is given to another text, or is called and not defined.
     """
-    known = {id(node): node for node in script.body if _is_vetted(text, node)}
-    for node in _named(script):
-        if id(node) not in known:
+    known = [node for node in script.body if isinstance(node, Function) and _is_vetted(text, node)]
+    for node in walk(script):
+        if isinstance(node, Function) and node.name.lower() in VETTED and node not in known:
             what = f"{node.name} is one of exrun's own functions, and this is another text"
             raise Refusal("function", node.at, what, "give the function another name")
-    defined = {node.name.lower(): node.at for node in known.values() if isinstance(node, Function)}
+    defined = {node.name.lower(): node.at for node in known}
     for node in walk(script):
-        if (
-            isinstance(node, Command)
-            and node.name.lower() in VETTED
-            and defined.get(node.name.lower(), node.at) >= node.at
-        ):
-            what = f"{node.name} is not yet defined here: the server might run something else of that name"
-            raise Refusal("function", node.at, what, "define it above its first call, or leave it out")
-    return Block(script.at, script.parameters, tuple(node for node in script.body if id(node) not in known))
+        if isinstance(node, Command) and node.name.lower() in VETTED:
+            name = node.name.lower()
+            if name not in defined or defined[name] >= node.at:
+                what = f"{node.name} is not yet defined here: the server might run something else of that name"
+                raise Refusal("function", node.at, what, "define it above its first call, or leave it out")
+    return Block(script.at, script.parameters, tuple(node for node in script.body if node not in known))
 
 
-def _named(script: Block) -> Iterator[Function]:
-    return (node for node in walk(script) if isinstance(node, Function) and node.name.lower() in VETTED)
-
-
-def _is_vetted(text: str, node: Node) -> bool:
+def _is_vetted(text: str, node: Function) -> bool:
     """Whether what begins here is a function that is known, up to the first brace at the beginning of a line."""
-    if not isinstance(node, Function) or node.name.lower() not in VETTED:
-        return False
     whole = text[node.at : text.find("\n}", node.at) + 2]
-    return hashlib.sha256(whole.encode()).hexdigest() == VETTED[node.name.lower()]
+    return hashlib.sha256(whole.encode()).hexdigest() == VETTED.get(node.name.lower())
