@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from playbooks.model import OnFailure
-from runner.events import DetachedState, Drifted, EvidenceMissed, Purpose, Settlement, Terminated, TimedOut
+from runner.events import DetachedState, Drifted, EvidenceMissed, Purpose, Said, Settlement, Terminated, TimedOut
 from runner.exit_status import ExitStatus
 from runner.moves import Ended, Outcome, StepSoFar, Tried, has_restarted, outcomes, so_far
 from runner.plan.records import PlannedHost, PlannedStep
@@ -21,6 +21,7 @@ from runner.transport.failures import Cause, Failure, in_words, quoted
 
 __all__ = ["Applied", "AppliedHost", "AppliedStep", "applied", "unaccounted"]
 
+WARNINGS = 3  # of one step that its row has
 _MAY_HAVE_BROKEN = frozenset({Outcome.CHANGED, Outcome.FAILED})
 _WORST_FIRST = tuple(Outcome)
 _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
@@ -164,6 +165,8 @@ def applied(
                 why = _and_why(why, cut)
             if outcome in _MAY_HAVE_BROKEN and (broke := _broke(step.step, own, progress)) is not None:
                 why = f"{why}; {broke}"
+            if outcome in _MAY_HAVE_BROKEN and (warned := _warned(step.step, own, progress)):
+                why = f"{why}; the script warned: {warned}"
             row = AppliedStep(step.step, outcome, why)
         steps.append(row)
         if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):
@@ -265,6 +268,18 @@ def _broke(step: str, own: StepSoFar, progress: HostProgress | None) -> str | No
             return f"{named} did not end in {seconds:g} s, and was stopped"
         case _:
             return None
+
+
+def _warned(step: str, own: StepSoFar, progress: HostProgress | None) -> str:
+    """What the scripts of this step that changed something warned of, each once; of many the first."""
+    said: list[str] = []
+    for each in () if progress is None else own.tried:
+        answer = progress.attempts[Key(step, each.purpose, each.number)].answer  # type: ignore[union-attr]
+        if isinstance(answer, Said) and each.purpose is Purpose.APPLY:
+            said += answer.warnings
+    found = list(dict.fromkeys(said))
+    more = [f"and {len(found) - WARNINGS} more"] if len(found) > WARNINGS else []
+    return "; ".join([*found[:WARNINGS], *more])
 
 
 def _was_too_late(tried: Sequence[Tried]) -> bool:

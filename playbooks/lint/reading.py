@@ -11,6 +11,7 @@ from .commands import KnownCommand, commands_of_changes, known_commands
 from .flow import Flow
 from .syntax import parse
 from .tree import Block, Node, walk
+from .vetted import without_vetted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,15 @@ class Reading:
 @lru_cache(maxsize=16)
 def read(text: str) -> Reading:
     """Reads a script; raises Refusal at the first thing that is not in the subset."""
-    return _reading(text, known_commands())
+    return _reading(parse(text), known_commands())
 
 
 def read_change(text: str) -> Reading:
     """Reads the script of a change, which may run more; raises as `read` does."""
-    return _reading(text, commands_of_changes())
+    return _reading(without_vetted(text, parse(text)), commands_of_changes())
 
 
-def _reading(text: str, commands: Mapping[str, KnownCommand]) -> Reading:
-    script = parse(text)
+def _reading(script: Block, commands: Mapping[str, KnownCommand]) -> Reading:
     nodes = tuple(walk(script))
     calls = Calls(nodes, commands)
     return Reading(script, nodes, calls, Flow(script, calls))

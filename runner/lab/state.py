@@ -247,6 +247,10 @@ class WebState(Strict):
         default_factory=dict,
         description="By address below the site, `/owa/healthcheck.htm`: the status of what no file is for.",
     )
+    over_http: Literal["answers", "redirects", "forbids"] = Field(
+        default="answers",
+        description="What it answers over http: the page itself, 302 to https, or 403, as where TLS is demanded.",
+    )
     pages_after_recycling: dict[str, Annotated[int, Field(ge=100, le=599)]] = Field(
         default_factory=dict, description="What these answer once an application pool has been recycled."
     )

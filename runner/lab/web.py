@@ -1,10 +1,10 @@
 """The web server of a lab's server, on loopback: what IIS would answer to a request, worked out of the state.
 
-The site is the first whose http binding takes the address and port; the folder that of the longest address of an
+The site is the first whose binding takes the address and port; the folder that of the longest address of an
 application and its virtual directory, as applicationHost.config has them at that moment. 200 where a file stands, 403
 for a folder, 404 where nothing does, 503 where its application pool does not run. No page is run. What Exchange's own
-modules make up, such as healthcheck.htm, is as `web.pages` says. windows/WebServer.ps1 of the engine `pwsh` answers
-the same.
+modules make up, such as healthcheck.htm, is as `web.pages` says. A site that demands TLS answers over http what
+`web.over_http` says. The engine `pwsh` has it answer over a socket (pwsh/loopback.py).
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from playbooks.actions.iis.configuration.sites import Folder, Site, sites_of
 from playbooks.investigating.document import Element, UnreadableXmlError, read
 from runner.lab.state import FileState, HostState
 
-__all__ = ["recycled", "status"]
+__all__ = ["recycled", "scheme_at", "status"]
 
 _CONFIGURATION = "c:\\windows\\system32\\inetsrv\\config\\applicationhost.config"
-_ADDRESS = re.compile(r"http://127\.0\.0\.1(?::([0-9]{1,5}))?(/[^?#]*)")
+_ADDRESS = re.compile(r"(https?)://127\.0\.0\.1(?::([0-9]{1,5}))?(/[^?#]*)")
+_PORTS = {"http": "80", "https": "443"}
+_OVER_HTTP = {"redirects": 302, "forbids": 403}
 _VARIABLE = re.compile(r"%[^%]*%")
 _VARIABLES = {
     "%systemdrive%": "C:",
@@ -35,16 +37,19 @@ def status(state: HostState, address: str) -> int | None:
     """The status of the answer; None where nobody answers.
 
     Args:
-        address: `http://127.0.0.1/owa/healthcheck.htm`, with a port where it is not 80.
+        address: `http://127.0.0.1/owa/healthcheck.htm`, with a port where it is not that of http or https.
     """
     asked = _ADDRESS.fullmatch(address.partition("?")[0])
     host = _configuration(state)
     if asked is None or host is None or not state.web.answers:
         return None
-    site = next((each for each in _sites(host) if _takes(each, asked[1] or "80")), None)
+    scheme, port = asked[1], asked[2] or _PORTS[asked[1]]
+    site = next((each for each in _sites(host) if _takes(each, scheme, port)), None)
     if site is None:
         return None
-    path = unquote(asked[2]).casefold()
+    if scheme == "http" and state.web.over_http in _OVER_HTTP:
+        return _OVER_HTTP[state.web.over_http]
+    path = unquote(asked[3]).casefold()
     folder = max((each for each in site.folders if _below(each, site, path) is not None), key=_length, default=None)
     if folder is not None and _is_stopped(folder.pool, state):
         return 503
@@ -57,6 +62,14 @@ def status(state: HostState, address: str) -> int | None:
     place = f"{_expanded(folder.path)}\\{below}".rstrip("\\").casefold()
     files = {each.casefold(): file for each, file in state.files.items()}
     return _of_file(place, files)
+
+
+def scheme_at(state: HostState, port: str) -> str | None:
+    """`http` or `https`, whichever is bound to a port of loopback; None where nobody listens."""
+    host = _configuration(state)
+    if host is None or not state.web.answers:
+        return None
+    return next((each for each in _PORTS if any(_takes(site, each, port) for site in _sites(host))), None)
 
 
 def recycled(state: HostState, pool: str) -> HostState:
@@ -98,8 +111,9 @@ def _sites(host: Element) -> tuple[Site, ...]:
     return tuple(site for each in host.named("system.applicationHost") for site in sites_of(each))
 
 
-def _takes(site: Site, port: str) -> bool:
-    return any(each in (f"http *:{port}:", f"http :{port}:", f"http 127.0.0.1:{port}:") for each in site.bindings)
+def _takes(site: Site, scheme: str, port: str) -> bool:
+    takes = (f"{scheme} *:{port}:", f"{scheme} :{port}:", f"{scheme} 127.0.0.1:{port}:")
+    return any(each in takes for each in site.bindings)
 
 
 def _below(folder: Folder, site: Site, path: str) -> str | None:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playbooks.actions.iis.configuration.served import folders_of
-from playbooks.actions.webshell.quarantine.addresses import health_pages, page_addresses, ports_of
+from playbooks.actions.webshell.quarantine.addresses import health_pages, origins_of, page_addresses
 from playbooks.actions.webshell.scan.listing import Root
 from playbooks.investigating.document import read
 from playbooks.investigating.places import Server
-from playbooks.lint.rules.targets import _LOOPBACK
+from playbooks.lint.rules.targets import _SELF
 
 SERVER = Server({"systemdrive": "C:", "systemroot": "C:\\Windows"}, "")
 NAMES = st.text(
@@ -35,12 +35,12 @@ def test_every_page_has_an_address_of_this_server_that_leads_back_to_it(
 ) -> None:
     folder = root("D:\\web", f"/{'/'.join(address)}")
     path = "\\".join(("D:\\web", *below))
-    asked = page_addresses(path, (root("D:\\", "/"), folder), {"default web site": str(port)})
+    asked = page_addresses(path, (root("D:\\", "/"), folder), {"default web site": f"https://127.0.0.1:{port}"})
     assert asked is not None
     for each in asked:
-        assert _LOOPBACK.fullmatch(each)
+        assert _SELF.fullmatch(each)
         parts = urlsplit(each)
-        assert (parts.hostname, parts.port or 80, parts.username, parts.query) == ("127.0.0.1", port, None, "")
+        assert (parts.hostname, parts.port, parts.username, parts.query) == ("127.0.0.1", port, None, "")
     page, absent = (unquote(urlsplit(each).path) for each in asked)
     assert page == "/" + "/".join((*address, *below))
     assert absent.rpartition("/")[0] == page.rpartition("/")[0]
@@ -50,9 +50,9 @@ def test_every_page_has_an_address_of_this_server_that_leads_back_to_it(
 @pytest.mark.parametrize(
     ("binding", "port"),
     [
-        ("*:80:", "80"),
-        (":8080:", "8080"),
-        ("127.0.0.1:81:", "81"),
+        ("*:80:", ":80"),
+        (":8080:", ":8080"),
+        ("127.0.0.1:81:", ":81"),
         ("*:80:mail.test", None),
         ("10.0.0.1:80:", None),
         ("[::1]:80:", None),
@@ -60,9 +60,17 @@ def test_every_page_has_an_address_of_this_server_that_leads_back_to_it(
 )
 def test_a_site_is_asked_where_a_binding_takes_loopback_without_a_name(binding: str, port: str | None) -> None:
     host = read(SITES.format("C:\\x", f'<binding protocol="http" bindingInformation="{binding}" />'))
-    assert ports_of(host) == ({} if port is None else {"default web site": port})
+    usual = "" if port == ":80" else port
+    assert origins_of(host) == ({} if port is None else {"default web site": f"http://127.0.0.1{usual}"})
     secure = read(SITES.format("C:\\x", f'<binding protocol="https" bindingInformation="{binding}" />'))
-    assert ports_of(secure) == {}
+    assert origins_of(secure) == ({} if port is None else {"default web site": f"https://127.0.0.1{port}"})
+
+
+def test_a_site_that_answers_over_both_is_asked_over_tls() -> None:
+    """Over http it would refuse what is there as it refuses what is not."""
+    for order in (("http", "80"), ("https", "443")), (("https", "443"), ("http", "80")):
+        bindings = "".join(f'<binding protocol="{each}" bindingInformation="*:{port}:" />' for each, port in order)
+        assert origins_of(read(SITES.format("C:\\x", bindings))) == {"default web site": "https://127.0.0.1"}
 
 
 def test_health_pages_are_those_of_exchange_and_no_others() -> None:
@@ -73,7 +81,7 @@ def test_health_pages_are_those_of_exchange_and_no_others() -> None:
         root("C:\\c", "/owa/x"),
         root("C:\\d", "/rpc", "y"),
     )
-    assert health_pages(roots, {"default web site": "81"}) == (
+    assert health_pages(roots, {"default web site": "http://127.0.0.1:81"}) == (
         "http://127.0.0.1:81/OWA/healthcheck.htm",
         "http://127.0.0.1:81/owa/healthcheck.htm",
     )
@@ -82,7 +90,9 @@ def test_health_pages_are_those_of_exchange_and_no_others() -> None:
 def test_a_page_outside_every_site_that_can_be_asked_has_no_address() -> None:
     assert (
         page_addresses(
-            "C:\\web\\x.aspx", (root("C:\\webs", "/"), root("C:\\web", "/", "other")), {"default web site": "80"}
+            "C:\\web\\x.aspx",
+            (root("C:\\webs", "/"), root("C:\\web", "/", "other")),
+            {"default web site": "http://127.0.0.1"},
         )
         is None
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.lab.fleet import Account, LabHost
-from runner.lab.state import FileState, HostState
+from runner.lab.state import FileState, HostState, WebState
 from tests.runner.lab.engines.test_webshell_quarantine import (
     BAD,
     COMPILED,
@@ -116,6 +116,22 @@ def test_exactly_what_was_approved_is_taken_away(kind: str, rows: Mapping[str, M
     assert row["outcome"] == outcome
     for each in said:
         assert each in str(row["why"])
+
+
+def test_a_row_has_what_a_change_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is away; that nobody answers for it any more was not seen, and nobody is to think so."""
+    one = host("EX1")
+    silent = LabHost("alpha", "EX1", one.state.model_copy(update={"web": WebState(answers=False)}), one.account)
+    with rehearsed(tmp_path, monkeypatch, silent, text=PLAYBOOK) as fleet:
+        fleet.plan("plan.json", *NAMED)
+        status, came = fleet.json("apply", "plan.json")
+        assert status == 0
+        [row] = came["hosts"]
+        assert row["outcome"] == "changed"
+        assert "the script warned: Nobody answered at https://127.0.0.1/aspnet_client/it%27s" in str(row["why"])
+        assert "hidden.aspx, so that the page is gone was not seen" in str(row["why"])
+        _, shown, _ = fleet("show", "last")
+        assert "so that the page is gone was not seen" in " ".join(shown.split())
 
 
 def test_what_was_taken_away_comes_back_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

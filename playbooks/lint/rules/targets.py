@@ -24,6 +24,7 @@ _OF_A_FILE = frozenset(
 )  # fmt: skip
 # An address of this server alone: behind the first slash nothing names a host any more.
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1(?::[0-9]{1,5})?/[!-~]*")
+_SELF = re.compile(r"https?://127\.0\.0\.1(?::[0-9]{1,5})?/[!-~]*")
 _OF_PROPERTIES = frozenset({"Set-ItemProperty", "Remove-ItemProperty"})
 _WRITTEN_OUT = "write it out, as a text or with {{ }}: what a change writes is decided before it is approved"
 
@@ -47,6 +48,8 @@ class Targets:
                 yield from self._call(reading.flow, call)
             elif call.known.name == "Invoke-WebRequest":
                 yield from _request(reading.flow, call)
+            elif call.known.name == "Get-LoopbackAnswer":
+                yield from _asked(reading.flow, call)
 
     def _call(self, flow: Flow, call: Call) -> Iterator[Refusal]:
         named = {target.parameter for target in call.known.targets}
@@ -183,6 +186,17 @@ def _request(flow: Flow, call: Call) -> Iterator[Refusal]:
     seconds = call.binding.get("timeoutsec")
     if seconds is not None and not is_decided(flow, seconds):
         yield Refusal("decided", seconds.at, "what -TimeoutSec is given cannot be seen here", _WRITTEN_OUT)
+
+
+def _asked(flow: Flow, call: Call) -> Iterator[Refusal]:
+    """The vetted function refuses any other address by itself; which it is has to be seen by who approves it."""
+    address = call.binding.get("address")
+    addresses = None if address is None else texts_of(flow, address)
+    if addresses is None or not all(_SELF.fullmatch(each) for each in addresses):
+        what = "what this asks is not shown to be this server"
+        yield Refusal(
+            "network", (address or call.node).at, what, "write -Address 'https://127.0.0.1/...', or with {{ }}"
+        )
 
 
 _WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",

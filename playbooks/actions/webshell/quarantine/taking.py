@@ -9,7 +9,7 @@ from playbooks.actions.file.quarantine.moving import Found, why_not_restorable
 from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_plain
 from playbooks.actions.iis.configuration.files import server_of
 from playbooks.actions.iis.configuration.served import NotKnownError, Served, folders_of
-from playbooks.actions.webshell.quarantine.addresses import health_pages, page_addresses, ports_of
+from playbooks.actions.webshell.quarantine.addresses import health_pages, origins_of, page_addresses
 from playbooks.actions.webshell.scan.judgement import Judged, Standing
 from playbooks.actions.webshell.scan.listing import Listed, Listing, document
 from playbooks.investigating.document import Element, UnreadableXmlError
@@ -81,7 +81,7 @@ class _Known:
     streams: Mapping[str, tuple[str, ...]]
     served: tuple[Served, ...]
     why_not_served: str
-    ports: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def taking(observed: Observed, listing: Listing, files: tuple[Judged, ...], include: frozenset[str]) -> Taking:
@@ -117,11 +117,11 @@ def taking(observed: Observed, listing: Listing, files: tuple[Judged, ...], incl
             else:
                 taken.append(Taken(copy, (f"compiled by ASP.NET of {each.file.path}",), malicious, each.file.path))
         # IIS shows no configuration, whether there is one or not: to ask for it proves nothing.
-        page = None if each.is_configuration else page_addresses(found.path, listing.roots, known.ports)
+        page = None if each.is_configuration else page_addresses(found.path, listing.roots, known.origins)
         pools = _pools(found.path, listing)
         taken.append(Taken(found, each.reasons, malicious, "", pools, page, each.is_configuration))
     there = {each.file.sha256 for each in named} | own
-    health = health_pages(listing.roots, known.ports)
+    health = health_pages(listing.roots, known.origins)
     return Taking(tuple(taken), tuple(left), mended, health, tuple(sorted(include - there)))
 
 
@@ -148,7 +148,7 @@ def _known(observed: Observed, listing: Listing) -> _Known:
         served = folders_of(host, _document(_REDIRECTION, listing, observed), server_of(observed))
     except NotKnownError as error:
         return _Known(listing, access, streams, (), str(error))
-    return _Known(listing, access, streams, served, "", {} if host is None else ports_of(host))
+    return _Known(listing, access, streams, served, "", {} if host is None else origins_of(host))
 
 
 def _texts(value: object) -> tuple[object, ...]:

@@ -8,6 +8,7 @@
     events.json                  the event logs
     mailboxes.json               mailboxes and the rights on their folders
     firewall.json                profiles and rules of Windows Firewall, what is set here and what group policy sets
+    loopback                     the port of this machine at which its web server answers (loopback.py)
     web.json                     what IIS answers on loopback where no file is for it, and pools that were recycled
     pools.json                   the application pools of IIS, and whether each runs
     tasks.json                   the scheduled tasks that scripts have registered
@@ -143,6 +144,11 @@ def build(state: HostState, root: Path) -> Path:
     configuration = root / "shim" / CONFIGURATION
     configuration.write_text(_session(root / "shim"), encoding="utf-8")
     return configuration
+
+
+def web_server(root: Path, port: int) -> None:
+    """Where what is asked of loopback is answered (loopback.py)."""
+    (root / "loopback").write_text(str(port), encoding="ascii")
 
 
 def firewall(root: Path) -> FirewallState:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runner.lab.engines.interface import ShellEvent
 from runner.lab.engines.pwsh import directory
+from runner.lab.engines.pwsh.loopback import WebServer
 from runner.lab.engines.pwsh.shell import GRACE_SECONDS, Launch, PwshShell
 from runner.lab.engines.pwsh.tasks import Tasks
 from runner.lab.state import FirewallState, HostState, LiveState
@@ -76,6 +77,7 @@ class PwshEngine:
         self._lock = threading.Lock()
         self._building = threading.Lock()
         self._hosts: dict[int, _Kept] = {}
+        self._web: list[WebServer] = []
         self._built = 0  # directories
         self._shells: set[PwshShell] = set()
         self._running: set[PwshShell] = set()
@@ -116,6 +118,8 @@ class PwshEngine:
             shell.close()
         for shell in shells:
             shell.join(2 * self._grace + 5)
+        for web in self._web:
+            web.close()
         self._root.cleanup()
 
     def _restart_if_asked(self, live: LiveState) -> None:
@@ -162,6 +166,8 @@ class PwshEngine:
             root.mkdir()
             directory.build(state, root)
             kept = self._hosts[id(live)] = _Kept(live, state, root)
+            self._web.append(web := WebServer(kept.read))
+            directory.web_server(root, web.port)
             live.is_kept(kept.read, kept.write, kept.firewall)
             self._tasks.watch(live, root, _environment(state, self.root))
         return self._hosts[id(live)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from psrpcore.types import PSInvocationState
 
+from playbooks.parts import assembled
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.state import FileState, HostState, LiveState, WebState
 from runner.lab.web import recycled, status
@@ -84,6 +87,10 @@ ANSWERS: Mapping[str, int | None] = {
     "http://127.0.0.1:81/c.htm": 200,
     "http://127.0.0.1:81/iisstart.htm": 404,
     "http://127.0.0.1:83/c.htm": 503,
+    "https://127.0.0.1/iisstart.htm": 200,
+    "https://127.0.0.1:443/gone.aspx": 404,
+    "https://127.0.0.1:80/iisstart.htm": None,
+    "http://127.0.0.1:443/iisstart.htm": None,
     "http://127.0.0.1:82/c.htm": None,
     "http://127.0.0.1:8080/": None,
     "http://localhost/iisstart.htm": None,
@@ -103,6 +110,13 @@ def test_an_answer_is_worked_out_of_configuration_and_files(address: str) -> Non
 @pytest.mark.parametrize("name", STATES)
 def test_where_there_is_no_iis_nobody_answers(name: str) -> None:
     assert status(STATES[name], "http://127.0.0.1/iisstart.htm") is None
+
+
+@pytest.mark.parametrize(("over_http", "code"), [("answers", 200), ("redirects", 302), ("forbids", 403)])
+def test_a_site_may_answer_over_tls_alone(over_http: Literal["answers", "redirects", "forbids"], code: int) -> None:
+    state = STATE.model_copy(update={"web": WebState(over_http=over_http)})
+    assert status(state, "http://127.0.0.1/iisstart.htm") == code
+    assert status(state, "https://127.0.0.1/iisstart.htm") == 200
 
 
 def test_a_page_that_is_moved_away_is_not_found_any_more() -> None:
@@ -144,15 +158,56 @@ foreach ($address in @({})) {{
 
 @pytest.mark.real_powershell
 def test_the_shim_answers_the_same(pwsh: PwshEngine) -> None:
-    text = ASK.format(", ".join(f"'{each}'" for each in ANSWERS))
+    asked = [each for each in ANSWERS if each.startswith("http:")]
+    text = ASK.format(", ".join(f"'{each}'" for each in asked))
     for name, state in {"usual": STATE, **STATES}.items():
         with Client(pwsh, LiveState(state)) as client:
             said = client.run(text)
         assert said.errors == []
         assert (name, [each["Status"] for each in said.output]) == (
             name,
-            [status(state, each) or 0 for each in ANSWERS],
+            [status(state, each) or 0 for each in asked],
         )
+
+
+# The way in which webshell.quarantine asks: the function is that of its script, certificate and all.
+ASK_OVER_A_SOCKET = (
+    assembled("{# part: iis/asking.ps1.j2 #}\n")
+    + """
+foreach ($address in @(LIST)) {
+    Get-LoopbackAnswer -Address $address -Seconds 9
+}
+"""
+)
+OVER_TLS = [address for address in ANSWERS if address.startswith("https:") and ANSWERS[address]]
+
+
+@pytest.mark.real_powershell
+def test_over_a_socket_the_same_is_answered_and_over_tls_whatever_the_certificate(pwsh: PwshEngine) -> None:
+    asked = [each for each in ANSWERS if "127.0.0.1" in each]
+    text = ASK_OVER_A_SOCKET.replace("LIST", ", ".join(f"'{each}'" for each in asked))
+    with Client(pwsh, LiveState(STATE)) as client:
+        said = client.run(text)
+    assert (said.problem, said.errors) == (None, [])
+    assert [each["Status"] for each in said.output] == [status(STATE, each) or 0 for each in asked]
+    shown = {each["Address"]: each["Certificate"] for each in said.output}
+    assert [each for each in asked if shown[each]] == OVER_TLS
+    [certificate] = {shown[each] for each in OVER_TLS}
+    assert re.fullmatch(r"[0-9A-F]{40}", certificate)
+    assert all(bool(each["Why"]) == (each["Status"] == 0) for each in said.output)
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost/", "http://127.0.0.2/", "http://127.0.0.1.test/", "http://127.0.0.1@x/", "ftp://127.0.0.1/",
+     "http://127.0.0.1/`r`nHost: x", "http://127.0.0.1/`n"],
+)  # fmt: skip
+def test_nobody_else_is_asked_whatever_the_address(pwsh: PwshEngine, address: str) -> None:
+    with Client(pwsh, LiveState(STATE)) as client:
+        said = client.run(ASK_OVER_A_SOCKET.replace("LIST", f'"{address}"'))
+    assert said.problem is not None
+    assert said.problem[0] == "This asks this server alone."
 
 
 @pytest.mark.real_powershell

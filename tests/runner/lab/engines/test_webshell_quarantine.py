@@ -67,7 +67,8 @@ SITES = f"""<configuration><system.applicationHost>
 <virtualDirectory path="/" physicalPath="{PROXY}\\owa" /></application>
 <application path="/ecp" applicationPool="MSExchangeECPAppPool">
 <virtualDirectory path="/" physicalPath="{PROXY}\\ecp" /></application>
-<bindings><binding protocol="http" bindingInformation="*:80:" /></bindings>
+<bindings><binding protocol="http" bindingInformation="*:80:" />
+<binding protocol="https" bindingInformation="*:443:" /></bindings>
 </site>
 </sites></system.applicationHost></configuration>
 """
@@ -192,8 +193,8 @@ def test_a_page_that_was_taken_answers_as_one_that_there_never_was(sim: SimEngin
         changes = ready(judged(client, catalogue))
         pages = [str(each.change.values["page"]) for each in changes if each.change.values["page"]]
         assert pages == [
-            "http://127.0.0.1/aspnet_client/it%27s%20%5B1%5D%20%C3%BC.aspx",
-            "http://127.0.0.1/owa/auth/Current/hidden.aspx",
+            "https://127.0.0.1/aspnet_client/it%27s%20%5B1%5D%20%C3%BC.aspx",
+            "https://127.0.0.1/owa/auth/Current/hidden.aspx",
         ]
         assert [status(live.now, each) for each in pages] == [200, 200]
         assert [sent(client, each.apply) for each in changes] == [None] * 4
@@ -207,7 +208,7 @@ def test_the_scripts_themselves_make_the_same_of_a_server(
     assert there_and_back(sim, catalogue) == there_and_back(pwsh, catalogue)
 
 
-OWA_HEALTH = "http://127.0.0.1/owa/healthcheck.htm"
+OWA_HEALTH = "https://127.0.0.1/owa/healthcheck.htm"
 AFTER = {"pages_after_recycling": {"/owa/healthcheck.htm": 503}}
 WRONG: Mapping[str, tuple[HostState, str]] = {
     "a health page fails after the pool has begun anew": (
@@ -242,6 +243,62 @@ def test_what_is_not_as_it_should_be_behind_a_change_is_an_error(
     state, expected = WRONG[name]
     said, _ = last_of(sim, state, catalogue)
     assert said == expected
+
+
+HTTP_ALONE = SITES.replace('<binding protocol="https" bindingInformation="*:443:" />', "")
+PAGE = "127.0.0.1/owa/auth/Current/hidden.aspx"
+# What proves nothing is said, and is no error: the file is away.
+UNPROVEN: Mapping[str, tuple[HostState, str]] = {
+    "over http there is a way to https, for any page": (
+        server(
+            files={**server().files, CONFIG: FileState(content=HTTP_ALONE)},
+            web=WEB.model_copy(update={"over_http": "redirects"}),
+        ),
+        f"http://{PAGE} answers 302, as one does that there never was: that the page is gone is not shown by it",
+    ),
+    "over http everything is forbidden": (
+        server(
+            files={**server().files, CONFIG: FileState(content=HTTP_ALONE)},
+            web=WEB.model_copy(update={"over_http": "forbids"}),
+        ),
+        f"http://{PAGE} answers 403, as one does that there never was: that the page is gone is not shown by it",
+    ),
+    "IIS does not answer": (
+        server(web=WEB.model_copy(update={"answers": False})),
+        f"Nobody answered at https://{PAGE}, so that the page is gone was not seen: ",
+    ),
+    "over https it is shown, whatever http says": (server(web=WEB.model_copy(update={"over_http": "redirects"})), ""),
+}
+
+
+def warned_of(engine: Engine, state: HostState, catalogue: Catalogue) -> tuple[list[str], list[object], HostState]:
+    """What the last change warns of, with the status of each page that it asked for."""
+    live = LiveState(state)
+    with Client(engine, live) as client:
+        text = ready(judged(client, catalogue))[-1].apply
+        said = client.run(text)
+        assert (said.problem, said.errors) == (None, [])
+        return said.warnings, [each["Status"] for each in said.output], live.now
+
+
+def holds(found: tuple[list[str], list[object], HostState], expected: str) -> bool:
+    warnings, statuses, after = found
+    assert OTHER not in after.files
+    assert len(statuses) == 2
+    return [each[: len(expected)] for each in warnings] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("name", UNPROVEN)
+def test_an_answer_that_proves_nothing_is_told_of(sim: SimEngine, catalogue: Catalogue, name: str) -> None:
+    state, expected = UNPROVEN[name]
+    assert holds(warned_of(sim, state, catalogue), expected)
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("name", UNPROVEN)
+def test_the_script_itself_tells_of_it(pwsh: PwshEngine, catalogue: Catalogue, name: str) -> None:
+    state, expected = UNPROVEN[name]
+    assert holds(warned_of(pwsh, state, catalogue), expected)
 
 
 def test_health_pages_that_failed_before_may_fail_after(sim: SimEngine, catalogue: Catalogue) -> None:

@@ -1,78 +1,61 @@
-# IIS on loopback: what it would answer to a request, worked out of applicationHost.config and the files as they are at that
-# moment (runner/lab/web.py says how; the two answer the same), and application pools that are recycled, over web.json.
+# IIS on loopback: what a script asks of 127.0.0.1 is asked of the lab's own web server, at a port of this machine
+# (runner/lab/engines/pwsh/loopback.py); and application pools that are recycled, over web.json.
 class LabWebResponse : System.Net.WebResponse {
     [System.Net.HttpStatusCode] $StatusCode
 
     LabWebResponse([int] $status) { $this.StatusCode = $status }
 }
 
-class LabWebServer {
-    static [string] $Configuration = 'C:\Windows\System32\inetsrv\config\applicationHost.config'
+# Stands in for TcpClient: 127.0.0.1 is this server itself, and nobody else is reached.
+class LabTcpClient {
+    [int] $ReceiveTimeout = 0
+    [int] $SendTimeout = 0
+    hidden [System.Net.Sockets.TcpClient] $Client
 
+    [void] Connect([string] $address, [int] $port) {
+        if ($address -ne '127.0.0.1') { throw [System.Net.Sockets.SocketException]::new(10065) }
+        $this.Client = [LabTcpClient]::Real.GetConstructor([type[]] @()).Invoke(@())
+        $this.Client.Connect('127.0.0.1', [int] [System.IO.File]::ReadAllText([LabHost]::Folder + '/loopback'))
+        if ($this.ReceiveTimeout) { $this.Client.ReceiveTimeout = $this.ReceiveTimeout }
+        $stream = $this.Client.GetStream()
+        $stream.Write([byte[]] @([math]::Floor($port / 256), ($port % 256)), 0, 2)
+        if ($stream.ReadByte() -ne 1) { throw [System.Net.Sockets.SocketException]::new(111) }
+    }
+
+    [System.IO.Stream] GetStream() { return $this.Client.GetStream() }
+
+    [void] Close() { if ($null -ne $this.Client) { $this.Client.Close() } }
+
+    static [type] $Real = [System.Net.Sockets.TcpClient]
+}
+
+class LabWebServer {
     static [psobject] Settings() {
         return [System.IO.File]::ReadAllText([LabHost]::Folder + '/web.json') | ConvertFrom-Json -AsHashtable
     }
 
-    # The root of the configuration; null where there is none that can be read.
-    static [System.Xml.XmlElement] Host() {
-        $real = [LabFiles]::Real([LabWebServer]::Configuration)
-        if (-not $real -or -not [System.IO.File]::Exists($real)) { return $null }
-        $document = [System.Xml.XmlDocument]::new()
-        try { $document.LoadXml([System.IO.File]::ReadAllText($real)) } catch { return $null }
-        return $document.DocumentElement
-    }
-
-    static [bool] IsStopped([string] $pool) {
-        $pools = [System.IO.File]::ReadAllText([LabHost]::Folder + '/pools.json') | ConvertFrom-Json -AsHashtable
-        foreach ($name in $pools.Keys) { if ($name -ieq $pool) { return $pools[$name] -eq 'Stopped' } }
-        return $false
-    }
-
     # The status of the answer; null where nobody answers.
     static [object] Status([string] $address) {
-        if ($address.Split('?')[0] -cnotmatch '^http://127\.0\.0\.1(?::([0-9]{1,5}))?(/[^?#]*)$') { return $null }
-        $port = if ($Matches.ContainsKey(1)) { $Matches[1] } else { '80' }
-        $path = [uri]::UnescapeDataString($Matches[2])
-        $settings = [LabWebServer]::Settings()
-        $root = [LabWebServer]::Host()
-        if ($null -eq $root -or -not $settings.answers) { return $null }
-        $site = $null
-        foreach ($each in $root.SelectNodes('/configuration/system.applicationHost/sites/site')) {
-            foreach ($binding in $each.SelectNodes('bindings/binding')) {
-                $bound = $binding.GetAttribute('bindingInformation')
-                if ($binding.GetAttribute('protocol') -eq 'http' -and $bound -in "*:${port}:", ":${port}:", "127.0.0.1:${port}:") {
-                    if ($null -eq $site) { $site = $each }
-                }
-            }
+        if ($address -cnotmatch '^http://127\.0\.0\.1(?::([0-9]{1,5}))?(/[^#]*)$') { return $null }
+        $port = if ($Matches.ContainsKey(1)) { [int] $Matches[1] } else { 80 }
+        $path = $Matches[2]
+        $client = [LabTcpClient]::new()
+        try {
+            $client.Connect('127.0.0.1', $port)
+            $stream = $client.GetStream()
+            $request = [System.Text.Encoding]::ASCII.GetBytes("GET $path HTTP/1.1`r`nHost: 127.0.0.1`r`nConnection: close`r`n`r`n")
+            $stream.Write($request, 0, $request.Length)
+            $head = [System.IO.StreamReader]::new($stream).ReadLine()
+            if ($head -match '^HTTP/1\.1 ([0-9]{3}) ') { return [int] $Matches[1] }
         }
-        if ($null -eq $site) { return $null }
-        $longest = -1
-        $place = $null
-        $pool = ''
-        foreach ($folder in $site.SelectNodes('application/virtualDirectory')) {
-            $parts = @($folder.ParentNode.GetAttribute('path').Trim('/'), $folder.GetAttribute('path').Trim('/')) -ne ''
-            $address = ('/' + ($parts -join '/')).TrimEnd('/')
-            if ($path -ne $address -and -not $path.StartsWith($address + '/', 'OrdinalIgnoreCase')) { continue }
-            if ($address.Length -gt $longest) {
-                $longest = $address.Length
-                $pool = $folder.ParentNode.GetAttribute('applicationPool')
-                $physical = $folder.GetAttribute('physicalPath')
-                foreach ($name in 'SystemDrive', 'SystemRoot', 'windir', 'ProgramFiles', 'ProgramData') {
-                    $value = if ($name -eq 'windir') { $env:SystemRoot } else { [Environment]::GetEnvironmentVariable($name) }
-                    $physical = $physical -replace "%$name%", $value.Replace('$', '$$')
-                }
-                $place = $physical.Replace('/', '\').TrimEnd('\') + '\' + $path.Substring($address.Length).Replace('/', '\').Trim('\')
-            }
-        }
-        if ([LabWebServer]::IsStopped($pool)) { return 503 }
-        foreach ($page in $settings.pages.Keys) { if ($page -ieq $path) { return [int] $settings.pages[$page] } }
-        if ($null -eq $place) { return 404 }
-        $real = [LabFiles]::Real($place)
-        if (-not $real) { return 404 }
-        if ([System.IO.Directory]::Exists($real)) { return 403 }
-        return 200
+        catch { return $null }
+        finally { $client.Close() }
+        return $null
     }
 }
+
+$accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+$accelerators::Add('System.Net.Sockets.TcpClient', [LabTcpClient])
 
 function Invoke-WebRequest {
     [CmdletBinding()]
@@ -89,6 +72,10 @@ function Invoke-WebRequest {
     $status = [LabWebServer]::Status($Uri)
     if ($null -eq $status) {
         throw [System.Net.WebException]::new('Unable to connect to the remote server', [System.Net.WebExceptionStatus]::ConnectFailure)
+    }
+    if ($status -ge 300 -and $status -lt 400 -and $MaximumRedirection -eq 0) {
+        # Windows PowerShell 5.1 writes an error of its own beside the answer.
+        throw [System.InvalidOperationException]::new('The maximum redirection count has been exceeded.')
     }
     if ($status -ge 400) {
         throw [System.Net.WebException]::new(
