@@ -1,4 +1,4 @@
-"""What holds an attack off stays: which shipped actions could start what a mitigation stopped is known, each with why."""
+"""What holds an attack off stays: which shipped actions could start what a mitigation stopped is known."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_a_pool_that_is_stopped_is_not_begun_anew_with_a_web_shell_that_is_taken
     text = place.read_text(encoding="utf-8")
     for found in STARTS.finditer(text):
         before = text[: found.start()].rstrip().splitlines()[-1]
-        assert "Get-WebAppPoolState" in before and "-eq 'Started'" in before, before
+        assert "Get-WebAppPoolState" in before
+        assert "-eq 'Started'" in before
 
 
 @pytest.mark.parametrize("pattern", ["MSExchange*", "{{ name }}"])
