@@ -269,6 +269,15 @@ class VirtualDirectory(Strict):
     changed: str | None = Field(default=MADE, pattern=TIME, description="When it was changed last, UTC.")
 
 
+class EmergencyState(Strict):
+    """Exchange Emergency Mitigation, as `Get-ExchangeServer` and `Get-OrganizationConfig` show it."""
+
+    organization: bool = Field(default=True, description="MitigationsEnabled of the organization.")
+    server: bool = Field(default=True, description="MitigationsEnabled of this server.")
+    applied: list[str] = Field(default_factory=list, description="MitigationsApplied: PING1, M1.1, M2.1.")
+    blocked: list[str] = Field(default_factory=list, description="MitigationsBlocked: M1, M2.")
+
+
 class DirectoryState(Strict):
     """What Exchange's commands say of this server from Active Directory, and whether a session reaches that at all."""
 
@@ -278,6 +287,9 @@ class DirectoryState(Strict):
         "snap-in cannot be loaded.",
     )
     virtual_directories: list[VirtualDirectory] = Field(default_factory=list)
+    emergency: EmergencyState = Field(
+        default=EmergencyState(), description="What Exchange Emergency Mitigation has done here, and is told to."
+    )
 
 
 class WmiConsumer(Strict):

@@ -198,3 +198,17 @@ def test_a_server_cannot_put_its_own_spelling_into_a_script() -> None:
     services: Services = {"mSeXcHaNgEiS": ("Stopped", "Disabled", None, ())}
     changes = judged(services, (), {"MailboxRole"}, 2).changes
     assert {change.values["name"] for change in changes} == {"MSExchangeIS"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(SERVERS, SNAPSHOTS, ROLES, st.integers(0, 3))
+def test_what_holds_an_attack_off_is_not_undone_unless_that_is_asked_for(
+    services: Services, snapshot: tuple[str, ...], roles: set[str], minor: int
+) -> None:
+    services = {**services, "MSExchangeUM": ("Stopped", "Disabled", None, ()), "MSExchangeIS": (
+        "Stopped", "Auto", None, ("MSExchangeUM",)
+    )}  # fmt: skip
+    found = judged(services, (*(each for each in snapshot if "UM" not in each), "MSExchangeUM=Automatic"), roles, minor)
+    assert [each.id for each in found.changes if "msexchangeum" in each.id] == []
+    if found.verdict not in (Verdict.UNKNOWN, Verdict.NOT_APPLICABLE):
+        assert "exchange.services.held-off" in {each.id for each in found.findings}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbooks.actions.mitigation.reading import NO_PATCH, emergency, host_of, none_of, outside
+from playbooks.actions.mitigation.emergency import emergency_of
+from playbooks.actions.mitigation.reading import NO_PATCH, host_of, none_of, outside
 from playbooks.changes import Change, ChangeValue
 from playbooks.findings import Assessment, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.document import Element
@@ -104,7 +105,7 @@ def _pool(pool: Element, defaults: Element | None) -> _Pool:
 
 def _judged(of: Mitigated, pool: _Pool, state: str, observed: Observed) -> Assessment:
     line = f"{of.pool}: {pool}, {state or 'state not read'}"
-    evidence = (line, emergency(observed))
+    evidence = (line, *emergency_of(observed).lines("", of.cve))
     if state not in ("Started", "Stopped"):
         return undecided(
             of.action, f"whether {of.pool} runs", line, FACTS, "Wait until the pool has come to rest, and look again"

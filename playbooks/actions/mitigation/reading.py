@@ -1,4 +1,4 @@
-"""What every mitigation of IIS is judged from: applicationHost.config, and the service that applies Microsoft's own.
+"""What every mitigation of IIS is judged from: applicationHost.config.
 
 None of what is judged here is a patch: a mitigation holds off one way of an attack for as long as it stands, on a
 server that is as vulnerable as before. Whoever got in before it stays in.
@@ -15,10 +15,9 @@ from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value, text_of
 
-__all__ = ["NO_PATCH", "UnreadFileError", "emergency", "host_of", "none_of", "outside", "root_of"]
+__all__ = ["NO_PATCH", "UnreadFileError", "host_of", "none_of", "outside", "root_of"]
 
 NO_PATCH = "it is no patch: the server is as vulnerable as before"
-EMERGENCY = "MSExchangeMitigation"
 
 
 class UnreadFileError(ValueError):
@@ -97,23 +96,3 @@ def outside(root: Element, *sections: str) -> Iterator[str]:
                 yield f"line {each.line}: {each.name} stands in {source}, which was not read"
             if each.get("configProtectionProvider"):
                 yield f"line {each.line}: {each.name} is encrypted"
-
-
-def emergency(observed: Observed) -> str:
-    """What is known of Exchange Emergency Mitigation, as one line of evidence.
-
-    Which mitigations it has applied or was told to leave out stands in the directory, which is not asked here.
-    """
-    for each in observed.unread:
-        if each.what == EMERGENCY:
-            return f"whether the service {EMERGENCY} runs could not be read: {each.why}"
-    said = observed.first("EmergencyMitigation")
-    if said is None:
-        return f"the answer does not say whether the service {EMERGENCY} is there"
-    if said.get("Present") is not True:
-        return f"the service {EMERGENCY} (EEMS) is not here: nothing of Microsoft's comes by itself"
-    state = f"the service {EMERGENCY} (EEMS) is here, {text_of(said, 'State') or 'state not read'}"
-    return (
-        f"{state}: while it runs it adds Microsoft's own mitigations every hour, to servers below the fix, and takes "
-        "none away; which it has applied or is told to leave out (MitigationsApplied, MitigationsBlocked) was not read"
-    )

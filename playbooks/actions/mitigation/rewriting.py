@@ -16,10 +16,10 @@ from playbooks.actions.iis.configuration.mitigations import Form, Inbound, Outbo
 from playbooks.actions.iis.configuration.rules import Condition, Rule
 from playbooks.actions.iis.configuration.sites import sites_of
 from playbooks.actions.mitigation.effective import Effective, Ours, effective, is_installed
+from playbooks.actions.mitigation.emergency import Emergency, emergency_of
 from playbooks.actions.mitigation.reading import (
     NO_PATCH,
     UnreadFileError,
-    emergency,
     host_of,
     none_of,
     outside,
@@ -63,6 +63,7 @@ class Mitigated:
         rules: all of which are needed.
         breaks: what users miss while it is in force, as a sentence without a full stop.
         until: from when it is not needed any more, as the end of a sentence.
+        emergency: what Exchange Emergency Mitigation calls its own of it; empty where it has none.
     """
 
     action: str
@@ -72,6 +73,7 @@ class Mitigated:
     rules: tuple[Named, ...]
     breaks: str
     until: str
+    emergency: str = ""
 
 
 @dataclass(slots=True)
@@ -167,10 +169,11 @@ def _judged(
             lacking.append(rule)
         for there in stands.values():
             seen.altered += _altered(rule, there)
-    evidence = (*_lines(seen.holds), emergency(observed))
+    emergency = emergency_of(observed)
+    evidence = (*_lines(seen.holds), *emergency.lines(of.emergency, of.cve))
     if not lacking:
         return _in_force(of, evidence)
-    findings = list(_findings(of, seen))
+    findings = [*_findings(of, seen), *_gone(of, emergency)]
     if not is_installed(host):
         return _lacking(of, [_cannot(of), *findings], evidence, ())
     blocked = {
@@ -180,7 +183,7 @@ def _judged(
     location = next((location for location, why in blocked.items() if not why), None)
     if location is None:
         return _lacking(of, [_blocked_finding(of, blocked[of.locations[0]]), *findings], evidence, ())
-    return _lacking(of, findings, evidence, tuple(_changes(of, location, lacking, host)))
+    return _lacking(of, findings, evidence, tuple(_changes(of, location, lacking, host, emergency)))
 
 
 def _in_force(of: Mitigated, evidence: tuple[str, ...]) -> Assessment:
@@ -341,8 +344,23 @@ def _lines(lines: list[str]) -> Iterator[str]:
         yield f"and {len(lines) - SHOWN} more"
 
 
-def _changes(of: Mitigated, location: str, lacking: list[Named], host: Element) -> Iterator[Change]:
+def _gone(of: Mitigated, emergency: Emergency) -> Iterator[Finding]:
+    """Where Exchange Emergency Mitigation says that it has applied its own, and no rule holds."""
+    if of.emergency and (applied := emergency.says_applied(of.emergency)):
+        yield Finding(
+            f"{of.action}.applied-and-gone",
+            Severity.MEDIUM,
+            f"Exchange Emergency Mitigation says that it has applied {of.emergency}, and no rule holds it",
+            (f"MitigationsApplied: {', '.join(applied)}",),
+            "What it says is no proof: find out who took the rule away or dropped it; it comes back within the hour",
+        )
+
+
+def _changes(
+    of: Mitigated, location: str, lacking: list[Named], host: Element, emergency: Emergency
+) -> Iterator[Change]:
     """One for each rule. A section in which there is nothing of others goes with the last rule that is undone."""
+    beside = f". {emergency.foretold(of.emergency)}" if of.emergency else ""
     for rule in lacking:
         ours = _ours(location, rule)
         section = _SECTIONS[ours.rule.kind]
@@ -374,7 +392,7 @@ def _changes(of: Mitigated, location: str, lacking: list[Named], host: Element) 
             values=values,
             before={"rule": "none"},
             after={"rule": str(ours.rule)},
-            disturbs=of.breaks,
+            disturbs=f"{of.breaks}{beside}",
         )
 
 

@@ -47,6 +47,7 @@ class _State:
     """
 
     disabled: dict[str, str]
+    held_off: dict[str, str]
     stopped: dict[str, str]
     manual: dict[str, str]
     too_soon: dict[str, str]
@@ -84,7 +85,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
             "Give the start types of this server from a time when it was well, or none: then its roles' defaults count"
         )
         return undecided(ACTION, "how the services are to start", str(error), FACTS, then)
-    needs = needed(roles, _product(observed), snapshot)
+    told = params.get("unified_messaging") is True
+    needs = needed(roles, _product(observed), snapshot, unified_messaging=told)
     return _mended(_judge(_compare(needs, observed), roles, observed), needs, observed)
 
 
@@ -129,7 +131,7 @@ def _texts(value: Value) -> tuple[str, ...] | None:
 def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
     records = {text_of(service, "Name").casefold(): service for service in observed.of_kind("Service")}
     services = _services(observed)
-    state = _State({}, {}, {}, {}, {}, (), (), ())
+    state = _State({}, {}, {}, {}, {}, {}, (), (), ())
     on_their_way: list[str] = []
     absent: list[str] = []
     no_start_mode: list[str] = []
@@ -148,6 +150,8 @@ def _compare(needs: Mapping[str, Needed], observed: Observed) -> _State:
         match wrong(service, need):
             case Wrong.DISABLED:
                 state.disabled[need.name] = line
+            case Wrong.HELD_OFF:
+                state.held_off[need.name] = line
             case Wrong.STOPPED:
                 state.stopped[need.name] = line
             case Wrong.MANUAL:
@@ -175,7 +179,8 @@ def _mended(assessment: Assessment, needs: Mapping[str, Needed], observed: Obser
         return replace(assessment, changes=made)
     left = {each: tuple(need.name for service, need in there if wrong(service, need) is each) for each in Wrong}
     missing = tuple(need.name for key, need in sorted(needs.items()) if key not in then and need.always)
-    return replace(assessment, changes=made, then=_facts(observed, left[Wrong.DISABLED], left[Wrong.STOPPED], missing))
+    disabled = tuple(sorted((*left[Wrong.DISABLED], *left[Wrong.HELD_OFF]), key=str.casefold))
+    return replace(assessment, changes=made, then=_facts(observed, disabled, left[Wrong.STOPPED], missing))
 
 
 def _facts(observed: Observed, disabled: tuple[str, ...], stopped: tuple[str, ...], missing: tuple[str, ...]) -> Facts:
@@ -198,7 +203,12 @@ def _judge(state: _State, roles: frozenset[Role], observed: Observed) -> Assessm
         Verdict.ATTENTION if findings else Verdict.OK,
         _summary(state, findings) if findings else _all_run(state, names),
         findings,
-        _facts(observed, tuple(state.disabled), tuple(state.stopped), tuple(state.missing)),
+        _facts(
+            observed,
+            tuple(sorted((*state.disabled, *state.held_off), key=str.casefold)),
+            tuple(state.stopped),
+            tuple(state.missing),
+        ),
         Coverage.PREDICTED if state.on_their_way else Coverage.PROBED,  # where they will come to
     )
 
@@ -255,6 +265,14 @@ def _findings(state: _State, observed: Observed) -> tuple[Finding | None, ...]:
             "Services that started later than the others when this server was well start with them",
             state.too_soon,
             "Set them to Automatic (Delayed Start)",
+        ),
+        _finding(
+            "held-off",
+            Severity.LOW,
+            "Services of Unified Messaging are disabled, as the mitigation of CVE-2021-26857 has them: they stay so",
+            state.held_off,
+            "Where mitigation.um did that, undo its plan once the update is in; where an interrupted update did, give "
+            "`unified_messaging: true`",
         ),
         _mitigation(state, observed),
         _wmi(state, observed),

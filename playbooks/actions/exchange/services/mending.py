@@ -2,6 +2,7 @@
 
 A change only ever raises: from Disabled to Manual or Automatic, from Manual to Automatic, from stopped to running. What
 was switched off is needed by no role, what is paused was paused by somebody, what is not there is setup's: no change.
+What is disabled as a mitigation has it stays so, also where a snapshot of before has it as needed.
 Whether an automatic start is a delayed one is left as it is, but where a snapshot says that it was.
 
 Start types come first, for a service cannot start while one that it depends on is disabled. Then Windows' own in the
@@ -103,6 +104,7 @@ class Wrong(Enum):
     """What is the matter with a service that is needed and there; the worst of it."""
 
     DISABLED = auto()
+    HELD_OFF = auto()  # disabled, which may be a mitigation
     STOPPED = auto()
     MANUAL = auto()
     TOO_SOON = auto()
@@ -111,7 +113,7 @@ class Wrong(Enum):
 def wrong(service: Service, need: Needed) -> Wrong | None:
     """What is the matter with it; None where nothing is."""
     if service.starts is StartType.DISABLED:
-        return Wrong.DISABLED
+        return Wrong.HELD_OFF if need.may_be_held_off else Wrong.DISABLED
     if not service.runs and not need.may_stand_still:
         return Wrong.STOPPED
     if _would_not_come_back(service, need):
@@ -135,6 +137,11 @@ def changes(services: Mapping[str, Service], needs: Mapping[str, Needed]) -> tup
         services: that are there, by their names in lower case.
         needs: likewise.
     """
+    needs = {
+        key: need
+        for key, need in needs.items()
+        if key not in services or wrong(services[key], need) is not Wrong.HELD_OFF
+    }
     ordered = sorted(needs, key=lambda key: (_PLACES.get(key, len(_FIRST)), key))
     there = [(services[key], needs[key]) for key in ordered if key in services]
     return (*_start_types(there), *_delays(there), *_starts(services, {key: needs[key] for key in ordered}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playbooks.actions.exchange.services.required import (
     MANUAL,
@@ -11,6 +11,7 @@ from playbooks.actions.exchange.services.required import (
     ON_DEMAND,
     OTHERS,
     POP_AND_IMAP,
+    UNIFIED_MESSAGING,
     Product,
     Role,
     required,
@@ -35,6 +36,7 @@ class Needed:
         manual_will_do: Manual is no fault.
         may_stand_still: stopped is no fault.
         delayed: it has to start later than the others; where it has not, it may.
+        may_be_held_off: where it is disabled, that may be a mitigation, which nothing undoes that was not told to.
     """
 
     name: str
@@ -43,13 +45,23 @@ class Needed:
     manual_will_do: bool
     may_stand_still: bool
     delayed: bool = False
+    may_be_held_off: bool = False
 
 
-def needed(roles: frozenset[Role], product: Product | None, snapshot: Snapshot | None = None) -> dict[str, Needed]:
+def needed(
+    roles: frozenset[Role],
+    product: Product | None,
+    snapshot: Snapshot | None = None,
+    *,
+    unified_messaging: bool = False,
+) -> dict[str, Needed]:
     """What the server needs, by the names in lower case.
 
     A snapshot counts more than the roles: what it has as Disabled was switched off by somebody and is not needed, and
     what it has as Automatic or Manual is needed to start so, optional or not. POP3 and IMAP4 are left as they are.
+
+    Args:
+        unified_messaging: its services are to start even where they are disabled, which may be a mitigation.
     """
     found = {
         key: Needed(
@@ -68,10 +80,12 @@ def needed(roles: frozenset[Role], product: Product | None, snapshot: Snapshot |
             found[key] = _as_it_was(
                 found.get(key), name, mode, delayed=snapshot is not None and key in snapshot.delayed
             )
-    return found
+    held_off = frozenset() if unified_messaging else _HELD_OFF
+    return {key: replace(each, may_be_held_off=key in held_off) for key, each in found.items()}
 
 
 _LEFT = frozenset(name.casefold() for name in POP_AND_IMAP)
+_HELD_OFF = frozenset(name.casefold() for name in UNIFIED_MESSAGING)
 _STILL = frozenset(name.casefold() for name in _STOP_BY_THEMSELVES | MAY_STAND_STILL)
 _ASKED = frozenset(name.casefold() for name in ON_DEMAND)
 

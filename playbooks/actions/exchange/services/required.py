@@ -39,6 +39,8 @@ class Product(Enum):
 MITIGATION = "MSExchangeMitigation"
 POP_AND_IMAP = frozenset({"MSExchangePOP3", "MSExchangePOP3BE", "MSExchangeIMAP4", "MSExchangeIMAP4BE"})
 NOTIFICATIONS = "MSExchangeNotificationsBroker"
+# Stopped and disabled they hold CVE-2021-26857 off (mitigation.um): no role needs them, a snapshot may.
+UNIFIED_MESSAGING = frozenset({"MSExchangeUM", "MSExchangeUMCR"})
 ALL = frozenset(Product)
 LATER = frozenset({Product.V2016, Product.V2019})
 

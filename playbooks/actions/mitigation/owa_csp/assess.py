@@ -16,6 +16,7 @@ OF = Mitigated(
     action="mitigation.owa_csp",
     cve="CVE-2026-42897",
     application="owa",
+    emergency="M2",
     locations=("Default Web Site/owa",),
     rules=(Named(CSP, "exrun OWA CSP - outbound", ("eomt owa csp", "eems m2")),),
     breaks=(

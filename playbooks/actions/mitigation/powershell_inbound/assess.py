@@ -16,6 +16,7 @@ OF = Mitigated(
     action="mitigation.powershell_inbound",
     cve="CVE-2022-41040",
     application="Autodiscover",
+    emergency="M1",
     locations=("Default Web Site", "Default Web Site/Autodiscover"),
     rules=(Named(POWERSHELL, "exrun PowerShell - inbound", ("powershell - inbound", "eems m1")),),
     breaks=(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from playbooks.actions.mitigation.reading import NO_PATCH, emergency, none_of
+from playbooks.actions.mitigation.emergency import emergency_of
+from playbooks.actions.mitigation.reading import NO_PATCH, none_of
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Change, ChangeValue
 from playbooks.findings import Assessment, Finding, Severity, Verdict
@@ -56,7 +57,7 @@ def _judged(services: Mapping[str, Record], observed: Observed) -> Assessment:
     if any(_state(each) not in _STATES or _start_type(each) not in _START_TYPES for each in services.values()):
         then = "Wait until the service has come to rest, or set it right by hand, and look again"
         return undecided(ACTION, "whether Unified Messaging is off", "; ".join(lines), FACTS, then)
-    evidence = (*lines, emergency(observed))
+    evidence = (*lines, *emergency_of(observed).lines("", CVE))
     changes = tuple(_change(name, each) for name, each in services.items() if not _is_off(each))
     if not changes:
         finding = Finding(

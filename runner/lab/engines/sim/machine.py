@@ -14,6 +14,7 @@ from runner.lab.engines.sim.clixml import INT32
 from runner.lab.state import (
     AccountsState,
     BinaryValue,
+    EmergencyState,
     FileState,
     HostState,
     QwordValue,
@@ -316,6 +317,16 @@ class Machine:
         if self.state.directory.answers != "answers":
             raise UnreadableError(NO_DIRECTORY)
         return self.state.directory.virtual_directories
+
+    def ask_emergency(self) -> EmergencyState:
+        """What `Get-ExchangeServer` and `Get-OrganizationConfig` say of Exchange Emergency Mitigation.
+
+        Raises:
+            UnreadableError: Active Directory does not know who asks.
+        """
+        if self.state.directory.answers != "answers":
+            raise UnreadableError(NO_DIRECTORY)
+        return self.state.directory.emergency
 
     def ask_accounts(self) -> AccountsState:
         """What the commands of the module Microsoft.PowerShell.LocalAccounts read.

@@ -22,7 +22,7 @@ from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine, web_configuration
 from runner.lab.engines.sim.machine import APPLICATION_HOST
-from runner.lab.state import FileState, HostState, LiveState, RegistryKey, ServiceState
+from runner.lab.state import DirectoryState, FileState, HostState, LiveState, RegistryKey, ServiceState
 from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.judging import SCRIPTS, observation
 
@@ -101,6 +101,15 @@ def exchange(text: str, configs: Mapping[str, str] | None = None) -> HostState:
     files |= {f"{folder}\\web.config": FileState(content=held) for folder, held in (configs or {}).items()}
     key = {SETUP: {"values": {"MsiInstallPath": f"{EXCHANGE}\\"}}}
     return HostState.model_validate({"name": "EX1", "files": files, "registry": key})
+
+
+def with_emergency(state: HostState, **directory: object) -> HostState:
+    """The same with Exchange Emergency Mitigation, and what Exchange's commands say of it."""
+    services = {**state.services, "MSExchangeMitigation": ServiceState()}
+    return state.model_copy(update={"services": services, "directory": DirectoryState.model_validate(directory)})
+
+
+TOLD = {"server": False, "applied": ["PING1", "M1.1"], "blocked": ["M2"]}
 
 
 def located(path: str, section: str) -> str:
@@ -182,6 +191,13 @@ RULES_STAND: Mapping[str, HostState] = {
             "C:\\inetpub\\wwwroot": "<configuration />",
         },
     ),
+    "with Exchange Emergency Mitigation": with_emergency(
+        exchange(HEAD + SITES.format("")), answers="answers", emergency=TOLD
+    ),
+    "with Exchange Emergency Mitigation, and nobody answers": with_emergency(exchange(HEAD + SITES.format(""))),
+    "with Exchange Emergency Mitigation, and no commands": with_emergency(
+        exchange(HEAD + SITES.format("")), answers="without-commands"
+    ),
 }
 UM_STANDS: Mapping[str, HostState] = {
     how: HostState(
@@ -194,6 +210,10 @@ UM_STANDS: Mapping[str, HostState] = {
         "stopped, by hand": ServiceState(state="Stopped", start_mode="Manual"),
         "disabled and running": ServiceState(start_mode="Disabled"),
     }.items()
+}
+UM_STANDS = {
+    **UM_STANDS,
+    "with Exchange Emergency Mitigation": with_emergency(UM_STANDS["running"], answers="answers", emergency=TOLD),
 }
 WALKS = {
     **{f"mitigation.um: {how}": ("mitigation.um", state) for how, state in UM_STANDS.items()},

@@ -5,6 +5,9 @@ class LabExchange {
         'Microsoft.Exchange.Management.PowerShell.SnapIn', 'Microsoft.Exchange.Management.PowerShell.E2010'
     )
 
+    static [string] $NoDirectory = (
+        'Active Directory server  is not available. Error message: Active directory response: A local error occurred.')
+
     static [System.Collections.Generic.List[string]] $Added = [System.Collections.Generic.List[string]]::new()
 
     # Values of setup's key; null where there is no Exchange, or nobody may look.
@@ -60,8 +63,7 @@ class LabExchange {
     static [object[]] VirtualDirectories([string] $kind) {
         $directory = [LabExchange]::Directory()
         if ($directory.GetProperty('answers').GetString() -ne 'answers') {
-            throw [System.InvalidOperationException]::new(
-                'Active Directory server  is not available. Error message: Active directory response: A local error occurred.')
+            throw [System.InvalidOperationException]::new([LabExchange]::NoDirectory)
         }
         $found = foreach ($each in $directory.GetProperty('virtual_directories').EnumerateArray()) {
             if ($each.GetProperty('kind').GetString() -ne $kind) { continue }
@@ -74,6 +76,19 @@ class LabExchange {
             }
         }
         return @($found)
+    }
+
+    # Of Exchange Emergency Mitigation; an error where Active Directory does not know who asks.
+    static [System.Text.Json.JsonElement] Emergency() {
+        $directory = [LabExchange]::Directory()
+        if ($directory.GetProperty('answers').GetString() -ne 'answers') {
+            throw [System.InvalidOperationException]::new([LabExchange]::NoDirectory)
+        }
+        return $directory.GetProperty('emergency')
+    }
+
+    static [string[]] Texts([System.Text.Json.JsonElement] $list) {
+        return @(foreach ($each in $list.EnumerateArray()) { $each.GetString() })
     }
 
     static [object] SnapIn([string] $name) {
@@ -125,6 +140,7 @@ function Add-PSSnapin {
                 }
                 [LabExchange]::Added.Add($snapIn)
                 Set-Item -LiteralPath 'Function:\global:Get-ExchangeServer' -Value ${function:LabGetExchangeServer}
+                Set-Item -LiteralPath 'Function:\global:Get-OrganizationConfig' -Value ${function:LabGetOrganizationConfig}
                 foreach ($command in 'Mailbox', 'MailboxFolderStatistics', 'MailboxFolderPermission') {
                     Set-Item -LiteralPath "Function:\global:Get-$command" -Value (Get-Item -LiteralPath "Function:\LabGet$command").ScriptBlock
                 }
@@ -148,13 +164,14 @@ function LabGetExchangeServer {
     )
     process {
         $server = [LabHost]::Text('name').ToUpperInvariant()
-        if ($Identity -and $Identity -ine $server) {
+        if ($Identity -and $Identity -notin $server, $env:COMPUTERNAME) {
             $missing = [System.InvalidOperationException]::new(
                 "The operation couldn't be performed because object '$Identity' couldn't be found on '$server'.")
             $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new(
                 $missing, 'ManagementObjectNotFoundException', 'NotSpecified', $Identity))
             return
         }
+        $emergency = [LabExchange]::Emergency()
         $setup = [LabExchange]::Setup()
         if ($null -eq $setup) { return }
         $edge = [LabExchange]::HasRole('EdgeTransportRole')
@@ -172,8 +189,17 @@ function LabGetExchangeServer {
             IsClientAccessServer = $access
             IsEdgeServer         = $edge
             IsE15OrLater         = $true
+            MitigationsEnabled   = $emergency.GetProperty('server').GetBoolean()
+            MitigationsApplied   = [LabExchange]::Texts($emergency.GetProperty('applied'))
+            MitigationsBlocked   = [LabExchange]::Texts($emergency.GetProperty('blocked'))
         }
     }
+}
+
+function LabGetOrganizationConfig {
+    [CmdletBinding()]
+    param()
+    [pscustomobject] @{ MitigationsEnabled = [LabExchange]::Emergency().GetProperty('organization').GetBoolean() }
 }
 
 # These become Get-Mailbox and so on once the snap-in is added.

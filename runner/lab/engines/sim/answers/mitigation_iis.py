@@ -39,3 +39,24 @@ def configuration(machine: Machine) -> Iterator[Output]:
         State=None if service is None else service.state.replace(" ", ""),
         StartMode=None if service is None else _START_TYPES[service.start_mode],
     )
+    if service is not None:
+        yield emergency_settings(machine)
+
+
+def emergency_settings(machine: Machine) -> Output:
+    """The part mitigation/emergency.ps1.j2, where the service is there."""
+    why, said = None, None
+    try:
+        machine.add_exchange_commands()
+        said = machine.ask_emergency()
+    except UnreadableError as error:
+        why = str(error)
+    return record(
+        "EmergencySettings",
+        Answered=said is not None,
+        Why=why,
+        Organization=None if said is None else said.organization,
+        Server=None if said is None else said.server,
+        Applied=() if said is None else tuple(said.applied),
+        Blocked=() if said is None else tuple(said.blocked),
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from playbooks.actions.mitigation.um.assess import NAMES
 from playbooks.values import Value
+from runner.lab.engines.sim.answers.mitigation_iis import emergency_settings
 from runner.lab.engines.sim.answers.records import SETUP_KEY, number, record, unread
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
 from runner.lab.engines.sim.streams import Items
@@ -37,3 +38,5 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
             yield record("Service", Name=each.name, **shown)
     if not known:
         yield record("EmergencyMitigation", Present=False, State=None, StartMode=None)
+    else:
+        yield emergency_settings(machine)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from runner.lab.engines.pwsh import PwshEngine
-from runner.lab.state import HostState
+from runner.lab.state import DirectoryState, HostState
 from tests.runner.lab.engines.client import Client, Said
-from tests.runner.lab.engines.pwsh.conftest import BIN, PRODUCT
+from tests.runner.lab.engines.pwsh.conftest import BIN, PRODUCT, SERVER
 
 pytestmark = pytest.mark.real_powershell
 
@@ -301,11 +301,17 @@ def test_the_snap_in_brings_the_servers_own_entry_and_only_where_exchange_is(
         ["The Windows PowerShell snap-in 'Other.SnapIn' is not installed on this computer."],
     )
     said = server.run(
-        "(Get-PSSnapin -Registered).Count; Add-PSSnapin Microsoft.Exchange.Management.PowerShell.SnapIn;"
-        " $s = Get-ExchangeServer; $s.Name, $s.ServerRole, $s.AdminDisplayVersion; (Get-PSSnapin).Name"
+        f"(Get-PSSnapin -Registered).Count; Add-PSSnapin {SNAP_IN};"
+        " try { Get-ExchangeServer } catch { 'no directory' }"
     )
+    assert said.output == [2, "no directory"]
+    with Client(engine, SERVER.model_copy(update={"directory": DirectoryState(answers="answers")})) as known:
+        said = known.run(
+            f"Add-PSSnapin {SNAP_IN}; $s = Get-ExchangeServer -Identity $env:COMPUTERNAME;"
+            " $s.Name, $s.ServerRole, $s.AdminDisplayVersion; (Get-PSSnapin).Name"
+        )
     assert said.output == [
-        *(2, "EX01", "Mailbox", "Version 15.2 (Build 1544.4)"),
+        *("EX01", "Mailbox", "Version 15.2 (Build 1544.4)"),
         "Microsoft.Exchange.Management.PowerShell.SnapIn",
     ]
     with Client(engine, HostState(name="plain")) as plain:
