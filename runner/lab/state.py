@@ -278,6 +278,32 @@ class EmergencyState(Strict):
     blocked: list[str] = Field(default_factory=list, description="MitigationsBlocked: M1, M2.")
 
 
+class ExportRequest(Strict):
+    """A request to export a mailbox, with its statistics."""
+
+    name: str = "MailboxExport"
+    mailbox: str = "contoso.com/Users/Administrator"
+    path: str | None = None
+    batch: str | None = None
+    status: str = "Completed"
+    created: str | None = Field(default=MADE, pattern=TIME, description="When it was made, UTC.")
+    server: str | None = Field(default=None, description="Which server has written it.")
+    report: str | None = Field(default=None, description="What its statistics report, who asked for it first.")
+    denied: bool = Field(default=False, description="Its statistics cannot be asked for.")
+
+
+class RoleAssignment(Strict):
+    """Who has a management role, or may give it."""
+
+    name: str
+    role: str = "Mailbox Import Export"
+    assignee: str
+    type: Literal["RoleGroup", "User", "SecurityGroup", "RoleAssignmentPolicy", "Computer"] = "RoleGroup"
+    delegation: Literal["Regular", "Delegating", "DelegatingOrgWide"] = "Regular"
+    enabled: bool = True
+    created: str | None = Field(default=MADE, pattern=TIME, description="When it was made, UTC.")
+
+
 class DirectoryState(Strict):
     """What Exchange's commands say of this server from Active Directory, and whether a session reaches that at all."""
 
@@ -289,6 +315,21 @@ class DirectoryState(Strict):
     virtual_directories: list[VirtualDirectory] = Field(default_factory=list)
     emergency: EmergencyState = Field(
         default=EmergencyState(), description="What Exchange Emergency Mitigation has done here, and is told to."
+    )
+    export_requests: list[ExportRequest] = Field(default_factory=list)
+    export_roles: list[str] = Field(
+        default_factory=lambda: ["Mailbox Import Export"],
+        description="Management roles of the type MailboxImportExport: Exchange's own, and those that were made of it.",
+    )
+    role_assignments: list[RoleAssignment] = Field(
+        default_factory=lambda: [
+            RoleAssignment(
+                name="Mailbox Import Export-Organization Management-Delegating",
+                assignee="Organization Management",
+                delegation="DelegatingOrgWide",
+            )
+        ],
+        description="Without it the one that every organisation has.",
     )
 
 

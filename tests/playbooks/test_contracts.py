@@ -51,6 +51,7 @@ def written(action: Action) -> dict[str, set[str]]:
 def test_the_built_in_actions_are_there() -> None:
     assert set(ACTIONS) == {
         "exchange.component_states",
+        "exchange.export_requests",
         "exchange.version",
         "exchange.virtual_directories",
         "exchange.patch",

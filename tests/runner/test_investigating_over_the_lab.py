@@ -41,7 +41,7 @@ def test_a_server_with_a_session_of_proxylogon_is_compromised_and_the_one_beside
         assert (steps["proxylogon"], steps["proxyshell"]) == ("ok", "ok")
         assert set(steps) == {
             *("version", "patch", "proxylogon", "proxyshell", "owa", "webshells", "iis", "directories"),
-            *("transport", "components", "services", "persistence", "firewall", "reboot"),
+            *("exports", "transport", "components", "services", "persistence", "firewall", "reboot"),
         }  # fmt: skip
         # Of EX2 the row says since when its logs hold nothing, beside what else is not well there.
         reach = found["EX2"]["logs_since"]

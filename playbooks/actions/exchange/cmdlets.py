@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import re
 
+from playbooks.actions.exchange.destinations import Destination, destination_of
 from playbooks.actions.exchange.hunting import Aside, Event, Grade, Sign, Trace, of_event
 from playbooks.actions.exchange.lines import Line, columns, short
 
 FAILED = 6  # of the log MSExchange Management: a command that ended in an error
-_PAGE = re.compile(r"\.(aspx|ashx|asmx|ascx|asax|asp|asa|svc|soap|cshtml|master|config)(?![\w.])")
-_SERVED = re.compile(r"\\(inetpub|aspnet_client|frontend\\httpproxy|clientaccess)(\\|$)")
-_OWN_DISK = re.compile(r"\\\\(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\]|\.)\\[a-z]\$", re.ASCII)
 _TAG = re.compile(r"url\b.*?(?:<|%3c)\s*[a-z%!/?]")
 _VIRTUAL_DIRECTORY = re.compile(r"set-\w*virtualdirectory")
 
@@ -45,10 +43,14 @@ def _judged(name: str, given: str, evidence: str, *, failed: bool) -> Sign:
     if "new-mailboxexportrequest" in command or "new-exchangecertificate" in command:
         if "new-exchangecertificate" in command and "requestfile" not in told:
             return None
-        if _PAGE.search(told) or _SERVED.search(told):
-            # Whoever ran it had a session, whatever came of it.
-            return Trace(Grade.SESSION if failed else Grade.WRITTEN, evidence)
-        return Trace(Grade.SUSPICIOUS, evidence) if _OWN_DISK.search(told) else None
+        match destination_of(given):
+            case Destination.PAGE | Destination.SERVED:
+                # Whoever ran it had a session, whatever came of it.
+                return Trace(Grade.SESSION if failed else Grade.WRITTEN, evidence)
+            case Destination.OWN_DISK:
+                return Trace(Grade.SUSPICIOUS, evidence)
+            case _:
+                return None
     if "new-managementroleassignment" in command:
         return Trace(Grade.SUSPICIOUS, evidence) if "mailbox import export" in told else None
     if _VIRTUAL_DIRECTORY.search(command):

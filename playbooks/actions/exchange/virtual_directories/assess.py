@@ -3,10 +3,6 @@
 CVE-2021-27065 sets a URL to script and resets the directory, which writes its properties, and so the script, into a
 page. A URL that is like that now waits for its reset. One that is not proves nothing: afterwards attackers reset the
 directory, or set the URL to nothing (NOR, 2021-march-exchange #100); the logs have it (proxylogon.hunt).
-
-The URLs stand in Active Directory alone. A session over WinRM has no identity there (the second hop), except with
-resource-based delegation or as a virtual account of JEA (Microsoft, "Making the second hop in PowerShell Remoting").
-Nothing is put in the place of what could not be read.
 """
 
 from __future__ import annotations
@@ -17,11 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import unquote
 
-from playbooks.actions.exchange.setup import Installation, installed
+from playbooks.actions.exchange.asking import asked, unanswered
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import undecided
 from playbooks.values import Record, Value, text_of
 
 ACTION = "exchange.virtual_directories"
@@ -30,7 +25,6 @@ COMMANDS = tuple(
     f"Get-{kind}VirtualDirectory"
     for kind in ("Oab", "Ecp", "Owa", "WebServices", "ActiveSync", "Mapi", "PowerShell", "Autodiscover")
 )
-_ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
 _BY_HAND = (
     "On this server, in the Exchange Management Shell, run each of these with -ADPropertiesOnly and look at the URLs; "
     "or let the session run as a virtual account (JEA), or the server act for the account. What was done before shows "
@@ -73,26 +67,8 @@ class _Url:
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
     """Judges each URL by what stands in it, in whatever encoding; of what was not read it says so."""
-    found = installed(ACTION, observation, FACTS)
-    if isinstance(found, Assessment):
-        return found
-    observed, installation = found
-    if installation is not Installation.SERVER:
-        return _not_applicable(installation.value)
-    said = {text_of(role, "Name"): role.get("Present") for role in observed.of_kind("ExchangeRole")}
-    if not any(said.get(role) is not False for role in _ROLES):
-        return _not_applicable("an Edge server has no virtual directories of Exchange")
-    given = str(params.get("since") or "").strip()
-    try:
-        since = date.fromisoformat(given) if given else None
-    except ValueError:
-        why = f"{given} is no day"
-        return undecided(ACTION, "since when a change is new", why, FACTS, "Give `since` as 2021-02-27, or nothing")
-    return _concluded(observed, since)
-
-
-def _not_applicable(reason: str) -> Assessment:
-    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in FACTS})
+    found = asked(ACTION, observation, params, FACTS, "an Edge server has no virtual directories of Exchange")
+    return found if isinstance(found, Assessment) else _concluded(*found)
 
 
 def _concluded(observed: Observed, since: date | None) -> Assessment:
@@ -133,18 +109,13 @@ def _urls(directory: Record) -> Iterator[_Url]:
 
 
 def _gaps(observed: Observed) -> tuple[str, ...]:
-    gaps = [f"{entry.what}: {entry.why}" for entry in observed.unread if not entry.what.startswith("HKLM:")]
-    if gaps and gaps[0].startswith("Exchange's commands"):
-        return (gaps[0],)
+    gaps = unanswered(observed, COMMANDS)
     answered = {text_of(each, "Command"): each for each in observed.of_kind("Answered")}
-    closed = {entry.what for entry in observed.unread}
-    gaps += [f"{each}: it was not asked" for each in COMMANDS if each not in answered and each not in closed]
-    gaps += [
+    return gaps + tuple(
         f"{each}: it names no virtual directory, and a server with this role has one"
         for each in ("Get-OabVirtualDirectory", "Get-EcpVirtualDirectory")
         if each in answered and not answered[each].get("Count")
-    ]
-    return tuple(gaps)
+    )
 
 
 def _findings(

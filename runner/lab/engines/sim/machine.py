@@ -14,6 +14,7 @@ from runner.lab.engines.sim.clixml import INT32
 from runner.lab.state import (
     AccountsState,
     BinaryValue,
+    DirectoryState,
     EmergencyState,
     FileState,
     HostState,
@@ -22,7 +23,6 @@ from runner.lab.state import (
     RegistryValue,
     ServiceState,
     SubscriptionState,
-    VirtualDirectory,
 )
 
 SERVICES_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Services"
@@ -308,15 +308,15 @@ class Machine:
         if self.state.directory.answers == "without-commands" or not present:
             raise UnreadableError(NO_SNAPIN)
 
-    def ask_directory(self) -> list[VirtualDirectory]:
-        """Exchange's commands that read virtual directories.
+    def ask_directory(self) -> DirectoryState:
+        """Exchange's commands that read Active Directory.
 
         Raises:
             UnreadableError: Active Directory does not know who asks.
         """
         if self.state.directory.answers != "answers":
             raise UnreadableError(NO_DIRECTORY)
-        return self.state.directory.virtual_directories
+        return self.state.directory
 
     def ask_emergency(self) -> EmergencyState:
         """What `Get-ExchangeServer` and `Get-OrganizationConfig` say of Exchange Emergency Mitigation.

@@ -388,6 +388,10 @@ STATES: Mapping[str, HostState] = {
         }
     ),
     "virtual directories of every form": server(WHOLE).model_copy(update={"directory": directories.ODD}),
+    "requests to export mailboxes of every form": server(WHOLE).model_copy(update={"directory": directories.EXPORTS}),
+    "more requests to export mailboxes than are sent": server(WHOLE).model_copy(
+        update={"directory": directories.MANY_EXPORTS}
+    ),
     "commands of Exchange that cannot be loaded": server(WHOLE).model_copy(
         update={"directory": directories.ODD.model_copy(update={"answers": "without-commands"})}
     ),

@@ -59,6 +59,7 @@ CATALOGUE = Catalogue.load().on(TODAY)
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
 COMPONENTS = "exchange.component_states"
 AGENTS, DIRECTORIES = "exchange.transport_agents", "exchange.virtual_directories"
+EXPORTS = "exchange.export_requests"
 HUNTS = ("owa.hunt", "proxylogon.hunt", "proxyshell.hunt")
 OF_EXCHANGE = (
     VERSION,
@@ -68,6 +69,7 @@ OF_EXCHANGE = (
     *HUNTS,
     AGENTS,
     DIRECTORIES,
+    EXPORTS,
 )  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 TAKE = "webshell.quarantine"
@@ -214,7 +216,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             PATCH: NOT_APPLICABLE,
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
-            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES), NOT_APPLICABLE),
+            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES, EXPORTS), NOT_APPLICABLE),
             SCAN: NOT_APPLICABLE,
         },
         "empty": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
@@ -224,7 +226,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             **NO_BUILD,
             SERVICES: UNKNOWN,
             COMPONENTS: UNKNOWN,
-            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES), UNKNOWN),
+            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES, EXPORTS), UNKNOWN),
         },
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
@@ -526,7 +528,7 @@ def several() -> Iterator[Case]:
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
     tools = {
         VERSION: NOT_EXCHANGE,
-        **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS, DIRECTORIES), NOT_APPLICABLE),
+        **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS, DIRECTORIES, EXPORTS), NOT_APPLICABLE),
     }
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})

@@ -60,12 +60,36 @@ class LabExchange {
         return [LabExchange]::Setup() -and [LabExchange]::Directory().GetProperty('answers').GetString() -ne 'without-commands'
     }
 
-    static [object[]] VirtualDirectories([string] $kind) {
+    # A list of what Active Directory has; an error where it does not know who asks.
+    static [System.Text.Json.JsonElement[]] Listed([string] $name) {
         $directory = [LabExchange]::Directory()
         if ($directory.GetProperty('answers').GetString() -ne 'answers') {
             throw [System.InvalidOperationException]::new([LabExchange]::NoDirectory)
         }
-        $found = foreach ($each in $directory.GetProperty('virtual_directories').EnumerateArray()) {
+        return @($directory.GetProperty($name).EnumerateArray())
+    }
+
+    static [object[]] ExportRequests() {
+        $number = 0
+        $found = foreach ($each in [LabExchange]::Listed('export_requests')) {
+            $number++
+            [pscustomobject] @{
+                Identity       = "$($each.GetProperty('mailbox').GetString())\$($each.GetProperty('name').GetString())\$number"
+                Name           = $each.GetProperty('name').GetString()
+                BatchName      = $each.GetProperty('batch').GetString()
+                FilePath       = $each.GetProperty('path').GetString()
+                Status         = $each.GetProperty('status').GetString()
+                Mailbox        = $each.GetProperty('mailbox').GetString()
+                WhenCreatedUTC = [LabExchange]::Time($each.GetProperty('created'))
+                WhenChangedUTC = [LabExchange]::Time($each.GetProperty('created'))
+                State          = $each
+            }
+        }
+        return @($found)
+    }
+
+    static [object[]] VirtualDirectories([string] $kind) {
+        $found = foreach ($each in [LabExchange]::Listed('virtual_directories')) {
             if ($each.GetProperty('kind').GetString() -ne $kind) { continue }
             [pscustomobject] @{
                 Name           = $each.GetProperty('name').GetString()
@@ -141,7 +165,10 @@ function Add-PSSnapin {
                 [LabExchange]::Added.Add($snapIn)
                 Set-Item -LiteralPath 'Function:\global:Get-ExchangeServer' -Value ${function:LabGetExchangeServer}
                 Set-Item -LiteralPath 'Function:\global:Get-OrganizationConfig' -Value ${function:LabGetOrganizationConfig}
-                foreach ($command in 'Mailbox', 'MailboxFolderStatistics', 'MailboxFolderPermission') {
+                foreach ($command in @(
+                        'Mailbox', 'MailboxFolderStatistics', 'MailboxFolderPermission', 'MailboxExportRequest',
+                        'MailboxExportRequestStatistics', 'ManagementRole', 'ManagementRoleAssignment'
+                    )) {
                     Set-Item -LiteralPath "Function:\global:Get-$command" -Value (Get-Item -LiteralPath "Function:\LabGet$command").ScriptBlock
                 }
                 foreach ($kind in 'Oab', 'Ecp', 'Owa', 'WebServices', 'ActiveSync', 'Mapi', 'PowerShell', 'Autodiscover') {
@@ -235,6 +262,56 @@ function LabGetMailboxFolderPermission {
                 User         = [pscustomobject] @{ UserType = $right.Name; DisplayName = $right.Name }
                 AccessRights = @(foreach ($each in $right.Value.EnumerateArray()) { $each.GetString() })
             }
+        }
+    }
+}
+
+function LabGetMailboxExportRequest {
+    [CmdletBinding()]
+    param([string] $ResultSize = '1000')
+    $most = if ($ResultSize -eq 'Unlimited') { [int]::MaxValue } else { [int] $ResultSize }
+    [LabExchange]::ExportRequests() | Select-Object -First $most -ExcludeProperty State -Property *
+}
+
+function LabGetMailboxExportRequestStatistics {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true, Position = 0)] [string] $Identity, [switch] $IncludeReport)
+    foreach ($each in [LabExchange]::ExportRequests()) {
+        if ($each.Identity -ne $Identity) { continue }
+        if ($each.State.GetProperty('denied').GetBoolean()) {
+            throw [System.InvalidOperationException]::new('Unable to read the request from the mailbox database.')
+        }
+        [pscustomobject] @{
+            Name                = $each.Name
+            FilePath            = $each.FilePath
+            MRSServerName       = $each.State.GetProperty('server').GetString()
+            QueuedTimestamp     = $null
+            CompletionTimestamp = $null
+            Report              = if ($IncludeReport) { $each.State.GetProperty('report').GetString() }
+        }
+    }
+}
+
+function LabGetManagementRole {
+    [CmdletBinding()]
+    param([string] $RoleType)
+    if ($RoleType -ne 'MailboxImportExport') { return }
+    foreach ($each in [LabExchange]::Listed('export_roles')) { [pscustomobject] @{ Name = $each.GetString(); RoleType = $RoleType } }
+}
+
+function LabGetManagementRoleAssignment {
+    [CmdletBinding()]
+    param([string] $Role)
+    foreach ($each in [LabExchange]::Listed('role_assignments')) {
+        if ($each.GetProperty('role').GetString() -ne $Role) { continue }
+        [pscustomobject] @{
+            Name                         = $each.GetProperty('name').GetString()
+            Role                         = $Role
+            RoleAssigneeName             = $each.GetProperty('assignee').GetString()
+            RoleAssigneeType             = $each.GetProperty('type').GetString()
+            RoleAssignmentDelegationType = $each.GetProperty('delegation').GetString()
+            Enabled                      = $each.GetProperty('enabled').GetBoolean()
+            WhenCreatedUTC               = [LabExchange]::Time($each.GetProperty('created'))
         }
     }
 }

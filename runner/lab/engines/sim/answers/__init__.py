@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from playbooks.values import Value
 from runner.lab.engines.sim.answers import (
     exchange_component_states,
+    exchange_export_requests,
     exchange_patch,
     exchange_services,
     exchange_transport_agents,
@@ -41,6 +42,7 @@ Answer = Callable[[Machine, Mapping[str, Value]], Items]
 # By the action's id.
 ANSWERS: Mapping[str, Answer] = {
     "exchange.component_states": exchange_component_states.answer,
+    "exchange.export_requests": exchange_export_requests.answer,
     "exchange.patch": exchange_patch.answer,
     "exchange.services": exchange_services.answer,
     "exchange.transport_agents": exchange_transport_agents.answer,
