@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from playbooks.investigating.code import Block, Language, ServerCode, server_code
 from playbooks.investigating.decoding import Decoded, decoded
+from playbooks.investigating.encoder import deciphered
 from playbooks.investigating.flow import Act, Deed, EntangledError, deeds, is_interpreter, is_program
 from playbooks.investigating.locations import PAGES
 from playbooks.investigating.rules import matches
@@ -93,13 +94,14 @@ def look(content: bytes, ending: str, *, mapped: bool = False) -> Looked:
         mapped: whether IIS runs files of this ending here.
     """
     page = decoded(content[:_MOST])
-    code = server_code(page.text, ending)
+    plain = deciphered(page.text)
+    code = server_code(plain, ending)
     views = {"raw": content[:_MOST], "text": _bytes(page.text)}
     if "&" in page.text and _SERVED.search(page.text):
         views["markup"] = _bytes(html.unescape(page.text))
     reasons: list[Reason] = []
     inert = True
-    if ending in _TEMPLATES and not mapped and not _SERVED.search(page.text):
+    if ending in _TEMPLATES and not mapped and not _SERVED.search(plain):
         code = server_code("", ending)  # `<%` of a template that a browser fills in
     if code.any:
         blocks = [(block.language, tokens(block.text, block.language)) for block in code.blocks]

@@ -208,7 +208,7 @@ rule encoded_script
     meta:
         id = "content.encoded-script"
         grade = "suspicious"
-        what = "its script is encoded (VBScript.Encode or JScript.Encode), so that nobody can read it"
+        what = "its script is encoded (VBScript.Encode or JScript.Encode), so that people cannot read it; what it says was judged as well"
         reference = "Microsoft Script Encoder; signature-base gen_webshells.yar, WEBSHELL_ASP_Encoded"
         false_positives = "sold applications of before 2005 whose makers hid their code"
     strings:
