@@ -51,6 +51,8 @@ class Language(StrEnum):
         return self in (Language.VB, Language.VBSCRIPT)
 
 
+# Languages of ASP.NET besides, or with a version behind: `C#v3.5`.
+_KNOWN = ("c#", "cs", "vj", "j#", "java", "js", "vb", "c++", "mc", "cpp", "<%", "aspcompat")
 # Of App_Code, or kept beside a compiled page.
 _SOURCES = {"cs": Language.CSHARP, "vb": Language.VB}
 
@@ -79,6 +81,7 @@ class ServerCode:
         said: whether the page itself says its language.
         inputs: ids of controls of the page, in lower case, into which a visitor writes.
         includes: what it has put in from elsewhere: `include file=...`, `exec cmd=...`, `src=...`.
+        foreign: a language that the page says and that neither ASP nor ASP.NET has by itself; else empty.
     """
 
     directives: tuple[Directive, ...]
@@ -86,6 +89,7 @@ class ServerCode:
     said: bool
     inputs: frozenset[str]
     includes: tuple[str, ...]
+    foreign: str = ""
 
     @property
     def any(self) -> bool:
@@ -115,7 +119,8 @@ def server_code(text: str, ending: str) -> ServerCode:
     blocks += [Block(default, f'CreateObject("{each}")') for each in _objects(body)]
     includes = (*_includes(text), *(f"script src={source}" for source, _ in scripts if source))
     kept = tuple(_together(block for block in blocks if block.text.strip()))
-    return ServerCode(directives, kept, said, frozenset(_inputs(body)), includes)
+    foreign = next(_foreign(directives, body), "")
+    return ServerCode(directives, kept, said, frozenset(_inputs(body)), includes, foreign)
 
 
 def _together(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -188,6 +193,15 @@ def _language(said: str) -> Language | None:
     if said in ("c#", "cs", "csharp"):
         return Language.CSHARP
     return Language.VB if said.startswith(("vb", "visualbasic")) else None
+
+
+def _foreign(directives: tuple[Directive, ...], body: str) -> Iterator[str]:
+    said = [each.attributes.get("language", "") for each in directives]
+    said += [attributes.get("language", "") for _, attributes, _ in _tags(_SCRIPT, body) if _on_server(attributes)]
+    for each in said:
+        name = each.strip()
+        if name and _language(name) is None and not name.casefold().startswith(_KNOWN):
+            yield name
 
 
 def _default(directives: tuple[Directive, ...], ending: str, text: str) -> tuple[Language, bool]:

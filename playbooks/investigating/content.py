@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from itertools import pairwise
 
 from playbooks.investigating.code import Block, Language, ServerCode, server_code
 from playbooks.investigating.decoding import Decoded, decoded
+from playbooks.investigating.encoder import deciphered
 from playbooks.investigating.flow import Act, Deed, EntangledError, deeds, is_interpreter, is_program
 from playbooks.investigating.locations import PAGES
 from playbooks.investigating.rules import matches
@@ -92,11 +94,14 @@ def look(content: bytes, ending: str, *, mapped: bool = False) -> Looked:
         mapped: whether IIS runs files of this ending here.
     """
     page = decoded(content[:_MOST])
-    code = server_code(page.text, ending)
+    plain = deciphered(page.text)
+    code = server_code(plain, ending)
     views = {"raw": content[:_MOST], "text": _bytes(page.text)}
+    if "&" in page.text and _SERVED.search(page.text):
+        views["markup"] = _bytes(html.unescape(page.text))
     reasons: list[Reason] = []
     inert = True
-    if ending in _TEMPLATES and not mapped and not _SERVED.search(page.text):
+    if ending in _TEMPLATES and not mapped and not _SERVED.search(plain):
         code = server_code("", ending)  # `<%` of a template that a browser fills in
     if code.any:
         blocks = [(block.language, tokens(block.text, block.language)) for block in code.blocks]
@@ -104,6 +109,8 @@ def look(content: bytes, ending: str, *, mapped: bool = False) -> Looked:
         whole = (*blocks, *packed, *_quoted((*blocks, *packed)))
         inert = len(whole) == len(blocks) and _is_inert(code, blocks)
         views["code"] = _bytes("\n".join(shown(found) for _, found in whole))
+        named = "".join(f"<%@{each.name}%>" for each in code.directives)
+        views["page"] = _bytes(named) + views["code"]
         try:
             reasons += _by_deeds(deeds(whole, code.inputs), whole, packed)
         except EntangledError:
@@ -204,6 +211,9 @@ def _by_page(code: ServerCode, page: Decoded) -> Iterator[Reason]:
 
 
 def _by_wrapping(page: Decoded, code: ServerCode, ending: str) -> Iterator[Reason]:
+    if code.foreign:
+        text = f"it is written in a language that ASP and ASP.NET do not have: {code.foreign[:40]}"
+        yield Reason("content.language", Grade.SUSPICIOUS, text, "ASP, @ Language; ActivePerl and others bring more")
     directive = any(
         each.name in ("page", "webhandler", "webservice", "control", "master", "application")
         for each in code.directives
@@ -251,9 +261,18 @@ def _by_deeds(
             f"what a visitor sends is run as code ({deed.by}): {deed.text}",
             source,
         )
-    elif deed := next((each for each in acts[Act.RUNS] if _is_made(each)), None):
+    elif deed := next((each for each in acts[Act.RUNS] if _is_made(each) and not each.data), None):
         text = f"it runs code that is put together at run time ({deed.by}): {deed.text}"
         yield Reason("content.made-code", Grade.SUSPICIOUS, text, source)
+    elif deed := next((each for each in acts[Act.RUNS] if each.data), None):
+        text = f"it has a value of its own evaluated, as old readers of JSON do ({deed.by}): {deed.text}"
+        yield Reason("content.evaluates-data", Grade.UNKNOWN, text, source)
+    if deed := next((each for each in acts[Act.REFLECTS] if each.visitor), None):
+        text = f"what a visitor sends goes to a method that is looked up at run time ({deed.by}): {deed.text}"
+        yield Reason("content.visitor-reflects", Grade.SUSPICIOUS, text, source)
+    if deed := next((each for each in acts[Act.REVIVES] if each.visitor), None):
+        text = f"what a visitor sends becomes an object of whatever type it names ({deed.by}): {deed.text}"
+        yield Reason("content.visitor-objects", Grade.SUSPICIOUS, text, "Microsoft, Deserialization risks")
     if any(_tells(each) for _, each in packed):
         yield Reason(
             "content.hidden-code", Grade.SUSPICIOUS, "code stands in it in Base64, where nobody would read it", source
@@ -263,6 +282,9 @@ def _by_deeds(
     if deed := free[Act.WRITES]:
         text = f"a visitor names the file that it writes ({deed.by}): {deed.text}"
         yield Reason("content.visitor-writes", Grade.SUSPICIOUS, text, source)
+    if deed := next((each for each in acts[Act.WRITES] if each.page), None):
+        text = f"it writes a page, with what a visitor sends or another machine has in it ({deed.by}): {deed.text}"
+        yield Reason("content.writes-page", Grade.SUSPICIOUS, text, source)
     if free[Act.LISTS] or (free[Act.DELETES] and (free[Act.READS] or acts[Act.LISTS])):
         yield Reason(
             "content.file-browser",

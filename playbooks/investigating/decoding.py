@@ -25,6 +25,9 @@ _MARKS = (
 _UTF7_MARK = re.compile(rb"\+/v[89+/]-?")
 _UTF7 = re.compile(r"\+([A-Za-z0-9+/]*)-?")
 _UTF7_SAID = re.compile(r"utf-?7|65000", re.IGNORECASE)
+# A page that names an encoding in its code, for a list say, is not written in it.
+_SAID_AS_ITS_OWN = re.compile(r"""(?i)<%\s*@[^%]*=\s*["']?\s*(?:utf-?7|65000)\b|<%@?[^%]*\bcodepage\s*=\s*["']?65000""")
+_HIDDEN = 8  # letters and digits, which nobody needs to write otherwise in UTF-7
 _EBCDIC = "<%@".encode("cp037")
 _WRAPPINGS = ((b"!BDN", "pst"), (b"\x30\x82", "der"), (b"MZ", "program"), (b"PK\x03\x04", "zip"))
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"%PDF-", b"\x00\x00\x01\x00")
@@ -61,7 +64,9 @@ def decoded(content: bytes) -> Decoded:
         return Decoded(content.decode("cp037"), "EBCDIC", "", False)
     text = _plain(content)
     if not wrapping and _UTF7_SAID.search(text):
-        return Decoded(f"{text}\n{_of_utf7(text)}", "UTF-7", "", False)
+        meant = _of_utf7(text)
+        if _SAID_AS_ITS_OWN.search(text) or _hides(text):
+            return Decoded(f"{text}\n{meant}", "UTF-7", "", False)
     return Decoded(text, "", wrapping, False)
 
 
@@ -92,6 +97,16 @@ def _wrapping(content: bytes) -> str:
     head = content[:256]
     controls = sum(byte < 9 or 13 < byte < 32 for byte in head)
     return "binary" if head and controls * 10 > len(head) and not _wide(content) else ""
+
+
+def _hides(text: str) -> bool:
+    """Whether letters and digits of ASCII are written in it as UTF-7 has only other characters."""
+    count = 0
+    for found in _UTF7.finditer(text):
+        if found[1]:
+            meant = _of_utf7(found[0])
+            count += sum(each.isascii() and each.isalnum() for each in meant) if meant.isascii() else 0
+    return count >= _HIDDEN
 
 
 def _of_utf7(text: str) -> str:

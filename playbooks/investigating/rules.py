@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "Rule", "matches", "rules"]
 
-VIEWS = ("raw", "text", "code")
+VIEWS = ("raw", "text", "markup", "code", "page")
 MARKS = 8  # texts of one rule that are shown
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from playbooks.investigating.document import Element, UnreadableXmlError, read
+from playbooks.investigating.flow import is_interpreter
 from playbooks.investigating.handlers import foreign_handlers
 from playbooks.investigating.places import Server, comparable
 from playbooks.investigating.verdicts import Grade, Reason
@@ -50,6 +51,8 @@ _UNSAFE = {
     "microsoft:workflowcomponentmodel:disableactivitysurrogateselectortypecheck": "true",
     "aspnet:allowinsecuredeserialization": "true",
 }
+_HIDING = re.compile(r"utf-?7|65000|utf-?32|ibm|ebcdic|\b(?:37|500|1047|114\d)\b", re.IGNORECASE)
+_AWAY_OPTION = re.compile(r"\\\\[\w.-]+\\|https?:", re.IGNORECASE)
 _AWAY = re.compile(r"\s*(?:https?:|ftp:|\\\\|//|file:/*\\\\|file://(?!/|[A-Za-z]:)\w)", re.IGNORECASE)
 
 
@@ -86,6 +89,12 @@ def configured(text: str, where: str, server: Server, of_exchange: bool) -> Iter
         if each.name == "pages" and not each.is_on("enableViewStateMac"):
             grade = bad if of_exchange else Grade.UNKNOWN
             yield Reason("config.view-state", grade, "view state is taken unsigned (enableViewStateMac)", _IIS)
+        if each.name == "globalization" and _HIDING.search(each.get("fileEncoding")):
+            text = f"pages are read in an encoding that hides what they say: {each.get('fileEncoding')[:40]}"
+            yield Reason("config.encoding", bad, text, _IIS)
+        if each.name == "compiler" and _AWAY_OPTION.search(each.get("compilerOptions")):
+            text = f"pages are compiled with files of another machine: {each.get('compilerOptions')[:120]}"
+            yield Reason("config.compiler", bad, text, _IIS)
         if each.name == "isapiFilters" and not of_server:
             for one in each.named("filter"):
                 yield Reason("config.filter", bad, f"a filter is loaded: {one.get('path')}", _IIS)
@@ -99,7 +108,8 @@ def configured(text: str, where: str, server: Server, of_exchange: bool) -> Iter
 
 def _handlers(root: Element, where: str, server: Server, of_exchange: bool) -> Iterator[Reason]:
     for each in foreign_handlers(root, where, server):
-        plain = bool(each.program) or (bool(each.endings) and set(each.endings) <= _SEARCHED_FOR)
+        program = bool(each.program) and not is_interpreter(f"{each.program} ")
+        plain = program or (bool(each.endings) and set(each.endings) <= _SEARCHED_FOR)
         grade = Grade.UNKNOWN if plain and not of_exchange else Grade.SUSPICIOUS
         yield Reason("config.handler", grade, f"it has files run that are no pages: {each.line}", _IIS)
 

@@ -1,11 +1,13 @@
 /*
 Rules for what lies where IIS can run it. Own text; facts from the references.
 
-Each rule is tried on three views of a file, `view`:
-  raw   its bytes
-  text  the page as text, whatever its encoding
-  code  what of it runs on the server, as it is meant: without comments, escapes undone, texts put together, without
-        blanks but between names; nested texts that were hidden in Base64 stand behind it
+Each rule is tried on the views of a file, `view`:
+  raw     its bytes
+  text    the page as text, whatever its encoding
+  markup  the same with character references (&#65;) put in, where there are any
+  page    the names of its directives, and behind them the code as in the next
+  code    what of it runs on the server, as it is meant: without comments, escapes undone, texts put together, without
+          blanks but between names; nested texts that were hidden in Base64 stand behind it
 and says in its meta: id (stable), grade (malicious, suspicious or unknown), what (one sentence), reference, and
 false_positives: what else could have it.
 */
@@ -120,9 +122,12 @@ rule machine_key_reader
         $section = "MachineKeySection"
         $read = /GetApplicationConfig|GetSection\("system\.web\/machineKey"\)|GetMethod\(/ nocase
         $key = /(Validation|Decryption)Key\b/
-        $out = /Response\.(Write|Output)|<%=/
+        $raw = "GetRawXml"
+        $named = "\"system.web/machineKey\"" nocase
+        $generated = "s_autogenKeys"
+        $out = /Response\.(Write|Output|BinaryWrite|Headers|AddHeader|AppendHeader)|<%=/
     condition:
-        view == "code" and $section and $read and $key and $out
+        view == "code" and (($section and $read and $key and $out) or ($named and $raw and $out) or $generated)
 }
 
 rule credential_writer
@@ -152,8 +157,10 @@ rule native_calls
         $memory = /\b(VirtualAlloc(Ex)?|VirtualProtect|CreateThread|CreateRemoteThread|NtCreateThreadEx|WriteProcessMemory|QueueUserAPC|HeapCreate|RtlMoveMemory)\b/
         $process = /\b(CreateProcess(A|W|AsUser\w?|WithLogonW|WithTokenW)?|WinExec|ShellExecute(A|W)?|OpenProcess|MiniDumpWriteDump)\b/
         $delegate = "GetDelegateForFunctionPointer"
+        $runtime = /DllImport\("(msvcrt|ucrtbase|crtdll|msvcr\d+)(\.dll)?"/ nocase
+        $system = /\b(_?w?system|_?w?popen|_?w?exec[lv]\w*|_?w?spawn[lv]\w*)\b/
     condition:
-        view == "code" and (($import and ($memory or $process)) or $delegate)
+        view == "code" and (($import and ($memory or $process)) or $delegate or ($runtime and $system))
 }
 
 rule powershell_in_page
@@ -176,19 +183,24 @@ rule shell_object
     meta:
         id = "content.shell-object"
         grade = "suspicious"
-        what = "it makes an object that starts programs (WScript.Shell, Shell.Application), by name or by class id"
+        what = "it makes an object that starts programs (WScript.Shell, Shell.Application, WMI), by name or by class id"
         reference = "signature-base gen_webshells.yar, WEBSHELL_ASP_Generic; class ids from Windows' registry"
         false_positives = "old pages of administrators that start a fixed program"
     strings:
-        $name = /(CreateObject|ActiveXObject|GetTypeFromProgID|GetObject|CreateInstance)\(\s?"(WScript\.Shell|Shell\.Application|MSScriptControl\.ScriptControl|WScript\.Network|Schedule\.Service)(\.\d)?"/ nocase
+        $name = /(CreateObject|ActiveXObject|GetTypeFromProgID|GetObject|CreateInstance)\(\s?"(WScript\.Shell|Shell\.Application|MSScriptControl\.ScriptControl|ScriptControl|Schedule\.Service|MMC20\.Application|htmlfile_FullWindowEmbed|WbemScripting\.SWbemLocator)(\.\d)?"/ nocase
         $id1 = "72C24DD5-D70A-438B-8A42-98424B88AFB8" nocase
         $id2 = "F935DC22-1CF0-11D0-ADB9-00C04FD58A0B" nocase
         $id3 = "13709620-C279-11CE-A49E-444553540000" nocase
         $id4 = "093FF999-1EA0-4079-9525-9614C3504B74" nocase
         $id5 = "0E59F1D5-1FBE-11D0-8FF2-00A0D10038BC" nocase
-        $wmi = /winmgmts:|Win32_Process\b/ nocase
+        $id6 = "49B2791A-B1AE-4C90-9B8E-E860BA07F889" nocase
+        $id7 = "9BA05972-F6A8-11CF-A442-00A0C90A8F39" nocase
+        $id8 = "C08AFD90-F2A1-11D1-8455-00A0C91F3880" nocase
+        $moniker = /GetObject\(\s?"script(let)?:/ nocase
+        $wmi = /winmgmts:|Win32_Process(Startup)?\b/ nocase
+        $create = /\bCreate\b/
     condition:
-        view == "code" and any of them
+        view == "code" and ($name or any of ($id*) or $moniker or ($wmi and $create))
 }
 
 rule encoded_script
@@ -196,7 +208,7 @@ rule encoded_script
     meta:
         id = "content.encoded-script"
         grade = "suspicious"
-        what = "its script is encoded (VBScript.Encode or JScript.Encode), so that nobody can read it"
+        what = "its script is encoded (VBScript.Encode or JScript.Encode), so that people cannot read it; what it says was judged as well"
         reference = "Microsoft Script Encoder; signature-base gen_webshells.yar, WEBSHELL_ASP_Encoded"
         false_positives = "sold applications of before 2005 whose makers hid their code"
     strings:
@@ -314,7 +326,7 @@ rule xaml_process
         reference = "pwntester/ysoserial.net, ObjectDataProvider; Microsoft, XAML services"
         false_positives = "none known where IIS serves from"
     strings:
-        $maker = /ObjectDataProvider|<x:Code\b|ActivitySurrogateSelector|TypeConfuseDelegate/
+        $maker = /ObjectDataProvider|<x:Code\b|ActivitySurrogateSelector|TypeConfuseDelegate|VisualBasicValue|CSharpValue|<WorkflowService\b/
         $what = /System\.Diagnostics|\bProcess\b|\bcmd(\.exe)?\b|powershell/ nocase
     condition:
         view == "text" and all of them
@@ -333,4 +345,55 @@ rule registry_walker
         $walk = /\b(GetSubKeyNames|GetValueNames)\(/
     condition:
         view == "code" and #hive >= 2 and $walk
+}
+
+
+rule control_of_classes
+{
+    meta:
+        id = "content.control-runs"
+        grade = "suspicious"
+        what = "a control of the page runs methods of Windows' or ASP.NET's own that start programs, load code or write files"
+        reference = "Microsoft, ObjectDataSource.TypeName and SelectMethod; SqlDataSource.SelectCommand"
+        false_positives = "none known: controls call the classes of their application"
+    strings:
+        $object = /<asp:ObjectDataSource\b[^>]{0,600}\bTypeName\s{0,5}=\s{0,5}["']\s{0,5}(System\.(Diagnostics|IO|Reflection|Activator|AppDomain|Management|Configuration\.Install|Xaml|CodeDom|Runtime|Windows|Web\.UI\.(Los|ObjectState)|Net\.WebClient)|Microsoft\.(VisualBasic|JScript|CSharp|Win32))/ nocase
+        $sql = /<asp:SqlDataSource\b[^>]{0,1000}\b(xp_cmdshell|sp_OACreate|sp_execute_external_script)\b/ nocase
+        $xslt = /<asp:(Xml|XmlDataSource)\b.{0,1500}(msxsl:script|urn:schemas-microsoft-com:xslt)/is
+    condition:
+        (view == "text" or view == "markup") and any of them
+}
+
+rule emits_code
+{
+    meta:
+        id = "content.emits-code"
+        grade = "suspicious"
+        what = "it puts instructions together while it runs, of what is sent or decoded"
+        reference = "Microsoft, System.Reflection.Emit; MITRE ATT&CK T1620"
+        false_positives = "a library of proxies in source, which takes nothing of a request"
+    strings:
+        $emit = /\b(DynamicILInfo|GetDynamicILInfo|DefineDynamicAssembly|DynamicMethod)\b/
+        $from = /\bRequest[\.\[\(]|FromBase64String/
+    condition:
+        view == "code" and all of them
+}
+
+rule page_stays_resident
+{
+    meta:
+        id = "content.stays-resident"
+        grade = "suspicious"
+        what = "a page changes how the whole application answers, until it is restarted"
+        reference = "Microsoft 2022-07-26, malicious IIS extensions; A1kaid, IIS memory shells"
+        false_positives = "none known: applications do this when they start (global.asax), and not in a page"
+    strings:
+        $page = /<%\s{0,20}@\s{0,20}(Page|WebHandler|WebService|Control|Master|ServiceHost)\b/ nocase
+        $provider = /RegisterVirtualPathProvider(Internal)?\b/
+        $module = /\b(DynamicModuleUtility|HttpApplication)\.RegisterModule\(/
+        $routes = /RouteTable\.Routes\.(Insert|Add|MapPageRoute)\(/
+        $filters = /GlobalFilters\.Filters\.(Add|Insert)\(/
+        $listener = /\bnew (System\.)?(Net\.)?HttpListener\(/
+    condition:
+        view == "page" and $page and any of ($provider, $module, $routes, $filters, $listener)
 }
