@@ -13,7 +13,7 @@ from .flow import Context, Flow
 from .origins import plain
 from .tree import Binary, Cast, Expandable, Group, Hash, Listing, Node, Number, Text, Unary, Variable
 
-__all__ = ["is_decided", "texts_of"]
+__all__ = ["is_decided", "text_of", "texts_of"]
 
 _CODE = re.compile(r"0x[0-9A-Fa-f]{1,4}|[0-9]{1,5}")
 _LISTS = frozenset({"string[]", "array", "object[]"})
@@ -30,6 +30,12 @@ def texts_of(flow: Flow, node: Node) -> tuple[str, ...] | None:
         return tuple(text.encode("utf-16", "surrogatepass").decode("utf-16") for text in dict.fromkeys(found))
     except UnicodeDecodeError:
         return None  # half a character
+
+
+def text_of(flow: Flow, node: Node) -> str | None:
+    """The one text that a value is; None where it may be another, or several."""
+    found = _one(flow, node, frozenset())
+    return found[0] if found is not None and len(set(found)) == 1 else None
 
 
 def is_decided(flow: Flow, node: Node) -> bool:

@@ -176,6 +176,9 @@ class FirewallState(Strict):
         description="Whether a default action of the server can be set back to NotConfigured, which its documentation "
         "has for group policy alone.",
     )
+    exports: Literal["whole", "in-part"] = Field(
+        default="whole", description="What `netsh advfirewall export` writes; in-part: half a file, and it fails."
+    )
     local: dict[ProfileName, FirewallProfile] = Field(
         default_factory=dict,
         validate_default=True,

@@ -11,9 +11,9 @@ from ..commands import Target
 from ..flow import Flow
 from ..kinds import ACCESS_LISTS
 from ..lexer import Refusal
-from ..literals import is_decided, texts_of
+from ..literals import is_decided, text_of, texts_of
 from ..places import APPLICATION_HOST, RESTART, Place, configuration, kind_of, may_write, why_not
-from ..tree import Node, Number, Text, Variable
+from ..tree import Expandable, Node, Number, Text, Variable
 from .assignments import made_of
 from .interface import Reading
 
@@ -25,6 +25,10 @@ _OF_A_FILE = frozenset(
 # An address of this server alone: behind the first slash nothing names a host any more.
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1(?::[0-9]{1,5})?/[!-~]*")
 _SELF = re.compile(r"https?://127\.0\.0\.1(?::[0-9]{1,5})?/[!-~]*")
+# The whole of what netsh is told: -ArgumentList is put on its command line as it is.
+_EXPORT = re.compile(r'advfirewall export "([^"%=\r\n]+)"')
+_NETSH = 'write -FilePath "$env:SystemRoot\\System32\\netsh.exe"'
+_ARGUMENTS = "write -ArgumentList 'advfirewall export \"C:\\...\"' out, or with {{ }}"
 _OF_PROPERTIES = frozenset({"Set-ItemProperty", "Remove-ItemProperty"})
 _WRITTEN_OUT = "write it out, as a text or with {{ }}: what a change writes is decided before it is approved"
 
@@ -37,7 +41,7 @@ class Targets:
 
     @property
     def explains(self) -> tuple[str, ...]:
-        return ("target", "decided", "network")
+        return ("target", "decided", "network", "program")
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
         for node in reading.nodes:
@@ -50,6 +54,8 @@ class Targets:
                 yield from _request(reading.flow, call)
             elif call.known.name == "Get-LoopbackAnswer":
                 yield from _asked(reading.flow, call)
+            elif call.known.name == "Start-Process":
+                yield from self._export(reading.flow, call)
 
     def _call(self, flow: Flow, call: Call) -> Iterator[Refusal]:
         named = {target.parameter for target in call.known.targets}
@@ -109,6 +115,32 @@ class Targets:
                 yield Refusal("target", value.at, f"{name!r:.120} {why}", _ONE_PLACE[kinds[0]])
             elif not may_write(kinds, name, self.allowed):
                 yield self._not_allowed(value, command, kinds[0], name)
+
+    def _export(self, flow: Flow, call: Call) -> Iterator[Refusal]:
+        """The one program that a change may run, and the one thing that it may tell it: netsh writes the policy of
+        Windows Firewall to a file (netsh advfirewall export, learn.microsoft.com)."""
+        program, told = call.binding.get("filepath"), call.binding.get("argumentlist")
+        if not _is_netsh(program):
+            what = "a change runs no program but the netsh.exe of Windows"
+            yield Refusal("program", (program or call.node).at, what, _NETSH)
+        for name in ("nonewwindow", "wait", "passthru"):
+            if name not in call.binding.switches or call.binding.get(name) is not None:
+                written = call.known.parameters[name][0]
+                what = f"without -{written} it is not known how, or whether, it ended"
+                yield Refusal("program", call.node.at, what, f"write -{written}")
+        line = None if told is None else text_of(flow, told)
+        if told is None or line is None:
+            what = "what netsh is told is not shown to be one text"
+            yield Refusal("program", (told or call.node).at, what, _ARGUMENTS)
+            return
+        found = _EXPORT.fullmatch(line)
+        if found is None:
+            what = "netsh is told something else than to export the policy of the firewall to a file"
+            yield Refusal("program", told.at, what, _ARGUMENTS)
+        elif why := why_not("file", found[1], literal=True):
+            yield Refusal("target", told.at, f"{found[1]!r:.120} {why}", _ONE_PLACE["file"])
+        elif not may_write(("file",), found[1], self.allowed):
+            yield self._not_allowed(told, call.known.name, "file", found[1])
 
     def _configuration(self, flow: Flow, call: Call) -> Iterator[Refusal]:
         """What a command of WebAdministration writes: an element or attribute, and for which location."""
@@ -213,6 +245,13 @@ _ONE_PLACE = {
     "registry": "write HKLM:\\SOFTWARE\\... as -LiteralPath, and one value as -Name",
     **dict.fromkeys(("file", "folder", "acl"), "write one whole path, as Windows shows it: C:\\..."),
 }
+
+
+def _is_netsh(value: Node | None) -> bool:
+    match value:
+        case Expandable(parts=(Variable(name="env:systemroot"), Text(value=rest))):
+            return rest.lower() == r"\system32\netsh.exe"
+    return False
 
 
 def _texts(flow: Flow, value: Node | None) -> tuple[str, ...] | None:

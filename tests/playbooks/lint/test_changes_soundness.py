@@ -65,6 +65,9 @@ def test_the_check_finds_what_changes_otherwise(powershell: Path) -> None:
         "(Get-Service -Name a).Stop()",
         "& 'Stop-Service' a",
         "Restart-Computer -ComputerName EX2 -Force",
+        "Start-Process -FilePath cmd.exe -Wait -PassThru -NoNewWindow",
+        'Start-Process -FilePath "$env:SystemRoot\\System32\\netsh.exe" -ArgumentList "advfirewall reset"',
+        'Start-Process -FilePath "$env:SystemRoot\\System32\\netsh.exe" -Verb RunAs',
     ]
     answers = check(powershell, planted, changes=True)
     assert [script for script, answer in zip(planted, answers, strict=True) if not answer.against] == []

@@ -12,7 +12,7 @@ the counter MSExchange Active Manager(_total)\\Database Mounted, "the number of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -40,6 +40,7 @@ from playbooks.actions.windows.overruling import (
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.changes import Barred, Change, ChangeValue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
+from playbooks.guarding import FOLDER
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed, unknown
 from playbooks.values import Record, Value, text_of
@@ -317,7 +318,7 @@ def _isolated(
     facts = {"isolated": not leaks, "isolatable": not against}
     by = f"by plan {' and '.join(plans)}"
     if not leaks:
-        return Assessment(Verdict.OK, f"isolated, {by}", facts=facts)
+        return Assessment(Verdict.OK, f"isolated, {by}", tuple(_unexported(observed, plans)), facts)
     return Assessment(
         Verdict.UNKNOWN,
         f"isolated in part only, {by}: {len(leaks)} ways are open",
@@ -334,6 +335,26 @@ def _isolated(
         Coverage.NOT_KNOWABLE,
         barred=(Barred(CHANGE, {"isolated": f"in part, {by}"}),),
     )
+
+
+def _unexported(observed: Observed, plans: Sequence[str]) -> Iterator[Finding]:
+    """That the whole policy, which nothing but a person would ever import, is not beside the record."""
+    empty = {text_of(each, "Name").casefold(): each.get("Empty") for each in observed.of_kind("Export")}
+    lines = [
+        f"{FOLDER}\\{name} {'is empty' if name in empty else 'is not there'}"
+        for plan in plans
+        if empty.get(name := f"isolation-{plan}.wfw") is not False
+    ]
+    if why := observed.why_unread(FOLDER):
+        lines = [f"{FOLDER}: {why}"]
+    if lines:
+        yield Finding(
+            f"{ACTION}.unexported",
+            Severity.LOW,
+            "No export of the firewall's whole policy is kept on this server",
+            _cut(tuple(lines)),
+            "Nothing needs it: what was changed is recorded rule by rule, and given back by that",
+        )
 
 
 def _plan_of(name: str) -> str:

@@ -51,12 +51,12 @@ SCRIPTS = (
     "Services.ps1",
     "Accounts.ps1",
     "Restart.ps1",
-    "Firewall.ps1",
     "Network.ps1",
     "Registry.ps1",
     "Tasks.ps1",
     "Marks.ps1",
     "Files.ps1",
+    "Firewall.ps1",
     "Cim.ps1",
     "Events.ps1",
     "Exchange.ps1",
@@ -298,7 +298,7 @@ def _files_as_they_are(state: HostState, root: Path) -> dict[str, FileState]:
 def _is_of_a_guard(path: str) -> bool:
     """Whether it is told as a guard, and not as a file; what an isolation has noted is one."""
     above, _, name = path.casefold().rpartition("\\")
-    if above == FOLDER.casefold() and name.endswith(".json"):
+    if above == FOLDER.casefold() and name.endswith((".json", ".wfw")):
         return False
     return f"{path}\\".casefold().startswith(f"{FOLDER}\\".casefold())
 

@@ -34,6 +34,10 @@ _PLACES = {
         "http://127.0.0.1/a", "http://127.0.0.1:81/", "http://127.0.0.1", "http://127.0.0.1.evil.test/",
         "http://evil.test/", "HTTP://127.0.0.1/", "file://127.0.0.1/x",
     ),
+    "export": (
+        'advfirewall export "C:\\q\\a"', 'advfirewall export "C:\\x"', 'advfirewall import "C:\\q\\a"',
+        'advfirewall export "C:\\q\\..\\x"', 'advfirewall export C:\\q\\a', 'advfirewall export "C:\\q\\a" "C:\\x"',
+    ),
     "filter": ("a/b", "A/b[@name='x']", "a/c", "//b", "a/b/../c", "a/b | //c", "/a/b"),
     "location": ("Site/owa", "site/x", "Other", "Site/../x", "Site"),
     "firewall_rule": ("exrun-1", "EXRUN-2", "RemoteDesktop", "xexrun-1", "*", "exrun-[12]"),
@@ -46,6 +50,7 @@ _FROM_THE_HOST = (
     "$undefined",
     "(Get-Item -LiteralPath 'C:\\x').FullName",
 )
+_NETSH = '"$env:SystemRoot\\System32\\netsh.exe"'
 _FORMS = {
     "service": (
         "Stop-Service -Name {}",
@@ -66,6 +71,10 @@ _FORMS = {
     "page": (
         "$null = Invoke-WebRequest -Uri {} -UseBasicParsing -MaximumRedirection 0",
         "$null = Invoke-WebRequest -MaximumRedirection 0 -UseBasicParsing -TimeoutSec 9 -Uri {}",
+    ),
+    "export": (
+        f"$done = Start-Process -FilePath {_NETSH} -ArgumentList {{}} -NoNewWindow -Wait -PassThru",
+        f"$done = Start-Process -ArgumentList {{}} -Wait -NoNewWindow -PassThru -FilePath {_NETSH}",
     ),
     "filter": (
         "Clear-WebConfiguration -PSPath 'MACHINE/WEBROOT/APPHOST' -Location 'Site/owa' -Filter {}",
@@ -157,7 +166,7 @@ def _value(drawn: random.Random, kind: str, lines: list[str], depth: int) -> str
             cut = drawn.randint(0, len(text))
             name = f"$v{len(lines)}"
             lines.append(f"{name} = '{text[cut:] or 'x'}'")
-            return f'"{text[:cut]}{name}"' if text[cut:] and "?" not in text and "[" not in text else f"'{text}'"
+            return f'"{text[:cut]}{name}"' if text[cut:] and not set('?["') & set(text) else f"'{text}'"
         case 8:
             return drawn.choice(_FROM_THE_HOST)
         case 9:

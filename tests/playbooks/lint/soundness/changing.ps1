@@ -49,6 +49,12 @@ foreach ($name in 'Enable-NetFirewallRule', 'Disable-NetFirewallRule', 'Remove-N
     . ([scriptblock]::Create("function global:$name { [CmdletBinding()] param ([Parameter(Position = 0, ValueFromPipeline = `$true)][string[]]`$Name, `$Group, [switch]`$All) process { Add-Written 'firewall_rule' `$Name } }"))
 }
 function global:New-NetFirewallRule { [CmdletBinding()] param ([string]$Name, $DisplayName, $Group, $Direction, $Action, $Protocol, $LocalPort, $RemotePort, $IcmpType, $RemoteAddress, $Profile) Add-Written 'firewall_rule' $Name }
+# A program by its whole path, and the whole command line that Windows would get: any but the one export is beyond.
+$env:SystemRoot = 'C:\Windows'
+function global:Start-Process { [CmdletBinding()] param ([Parameter(Position = 0)][string]$FilePath, [Parameter(Position = 1)][string[]]$ArgumentList, [switch]$NoNewWindow, [switch]$Wait, [switch]$PassThru)
+    if ($FilePath -ine 'C:\Windows\System32\netsh.exe' -or "$ArgumentList" -cnotmatch '^advfirewall export "([A-Z]:\\[^"]+)"$') { Add-Written 'program' "\..\$FilePath $ArgumentList" }
+    else { Add-Written 'file' $Matches[1] }
+    [pscustomobject]@{ ExitCode = 0 } }
 # What a host says: another service, another path.
 function global:Get-Service { [pscustomobject]@{ Name = 'W3SVC'; Status = 'Running'; StartType = 'Manual' } }
 function global:Get-Content { 'C:\Windows\evil' }

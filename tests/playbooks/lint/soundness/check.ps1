@@ -101,6 +101,7 @@ $changing = @{
     'set-netfirewallprofile' = 'name', 'enabled', 'defaultinboundaction', 'defaultoutboundaction'
     'enable-netfirewallrule' = @('name'); 'disable-netfirewallrule' = @('name'); 'remove-netfirewallrule' = @('name')
     'new-netfirewallrule' = 'name', 'displayname', 'group', 'direction', 'action', 'protocol', 'localport', 'remoteport', 'icmptype', 'remoteaddress', 'profile'
+    'start-process' = 'filepath', 'argumentlist', 'nonewwindow', 'wait', 'passthru'
     'restart-webapppool' = @('name'); 'invoke-webrequest' = 'uri', 'usebasicparsing', 'maximumredirection', 'timeoutsec'
 }
 $accessLists = '^system\.security\.accesscontrol\.(file|directory)security$'
@@ -240,7 +241,7 @@ function Get-Harm($tree, $changes) {
                 $named = @($node.CommandElements | Where-Object { (Test-Kind $_ 'CommandParameterAst') -and $_.ParameterName -in 'path', 'literalpath', 'filepath' }).Count
                 foreach ($element in $node.CommandElements | Select-Object -Skip 1) {
                     if ((Test-Kind $element 'CommandParameterAst')) {
-                        if (-not $own -and $element.ParameterName -match $harmfulParameters) { "parameter -$($element.ParameterName) of $name" }
+                        if (-not $own -and $name -ne 'start-process' -and $element.ParameterName -match $harmfulParameters) { "parameter -$($element.ParameterName) of $name" }
                         if ($name -match '^get-webconfiguration' -and $element.ParameterName -eq 'recurse') { "the folders of sites $text" }
                         $waiting = if ($element.Argument) { '' } else { $element.ParameterName.ToLower() }
                         $value = $element.Argument
@@ -253,6 +254,8 @@ function Get-Harm($tree, $changes) {
                         $waiting = ''
                     }
                     if ($own -or -not $value) { continue }
+                    if ($name -eq 'start-process' -and $of -match '^positional|filepath' -and $value.Extent.Text -ine '"$env:SystemRoot\System32\netsh.exe"') { "program $text" }
+                    if ($name -eq 'start-process' -and $of -eq 'argumentlist' -and (Test-Kind $value 'StringConstantExpressionAst') -and $value.Value -cnotmatch '^advfirewall export "[A-Z]:\\[^"]+"$') { "program $text" }
                     if ($name -eq 'foreach-object' -and $of -match '^(positional|process|begin|end)' -and -not (Test-Kind $value 'ScriptBlockExpressionAst')) { "member by name $text" }
                     if ($name -eq 'where-object' -and $of -eq 'filterscript' -and -not (Test-Kind $value 'ScriptBlockExpressionAst')) { "block by value $text" }
                     if ($value.Extent.Text -match '^[''"]?(\\\\|//)[A-Za-z0-9?.$]' -and $of -notin 'pattern', 'filter' -and $name -in ($placeCommands + 'get-winevent', 'get-counter', 'get-ciminstance', 'get-wmiobject', 'get-webconfiguration')) {

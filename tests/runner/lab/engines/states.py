@@ -382,7 +382,13 @@ STATES: Mapping[str, HostState] = {
             },
             "files": {
                 f"C:\\Program Files\\exrun\\{name}": FileState(content="{}", modified="2026-11-28T01:02:03.0000000Z")
-                for name in ("isolation-0123456789ab.json", "released-aaaaaaaaaaaa.json", "isolation-x.json")
+                for name in (
+                    "isolation-0123456789ab.json",
+                    "isolation-0123456789ab.wfw",
+                    "isolation-x.wfw",
+                    "released-aaaaaaaaaaaa.json",
+                    "isolation-x.json",
+                )
             },
             "firewall": FirewallState(policy_rules=[FirewallRule(id="{0A1D}", gpo="Servers - Monitoring")]),
         }

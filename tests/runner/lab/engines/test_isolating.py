@@ -17,7 +17,7 @@ from playbooks.findings import Verdict
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
-from runner.lab.state import PROFILES, HostState, LiveState
+from runner.lab.state import PROFILES, FirewallRule, HostState, LiveState
 from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.isolations import ODD, PLAIN, PLAN, SERVICES, Isolation
 from tests.runner.lab.engines.timers import Timers
@@ -25,6 +25,8 @@ from tests.runner.lab.engines.timers import Timers
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 SECONDS = 300
 OTHER = "ba9876543210"
+NOTED = f"C:\\Program Files\\exrun\\isolation-{PLAN}"
+RELEASED = f"C:\\Program Files\\exrun\\released-{PLAN}"
 STRANGE = PLAIN.firewall.model_copy(update={"unset": "refused"})
 
 
@@ -102,8 +104,9 @@ def test_it_converges_and_what_undoes_it_brings_every_setting_back(lab: Lab, sta
         found = isolation.judged()
         assert (found.verdict, found.changes) == (Verdict.OK, ())
         assert found.summary == f"isolated, by plan {PLAN}"
-        [note] = live.now.files
-        assert note == f"C:\\Program Files\\exrun\\isolation-{PLAN}.json"
+        assert sorted(live.now.files) == [f"{NOTED}.json", f"{NOTED}.wfw"]
+        exported = json.loads(live.now.files[f"{NOTED}.wfw"].content)
+        assert exported == state.firewall.model_dump(mode="json", include={"local", "rules"})
 
         assert isolation.run(planned.rollback) == ""
         assert live.now == state
@@ -172,6 +175,35 @@ def test_what_cannot_be_given_back_keeps_nothing_else_from_it(lab: Lab) -> None:
         assert live.now.files == {}
 
 
+def test_what_netsh_does_not_export_holds_nothing_up_and_is_said(lab: Lab) -> None:
+    state = PLAIN.model_copy(update={"firewall": PLAIN.firewall.model_copy(update={"exports": "in-part"})})
+    live = LiveState(state)
+    with Client(lab.engine, live) as client:
+        isolation = Isolation(client)
+        planned = isolation.change()
+        assert isolation.run(planned.apply) == ""
+        cut_off(live)
+        assert sorted(live.now.files) == [f"{NOTED}.json"], "half of an export is none"
+        found = isolation.judged()
+        assert (found.verdict, [each.id for each in found.findings]) == (Verdict.OK, ["windows.isolate.unexported"])
+        assert isolation.run(planned.rollback) == ""
+        assert live.now == state
+
+
+def test_the_export_stays_where_the_firewall_is_not_given_back_and_what_undoes_it_says_where(lab: Lab) -> None:
+    live = LiveState(PLAIN)
+    with Client(lab.engine, live) as client:
+        planned = Isolation(client).change()
+        assert Isolation(client).run(planned.apply) == ""
+    denied = live.now.firewall.model_copy(update={"answers": "denied"})
+    live.be_another(live.now.model_copy(update={"firewall": denied}))
+    with Client(lab.engine, live) as client:
+        said = Isolation(client).run(planned.rollback)
+    assert said.startswith("Not all of it was given back: the profile Domain: Access is denied")
+    assert said.endswith(f"; all of the policy as it was is in {NOTED}.wfw")
+    assert sorted(live.now.files) == [f"{NOTED}.wfw"]
+
+
 def test_a_rule_that_somebody_has_removed_since_keeps_nothing_else_from_coming_back(lab: Lab) -> None:
     live = LiveState(PLAIN)
     with Client(lab.engine, live) as client:
@@ -184,6 +216,19 @@ def test_a_rule_that_somebody_has_removed_since_keeps_nothing_else_from_coming_b
         assert Isolation(client).run(planned.rollback) == ""
     assert live.now.firewall.rules == [rule for rule in PLAIN.firewall.rules if rule.id != gone.id]
     assert live.now.firewall.local == PLAIN.firewall.local
+
+
+def test_what_somebody_has_made_since_stays_for_no_export_is_imported(lab: Lab) -> None:
+    live = LiveState(PLAIN)
+    with Client(lab.engine, live) as client:
+        planned = Isolation(client).change()
+        assert Isolation(client).run(planned.apply) == ""
+    made = FirewallRule(id="monitoring", direction="Outbound", protocol="TCP", enabled=False)
+    firewall = live.now.firewall.model_copy(update={"rules": [*live.now.firewall.rules, made]})
+    live.be_another(live.now.model_copy(update={"firewall": firewall}))
+    with Client(lab.engine, live) as client:
+        assert Isolation(client).run(planned.rollback) == ""
+    assert live.now.firewall.rules == [*PLAIN.firewall.rules, made]
 
 
 def test_a_server_that_cannot_note_what_it_was_like_stays_as_it_is() -> None:
@@ -249,7 +294,7 @@ def test_a_release_brings_back_what_was_recorded_and_what_undoes_it_isolates_aga
         assert release.run(given_back.apply) == ""
         after = live.now
         assert (after.firewall, after.services) == (state.firewall, state.services)
-        assert list(after.files) == [f"C:\\Program Files\\exrun\\released-{PLAN}.json"]
+        assert sorted(after.files) == [f"{RELEASED}.json", f"{RELEASED}.wfw"]
         assert release.judged().summary == f"released, by the record of plan {PLAN}"
         assert release.judged().changes == ()
         assert isolation.judged().verdict is Verdict.ATTENTION  # it could be isolated anew

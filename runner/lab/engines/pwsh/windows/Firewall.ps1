@@ -199,6 +199,22 @@ class LabFirewall {
             }.GetNewClosure())
     }
 
+    # What netsh makes of the policy: here its JSON, on Windows what no other program reads. Gives its exit code.
+    static [int] Export([string] $path) {
+        try { $all = [LabFirewall]::Asked('netsh') }
+        catch { return 1 }
+        $real = [LabFiles]::Target($path)
+        if (-not $real) { return 1 }
+        $policy = [System.Text.Json.Nodes.JsonObject]::new()
+        foreach ($name in 'local', 'rules') { $policy[$name] = [System.Text.Json.Nodes.JsonNode]::Parse($all.GetProperty($name).GetRawText()) }
+        $text = $policy.ToJsonString()
+        $inPart = $all.GetProperty('exports').GetString() -eq 'in-part'
+        if ($inPart) { $text = $text.Substring(0, [int] ($text.Length / 2)) }
+        [System.IO.File]::WriteAllText($real, $text)
+        [LabMarks]::Add([LabFiles]::Windows($real), $false)
+        return [int] $inPart
+    }
+
     static [System.Management.Automation.ErrorRecord] Missing([string] $name) {
         $why = "No MSFT_NetFirewallRule objects found with property 'InstanceID' equal to '$name'.  Verify the value of the property and retry."
         return [System.Management.Automation.ErrorRecord]::new(
@@ -306,6 +322,29 @@ function Remove-NetFirewallRule {
         if (-not [LabFirewall]::IsThere($each)) { $PSCmdlet.WriteError([LabFirewall]::Missing($each)); continue }
         [LabFirewall]::Remove($each)
     }
+}
+
+# The one program of the lab's servers that a change may run.
+function Start-Process {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true, Position = 0)]
+        [string] $FilePath,
+
+        [Parameter(Position = 1)]
+        [string[]] $ArgumentList,
+
+        [switch] $NoNewWindow,
+
+        [switch] $Wait,
+
+        [switch] $PassThru
+    )
+    if ($FilePath -ine 'C:\Windows\System32\netsh.exe' -or "$ArgumentList" -notmatch '^advfirewall export "(.+)"$') {
+        throw [System.InvalidOperationException]::new('This command cannot be run due to the error: The system cannot find the file specified.')
+    }
+    $ended = [pscustomobject] @{ Id = 4711; HasExited = $true; ExitCode = [LabFirewall]::Export($Matches[1]) }
+    if ($PassThru) { $ended }
 }
 
 function New-NetFirewallRule {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from playbooks.guarding import FOLDER
 from playbooks.values import Value
+from runner.lab.engines.sim import file_system
 from runner.lab.engines.sim.answers.records import record, text, unread
 from runner.lab.engines.sim.answers.windows_firewall import profiles
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
@@ -20,6 +23,7 @@ _TIME = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\W32Time\\Parameters"
 _HISTORY = (
     "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Group Policy\\History\\{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
 )
+_EXPORT = re.compile(r"isolation-[0-9a-f]{12}\.wfw", re.IGNORECASE)
 _NO_COUNTER = "The specified object was not found on the computer."
 _MODES = {"Auto": "Automatic"}
 
@@ -54,6 +58,12 @@ def answer(machine: Machine, values: Mapping[str, Value]) -> Items:
     except UnreadableError as error:
         yield unread(_TIME, error)
     yield from _policies(machine)
+    names = [name for name in file_system.names_in(machine.state.files, FOLDER) if _EXPORT.fullmatch(name)]
+    for name in names[:100]:
+        file = file_system.at(machine.state.files, f"{FOLDER}\\{name}")
+        assert file is not None
+        yield record("Export", Name=name, Empty=file.length == 0)
+    yield record("Exports", Found=len(names))
     if clustered:
         mounted = machine.state.databases_mounted
         if mounted is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
 from playbooks.guarding import FOLDER
 from playbooks.values import Value, text_of
 from runner.lab.engines.sim import file_system, service_control
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
-from runner.lab.engines.sim.streams import Failed, Items, Problem, error_thrown
+from runner.lab.engines.sim.streams import Failed, Items, Problem, Warned, error_thrown
 from runner.lab.state import PROFILES, FileState, FirewallProfile, FirewallRule, FirewallState, LiveState
 
 _GROUP = "exrun-isolation"
@@ -39,6 +40,7 @@ def rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
 
 
 Note = Callable[[LiveState, Mapping[str, Value]], Items]
+Ends = Callable[[LiveState, Mapping[str, Value], bool], list[str]]
 
 
 def isolate(live: LiveState, values: Mapping[str, Value], plan: str, note: Note) -> Items:
@@ -99,8 +101,13 @@ def _isolated(live: LiveState, values: Mapping[str, Value], plan: str) -> Items:
             return
 
 
-def release(live: LiveState, values: Mapping[str, Value], plan: str, note: Note) -> Items:
-    """Each thing by itself, and what failed of it at the end, as the script does."""
+def release(live: LiveState, values: Mapping[str, Value], plan: str, ends: Ends) -> Items:
+    """Each thing by itself, and what failed of it at the end, as the script does.
+
+    Args:
+        ends: what it does with the record and the export, told whether something failed of the firewall; what it says
+            besides where something failed.
+    """
     failed: list[str] = []
     for profile in PROFILES:
         low = profile.lower()
@@ -122,14 +129,12 @@ def release(live: LiveState, values: Mapping[str, Value], plan: str, note: Note)
             failed.append(f"the rule {name}: {problem.message}")
     ours = {folded(f"exrun-isolation-{plan}-{end}") for _, end, _, _ in _RULES}
     _put(live, rules=[rule for rule in live.now.firewall.rules if folded(rule.id) not in ours & there])
+    of_firewall = bool(failed)
     for name in _texts(values, "recovery_auto"):
         yield from _tried(service_control.set_start_type(live, name, "Automatic"), f"the service {name}", failed)
     for name in _texts(values, "recovery_running"):
         yield from _tried(service_control.start(live, name), f"the service {name}", failed)
-    for item in note(live, values):
-        yield item
-        if isinstance(item, Failed):
-            return
+    failed += ends(live, values, of_firewall)
     if failed:
         yield Failed(error_thrown(f"Not all of it was given back: {'; '.join(failed)}"))
 
@@ -150,13 +155,34 @@ def _recorded(live: LiveState, values: Mapping[str, Value]) -> Items:
         return
     # Windows PowerShell 5.1 writes a byte-order mark and ends the line.
     file_system.put(live, path, FileState(content=f"\ufeff{text_of(values, 'record')}\r\n"))
+    yield from _exported(live, f"{FOLDER}\\isolation-{text_of(values, 'plan')}.wfw")
 
 
-def _forgotten(live: LiveState, values: Mapping[str, Value]) -> Items:
-    path = f"{FOLDER}\\isolation-{text_of(values, 'plan')}.json"
+def _exported(live: LiveState, path: str) -> Items:
+    """What netsh makes of the policy: here its JSON, on Windows what no other program reads."""
+    _removed(live, path)
+    problem, firewall = _not_asked(live, "netsh"), live.now.firewall
+    if problem is not None or firewall.exports == "in-part":
+        yield Warned("The policy of the firewall was not exported: netsh ended with 1")
+        return
+    policy = firewall.model_dump(mode="json", include={"local", "rules"})
+    file_system.put(live, path, FileState(content=json.dumps(policy)))
+
+
+def _forgotten(live: LiveState, values: Mapping[str, Value], of_firewall: bool) -> list[str]:
+    path, whole = (f"{FOLDER}\\isolation-{text_of(values, 'plan')}.{ending}" for ending in ("json", "wfw"))
+    _removed(live, path)
+    if of_firewall and file_system.at(live.now.files, whole) is not None:
+        return [f"all of the policy as it was is in {whole}"]
+    _removed(live, whole)
+    return []
+
+
+def _removed(live: LiveState, path: str) -> None:
+    if file_system.spelt(live.now.files, path) is None:
+        return
     files = {each: file for each, file in live.now.files.items() if folded(each) != folded(path)}
     live.become(live.now.model_copy(update={"files": files}))  # the folder is that of guards, which are told apart
-    yield from ()
 
 
 def _not_asked(live: LiveState, command: str) -> Problem | None:

@@ -22,21 +22,24 @@ def rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
     return windows_isolate.isolate(live, values, text_of(values, "isolation"), _isolated)
 
 
-def _released(live: LiveState, values: Mapping[str, Value]) -> Items:
-    isolated, released = _places(values)
-    if file_system.at(live.now.files, isolated) is not None:
-        file_system.move(live, isolated, released)
-    yield from ()
+def _released(live: LiveState, values: Mapping[str, Value], of_firewall: bool) -> list[str]:
+    for isolated, released in _places(values):
+        if file_system.at(live.now.files, isolated) is not None:
+            file_system.move(live, isolated, released)
+    return []
 
 
 def _isolated(live: LiveState, values: Mapping[str, Value]) -> Items:
-    isolated, released = _places(values)
+    (isolated, released), (whole, kept) = _places(values)
     if file_system.at(live.now.files, released) is None:
         yield Failed(file_system.missing(released))
         return
     file_system.move(live, released, isolated)
+    if file_system.at(live.now.files, kept) is not None:
+        file_system.move(live, kept, whole)
 
 
-def _places(values: Mapping[str, Value]) -> tuple[str, str]:
+def _places(values: Mapping[str, Value]) -> list[tuple[str, str]]:
+    """Of the record and of the export: what they are called while it is isolated, and when it is released."""
     plan = text_of(values, "isolation")
-    return f"{FOLDER}\\isolation-{plan}.json", f"{FOLDER}\\released-{plan}.json"
+    return [(f"{FOLDER}\\isolation-{plan}.{end}", f"{FOLDER}\\released-{plan}.{end}") for end in ("json", "wfw")]
