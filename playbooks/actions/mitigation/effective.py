@@ -138,9 +138,9 @@ def effective(host: Element, configs: Configs, site: str, application: str, ours
 
 def _below(host: Element, configs: Configs, site: str, application: str) -> Iterator[tuple[str, Element]]:
     """What holds for a page or folder of an application alone: a rule that is dropped there is where it is needed."""
-    for where, root in configs.below.get(application.casefold(), ()):
-        holders = (root, *root.named("location"))
-        yield from ((where, each) for holder in holders for each in holder.named("system.webServer"))
+    for lies, config in configs.below.get(application.casefold(), ()):
+        holders = (config, *config.named("location"))
+        yield from ((lies, each) for holder in holders for each in holder.named("system.webServer"))
     of_application = configs.of.get(application.casefold()) if application else None
     for where, root, above in (
         (_HOST, host, f"{site}/{application}".strip("/")),
