@@ -2,7 +2,8 @@
 
 What is inherited, in its order: the whole server in applicationHost.config, the site's location there, the web.config
 of the site's folder, the application's location in the one and in the other, its own web.config. At any of these a
-`<clear/>` or `<remove>` drops what came before, and the module that runs the rules may be taken away.
+`<clear/>` or `<remove>` drops what came before, and the module that runs the rules may be taken away. So it may in a
+folder below the application, for requests to what is there: then the rule does not hold where it may be needed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from playbooks.actions.iis.configuration.rules import Condition, Rule, conditions_of, rule_of
 from playbooks.investigating.document import Element
 
-__all__ = ["MODULE", "Effective", "Ours", "effective", "is_installed"]
+__all__ = ["MODULE", "Configs", "Effective", "Ours", "effective", "is_installed"]
 
 MODULE = "rewritemodule"
 _KINDS = {"globalRules": "global", "rules": "inbound", "outboundRules": "outbound"}
@@ -28,6 +29,19 @@ class Ours:
     location: str
     rule: Rule
     preconditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Configs:
+    """The roots of web.configs.
+
+    Attributes:
+        of: by application in lower case; that of the site by the empty text.
+        below: by application in lower case: those of the folders below it, each with where it lies.
+    """
+
+    of: Mapping[str, Element] = field(default_factory=dict)
+    below: Mapping[str, tuple[tuple[str, Element], ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -89,14 +103,12 @@ def is_installed(host: Element) -> bool:
     return any(each.get("name").casefold() == MODULE for each in modules)
 
 
-def effective(
-    host: Element, configs: Mapping[str, Element], site: str, application: str, ours: Ours | None = None
-) -> Effective:
+def effective(host: Element, configs: Configs, site: str, application: str, ours: Ours | None = None) -> Effective:
     """What holds for an application of a site.
 
     Args:
         host: the root of applicationHost.config.
-        configs: the roots of web.configs, by application in lower case; that of the site by the empty text.
+        configs: the web.configs on the way there, and below it.
         application: its path without slashes around it; empty for the site itself.
         ours: as if this rule stood there too.
     """
@@ -124,12 +136,15 @@ def effective(
     return found
 
 
-def _below(host: Element, configs: Mapping[str, Element], site: str, application: str) -> Iterator[tuple[str, Element]]:
+def _below(host: Element, configs: Configs, site: str, application: str) -> Iterator[tuple[str, Element]]:
     """What holds for a page or folder of an application alone: a rule that is dropped there is where it is needed."""
-    of_application = configs.get(application.casefold()) if application else None
+    for lies, config in configs.below.get(application.casefold(), ()):
+        holders = (config, *config.named("location"))
+        yield from ((lies, each) for holder in holders for each in holder.named("system.webServer"))
+    of_application = configs.of.get(application.casefold()) if application else None
     for where, root, above in (
         (_HOST, host, f"{site}/{application}".strip("/")),
-        ("the site's web.config", configs.get(""), application),
+        ("the site's web.config", configs.of.get(""), application),
         (f"{application}\\web.config", of_application, ""),
     ):
         for location in () if root is None else root.named("location"):
@@ -138,8 +153,8 @@ def _below(host: Element, configs: Mapping[str, Element], site: str, application
                 yield from ((f"{where}, {location.get('path')}", each) for each in location.named("system.webServer"))
 
 
-def _levels(host: Element, configs: Mapping[str, Element], site: str, application: str) -> Iterator[_Level]:
-    own = configs.get("")
+def _levels(host: Element, configs: Configs, site: str, application: str) -> Iterator[_Level]:
+    own = configs.of.get("")
     yield _Level(_HOST, (*host.named("system.webServer"), *_located(host, "", inherited=True)))
     inherited = bool(application)
     yield _Level(f"{_HOST}, {site}", tuple(_located(host, site, inherited=inherited)), site)
@@ -152,7 +167,7 @@ def _levels(host: Element, configs: Mapping[str, Element], site: str, applicatio
         if own is not None:
             groups = tuple(_located(own, application, inherited=False))
             yield _Level(f"the site's web.config, {application}", groups)
-        if (config := configs.get(application.casefold())) is not None:
+        if (config := configs.of.get(application.casefold())) is not None:
             groups = (*config.named("system.webServer"), *_located(config, "", inherited=False))
             yield _Level(f"{application}\\web.config", groups)
 

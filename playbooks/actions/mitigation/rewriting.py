@@ -14,8 +14,8 @@ from typing import assert_never
 from playbooks.actions.iis.configuration.files import server_of
 from playbooks.actions.iis.configuration.mitigations import Form, Inbound, Outbound, Wanted, concerns, form
 from playbooks.actions.iis.configuration.rules import Condition, Rule
-from playbooks.actions.iis.configuration.sites import sites_of
-from playbooks.actions.mitigation.effective import Effective, Ours, effective, is_installed
+from playbooks.actions.iis.configuration.sites import Site, sites_of
+from playbooks.actions.mitigation.effective import Configs, Effective, Ours, effective, is_installed
 from playbooks.actions.mitigation.emergency import Emergency, emergency_of
 from playbooks.actions.mitigation.reading import (
     NO_PATCH,
@@ -31,7 +31,7 @@ from playbooks.investigating.document import Element
 from playbooks.investigating.places import Server, comparable
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import unknown
-from playbooks.values import text_of
+from playbooks.values import Record, text_of
 
 __all__ = ["FACTS", "Mitigated", "Named", "judge"]
 
@@ -39,6 +39,10 @@ FACTS = ("present", "in_force")
 SITE = "Default Web Site"
 SHOWN = 20  # lines of evidence of one finding
 _PROXY = "frontend\\httpproxy"
+# What the addresses of Exchange's front end begin with, as setup makes them.
+_EXCHANGE = frozenset(
+    ("api", "autodiscover", "ecp", "ews", "mapi", "microsoft-server-activesync", "oab", "owa", "powershell", "rest")
+)
 _SECTIONS = {"inbound": "system.webServer/rewrite/rules", "outbound": "system.webServer/rewrite/outboundRules"}
 
 
@@ -113,8 +117,8 @@ def judge(of: Mitigated, observation: Observation) -> Assessment:
     return _judged(of, host, configs, applications, observed)
 
 
-def _applications(of: Mitigated, host: Element, observed: Observed) -> tuple[list[str], dict[str, Element]]:
-    """The applications that it concerns, and the web.configs on the way to them.
+def _applications(of: Mitigated, host: Element, observed: Observed) -> tuple[list[str], Configs]:
+    """The applications that it concerns, and the web.configs on the way to them and below.
 
     Raises:
         UnreadFileError: one of those was not read.
@@ -133,15 +137,49 @@ def _applications(of: Mitigated, host: Element, observed: Observed) -> tuple[lis
         elif path == exchange or path.startswith(f"{exchange}\\"):
             found[application] = path
     wanted = {each: path for each, path in found.items() if of.application.casefold() in ("", each.casefold())}
+    _refuse_elsewhere(of, site, wanted, server)
     configs: dict[str, Element] = {}
     for application, path in {"": root, **wanted}.items() if wanted else ():
-        config = _config(path, observed, server)
+        config = _config(path, observed)
         if config is not None:
             configs[application.casefold()] = config
-    return list(wanted), configs
+    below = {application.casefold(): tuple(_configs_below(path, observed)) for application, path in wanted.items()}
+    return list(wanted), Configs(configs, below)
 
 
-def _config(folder: str, observed: Observed, server: Server) -> Element | None:
+def _refuse_elsewhere(of: Mitigated, site: Site | None, wanted: Mapping[str, str], server: Server) -> None:
+    """Where requests are led to a folder whose web.config nobody has read, what holds there is not known.
+
+    Raises:
+        UnreadFileError: an address of Exchange, or one below, leads elsewhere.
+    """
+    for folder in () if site is None else site.folders:
+        application = folder.address[len(SITE) :].strip("/").casefold()
+        path = comparable(server.expanded(folder.path))
+        is_read = any(path == each or path.startswith(f"{each}\\") for each in wanted.values())
+        concerned = of.application.casefold() or application.partition("/")[0]
+        is_below = application == concerned or application.startswith(f"{concerned}/")
+        is_exchange = concerned in _EXCHANGE or concerned in map(str.casefold, wanted)
+        if application and is_below and is_exchange and not is_read:
+            raise UnreadFileError(f"{folder.address} leads to {folder.path}, and no web.config there was read")
+
+
+def _configs_below(folder: str, observed: Observed) -> Iterator[tuple[str, Element]]:
+    """The web.configs in folders below, each with where it lies below Exchange's front end.
+
+    Raises:
+        UnreadFileError: one of them, or a folder, was not read.
+    """
+    for each in observed.unread:
+        if f"{comparable(each.what)}\\".startswith(f"{folder}\\"):
+            raise UnreadFileError(f"{each.what}: {each.why}")
+    for file in observed.of_kind("ConfigFile"):
+        place = comparable(text_of(file, "Place"))
+        if file.get("Present") is True and place.startswith(f"{folder}\\") and place != f"{folder}\\web.config":
+            yield place.partition(f"{_PROXY}\\")[2], _whole(file, observed)
+
+
+def _config(folder: str, observed: Observed) -> Element | None:
     place = f"{folder}\\web.config"
     for each in observed.unread:
         if comparable(each.what) == place:
@@ -150,16 +188,18 @@ def _config(folder: str, observed: Observed, server: Server) -> Element | None:
         if comparable(text_of(file, "Place")) == place:
             if file.get("Present") is not True:
                 return None
-            root = root_of(file, observed)
-            if why := next(outside(root, "rewrite", "rules", "outboundRules", "modules"), ""):
-                raise UnreadFileError(f"{place}: {why}")
-            return root
+            return _whole(file, observed)
     raise UnreadFileError(f"{place} was not read")
 
 
-def _judged(
-    of: Mitigated, host: Element, configs: Mapping[str, Element], applications: list[str], observed: Observed
-) -> Assessment:
+def _whole(file: Record, observed: Observed) -> Element:
+    root = root_of(file, observed)
+    if why := next(outside(root, "rewrite", "rules", "outboundRules", "modules"), ""):
+        raise UnreadFileError(f"{text_of(file, 'Place')}: {why}")
+    return root
+
+
+def _judged(of: Mitigated, host: Element, configs: Configs, applications: list[str], observed: Observed) -> Assessment:
     seen = _Seen()
     lacking: list[Named] = []
     stands = {each: effective(host, configs, SITE, each) for each in applications}
@@ -280,9 +320,7 @@ def _precondition(rule: Named) -> str:
     return f"{rule.name} - precondition"
 
 
-def _blocked(
-    location: str, rule: Named, host: Element, configs: Mapping[str, Element], applications: list[str]
-) -> Iterator[str]:
+def _blocked(location: str, rule: Named, host: Element, configs: Configs, applications: list[str]) -> Iterator[str]:
     """Why our rule would not hold either, there."""
     ours = _ours(location, rule)
     for application in applications:

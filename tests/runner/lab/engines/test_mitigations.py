@@ -191,6 +191,13 @@ RULES_STAND: Mapping[str, HostState] = {
             "C:\\inetpub\\wwwroot": "<configuration />",
         },
     ),
+    "web.configs in folders below": exchange(
+        SITES.format(""),
+        {
+            f"{EXCHANGE}\\FrontEnd\\HttpProxy\\{folder}": "<configuration />"
+            for folder in ("owa", "owa\\auth", "OWA\\auth\\15.1\\themes", "ecp\\auth", "Autodiscover\\help")
+        },
+    ),
     "with Exchange Emergency Mitigation": with_emergency(
         exchange(HEAD + SITES.format("")), answers="answers", emergency=TOLD
     ),
@@ -220,6 +227,38 @@ WALKS = {
     **{f"{name}: {how}": (name, state) for name in OF_POOLS for how, state in STANDS.items()},
     **{f"{name}: {how}": (name, state) for name in OF_RULES for how, state in RULES_STAND.items()},
 }
+
+
+BELOW = f"{EXCHANGE}\\FrontEnd\\HttpProxy"
+# What lies below the applications that keeps it from being known whether a rule holds.
+NOT_KNOWN: Mapping[str, Mapping[str, FileState]] = {
+    "a link": {f"{BELOW}\\owa\\x": FileState(folder=True, attributes="Directory, ReparsePoint")},
+    "a closed folder": {f"{BELOW}\\owa\\x": FileState(folder=True, denied=True)},
+    "a closed file": {f"{BELOW}\\owa\\x\\WEB.config": FileState(content="<configuration />", denied=True)},
+    "no XML": {f"{BELOW}\\owa\\x\\web.config": FileState(content="<configuration>")},
+}
+
+
+def with_files(files: Mapping[str, FileState]) -> HostState:
+    state = exchange(SITES.format(""), {f"{BELOW}\\owa": "<configuration />"})
+    return state.model_copy(update={"files": {**state.files, **files}})
+
+
+@pytest.mark.parametrize("how", NOT_KNOWN)
+def test_what_cannot_be_read_below_an_application_leaves_a_mitigation_unknown(sim: SimEngine, how: str) -> None:
+    with Client(sim, with_files(NOT_KNOWN[how])) as client:
+        for name in ("mitigation.backend_cookie", "mitigation.owa_csp"):
+            assert judged(client, name).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.real_powershell
+def test_both_engines_read_the_same_below_the_applications(sim: SimEngine, pwsh: PwshEngine) -> None:
+    for how, files in NOT_KNOWN.items():
+        said = []
+        for engine in (sim, pwsh):
+            with Client(engine, with_files(files)) as client:
+                said.append(client.run(SCRIPTS["mitigation.owa_csp"]).records)
+        assert said[0] == said[1], how
 
 
 @pytest.mark.parametrize("walk", WALKS)

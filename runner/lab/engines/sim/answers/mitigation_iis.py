@@ -57,6 +57,6 @@ def emergency_settings(machine: Machine) -> Output:
         Why=why,
         Organization=None if said is None else said.organization,
         Server=None if said is None else said.server,
-        Applied=() if said is None else tuple(said.applied),
-        Blocked=() if said is None else tuple(said.blocked),
+        Applied=[*(() if said is None else said.applied)],
+        Blocked=[*(() if said is None else said.blocked)],
     )
