@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic
 
 from playbooks.catalogue.columns import Column, Row, Table
@@ -19,6 +20,7 @@ from texts.spelling import nearest, suggestion
 __all__ = ["MOST_BYTES", "Placed", "read_table"]
 
 MOST_BYTES = 4 * 1024 * 1024  # of one table; the shipped ones have less than 100 KB together
+_REMEMBERED = 12  # the tables of two sets
 _AGAIN = "save it as UTF-8 (in Excel: CSV UTF-8)"
 
 
@@ -44,6 +46,19 @@ def read_table(table: Table[Row], data: bytes, file: str, problems: list[Problem
         data: what the file holds.
         file: what it is called in messages.
     """
+    found, wrong = _read(table, data, file)
+    problems.extend(wrong)
+    return found
+
+
+@lru_cache(_REMEMBERED)
+def _read(table: Table[Row], data: bytes, file: str) -> tuple[tuple[Placed[Row], ...], tuple[Problem, ...]]:
+    """The rows, and what is wrong. Whoever takes an update reads the same files again and again."""
+    problems: list[Problem] = []
+    return _rows(table, data, file, problems), tuple(problems)
+
+
+def _rows(table: Table[Row], data: bytes, file: str, problems: list[Problem]) -> tuple[Placed[Row], ...]:
     text = table_text(data, file, problems, most_bytes=MOST_BYTES, advice=_AGAIN)
     if text is None:
         return ()

@@ -24,7 +24,7 @@ from runner.lab.engines.sim.shell import SimShell
 from runner.lab.state import LiveState
 
 # Openings and requests of different bytes: hosts of one audit are sent the same.
-_REMEMBERED = 16
+_REMEMBERED = 64
 
 
 def built_in_templates() -> Mapping[str, str]:
