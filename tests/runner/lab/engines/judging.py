@@ -99,7 +99,8 @@ class Sim:
 class OnePowerShell:
     """One PowerShell process that stands before one state after the other: to start one for each would take minutes.
 
-    Its registry, files, services and WMI are those of the state; the environment and the drives, C: and E:, stay.
+    Its name, registry, files, services and WMI are those of the state; the rest of the environment and the drives, C: and
+    E:, stay.
     """
 
     def __init__(self, powershell: Path) -> None:
@@ -124,6 +125,7 @@ class OnePowerShell:
         turn = f"""[LabHost]::Load('{root}')
             [LabRegistry]::Hive = '{root}/registry'
             [LabExchange]::Added.Clear()
+            $env:COMPUTERNAME = '{state.name.upper()}'
             [LabFiles]::Drives = '{root}/drives'"""
         actions = tuple(actions)
         whole = self._client.run(turn, *(text for each in actions for text in (f"'{each}'", SCRIPTS[each])))
