@@ -610,9 +610,17 @@ class HostState(Strict):
         description="Ports that are listened to, and connections; by default WinRM's, and one from this machine.",
     )
     dns_servers: list[str] = Field(default_factory=list, description="Addresses that its adapters ask for names.")
+    leases: list[str] = Field(
+        default_factory=list,
+        description="DHCP servers that gave its adapters their addresses; an empty text for none that said.",
+    )
+    leased_v6: int = Field(default=0, ge=0, description="How many of its IPv6 addresses are from DHCP.")
     joined: bool = Field(default=False, description="Whether it is in a domain.")
     databases_mounted: int | None = Field(
         default=None, ge=0, description="Active copies of databases, as Exchange counts them; null without its counter."
+    )
+    counters: Literal["english", "other"] = Field(
+        default="english", description="The language in which counters are named; of WMI all names are English."
     )
     disk_full: bool = Field(
         default=False, description="Nothing can be written any more; what is there can be moved and removed."

@@ -15,8 +15,11 @@ from playbooks.values import Value, text_of
 __all__ = ["NEIGHBOURS", "Allowed", "Hindered", "allowed", "is_spelt", "may_hold"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-# ICMPv6 without which nothing is reached over IPv6: router and neighbour solicitations and advertisements (RFC 4861).
-NEIGHBOURS = ("133", "134", "135", "136")
+# ICMPv6 without which nothing is reached over IPv6: solicitations and advertisements of routers and neighbours, and
+# which groups somebody listens to, for they are asked by group (RFC 4890, 4.4.1).
+NEIGHBOURS = ("130", "131", "132", "133", "134", "135", "136", "143")
+# Whom a server asks for an address before it has one (RFC 2131, 4.1).
+EVERYBODY_HERE = ipaddress.ip_network("255.255.255.255")
 SHOWN = 10
 _SEEN = 50  # addresses of each kind that the script names
 
@@ -31,6 +34,7 @@ class Allowed:
         agents: out, over TCP.
         collectors: in and out, over anything.
         neighbours: types of ICMPv6; none where all of it is IPv4.
+        leases: whom it asks for its address, where that is leased; none where none is, for then nobody is asked.
         left_out: what the server uses, or may, and could not do any more: a line each.
     """
 
@@ -42,6 +46,7 @@ class Allowed:
     agents: tuple[str, ...] = ()
     collectors: tuple[str, ...] = ()
     neighbours: tuple[str, ...] = ()
+    leases: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
@@ -54,6 +59,7 @@ class Allowed:
             (self.time, "{} for time"),
             (self.agents, "{} for endpoint detection"),
             (self.collectors, "{} for evidence"),
+            (self.leases, "{} for its address"),
         ]
         return ", ".join(
             form.format(" and ".join(each[:3]) + (" ..." if each[3:] else "")) for each, form in parts if each
@@ -98,6 +104,7 @@ def allowed(observed: Observed, params: Mapping[str, Value]) -> Allowed | Hinder
         agents=_spelt(named["edr"]),
         collectors=_spelt(named["evidence"]),
         neighbours=NEIGHBOURS if over_v6 else (),
+        leases=_spelt(tuple(_leases(observed, over_v6, left_out))),
         left_out=tuple(left_out),
     )
 
@@ -207,6 +214,21 @@ def _time_sources(observed: Observed, named: tuple[Network, ...], left_out: list
             yield address
     if names and not named:
         left_out.append(f"time from {', '.join(names[:SHOWN])}: name the addresses by ntp")
+
+
+def _leases(observed: Observed, over_v6: bool, left_out: list[str]) -> Iterator[Network]:
+    """The servers of DHCP that gave this one its addresses, and the broadcast by which one is found. Also where all
+    else is cut off: who loses the address loses the way back."""
+    leased = tuple(observed.of_kind("Lease"))
+    of_v6 = (observed.first("Adapters") or {}).get("LeasedV6")
+    if leased or (over_v6 and of_v6 != 0):
+        yield EVERYBODY_HERE
+    for each in leased:
+        server = text_of(each, "Server")
+        if (address := _address(server)) is not None and address.version == 4:
+            yield address
+        elif server:
+            left_out.append(f"the DHCP server {server!r:.80}, which is no address: only by a broadcast")
 
 
 def _connected(observed: Observed, to: str) -> Iterator[tuple[str, Network | None]]:

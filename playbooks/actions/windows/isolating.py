@@ -166,6 +166,7 @@ def values_of(recorded: Recorded) -> dict[str, ChangeValue]:
         "agents": let_through.agents,
         "collectors": let_through.collectors,
         "neighbours": let_through.neighbours,
+        "leases": let_through.leases,
         "record": recorded.text,
     }
     for name in PROFILES:
@@ -188,5 +189,6 @@ def described(let_through: Allowed, recorded: Recorded) -> dict[str, ChangeValue
         "time sources": let_through.time,
         "endpoint detection": let_through.agents,
         "evidence": let_through.collectors,
+        "leases of addresses from": let_through.leases,
         "services stopped": recorded.running,
     }

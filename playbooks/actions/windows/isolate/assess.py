@@ -56,6 +56,7 @@ UNREAD = (
     "services",
     "connections",
     "name servers",
+    "adapters",
     "Win32_ComputerSystem",
     TIME,
     *(f"profiles of {store}" for store in (ACTIVE, LOCAL, POLICY)),
@@ -104,6 +105,7 @@ def _lacking(observed: Observed) -> str:
         ("Services", "which services there are"),
         ("Connections", "who is connected"),
         ("NameServers", "which name servers it asks"),
+        ("Adapters", "whether its addresses are leased"),
         ("Member", "whether it is in a domain"),
         ("TimeSource", "where its time is from"),
     ):

@@ -120,8 +120,11 @@ def build(state: HostState, root: Path) -> Path:
             "wmi": state.wmi,
             "tcp": [each.model_dump() for each in state.tcp],
             "dns_servers": state.dns_servers,
+            "leases": state.leases,
+            "leased_v6": state.leased_v6,
             "joined": state.joined,
             "databases_mounted": state.databases_mounted,
+            "counters": state.counters,
         },
     )
     marks = {

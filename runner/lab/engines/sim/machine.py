@@ -260,6 +260,28 @@ class Machine:
             self._refuse_without_wmi()
         return self.state.joined
 
+    def leases(self) -> list[str]:
+        """DHCP servers of adapters, by Win32_NetworkAdapterConfiguration.
+
+        Raises:
+            UnreadableError: the service of WMI itself is disabled and stopped.
+        """
+        if not self.state.services_denied:
+            self._refuse_without_wmi()
+        return self.state.leases
+
+    def mounted_by_wmi(self) -> int:
+        """Active copies, by the class that WMI makes of the counter.
+
+        Raises:
+            UnreadableError: there is no such class, or the service of WMI itself is disabled and stopped.
+        """
+        if not self.state.services_denied:
+            self._refuse_without_wmi()
+        if self.state.databases_mounted is None:
+            raise UnreadableError(_WMI_WITHOUT_CLASS)
+        return self.state.databases_mounted
+
     def _refuse_without_wmi(self) -> None:
         wmi = next((each for each in self._services() if folded(each.name) == "WINMGMT"), None)
         if wmi is not None and wmi.start_mode == "Disabled" and wmi.state == "Stopped":

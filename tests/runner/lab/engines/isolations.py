@@ -63,6 +63,8 @@ ODD = PLAIN.model_copy(
             "MSExchangeHMRecovery": ServiceState(start_mode="Manual"),
         },
         "dns_servers": ["10.0.0.10", "fd00::10"],
+        "leases": ["10.0.0.2", ""],
+        "leased_v6": 1,
     }
 )
 

@@ -375,6 +375,9 @@ STATES: Mapping[str, HostState] = {
     ).model_copy(
         update={
             "databases_mounted": 3,
+            "counters": "other",
+            "leases": ["10.0.0.2", "", "dhcp.example"],
+            "leased_v6": 2,
             "registry": {
                 f"{APPLIED}\\0": key(DisplayName="Default Domain Policy"),
                 f"{APPLIED}\\1": RegistryKey(denied=True),

@@ -38,7 +38,7 @@ RECORD: dict[str, Any] = {
     "running": ["MSExchangeHM"],
     "open_ports": ["443"],
     "allowed": {
-        **{key: [] for key in ("name_servers", "directory", "time", "agents", "collectors", "neighbours")},
+        **{key: [] for key in ("name_servers", "directory", "time", "agents", "collectors", "neighbours", "leases")},
         "management": ["10.0.5.7"],
         "winrm_ports": ["5985"],
     },
@@ -87,7 +87,8 @@ def cut_off(live: LiveState) -> None:
     allowing = [rule for rule in firewall.rules if rule.enabled and rule.action == "Allow"]
     assert {rule.group for rule in allowing} == {"exrun-isolation"}
     assert all(rule.id.startswith(f"exrun-isolation-{PLAN}-") for rule in allowing)
-    assert all(rule.remote_address != ["Any"] for rule in allowing if "neighbours" not in rule.id)
+    anybody = {rule.id.removeprefix(f"exrun-isolation-{PLAN}-") for rule in allowing if rule.remote_address == ["Any"]}
+    assert anybody <= {"mtu", "neighbours-in", "neighbours-out", "errors-in", "dhcp-in"}
 
 
 @pytest.mark.parametrize("state", [PLAIN, ODD], ids=["plain", "odd"])
@@ -268,6 +269,7 @@ def test_everything_that_may_be_let_through_is_let_through_by_rules_of_its_own(l
     anywhere, winrm, servers = ["Any"], ["5985", "5986"], ["10.0.0.10", "fd00::10"]
     assert ours == {
         "winrm": ("Inbound", "TCP", winrm, anywhere, ["127.0.0.0/8"]),
+        "mtu": ("Inbound", "ICMPv4", anywhere, anywhere, anywhere),
         "dns-udp": ("Outbound", "UDP", anywhere, ["53"], servers),
         "dns-tcp": ("Outbound", "TCP", anywhere, ["53"], servers),
         "directory": ("Outbound", "Any", anywhere, anywhere, ["10.0.0.0/24"]),
@@ -277,6 +279,11 @@ def test_everything_that_may_be_let_through_is_let_through_by_rules_of_its_own(l
         "evidence-out": ("Outbound", "Any", anywhere, anywhere, ["10.0.8.0/24"]),
         "neighbours-in": ("Inbound", "ICMPv6", anywhere, anywhere, anywhere),
         "neighbours-out": ("Outbound", "ICMPv6", anywhere, anywhere, anywhere),
+        "errors-in": ("Inbound", "ICMPv6", anywhere, anywhere, anywhere),
+        "dhcp-out": ("Outbound", "UDP", ["68"], ["67"], ["10.0.0.2", "255.255.255.255"]),
+        "dhcp-in": ("Inbound", "UDP", ["68"], ["67"], anywhere),
+        "dhcpv6-out": ("Outbound", "UDP", ["546"], ["547"], ["ff02::1:2"]),
+        "dhcpv6-in": ("Inbound", "UDP", ["546"], ["547"], ["fe80::/10"]),
     }
 
 

@@ -9,6 +9,8 @@ class LabCim {
             'Win32_Service' { return [LabCim]::Services() }
             'Win32_OperatingSystem' { return @([LabCim]::OperatingSystem()) }
             'Win32_ComputerSystem' { return @([LabCim]::ComputerSystem()) }
+            'Win32_NetworkAdapterConfiguration' { return [LabCim]::Adapters() }
+            'Win32_PerfFormattedData_MSExchangeActiveManager_MSExchangeActiveManager' { return [LabCim]::ActiveManager() }
         }
         return $null
     }
@@ -31,6 +33,34 @@ class LabCim {
         $instance.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance')
         $instance.psobject.TypeNames.Insert(0, 'Microsoft.Management.Infrastructure.CimInstance#root/cimv2/' + $class)
         return $instance
+    }
+
+    # One that is not connected, one of a fixed address, and those whose address is leased.
+    hidden static [object[]] Adapters() {
+        $rows = @(@{ on = $false; leased = $true; by = $null }, @{ on = $true; leased = $false; by = $null })
+        foreach ($server in [LabHost]::State.GetProperty('leases').EnumerateArray()) {
+            $rows += @{ on = $true; leased = $true; by = $server.GetString() }
+        }
+        $found = foreach ($row in $rows) {
+            [LabCim]::Instance('Win32_NetworkAdapterConfiguration', [ordered] @{
+                IPEnabled   = $row.on
+                DHCPEnabled = $row.leased
+                DHCPServer  = if ($row.by) { $row.by } else { $null }
+            })
+        }
+        return @($found)
+    }
+
+    hidden static [object[]] ActiveManager() {
+        $mounted = [LabHost]::State.GetProperty('databases_mounted')
+        if ($mounted.ValueKind -ne 'Number') { return $null }
+        $found = foreach ($name in '_total', 'db1') {
+            [LabCim]::Instance('Win32_PerfFormattedData_MSExchangeActiveManager_MSExchangeActiveManager', [ordered] @{
+                Name            = $name
+                DatabaseMounted = [uint64] $(if ($name -eq '_total') { $mounted.GetInt32() } else { 0 })
+            })
+        }
+        return @($found)
     }
 
     # What waits for events. An instance has the properties of its own class alone.

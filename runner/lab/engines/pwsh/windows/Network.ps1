@@ -37,6 +37,19 @@ function Get-NetTCPConnection {
     }
 }
 
+function Get-NetIPAddress {
+    [CmdletBinding()]
+    param()
+    $origins = @('WellKnown', 'Manual', 'RouterAdvertisement')
+    $origins += @('Dhcp') * [LabHost]::State.GetProperty('leased_v6').GetInt32()
+    foreach ($origin in $origins) {
+        [LabNetwork]::Instance('MSFT_NetIPAddress', [ordered] @{ AddressFamily = 'IPv6'; PrefixOrigin = $origin })
+    }
+    foreach ($each in [LabHost]::State.GetProperty('leases').EnumerateArray()) {
+        [LabNetwork]::Instance('MSFT_NetIPAddress', [ordered] @{ AddressFamily = 'IPv4'; PrefixOrigin = 'Dhcp' })
+    }
+}
+
 function Get-DnsClientServerAddress {
     [CmdletBinding()]
     param()
@@ -48,7 +61,8 @@ function Get-Counter {
     [CmdletBinding()]
     param([Parameter(Position = 0, Mandatory = $true)] [string[]] $Counter)
     $mounted = [LabHost]::State.GetProperty('databases_mounted')
-    if ($mounted.ValueKind -ne 'Number' -or $Counter[0] -ine '\MSExchange Active Manager(_total)\Database Mounted') {
+    $other = [LabHost]::Text('counters') -ne 'english'
+    if ($other -or $mounted.ValueKind -ne 'Number' -or $Counter[0] -ine '\MSExchange Active Manager(_total)\Database Mounted') {
         throw [System.Exception]::new('The specified object was not found on the computer.')
     }
     $path = '\\' + [LabHost]::Text('name').ToLowerInvariant() + $Counter[0].ToLowerInvariant()

@@ -49,6 +49,13 @@ def answer(machine: Machine, values: Mapping[str, Value]) -> Items:
         yield record("NameServer", Address=address)
     yield record("NameServers", Asked=True)
     try:
+        servers = machine.leases()
+        for server in servers:
+            yield record("Lease", Server=server or None)
+        yield record("Adapters", Found=len(servers) + 2, LeasedV6=machine.state.leased_v6)
+    except UnreadableError as error:
+        yield unread("adapters", error)
+    try:
         yield record("Member", Joined=machine.in_domain())
     except UnreadableError as error:
         yield unread("Win32_ComputerSystem", error)
@@ -65,11 +72,20 @@ def answer(machine: Machine, values: Mapping[str, Value]) -> Items:
         yield record("Export", Name=name, Empty=file.length == 0)
     yield record("Exports", Found=len(names))
     if clustered:
-        mounted = machine.state.databases_mounted
-        if mounted is None:
-            yield unread("mounted databases", UnreadableError(_NO_COUNTER))
-        else:
-            yield record("ActiveCopies", Mounted=mounted)
+        yield from _mounted(machine)
+
+
+def _mounted(machine: Machine) -> Items:
+    """By the counter, where it is named in English; else by WMI."""
+    mounted = machine.state.databases_mounted
+    if mounted is not None and machine.state.counters == "english":
+        yield record("ActiveCopies", Mounted=mounted)
+        return
+    try:
+        yield record("ActiveCopies", Mounted=machine.mounted_by_wmi())
+    except UnreadableError as error:
+        why = f"the counter: {_NO_COUNTER}; WMI: {error}"
+        yield unread("mounted databases", UnreadableError(why))
 
 
 def _policies(machine: Machine) -> Items:

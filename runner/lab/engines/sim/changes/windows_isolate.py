@@ -14,18 +14,30 @@ from runner.lab.state import PROFILES, FileState, FirewallProfile, FirewallRule,
 
 _GROUP = "exrun-isolation"
 _NOT_TAKEN = "The parameter is incorrect. "
-# By the value that the script shows for it: what it lets through, in the order of the script.
+_ANYBODY = {"remote_address": ["Any"]}
+_OF_DHCP: Mapping[str, object] = {"local_port": ["68"], "remote_port": ["67"], "protocol": "UDP"}
+_OF_DHCPV6: Mapping[str, object] = {"local_port": ["546"], "remote_port": ["547"], "protocol": "UDP"}
+_IN: Mapping[str, object] = {"direction": "Inbound"}
+_OUT: Mapping[str, object] = {"direction": "Outbound"}
+# By the value that the script shows for it: what it lets through, in the order of the script. Whom it is about is that
+# value, where it is not said here.
 _RULES: tuple[tuple[str, str, str, Mapping[str, object]], ...] = (
-    ("managers", "winrm", "WinRM", {"direction": "Inbound", "protocol": "TCP"}),
-    ("name_servers", "dns-udp", "DNS", {"direction": "Outbound", "protocol": "UDP", "remote_port": ["53"]}),
-    ("name_servers", "dns-tcp", "DNS", {"direction": "Outbound", "protocol": "TCP", "remote_port": ["53"]}),
-    ("directory", "directory", "domain controllers", {"direction": "Outbound", "protocol": "Any"}),
-    ("time", "time", "time", {"direction": "Outbound", "protocol": "UDP", "remote_port": ["123"]}),
-    ("agents", "agents", "endpoint detection", {"direction": "Outbound", "protocol": "TCP"}),
-    ("collectors", "evidence-in", "evidence", {"direction": "Inbound", "protocol": "Any"}),
-    ("collectors", "evidence-out", "evidence", {"direction": "Outbound", "protocol": "Any"}),
-    ("neighbours", "neighbours-in", "IPv6 neighbours", {"direction": "Inbound", "protocol": "ICMPv6"}),
-    ("neighbours", "neighbours-out", "IPv6 neighbours", {"direction": "Outbound", "protocol": "ICMPv6"}),
+    ("managers", "winrm", "WinRM", {**_IN, "protocol": "TCP"}),
+    ("managers", "mtu", "fragmentation needed", {**_IN, **_ANYBODY, "protocol": "ICMPv4", "icmp_type": ["3:4"]}),
+    ("name_servers", "dns-udp", "DNS", {**_OUT, "protocol": "UDP", "remote_port": ["53"]}),
+    ("name_servers", "dns-tcp", "DNS", {**_OUT, "protocol": "TCP", "remote_port": ["53"]}),
+    ("directory", "directory", "domain controllers", {**_OUT, "protocol": "Any"}),
+    ("time", "time", "time", {**_OUT, "protocol": "UDP", "remote_port": ["123"]}),
+    ("agents", "agents", "endpoint detection", {**_OUT, "protocol": "TCP"}),
+    ("collectors", "evidence-in", "evidence", {**_IN, "protocol": "Any"}),
+    ("collectors", "evidence-out", "evidence", {**_OUT, "protocol": "Any"}),
+    ("neighbours", "neighbours-in", "IPv6 neighbours", {**_IN, **_ANYBODY, "protocol": "ICMPv6"}),
+    ("neighbours", "neighbours-out", "IPv6 neighbours", {**_OUT, **_ANYBODY, "protocol": "ICMPv6"}),
+    ("neighbours", "errors-in", "IPv6 errors", {**_IN, **_ANYBODY, "protocol": "ICMPv6", "icmp_type": [*"1234"]}),
+    ("leases", "dhcp-out", "DHCP", {**_OUT, **_OF_DHCP}),
+    ("leases", "dhcp-in", "DHCP", {**_IN, **_ANYBODY, **_OF_DHCP}),
+    ("leases", "dhcpv6-out", "DHCPv6", {**_OUT, **_OF_DHCPV6, "remote_address": ["ff02::1:2"]}),
+    ("leases", "dhcpv6-in", "DHCPv6", {**_IN, **_OF_DHCPV6, "remote_address": ["fe80::/10"]}),
 )
 
 
@@ -69,18 +81,16 @@ def _isolated(live: LiveState, values: Mapping[str, Value], plan: str) -> Items:
         if (problem := _not_asked(live, "New-NetFirewallRule")) is not None:
             yield Failed(problem)
             return
-        more: dict[str, object] = {"remote_address": addresses}
-        if told == "managers":
+        more: dict[str, object] = {"icmp_type" if told == "neighbours" else "remote_address": addresses}
+        if end == "winrm":
             more["local_port"] = _texts(values, "winrm_ports")
-        if told == "neighbours":
-            more = {"icmp_type": addresses}
         rule = FirewallRule.model_validate(
             {
                 "id": f"exrun-isolation-{plan}-{end}",
                 "display_name": f"exrun-isolation: {what}",
                 "group": _GROUP,
-                **of_rule,
                 **more,
+                **of_rule,
             }
         )
         if _named(live.now.firewall, rule.id) is not None:
