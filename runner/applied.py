@@ -19,9 +19,10 @@ from runner.state import HostProgress, Key
 from runner.terms import End, Ending
 from runner.transport.failures import Cause, Failure, in_words, quoted
 
-__all__ = ["Applied", "AppliedHost", "AppliedStep", "applied", "unaccounted"]
+__all__ = ["WARNED", "Applied", "AppliedHost", "AppliedStep", "applied", "unaccounted"]
 
 WARNINGS = 3  # of one step that its row has
+WARNED = "the script warned: "
 _MAY_HAVE_BROKEN = frozenset({Outcome.CHANGED, Outcome.FAILED})
 _WORST_FIRST = tuple(Outcome)
 _FAILED = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.ROLLED_BACK})
@@ -166,7 +167,7 @@ def applied(
             if outcome in _MAY_HAVE_BROKEN and (broke := _broke(step.step, own, progress)) is not None:
                 why = f"{why}; {broke}"
             if outcome in _MAY_HAVE_BROKEN and (warned := _warned(step.step, own, progress)):
-                why = f"{why}; the script warned: {warned}"
+                why = f"{why}; {WARNED}{warned}"
             row = AppliedStep(step.step, outcome, why)
         steps.append(row)
         if held is None and (outcome in _FAILED or outcome in (Outcome.REFUSED, Outcome.PENDING)):

@@ -704,6 +704,8 @@ class Flow:
             sites = binding.get("path", "literalpath")
             if isinstance(sites, Text) and SITE_TEXT.fullmatch(sites.value):
                 return Origin.READ | ANY
+            if name == "get-item" and binding.get("stream") is not None:
+                return Origin.READ | ANY  # also for a path behind \\?\, of which nothing else is made
             return _unless(binding, "name") | stream
         if name == "resolve-path":
             return _unless(binding, "relative") | stream

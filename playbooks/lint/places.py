@@ -14,6 +14,7 @@ from .wildcards import has_wildcards, is_like
 
 __all__ = [
     "APPLICATION_HOST",
+    "LONG",
     "RESTART",
     "TAKEN_OFF",
     "Kind",
@@ -48,6 +49,9 @@ APPLICATION_HOST, _SERVER_WIDE = "MACHINE/WEBROOT/APPHOST", "applicationHost.con
 _ELEMENT = r"[A-Za-z][A-Za-z.]*(?:\[@name='[^'\"\[\]<>&\x00-\x1f]{1,260}'\])?"
 _FILTER = re.compile(rf"{_ELEMENT}(?:/{_ELEMENT})*(?:/@[A-Za-z]+)?")
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
+# Past Windows' own rules for names (Naming Files, Paths, and Namespaces, learn.microsoft.com).
+LONG = "\\\\?\\"
+_LONG = re.compile(r"\\\\\?\\[A-Za-z]:\\[^\\]")
 _KEY = re.compile(r"(?:HKLM|HKCU):\\[^\\]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>|"*?:/\x00-\x1f\x7f]')
 # Names of devices in every folder, with any ending (Naming Files, Paths, and Namespaces, learn.microsoft.com).
@@ -74,8 +78,12 @@ class Place:
 
 
 def may_write(kinds: Iterable[Kind], name: str, allowed: Iterable[Place]) -> bool:
-    """Whether a place that one command writes, which may be of these kinds, is allowed."""
-    return any(place.kind in kinds and is_like(name, place.pattern) for place in allowed)
+    """Whether a place that one command writes, which may be of these kinds, is allowed.
+
+    A file is the same file behind `\\\\?\\`, if there is one that opens without; else nobody can mean another by it.
+    """
+    plain = name.removeprefix(LONG) if _LONG.match(name) else name
+    return any(place.kind in kinds and is_like(plain, place.pattern) for place in allowed)
 
 
 def configuration(location: str | None, element: str, attribute: str = ".") -> str:
@@ -97,13 +105,16 @@ def kind_of(kinds: tuple[Kind, ...], path: str) -> tuple[Kind, ...]:
     return kinds
 
 
-def why_not(kind: Kind, name: str, *, literal: bool) -> str:
+def why_not(kind: Kind, name: str, *, literal: bool, long: bool = False) -> str:
     """Why this is no name of one place of this kind, as text that follows it; empty where it is one.
 
     Args:
         literal: that the parameter takes no wildcards.
+        long: that it takes paths behind `\\\\?\\`.
     """
     if kind in ("file", "folder", "acl"):
+        if long and _LONG.match(name):
+            return _why_no_long(name.removeprefix(LONG))
         return _why_no_path(name, literal=literal)
     if kind == "configuration":
         return _why_no_configuration(name)
@@ -137,6 +148,16 @@ def _why_no_configuration(name: str) -> str:
     ):
         return "is in no location: a site's name, or one with the path of an application"
     return "" if _FILTER.fullmatch(element) else "is no element by its names from the root, such as a/b[@name='c']"
+
+
+def _why_no_long(name: str) -> str:
+    """Of a path behind `\\\\?\\`, in which Windows reads every name as it stands."""
+    if _NOT_IN_NAMES.search(name, 2):
+        return "has a character that no file's name has, or names a stream"
+    parts = name[3:].split("\\")
+    if any(part in ("", ".", "..") for part in parts):
+        return "has a part that is no name: nothing, . or .."
+    return "has a part that may be the short name of another: write the long one" if any(map(is_short, parts)) else ""
 
 
 def _why_no_path(name: str, *, literal: bool) -> str:

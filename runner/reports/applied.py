@@ -20,7 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.model import OnFailure
-from runner.applied import AppliedHost, AppliedStep, applied, unaccounted
+from runner.applied import WARNED, AppliedHost, AppliedStep, applied, unaccounted
 from runner.events import Approved, Purpose, Settlement
 from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
@@ -462,7 +462,8 @@ def _host_lines(host: AppliedHostMember) -> Iterator[str]:
     if host.outcome in _TOLD or _is_undone(host) or _is_untouched(host):
         yield f"{_shown(host.name)}  {host.outcome}{wave}  {_in_short(host)}".rstrip()
         for step in host.steps:
-            if step.step in host.open_ends:
+            # What else a server says of a change that was made stands in the whole account.
+            if step.step in host.open_ends or WARNED in step.why:
                 yield f"  {_shown(step.step)}: {came_to(step)}: {_shown(step.why)}"
         return
     yield f"{_shown(host.name)}  {host.outcome}{wave}  {_shown(host.why) if not host.steps else ''}".rstrip()

@@ -12,6 +12,7 @@ from ..calls import Call
 from ..flow import SITE_TEXT, Flow
 from ..kinds import plain
 from ..lexer import Refusal
+from ..literals import texts_of
 from ..origins import KINDS, PLACE, Origin, is_place
 from ..tree import Binary, Expandable, Group, Invoke, Listing, Member, Node, Text, TypeName, Variable, walk
 from .interface import Reading
@@ -31,7 +32,11 @@ _LISTED_SITES = re.compile(r"IIS:\\(?:(?:AppPools(?:\\[^\\/]+)?|SslBindings|Site
 # A long path, in full: what is taken off one may leave \\?, before \UNC, so it is no beginning of another path.
 _LONG = re.compile(r"\\\\\?\\[A-Za-z]:\\[^\\/]")
 _LONG_DRIVE = re.compile(r"\\\\\?\\[A-Za-z]:\\")
-_READS_LONG = frozenset({"get-content", "get-filehash", "get-acl", "test-path", "get-authenticodesignature"})
+_READS_LONG = frozenset(
+    {"get-content", "get-filehash", "get-acl", "test-path", "get-authenticodesignature", "move-item", "set-acl"}
+)
+# Properties of a file that are times, numbers and words: no other is asked for by a long path.
+_VALUES = frozenset({"attributes", "creationtimeutc", "lastwritetimeutc", "length"})
 # What stands for a server: piped into a command that takes one, it is asked.
 _SERVERS = frozenset(
     {"get-exchangeserver", "get-mailboxserver", "get-clientaccessserver", "get-clientaccessservice", "get-umservice",
@@ -66,7 +71,7 @@ def _command(flow: Flow, call: Call) -> Iterator[Refusal]:
             sites = isinstance(value, Text) and SITE_TEXT.fullmatch(value.value)
             if sites and known.name in _SITES and _stays_in_iis(call, value):
                 continue
-            if _gives_no_items(call) and _is_long(value):
+            if _gives_no_items(call) and (_is_long(value) or _are_long(flow, value)):
                 continue
             if sites and known.name == "Get-ChildItem":
                 why = "below a site stand the files of its folder, which may lie elsewhere"
@@ -117,8 +122,13 @@ def _stays_in_iis(call: Call, value: Node) -> bool:
 
 def _gives_no_items(call: Call) -> bool:
     """Whether no other path can be made of what it returns for a long one; names are texts."""
-    names = call.known.name == "Get-ChildItem" and "name" in call.binding.switches
-    return names or call.known.name.lower() in _READS_LONG
+    name = call.known.name
+    if name == "Get-ItemPropertyValue":
+        value = call.binding.get("name")
+        return isinstance(value, Text) and value.value.lower() in _VALUES
+    names = name == "Get-ChildItem" and "name" in call.binding.switches
+    streams = name == "Get-Item" and call.binding.get("stream") is not None  # what a server says: see Flow
+    return names or streams or name.lower() in _READS_LONG
 
 
 def _is_long(value: Node) -> bool:
@@ -134,6 +144,12 @@ def _is_long(value: Node) -> bool:
         case Listing():
             return all(_is_long(item) for item in value.items)
     return False
+
+
+def _are_long(flow: Flow, value: Node) -> bool:
+    """Whether a variable holds long paths that stand in the script, each in full."""
+    texts = texts_of(flow, value) if isinstance(value, Variable) else None
+    return bool(texts) and all(_LONG.match(each) for each in texts or ())
 
 
 def _of_the_organisation(flow: Flow, call: Call) -> bool:

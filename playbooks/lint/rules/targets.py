@@ -29,6 +29,7 @@ _SELF = re.compile(r"https?://127\.0\.0\.1(?::[0-9]{1,5})?/[!-~]*")
 _EXPORT = re.compile(r'advfirewall export "([^"%=\r\n]+)"')
 _NETSH = 'write -FilePath "$env:SystemRoot\\System32\\netsh.exe"'
 _ARGUMENTS = "write -ArgumentList 'advfirewall export \"C:\\...\"' out, or with {{ }}"
+_TAKES_LONG = frozenset({"Move-Item", "Set-Acl"})
 _OF_PROPERTIES = frozenset({"Set-ItemProperty", "Remove-ItemProperty"})
 _WRITTEN_OUT = "write it out, as a text or with {{ }}: what a change writes is decided before it is approved"
 
@@ -108,7 +109,7 @@ class Targets:
                 yield from self._property(flow, call, value, name, of_a_key=kinds == ("registry",))
                 if kinds == ("registry",):
                     continue
-            why = why_not(kinds[0], name, literal=target.literal)
+            why = why_not(kinds[0], name, literal=target.literal, long=command in _TAKES_LONG)
             if not why and target.parameter == "destination" and "`" in name:
                 why = "has a backtick, which may be an escape there"
             if why:

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playbooks.actions.file.quarantine.paths import QUARANTINE
+from playbooks.actions.file.quarantine.paths import QUARANTINE, opening
 from playbooks.changes import ChangeValue
+from playbooks.lint.places import LONG
 
 __all__ = ["Found", "change_of", "item_of", "seen", "told", "why_not_restorable"]
 
@@ -88,8 +89,13 @@ def told(file: Found) -> dict[str, ChangeValue]:
         "sddl": file.sddl,
         "streams": list(file.streams),
     }
+    opens = opening(file.path)
+    way = () if opens == file.path else tuple(_way(file.path))
     return {
         "drive": file.path[:2],
+        "opens": opens,
+        "way": way,
+        "above": way[:-1],
         "item": item_of(file.path),
         "about": json.dumps(about, sort_keys=True),
         "created": file.created,
@@ -97,6 +103,12 @@ def told(file: Found) -> dict[str, ChangeValue]:
         "attributes": file.attributes if set(file.attributes.split(", ")) <= _SETTABLE else None,
         "sddl": file.sddl,
     }
+
+
+def _way(path: str) -> Iterator[str]:
+    """The folders on the way to a file, each as it opens, and the file."""
+    parts = path.split("\\")
+    return (f"{LONG}{chr(92).join(parts[:count])}" for count in range(2, len(parts) + 1))
 
 
 def seen(file: Found) -> tuple[dict[str, ChangeValue], dict[str, ChangeValue]]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from playbooks.lint.places import TAKEN_OFF, is_device, is_short
+from playbooks.lint.places import LONG, TAKEN_OFF, is_device, is_short
 
-__all__ = ["QUARANTINE", "why_not_below", "why_not_plain"]
+__all__ = ["QUARANTINE", "opening", "why_not_below", "why_not_plain", "why_not_takable"]
 
 QUARANTINE = "exrun-quarantine-"
 MOST_UNITS = 259  # UTF-16 units of a path that Windows PowerShell 5.1 takes without \\?\
+MOST_LONG_UNITS = 32000  # and with it, of 32,767 that Windows has
 
 _DRIVE = re.compile(r"[A-Za-z]:\\", re.ASCII)
 _NO_NAME = re.compile(r'[<>"|?*\x00-\x1f\x7f\ud800-\udfff]')
@@ -40,6 +41,34 @@ def why_not_plain(path: str) -> str:
     if len(path.encode("utf-16-le")) // 2 > MOST_UNITS:
         return f"is longer than the {MOST_UNITS} characters that Windows PowerShell takes"
     return next((why for part in path[3:].split("\\") if (why := _why_no_part(part))), "")
+
+
+def why_not_takable(path: str) -> str:
+    """Why a file that was read there cannot be moved by its path, plain or behind `\\\\?\\`; empty where it can."""
+    return "" if not why_not_plain(path) else _why_not_long(path)
+
+
+def opening(path: str) -> str:
+    """By what a file that can be taken opens: its path, behind `\\\\?\\` where Windows would read it otherwise."""
+    return f"{LONG}{path}" if why_not_plain(path) else path
+
+
+def _why_not_long(path: str) -> str:
+    """Behind `\\\\?\\` every name stands for itself. Only on C: such a path is read."""
+    if path[:3].upper() != "C:\\":
+        return why_not_plain(path)
+    parts = path[3:].split("\\")
+    if any(part in ("", ".", "..") for part in parts):
+        return why_not_plain(path)
+    if any(map(is_short, parts)):
+        return "has a part that looks like an 8.3 name, which stands for another one"
+    if "/" in path or ":" in path[2:] or _NO_NAME.search(path, 3) or "`" in path:
+        return why_not_plain(path)
+    if len(path.encode("utf-16-le")) // 2 > MOST_LONG_UNITS:
+        return f"is longer than the {MOST_LONG_UNITS} characters that Windows takes"
+    if is_device(parts[-1].rstrip(". ")):
+        return "ends in the name of a device, to which Windows PowerShell moves nothing back"
+    return ""
 
 
 def why_not_below(path: str, roots: Iterable[str]) -> str:

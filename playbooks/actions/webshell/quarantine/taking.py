@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from playbooks.actions.file.quarantine.moving import Found, why_not_restorable
-from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_plain
+from playbooks.actions.file.quarantine.paths import QUARANTINE, why_not_takable
 from playbooks.actions.iis.configuration.files import server_of
 from playbooks.actions.iis.configuration.served import NotKnownError, Served, folders_of
 from playbooks.actions.webshell.quarantine.addresses import health_pages, origins_of, page_addresses
@@ -189,7 +189,7 @@ def _found(file: Listed, known: _Known) -> Found | Left:
 
 
 def _why_left(found: Found, known: _Known) -> Iterator[str]:
-    if why := why_not_plain(found.path):
+    if why := why_not_takable(found.path):
         yield f"its path {why}"
     if _OF_IIS in found.path.casefold():
         yield "it configures IIS itself, which would not start without it"

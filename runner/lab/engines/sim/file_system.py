@@ -35,6 +35,11 @@ def at(files: Mapping[str, FileState], path: str) -> FileState | None:
     return _FOLDER if any(folded(each).startswith(below) for each in files) else None
 
 
+def opened(path: str) -> str:
+    """The path behind `\\\\?\\`, where it stands there."""
+    return path.removeprefix("\\\\?\\")
+
+
 def attributes(file: FileState) -> str:
     """As Windows prints them."""
     return file.attributes or ("Directory" if file.folder else "Archive")

@@ -335,14 +335,69 @@ def test_what_nobody_knows_goes_where_it_is_named_and_nowhere_else(sim: SimEngin
         assert by_hash.verdict is Verdict.ATTENTION
 
 
-def test_what_opens_past_the_rules_for_names_alone_is_left_alone_and_said(sim: SimEngine, catalogue: Catalogue) -> None:
-    device = f"{ROOT}\\COM1\\x.aspx"
-    with Client(sim, LiveState(server(files={**server().files, device: BAD}))) as client:
+APART = {
+    "in a folder that is a device": f"{ROOT}\\aspnet_client\\COM1\\it's [1].aspx",
+    "below one, with a dot at the end of the folder": f"{ROOT}\\aux.d\\x.\\y.aspx",
+    "with a dot at its end": f"{ROOT}\\aspnet_client\\x.aspx.",
+    "with a blank at its end": f"{ROOT}\\aspnet_client\\x.aspx ",
+    "behind a long path": f"{ROOT}\\{'long' * 30}\\{'path' * 30}\\{'n' * 60}.aspx",
+}
+DEVICE = f"{ROOT}\\aspnet_client\\COM1.aspx"
+SHORT = f"{ROOT}\\nul\\WEBSHE~1.ASP"
+NOT_TAKEN = {
+    DEVICE: "its path ends in the name of a device, to which Windows PowerShell moves nothing back",
+    SHORT: "its path has a part that looks like an 8.3 name, which stands for another one",
+}
+
+
+def apart() -> HostState:
+    """One with the shell at every place that opens through \\\\?\\ alone, beside a harmless page of the plain name."""
+    files = {
+        **dict.fromkeys((*APART.values(), *NOT_TAKEN), BAD),
+        f"{ROOT}\\aspnet_client\\x.aspx": FileState(content="own"),
+    }
+    return server(files={**server().files, **files})
+
+
+def test_what_opens_past_the_rules_for_names_alone_is_taken_by_its_very_name(
+    sim: SimEngine, catalogue: Catalogue
+) -> None:
+    live = LiveState(apart())
+    with Client(sim, live) as client:
         found = judged(client, catalogue)
-    assert change_of(device) not in [each.id for each in found.changes]
-    [left] = [each for each in found.findings if each.id == "webshell.quarantine.left"]
-    assert left.evidence == (f"{device}: its path has a part that is the name of a device",)
-    assert found.facts["left"] == 1
+        changes = ready(found)
+        taken_away = [str(each.change.values["path"]) for each in changes]
+        assert set(APART.values()) < set(taken_away)
+        [left] = [each for each in found.findings if each.id == "webshell.quarantine.left"]
+        assert set(left.evidence) == {f"{path}: {why}" for path, why in NOT_TAKEN.items()}
+        assert [sent(client, each.apply) for each in changes] == [None] * len(changes)
+        assert not set(APART.values()) & set(live.now.files)
+        assert live.now.files[f"{ROOT}\\aspnet_client\\x.aspx"] == FileState(content="own")
+
+
+def apart_there_and_back(engine: Engine, catalogue: Catalogue) -> list[object]:
+    """What is found, kept and left of each of them, and that it comes back as it was."""
+    live = LiveState(apart())
+    before = live.now
+    steps: list[object] = []
+    with Client(engine, live) as client:
+        found = judged(client, catalogue)
+        steps.append(found)
+        changes = [each for each in ready(found) if each.change.values["path"] in APART.values()]
+        for each in changes:
+            assert each.evidence is not None
+            kept = taken(completed(client.run(each.evidence)), str(each.change.values["sha256"]))
+            steps.append((each.change.id, sent(client, each.apply), kept, live.now.files))
+        steps += [(each.change.id, sent(client, each.rollback)) for each in reversed(changes)]
+    assert live.now.model_copy(update={"web": before.web}) == before
+    return steps
+
+
+@pytest.mark.real_powershell
+def test_the_scripts_themselves_take_it_and_bring_it_back(
+    sim: SimEngine, pwsh: PwshEngine, catalogue: Catalogue
+) -> None:
+    assert apart_there_and_back(sim, catalogue) == apart_there_and_back(pwsh, catalogue)
 
 
 def test_a_file_that_was_exchanged_since_stands_beside_what_is_to_be_changed(

@@ -10,7 +10,7 @@ class LabFiles {
     static [string] $Drives
 
     # Names that Windows takes for devices, and ends of names that it takes away: past these only \\?\ leads.
-    static [string] $Unusual = '\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[^\\. ][. ]+)(?:\\|$)'
+    static [string] $Unusual = '\\(?:(?:con|prn|aux|nul|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.[^\\]*)?|[^\\]*[^\\. ][. ]+)(?:\\|$)'
 
     static [string] Normal([string] $path) {
         $normal = $path.Replace('/', '\')
@@ -607,7 +607,14 @@ function Get-Item {
                 $real = [LabFiles]::Real($each)
                 if (-not $real) { throw [System.IO.FileNotFoundException]::new("Could not find item $each.") }
                 if ([LabFiles]::IsDenied($real)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
-                if ([System.IO.Directory]::Exists($real)) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
+                $item = if ([System.IO.Directory]::Exists($real)) { [System.IO.DirectoryInfo]::new($real) } else { [System.IO.FileInfo]::new($real) }
+                if (-not $Stream) {
+                    $item
+                    continue
+                }
+                [pscustomobject] @{ FileName = $each; Stream = ':$DATA'; Length = [long] $item.Length }
+                $named = [LabMarks]::Streams([LabFiles]::Windows($real))
+                foreach ($name in $named.Keys) { [pscustomobject] @{ FileName = $each; Stream = $name; Length = $named[$name] } }
             }
             return
         }
@@ -718,7 +725,8 @@ function Get-Content {
             $real = [LabFiles]::Real($each)
             if (-not $real) { throw [System.IO.FileNotFoundException]::new("Could not find file '$each'.") }
             if ([LabFiles]::IsDenied($real)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
-            $opened = [System.IO.FileStream]::new($real, 'Open', 'Read', 'ReadWrite, Delete')
+            if ($Stream) { $opened = [LabMarks]::Stream([LabFiles]::Windows($real), $Stream) }
+            else { $opened = [System.IO.FileStream]::new($real, 'Open', 'Read', 'ReadWrite, Delete') }
             $reader = [LabContentReader]::new($opened, [string] $Encoding, [bool] $Raw, $Delimiter)
             try {
                 $most = if ($TotalCount) { $TotalCount } else { 0 }
@@ -728,6 +736,67 @@ function Get-Content {
                 $reader.Close()
             }
         }
+    }
+}
+
+# Get-ItemPropertyValue and Move-Item of such a path, for the same reason.
+function Get-ItemPropertyValue {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Path', ValueFromPipeline = $true, ValueFromPipelineByPropertyName = $true)]
+        [string[]] $Path,
+
+        [Parameter(Mandatory = $true, ParameterSetName = 'LiteralPath', ValueFromPipelineByPropertyName = $true)]
+        [Alias('PSPath')]
+        [string[]] $LiteralPath,
+
+        [Parameter(Mandatory = $true, Position = 1)]
+        [string[]] $Name
+    )
+    process {
+        if ($null -eq $LiteralPath -or -not $LiteralPath[0].StartsWith('\\?\', 'Ordinal')) {
+            Microsoft.PowerShell.Management\Get-ItemPropertyValue @PSBoundParameters
+            return
+        }
+        foreach ($each in $LiteralPath) {
+            $item = Get-Item -LiteralPath $each -Force
+            foreach ($property in $Name) { $item.$property }
+        }
+    }
+}
+
+function Move-Item {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]
+        [string] $LiteralPath,
+
+        [Parameter(Mandatory = $true)]
+        [string] $Destination,
+
+        [switch] $Force
+    )
+    process {
+        if (-not "$LiteralPath|$Destination".Contains('\\?\')) {
+            Microsoft.PowerShell.Management\Move-Item @PSBoundParameters
+            return
+        }
+        # Whatever stands before it: a destination is not given the name of a device (FileSystemProvider.MoveItem).
+        $leaf = $Destination.Substring($Destination.LastIndexOf('\') + 1)
+        if ($leaf -match '^(?:con|prn|aux|nul|clock\$|(?:com|lpt)[0-9])(?:\.[^.]*)?$') {
+            throw [System.ArgumentException]::new("Cannot process the path '$Destination' because it represents a reserved device name.")
+        }
+        $real = [LabFiles]::Real($LiteralPath)
+        $target = [LabFiles]::Target($Destination)
+        if (-not $real -or -not $target) { throw [System.IO.FileNotFoundException]::new("Could not find item $LiteralPath.") }
+        if ([LabFiles]::IsDenied($real)) { throw [System.UnauthorizedAccessException]::new('Access is denied') }
+        if ([LabFiles]::Real($Destination)) { throw [System.IO.IOException]::new('Cannot create a file when that file already exists.') }
+        $from = [LabFiles]::Windows($real)
+        if ([LabMarks]::IsInUse($from)) {
+            throw [System.IO.IOException]::new('The process cannot access the file because it is being used by another process.')
+        }
+        [System.IO.File]::Move($real, $target)
+        [LabMarks]::Move($from, [LabFiles]::Windows($target))
     }
 }
 

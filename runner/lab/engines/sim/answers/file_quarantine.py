@@ -34,7 +34,7 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
 
 def evidence(machine: Machine, params: Mapping[str, Value]) -> Items:
     """The objects of the script that reads the file's bytes."""
-    path = text_of(params, "path")
+    path = file_system.opened(text_of(params, "opens"))
     try:
         found = file_system.at(machine.state.files, path)
     except UnreadableError as error:

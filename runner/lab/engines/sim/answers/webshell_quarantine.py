@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from playbooks.values import Value
@@ -16,7 +15,6 @@ from runner.lab.engines.sim.streams import Items, Output
 __all__ = ["answer", "evidence"]
 
 _PATHS = 200
-_APART = re.compile(r"\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[. ])(?:\\|$)", re.IGNORECASE)
 
 
 def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
@@ -26,13 +24,12 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
     for item in webshell_scan.answer(machine, params):
         yield item
         value = item.value if isinstance(item, Output) else None
-        # One that opens through \\?\ alone, of which no times are known, is not asked for more.
-        if isinstance(value, dict) and value.get("Kind") == "File" and value.get("Created") is not None:
+        if isinstance(value, dict) and value.get("Kind") == "File":
             shown.append(str(value["Path"]))
     lists: dict[str, list[str]] = {}
     drives: list[str] = []
     for path in shown:
-        if not on_a_drive(path) or _APART.search(path):
+        if not on_a_drive(path):
             continue
         try:
             found = file_system.at(files, path)

@@ -31,8 +31,10 @@ _NAMES = {
 }
 _CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config"
 _LINK = UnreadableError("it is a link, which was not followed")
-_UNUSUAL = re.compile(r"\\(?:(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^\\]*)?|[^\\]*[. ])(?:\\|$)", re.IGNORECASE)
-_HIDDEN, _LONGEST, _DEEPEST = 200, 248, 14
+_UNUSUAL = re.compile(
+    r"\\(?:(?:con|prn|aux|nul|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.[^\\]*)?|[^\\]*[. ])(?:\\|$)", re.IGNORECASE
+)
+_HIDDEN, _LONGEST, _LONGEST_OF_A_FILE, _DEEPEST = 200, 248, 260, 14
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG = re.compile(
     r"""<(?:site|application|virtualDirectory)(?:\s+[A-Za-z:.]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""",
@@ -40,6 +42,11 @@ _TAG = re.compile(
 _ADD = re.compile(r"""<add\s[^>]*\bpath\s*=\s*(?:"[^"]*"|'[^']*')""")
 _MAPPED = re.compile(r"""\*(\.[A-Za-z0-9_-]{1,20})(?=[,"'\s])""")
 _SCRIPTED = re.compile(r"\\(?:owa\\auth|ecp\\auth|aspnet_client)\\", re.IGNORECASE)
+
+
+def is_apart(path: str) -> bool:
+    """Whether a file opens through `\\\\?\\` alone."""
+    return _UNUSUAL.search(path) is not None or len(path) >= _LONGEST_OF_A_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +135,10 @@ class _Scan:
         while level:
             following: list[str] = []
             for place in level:
+                apart: list[tuple[str, FileState]] = []
                 if _UNUSUAL.search(place) is not None or len(place) >= _LONGEST:
-                    yield from self._hidden(tree, place, start, following)
+                    yield from self._hidden(tree, place, following, apart)
+                    yield from self._apart(apart, start)
                     continue
                 if self.entries > self.most_entries:
                     continue
@@ -142,64 +151,93 @@ class _Scan:
                 self.entries += len(here)
                 for name, file in here:
                     path = f"{place.rstrip(chr(92))}\\{name}"
-                    if not file.folder:
+                    if not file.folder and is_apart(path):
+                        apart.append((path, file))
+                    elif not file.folder:
                         yield from self._file(path, file, start, others)
                     elif "reparsepoint" in file_system.attributes(file).lower():
                         yield unread(path, _LINK)
                     elif folded(path) not in self.roots and start != _CONFIGURATION:
                         following.append(path)
+                yield from self._apart(apart, start)
             level = following
         for ending in sorted(others):
             count, size = others[ending]
             yield record("Other", Root=start, Extension=ending, Files=count, Bytes=size)
 
-    def _hidden(self, tree: _Tree, place: str, start: str, following: list[str]) -> Iterator[Output]:
+    def _hidden(
+        self, tree: _Tree, place: str, following: list[str], apart: list[tuple[str, FileState]]
+    ) -> Iterator[Output]:
         """A folder that opens through `\\\\?\\` alone."""
-        if not folded(place).startswith(folded("C:\\")) or len(place.split("\\")) > _DEEPEST:
-            why = UnreadableError("it opens through \\\\?\\ alone, and lies too deep or not on C:")
-            yield unread(place, why)
-            return
         try:
+            if not folded(place).startswith(folded("C:\\")) or len(place.split("\\")) > _DEEPEST:
+                raise UnreadableError("it opens through \\\\?\\ alone, and lies too deep or not on C:")
             found = tree.at(place)
             if found is None or not found.folder:
                 raise UnreadableError("it opens through \\\\?\\ alone, and no folder was found there")
-            self.there = True
-            inside = tree.within(place)[: _HIDDEN + 1]
-            self.entries += len(inside)
-            if len(inside) > _HIDDEN:
-                yield record("Capped", What=place, Limit=_HIDDEN, Seen=len(inside))
-            for name, file in inside[:_HIDDEN]:
-                path = f"{place}\\{name}"
-                if file.folder:
-                    following.append(path)
-                    continue
-                self.files += 1
-                if self.told >= self.most_files or self.sent + _ONE > self.most_content:
-                    self.left_out += 1
-                    continue
-                if file.denied:
-                    raise UnreadableError("Access is denied")
-                size = min(file.length, _ONE + 1)
-                cut = size > _ONE
-                self.cut += cut
-                self.sent += 0 if cut else size
-                self.told += 1
-                self.bytes += size
-                yield record(
-                    "File",
-                    Path=path,
-                    Root=start,
-                    Size=size,
-                    Created=None,
-                    Modified=None,
-                    Sha256=file_system.sha256(file) if cut else None,
-                    Owner=file_system.owner(file),
-                    Attributes="",
-                    Content=None if cut else file.data,
-                    Cut=cut,
-                )
         except UnreadableError as error:
             yield unread(place, error)
+            return
+        self.there = True
+        inside = tree.within(place)[: _HIDDEN + 1]
+        self.entries += len(inside)
+        if len(inside) > _HIDDEN:
+            yield record("Capped", What=place, Limit=_HIDDEN, Seen=len(inside))
+        for name, file in inside[:_HIDDEN]:
+            path = f"{place}\\{name}"
+            if file.folder:
+                following.append(path)
+            else:
+                apart.append((path, file))
+
+    def _apart(self, apart: list[tuple[str, FileState]], start: str) -> Iterator[Output]:
+        """Files that open through `\\\\?\\` alone."""
+        for path, file in apart:
+            self.files += 1
+            cost = 1000 + 14 * (len(path) + len(start))
+            if (
+                self.told >= self.most_files
+                or self.sent + _ONE > self.most_content
+                or self.characters + cost > _CHARACTERS - self.most_content
+            ):
+                self.left_out += 1
+                continue
+            try:
+                if not folded(path).startswith(folded("C:\\")):
+                    raise UnreadableError("it opens through \\\\?\\ alone, and does not lie on C:")
+                created: str | None = file.created
+                modified: str | None = file.modified
+                attributes = file_system.attributes(file)
+                if file.denied:
+                    created, modified, attributes = None, None, ""
+                    yield unread(path, UnreadableError("its attributes and times: Access is denied"))
+                if "reparsepoint" in attributes.lower():
+                    raise _LINK
+                if file.denied:
+                    raise UnreadableError("Access is denied")
+            except UnreadableError as error:
+                yield unread(path, error)
+                continue
+            size = min(file.length, _ONE + 1)
+            cut = size > _ONE
+            self.cut += cut
+            self.sent += 0 if cut else size
+            self.told += 1
+            self.bytes += size
+            self.characters += cost
+            yield record(
+                "File",
+                Path=path,
+                Root=start,
+                Size=size,
+                Created=created,
+                Modified=modified,
+                Sha256=file_system.sha256(file) if cut else None,
+                Owner=file_system.owner(file),
+                Attributes=attributes,
+                Content=None if cut else file.data,
+                Cut=cut,
+            )
 
     def _file(self, path: str, file: FileState, start: str, others: dict[str, list[int]]) -> Iterator[Output]:
         self.files += 1

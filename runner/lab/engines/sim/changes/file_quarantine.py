@@ -32,7 +32,7 @@ def _unless_denied(items: Items) -> Items:
 
 
 def _apply(live: LiveState, values: Mapping[str, Value]) -> Items:
-    path, (folder, kept, about) = text_of(values, "path"), _places(values)
+    path, (folder, kept, about) = file_system.opened(text_of(values, "opens")), _places(values)
     parts = path.split("\\")
     for count in range(2, len(parts) + 1):
         here = "\\".join(parts[:count])
@@ -75,7 +75,7 @@ def _apply(live: LiveState, values: Mapping[str, Value]) -> Items:
 
 
 def _rollback(live: LiveState, values: Mapping[str, Value]) -> Items:
-    path, (folder, kept, about) = text_of(values, "path"), _places(values)
+    path, (folder, kept, about) = file_system.opened(text_of(values, "opens")), _places(values)
     if file_system.at(live.now.files, path) is not None:
         yield Failed(error_thrown("Something stands where the file was. Nothing was moved."))
         return
