@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
-from playbooks.investigating.rotation import AFTER_CLEANING, Rotate
+from playbooks.investigating.rotation import Rotate, of_servers
 from playbooks.investigating.standing import WELL, Because, standing_of
 from runner.exit_status import ExitStatus
 from runner.terms import Terms
@@ -246,8 +246,15 @@ def fleet_result(run: str, terms: Terms, hosts: Iterable[HostResult]) -> FleetRe
 
 
 def to_rotate(hosts: Iterable[HostResult]) -> tuple[Rotate, ...]:
-    """What to rotate, in order, once the compromised ones of these servers are clean; nothing where none is."""
-    return AFTER_CLEANING if any(host.verdict is Verdict.COMPROMISED for host in hosts) else ()
+    """What to rotate, in order, once the compromised ones of these servers are clean; nothing where none is.
+
+    What was seen on them stands beside each thing, with the server's name; both are tainted.
+    """
+    return of_servers(
+        (host.name, {step.step: step.assessment for step in host.steps} if isinstance(host, Judged) else {})
+        for host in hosts
+        if host.verdict is Verdict.COMPROMISED
+    )
 
 
 def of_client(audit: FleetResult, client: str) -> FleetResult:

@@ -27,6 +27,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _CODE = re.compile(r"(?i)\b(?:eval|execute(?:global)?|process|createobject|activexobject|assembly)\b")
 _ASKS = re.compile(r"(?i)\brequest\b")
 _TEMPLATES = frozenset({"js", "css", "json", "map", "txt", "htm", "html"})
+_PROGRAMS = frozenset({"dll", "exe"})
 _SERVED = re.compile(
     r"""(?i)<%\s{0,20}@|runat\s{0,20}=\s{0,20}["']?server|<!--\s{0,20}#|<%\s{0,20}(?:eval|execute)\b"""
 )
@@ -103,6 +104,8 @@ def look(content: bytes, ending: str, *, mapped: bool = False) -> Looked:
     inert = True
     if ending in _TEMPLATES and not mapped and not _SERVED.search(plain):
         code = server_code("", ending)  # `<%` of a template that a browser fills in
+    if ending in _PROGRAMS and not mapped and page.wrapping == "program":
+        code = server_code("", ending)  # pages among its texts are none that it is
     if code.any:
         blocks = [(block.language, tokens(block.text, block.language)) for block in code.blocks]
         packed = tuple(_packed(blocks, _DEPTH))

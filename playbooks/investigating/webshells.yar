@@ -12,6 +12,9 @@ and says in its meta: id (stable), grade (malicious, suspicious or unknown), wha
 false_positives: what else could have it.
 */
 
+import "dotnet"
+import "pe"
+
 rule oab_dump
 {
     meta:
@@ -396,4 +399,105 @@ rule page_stays_resident
         $listener = /\bnew (System\.)?(Net\.)?HttpListener\(/
     condition:
         view == "page" and $page and any of ($provider, $module, $routes, $filters, $listener)
+}
+
+/* Libraries are never run to see what they do: they are told by the names that .NET needs in them and by their texts. */
+
+rule library_evaluates
+{
+    meta:
+        id = "content.library-evaluates"
+        grade = "malicious"
+        what = "a library has text taken for JScript without any limits, and reads requests"
+        reference = "signature-base apt_hafnium.yar, WEBSHELL_Compiled_Webshell_Mar2021_1"
+        false_positives = "none known"
+    strings:
+        $eval = "JScriptEvaluate" fullword
+        $free = "unsafe" wide fullword
+        $request = /\b(get_Request|HttpRequest|HttpContext|HttpListenerContext)\b/
+    condition:
+        view == "raw" and uint16(0) == 0x5A4D and filesize < 1MB and all of them
+}
+
+rule library_loads
+{
+    meta:
+        id = "content.library-loads"
+        grade = "suspicious"
+        what = "a compiled page, module or handler decodes or decrypts a program and loads it (as Behinder and Godzilla do)"
+        reference = "rebeyond/Behinder; BeichenDream/Godzilla; Microsoft 2022-07-26, malicious IIS extensions"
+        false_positives = "a module that keeps libraries of its own encrypted within itself"
+    strings:
+        $load = "Load" fullword
+        $assembly = "Assembly" fullword
+        $crypt = /\b(TransformFinalBlock|CreateDecryptor|FromBase64String)\b/
+        $sent = /\b(BinaryRead|get_InputStream|get_Headers|get_Form|get_Item|get_Cookies)\b/
+        $request = /\b(get_Request|HttpRequest)\b/
+        $make = /\b(CreateInstance|get_EntryPoint|GetMethod|GetTypes|InvokeMember)\b/
+        $page = /FastObjectFactory_app_\w+|\b__?ASP\b|\bASP\x00|\bIHttp(Module|Handler)\b|\bHttpListener\b|_as[hcmp]x\b/ nocase
+    condition:
+        view == "raw" and uint16(0) == 0x5A4D and filesize < 128KB and all of them
+}
+
+rule library_commands
+{
+    meta:
+        id = "content.library-commands"
+        grade = "suspicious"
+        what = "a library that reads requests starts a command line"
+        reference = "MITRE ATT&CK T1505.003, T1505.004; Microsoft 2022-07-26, malicious IIS extensions"
+        false_positives = "a control panel of a hosting provider"
+    strings:
+        $start = /\b(ProcessStartInfo|set_StartInfo|get_StartInfo)\b/
+        $request = /\b(get_Request|HttpRequest|HttpListenerContext)\b/
+        $shell = /\b(cmd(\.exe)?|powershell(\.exe)?|pwsh|wscript(\.exe)?|cscript(\.exe)?)\b/ wide nocase
+        $switch = "/c" wide nocase
+    condition:
+        view == "raw" and uint16(0) == 0x5A4D and filesize < 128KB and $start and $request and ($shell or $switch)
+}
+
+rule library_keeps_passwords
+{
+    meta:
+        id = "content.library-passwords"
+        grade = "malicious"
+        what = "a library reads the passwords of Exchange's log-on page and writes a file"
+        reference = "Microsoft 2022-07-26, malicious IIS extensions (credentials of OWA); Kaspersky 2021-12-14, Owowa"
+        false_positives = "none known: no library but Exchange's own takes these passwords, and none writes them"
+    strings:
+        $page = "auth.owa" wide nocase
+        $password = "password" wide nocase
+        $write = /\b(AppendAllText|AppendAllLines|WriteAllText|WriteAllBytes|StreamWriter|FileStream|AppendText)\b/
+        $request = /\b(get_Request|HttpRequest|get_Form|get_InputStream)\b/
+    condition:
+        view == "raw" and uint16(0) == 0x5A4D and filesize < 128KB and all of them
+}
+
+rule library_in_library
+{
+    meta:
+        id = "content.library-hidden"
+        grade = "suspicious"
+        what = "a library has a program in Base64 among its texts, and loads what is decoded"
+        reference = "MITRE ATT&CK T1027.009, T1620"
+        false_positives = "none known in libraries of this size"
+    strings:
+        $program = "TVqQAAMAAAAEAAAA" wide
+        $decode = "FromBase64String" fullword
+        $load = "Load" fullword
+        $assembly = "Assembly" fullword
+    condition:
+        view == "raw" and uint16(0) == 0x5A4D and filesize < 1MB and all of them
+}
+
+rule native_module
+{
+    meta:
+        id = "content.native-module"
+        grade = "suspicious"
+        what = "a native module of IIS, which lies where pages lie and not where IIS has its own"
+        reference = "Microsoft, RegisterModule of IIS's native API; ESET 2021-08, Anatomy of native IIS malware"
+        false_positives = "a module of a product that keeps it in its web folder"
+    condition:
+        view == "raw" and pe.is_pe and not dotnet.is_dotnet and pe.exports("RegisterModule")
 }

@@ -109,6 +109,9 @@ class RotateMember(_Member):
     why: str = Field(description="what somebody can do with it who was SYSTEM on the server")
     how: str
     source: str = Field(description="an address")
+    unknown: str = Field(description="what exrun does not ask and somebody has to find out; empty for nothing")
+    seen: list[str] = Field(description="what was found that makes it urgent, each with its server")
+    unless: list[str] = Field(description="servers that have no part in it by their own word, which may be a lie")
 
 
 class HostMember(_Member):
@@ -221,7 +224,16 @@ def because(host: HostResult) -> list[BecauseMember]:
 
 def rotate(each: Rotate) -> RotateMember:
     """One thing to rotate; exrun.run/1 has the same."""
-    return RotateMember(id=each.id, what=each.what, why=each.why, how=each.how, source=each.source)
+    return RotateMember(
+        id=each.id,
+        what=each.what,
+        why=each.why,
+        how=each.how,
+        source=each.source,
+        unknown=each.unknown,
+        seen=[as_text(line) for line in each.seen],
+        unless=[as_text(line) for line in each.unless],
+    )
 
 
 def _own_rows(terms: Terms) -> OwnRowsMember | None:

@@ -286,6 +286,10 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
             yield f"  {number}. {each.what}"
             yield f"     why: {each.why} ({each.source})"
             yield f"     how: {each.how}"
+            if each.unknown:
+                yield f"     not known: {each.unknown}"
+            yield from (f"     urgent: {_shown(line)}" for line in each.seen)
+            yield from (f"     {_shown(line)}" for line in each.unless)
     if part.scripts:
         yield ""
         yield "scripts that this run could send"

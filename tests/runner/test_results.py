@@ -296,6 +296,15 @@ def test_what_to_rotate_is_listed_where_a_server_is_compromised_and_nowhere_else
     assert to_rotate(hosts) == (AFTER_CLEANING if verdict is Verdict.COMPROMISED else ())
 
 
+def test_what_to_rotate_says_what_was_seen_on_which_server() -> None:
+    key = Finding("iis.configuration.known-key", Severity.CRITICAL, "t", (), "n")
+    of_key = StepResult("iis", "iis.configuration", Assessment(Verdict.COMPROMISED, "x", findings=(key,)))
+    of_other = StepResult("iis", "iis.configuration", Assessment(Verdict.SUSPICIOUS, "x", findings=(key,)))
+    hosts = [judged("EX1", "alpha", [of_key], 8, 1), judged("EX2", "alpha", [of_other], 8, 1)]
+    told = {each.id: each.seen for each in to_rotate(hosts) if each.seen}
+    assert told == {"machine-keys": ("EX1: a machine key that everybody knows is configured",)}
+
+
 def test_a_compromised_server_of_which_not_all_is_known_exits_3() -> None:
     cut = Assessment(Verdict.COMPROMISED, "a session, and a log that was cut", coverage=Coverage.NOT_KNOWABLE)
     host = judged("EX1", "alpha", [StepResult("hunt", "proxylogon.hunt", cut)], 8, 1)

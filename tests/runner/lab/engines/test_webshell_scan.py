@@ -18,7 +18,7 @@ from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.judging import LIMITS
 from tests.runner.lab.engines.states import INSTALLED, WHOLE, binaries, server
 from tests.runner.lab.engines.timers import Timers
-from tests.runner.lab.engines.webs import HOST_CONFIG, SITES, WWWROOT, web_server
+from tests.runner.lab.engines.webs import HOST_CONFIG, SITES, TEMPORARY, WWWROOT, web_server
 
 TEMPLATE = built_in_templates()["webshell.scan"]
 NOT_FOLLOWED = "it is a link, which was not followed"
@@ -84,6 +84,37 @@ def test_what_a_limit_left_out_is_told_on_both_engines_alike(
     told = of_kind(said[0].output, "File")
     assert len(told) <= int(str({**LIMITS, **limits}["files"]))
     assert sum(len(each["Content"] or b"") for each in told) <= int(str({**LIMITS, **limits}["content"]))
+
+
+LIBRARIES = {
+    f"{WWWROOT}\\bin\\small.dll": (65_536, True),
+    f"{WWWROOT}\\bin\\large.dll": (65_537, False),
+    f"{TEMPORARY}\\owa\\1a2b3c4d\\5e6f7a8b\\App_Web_b2.dll": (9_000, True),
+    f"{TEMPORARY}\\owa\\1a2b3c4d\\5e6f7a8b\\assembly\\dl3\\0a1b\\copy.dll": (9_000, False),
+    f"{INSTALLED.rstrip(chr(92))}\\FrontEnd\\HttpProxy\\owa\\bin\\Own.dll": (9_000, False),
+    f"{INSTALLED.rstrip(chr(92))}\\FrontEnd\\HttpProxy\\owa\\bin\\App_Web_c3.dll": (9_000, True),
+}
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("content", [4_000_000, 100_002], ids=str)
+def test_small_libraries_are_sent_on_both_engines_alike(pwsh: PwshEngine, content: int) -> None:
+    """Of those, no more than a quarter of what may be sent: more is told, as any limit is."""
+    files = {path: FileState(size=size) for path, (size, _) in LIBRARIES.items()}
+    state = server(WHOLE, {**binaries("15.02.1544.036"), **web_server(INSTALLED), **files})
+    said = [_said(engine, state, script(content=content)) for engine in (pwsh, SimEngine(Timers().call_later))]
+    assert said[0].records == said[1].records
+    told = {each["Path"]: each for each in of_kind(said[0].output, "File") if each["Path"] in LIBRARIES}
+    assert told.keys() == LIBRARIES.keys()
+    for path, (size, sent) in LIBRARIES.items():
+        assert (told[path]["Content"] is not None or told[path]["Cut"]) == sent, path
+        assert (told[path]["Content"] is None) == (told[path]["Sha256"] is not None), path
+        assert len(told[path]["Content"] or bytes(size)) == size
+    together = sum(len(each["Content"] or b"") for each in told.values())
+    cut = [path for path, each in told.items() if each["Cut"]]
+    assert together <= content / 4
+    assert bool(cut) == (content < 4_000_000)
+    assert of_kind(said[0].output, "Capped") or not cut
 
 
 def _said(engine: PwshEngine | SimEngine, state: HostState, text: str) -> Any:

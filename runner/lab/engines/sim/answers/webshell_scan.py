@@ -13,6 +13,9 @@ from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
 from runner.lab.engines.sim.streams import Items, Output
 from runner.lab.state import FileState
 
+_LIBRARY = 65_536
+_COMPILED = re.compile(r"\\App_[^\\]*$", re.IGNORECASE)
+_OF_EXCHANGE = re.compile(r"\\(?:FrontEnd|ClientAccess|dl3)\\", re.IGNORECASE)
 _ONE, _CHARACTERS, _CONFIGURED, _READ, _ENDINGS = 262_144, 12_000_000, 1_000_000, 2_097_152, 100
 _KNOWN = frozenset(
     {
@@ -110,6 +113,7 @@ class _Scan:
     entries: int = 0
     hashed: int = 0
     sent: int = 0
+    libraries: int = 0
     characters: int = 0
     left_out: int = 0
     cut: int = 0
@@ -271,6 +275,12 @@ class _Scan:
             try:
                 most = _CONFIGURED if ending == ".config" else _ONE
                 sends = ending not in (".dll", ".exe")
+                if ending == ".dll" and file.length <= _LIBRARY:
+                    sends = _COMPILED.search(path) is not None or _OF_EXCHANGE.search(path) is None
+                    if sends:
+                        self.libraries += file.length
+                        # PowerShell rounds halves to the even number.
+                        most = round(self.most_content / 4) - self.libraries + file.length
                 if sends and (file.length > most or self.sent + file.length > self.most_content):
                     sends, cut = False, True
                     self.cut += 1
