@@ -31,7 +31,7 @@ _LOGS = Logs(
     ),
     {
         "ECP\\Server": Marks("VirtualDirectory", "Set-", "<|%3c"),
-        "OABGeneratorLog": Marks(_WRITTEN, _WRITTEN, r"^(?!.*ClientAccess\\OAB\\)"),
+        "OABGeneratorLog": Marks(_WRITTEN, _WRITTEN, r"^(?!.*ClientAccess\\OAB\\)", headed=False),
     },
     {
         "MSExchange Management": ("", Marks("", r"Set-\w+VirtualDirectory", "<|%3c")),
