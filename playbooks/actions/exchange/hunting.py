@@ -1,8 +1,9 @@
 """What the hunts for traces of an attack have in common: how far it came, and of what nothing can be said.
 
 Nothing found is never `clean`: it is nothing since the day from which every log has each day (reaching.py). A log that
-is missing, empty, switched off, unreadable, cut short, without a column that is looked for, or that ends while others go
-on could hold what decides, so without it the verdict is `unknown`, unless what was found is worse already. A session counts as a compromise even where no file was written: whoever had it could do anything.
+is missing, empty, switched off, unreadable, cut short, without a column that is looked for, or that ends while others
+go on could hold what decides, so without it the verdict is `unknown`, unless what was found is worse already. A session
+counts as a compromise even where no file was written: whoever had it could do anything.
 """
 
 from __future__ import annotations
@@ -273,7 +274,9 @@ def _logs(observed: Observed) -> Mapping[str, tuple[str, Record]]:
     found: dict[str, tuple[str, Record]] = {}
     for each in observed.of_kind("LogFolder"):
         name = text_of(each, "Name")
-        short_of = "there is no log in it" if not each.get("Files") else "" if each.get("Oldest") else "its logs are empty"
+        short_of = (
+            "there is no log in it" if not each.get("Files") else "" if each.get("Oldest") else "its logs are empty"
+        )
         found[name.casefold()] = (short_of if each.get("Present") is True else "there is no such folder", each)
     for each in observed.of_kind("EventLog"):
         name = f"event log {text_of(each, 'Name')}"

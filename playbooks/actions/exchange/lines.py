@@ -19,8 +19,8 @@ from urllib.parse import unquote
 NOT_READ = "not read"
 SHOWN = 200  # characters of a column
 
-# The columns of which a log that lacks one holds no trace; those of HttpProxy are each hunt's own. IIS writes the fields
-# that its configuration names (logExtFileFlags).
+# The columns of which a log that lacks one holds no trace; those of HttpProxy are each hunt's own. IIS writes the
+# fields that its configuration names (logExtFileFlags).
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "iis": ("cs-method", "cs-uri-stem", "cs-uri-query", "sc-status"),
     "cmdletinfra\\powershell-proxy\\http": ("ClientInfo",),
@@ -28,7 +28,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "ecp\\server": ("EventData",),
 }
 _DECODED = 5  # times at most
-_PERCENT_U = re.compile("%u([0-9a-f]{4})", re.IGNORECASE)
+_PERCENT_U = re.compile("%u((?!d[89a-f])[0-9a-f]{4})", re.IGNORECASE)  # halves of a pair are no text
 _ON_A_DRIVE = re.compile(r"[A-Za-z]:\\")
 
 
@@ -136,8 +136,8 @@ def request(line: Line) -> Request:
 
 
 def plain(text: str) -> str:
-    """`%XX` and `%uXXXX`, which http.sys takes as well, decoded until nothing is left of it, in lower case, with `/` for
-    each backslash."""
+    """In lower case, with `/` for each backslash, and `%XX` and `%uXXXX`, which http.sys takes as well, decoded until
+    nothing is left of them."""
     for _ in range(_DECODED):
         decoded = unquote(_PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text))
         if decoded == text:

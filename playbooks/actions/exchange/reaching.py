@@ -1,10 +1,10 @@
-"""From which day to which the logs that a hunt asks for have every day, so that `nothing since DATE` is true of each day.
+"""From which day to which the logs that a hunt asks for have every day: `nothing since DATE` is true of each day.
 
-A day counts as covered by a log whose files were last written to on it: Exchange begins a new file each hour or each day,
-and its health probes see to it that a server has something to write down (CSS-Exchange, Test-ProxyLogon.ps1, goes by
-the same folders). A day on which none was, because the server was off, nobody wrote, or somebody took the file away, is
-not covered, and neither is any day before it. An event log covers all days from its oldest to its newest event. Days are
-those of UTC.
+A day counts as covered by a log whose files were last written to on it: Exchange begins a new file each hour or each
+day, and its health probes see to it that a server has something to write down (CSS-Exchange, Test-ProxyLogon.ps1, goes
+by the same folders). A day on which none was, because the server was off, nobody wrote, or somebody took the file away,
+is not covered, and neither is any day before it. An event log covers all days from its oldest to its newest event. Days
+are those of UTC.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 from playbooks.values import Record, text_of
 
@@ -101,9 +102,7 @@ def newest(logs: Iterable[Days]) -> date | None:
 
 def missing(days: Days) -> Days:
     """What lies between its stretches."""
-    return tuple(
-        Stretch(before.last + DAY, after.first - DAY) for before, after in zip(days, days[1:], strict=False)
-    )
+    return tuple(Stretch(before.last + DAY, after.first - DAY) for before, after in pairwise(days))
 
 
 def taken(days: Days, others: Mapping[str, Days]) -> tuple[str, ...]:

@@ -272,7 +272,7 @@ def kept_short(install: str = DEFAULT) -> dict[str, FileState]:
         ),
         f"{install}\\Logging\\HttpProxy\\Eas\\a.log": FileState(content="", modified=WRITTEN),
         CONFIGURATION: log(
-            "<sites><logFile directory='D:\\a' /><logFile directory=\"C:\\b\" /><logFile directory=\"C:\\B\"/></sites>",
+            '<sites><logFile directory=\'D:\\a\' /><logFile directory="C:\\b" /><logFile directory="C:\\B"/></sites>',
             '<logFile directory = "C:&#92;c" />',
             "<logFile directory=",
             '"C:\\d" />',

@@ -367,7 +367,9 @@ STATES: Mapping[str, HostState] = {
         update={
             "event_logs": {
                 "MSExchange Management": EventLogState(enabled=False, events=[event(1, "Get-Mailbox", "", "x")]),
-                "System": EventLogState(events=[event(6013, "7"), event(6013, "8", time="2026-02-28T12:00:00.0000000Z")]),
+                "System": EventLogState(
+                    events=[event(6013, "7"), event(6013, "8", time="2026-02-28T12:00:00.0000000Z")]
+                ),
             }
         }
     ),

@@ -38,9 +38,10 @@ _LOGS = Logs(
         "Application": ("MSExchange Unified Messaging", Marks("", _CAST, _CAST)),
     },
     Marks(
-        "POST /(ecp|owa/auth)/",
-        r"POST /(ecp|owa/auth)/\S*\.(js|css|flt|gif|png|jpg|ico|svg|eot|ttf|woff)\s",
-        r"\s241\s",
+        r"POST /(ecp|owa)/|DDIService\.svc/SetObject",
+        r"POST /(ecp|owa)/\S*\.(js|css|flt|gif|png|jpe?g|ico|svg|eot|ttf|woff2?|html?|axd|crx|manifest|mp3|wav|msi|bin"
+        r"|dat|exe|mui|xap|skin)\s|schema=Reset\w*VirtualDirectory",
+        r"\s241\s|schema=Reset",
     ),
 )
 
