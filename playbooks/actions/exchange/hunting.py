@@ -403,7 +403,8 @@ def _concluded(hunt: Hunt, observed: Observed, found: _Found) -> Assessment:
         since = UnknownFact(found.gaps[0])
     at_least = nothing if not found.read and worst is Grade.NOTHING else worst.value
     clear_of: Value | UnknownFact = UnknownFact(found.gaps[0]) if found.gaps else ()
-    if verdict is Verdict.OK:
+    # Where the logs end before now, of what came after nothing is known.
+    if verdict is Verdict.OK and found.until is None:
         clear_of = (hunt.name,)
     return Assessment(
         verdict,
