@@ -27,6 +27,7 @@ from runner.cli.commands import DEBUG
 from runner.cli.demo_changes import Changes
 from runner.cli.demo_march import AFTERWARDS, REPORT, March
 from runner.exit_status import ExitStatus
+from runner.lab.demo.daily import daily
 from runner.lab.demo.expectations import FLEET, MARCH, differences, expectations
 from runner.lab.demo.planting import planted
 from runner.lab.engines.choosing import engines_for
@@ -167,7 +168,7 @@ def _inventory(lab: Lab, place: Path) -> Path:
 def _march(engine: EngineName, place: Path) -> March:
     with ExitStack() as stack:
         data = stack.enter_context(resources.as_file(resources.files("runner.lab.demo")))
-        fleet = planted(load_fleet(data.joinpath(*MARCH.split("/")), engine=engine))
+        fleet = daily(planted(load_fleet(data.joinpath(*MARCH.split("/")), engine=engine)))
         lab = _served(fleet, stack, {"sim": SimEngine(_hurried, _hurrying(datetime.now(UTC)))})
         _inventory(lab, _made(place))
         known = ("--catalogue", str(data / "march" / "baseline"))

@@ -477,6 +477,7 @@ class EventLogState(Strict):
     """An event log of Windows, its events from the oldest on."""
 
     denied: bool = Field(default=False, description="Nobody may read it.")
+    enabled: bool = Field(default=True, description="Whether events are written to it.")
     events: list[EventState] = Field(default_factory=list)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.lab.demo.daily import daily
 from runner.lab.demo.expectations import MARCH
 from runner.lab.demo.planting import planted
 from runner.lab.fleet import Account, LabHost
@@ -20,7 +21,7 @@ DEMO = Path(str(resources.files("runner.lab.demo")))
 
 
 def servers() -> list[LabHost]:
-    fleet = planted(load_fleet(DEMO.joinpath(*MARCH.split("/")), engine="sim"))
+    fleet = daily(planted(load_fleet(DEMO.joinpath(*MARCH.split("/")), engine="sim")))
     return [LabHost("alpha", host.name, host.state, Account("alpha\\auditor", PASSWORD)) for host in fleet.hosts]
 
 

@@ -1,18 +1,20 @@
 """What the hunts for traces of an attack have in common: how far it came, and of what nothing can be said.
 
-Nothing found is never `clean`: it is nothing since the day from which every log reaches on. A log that is missing,
-empty, unreadable or cut short could hold what decides, so without it the verdict is `unknown`, unless what was found is
-worse already. A session counts as a compromise even where no file was written: whoever had it could do anything.
+Nothing found is never `clean`: it is nothing since the day from which every log has each day (reaching.py). A log that
+is missing, empty, switched off, unreadable, cut short, without a column that is looked for, or that ends while others
+go on could hold what decides, so without it the verdict is `unknown`, unless what was found is worse already. A session
+counts as a compromise even where no file was written: whoever had it could do anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from enum import Enum
 
-from playbooks.actions.exchange.lines import Line, short
+from playbooks.actions.exchange.lines import Line, lacking, short
+from playbooks.actions.exchange.reaching import DAY, Stretch, days_of, missing, newest, reach, taken, up_to
 from playbooks.actions.exchange.setup import Installation, installed
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.standing import CLEAR_OF
@@ -133,6 +135,7 @@ class Hunt:
         name: of the attack.
         wordings: of each grade that it can come to.
         asked: the logs of a server with a front end, with mailboxes: each a group of which any one is enough.
+        columns: those of HttpProxy's logs that are looked at.
         line: what a line says; also of the install folder.
         event: what an event says.
         beside: findings beside the grades, by the grade; and gaps.
@@ -143,6 +146,7 @@ class Hunt:
     wordings: Mapping[Grade, Wording]
     front_end: tuple[tuple[str, ...], ...]
     mailbox: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...]
     line: Callable[[Line, str], Sign]
     event: Callable[[Event], Sign] = lambda event: None
     beside: Callable[[Observed, Grade], tuple[Finding, ...]] = lambda observed, worst: ()
@@ -155,15 +159,21 @@ class _Found:
     Attributes:
         traces: by grade, as evidence.
         gaps: what could not be judged, one line each: missing, unreadable, cut.
-        since: the day from which every log that was asked for reaches on; None where none was read.
+        since: the day from which every log that was asked for has each day; None where one has none.
+        read: whether any of them has a day.
+        until: the last day that they have, where no log of the server goes on after it; None where they go on to now.
         reach: how far back each log reaches, one line each.
+        taken: the days that a log lacks in the middle and others have, one line each.
     """
 
     traces: dict[Grade, list[str]] = field(default_factory=dict)
     asides: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     since: str | None = None
+    until: str | None = None
+    read: bool = False
     reach: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
     @property
     def worst(self) -> Grade:
@@ -211,15 +221,17 @@ def _asked(hunt: Hunt, observed: Observed) -> tuple[tuple[str, ...], ...]:
 
 
 def _found(hunt: Hunt, observed: Observed, asked: tuple[tuple[str, ...], ...], path: str, today: date) -> _Found:
-    found = _Found(since=_since(observed, asked), reach=_reach(observed))
-    found.gaps += _missing(observed, asked)
+    found = _reaching(observed, asked, today)
     found.gaps += [f"{entry.what}: {entry.why}" for entry in observed.unread if _is_of_logs(entry.what, observed)]
     found.gaps += [
         f"{text_of(each, 'What')}: cut short, {each.get('Limit')!s} of at least {each.get('Seen')!s} were sent"
         for each in observed.of_kind("Capped")
     ]
-    if found.since is not None and found.since > (today + timedelta(days=1)).isoformat():
-        found.gaps.append(f"the oldest log is of {found.since}, a day to come: how far back it reaches is not known")
+    found.gaps += [
+        gap
+        for each in observed.of_kind("Header")
+        if (gap := lacking(text_of(each, "Place"), text_of(each, "Line"), hunt.columns))
+    ]
     headers = {text_of(each, "Place"): text_of(each, "Line") for each in observed.of_kind("Header")}
     for hit in observed.of_kind("Hit"):
         header = headers.get(text_of(hit, "Header"))
@@ -262,11 +274,14 @@ def _logs(observed: Observed) -> Mapping[str, tuple[str, Record]]:
     found: dict[str, tuple[str, Record]] = {}
     for each in observed.of_kind("LogFolder"):
         name = text_of(each, "Name")
-        short_of = "" if each.get("Files") else "there is no log in it"
+        short_of = (
+            "there is no log in it" if not each.get("Files") else "" if each.get("Oldest") else "its logs are empty"
+        )
         found[name.casefold()] = (short_of if each.get("Present") is True else "there is no such folder", each)
     for each in observed.of_kind("EventLog"):
         name = f"event log {text_of(each, 'Name')}"
-        short_of = "" if each.get("Records") else "there is no event in it"
+        short_of = "there is no event in it" if not each.get("Records") else ""
+        short_of = short_of if each.get("Enabled") is True else "nothing is written to it, for it is switched off"
         found[name.casefold()] = (short_of if each.get("Present") is True else "there is no such log", each)
     return found
 
@@ -287,32 +302,72 @@ def _missing(observed: Observed, asked: tuple[tuple[str, ...], ...]) -> list[str
     return found
 
 
-def _since(observed: Observed, asked: tuple[tuple[str, ...], ...]) -> str | None:
-    """The latest of the days on which the oldest of each group was last written to: all reach at least to it.
+def _reaching(observed: Observed, asked: tuple[tuple[str, ...], ...], today: date) -> _Found:
+    """What is asked for and missing, and from which day to which all of it has each day.
 
     Logs of IIS that reach further back are said beside it: what Exchange's own no longer have is in them in part.
     """
-    oldest = {name: text_of(each, "Oldest")[:10] for name, (_, each) in _logs(observed).items() if each.get("Oldest")}
-    groups = [tuple(name.casefold() for name in group) for group in asked]
-    named = {name for group in groups for name in group}
-    groups += [
-        (name,) for name in oldest if name not in named and ":\\" not in name and not name.startswith("event log ")
+    logs = _logs(observed)
+    found = _Found(reach=_reach(observed), gaps=_missing(observed, asked))
+    told = {name: days_of(record) for name, (_, record) in logs.items()}
+    found.gaps += [
+        f"{name}: written on {newest([days])}, a day to come: when its lines are of is not known"
+        for name, days in told.items()
+        if days and days[-1].last > today + DAY
     ]
-    days = [min(there) for group in groups if (there := [oldest[name] for name in group if name in oldest])]
-    return max(days, default=None)
+    days = {name: up_to(each, today + DAY) for name, each in told.items()}
+    of_all = newest(days.values())
+    groups = []
+    for names in asked:
+        there = [name for name in names if name.casefold() in logs and not logs[name.casefold()][0]]
+        group = tuple(days[name.casefold()] for name in there)
+        groups.append(group)
+        ends = newest(group)
+        found.read = found.read or ends is not None
+        if there and ends is None:
+            found.gaps.append(f"{' and '.join(there)}: of which days it is, is not said")
+        elif ends is not None and of_all is not None and ends < of_all - DAY:
+            found.gaps.append(f"{' and '.join(there)}: nothing after {ends}, and other logs go on to {of_all}")
+    # Folders of HttpProxy that nobody asks for: perhaps no request was on a day, so only how far back they reach.
+    named = {name.casefold() for group in asked for name in group}
+    groups += [
+        ((Stretch(each[0].first, of_all),),)
+        for name, each in days.items()
+        if each and of_all and name not in named and ":\\" not in name and not name.startswith("event log ")
+    ]
+    whole = reach(groups)
+    if whole.since is not None and whole.until is not None:
+        if whole.since > whole.until:
+            found.gaps.append(f"no day is in all logs: one begins on {whole.since}, another ends on {whole.until}")
+        else:
+            found.since = whole.since.isoformat()
+            found.until = whole.until.isoformat() if of_all is not None and of_all < today - DAY else None
+    front_end = {name: days[name.casefold()] for name in FRONT_END if name.casefold() in days}
+    found.taken = tuple(
+        f"{name}: nothing of {line}"
+        for name, each in front_end.items()
+        for line in taken(each, {other: theirs for other, theirs in front_end.items() if other != name})
+    )
+    return found
 
 
 def _reach(observed: Observed) -> tuple[str, ...]:
-    found = [
-        f"{text_of(each, 'Name')}: {text_of(each, 'Oldest')[:10]} to {text_of(each, 'Newest')[:10]}, "
-        f"{each.get('Files')!s} files, {each.get('Bytes')!s} bytes"
-        for each in observed.of_kind("LogFolder")
-        if text_of(each, "Oldest")
-    ]
+    found = []
+    for each in observed.of_kind("LogFolder"):
+        if text_of(each, "Oldest"):
+            gaps = [str(gap) for gap in missing(days_of(each))]
+            more = f" and {len(gaps) - 3} times more" if len(gaps) > 3 else ""
+            without = f", without {', '.join(gaps[-3:])}{more}" if gaps else ""
+            found.append(
+                f"{text_of(each, 'Name')}: {text_of(each, 'Oldest')[:10]} to {text_of(each, 'Newest')[:10]}, "
+                f"{each.get('Files')!s} files, {each.get('Bytes')!s} bytes{without}"
+            )
     for each in observed.of_kind("EventLog"):
         name = f"event log {text_of(each, 'Name')}"
         if text_of(each, "Oldest"):
-            found.append(f"{name}: since {text_of(each, 'Oldest')[:10]}, {each.get('Records')!s} events")
+            off = "" if each.get("Enabled") is True else ", switched off"
+            span = f"{text_of(each, 'Oldest')[:10]} to {text_of(each, 'Newest')[:10]}"
+            found.append(f"{name}: {span}, {each.get('Records')!s} events{off}")
         else:
             found.append(
                 f"{name}: {'there is no event in it' if each.get('Present') is True else 'not on this server'}"
@@ -337,16 +392,19 @@ def _concluded(hunt: Hunt, observed: Observed, found: _Found) -> Assessment:
     severities = {each.severity for each in beside}
     if severities & {Severity.CRITICAL, Severity.HIGH}:
         verdicts.append(Verdict.SUSPICIOUS)
-    if Severity.MEDIUM in severities:
+    if Severity.MEDIUM in severities or found.taken:
         verdicts.append(Verdict.ATTENTION)
     verdict = min(verdicts, key=lambda either: either.rank)
     grade: Value | UnknownFact = UnknownFact(found.gaps[0]) if could_be_worse else worst.value
     compromised: Value | UnknownFact = True if decided else UnknownFact(found.gaps[0]) if found.gaps else False
     nothing = UnknownFact("no log was read")
-    since = nothing if found.since is None else found.since
-    at_least = nothing if found.since is None and worst is Grade.NOTHING else worst.value
+    since: Value | UnknownFact = nothing if found.since is None else found.since
+    if found.since is None and found.read:
+        since = UnknownFact(found.gaps[0])
+    at_least = nothing if not found.read and worst is Grade.NOTHING else worst.value
     clear_of: Value | UnknownFact = UnknownFact(found.gaps[0]) if found.gaps else ()
-    if verdict is Verdict.OK:
+    # Where the logs end before now, of what came after nothing is known.
+    if verdict is Verdict.OK and found.until is None:
         clear_of = (hunt.name,)
     return Assessment(
         verdict,
@@ -362,6 +420,8 @@ def _summary(hunt: Hunt, found: _Found, could_be_worse: bool) -> str:
     if found.worst is Grade.NOTHING:
         if could_be_worse:
             return f"could not read {counted}; nothing of {hunt.name} in the rest"
+        if found.until is not None:
+            return f"nothing of {hunt.name} from {found.since} to {found.until}, where the logs end"
         return f"nothing of {hunt.name} since {found.since}, as far back as every log reaches"
     said = hunt.wordings[found.worst].comes_to
     return f"{said} at least, and {counted} could not be read" if could_be_worse else said
@@ -394,14 +454,35 @@ def _findings(hunt: Hunt, found: _Found) -> list[Finding]:
                 "backup or a log server has",
             )
         )
+    if found.until is not None:
+        findings.append(
+            Finding(
+                f"{hunt.action}.ended",
+                Severity.LOW,
+                "No log goes on to the day of this audit: of what came after nothing is known",
+                (f"every log has {found.until}, and none has more than a day after it",),
+                "Find out whether this server was off, or who ended its logs",
+            )
+        )
+    if found.taken:
+        findings.append(
+            Finding(
+                f"{hunt.action}.days-missing",
+                Severity.MEDIUM,
+                "Logs lack days in the middle that other logs of the same server have",
+                first(list(found.taken)),
+                "Find out who took them away; look in what a backup or a log server has of these days",
+            )
+        )
     if found.reach:
         findings.append(
             Finding(
                 f"{hunt.action}.reach",
                 Severity.INFO,
-                "How far back the logs reach: of what was before nothing is known",
+                "How far back the logs reach, by days of UTC: of what was before nothing is known",
                 found.reach,
-                f"For earlier days ask backups and log servers, and look for web shells: {DIRECTORY}",
+                f"For earlier days ask backups and log servers, and look for web shells: {DIRECTORY}. Whoever was an "
+                "administrator here could write in logs as well: where it matters, compare with copies kept elsewhere",
             )
         )
     return findings

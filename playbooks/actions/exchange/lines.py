@@ -19,6 +19,16 @@ from urllib.parse import unquote
 NOT_READ = "not read"
 SHOWN = 200  # characters of a column
 
+# The columns of which a log that lacks one holds no trace; those of HttpProxy are each hunt's own. IIS writes the
+# fields that its configuration names (logExtFileFlags).
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "iis": ("cs-method", "cs-uri-stem", "cs-uri-query", "sc-status"),
+    "cmdletinfra\\powershell-proxy\\http": ("ClientInfo",),
+    "cmdletinfra\\powershell-proxy\\cmdlet": ("Cmdlet", "Parameters"),
+    "ecp\\server": ("EventData",),
+}
+_DECODED = 5  # times at most
+_PERCENT_U = re.compile("%u((?!d[89a-f])[0-9a-f]{4})", re.IGNORECASE)  # halves of a pair are no text
 _ON_A_DRIVE = re.compile(r"[A-Za-z]:\\")
 
 
@@ -50,7 +60,7 @@ class Request:
 
     Attributes:
         fits: its columns came out as the header says; without it there is the text alone.
-        url: path and query, `%XX` decoded twice, in lower case, with `/` for each backslash; of a line that does not
+        url: path and query, `%XX` decoded, in lower case, with `/` for each backslash; of a line that does not
             fit all of it.
     """
 
@@ -85,6 +95,23 @@ def columns(line: Line) -> tuple[Mapping[str, str], bool]:
     return named, bool(names) and (len(row) == len(names) or (line.cut and len(row) < len(names)))
 
 
+def lacking(place: str, header: str, of_requests: tuple[str, ...]) -> str:
+    """What a header lacks of that by which lines of its log are judged, as a sentence; empty where it has all.
+
+    Args:
+        place: of the header, as that of a line.
+        of_requests: the columns of HttpProxy that are looked at.
+    """
+    folder = place.rpartition("\\")[0]
+    line = Line(place, folder, "", header, cut=False)
+    fields = _fields(header)
+    names = {name.strip().casefold() for name in (fields.split() if line.of_iis else _row(fields))}
+    below = folder.casefold()
+    needed = of_requests if below.startswith("httpproxy\\") else _NEEDED.get("iis" if line.of_iis else below, ())
+    wanting = [name for name in needed if name.casefold() not in names]
+    return f"{place}: its lines have no column {', '.join(wanting)}" if wanting else ""
+
+
 def request(line: Line) -> Request:
     """What a line of HttpProxy, of Rps_Http or of IIS says of its request."""
     named, fits = columns(line)
@@ -109,8 +136,14 @@ def request(line: Line) -> Request:
 
 
 def plain(text: str) -> str:
-    """`%XX` decoded twice, in lower case, with `/` for each backslash."""
-    return unquote(unquote(text)).casefold().replace("\\", "/")
+    """In lower case, with `/` for each backslash, and `%XX` and `%uXXXX`, which http.sys takes as well, decoded until
+    nothing is left of them."""
+    for _ in range(_DECODED):
+        decoded = unquote(_PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text))
+        if decoded == text:
+            break
+        text = decoded
+    return text.casefold().replace("\\", "/")
 
 
 def short(text: str) -> str:

@@ -45,6 +45,7 @@ HUNT = Hunt(
     },
     tuple((name,) for name in FRONT_END),
     (("CmdletInfra\\Powershell-Proxy\\Http",),),
+    ("UrlStem",),
     judge,
     event,
     lambda observed, worst: rights(ACTION, observed),

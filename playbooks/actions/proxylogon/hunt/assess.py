@@ -64,6 +64,7 @@ HUNT = Hunt(
     },
     tuple((name,) for name in FRONT_END),
     (("ECP\\Server", COMMANDS), ("OABGeneratorLog",)),
+    ("AnchorMailbox",),
     judge,
     event,
     lambda observed, worst: left_behind(ACTION, observed, worst),

@@ -16,18 +16,19 @@ from __future__ import annotations
 import ntpath
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from playbooks.actions.exchange import cmdlets
-from playbooks.actions.exchange.hunting import Event, Grade, Sign, Trace, Unclear, of_event
-from playbooks.actions.exchange.lines import NOT_READ, Line, columns, request, short
+from playbooks.actions.exchange.hunting import COMPROMISED, Aside, Event, Grade, Sign, Trace, Unclear, of_event
+from playbooks.actions.exchange.lines import NOT_READ, Line, Request, columns, plain, request, short
 
 ANCHOR = "ServerInfo~"
 
-# An entry of the server itself; what is put before `]` or `@` is the attacker's choice.
-_OWN = re.compile(r"localhost[^/\]@]*/", re.IGNORECASE)
+# What nmap's script asks for (CSS-Exchange, #306), and no name that only begins so: that may be anybody's. Where a
+# session is asked for, or what comes after one, it counts whoever is named.
+_OWN = re.compile(r"localhost(?:[:~]\d+)*/", re.IGNORECASE)
 _ANYWHERE = re.compile(r'(?:^|[,"\s])(ServerInfo~[^,"]*)', re.IGNORECASE)
 _RESET = re.compile(r"reset\w*virtualdirectory")
+_SET = re.compile(r"ddiservice\.svc/setobject.*schema=reset\w*virtualdirectory")
 _URL_WITH_TAG = re.compile(r"Set-\w*VirtualDirectory.*?Url.*?(?:<|%3c)\s*[a-z%!/?]", re.IGNORECASE)
 _OAB = re.compile(r"Download failed and temporary file\s+'?(.*?)'?\s+needs to be removed", re.IGNORECASE)
 
@@ -79,10 +80,23 @@ def _url(line: Line) -> Sign:
 
 def _of_iis(line: Line) -> Sign:
     asked = request(line)
+    if _SET.search(asked.url):
+        return _reset(line, asked)
     if asked.fits and (asked.method or "").upper() != "POST":
         return None
     grade = Grade.SESSION if asked.status == "241" else Grade.PROBED
     return Trace(grade, f"a file that takes no request: {asked.shown(line.place)}")
+
+
+def _reset(line: Line, asked: Request) -> Sign:
+    """A directory that was reset: by the server itself, which does not do so, it is what writes the file.
+
+    Source: SigmaHQ, web_cve_2021_26858_iis_rce. Administrators are named by their names there.
+    """
+    evidence = f"a virtual directory was reset: {asked.shown(line.place)}"
+    if asked.fits and not (asked.user or "").endswith("$"):
+        return Aside(evidence)
+    return Trace(Grade.WRITTEN if asked.status in (None, "200") else Grade.LEAKED, evidence)
 
 
 def _request(line: Line) -> Sign:
@@ -91,15 +105,17 @@ def _request(line: Line) -> Sign:
     if anchor is None or not anchor.casefold().startswith(ANCHOR.casefold()):
         return None
     target = anchor[len(ANCHOR) :]
-    if "/" not in target or _OWN.match(target):
+    path = target.partition("/")[2]
+    grade = _grade(path, named.get("httpstatus"))
+    harmless = grade not in COMPROMISED and "emsmdb" not in plain(path)
+    if "/" not in target or (_OWN.match(target) and harmless):
         return None
-    status = named.get("httpstatus")
-    return Trace(_grade(target.partition("/")[2], status), _shown(line, named))
+    return Trace(grade, _shown(line, named))
 
 
 def _grade(path: str, status: str | None) -> Grade:
     """By what was asked for and what came of it; a status that was not read may have been the worst."""
-    asked = unquote(unquote(path)).casefold()
+    asked = plain(path)
     if "ddiservice.svc/setobject" in asked or _RESET.search(asked):
         return Grade.WRITTEN if status in (None, "200") else Grade.LEAKED
     if "proxylogon.ecp" in asked:

@@ -60,6 +60,7 @@ HUNT = Hunt(
     },
     tuple((name,) for name in FRONT_END),
     ((COMMANDS, "CmdletInfra\\Powershell-Proxy\\Cmdlet"),),
+    ("UrlStem",),
     judge,
     cmdlets.event,
 )

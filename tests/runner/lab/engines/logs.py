@@ -254,3 +254,34 @@ def shelled(install: str = DEFAULT) -> dict[str, FileState]:
         f"{IIS_LOGS}\\FTPSVC1\\x.log": log(w3c("/ecp/y.js")),
         "C:\\IIS Logs\\w3svc3\\u_ex210820.log": FileState(content=f"{W3C}\r\n{w3c('/ecp/y.js')}\r\n", denied=True),
     }
+
+
+def kept_short(install: str = DEFAULT) -> dict[str, FileState]:
+    """Logs of somebody who did not want them read: with days that are gone, of days to come, empty, without names of
+    columns, and of IIS in places that are hard to find."""
+    ecp = f"{install}\\Logging\\HttpProxy\\Ecp"
+    days = ("2026-01-31", "2026-02-01", "2026-02-04", "2099-01-01")
+    probe = row("HealthMailbox0@example.org")
+    return {
+        **{f"{ecp}\\{day}.log": log(HEADER, probe, modified=f"{day}T10:00:00.0000000Z") for day in days},
+        f"{ecp}\\forged.log": FileState(content="", modified="2020-01-01T10:00:00.0000000Z"),
+        f"{ecp}\\headless.log": log(probe),
+        f"{ecp}\\zeros.log": FileState(size=100),
+        f"{install}\\Logging\\HttpProxy\\Owa\\headers.log": log(
+            *[f"#Fields: DateTime,UrlStem,c{at}" for at in range(22)], "#fields: datetime,urlstem,C0"
+        ),
+        f"{install}\\Logging\\HttpProxy\\Eas\\a.log": FileState(content="", modified=WRITTEN),
+        CONFIGURATION: log(
+            '<sites><logFile directory=\'D:\\a\' /><logFile directory="C:\\b" /><logFile directory="C:\\B"/></sites>',
+            '<logFile directory = "C:&#92;c" />',
+            "<logFile directory=",
+            '"C:\\d" />',
+            "<logFile directory",
+            '="C:\\e" />',
+        ),
+        "C:\\Windows\\System32\\inetsrv\\config\\redirection.config": log(
+            "<configurationRedirection enabled = 'True' path='C:\\elsewhere' />"
+        ),
+        "C:\\b\\u_ex260101.log": log(W3C, w3c("/ecp/y.js", status=241)),
+        "C:\\b\\W3SVC1\\u_ex260101.log": log(W3C.replace("cs-method ", ""), "2026-01-01 00:00:00 1.2.3.4 /ecp/y.js"),
+    }

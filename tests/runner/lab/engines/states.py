@@ -28,7 +28,7 @@ from runner.lab.state import (
 )
 from tests.runner.lab.engines import directories
 from tests.runner.lab.engines.agents import DEFAULT, ODD, agent, configured
-from tests.runner.lab.engines.logs import CONFIGURATION, IIS_LOGS, attacked, events, shelled
+from tests.runner.lab.engines.logs import CONFIGURATION, IIS_LOGS, attacked, event, events, kept_short, quiet, shelled
 from tests.runner.lab.engines.planted import CACHE, LEFT, LEFT_FILES, USUAL
 from tests.runner.lab.engines.webs import web_server
 
@@ -360,6 +360,18 @@ STATES: Mapping[str, HostState] = {
         WHOLE, {CONFIGURATION: FileState(denied=True), f"{IIS_LOGS}\\W3SVC1": FileState(folder=True)}
     ).model_copy(
         update={"event_logs": {"MSExchange Management": EventLogState(), "Application": EventLogState(denied=True)}}
+    ),
+    "logs that somebody kept short, and event logs that are switched off": server(
+        WHOLE, {**binaries("15.02.1544.036"), **quiet(), **kept_short()}
+    ).model_copy(
+        update={
+            "event_logs": {
+                "MSExchange Management": EventLogState(enabled=False, events=[event(1, "Get-Mailbox", "", "x")]),
+                "System": EventLogState(
+                    events=[event(6013, "7"), event(6013, "8", time="2026-02-28T12:00:00.0000000Z")]
+                ),
+            }
+        }
     ),
     "a member of a group and of a domain, connected to many, of which nobody counts the databases": server(
         WHOLE,

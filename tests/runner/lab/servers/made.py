@@ -172,10 +172,10 @@ def _files(spec: Mapping[str, Any], roles: list[str]) -> Iterator[tuple[str, Map
 
 
 def _logs(spec: Mapping[str, Any], roles: list[str], day: date) -> Mapping[str, FileState]:
-    """What reaches back for a month of the day on which the server is judged."""
+    """What was written on the day before that on which the server is judged."""
     front_end = bool({"CafeRole", "FrontendTransportRole"} & set(roles))
     found = quiet(spec.get("path", DEFAULT), front_end=front_end, mailbox="MailboxRole" in roles)
-    modified = f"{day - timedelta(days=30)}T10:00:00.0000000Z"
+    modified = f"{day - timedelta(days=1)}T10:00:00.0000000Z"
     return {path: file.model_copy(update={"modified": modified}) for path, file in found.items()}
 
 

@@ -70,7 +70,7 @@ function Get-WinEvent {
     }
     $events = [LabEvents]::Events($log)
     if ($PSCmdlet.ParameterSetName -eq 'ListLogSet') {
-        [pscustomobject] @{ LogName = $log.Name; RecordCount = [long] $events.Count; IsEnabled = $true }
+        [pscustomobject] @{ LogName = $log.Name; RecordCount = [long] $events.Count; IsEnabled = $log.Value.GetProperty('enabled').GetBoolean() }
         return
     }
     if ($PSCmdlet.ParameterSetName -eq 'HashQuerySet') {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from runner.lab.engines.sim import file_system
 from runner.lab.engines.sim.answers.records import ROLES, SETUP_KEY, folder, on_a_drive, record, roles_present, text
@@ -17,19 +18,24 @@ from runner.lab.engines.sim.streams import Items, Output
 from runner.lab.state import EventLogState, FileState
 
 CONFIGURATION = "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
+REDIRECTION = "C:\\Windows\\System32\\inetsrv\\config\\redirection.config"
 _EVENTS = 100_000
 _LINES, _CHARACTERS, _LONGEST, _FILES, _OTHERS, _DIRECTORIES, _SITES = 250, 400_000, 4096, 20_000, 5, 20, 50
 _END = re.compile(r"\r\n|\r|\n")
-_DIRECTORY = re.compile(r'\bdirectory\s*=\s*"([^"]+)"', re.IGNORECASE)
+_HEADERS, _STRETCHES = 20, 200
+_DIRECTORY = re.compile(r"""\bdirectory\s*(=\s*("[^"]*"|'[^']*')?|$)""", re.IGNORECASE)
+_QUOTED = re.compile(r"""^[^"']*["']?(.*?)["']?$""", re.DOTALL)
+_REDIRECTED = re.compile(r"""\benabled\s*=\s*["']true""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is looked for in a log, as regular expressions."""
+    """What is looked for in a log, as regular expressions; and whether each file of it names its columns."""
 
     mark: str
     needed: str
     grave: str
+    headed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class _Log:
     seen: int = 0
     given: int = 0
     rooms: dict[bool, _Room] = field(default_factory=dict)
+    headers: set[str] = field(default_factory=set)
+    headless: list[str] = field(default_factory=list)
 
     def takes(self, line: str) -> tuple[str, bool] | None:
         """What is sent of a line, and whether it was cut; None where it is not wanted, or there is no room."""
@@ -124,6 +132,7 @@ def _logs(machine: Machine, logs: Logs, logging: str) -> Items:
         yield from _folder(files, f"{logging}\\{name}", _Log(name, looked_for))
     for name, (provider, looked_for) in logs.events.items():
         yield from _events(machine.state.event_logs, provider, _Log(name, looked_for, most=None))
+    yield from _events(machine.state.event_logs, "", _Log("System", Marks("", "(?!)", ""), most=None))
     yield from _of_iis(files, logs.iis)
 
 
@@ -144,10 +153,22 @@ def _of_iis(files: Mapping[str, FileState], looked_for: Marks) -> Items:
         configuration = file_system.at(files, CONFIGURATION)
         if configuration is not None and not configuration.folder:
             for line in _END.split(configuration.data.decode().removeprefix("\ufeff")):
-                if found := _DIRECTORY.search(line):
-                    named = re.sub("%SystemDrive%", "C:", found[1], flags=re.IGNORECASE).replace("/", "\\").rstrip("\\")
-                    if named.casefold() not in {each.casefold() for each in directories}:
+                for found in _DIRECTORY.finditer(line):
+                    named = _QUOTED.sub(r"\1", found[0], count=1)
+                    named = re.sub("%SystemDrive%", "C:", named, flags=re.IGNORECASE).replace("/", "\\").rstrip("\\")
+                    if not named or "&" in named:
+                        why = f"where IIS writes logs is put in a way that is not read: {found[0]}"
+                        yield record("Unread", What=CONFIGURATION, Why=why)
+                    elif named.casefold() not in {each.casefold() for each in directories}:
                         directories.append(named)
+        redirection = file_system.at(files, REDIRECTION)
+        if (
+            redirection is not None
+            and not redirection.folder
+            and any(_REDIRECTED.search(line) for line in _END.split(redirection.data.decode()))
+        ):
+            why = "IIS takes its configuration, and where its logs are, from elsewhere"
+            yield record("Unread", What=REDIRECTION, Why=why)
     except UnreadableError as error:
         yield unread_record(CONFIGURATION, error)
     if len(directories) > _DIRECTORIES:
@@ -160,6 +181,7 @@ def _of_iis(files: Mapping[str, FileState], looked_for: Marks) -> Items:
         try:
             if not _is_folder(file_system.at(files, directory)):
                 continue
+            yield from _folder(files, directory, _Log(directory, looked_for), quiet=True)
             sites = [
                 f"{directory}\\{name}"
                 for name in file_system.names_in(files, directory)
@@ -196,7 +218,7 @@ def _folder(files: Mapping[str, FileState], place: str, log: _Log, *, quiet: boo
             logs = _logs_in(files, place)
         if len(logs) > _FILES:
             yield record("Capped", What=f"{log.name}\\*.log", Limit=_FILES, Seen=len(logs))
-        times = sorted(file.modified for _, file in logs)
+        times = sorted(file.modified for _, file in logs if file.length)
         if logs or not quiet:
             yield record(
                 "LogFolder",
@@ -206,6 +228,7 @@ def _folder(files: Mapping[str, FileState], place: str, log: _Log, *, quiet: boo
                 Bytes=sum(file.length for _, file in logs),
                 Oldest=times[0] if times else None,
                 Newest=times[-1] if times else None,
+                Days=_stretches(times),
             )
     except UnreadableError as error:
         yield unread_record(place, error)
@@ -218,7 +241,23 @@ def _folder(files: Mapping[str, FileState], place: str, log: _Log, *, quiet: boo
             yield from _lines(log, f"{log.name}\\{name}", file.data.decode())
         except UnreadableError as error:
             yield unread_record(f"{place}\\{name}", error)
+    if log.headless:
+        why = "no line names its columns, so that it may be no text that can be searched, or another format"
+        if len(log.headless) > 1:
+            why = f"{why}; and so with others, {len(log.headless)} logs in all"
+        yield record("Unread", What=f"{place}\\{log.headless[0].rpartition(chr(92))[2]}", Why=why)
     yield from log.capped(log.name)
+
+
+def _stretches(times: list[str]) -> str:
+    """`Get-Stretch`, as the script defines it, of times in their order."""
+    stretches: list[tuple[date, date]] = []
+    for day in sorted({date.fromisoformat(time[:10]) for time in times}):
+        if stretches and stretches[-1][1] + timedelta(days=1) == day:
+            stretches[-1] = (stretches[-1][0], day)
+        else:
+            stretches.append((day, day))
+    return " ".join(f"{first}/{last}" for first, last in stretches[-_STRETCHES:])
 
 
 def _logs_in(files: Mapping[str, FileState], place: str) -> list[tuple[str, FileState]]:
@@ -239,6 +278,13 @@ def _lines(log: _Log, file: str, held: str) -> Iterator[Output]:
         folded = line.casefold()
         if folded.startswith(("#fields:", "datetime,", "timestamp,")):
             header, header_at, header_given = line[:_LONGEST], f"{file}:{number}", False
+            if header.casefold() not in log.headers and len(log.headers) <= _HEADERS:
+                log.headers.add(header.casefold())
+                if len(log.headers) > _HEADERS:
+                    yield record("Capped", What=f"{log.name}, headers", Limit=_HEADERS, Seen=len(log.headers))
+                else:
+                    header_given = True
+                    yield record("Header", Place=header_at, Line=header)
             continue
         if mark.search(line) is None or (sent := log.takes(line)) is None:
             continue
@@ -246,19 +292,29 @@ def _lines(log: _Log, file: str, held: str) -> Iterator[Output]:
             header_given = True
             yield record("Header", Place=header_at, Line=header)
         yield record("Hit", Place=f"{file}:{number}", Folder=log.name, Header=header_at, Line=sent[0], Cut=sent[1])
+    if log.looked_for.headed and header is None and held:
+        log.headless.append(file)
 
 
 def _events(logs: Mapping[str, EventLogState], provider: str, log: _Log) -> Items:
     name = f"event log {log.name}"
     held = next((each for given, each in logs.items() if given.casefold() == log.name.casefold()), None)
     if held is None:
-        yield record("EventLog", Name=log.name, Present=False, Records=0, Oldest=None)
+        yield record("EventLog", Name=log.name, Present=False, Enabled=False, Records=0, Oldest=None, Newest=None)
         return
     if held.denied:
         yield record("Unread", What=name, Why="Attempted to perform an unauthorized operation.")
         return
-    oldest = held.events[0].time if held.events else None
-    yield record("EventLog", Name=log.name, Present=True, Records=len(held.events), Oldest=oldest)
+    oldest, newest = (held.events[0].time, held.events[-1].time) if held.events else (None, None)
+    yield record(
+        "EventLog",
+        Name=log.name,
+        Present=True,
+        Enabled=held.enabled,
+        Records=len(held.events),
+        Oldest=oldest,
+        Newest=newest,
+    )
     wanted = [each for each in held.events if not provider or each.provider.casefold() == provider.casefold()]
     for event in list(reversed(wanted))[:_EVENTS]:
         if (sent := log.takes("\n".join(event.texts))) is None:

@@ -14,9 +14,9 @@ from runner.lab.state import MailboxState
 _MAILBOXES = 200
 _NOTHING = ("none", "availabilityonly", "limiteddetails", "")
 _REQUEST = Marks(
-    "power|shell",
-    r"json|/owa/[^\s,?]*(@|%40|%2540)",
-    r"/owa/[^\s,?]*(@|%40|%2540)[^\s,?]*/[^\s,?]*shell|powershell",
+    r"power|shell|%(25)*(u00)?([46][1-9a-f]|[57][0-9a])",
+    r"json|autodiscover|/owa/[^\s,?]*(@|%(25)*(u00)?40)",
+    r"/owa/[^\s,?]*(@|%(25)*(u00)?40)[^\s,?]*/[^\s,?]*(shell|%)|powershell",
 )
 _LOGS = Logs(
     _REQUEST,
@@ -26,7 +26,9 @@ _LOGS = Logs(
     ),
     {
         "CmdletInfra\\Powershell-Proxy\\Http": Marks(
-            r"[A-Za-z][\w-]*/\d", r"^(?!.*(Microsoft WinRM Client|Exchange BackEnd Probes)).*[A-Za-z][\w-]*/\d", ",200,"
+            r"[A-Za-z][\w-]*/\d",
+            r"^(?!.*,(Microsoft WinRM Client|Exchange BackEnd Probes),).*[A-Za-z][\w-]*/\d",
+            ",200,",
         )
     },
     {"MSExchange Management": ("", Marks("", r"(Add|Set)-MailboxFolderPermission", "Owner"))},

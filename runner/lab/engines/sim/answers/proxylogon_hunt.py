@@ -31,16 +31,17 @@ _LOGS = Logs(
     ),
     {
         "ECP\\Server": Marks("VirtualDirectory", "Set-", "<|%3c"),
-        "OABGeneratorLog": Marks(_WRITTEN, _WRITTEN, r"^(?!.*ClientAccess\\OAB\\)"),
+        "OABGeneratorLog": Marks(_WRITTEN, _WRITTEN, r"^(?!.*ClientAccess\\OAB\\)", headed=False),
     },
     {
         "MSExchange Management": ("", Marks("", r"Set-\w+VirtualDirectory", "<|%3c")),
         "Application": ("MSExchange Unified Messaging", Marks("", _CAST, _CAST)),
     },
     Marks(
-        "POST /(ecp|owa/auth)/",
-        r"POST /(ecp|owa/auth)/\S*\.(js|css|flt|gif|png|jpg|ico|svg|eot|ttf|woff)\s",
-        r"\s241\s",
+        r"POST /(ecp|owa)/|DDIService\.svc/SetObject",
+        r"POST /(ecp|owa)/\S*\.(js|css|flt|gif|png|jpe?g|ico|svg|eot|ttf|woff2?|html?|axd|crx|manifest|mp3|wav|msi|bin"
+        r"|dat|exe|mui|xap|skin)\s|schema=Reset\w*VirtualDirectory",
+        r"\s241\s|schema=Reset",
     ),
 )
 

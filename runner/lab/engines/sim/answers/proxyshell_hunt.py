@@ -10,9 +10,10 @@ from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
 
 _REQUEST = Marks(
-    r"(\.|2e)json",
-    r"powershell|/(mapi|ews|owa|ecp|rpc|oab|api)/|email=autodiscover|json\s@|\?@|%(25|2f|5c|3f|[46][1-9a-f]|[57][0-9a])",
-    r"powershell|rps-cat|%(25|[46][1-9a-f]|[57][0-9a])",
+    r"(\.|2e)(j|%[\du%]*[46]a)(s|%[\du%]*[57]3)(o|%[\du%]*[46]f)(n|%[\du%]*[46]e)",
+    r"powershell|/(mapi|ews|owa|ecp|rpc|oab|api)/|email=autodiscover|json\s@|\?@"
+    r"|%(u|25|2f|5c|3f|[46][1-9a-f]|[57][0-9a])",
+    r"powershell|rps-cat|%(u|25|[46][1-9a-f]|[57][0-9a])",
 )
 _COMMAND = (
     r"(New|Remove)-MailboxExportRequest|New-ManagementRoleAssignment|New-ExchangeCertificate|Set-\w+VirtualDirectory"
