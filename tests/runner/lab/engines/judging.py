@@ -99,7 +99,7 @@ class Sim:
 class OnePowerShell:
     """One PowerShell process that stands before one state after the other: to start one for each would take minutes.
 
-    Its name, registry, files, services and WMI are those of the state; the rest of the environment and the drives, C: and
+    Name, registry, files, services and WMI are those of the state; the rest of the environment and the drives, C: and
     E:, stay.
     """
 
