@@ -34,6 +34,7 @@ from typing import Any, Literal
 from playbooks.detaching import Work
 from playbooks.guarding import FOLDER, Names
 from runner.lab.state import (
+    DirectoryState,
     FileState,
     FirewallState,
     GuardState,
@@ -175,6 +176,7 @@ def changed(state: HostState, root: Path) -> HostState:
         "tasks": tasks,
         "pools": pools,
         "web": web,
+        "directory": DirectoryState.model_validate_json((root / DIRECTORY).read_text(encoding="utf-8")),
     }
     if all(getattr(state, name) == found for name, found in now.items()):
         return state
