@@ -218,7 +218,8 @@ class Keeps(_Written):
 class PlaceKind(StrEnum):
     """What a place is that a change writes. `registry` is a value: its key, a backslash and its name; `configuration`
     an element or attribute of IIS's applicationHost.config; `firewall_rule` a rule by its name, which is its
-    InstanceID; `pool` an application pool; `server` what is done to the server itself."""
+    InstanceID; `pool` an application pool; `server` what is done to the server itself; `virtual_directory` one of
+    Exchange, by its GUID."""
 
     SERVICE = "service"
     FILE = "file"
@@ -231,6 +232,7 @@ class PlaceKind(StrEnum):
     FIREWALL_RULE = "firewall_rule"
     POOL = "pool"
     SERVER = "server"
+    VIRTUAL_DIRECTORY = "virtual_directory"
 
 
 class Write(_Written):
@@ -267,6 +269,9 @@ class Write(_Written):
         default=None,
         description="What it does to the server itself: restart, together with reboots: true; or mitigations, what "
         "Exchange Emergency Mitigation is to leave out there.",
+    )
+    virtual_directory: Sentence | None = Field(
+        default=None, description="Virtual directories of Exchange whose URLs it sets, each by its GUID."
     )
     what: Sentence | None = Field(default=None, description="What it changes there, for people.")
 

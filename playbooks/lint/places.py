@@ -40,6 +40,7 @@ Kind = Literal[
     "firewall_rule",
     "pool",
     "server",
+    "virtual_directory",
 ]
 
 # What a change does to the server itself: it restarts it, or sets what Exchange Emergency Mitigation is to leave out.
@@ -50,6 +51,7 @@ APPLICATION_HOST, _SERVER_WIDE = "MACHINE/WEBROOT/APPHOST", "applicationHost.con
 # One element from the root of the file or of a location, or an attribute of it: no other XPath.
 _ELEMENT = r"[A-Za-z][A-Za-z.]*(?:\[@name='[^'\"\[\]<>&\x00-\x1f]{1,260}'\])?"
 _FILTER = re.compile(rf"{_ELEMENT}(?:/{_ELEMENT})*(?:/@[A-Za-z]+)?")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:\\[^\\]")
 # Past Windows' own rules for names (Naming Files, Paths, and Namespaces, learn.microsoft.com).
 LONG = "\\\\?\\"
@@ -73,6 +75,7 @@ class Place:
     `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it.
     `configuration` is an element or attribute of applicationHost.config, see `configuration`; `pool` an application
     pool of IIS by name. `server` is the server itself: what is done to it, RESTART or MITIGATIONS.
+    `virtual_directory` is one of Exchange by its GUID: a name may stand for several, and for those of other servers.
     """
 
     kind: Kind
@@ -120,6 +123,8 @@ def why_not(kind: Kind, name: str, *, literal: bool, long: bool = False) -> str:
         return _why_no_path(name, literal=literal)
     if kind == "configuration":
         return _why_no_configuration(name)
+    if kind == "virtual_directory":
+        return "" if _GUID.fullmatch(name) else "is no GUID"
     if "\0" in name:
         return "has the character NUL, where the name ends for Windows, and for PowerShell does not"
     if kind == "registry":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -262,14 +264,25 @@ class WebState(Strict):
     )
 
 
+def _guid(text: str) -> str:
+    return str(UUID(bytes=sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]))
+
+
 class VirtualDirectory(Strict):
     """A virtual directory of Exchange as Active Directory has it."""
 
     kind: Literal["Oab", "Ecp", "Owa", "WebServices", "ActiveSync", "Mapi", "PowerShell", "Autodiscover"]
     name: str
+    guid: str = Field(
+        default_factory=lambda given: _guid(f"{given.get('kind')}: {given.get('name')}"),
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="By which commands name it; without it one that hangs on kind and name.",
+    )
     internal: str | None = None
     external: str | None = None
-    changed: str | None = Field(default=MADE, pattern=TIME, description="When it was changed last, UTC.")
+    changed: str | None = Field(
+        default=MADE, pattern=TIME, description="When it was changed last, UTC; a script that sets a URL leaves it."
+    )
 
 
 class EmergencyState(Strict):

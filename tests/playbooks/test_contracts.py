@@ -52,6 +52,7 @@ def test_the_built_in_actions_are_there() -> None:
     assert set(ACTIONS) == {
         "exchange.component_states",
         "exchange.export_requests",
+        "exchange.oab_url",
         "exchange.version",
         "exchange.virtual_directories",
         "exchange.patch",

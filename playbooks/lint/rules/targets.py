@@ -244,7 +244,7 @@ def _asked(flow: Flow, call: Call) -> Iterator[Refusal]:
 _WORDS = {"service": "service", "file": "file", "folder": "folder", "registry": "registry value", "task": "task",
           "acl": "access list of", "configuration": "configuration", "pool": "application pool",
           "firewall_profile": "profile of the firewall", "firewall_rule": "rule of the firewall",
-          "server": "server itself:"}  # fmt: skip
+          "server": "server itself:", "virtual_directory": "virtual directory"}  # fmt: skip
 _ONE_PLACE = {
     "service": "name one service, by its short name",
     "task": "name one task",
@@ -252,6 +252,7 @@ _ONE_PLACE = {
     "configuration": "write -Filter from the root, with -Location for what holds below a site",
     "firewall_profile": "name one profile: Domain, Private or Public",
     "firewall_rule": "name one rule, by its InstanceID",
+    "virtual_directory": "name one virtual directory, by its GUID",
     "registry": "write HKLM:\\SOFTWARE\\... as -LiteralPath, and one value as -Name",
     **dict.fromkeys(("file", "folder", "acl"), "write one whole path, as Windows shows it: C:\\..."),
 }

@@ -41,6 +41,7 @@ ALLOWED = (
     Place("firewall_rule", "CoreNet-DNS-Out-UDP"),
     Place("server", RESTART),
     Place("server", MITIGATIONS),
+    Place("virtual_directory", "0a1b2c3d-aaaa-bbbb-cccc-0123456789ab"),
 )
 EVERYWHERE = (
     *(Place(kind, "*") for kind in ("firewall_profile", "firewall_rule")),
@@ -48,6 +49,7 @@ EVERYWHERE = (
     Place("registry", "HKLM:\\*"),
     Place("configuration", "*"),
     Place("pool", "*"),
+    Place("virtual_directory", "*"),
     Place("server", RESTART),
     Place("server", MITIGATIONS),
     *(Place(kind, "C:\\*") for kind in ("file", "folder", "acl")),

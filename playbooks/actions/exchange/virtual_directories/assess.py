@@ -1,19 +1,16 @@
 """Whether a URL of a virtual directory carries script.
 
-CVE-2021-27065 sets a URL to script and resets the directory, which writes its properties, and so the script, into a
-page. A URL that is like that now waits for its reset. One that is not proves nothing: afterwards attackers reset the
+One that does not proves nothing: afterwards attackers reset the
 directory, or set the URL to nothing (NOR, 2021-march-exchange #100); the logs have it (proxylogon.hunt).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
-from urllib.parse import unquote
 
-from playbooks.actions.exchange.asking import asked, unanswered
+from playbooks.actions.exchange.asking import asked
+from playbooks.actions.exchange.urls import COMMANDS, Url, gaps_of, urls_of
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.observation import Observation, Observed
@@ -21,48 +18,12 @@ from playbooks.values import Record, Value, text_of
 
 ACTION = "exchange.virtual_directories"
 FACTS = ("scripted", "directories")
-COMMANDS = tuple(
-    f"Get-{kind}VirtualDirectory"
-    for kind in ("Oab", "Ecp", "Owa", "WebServices", "ActiveSync", "Mapi", "PowerShell", "Autodiscover")
-)
 _BY_HAND = (
     "On this server, in the Exchange Management Shell, run each of these with -ADPropertiesOnly and look at the URLs; "
     "or let the session run as a virtual account (JEA), or the server act for the account. What was done before shows "
     "in proxylogon.hunt alone"
 )
 _NOTHING = "URLs without script prove nothing, for attackers set them back after use; see proxylogon.hunt"
-_SHOWN = 300  # characters of a URL
-_MARKUP = re.compile(r"[<>]|\bscript\b|javascript:|runat\s*=|\beval\s*\(|request\s*[\[.(]", re.IGNORECASE)
-_PLAIN = re.compile(r"https?://[\w.\-]+(?::\d+)?(?:/[\w.\-/~]*)?", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Url:
-    """A URL as the directory has it."""
-
-    directory: str
-    which: str
-    text: str
-    changed: str
-
-    @property
-    def decoded(self) -> str:
-        """As a browser or the page that it is written into would have it; encoded twice at most."""
-        return unquote(unquote(self.text))
-
-    @property
-    def carries_script(self) -> bool:
-        return _MARKUP.search(self.decoded) is not None
-
-    @property
-    def is_odd(self) -> bool:
-        """Whether it is none of those that lead to a server and a folder there, and nothing else."""
-        return _PLAIN.fullmatch(self.text.strip()) is None
-
-    @property
-    def shown(self) -> str:
-        text = self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}..."
-        return f"{self.directory}, {self.which}: {text}{f' (changed {self.changed[:10]})' if self.changed else ''}"
 
 
 def assess(observation: Observation, params: Mapping[str, Value], catalogue: Catalogue, today: date) -> Assessment:
@@ -73,11 +34,11 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
 
 def _concluded(observed: Observed, since: date | None) -> Assessment:
     directories = tuple(observed.of_kind("VirtualDirectory"))
-    urls = tuple(url for each in directories for url in _urls(each))
+    urls = urls_of(observed)
     scripted = tuple(url for url in urls if url.carries_script)
     odd = tuple(url for url in urls if url.is_odd and not url.carries_script)
     new = tuple(each for each in directories if since and text_of(each, "Changed")[:10] >= since.isoformat())
-    gaps = _gaps(observed)
+    gaps = gaps_of(observed)
     findings = tuple(_findings(scripted, odd, new, gaps, urls, directories))
     verdict = Verdict.OK
     if scripted:
@@ -101,29 +62,12 @@ def _concluded(observed: Observed, since: date | None) -> Assessment:
     )
 
 
-def _urls(directory: Record) -> Iterator[_Url]:
-    name = text_of(directory, "Name") or text_of(directory, "Command")
-    for which, key in (("InternalUrl", "Internal"), ("ExternalUrl", "External")):
-        if text := text_of(directory, key).strip():
-            yield _Url(name, which, text, text_of(directory, "Changed"))
-
-
-def _gaps(observed: Observed) -> tuple[str, ...]:
-    gaps = unanswered(observed, COMMANDS)
-    answered = {text_of(each, "Command"): each for each in observed.of_kind("Answered")}
-    return gaps + tuple(
-        f"{each}: it names no virtual directory, and a server with this role has one"
-        for each in ("Get-OabVirtualDirectory", "Get-EcpVirtualDirectory")
-        if each in answered and not answered[each].get("Count")
-    )
-
-
 def _findings(
-    scripted: tuple[_Url, ...],
-    odd: tuple[_Url, ...],
+    scripted: tuple[Url, ...],
+    odd: tuple[Url, ...],
     new: tuple[Record, ...],
     gaps: tuple[str, ...],
-    urls: tuple[_Url, ...],
+    urls: tuple[Url, ...],
     directories: tuple[Record, ...],
 ) -> Iterator[Finding]:
     if scripted:
@@ -170,7 +114,7 @@ def _findings(
 
 
 def _summary(
-    scripted: tuple[_Url, ...], odd: tuple[_Url, ...], new: tuple[Record, ...], gaps: tuple[str, ...], count: int
+    scripted: tuple[Url, ...], odd: tuple[Url, ...], new: tuple[Record, ...], gaps: tuple[str, ...], count: int
 ) -> str:
     if scripted:
         said = f"{scripted[0].which} of {scripted[0].directory} carries script"

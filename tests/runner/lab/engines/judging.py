@@ -43,6 +43,8 @@ ALL: Mapping[str, Value] = {
     "include": (),
     "roots": ("C:\\inetpub\\wwwroot",),
     "weak_marks": False,
+    "urls": (),
+    "put_back": False,
     **LIMITS,
     **NAMED,
     **ISOLATION,

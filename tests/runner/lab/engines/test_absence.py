@@ -69,7 +69,7 @@ CATALOGUE = Catalogue.load().on(TODAY)
 PATCH, SERVICES, VERSION = "exchange.patch", "exchange.services", "exchange.version"
 COMPONENTS = "exchange.component_states"
 AGENTS, DIRECTORIES = "exchange.transport_agents", "exchange.virtual_directories"
-EXPORTS = "exchange.export_requests"
+EXPORTS, URLS = "exchange.export_requests", "exchange.oab_url"
 HUNTS = ("owa.hunt", "proxylogon.hunt", "proxyshell.hunt")
 OF_EXCHANGE = (
     VERSION,
@@ -80,6 +80,7 @@ OF_EXCHANGE = (
     AGENTS,
     DIRECTORIES,
     EXPORTS,
+    URLS,
 )  # each asks first whether this is an Exchange server
 IIS = "iis.configuration"  # none of these servers has IIS
 TAKE = "webshell.quarantine"
@@ -226,7 +227,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             PATCH: NOT_APPLICABLE,
             SERVICES: NOT_APPLICABLE,
             COMPONENTS: NOT_APPLICABLE,
-            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES, EXPORTS), NOT_APPLICABLE),
+            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES, EXPORTS, URLS), NOT_APPLICABLE),
             SCAN: NOT_APPLICABLE,
         },
         "empty": {**NO_BUILD, **dict.fromkeys((*HUNTS, AGENTS), UNKNOWN), SCAN: NOT_APPLICABLE},
@@ -236,7 +237,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
             **NO_BUILD,
             SERVICES: UNKNOWN,
             COMPONENTS: UNKNOWN,
-            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES, EXPORTS), UNKNOWN),
+            **dict.fromkeys((*HUNTS, AGENTS, DIRECTORIES, EXPORTS, URLS), UNKNOWN),
         },
     },
     f"{LEGACY}\\Setup": {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
@@ -538,7 +539,7 @@ def several() -> Iterator[Case]:
     roles = dict.fromkeys(f"{PRODUCT}\\{role}" for role in ROLES)
     tools = {
         VERSION: NOT_EXCHANGE,
-        **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS, DIRECTORIES, EXPORTS), NOT_APPLICABLE),
+        **dict.fromkeys((PATCH, SERVICES, COMPONENTS, *HUNTS, AGENTS, DIRECTORIES, EXPORTS, URLS), NOT_APPLICABLE),
     }
     yield Case("no key of a role: management tools alone", with_keys(roles), tools, {})
     left = with_keys({**roles, f"{PRODUCT}\\AdminTools": None, SETUP: key(MsiProductMajor=15)})

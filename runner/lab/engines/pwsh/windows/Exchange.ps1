@@ -93,6 +93,7 @@ class LabExchange {
             if ($each.GetProperty('kind').GetString() -ne $kind) { continue }
             [pscustomobject] @{
                 Name           = $each.GetProperty('name').GetString()
+                Guid           = [guid] $each.GetProperty('guid').GetString()
                 Server         = [LabHost]::Text('name').ToUpperInvariant()
                 InternalUrl    = $each.GetProperty('internal').GetString()
                 ExternalUrl    = $each.GetProperty('external').GetString()
@@ -125,6 +126,27 @@ class LabExchange {
 
     static [string[]] Texts([System.Text.Json.JsonElement] $list) {
         return @(foreach ($each in $list.EnumerateArray()) { $each.GetString() })
+    }
+
+    # Sets a URL of one; an error where it is not there. One pool at a time, and no reader ever finds half a file.
+    static [void] SetUrl([string] $kind, [string] $guid, [string] $url, [string] $value) {
+        $null = [LabExchange]::Listed('virtual_directories')
+        $file = [LabHost]::Folder + '/directory.json'
+        $held = [LabServices]::Hold($file + '.held')
+        try {
+            $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($file))
+            foreach ($each in $all['virtual_directories'].AsArray()) {
+                if ($each['guid'].GetValue[string]() -ine $guid -or $each['kind'].GetValue[string]() -ne $kind) { continue }
+                $each[$url] = if ($value) { [System.Text.Json.Nodes.JsonValue]::Create($value) } else { $null }
+                [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
+                [System.IO.File]::Move($file + '.new', $file, $true)
+                return
+            }
+        }
+        finally {
+            $held.Dispose()
+        }
+        throw [System.InvalidOperationException]::new("The operation couldn't be performed because object '$guid' couldn't be found.")
     }
 
     static [object] SnapIn([string] $name) {
@@ -186,6 +208,7 @@ function Add-PSSnapin {
                 }
                 foreach ($kind in 'Oab', 'Ecp', 'Owa', 'WebServices', 'ActiveSync', 'Mapi', 'PowerShell', 'Autodiscover') {
                     Set-Item -LiteralPath "Function:\global:Get-$($kind)VirtualDirectory" -Value ${function:LabGetVirtualDirectory}
+                    Set-Item -LiteralPath "Function:\global:Set-$($kind)VirtualDirectory" -Value ${function:LabSetVirtualDirectory}
                 }
                 if ($PassThru) { [LabExchange]::SnapIn($snapIn) }
             }
@@ -346,4 +369,13 @@ function LabGetVirtualDirectory {
     param([string] $Server, [switch] $ADPropertiesOnly)
     $kind = $MyInvocation.MyCommand.Name.Substring('Get-'.Length).Replace('VirtualDirectory', '')
     [LabExchange]::VirtualDirectories($kind)
+}
+
+# Becomes Set-OabVirtualDirectory and the others.
+function LabSetVirtualDirectory {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true, Position = 0)] [string] $Identity, [string] $InternalUrl, [string] $ExternalUrl)
+    $kind = $MyInvocation.MyCommand.Name.Substring('Set-'.Length).Replace('VirtualDirectory', '')
+    if ($PSBoundParameters.ContainsKey('InternalUrl')) { [LabExchange]::SetUrl($kind, $Identity, 'internal', $InternalUrl) }
+    if ($PSBoundParameters.ContainsKey('ExternalUrl')) { [LabExchange]::SetUrl($kind, $Identity, 'external', $ExternalUrl) }
 }

@@ -12,6 +12,7 @@ from playbooks.values import Value
 from runner.lab.engines.sim.answers import (
     exchange_component_states,
     exchange_export_requests,
+    exchange_oab_url,
     exchange_patch,
     exchange_services,
     exchange_transport_agents,
@@ -44,6 +45,7 @@ Answer = Callable[[Machine, Mapping[str, Value]], Items]
 ANSWERS: Mapping[str, Answer] = {
     "exchange.component_states": exchange_component_states.answer,
     "exchange.export_requests": exchange_export_requests.answer,
+    "exchange.oab_url": exchange_virtual_directories.answer,
     "exchange.patch": exchange_patch.answer,
     "exchange.services": exchange_services.answer,
     "exchange.transport_agents": exchange_transport_agents.answer,
@@ -73,6 +75,7 @@ ANSWERS: Mapping[str, Answer] = {
 
 # What the scripts that read evidence say, by the action's id.
 EVIDENCE: Mapping[str, Answer] = {
+    "exchange.oab_url": exchange_oab_url.evidence,
     "file.quarantine": file_quarantine.evidence,
     "webshell.quarantine": webshell_quarantine.evidence,
 }

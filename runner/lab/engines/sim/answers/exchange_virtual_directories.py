@@ -34,6 +34,7 @@ def _directories(machine: Machine, kind: str) -> Items:
             "VirtualDirectory",
             Command=command,
             Name=each.name,
+            Guid=cut(each.guid),
             Internal=cut(each.internal),
             External=cut(each.external),
             Changed=seconds(each.changed),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim.changes import (
+    exchange_oab_url,
     exchange_services,
     file_quarantine,
     mitigation_emergency_service,
@@ -28,6 +29,7 @@ Change = Callable[[LiveState, Mapping[str, Value]], Items]
 
 # By the action's id and the name of the template.
 CHANGES: Mapping[str, Mapping[str, Change]] = {
+    "exchange.oab_url": {"apply.ps1.j2": exchange_oab_url.apply, "rollback.ps1.j2": exchange_oab_url.rollback},
     "exchange.services": {"apply.ps1.j2": exchange_services.apply, "rollback.ps1.j2": exchange_services.rollback},
     "file.quarantine": {"apply.ps1.j2": file_quarantine.apply, "rollback.ps1.j2": file_quarantine.rollback},
     "mitigation.backend_cookie": {
