@@ -84,7 +84,7 @@ def _entry(event: Record, folders: Folders, since: date | None) -> Entry | None:
 
     def entry(shown: str, *reasons: Reason) -> Entry:
         also = (NEW,) if new else ()
-        place = f"event {number} of {text_of(event, 'Log')}"
+        place = f"event {number!r} of {text_of(event, 'Log')}"
         return Entry("event", f"{time[:19]} {shown} ({place})", tuple(dict.fromkeys((*reasons, *also))))
 
     match number:
