@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from playbooks.actions.windows.persistence.entries import Entry, entries
+from playbooks.actions.windows.persistence.entries import Entry, entries, folders_of
+from playbooks.actions.windows.persistence.told import reached, short_of, told
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.standing import CLEAR_OF
@@ -34,14 +35,18 @@ _GROUPS: Mapping[str, tuple[str, str]] = {
         "Members of the local Administrators should not be there",
         "Ask who added each, and why; then remove it, and look for what it did",
     ),
+    "event": (
+        "The event logs tell of something that was made, added or cleared",
+        "Ask whoever is named whether it was they, and why; what was made may be gone again, and have run",
+    ),
     "user": (
         "Local users are enabled, named or new in a way that wants an answer",
         "Ask who made each, and why; disable those that nobody knows",
     ),
 }
 _NOT_READ = (
-    "COM objects that tasks run, what links in StartUp folders lead to, hives of users who are not logged on, WMI "
-    "namespaces other than root/subscription, and the accounts' SIDs as the domain has them were not looked into"
+    "COM objects that tasks run, what links in StartUp folders lead to, jobs of BITS, WMI namespaces other than "
+    "root/subscription, and the accounts' SIDs as the domain has them were not looked into"
 )
 
 
@@ -55,8 +60,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     except ValueError:
         why = f"{given} is no day"
         return undecided(ACTION, "since when things count as new", why, FACTS, "Give `since` as 2021-02-27, or nothing")
-    found = entries(observation, since)
-    return _concluded(found, _gaps(observation), observation, since)
+    found = (*entries(observation, since), *told(observation, folders_of(observation), since))
+    return _concluded(found, (*_gaps(observation), *short_of(observation, since)), observation)
 
 
 def _gaps(observed: Observed) -> tuple[str, ...]:
@@ -77,7 +82,7 @@ def _gaps(observed: Observed) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def _concluded(found: tuple[Entry, ...], gaps: tuple[str, ...], observed: Observed, since: date | None) -> Assessment:
+def _concluded(found: tuple[Entry, ...], gaps: tuple[str, ...], observed: Observed) -> Assessment:
     against = [entry for entry in found if entry.reasons]
     findings = [*_findings(against), *_unread(gaps), _inventory(found, observed)]
     worst = min((entry.severity for entry in against), key=lambda each: each.rank, default=Severity.INFO)
@@ -123,9 +128,13 @@ def _inventory(found: tuple[Entry, ...], observed: Observed) -> Finding:
     administrators = [entry.shown for entry in found if entry.group == "administrator"]
     counted = (
         f"{counts['task']} tasks, {counts['service']} services and drivers, {counts['autorun']} values of the registry "
-        f"and files of the StartUp folder, {hives!s} hives of users, {counts['wmi']} WMI consumers, {counts['user']} "
-        "local users"
+        f"and files of StartUp folders, {hives!s} hives of users, {counts['wmi']} WMI consumers, {counts['user']} "
+        f"local users, {counts['event']} events that tell of something new"
     )
+    away = tuple(
+        text_of(each, "Path") or text_of(each, "Sid") for each in observed.of_kind("Profile") if not each.get("Loaded")
+    )
+    unloaded = [f"not logged on, so that the Run keys were not read: {each}" for each in _first(away)]
     return Finding(
         f"{ACTION}.inventory",
         Severity.INFO,
@@ -133,6 +142,8 @@ def _inventory(found: tuple[Entry, ...], observed: Observed) -> Finding:
         (
             counted,
             *_first(tuple(f"administrator: {each}" for each in administrators)),
+            *unloaded,
+            *reached(observed),
             _NOT_READ,
         ),
         "Compare with what you know of this server: an entry with nothing against it is not known to be good",

@@ -40,6 +40,14 @@ INSTEAD = Reason("instead", Severity.MEDIUM, "it is started in place of a progra
 BEFORE_LOGON = Reason(
     "before-logon", Severity.HIGH, "it is started in place of a program that runs before anybody logs on"
 )
+REPLACED = Reason(
+    "replaced", Severity.HIGH, "it is an interpreter under another name, and starts before anybody logs on"
+)
+OF_SHELL = Reason("autorun", Severity.MEDIUM, "every interpreter of commands runs it when it starts")
+CREATES = Reason("appcert", Severity.MEDIUM, "every process that starts another loads it")
+PASSED_ON = Reason("portproxy", Severity.MEDIUM, "connections to this server are passed on to another place")
+HIDDEN_USER = Reason("hidden-user", Severity.MEDIUM, "the screen of logon does not show this user")
+OF_POWERSHELL = Reason("profile-script", Severity.MEDIUM, "every PowerShell runs it when it starts")
 LOADED = Reason("loaded", Severity.MEDIUM, "every program with a window loads it")
 PACKAGE = Reason("package", Severity.MEDIUM, "it is loaded where passwords are checked, and Windows does not bring it")
 AT_LOGON = Reason("startup", Severity.MEDIUM, "every logon starts it; what a link leads to is not read")
@@ -116,20 +124,32 @@ class Entry:
 
 def entries(observed: Observed, since: date | None) -> tuple[Entry, ...]:
     """Everything that the server says of itself, in the order of its groups."""
-    server = observed.first("Server") or {}
-    folders = Folders(
-        text_of(server, "SystemRoot").rstrip("\\") or Folders().windows,
-        text_of(server, "SystemDrive").rstrip("\\") or Folders().drive,
-        text_of(server, "ProgramData").rstrip("\\") or Folders().data,
-    )
+    folders = folders_of(observed)
     return (
         *_tasks(observed, folders, since),
         *(_service(each, folders) for each in observed.of_kind("Service")),
         *(_autorun(each, folders) for each in observed.of_kind("Autorun") if text_of(each, "Value").strip()),
+        *(_before_logon(each) for each in observed.of_kind("BeforeLogon")),
         *_consumers(observed, folders),
         *_members(observed),
         *(_user(each, since) for each in observed.of_kind("LocalUser")),
     )
+
+
+def folders_of(observed: Observed) -> Folders:
+    """Where Windows is, as the server says."""
+    server = observed.first("Server") or {}
+    return Folders(
+        text_of(server, "SystemRoot").rstrip("\\") or Folders().windows,
+        text_of(server, "SystemDrive").rstrip("\\") or Folders().drive,
+        text_of(server, "ProgramData").rstrip("\\") or Folders().data,
+    )
+
+
+def _before_logon(record: Record) -> Entry:
+    same = text_of(record, "Same").rpartition("\\")[2]
+    shown = f"{text_of(record, 'Path')}, SHA-256 {text_of(record, 'Sha256').lower()}"
+    return Entry("autorun", f"{shown}{f' = {same}' if same else ''}", (REPLACED,) if same else ())
 
 
 def _tasks(observed: Observed, folders: Folders, since: date | None) -> Iterator[Entry]:
@@ -193,6 +213,18 @@ def _of_place(place: str, name: str, value: str, folders: Folders) -> Iterator[R
         yield BEFORE_LOGON if place.rpartition("\\")[2] in _BEFORE_LOGON else INSTEAD
     elif place.endswith("\\winlogon"):
         yield from _winlogon(place, name, value.casefold(), folders)
+    elif place.endswith("\\command processor"):
+        if name == "autorun":
+            yield OF_SHELL
+    elif place.endswith("\\appcertdlls"):
+        yield CREATES
+    elif "\\portproxy\\" in place:
+        yield PASSED_ON
+    elif place.endswith("\\userlist"):
+        if value == "0":
+            yield HIDDEN_USER
+    elif place.endswith("\\windowspowershell\\v1.0"):
+        yield OF_POWERSHELL
     elif name == "appinit_dlls":
         yield LOADED
     elif place.endswith(("\\currentversion\\windows", "\\environment")):

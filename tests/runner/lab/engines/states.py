@@ -314,6 +314,21 @@ STATES: Mapping[str, HostState] = {
                     WmiBinding(filter="none", consumer="gone"),
                 ],
             ),
+            "event_logs": {
+                "System": EventLogState(
+                    events=[
+                        event(7045, "Own", "cmd.exe /c x", "user mode service", provider="Service Control Manager"),
+                        event(6013, "7"),
+                        event(104, "admin", "CONTOSO", "Application", provider="Microsoft-Windows-Eventlog"),
+                    ]
+                ),
+                "Security": EventLogState(
+                    events=[
+                        event(4698, "S-1-5-18", "EX01$", "CONTOSO", "0x3e7", "\\T", "<Task>\r\n <Exec/>" + "x" * 5000),
+                        *[event(4720, f"u{at}", "EX01") for at in range(501)],
+                    ]
+                ),
+            },
             "accounts": AccountsState(
                 administrators=[LocalMember(name="IIS APPPOOL\\x", sid="S-1-5-82-1", kind="Group", source="Unknown")],
                 users=[

@@ -109,6 +109,7 @@ NODE = f"{CACHE}\\Tree{DEFRAG}"
 RUN_32 = "HKLM:\\SOFTWARE\\WOW6432Node\\Microsoft\\Windows\\CurrentVersion\\Run"
 LIBRARIES_32 = "HKLM:\\SOFTWARE\\WOW6432Node\\Microsoft\\Windows NT\\CurrentVersion\\Windows"
 WINLOGON = f"{WINDOWS}\\Winlogon"
+PROFILE = f"{WINDOWS}\\ProfileList\\S-1-5-18"
 OPTIONS = f"{WINDOWS}\\Image File Execution Options\\w3wp.exe"
 LSA = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa"
 OF_A_USER = "HKU:\\S-1-5-18\\Environment"
@@ -325,6 +326,7 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "closed": {PERSISTENCE: UNKNOWN},
     },
     RUN_32: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {PERSISTENCE: UNKNOWN}},
+    PROFILE: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {PERSISTENCE: UNKNOWN}},
     **{
         path: {
             "missing": {},
@@ -384,6 +386,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     TASK: ("Path", "Author", "Date", "Actions", "DynamicInfo"),
     NODE: ("SD",),
     LIBRARIES_32: ("AppInit_DLLs",),
+    PROFILE: ("ProfileImagePath",),
     WINLOGON: ("Shell", "Userinit", "Taskman"),
     OPTIONS: ("Debugger", "VerifierDlls", "MonitorProcess"),
     LSA: ("Authentication Packages", "Notification Packages", "Security Packages"),
@@ -501,7 +504,7 @@ def readers(path: str) -> tuple[str, ...]:
         **dict.fromkeys((STATES, COMPONENT), (COMPONENTS,)),
         **dict.fromkeys((f"{LEGACY}\\Setup", FRAMEWORK), (VERSION,)),
         WINDOWS: (VERSION, PERSISTENCE),
-        **dict.fromkeys((TASKS, TASK, NODE, RUN_32, LIBRARIES_32, WINLOGON, OPTIONS, LSA), (PERSISTENCE,)),
+        **dict.fromkeys((TASKS, TASK, NODE, RUN_32, PROFILE, LIBRARIES_32, WINLOGON, OPTIONS, LSA), (PERSISTENCE,)),
         **dict.fromkeys((OF_A_USER, WINDOWS_OF_A_USER), (PERSISTENCE,)),
         **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
         OF_A_SERVICE: (SERVICES, PERSISTENCE),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
 from playbooks.values import Value
 from runner.lab.engines.sim import file_system
-from runner.lab.engines.sim.answers.records import number, record, shown, unread
+from runner.lab.engines.sim.answers.records import number, on_a_drive, record, shown, unread
 from runner.lab.engines.sim.machine import SERVICES_KEY, Held, Machine, Qword, UnreadableError, folded
 from runner.lab.engines.sim.streams import Items
+from runner.lab.state import FileState
 
 _WINDOWS = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
 _CACHE = f"{_WINDOWS}\\Schedule\\TaskCache"
@@ -18,6 +20,17 @@ _RUN = ("Run", "RunOnce", "RunServices", "RunServicesOnce", "Policies\\Explorer\
 _USERS = "Registry::HKEY_USERS"
 _RUN_OF_USERS = ("Run", "RunOnce", "Policies\\Explorer\\Run")
 _LSA = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa"
+_CONTROL = "HKLM:\\SYSTEM\\CurrentControlSet\\Control"
+_SYSTEM = "C:\\Windows\\System32"
+_INTERPRETERS = {
+    "cmd.exe": f"{_SYSTEM}\\cmd.exe",
+    "WindowsPowerShell\\v1.0\\powershell.exe": f"{_SYSTEM}\\WindowsPowerShell\\v1.0\\powershell.exe",
+    "taskmgr.exe": f"{_SYSTEM}\\taskmgr.exe",
+    "..\\explorer.exe": "C:\\Windows\\explorer.exe",
+    "..\\regedit.exe": "C:\\Windows\\regedit.exe",
+}
+_OWN_STARTUP = "AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs\\StartUp"
+_TOLD = 500
 _STARTUP = "C:\\ProgramData\\Microsoft\\Windows\\Start Menu\\Programs\\StartUp"
 _TASKS, _SERVICES, _VALUES, _PROGRAMS = 3000, 5000, 200, 1000
 _PATTERN = re.compile(r"[*?\[\]`]")
@@ -33,7 +46,20 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         for each in _RUN:
             yield from _each_command(machine, f"{view}\\Microsoft\\Windows\\CurrentVersion\\{each}")
     yield from _logon(machine, f"{_WINDOWS}\\Winlogon")
-    yield from _users(machine)
+    for view in _VIEWS:
+        yield from _each_command(machine, f"{view}\\Microsoft\\Command Processor")
+        yield from _each_command(machine, f"{view}\\Microsoft\\NetSh")
+    yield from _each_command(machine, f"{_CONTROL}\\Session Manager\\AppCertDlls")
+    for each in ("v4tov4", "v4tov6", "v6tov4", "v6tov6"):
+        yield from _each_command(machine, f"{SERVICES_KEY}\\PortProxy\\{each}\\tcp")
+    yield from _each_command(machine, f"{_WINDOWS}\\Winlogon\\SpecialAccounts\\UserList")
+    users = _hives(machine)
+    if isinstance(users, UnreadableError):
+        yield unread(_USERS, users)
+        users = []
+    else:
+        yield record("Hives", Loaded=len(users))
+    yield from _users(machine, users)
     for view in _VIEWS:
         yield from _values(machine, f"{view}\\Microsoft\\Windows NT\\CurrentVersion\\Windows", ("AppInit_DLLs",))
     try:
@@ -45,7 +71,12 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         yield unread(_LSA, error)
     for name in ("Image File Execution Options", "SilentProcessExit"):
         yield from _options(machine, f"{_WINDOWS}\\{name}")
-    yield from _startup(machine)
+    yield from _startup(machine, _STARTUP)
+    yield from _profiles(machine, users)
+    yield from _run_first(machine)
+    yield from _before_logon(machine)
+    yield from _told(machine, "System", (104, 7045))
+    yield from _told(machine, "Security", (1102, 4697, 4698, 4702, 4720, 4728, 4732, 4756))
     yield from _subscriptions(machine)
     yield from _accounts(machine)
 
@@ -184,20 +215,22 @@ def _values(machine: Machine, key: str, names: tuple[str, ...]) -> Items:
         yield unread(key, error)
 
 
-def _users(machine: Machine) -> Items:
+def _hives(machine: Machine) -> list[str] | UnreadableError:
     try:
-        users = [
+        return [
             name
             for name in machine.names_below(_USERS)
             if not folded(name).endswith("_CLASSES") and folded(name) != ".DEFAULT"
         ]
-        yield record("Hives", Loaded=len(users))
     except UnreadableError as error:
-        yield unread(_USERS, error)
-        return
+        return error
+
+
+def _users(machine: Machine, users: list[str]) -> Items:
     for user in users:
         for each in _RUN_OF_USERS:
             yield from _each_command(machine, f"{_USERS}\\{user}\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\{each}")
+        yield from _each_command(machine, f"{_USERS}\\{user}\\SOFTWARE\\Microsoft\\Command Processor")
         windows = f"{_USERS}\\{user}\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
         yield from _logon(machine, f"{windows}\\Winlogon")
         yield from _values(machine, f"{windows}\\Windows", ("Load", "Run"))
@@ -223,17 +256,97 @@ def _options(machine: Machine, above: str) -> Items:
             yield unread(key, error)
 
 
-def _startup(machine: Machine) -> Items:
+def _startup(machine: Machine, place: str) -> Items:
+    """`Get-Startup`, as the script defines it."""
     files = machine.state.files
-    try:
-        folder = file_system.at(files, _STARTUP)
-    except UnreadableError as error:
-        yield unread(_STARTUP, error)
+    if not on_a_drive(place):
         return
-    if folder is not None and folder.folder:
-        for name in file_system.names_in(files, _STARTUP)[:_VALUES]:
-            if folded(name) != "DESKTOP.INI":
-                yield record("Autorun", Place=_STARTUP, Name=name, Value=f"{_STARTUP}\\{name}")
+    try:
+        folder = file_system.at(files, place)
+        if folder is not None and folder.folder:
+            for name in file_system.names_in(files, place)[:_VALUES]:
+                if folded(name) != "DESKTOP.INI":
+                    yield record("Autorun", Place=place, Name=name, Value=f"{place}\\{name}")
+    except UnreadableError as error:
+        yield unread(place, error)
+
+
+def _profiles(machine: Machine, users: list[str]) -> Items:
+    above = f"{_WINDOWS}\\ProfileList"
+    try:
+        names = machine.names_below(above)
+    except UnreadableError as error:
+        yield unread(above, error)
+        return
+    if len(names) > _PROGRAMS:
+        yield record("Capped", What=above, Limit=_PROGRAMS, Seen=len(names))
+    loaded = {folded(user) for user in users}
+    for name in names[:_PROGRAMS]:
+        try:
+            path = _text(machine.values(f"{above}\\{name}")["ProfileImagePath"])
+            yield record("Profile", Sid=name, Path=path, Loaded=folded(name) in loaded)
+            yield from _startup(machine, f"{path}\\{_OWN_STARTUP}")
+        except UnreadableError as error:
+            yield unread(f"{above}\\{name}", error)
+
+
+def _file(machine: Machine, path: str) -> FileState | None:
+    file = file_system.at(machine.state.files, path)
+    return None if file is None or file.folder else file
+
+
+def _run_first(machine: Machine) -> Items:
+    above = f"{_SYSTEM}\\WindowsPowerShell\\v1.0"
+    for name in ("profile.ps1", "Microsoft.PowerShell_profile.ps1"):
+        try:
+            if _file(machine, f"{above}\\{name}"):
+                yield record("Autorun", Place=above, Name=name, Value=f"{above}\\{name}")
+        except UnreadableError as error:
+            yield unread(f"{above}\\{name}", error)
+
+
+def _before_logon(machine: Machine) -> Items:
+    interpreters: dict[str, str] = {}
+    for name, path in _INTERPRETERS.items():
+        try:
+            if file := _file(machine, path):
+                interpreters[_hash(file)] = name
+        except UnreadableError as error:
+            yield unread(f"{_SYSTEM}\\{name}", error)
+    for name in ("sethc", "utilman", "osk", "Magnify", "Narrator", "DisplaySwitch", "AtBroker"):
+        path = f"{_SYSTEM}\\{name}.exe"
+        try:
+            if file := _file(machine, path):
+                hashed = _hash(file)
+                yield record("BeforeLogon", Path=path, Sha256=hashed, Same=interpreters.get(hashed))
+        except UnreadableError as error:
+            yield unread(path, error)
+
+
+def _hash(file: FileState) -> str:
+    if file.denied:
+        raise UnreadableError("Access to the path is denied.")
+    return hashlib.sha256(file.data).hexdigest().upper()
+
+
+def _told(machine: Machine, log: str, ids: tuple[int, ...]) -> Items:
+    """`Get-Told`, as the script defines it."""
+    held = next((each for name, each in machine.state.event_logs.items() if name.casefold() == log.casefold()), None)
+    if held is None:
+        yield record("EventLog", Name=log, Present=False, Enabled=False, Records=0, Oldest=None, Newest=None)
+        return
+    if held.denied:
+        yield record("Unread", What=f"event log {log}", Why="Attempted to perform an unauthorized operation.")
+        return
+    oldest, newest = (held.events[0].time, held.events[-1].time) if held.events else (None, None)
+    count = len(held.events)
+    yield record("EventLog", Name=log, Present=True, Enabled=held.enabled, Records=count, Oldest=oldest, Newest=newest)
+    told = [event for event in reversed(held.events) if event.id in ids]
+    for event in told[:_TOLD]:
+        texts = "\n".join(re.sub(r"\s+", " ", each)[:4096] for each in event.texts)
+        yield record("Event", Log=log, Provider=event.provider, Id=event.id, Time=event.time, Text=texts)
+    if len(told) > _TOLD:
+        yield record("Capped", What=f"events of {log}", Limit=_TOLD, Seen=_TOLD + 1)
 
 
 def _subscriptions(machine: Machine) -> Items:
