@@ -178,7 +178,6 @@ def changed(state: HostState, root: Path) -> HostState:
         "pools": pools,
         "directory": directory,
         "web": web,
-        "directory": DirectoryState.model_validate_json((root / DIRECTORY).read_text(encoding="utf-8")),
     }
     if all(getattr(state, name) == found for name, found in now.items()):
         return state

@@ -346,9 +346,7 @@ class Machine:
         Raises:
             UnreadableError: Active Directory does not know who asks.
         """
-        if self.state.directory.answers != "answers":
-            raise UnreadableError(NO_DIRECTORY)
-        return self.state.directory.emergency
+        return self.ask_directory().emergency
 
     def ask_accounts(self) -> AccountsState:
         """What the commands of the module Microsoft.PowerShell.LocalAccounts read.

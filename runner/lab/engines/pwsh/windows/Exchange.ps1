@@ -60,13 +60,17 @@ class LabExchange {
         return [LabExchange]::Setup() -and [LabExchange]::Directory().GetProperty('answers').GetString() -ne 'without-commands'
     }
 
-    # A list of what Active Directory has; an error where it does not know who asks.
-    static [System.Text.Json.JsonElement[]] Listed([string] $name) {
+    # What Active Directory has; an error where it does not know who asks.
+    hidden static [System.Text.Json.JsonElement] Answering() {
         $directory = [LabExchange]::Directory()
         if ($directory.GetProperty('answers').GetString() -ne 'answers') {
             throw [System.InvalidOperationException]::new([LabExchange]::NoDirectory)
         }
-        return @($directory.GetProperty($name).EnumerateArray())
+        return $directory
+    }
+
+    static [System.Text.Json.JsonElement[]] Listed([string] $name) {
+        return @([LabExchange]::Answering().GetProperty($name).EnumerateArray())
     }
 
     static [object[]] ExportRequests() {
@@ -103,50 +107,52 @@ class LabExchange {
         return @($found)
     }
 
-    # Of Exchange Emergency Mitigation; an error where Active Directory does not know who asks.
+    # Of Exchange Emergency Mitigation.
     static [System.Text.Json.JsonElement] Emergency() {
-        $directory = [LabExchange]::Directory()
-        if ($directory.GetProperty('answers').GetString() -ne 'answers') {
-            throw [System.InvalidOperationException]::new([LabExchange]::NoDirectory)
+        return [LabExchange]::Answering().GetProperty('emergency')
+    }
+
+    # Writes what a change makes of the directory. One pool at a time, and no reader ever finds half a file.
+    hidden static [void] Edit([scriptblock] $change) {
+        [void] [LabExchange]::Answering()
+        $file = [LabHost]::Folder + '/directory.json'
+        $held = [LabServices]::Hold($file + '.held')
+        try {
+            $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($file))
+            & $change $all
+            [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
+            [System.IO.File]::Move($file + '.new', $file, $true)
         }
-        return $directory.GetProperty('emergency')
+        finally {
+            $held.Dispose()
+        }
     }
 
     # What Exchange Emergency Mitigation is to leave out here, from now on.
     static [void] LeaveOut([string[]] $names) {
-        [void] [LabExchange]::Emergency()
-        $place = [LabHost]::Folder + '/directory.json'
-        $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($place))
-        $list = [System.Text.Json.Nodes.JsonArray]::new()
-        foreach ($name in $names) { $list.Add([System.Text.Json.Nodes.JsonValue]::Create($name)) }
-        $all['emergency']['blocked'] = $list
-        [System.IO.File]::WriteAllText($place + '.new', $all.ToJsonString())
-        [System.IO.File]::Move($place + '.new', $place, $true)
+        [LabExchange]::Edit({
+                param($all)
+                $list = [System.Text.Json.Nodes.JsonArray]::new()
+                foreach ($name in $names) { $list.Add([System.Text.Json.Nodes.JsonValue]::Create($name)) }
+                $all['emergency']['blocked'] = $list
+            }.GetNewClosure())
     }
 
     static [string[]] Texts([System.Text.Json.JsonElement] $list) {
         return @(foreach ($each in $list.EnumerateArray()) { $each.GetString() })
     }
 
-    # Sets a URL of one; an error where it is not there. One pool at a time, and no reader ever finds half a file.
+    # Sets a URL of one; an error where it is not there.
     static [void] SetUrl([string] $kind, [string] $guid, [string] $url, [string] $value) {
-        $null = [LabExchange]::Listed('virtual_directories')
-        $file = [LabHost]::Folder + '/directory.json'
-        $held = [LabServices]::Hold($file + '.held')
-        try {
-            $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($file))
-            foreach ($each in $all['virtual_directories'].AsArray()) {
-                if ($each['guid'].GetValue[string]() -ine $guid -or $each['kind'].GetValue[string]() -ne $kind) { continue }
-                $each[$url] = if ($value) { [System.Text.Json.Nodes.JsonValue]::Create($value) } else { $null }
-                [System.IO.File]::WriteAllText($file + '.new', $all.ToJsonString())
-                [System.IO.File]::Move($file + '.new', $file, $true)
-                return
-            }
-        }
-        finally {
-            $held.Dispose()
-        }
-        throw [System.InvalidOperationException]::new("The operation couldn't be performed because object '$guid' couldn't be found.")
+        [LabExchange]::Edit({
+                param($all)
+                foreach ($each in $all['virtual_directories'].AsArray()) {
+                    if ($each['guid'].GetValue[string]() -ine $guid -or $each['kind'].GetValue[string]() -ne $kind) { continue }
+                    $each[$url] = if ($value) { [System.Text.Json.Nodes.JsonValue]::Create($value) } else { $null }
+                    return
+                }
+                throw [System.InvalidOperationException]::new("The operation couldn't be performed because object '$guid' couldn't be found.")
+            }.GetNewClosure())
     }
 
     static [object] SnapIn([string] $name) {
