@@ -269,6 +269,9 @@ class _Standings:
             known = facts_ahead(ready, assessment)
             self.then[step] = frozenset(name for name, value in known.items() if not isinstance(value, UnknownFact))
             return Standing.PREDICTED if step in self.predicted else Standing.PLANNED
+        if assessment.verdict is Verdict.COMPROMISED and ready.action.templates.apply is not None:
+            # What it was to change is there, and it leaves it alone: nobody is to read that nothing is to be done.
+            return Standing.UNKNOWN
         return Standing.NOT_APPLICABLE if assessment.verdict is Verdict.NOT_APPLICABLE else Standing.COMPLIANT
 
     def hangs_on(self, step: str) -> tuple[str, ...]:

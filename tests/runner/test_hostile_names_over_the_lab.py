@@ -135,3 +135,17 @@ def test_an_audit_shows_them_as_text_wherever_it_is_written(fleet: Rehearsal) ->
     [_, *rows] = csv.reader(io.StringIO(out))
     assert [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@", "\t", "\r")] == []
     assert [each for each in out if not is_shown(each) and each not in "\r\n"] == []
+
+
+def test_more_web_shells_than_anybody_reads_are_told_of_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {f"{ROOT}\\aspnet_client\\{number}.aspx": BAD for number in range(201)}
+    state = server(files={CONFIG: FileState(content=SITES), **places}, web=WEB).model_copy(update={"name": "EX1"})
+    many = LabHost("alpha", "EX1", state, Account("alpha\\auditor", PASSWORD))
+    with rehearsed(tmp_path, monkeypatch, many, text=PLAYBOOK) as fleet:
+        status, plan = fleet.plan("plan.json", "--include", sha256(BAD))
+        assert (status, plan.due) == (3, ())
+        _, out, _ = fleet("show", "plan.json")
+        assert "201 files to take away, more than one plan takes: none is taken" in " ".join(out.split())
+        assert set(places) < set(now(fleet).files)

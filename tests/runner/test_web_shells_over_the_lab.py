@@ -118,6 +118,25 @@ def test_exactly_what_was_approved_is_taken_away(kind: str, rows: Mapping[str, M
         assert each in str(row["why"])
 
 
+def test_no_plan_says_that_nothing_is_to_be_done_where_a_web_shell_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known-bad by its hash, and behind a name that nothing moves back to."""
+    own = tmp_path / "own"
+    own.mkdir()
+    row = f"{sha256(BAD)},case 17,web shell,ours\n"
+    (own / "known-bad-sha256.csv").write_text(f"sha256,source,what,licence\n{row}", encoding="utf-8")
+    one = host("EX1")
+    files = {path: file for path, file in one.state.files.items() if path not in (SHELL, COMPILED, LIBRARY)}
+    files["C:\\inetpub\\wwwroot\\COM1.aspx"] = BAD
+    left = LabHost("alpha", "EX1", one.state.model_copy(update={"files": files}), one.account)
+    with rehearsed(tmp_path, monkeypatch, left, text=PLAYBOOK) as fleet:
+        status, plan = fleet.plan("plan.json", "--catalogue", str(own))
+        assert (status, plan.due) == (3, ())
+        _, shown, _ = fleet("show", "plan.json")
+        assert "1 left alone" in shown
+
+
 def test_a_row_has_what_a_change_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is away; that nobody answers for it any more was not seen, and nobody is to think so."""
     one = host("EX1")

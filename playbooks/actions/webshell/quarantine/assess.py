@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 
 from playbooks.actions.file.quarantine.moving import change_of, seen, told
@@ -30,6 +31,7 @@ _MEND = (
     "Keep a copy as evidence, take out of it what is told here, and compare the rest with the same file of a server of "
     "this build that is known to be clean; one that no application needs is taken where it is named in `include`"
 )
+MOST = 200  # files of one plan, where nobody says otherwise
 SHOWN = 30  # lines of evidence of one finding
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
@@ -53,7 +55,8 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return Assessment(Verdict.NOT_APPLICABLE, "IIS is not on this server, and none of its folders", facts=none)
     files = judged(listing, catalogue)
     found = taking(observation, listing, files, include)
-    return _concluded(observation, listing, files, found)
+    most = params.get("most")
+    return _concluded(observation, listing, files, found, most if isinstance(most, int) else MOST)
 
 
 def _included(params: Mapping[str, Value]) -> frozenset[str]:
@@ -61,7 +64,10 @@ def _included(params: Mapping[str, Value]) -> frozenset[str]:
     return frozenset(str(each).strip().casefold() for each in given) if isinstance(given, tuple | list) else frozenset()
 
 
-def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], found: Taking) -> Assessment:
+def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], found: Taking, most: int) -> Assessment:
+    many = found.taken if len(found.taken) > most else ()
+    if many:
+        found = replace(found, taken=())
     counted = Counter(each.standing for each in files)
     malicious = counted[Standing.MALICIOUS]
     in_quarantine = sum(
@@ -75,7 +81,9 @@ def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], 
         and not each.in_order
         and each.file.path.casefold() not in going
     ]
-    if malicious:
+    if many:
+        verdict = Verdict.UNKNOWN  # no plan is to read that nothing is to be changed
+    elif malicious:
         verdict = Verdict.COMPROMISED
     elif listing.lies:
         verdict = Verdict.UNKNOWN
@@ -86,7 +94,7 @@ def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], 
     facts: dict[str, Value | UnknownFact] = {
         "malicious": malicious if malicious or not listing.gaps else UnknownFact(listing.gaps[0]),
         "quarantined": in_quarantine,
-        "left": len(found.left) + len(found.mended),
+        "left": len(found.left) + len(found.mended) + len(many),
     }
     stays = sum(each.standing is Standing.MALICIOUS and each.file.path.casefold() not in going for each in files)
     then: dict[str, Value | UnknownFact] | None = None
@@ -94,8 +102,8 @@ def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], 
         then = {"malicious": stays, "quarantined": in_quarantine + len(found.taken), "left": facts["left"]}
     return Assessment(
         verdict,
-        _summary(found, files, doubtful, in_quarantine, listing),
-        tuple(_findings(found, doubtful, listing)),
+        _summary(found, len(many), files, doubtful, in_quarantine, listing),
+        (*_too_many(many, most), *_findings(found, doubtful, listing)),
         facts,
         Coverage.NOT_KNOWABLE if verdict is Verdict.UNKNOWN else Coverage.PROBED,
         changes=() if verdict is Verdict.UNKNOWN else tuple(_change(each, found) for each in found.taken),
@@ -104,8 +112,25 @@ def _concluded(observed: Observed, listing: Listing, files: tuple[Judged, ...], 
     )
 
 
+def _too_many(many: tuple[Taken, ...], most: int) -> Iterator[Finding]:
+    """Why none is taken: a plan of thousands takes longer than anybody reads it, and mends no such server."""
+    if not many:
+        return
+    severity = Severity.CRITICAL if any(each.malicious for each in many) else Severity.HIGH
+    title = "More files are to be taken out of the way than one plan takes, so none is"
+    lines = (
+        f"{len(many)} files, and {most} at most",
+        *(f"{each.file.path}: {'; '.join(each.reasons)}" for each in many),
+    )
+    then = (
+        "Cut this server off, and set it up anew rather than mend it; to take them all the same, plan again with a "
+        "larger `most`"
+    )
+    yield Finding(f"{ACTION}.many", severity, title, _first(lines), then)
+
+
 def _summary(
-    found: Taking, files: tuple[Judged, ...], doubtful: list[Judged], in_quarantine: int, listing: Listing
+    found: Taking, many: int, files: tuple[Judged, ...], doubtful: list[Judged], in_quarantine: int, listing: Listing
 ) -> str:
     copies = sum(bool(each.copy_of) for each in found.taken)
     pages = len(found.taken) - copies
@@ -116,6 +141,8 @@ def _summary(
         parts.append(
             f"{_counted(pages, 'file')} to take away, with {_counted(copies, 'compiled copy', 'compiled copies')}"
         )
+    elif many:
+        parts.append(f"{many} files to take away, more than one plan takes: none is taken")
     elif not any(each.standing is Standing.MALICIOUS for each in files):
         parts.append("nothing among what was seen is a web shell that is known")
     if found.left:
