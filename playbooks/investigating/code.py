@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import groupby
 from types import MappingProxyType
 
-__all__ = ["Block", "Directive", "Language", "ServerCode", "server_code"]
+__all__ = ["Block", "Directive", "Language", "ServerCode", "includes", "server_code"]
 
 # Whoever writes a page may write one on which an expression that goes back would never end: these do not go back, and a
 # tag that does not end is looked for a bounded number of times.
@@ -33,7 +33,7 @@ _VB = re.compile(
     r"|\bend (?:sub|if|function)\b"
 )
 _RAZOR = frozenset({"cshtml", "vbhtml", "cshtm", "vbhtm"})
-_ASP = frozenset({"asp", "asa", "cer", "cdx", "htr", "idc"})
+_ASP = frozenset({"asp", "asa", "cer", "cdx", "htr", "idc", "inc"})
 _WHOLE = frozenset({"webhandler", "webservice", "servicehost"})
 
 
@@ -117,10 +117,10 @@ def server_code(text: str, ending: str) -> ServerCode:
         scripts = []
     blocks += [block for _, block in scripts if block.text.strip()]
     blocks += [Block(default, f'CreateObject("{each}")') for each in _objects(body)]
-    includes = (*_includes(text), *(f"script src={source}" for source, _ in scripts if source))
+    taken_in = (*_includes(text), *(f"script src={source}" for source, _ in scripts if source))
     kept = tuple(_together(block for block in blocks if block.text.strip()))
     foreign = next(_foreign(directives, body), "")
-    return ServerCode(directives, kept, said, frozenset(_inputs(body)), includes, foreign)
+    return ServerCode(directives, kept, said, frozenset(_inputs(body)), taken_in, foreign)
 
 
 def _together(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -245,6 +245,12 @@ def _inputs(text: str) -> Iterator[str]:
         writes = writes or (tag == "input" and kind in ("text", "hidden", "password"))
         if writes and _on_server(attributes) and "id" in attributes:
             yield attributes["id"].casefold()
+
+
+def includes(text: str) -> tuple[str, ...]:
+    """What a page has put into it, as it names it; what it has run (`#exec`) is none of these."""
+    plain = text if "<!--" in text else ""
+    return tuple(dict.fromkeys(each[3].strip() for each in _INCLUDE.finditer(plain) if each[1].casefold() == "include"))
 
 
 def _includes(text: str) -> Iterator[str]:

@@ -182,6 +182,10 @@ def _is_inert(code: ServerCode, blocks: _Blocks) -> bool:
 
 def _by_page(code: ServerCode, page: Decoded) -> Iterator[Reason]:
     for each in code.directives:
+        options = each.attributes.get("compileroptions", "")
+        if re.search(r"\\\\[\w.-]+\\|https?:", options):
+            text = f"it is compiled with files of another machine: {options[:80]}"
+            yield Reason("content.code-elsewhere", Grade.SUSPICIOUS, text, "ASP.NET, @ Page CompilerOptions")
         for name in ("src", "codefile", "codebehind", "codefilebaseclass"):
             path = each.attributes.get(name, "").strip()
             if not path:
@@ -286,7 +290,7 @@ def _by_deeds(
         text = f"a visitor names the file that it writes ({deed.by}): {deed.text}"
         yield Reason("content.visitor-writes", Grade.SUSPICIOUS, text, source)
     if deed := next((each for each in acts[Act.WRITES] if each.page), None):
-        text = f"it writes a page, with what a visitor sends or another machine has in it ({deed.by}): {deed.text}"
+        text = f"it writes a page or a program of what a visitor sends or another machine has ({deed.by}): {deed.text}"
         yield Reason("content.writes-page", Grade.SUSPICIOUS, text, source)
     if free[Act.LISTS] or (free[Act.DELETES] and (free[Act.READS] or acts[Act.LISTS])):
         yield Reason(

@@ -69,7 +69,8 @@ _RUNS_ANY = frozenset({
     "jscriptevaluate", "executestatement", "compileassemblyfromsource", "compileassemblyfromdom",
     "compileassemblyfromfile", "addscript", "createinstancefrom", "createinstancefromandunwrap", "executeassembly",
     "invokescript", "createscriptblock", "newscriptblock", "evaluateasync", "runasync", "addcode", "unsafeloadfrom",
-    "loadfrom", "loadfile", "getdelegateforfunctionpointer", "virtualalloc", "createthread", "virtualprotect",
+    "execscript", "loadfrom", "loadfile", "getdelegateforfunctionpointer", "virtualalloc", "createthread",
+    "virtualprotect",
 })
 # Of a text of the page's own these do no harm.
 _RUNS_IF_SENT = frozenset({"parsecontrol", "parsetemplate", "parselambda", "runcompile"})
@@ -119,11 +120,12 @@ _COMMANDS_OF = {
 _WRITES_ANY = frozenset({
     "writealltext", "writeallbytes", "writealllines", "appendalltext", "appendalllines", "appendtext", "createtext",
     "createtextfile", "opentextfile", "savetofile", "saveas", "downloadfile", "movefile", "copyfile", "streamwriter",
-    "filestream", "writefileasync",
+    "extracttodirectory", "filestream", "writefileasync",
 })
 _WRITES_OF = {"create": ("file", "fileinfo"), "open": ("file",), "openwrite": ("file",), "copy": ("file",),
               "move": ("file", "directory"),
-              "moveto": ("fileinfo", "directoryinfo"), "copyto": ("fileinfo",), "createdirectory": ("directory",)}
+              "moveto": ("fileinfo", "directoryinfo"), "copyto": ("fileinfo",), "createdirectory": ("directory",),
+              "save": ("xmldocument", "xdocument", "xelement", "domdocument", "msxml2.domdocument")}
 _READS_ANY = frozenset({
     "readalltext", "readallbytes", "readalllines", "transmitfile", "openread", "opentext", "streamreader",
     "loadfromfile",
@@ -233,7 +235,9 @@ _DECODES = frozenset(
     }
 )
 _UNREADABLE = re.compile(r"[A-Za-z0-9+/=%_-]{16,}")
-_PAGE = re.compile(r"(?i)\.(?:aspx?|as[hcm]x|asax|asa|cer|cdx|cshtml|vbhtml|soap|svc|master)$")
+_PAGE = re.compile(
+    r"(?i)\.(?:aspx?|as[hcm]x|asax|asa|cer|cdx|cshtml|vbhtml|soap|svc|master|bat|cmd|ps1|vbs|exe|dll|hta)$"
+)
 # No place of the page's own: what another machine has, and what stands in the registry.
 _ELSEWHERE = re.compile(r"(?i)https?:|ftp:|hkey_|\\\\(?:\d|[\w-]+\.)")
 _OPENS_VALUE = re.compile(r"(?:var\s+)?(?:[A-Za-z_$][\w$.]*\s*=\s*)?(?:[A-Za-z_]\w*)?\s*\(\s*")

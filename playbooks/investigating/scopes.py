@@ -18,6 +18,7 @@ Statements = Sequence[tuple[Language, tuple[Token, ...]]]
 Aliases = Mapping[str, tuple[Token, ...]]
 
 _LOOKED_AT = 500_000  # tokens, to find where the functions of a page end; what is left is not kept apart
+_CHAIN = 16  # tokens that another name stands for; a longer one would make a page longer than it may be
 _APART = "\u2032"  # no letter: no code can have it in a name
 _MARKED = re.compile(rf"{_APART}\d+")
 # What stands before a call, and before no declaration.
@@ -238,7 +239,7 @@ def _chain(value: Sequence[Token]) -> tuple[Token, ...]:
     if inner and inner[0].named("new") and inner[-1].marked(")"):
         opened = next((at for at, each in enumerate(inner) if each.marked("(")), 0)
         inner = inner[opened + 1 : -1]
-    good = inner and all(
+    good = 0 < len(inner) <= _CHAIN and all(
         each.kind is Kind.NAME if number % 2 == 0 else each.marked(".") for number, each in enumerate(inner)
     )
     return tuple(inner) if good and len(inner) % 2 else ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
@@ -67,6 +67,7 @@ _BASIC = re.compile(
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,4})|([0-7]{3})|(.))", re.DOTALL)
 _PLAIN = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "b": "\b", "a": "\a", "f": "\f", "v": "\v"}
 _CHARACTER = ("chr", "chrw", "chrb", "tochar", "fromcharcode", "char")
+_HOLES = re.compile(r"\{([^{}]*)(?:\}|\Z)")
 _ROUNDS = 4
 _LONGEST = 8 * 1024  # characters of a text that is put together
 _CONSTANT = 512  # of one that is put in for a name
@@ -105,6 +106,8 @@ def _read(code: str, pattern: re.Pattern[str]) -> list[Token]:
         kind, value = match.lastgroup, match[0]
         if kind == "name":
             found.append(Token(Kind.NAME, _unescaped(value).strip("@[]") if "\\" in value else value.strip("@[]")))
+        elif kind in ("verbatim", "text") and "$" in value[:2] and "{" in value:
+            found += _put_together(value[value.index('"') + 1 :].removesuffix('"'), pattern)
         elif kind == "verbatim":
             found.append(Token(Kind.TEXT, value[value.index('"') + 1 :].removesuffix('"').replace('""', '"')))
         elif kind == "text":
@@ -118,6 +121,17 @@ def _read(code: str, pattern: re.Pattern[str]) -> list[Token]:
         elif kind == "mark":
             found.append(Token(Kind.MARK, value))
     return found
+
+
+def _put_together(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:
+    """`$"a {b} c"` as `"a " + b + " c"`; what stands in the braces may be cut where a text begins in it."""
+    for at, piece in enumerate(_HOLES.split(text.replace("{{", "").replace("}}", ""))):
+        if at:
+            yield Token(Kind.MARK, "+")
+        if at % 2:
+            yield from (each for each in _read(piece, pattern) if each.kind is not Kind.END)
+        else:
+            yield Token(Kind.TEXT, _unescaped(piece))
 
 
 def _unescaped(text: str) -> str:

@@ -10,13 +10,14 @@ What is not known is said and never filled in: a file whose content did not come
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue
+from playbooks.investigating.code import includes
 from playbooks.investigating.content import Looked, look
 from playbooks.investigating.decoding import decoded
 from playbooks.investigating.document import UnreadableXmlError, read
@@ -31,6 +32,9 @@ __all__ = ["FileVerdict", "Grade", "Reason", "WebFile", "WebRoot", "judge"]
 
 # A program is looked into where its bytes came; it does not become a page by that.
 _NOT_RUN = Looked((), runs=False, inert=True)
+_TAKE_IN = PAGES | {"inc"}
+_NAMED = 3  # of what is taken in and did not come
+_LOOKED_FOR = 100  # of what one page takes in; the others are told as not seen
 _YOUNG = timedelta(days=1)
 
 
@@ -67,7 +71,35 @@ def judge(
     runnable = PAGES | {ending.casefold().lstrip(".") for ending in mapped} | set(_mapped(files, server))
     alone = tuple(_judged(each, around, runnable) for each in files)
     more = of_pages_gone(files, alone, roots, unseen)
-    return _aged(tuple(_with(each, more.get(at, ())) for at, each in enumerate(alone)), files)
+    taken_in = _taken_in(files, alone)
+    return _aged(tuple(_with(each, (*more.get(at, ()), *taken_in.get(at, ()))) for at, each in enumerate(alone)), files)
+
+
+def _taken_in(files: Sequence[Written], alone: Sequence[FileVerdict]) -> Mapping[int, tuple[Reason, ...]]:
+    """Of pages, by their place among the files, what they take in that did not come: code may stand in it."""
+    came = {comparable(each.path) for each in files if each.content is not None and not each.cut}
+    found: dict[int, tuple[Reason, ...]] = {}
+    for at, (each, verdict) in enumerate(zip(files, alone, strict=True)):
+        if verdict.verdict is Grade.BASELINE or each.content is None:
+            continue
+        if b"#" not in each.content or ending_of(each.path) not in _TAKE_IN:
+            continue
+        named = includes(decoded(each.content).text)
+        missing = [target for target in named[:_LOOKED_FOR] if not _came(each.path, target, came)]
+        missing += named[_LOOKED_FOR:]
+        if missing:
+            text = f"it takes in {', '.join(missing[:_NAMED])[:160]}, which did not come: what that does is not known"
+            found[at] = (Reason("not-seen.include", Grade.UNKNOWN, text),)
+    return found
+
+
+def _came(path: str, target: str, came: Collection[str]) -> bool:
+    """A file that is meant from the page's own folder on, or from the root of its site, which is one above it."""
+    folders = comparable(path).split("\\")[:-1]
+    name = target.replace("/", "\\").lstrip("\\")
+    rooted = target.startswith(("/", "\\"))
+    starts = range(len(folders), 0, -1) if rooted else (len(folders),)
+    return any(comparable("\\".join((*folders[:length], name))) in came for length in starts)
 
 
 def _mapped(files: Sequence[Written], server: Server) -> Iterator[str]:

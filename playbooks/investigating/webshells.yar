@@ -401,6 +401,39 @@ rule page_stays_resident
         view == "page" and $page and any of ($provider, $module, $routes, $filters, $listener)
 }
 
+rule starts_by_itself
+{
+    meta:
+        id = "content.persistence"
+        grade = "suspicious"
+        what = "it writes into the registry what Windows starts by itself"
+        reference = "MITRE ATT&CK T1547.001, T1543.003"
+        false_positives = "none known in a page: programs are set up by their own setup"
+    strings:
+        $place = /CurrentVersion\\{1,2}Run(Once)?\b|CurrentControlSet\\{1,2}Services\b|Image File Execution Options|Winlogon\b/ nocase
+        $write = /\b(SetValue|CreateSubKey|RegWrite)\b/
+    condition:
+        view == "code" and all of them
+}
+
+rule makes_accounts
+{
+    meta:
+        id = "content.makes-accounts"
+        grade = "suspicious"
+        what = "it makes local accounts, or administrators"
+        reference = "MITRE ATT&CK T1136.001; Microsoft, ADSI WinNT provider"
+        false_positives = "a control panel of a hosting provider"
+    strings:
+        $local = /"WinNT:\/\// nocase
+        $administrators = /Administrators?,group/ nocase
+        $add = /\.(Add|Invoke)\("?Add\b|\.Add\b/ nocase
+        $user = /,"user"\)/ nocase
+        $make = /\.Create\("user"/ nocase
+    condition:
+        view == "code" and $local and (($administrators and $add) or ($add and $user) or $make)
+}
+
 /* Libraries are never run to see what they do: they are told by the names that .NET needs in them and by their texts. */
 
 rule library_evaluates

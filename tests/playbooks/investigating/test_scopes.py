@@ -74,3 +74,9 @@ def test_functions_without_end_are_not_looked_for_without_end() -> None:
 
     apart(Counted(found), Language.VBSCRIPT, KEPT)
     assert looked < 5_000_000
+
+
+def test_another_name_stands_for_no_long_chain() -> None:
+    """Else a page would become longer with each use of it than any page may be."""
+    statement = tokens("go = " + "a." * 500 + "Process.Start", Language.CSHARP)
+    assert not aliases([(Language.CSHARP, statement)], frozenset({"start"}))

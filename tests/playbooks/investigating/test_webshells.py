@@ -15,6 +15,7 @@ from playbooks.catalogue.tables import HashList, Release
 from playbooks.investigating.rules import rules
 from playbooks.investigating.webshells import Grade, WebFile
 from tests.playbooks.investigating.servers import EXCHANGE, LATER_BUILD, LISTED_BUILD, SHIPPED, file, ids, judged
+from tests.playbooks.investigating.techniques import said
 
 ROWS = SHIPPED.tables.known_good.rows
 BAD = next(iter(SHIPPED.tables.known_bad))
@@ -223,3 +224,32 @@ def test_the_server_s_own_configuration_has_filters_and_is_no_web_config() -> No
     assert judged(file(path, host))[0].verdict is Grade.UNKNOWN
     (verdict,) = judged(file("D:\\shop\\web.config", f"<configuration>{filters}</configuration>"))
     assert ids(verdict) == {"config.filter"}
+
+
+TAKING = '<%\nx = Request("c")\n%><!-- #include file="lib\\run.inc" --><!--#INCLUDE virtual="/shared/menu.inc"-->'
+
+
+def test_what_a_page_takes_in_and_did_not_come_is_told() -> None:
+    """Code may be parted over files, of which one is named as none that runs."""
+    (verdict,) = judged(file("D:\\sites\\shop\\a.asp", TAKING))
+    assert verdict.verdict is Grade.UNKNOWN
+    (reason,) = verdict.reasons
+    assert (reason.id, "lib\\run.inc, /shared/menu.inc" in reason.text) == ("not-seen.include", True)
+
+
+def test_what_a_page_takes_in_and_came_is_judged_for_itself() -> None:
+    run = said("<%«stopvbs»«do» x\n%>")
+    found = judged(
+        file("D:\\sites\\shop\\a.asp", TAKING),
+        file("D:\\sites\\shop\\lib\\run.inc", run),
+        file("D:\\sites\\shared\\menu.inc", "<% Response.Write Now %>"),
+    )
+    assert [each.verdict for each in found] == [Grade.UNKNOWN, Grade.SUSPICIOUS, Grade.UNKNOWN]
+    assert [ids(each) for each in found] == [{"not-known"}, {"content.made-code"}, {"not-known"}]
+
+
+def test_a_page_that_takes_in_very_many_is_told_as_not_seen_whole() -> None:
+    many = "".join(f'<!--#include file="{number}.inc"-->' for number in range(101))
+    here = [file(f"D:\\sites\\shop\\{number}.inc", "x") for number in range(101)]
+    page, *_ = judged(file("D:\\sites\\shop\\a.asp", f"<% Response.Write Now %>{many}"), *here)
+    assert "not-seen.include" in ids(page)

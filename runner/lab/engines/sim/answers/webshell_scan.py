@@ -21,6 +21,7 @@ _KNOWN = frozenset(
     {
         ".aspx", ".ashx", ".asmx", ".ascx", ".asp", ".asax", ".svc", ".soap", ".cshtml", ".vbhtml", ".config",
         ".master", ".compiled", ".asa", ".cer", ".cdx", ".shtml", ".stm", ".xamlx", ".cs", ".vb", ".browser", ".skin",
+        ".inc",
     }
 )  # fmt: skip
 _NAMES = {
