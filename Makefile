@@ -32,9 +32,13 @@ demo: $(READY)  ## audit a simulated fleet over WinRM, mend it, undo that, answe
 	@$(BIN)/exrun lab demo --engine $(or $(ENGINE),sim)
 
 .PHONY: test
-test: lint types $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
-	@$(BIN)/python -m benchmarks.instructions --kept
+test: $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
+	@$(MAKE) --no-print-directory -j 2 lint types instructions
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: instructions
+instructions: $(READY)  ## what an audit of one more host costs, in instructions (with valgrind)
+	@$(BIN)/python -m benchmarks.instructions --kept
 
 .PHONY: test-busy
 test-busy: $(READY)  ## make test COUNT=5 times beside stress-ng, which takes every core twice (Linux; not part of CI)

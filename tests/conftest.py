@@ -27,6 +27,9 @@ settings.register_profile(
 )
 settings.load_profile("exrun")
 
+# What a test starts keeps the bytecode that it compiles, as it does for users: without, each start costs a second more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -53,6 +56,17 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is not here: what it says is not compared")
     return SHARED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a real PowerShell first, else in their order: one may take minutes, and a run ends with its last."""
+    items.sort(key=lambda item: not _is_real(item))
+
+
+def _is_real(item: pytest.Item) -> bool:
+    marked = item.get_closest_marker("real_powershell") is not None
+    return marked or "powershell" in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(wrapper=True)

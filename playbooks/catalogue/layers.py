@@ -194,6 +194,8 @@ def _pages(
     beneath: tuple[Placed[KnownGood], ...], over: tuple[Placed[KnownGood], ...], problems: list[Problem]
 ) -> tuple[Placed[KnownGood], ...]:
     """A page can have the same bytes in builds that are far apart, and each row is a statement of its own."""
+    if not over:
+        return beneath
 
     def key(row: KnownGood) -> Hashable:
         return (row.path.casefold(), row.sha256, row.first, row.last)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Generic, TypeVar
 
 from playbooks.catalogue.build import Build
@@ -209,7 +209,7 @@ class HashList(Generic[_Listed]):
     @classmethod
     def of(cls, rows: tuple[_Listed, ...]) -> HashList[_Listed]:
         """A list of rows that are read already."""
-        return cls(_digest(_members(rows)), len(rows), partial(tuple, rows))
+        return cls(_digest_of(rows), len(rows), partial(tuple, rows))
 
     @cached_property
     def rows(self) -> tuple[_Listed, ...]:
@@ -242,6 +242,12 @@ class Tables:
         """
         members = [_members(table) for table in (self.releases, self.campaigns, self.fixes, self.support)]
         return _digest([*members, self.known_bad.digest, self.known_good.digest])
+
+
+@lru_cache(8)
+def _digest_of(rows: tuple[_Listed, ...]) -> str:
+    """Of the same rows, which are laid out anew wherever others come to them."""
+    return _digest(_members(rows))
 
 
 def _digest(members: object) -> str:

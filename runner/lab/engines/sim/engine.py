@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from playbooks.parts import assembled
@@ -47,6 +47,24 @@ def _template(action: str, name: str) -> str:
     return assembled(file.read_text(encoding="utf-8"))
 
 
+@cache
+def _answered() -> tuple[tuple[Template, Answer], ...]:
+    """What each script that only reads is recognised by, and who answers it; the texts of a version do not change."""
+    reading = [(ANSWERS[action], text, action) for action, text in built_in_templates().items()]
+    evidence = [(EVIDENCE[action], text, f"{action}/evidence.ps1.j2") for action, text in evidence_templates().items()]
+    return tuple((template, who) for who, text, name in (*reading, *evidence) for template in parse(text, name))
+
+
+@cache
+def _changed() -> tuple[tuple[Template, Change], ...]:
+    """The same of the scripts that change a host."""
+    return tuple(
+        (template, CHANGES[action][name])
+        for (action, name), text in changing_templates().items()
+        for template in parse(text, f"{action}/{name}")
+    )
+
+
 def running_loop(seconds: float, call: Callable[[], None]) -> Timer:
     """`call_later` of the event loop on whose thread the engine is used."""
     return asyncio.get_running_loop().call_later(seconds, call)
@@ -68,22 +86,7 @@ class SimEngine:
     def __init__(
         self, call_later: CallLater = running_loop, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        templates: list[tuple[Template, Answer]] = [
-            (template, ANSWERS[action])
-            for action, text in built_in_templates().items()
-            for template in parse(text, action)
-        ]
-        templates += [
-            (template, EVIDENCE[action])
-            for action, text in evidence_templates().items()
-            for template in parse(text, f"{action}/evidence.ps1.j2")
-        ]
-        changes: list[tuple[Template, Change]] = [
-            (template, CHANGES[action][name])
-            for (action, name), text in changing_templates().items()
-            for template in parse(text, f"{action}/{name}")
-        ]
-        self._library = Library(templates, changes)
+        self._library = Library(_answered(), _changed())
         self._guarding = Guarding(self._library.change, call_later, now)
         self._detaching = Detaching(self._library.change, call_later, now)
         self._library.around = lambda script: self._guarding.known(script) or self._detaching.known(script)

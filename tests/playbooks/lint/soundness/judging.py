@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ruamel.yaml import YAML
 
@@ -48,11 +49,18 @@ def sources() -> tuple[list[str], list[str]]:
     return [*accepted, *(text for text in built_in if "{{" not in text)], [script for _, script in refused]
 
 
-def judge(powershell: Path, scripts: Sequence[str]) -> Verdicts:
-    """Every accepted script must have nothing against it in the real tree, and the same tree for the linter."""
+def judge(powershell: Path, scripts: Sequence[str], known: Mapping[str, Check] = MappingProxyType({})) -> Verdicts:
+    """Every accepted script must have nothing against it in the real tree, and the same tree for the linter.
+
+    Args:
+        known: what `check` has said of some of them already.
+    """
     accepted = tuple(script for script in scripts if not lint(script, source="x"))
     against: list[tuple[str, str]] = []
-    for script, found in zip(accepted, check(powershell, accepted), strict=True):
+    others = [script for script in accepted if script not in known]
+    checked = {**known, **dict(zip(others, check(powershell, others), strict=True))}
+    for script in accepted:
+        found = checked[script]
         against += [(script, why) for why in found.against]
         if found.tree is not None and (other := difference(script, parse(script), found.tree)):
             against.append((script, f"the trees differ: {other}"))

@@ -17,6 +17,7 @@ from tests.runner.lab.servers.made import Server, servers
 
 SERVERS = {server.name: server for server in servers()}
 CATALOGUE = Catalogue.load()
+SIM = Sim()
 # The day on which the cases in ../shared/cases were written down.
 CASES_DAY = date(2026, 11, 27)
 
@@ -24,7 +25,7 @@ CASES_DAY = date(2026, 11, 27)
 def judged(state: HostState, day: date) -> Mapping[str, Assessment]:
     """What each action concludes."""
     catalogue = CATALOGUE.on(day)
-    return {action: concluded(action, said, catalogue, day) for action, said in Sim().run(state).items()}
+    return {action: concluded(action, said, catalogue, day) for action, said in SIM.run(state).items()}
 
 
 def test_there_are_servers_enough_and_none_twice() -> None:
@@ -52,7 +53,7 @@ def test_it_is_judged_as_its_file_says(server: Server) -> None:
 def test_the_scripts_themselves_say_the_same_of_each(powershell: Path) -> None:
     with OnePowerShell(powershell) as real:
         for server in SERVERS.values():
-            simulated, said = Sim().run(server.state), real.run(server.state)
+            simulated, said = SIM.run(server.state), real.run(server.state)
             for action in SCRIPTS:
                 assert simulated[action].records == said[action].records, (server.name, action)
 
@@ -119,6 +120,6 @@ def test_a_mark_that_can_outlive_a_restart_is_weak_evidence(shared: Path) -> Non
 def test_the_scripts_themselves_say_the_same_of_the_cases(shared: Path, powershell: Path) -> None:
     with OnePowerShell(powershell) as real:
         for name, state in cases_of(shared).items():
-            simulated, said = Sim().run(state), real.run(state)
+            simulated, said = SIM.run(state), real.run(state)
             for action in SCRIPTS:
                 assert simulated[action].records == said[action].records, (name, action)
