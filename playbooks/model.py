@@ -263,8 +263,10 @@ class Write(_Written):
     firewall_rule: Sentence | None = Field(
         default=None, description="Rules of Windows Firewall by name (InstanceID), of those that are set on the server."
     )
-    server: Literal["restart"] | None = Field(
-        default=None, description="What it does to the server itself: restart, together with reboots: true."
+    server: Literal["restart", "mitigations"] | None = Field(
+        default=None,
+        description="What it does to the server itself: restart, together with reboots: true; or mitigations, what "
+        "Exchange Emergency Mitigation is to leave out there.",
     )
     what: Sentence | None = Field(default=None, description="What it changes there, for people.")
 
@@ -404,7 +406,7 @@ class ActionContract(_Written):
     def _restarts_are_proven(self) -> ActionContract:
         if not self.reboots:
             for number, write in enumerate(self.writes):
-                if write.server is not None:
+                if write.server == "restart":
                     advice = "set reboots to true, so that the restart is planned, waited for and proven"
                     raise MistakeError("restarts the server, and reboots is false", advice, way=("writes", number))
             return self

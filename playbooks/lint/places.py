@@ -15,6 +15,7 @@ from .wildcards import has_wildcards, is_like
 __all__ = [
     "APPLICATION_HOST",
     "LONG",
+    "MITIGATIONS",
     "RESTART",
     "TAKEN_OFF",
     "Kind",
@@ -41,7 +42,8 @@ Kind = Literal[
     "server",
 ]
 
-RESTART = "restart"  # what a change does to the server itself
+# What a change does to the server itself: it restarts it, or sets what Exchange Emergency Mitigation is to leave out.
+RESTART, MITIGATIONS = "restart", "mitigations"
 # Where a change may write IIS's configuration: in the server's own file, and never in the folder of a site, which may
 # lie anywhere. So it is called in WebAdministration, and so in a place that is not below a location.
 APPLICATION_HOST, _SERVER_WIDE = "MACHINE/WEBROOT/APPHOST", "applicationHost.config"
@@ -70,7 +72,7 @@ class Place:
 
     `registry` is a value: its key, a backslash and its name. `folder` is the folder itself, not what is in it.
     `configuration` is an element or attribute of applicationHost.config, see `configuration`; `pool` an application
-    pool of IIS by name. `server` is the server itself: what is done to it, RESTART.
+    pool of IIS by name. `server` is the server itself: what is done to it, RESTART or MITIGATIONS.
     """
 
     kind: Kind

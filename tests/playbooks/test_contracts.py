@@ -61,6 +61,7 @@ def test_the_built_in_actions_are_there() -> None:
         "iis.configuration",
         "mitigation.backend_cookie",
         "mitigation.ecp_pool",
+        "mitigation.emergency_service",
         "mitigation.oab_pool",
         "mitigation.owa_csp",
         "mitigation.powershell_inbound",

@@ -13,14 +13,16 @@ import pytest
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim.machine import APPLICATION_HOST
 from runner.lab.fleet import Account, LabHost
-from runner.lab.state import FileState, HostState, RegistryKey, ServiceState
+from runner.lab.state import DirectoryState, EmergencyState, FileState, HostState, RegistryKey, ServiceState
 from tests.runner.lab.engines.states import binaries, exchange
-from tests.runner.lab.engines.test_mitigations import ACTIONS, HEAD, SETUP, SITES
+from tests.runner.lab.engines.test_mitigations import ACTIONS, EMERGENCY, HEAD, SETUP, SITES
 from tests.runner.rehearsal import Rehearsal, came, rehearsed
 from tests.runner.test_audit_over_the_lab import PASSWORD
 
 PLAYBOOK = "name: repair\ntitle: Every mitigation\nsteps:\n" + "".join(
-    f"  - id: step{number}\n    action: {action}\n    on_failure: rollback\n" for number, action in enumerate(ACTIONS)
+    f"  - id: step{number}\n    action: {action}\n    on_failure: rollback\n"
+    + ("    with: {block: [M2]}\n" if action == EMERGENCY else "")
+    for number, action in enumerate(ACTIONS)
 )
 POOLS = """    <applicationPools>
       <add name="MSExchangeECPAppPool" autoStart="true" />
@@ -38,7 +40,12 @@ def server(name: str, engine: str = "sim") -> LabHost:
         engine=engine,  # type: ignore[arg-type]
         files={APPLICATION_HOST: FileState(content=text)},
         registry={SETUP: RegistryKey(values={"MsiInstallPath": EXCHANGE, "MsiProductMinor": 1})},
-        services={"MSExchangeUM": ServiceState(delayed_autostart=1), "MSExchangeUMCR": ServiceState()},
+        services={
+            "MSExchangeUM": ServiceState(delayed_autostart=1),
+            "MSExchangeUMCR": ServiceState(),
+            "MSExchangeMitigation": ServiceState(),
+        },
+        directory=DirectoryState(answers="answers", emergency=EmergencyState(blocked=["M1"])),
         pools={"MSExchangeECPAppPool": "Started", "MSExchangeOABAppPool": "Started"},
     )
     return LabHost("alpha", name, state, Account("alpha\\auditor", PASSWORD), engine=engine)
@@ -50,6 +57,7 @@ def there_and_back(lab: Rehearsal) -> None:
     assert status == 1
     assert lab.states() == before
     shown = json.dumps(json.loads((lab.folder / "plan.json").read_text(encoding="utf-8")))
+    assert "Exchange Emergency Mitigation adds M2 within the hour" in shown
     for breaks in ("Exchange admin center", "offline address book", "voice mail", "OWA Light", "OWASSRF"):
         assert breaks in shown, "what breaks is in the plan"
 
@@ -58,7 +66,11 @@ def there_and_back(lab: Rehearsal) -> None:
     assert lab.strange(plan) == []
     now = lab.lab.host("alpha/EX1").service.live.now
     assert set(now.pools.values()) == {"Stopped"}
-    assert {each.start_mode for each in now.services.values()} == {"Disabled"}
+    assert {name for name, each in now.services.items() if each.start_mode == "Disabled"} == {
+        "MSExchangeUM",
+        "MSExchangeUMCR",
+    }
+    assert now.directory.emergency.blocked == ["M1", "M2"]
     text = now.files[APPLICATION_HOST].data.decode()
     rules = ("exrun X-", '<rule name="exrun PowerShell', '<rule name="exrun OWA')
     assert [text.count(rule) for rule in rules] == [2, 1, 1]
@@ -112,3 +124,20 @@ def test_every_mitigation_is_made_and_undone_by_a_real_powershell(
         rehearsed(tmp_path, monkeypatch, server("EX1", "pwsh"), text=PLAYBOOK, engine=engine) as lab,
     ):
         there_and_back(lab)
+
+
+def test_the_shipped_playbook_has_something_left_out_only_where_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = server("EX1")
+    setup = exchange("15.01.2507.066", minor=1, build=2507, path=EXCHANGE)
+    files = {**host.state.files, **binaries("15.01.2507.066", path=EXCHANGE)}
+    known = replace(host, state=host.state.model_copy(update={"registry": setup, "files": files}))
+    with rehearsed(tmp_path, monkeypatch, known, text=shipped(breaking=False)) as lab:
+        _, plan = lab.plan()
+        assert list(plan.changes) == []
+    asked = shipped(breaking=False).replace("default: []", "default: [M2]")
+    (tmp_path / "asked").mkdir()
+    with rehearsed(tmp_path / "asked", monkeypatch, known, text=asked) as lab:
+        _, plan = lab.plan()
+        assert [step.step for _, step, _ in plan.changes] == ["emergency"]

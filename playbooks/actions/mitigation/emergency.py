@@ -138,6 +138,10 @@ class Emergency:
             yield self.foretold(mitigation)
         elif self.present is not False:
             yield f"Exchange Emergency Mitigation has none of {cve}: published are {', '.join(PUBLISHED)}"
+        yield from self.told()
+
+    def told(self) -> Iterator[str]:
+        """What was read of it, as lines of evidence."""
         if self.present is None:
             yield f"whether the service {SERVICE} is here was not read: {self.unread}"
         elif self.present is False:

@@ -12,7 +12,7 @@ from ..flow import Flow
 from ..kinds import ACCESS_LISTS
 from ..lexer import Refusal
 from ..literals import is_decided, text_of, texts_of
-from ..places import APPLICATION_HOST, RESTART, Place, configuration, kind_of, may_write, why_not
+from ..places import APPLICATION_HOST, MITIGATIONS, RESTART, Place, configuration, kind_of, may_write, why_not
 from ..tree import Expandable, Node, Number, Text, Variable
 from .assignments import made_of
 from .interface import Reading
@@ -31,6 +31,8 @@ _NETSH = 'write -FilePath "$env:SystemRoot\\System32\\netsh.exe"'
 _ARGUMENTS = "write -ArgumentList 'advfirewall export \"C:\\...\"' out, or with {{ }}"
 _TAKES_LONG = frozenset({"Move-Item", "Set-Acl"})
 _OF_PROPERTIES = frozenset({"Set-ItemProperty", "Remove-ItemProperty"})
+# Commands that write no place that they are told, and what each does to the server itself.
+_OF_THE_SERVER = {"Restart-Computer": RESTART, "Set-ExchangeServer": MITIGATIONS}
 _WRITTEN_OUT = "write it out, as a text or with {{ }}: what a change writes is decided before it is approved"
 
 
@@ -67,6 +69,8 @@ class Targets:
             elif kind == "some" and not isinstance(value, Number) and not texts_of(flow, value):
                 what = f"-{written} may be nothing here, which stands for everything"
                 yield Refusal("decided", value.at, what, "write out what it is")
+            elif kind == "self" and not (isinstance(value, Variable) and value.name == "env:computername"):
+                yield Refusal("target", value.at, "this may be another server", "write $env:COMPUTERNAME")
             elif kind == "directory" and not (isinstance(value, Text) and value.value.lower() == "directory"):
                 yield Refusal("decided", value.at, "this makes something else than a folder", "write Directory")
             elif kind == "acl" and not _is_made_list(flow, value):
@@ -79,6 +83,10 @@ class Targets:
                 )
         if call.known.name == "New-Item" and call.binding.get("itemtype") is None:
             yield Refusal("decided", call.node.at, "what this makes is not said", "write -ItemType Directory")
+        if call.known.name == "Set-ExchangeServer" and call.binding.get("identity") is None:
+            yield Refusal(
+                "target", call.node.at, "which server this is about is not said", "write -Identity $env:COMPUTERNAME"
+            )
         if call.known.name == "New-NetFirewallRule" and call.binding.get("remoteaddress") is None:
             what = "whom this rule is about is not said: without -RemoteAddress it is everybody"
             yield Refusal("decided", call.node.at, what, "write -RemoteAddress and their addresses")
@@ -91,8 +99,9 @@ class Targets:
     def _target(self, flow: Flow, call: Call, target: Target) -> Iterator[Refusal]:
         command = call.known.name
         if not target.parameter:
-            if not may_write(target.kinds, RESTART, self.allowed):
-                yield self._not_allowed(call.node, command, target.kinds[0], RESTART)
+            done = _OF_THE_SERVER[command]
+            if not may_write(target.kinds, done, self.allowed):
+                yield self._not_allowed(call.node, command, target.kinds[0], done)
             return
         written = call.known.parameters[target.parameter][0]
         value = call.binding.get(target.parameter)

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from playbooks.lint import Place, lint, lint_change
 from playbooks.lint.commands import commands_of_changes, known_commands
-from playbooks.lint.places import RESTART
+from playbooks.lint.places import MITIGATIONS, RESTART
 from playbooks.lint.vetted import VETTED
 from playbooks.lint.wildcards import escaped
 from playbooks.rendering import literal
@@ -40,6 +40,7 @@ ALLOWED = (
     Place("firewall_rule", "WINRM-HTTP-In-TCP"),
     Place("firewall_rule", "CoreNet-DNS-Out-UDP"),
     Place("server", RESTART),
+    Place("server", MITIGATIONS),
 )
 EVERYWHERE = (
     *(Place(kind, "*") for kind in ("firewall_profile", "firewall_rule")),
@@ -48,6 +49,7 @@ EVERYWHERE = (
     Place("configuration", "*"),
     Place("pool", "*"),
     Place("server", RESTART),
+    Place("server", MITIGATIONS),
     *(Place(kind, "C:\\*") for kind in ("file", "folder", "acl")),
 )
 

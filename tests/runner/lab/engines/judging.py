@@ -38,6 +38,7 @@ ISOLATION: Mapping[str, Value] = {
     "winrm_ports": ("5985", "5986"),
 }
 ALL: Mapping[str, Value] = {
+    "block": (),
     "campaign": "all",
     "include": (),
     "roots": ("C:\\inetpub\\wwwroot",),
@@ -51,8 +52,9 @@ SCRIPTS = {action: render(text, ALL) if "{{" in text else text for action, text 
 
 # Of servers without IIS, and without Unified Messaging, these have nothing to say.
 UM = "mitigation.um"
+EMERGENCY = "mitigation.emergency_service"
 RULES = ("mitigation.backend_cookie", "mitigation.owa_csp", "mitigation.powershell_inbound")
-OF_IIS = ("iis.configuration", "mitigation.ecp_pool", "mitigation.oab_pool", UM, *RULES)
+OF_IIS = ("iis.configuration", "mitigation.ecp_pool", EMERGENCY, "mitigation.oab_pool", UM, *RULES)
 
 
 def contract(action: str) -> ActionContract:

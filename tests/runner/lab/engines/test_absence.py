@@ -34,7 +34,17 @@ from runner.lab.state import (
 )
 from tests.runner.lab.engines import agents
 from tests.runner.lab.engines.directories import DIRECTORY
-from tests.runner.lab.engines.judging import OF_IIS, RULES, SCRIPTS, UM, OnePowerShell, Sim, concluded, observation
+from tests.runner.lab.engines.judging import (
+    EMERGENCY,
+    OF_IIS,
+    RULES,
+    SCRIPTS,
+    UM,
+    OnePowerShell,
+    Sim,
+    concluded,
+    observation,
+)
 from tests.runner.lab.engines.logs import quiet
 from tests.runner.lab.engines.planted import CACHE, DEFRAG, USUAL, USUAL_FILES
 from tests.runner.lab.engines.states import (
@@ -568,6 +578,7 @@ def services() -> Iterator[Case]:
         yield Case(f"WMI: {how}", WHOLE.model_copy(update={"wmi": how}), attention, closed)
     denied = WHOLE.model_copy(update={"services_denied": True})
     closed = {
+        EMERGENCY: "MSExchangeMitigation",
         UM: "MSExchangeUM",
         SERVICES: "Win32_Service",
         FIREWALL: "MpsSvc",
@@ -575,7 +586,9 @@ def services() -> Iterator[Case]:
         RELEASE: "services",
         **no_boot,
     }
-    yield Case("services: closed", denied, {SERVICES: UNKNOWN, ISOLATE: UNKNOWN, RELEASE: UNKNOWN}, closed)
+    yield Case(
+        "services: closed", denied, {EMERGENCY: UNKNOWN, SERVICES: UNKNOWN, ISOLATE: UNKNOWN, RELEASE: UNKNOWN}, closed
+    )
     yield Case("services: none", WHOLE.model_copy(update={"services": {}}), attention, {})
     yield Case("a service that a server always has: missing", with_services(MSExchangeIS=None), attention, {})
     yield Case("a service that came later: missing", with_services(MSExchangeThrottling=None), {}, {})
@@ -602,7 +615,14 @@ def services() -> Iterator[Case]:
 
 
 CASES = tuple(cases())
-WITHOUT_KEYS = ("file.quarantine", "mitigation.ecp_pool", "mitigation.oab_pool", "windows.firewall", RELEASE)
+WITHOUT_KEYS = (
+    "file.quarantine",
+    "mitigation.ecp_pool",
+    "mitigation.emergency_service",
+    "mitigation.oab_pool",
+    "windows.firewall",
+    RELEASE,
+)
 SIM = Sim()
 PARTS = 4  # so that several workers share the real engine's
 

@@ -18,6 +18,7 @@ from playbooks.loading import load_action
 from playbooks.model import Action
 from playbooks.parameters import value_of
 from playbooks.shelf import shelf
+from playbooks.values import Value
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine, web_configuration
@@ -57,7 +58,8 @@ def action(name: str) -> Action:
 
 OF_POOLS = ("mitigation.ecp_pool", "mitigation.oab_pool")
 OF_RULES = ("mitigation.backend_cookie", "mitigation.owa_csp", "mitigation.powershell_inbound")
-ACTIONS = {name: action(name) for name in (*OF_POOLS, *OF_RULES, "mitigation.um")}
+EMERGENCY = "mitigation.emergency_service"
+ACTIONS = {name: action(name) for name in (*OF_POOLS, *OF_RULES, "mitigation.um", EMERGENCY)}
 EXCHANGE = "C:\\Program Files\\Microsoft\\Exchange Server\\V15"
 SETUP = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 # What IIS of an Exchange server has, as far as rules are concerned; `{}` stands where locations do.
@@ -118,16 +120,22 @@ def located(path: str, section: str) -> str:
     return f'  <location path="{path}">\n    {held}\n  </location>\n'
 
 
+def params_of(name: str) -> dict[str, Value]:
+    """What the action is told: its defaults, and of Exchange Emergency Mitigation to leave M2 out."""
+    params = {each: value_of(spec.default) for each, spec in ACTIONS[name].contract.params.items()}
+    return {**params, "block": ("M2",)} if "block" in params else params
+
+
 def judged(client: Client, name: str) -> Assessment:
     assess = import_module(f"playbooks.actions.{name}.assess").assess
-    params = {each: value_of(spec.default) for each, spec in ACTIONS[name].contract.params.items()}
+    params = params_of(name)
     found = assess(observation(name, client.run(SCRIPTS[name])), params, CATALOGUE, TODAY)
     assert isinstance(found, Assessment)
     return found
 
 
 def planned(name: str, assessment: Assessment) -> tuple[ReadyChange, ...]:
-    params = {each: value_of(spec.default) for each, spec in ACTIONS[name].contract.params.items()}
+    params = params_of(name)
     return ready_changes(ACTIONS[name], params, assessment.changes, "0123456789ab")
 
 
@@ -222,7 +230,16 @@ UM_STANDS = {
     **UM_STANDS,
     "with Exchange Emergency Mitigation": with_emergency(UM_STANDS["running"], answers="answers", emergency=TOLD),
 }
+LEFT_OUT_STANDS: Mapping[str, HostState] = {
+    f"{blocked}": with_emergency(
+        HostState(name="EX1", registry={SETUP: RegistryKey(values={"MsiProductMinor": 2})}),
+        answers="answers",
+        emergency={"blocked": blocked, "applied": ["M2.1", "PING1"]},
+    )
+    for blocked in ([], ["M1"], ["M1", "M10", "m2"])
+}
 WALKS = {
+    **{f"{EMERGENCY}: {how}": (EMERGENCY, state) for how, state in LEFT_OUT_STANDS.items()},
     **{f"mitigation.um: {how}": ("mitigation.um", state) for how, state in UM_STANDS.items()},
     **{f"{name}: {how}": (name, state) for name in OF_POOLS for how, state in STANDS.items()},
     **{f"{name}: {how}": (name, state) for name in OF_RULES for how, state in RULES_STAND.items()},
@@ -324,3 +341,48 @@ def test_what_is_added_and_taken_away_leaves_the_text(
         texts[-1] = web_configuration.clear(texts[-1], location, f"{RULES}/rule[@name='{name}']")
         assert texts[-1] == before
     assert web_configuration.clear(texts[-1], location, RULES) == text
+
+
+BLOCKED = st.lists(st.sampled_from(["M1", "M2", "M2.1", "M3", "m2", "PING1"]), unique=True)
+
+
+@given(BLOCKED, BLOCKED, st.booleans())
+def test_what_somebody_else_has_put_into_the_list_meanwhile_is_neither_lost_nor_taken_away(
+    sim: SimEngine, before: list[str], meanwhile: list[str], undo: bool
+) -> None:
+    def with_list(blocked: list[str]) -> HostState:
+        return with_emergency(LEFT_OUT_STANDS["[]"], answers="answers", emergency={"blocked": blocked})
+
+    with Client(sim, with_list(before)) as client:
+        ready = planned(EMERGENCY, judged(client, EMERGENCY))
+    for change in ready:
+        live = LiveState(with_list(meanwhile))
+        with Client(sim, live) as client:
+            said = client.run((change.rollback or "") if undo else change.apply)
+        was, made = sorted(before), sorted([*before, "M2"])
+        start, end = (made, was) if undo else (was, made)
+        found = sorted(live.now.directory.emergency.blocked)
+        if sorted(meanwhile) in (start, end):
+            assert (said.problem, said.errors, found) == (None, [], end)
+        else:
+            assert found == sorted(meanwhile)
+            assert said.errors or said.problem
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("undo", [False, True])
+def test_a_list_that_somebody_has_set_since_is_left_alone_in_the_same_words(
+    sim: SimEngine, pwsh: PwshEngine, undo: bool
+) -> None:
+    with Client(sim, LEFT_OUT_STANDS["[]"]) as client:
+        [change] = planned(EMERGENCY, judged(client, EMERGENCY))
+    text = (change.rollback or "") if undo else change.apply
+    for state in (LEFT_OUT_STANDS["['M1']"], with_emergency(LEFT_OUT_STANDS["[]"])):
+        said = []
+        for engine in (sim, pwsh):
+            live = LiveState(state)
+            with Client(engine, live) as client:
+                answer = client.run(text)
+            said.append((str(answer.problem), live.now.directory))
+        assert said[0] == said[1]
+        assert said[0][1] == state.directory

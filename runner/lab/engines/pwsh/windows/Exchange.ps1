@@ -111,6 +111,18 @@ class LabExchange {
         return $directory.GetProperty('emergency')
     }
 
+    # What Exchange Emergency Mitigation is to leave out here, from now on.
+    static [void] LeaveOut([string[]] $names) {
+        [void] [LabExchange]::Emergency()
+        $place = [LabHost]::Folder + '/directory.json'
+        $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($place))
+        $list = [System.Text.Json.Nodes.JsonArray]::new()
+        foreach ($name in $names) { $list.Add([System.Text.Json.Nodes.JsonValue]::Create($name)) }
+        $all['emergency']['blocked'] = $list
+        [System.IO.File]::WriteAllText($place + '.new', $all.ToJsonString())
+        [System.IO.File]::Move($place + '.new', $place, $true)
+    }
+
     static [string[]] Texts([System.Text.Json.JsonElement] $list) {
         return @(foreach ($each in $list.EnumerateArray()) { $each.GetString() })
     }
@@ -164,6 +176,7 @@ function Add-PSSnapin {
                 }
                 [LabExchange]::Added.Add($snapIn)
                 Set-Item -LiteralPath 'Function:\global:Get-ExchangeServer' -Value ${function:LabGetExchangeServer}
+                Set-Item -LiteralPath 'Function:\global:Set-ExchangeServer' -Value ${function:LabSetExchangeServer}
                 Set-Item -LiteralPath 'Function:\global:Get-OrganizationConfig' -Value ${function:LabGetOrganizationConfig}
                 foreach ($command in @(
                         'Mailbox', 'MailboxFolderStatistics', 'MailboxFolderPermission', 'MailboxExportRequest',
@@ -221,6 +234,17 @@ function LabGetExchangeServer {
             MitigationsBlocked   = [LabExchange]::Texts($emergency.GetProperty('blocked'))
         }
     }
+}
+
+function LabSetExchangeServer {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true, Position = 0)] [string] $Identity, [string[]] $MitigationsBlocked)
+    $server = [LabHost]::Text('name').ToUpperInvariant()
+    if ($Identity -notin $server, $env:COMPUTERNAME) {
+        throw [System.InvalidOperationException]::new(
+            "The operation couldn't be performed because object '$Identity' couldn't be found on '$server'.")
+    }
+    [LabExchange]::LeaveOut($MitigationsBlocked)
 }
 
 function LabGetOrganizationConfig {

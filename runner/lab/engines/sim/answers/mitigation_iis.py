@@ -26,8 +26,12 @@ def configuration(machine: Machine) -> Iterator[Output]:
     yield server()
     yield from configuration_file(machine, HOST)
     yield from configuration_file(machine, REDIRECTION)
-    if not has_iis(machine):
-        return
+    if has_iis(machine):
+        yield from emergency_service(machine)
+
+
+def emergency_service(machine: Machine) -> Iterator[Output]:
+    """The part mitigation/service.ps1.j2, where it is asked for."""
     try:
         service = next((each for each in machine.services() if folded(each.name) == folded(_SERVICE)), None)
     except UnreadableError as error:

@@ -12,6 +12,7 @@ from playbooks.values import Value
 from runner.lab.engines.sim.changes import (
     exchange_services,
     file_quarantine,
+    mitigation_emergency_service,
     mitigation_pools,
     mitigation_rules,
     mitigation_um,
@@ -34,6 +35,10 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
         "rollback.ps1.j2": mitigation_rules.rollback_inbound,
     },
     "mitigation.ecp_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
+    "mitigation.emergency_service": {
+        "apply.ps1.j2": mitigation_emergency_service.apply,
+        "rollback.ps1.j2": mitigation_emergency_service.rollback,
+    },
     "mitigation.oab_pool": {"apply.ps1.j2": mitigation_pools.apply, "rollback.ps1.j2": mitigation_pools.rollback},
     "mitigation.owa_csp": {
         "apply.ps1.j2": mitigation_rules.apply_outbound,
