@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
+import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -141,3 +143,56 @@ def test_the_shipped_playbook_has_something_left_out_only_where_it_is_asked_to(
     with rehearsed(tmp_path / "asked", monkeypatch, known, text=asked) as lab:
         _, plan = lab.plan()
         assert [step.step for _, step, _ in plan.changes] == ["emergency"]
+
+
+SIX = [action for action in ACTIONS if action != EMERGENCY]
+ONLY_MITIGATIONS = "name: only\ntitle: Mitigations alone\nsteps:\n" + "".join(
+    f"  - id: step{number}\n    action: {action}\n" for number, action in enumerate(SIX)
+)
+WITH_PATCH = ONLY_MITIGATIONS.replace("name: only", "name: both").replace(
+    "steps:\n", "steps:\n  - id: patch\n    action: exchange.patch\n    with: {campaign: all}\n"
+)
+# What a report calls a server whose update is in, or safe; `no patch` is taken out before it is looked for.
+AS_IF_PATCHED = re.compile(
+    r"\b(patched|up to date|secure|(?<!not )protected|not vulnerable|fixed\b(?! in))", re.IGNORECASE
+)
+
+
+def outputs(lab: Rehearsal, playbook: str) -> dict[str, str]:
+    """All that can be had of an audit, by how it is had."""
+    _, said, _ = lab("audit", "-i", "inventory.yml", "--playbook", playbook)
+    found = {"audit": said, "show": lab("show", "last")[1]}
+    for form in ("text", "html", "json", "csv"):
+        assert lab("report", "last", "-f", form, "-o", f"out.{form}")[0] == 0
+        found[form] = (lab.folder / f"out.{form}").read_text(encoding="utf-8")
+    return found
+
+
+def test_no_output_shows_a_mitigation_as_a_patch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = server("EX1")
+    registry = exchange("15.01.2176.002", minor=1, build=2176, path=EXCHANGE)
+    files = {**host.state.files, **binaries("15.01.2176.002", path=EXCHANGE)}
+    known = replace(host, state=host.state.model_copy(update={"registry": registry, "files": files}))
+    with rehearsed(tmp_path, monkeypatch, known, text=PLAYBOOK) as lab:
+        (lab.folder / "only.yml").write_text(ONLY_MITIGATIONS, encoding="utf-8")
+        (lab.folder / "both.yml").write_text(WITH_PATCH, encoding="utf-8")
+        before = outputs(lab, "./both.yml")
+        lab.plan()
+        assert lab.json("apply", "plan.json")[0] == 0
+        after, only = outputs(lab, "./both.yml"), outputs(lab, "./only.yml")
+    verdicts = [json.loads(each["json"])["hosts"][0]["verdict"] for each in (before, after)]
+    assert verdicts == ["needs-cu", "needs-cu"], "mitigated, and as vulnerable as before"
+    for form, text in after.items():
+        assert "needs-cu" in text.lower().replace(" ", "-"), form
+    for form, text in only.items():
+        plain = re.sub(r"[\s|\u2502]+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text)))
+        assert "patch" in plain, form
+        assert not re.search(r"(?<!no )(?<!exchange\.)\bpatch", plain), form
+        assert AS_IF_PATCHED.findall(plain) == [], form
+    steps = json.loads(only["json"])["hosts"][0]["steps"]
+    assert [step["verdict"] for step in steps] == ["ok"] * len(SIX)
+    for step in steps:
+        said = json.dumps(step)
+        assert "it is no patch: the server is as vulnerable as before" in said
+    found = json.loads(only["json"])["hosts"][0]["findings"]
+    assert ["in force, no patch" in json.dumps(each) for each in found] == [True] * len(SIX)
