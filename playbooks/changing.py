@@ -68,6 +68,7 @@ def ready_changes(
     problems: list[Problem] = []
     ready: list[ReadyChange] = []
     seen: set[str] = set()
+    of: dict[tuple[str, str], str] = {}
     for change in changes:
         wrong = list(_wrong(action, params, change, seen))
         seen.add(change.id)
@@ -75,11 +76,23 @@ def ready_changes(
             told: dict[str, Value] = {**params, **change.values, PLAN: plan_id}
             made = scripts_of(action, told)
             ready.append(_as_sent(action, change, made, plan_id))
-            wrong = list(made.problems)
+            wrong = list(made.problems) or list(_alike(action, ready[-1], of))
         problems += (replace(each, what=f"the change {change.id} of {action.id}: {each.what}") for each in wrong)
     if problems:
         raise ChangeError(problems)
     return tuple(ready)
+
+
+def _alike(action: Action, ready: ReadyChange, of: dict[tuple[str, str], str]) -> Iterator[Problem]:
+    """A script that another change of the step has as well: a journal knows by its script which change was sent.
+
+    Args:
+        of: whose each script is, by the template and its text; this change's are added.
+    """
+    for name, text in ((APPLY, ready.apply), (ROLLBACK, ready.rollback)):
+        if text is not None and (other := of.setdefault((name, text), ready.change.id)) != ready.change.id:
+            what = f"is the script of {other}, and what became of either could not be told"
+            yield Problem(Location(f"{action.source}/{name}"), what, "show in it what tells the two apart, as a text")
 
 
 def _as_sent(action: Action, change: Change, made: Scripts, plan_id: str) -> ReadyChange:

@@ -80,6 +80,14 @@ def test_what_a_host_calls_a_service_stays_that_text(action: Action, name: str) 
             "my/smb/apply.ps1.j2:1:19: target: the change one of my.smb: 'W3*' has wildcards; name one service",
         ),
         ([change(), change()], "my/smb/apply.ps1.j2:1:1: the change one of my.smb: is named twice; give each"),
+        (
+            [change(), change("two", before="Disabled")],
+            "apply.ps1.j2:1:1: the change two of my.smb: is the script of one",
+        ),
+        (
+            [change(marked=True), change("two")],
+            "rollback.ps1.j2:1:1: the change two of my.smb: is the script of one, and what became of either",
+        ),
         ([change(start="x")], "is told start twice: as a value, and as a parameter or the plan's id"),
         ([change(plan="x")], "is told plan twice"),
         (
