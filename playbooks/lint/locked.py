@@ -61,7 +61,7 @@ _MODULES = {
     "NetSecurity": ("get-netfirewalladdressfilter", "get-netfirewallapplicationfilter", "get-netfirewallportfilter",
                     "get-netfirewallprofile", "get-netfirewallrule"),
     "NetTCPIP": ("get-netipaddress", "get-netipconfiguration", "get-netipinterface", "get-netroute",
-                 "get-nettcpconnection", "get-netudpendpoint"),
+                 "get-nettcpconnection", "get-netudpendpoint", "test-netconnection"),
     "ScheduledTasks": ("get-scheduledtask", "get-scheduledtaskinfo"),
     "ServerManager": ("get-windowsfeature",),
     "SmbShare": ("get-smbclientconfiguration", "get-smbconnection", "get-smbopenfile", "get-smbserverconfiguration",

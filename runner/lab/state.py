@@ -437,9 +437,10 @@ class AccountsState(Strict):
 
 
 class TcpState(Strict):
-    """A TCP port that is listened to, or a connection, as Get-NetTCPConnection shows it."""
+    """A TCP port that is listened to, or a connection, as Get-NetTCPConnection shows it; `accepts` is of the former."""
 
     state: Literal["Listen", "Established"] = "Established"
+    accepts: bool = True
     local_port: int = Field(ge=1, le=65535)
     remote_address: str = "0.0.0.0"  # nobody, of a port that is listened to
     remote_port: int = Field(default=0, ge=0, le=65535)

@@ -35,6 +35,9 @@ _HERE = frozenset({"localhost", "."})
 _CONFIG = re.compile(r"IIS:\\|MACHINE(?:/WEBROOT(?:/APPHOST)?)?", re.IGNORECASE)
 # WQL is put together from these: a name with a blank could be the rest of another query.
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\*")
+# An address: names, localhost too, are what the server's hosts file says that they are.
+_LOOPBACK = "127.0.0.1"
+_OF_THIS_SERVER = "write -ComputerName 127.0.0.1 out; exrun audit says which servers the controller reaches"
 _COUNTER = re.compile(r"\\[^\\].*")
 
 
@@ -47,7 +50,7 @@ class Commands:
 
     @property
     def explains(self) -> tuple[str, ...]:
-        return ("command", "parameter", "member-name", "value", "cim-class", "type")
+        return ("command", "parameter", "member-name", "value", "cim-class", "type", "network")
 
     def check(self, reading: Reading) -> Iterator[Refusal]:
         flow = reading.flow
@@ -122,6 +125,8 @@ def _values(flow: Flow, call: Call) -> Iterator[Refusal]:
                     f"{known.name} -{known.parameters[name][0]} may name another server",
                     "write $env:COMPUTERNAME there: exrun runs the script on each server of the inventory",
                 )
+            case "self" if not (isinstance(value, Text) and value.value == _LOOPBACK):
+                yield Refusal("network", value.at, f"{known.name} may reach another host", _OF_THIS_SERVER)
             case "action" if name in ("erroraction", "warningaction", "informationaction"):
                 if not (isinstance(value, Text) and value.value.lower() in _ACTIONS):
                     yield Refusal("value", value.at, "this is not one of the actions", "write Stop or SilentlyContinue")
@@ -174,6 +179,9 @@ def _special(call: Call, objects: frozenset[str]) -> Iterator[Refusal]:
             # What a PSObject is given are notes on it; a property of another type is set as that type pleases.
             if given is not None and not isinstance(given, Hash) and name not in _HARMLESS_OBJECTS:
                 yield Refusal("type", node.at, "which properties are set cannot be seen", "use @{ ... }")
+        case "Test-NetConnection" if binding.get("computername") is None:
+            what = "without -ComputerName this reaches a server of Microsoft's"
+            yield Refusal("network", node.at, what, _OF_THIS_SERVER)
         case "Add-PSSnapin":
             yield from _one_of(node, binding.get("name"), _SNAPINS, "snap-in")
         case "Import-Module":

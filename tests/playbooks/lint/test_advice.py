@@ -20,7 +20,7 @@ LINT = HERE.parents[2] / "playbooks" / "lint"
 FOLLOWED: dict[str, str] = YAML(typ="safe").load(HERE / "advice.yml")
 OF_CHANGES: dict[str, str] = YAML(typ="safe").load(HERE / "changes_advice.yml")  # test_changes.py lints them
 # The tables and functions that advice is taken from where it is not written at the refusal itself.
-TABLES = {"_INSTEAD", "_STATIC_INSTEAD", "_CLASS", "_ADVICE", "_LOCAL", "_LEAVE"}
+TABLES = {"_INSTEAD", "_STATIC_INSTEAD", "_CLASS", "_ADVICE", "_LOCAL", "_LEAVE", "_OF_THIS_SERVER"}
 TABLES |= {"_WRITTEN_OUT", "_ONE_PLACE", "_OF_CHANGES", "_NETSH", "_ARGUMENTS"}  # of changes
 FUNCTIONS = {"_instead", "_written"}
 # Where advice names a thing to write: a command, a parameter or an operator, a type's member, a method, a property.

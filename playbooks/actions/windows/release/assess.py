@@ -1,14 +1,15 @@
 """Whether a server is isolated, and what gives it back what was recorded of it.
 
 The record is a file on the server, which whoever is administrator there can have written: it is taken for nothing but
-what such a record can have (isolating.py), and what it would bring back stands in the plan. That the ports which were
-open answer is known as far as the server listens to them.
+what such a record can have (isolating.py), and what it would bring back stands in the plan. Whether the ports that were
+open answer the server tries itself, at 127.0.0.1, where they listen at all of its addresses: a firewall is not on that
+way, nor anybody who is to be served.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -127,26 +128,53 @@ def _released(observed: Observed) -> Assessment:
             facts,
             Coverage.NOT_KNOWABLE,
         )
-    silent = tuple(port for port in recorded.open_ports if port not in _ports(observed))
+    listens = _ports(observed)
+    lets = {text_of(each, "Port"): each.get("Accepts") for each in observed.of_kind("Answer")}
+    mute = tuple(port for port in recorded.open_ports if port in listens and lets.get(port) is False)
+    silent = tuple(port for port in recorded.open_ports if port not in listens or port in mute)
+    untried = tuple(port for port in recorded.open_ports if port not in silent and lets.get(port) is not True)
     found = Assessment(
-        Verdict.OK, f"released, by the record of plan {plan}", facts={"isolated": False, "silent": silent}
+        Verdict.OK,
+        f"released, by the record of plan {plan}",
+        tuple(_untried(observed, untried)),
+        {"isolated": False, "silent": silent},
     )
     if not silent:
         return found
+    lines = [
+        f"TCP {port}: {'listens, and lets nobody in at 127.0.0.1' if port in mute else 'does not listen'}"
+        for port in silent
+    ]
     return replace(
         found,
         verdict=Verdict.ATTENTION,
-        summary=f"released, and not listening to what it did before: TCP {', '.join(silent)}",
+        summary=f"released, and not answering where it did before: TCP {', '.join(silent)}",
         findings=(
             Finding(
                 f"{ACTION}.silent",
                 Severity.MEDIUM,
-                "Ports that were open before the isolation are not",
-                (f"TCP {', '.join(silent)}",),
+                "Ports that were open before the isolation do not answer",
+                tuple(lines),
                 "See which services serve them, and start these (exchange.services)",
             ),
+            *found.findings,
         ),
     )
+
+
+def _untried(observed: Observed, ports: tuple[str, ...]) -> Iterator[Finding]:
+    """Of what listens it is not known whether anybody is let in: it is not said that it answers."""
+    if ports:
+        yield Finding(
+            f"{ACTION}.untried",
+            Severity.INFO,
+            "Ports listen again, and whether they answer was not tried",
+            tuple(
+                f"TCP {port}: {observed.why_unread(f'TCP {port}') or 'it listens at some of its addresses only'}"
+                for port in ports
+            ),
+            "Ask them from where they are used",
+        )
 
 
 def _refused(name: str, title: str, lines: tuple[str, ...]) -> Assessment:

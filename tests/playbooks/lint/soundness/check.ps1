@@ -9,7 +9,7 @@ $harmlessVerbs = 'get', 'test', 'select', 'where', 'sort', 'group', 'measure', '
 $harmlessOfVerb = @{
     'set' = 'set-strictmode'; 'add' = 'add-pssnapin'; 'start' = 'start-sleep'; 'new' = 'new-object', 'new-timespan'
     'import' = 'import-csv', 'import-module'; 'out' = 'out-string', 'out-null', 'out-host'; 'convert' = @('convert-path')
-    'test' = 'test-path', 'test-servicehealth'; 'search' = @('search-adminauditlog')
+    'test' = 'test-path', 'test-servicehealth', 'test-netconnection'; 'search' = @('search-adminauditlog')
     'write' = 'write-output', 'write-verbose', 'write-warning', 'write-error', 'write-host', 'write-debug', 'write-information'
 }
 $reachingNouns = '^get-(ad[a-z]|content2|credential|command|module|variable|alias|pssession|job|bits|help|clipboard|remote|vm|iscsi|dtc)'
@@ -241,7 +241,7 @@ function Get-Harm($tree, $changes) {
                 $named = @($node.CommandElements | Where-Object { (Test-Kind $_ 'CommandParameterAst') -and $_.ParameterName -in 'path', 'literalpath', 'filepath' }).Count
                 foreach ($element in $node.CommandElements | Select-Object -Skip 1) {
                     if ((Test-Kind $element 'CommandParameterAst')) {
-                        if (-not $own -and $name -ne 'start-process' -and $element.ParameterName -match $harmfulParameters) { "parameter -$($element.ParameterName) of $name" }
+                        if (-not $own -and $name -ne 'start-process' -and $element.ParameterName -match $harmfulParameters -and ($name -ne 'test-netconnection' -or $element.ParameterName -ne 'computername')) { "parameter -$($element.ParameterName) of $name" }
                         if ($name -match '^get-webconfiguration' -and $element.ParameterName -eq 'recurse') { "the folders of sites $text" }
                         $waiting = if ($element.Argument) { '' } else { $element.ParameterName.ToLower() }
                         $value = $element.Argument
@@ -254,6 +254,7 @@ function Get-Harm($tree, $changes) {
                         $waiting = ''
                     }
                     if ($own -or -not $value) { continue }
+                    if ($name -eq 'test-netconnection' -and $of -match '^positional|computername' -and $value.Extent.Text -notmatch '^([''"]?)127\.0\.0\.1\1$') { "reaches $text" }
                     if ($name -eq 'start-process' -and $of -match '^positional|filepath' -and $value.Extent.Text -ine '"$env:SystemRoot\System32\netsh.exe"') { "program $text" }
                     if ($name -eq 'start-process' -and $of -eq 'argumentlist' -and (Test-Kind $value 'StringConstantExpressionAst') -and $value.Value -cnotmatch '^advfirewall export "[A-Z]:\\[^"]+"$') { "program $text" }
                     if ($name -eq 'foreach-object' -and $of -match '^(positional|process|begin|end)' -and -not (Test-Kind $value 'ScriptBlockExpressionAst')) { "member by name $text" }

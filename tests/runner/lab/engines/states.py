@@ -139,6 +139,8 @@ CONNECTED = [
     *(TcpState(state="Listen", local_port=port) for port in (25, 443, 5985, 50000)),
     TcpState(state="Listen", local_port=443, local_address="::"),
     TcpState(state="Listen", local_port=587, local_address="127.0.0.1"),
+    TcpState(state="Listen", local_port=993, local_address="10.1.0.1"),
+    TcpState(state="Listen", local_port=2525, accepts=False),
     *(TcpState(local_port=5986, remote_address=f"10.1.0.{number}") for number in range(60)),
     TcpState(local_port=5985, remote_address="fe80::1%7"),
     TcpState(local_port=50001, remote_address="10.0.0.10", remote_port=389),

@@ -335,6 +335,19 @@ def test_what_listens_no_more_behind_a_release_is_said() -> None:
         assert (found.verdict, found.facts["silent"]) == (Verdict.ATTENTION, ("443",))
 
 
+def test_what_listens_behind_a_release_and_lets_nobody_in_is_said(lab: Lab) -> None:
+    live = LiveState(PLAIN)
+    with Client(lab.engine, live) as client:
+        assert Isolation(client).run(Isolation(client).change().apply) == ""
+        assert Isolation(client).run(Isolation(client, "windows.release").change(OTHER).apply) == ""
+    mute = [each.model_copy(update={"accepts": each.local_port != 443}) for each in PLAIN.tcp]
+    live.be_another(live.now.model_copy(update={"tcp": mute}))
+    with Client(lab.engine, live) as client:
+        found = Isolation(client, "windows.release").judged()
+    assert (found.verdict, found.facts["silent"]) == (Verdict.ATTENTION, ("443",))
+    assert [finding.evidence for finding in found.findings] == [("TCP 443: listens, and lets nobody in at 127.0.0.1",)]
+
+
 VALUES = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.text(max_size=5) | st.integers(), max_size=2)
 
 

@@ -37,6 +37,19 @@ function Get-NetTCPConnection {
     }
 }
 
+function Test-NetConnection {
+    [CmdletBinding()]
+    param([string] $ComputerName, [int] $Port, [string] $InformationLevel)
+    foreach ($each in [LabHost]::State.GetProperty('tcp').EnumerateArray()) {
+        $here = $each.GetProperty('local_address').GetString() -in '0.0.0.0', '::', $ComputerName
+        if ($here -and $each.GetProperty('state').GetString() -eq 'Listen' -and $each.GetProperty('local_port').GetInt32() -eq $Port) {
+            if ($each.GetProperty('accepts').GetBoolean()) { return $true }
+        }
+    }
+    Write-Warning "TCP connect to ($ComputerName : $Port) failed"
+    return $false
+}
+
 function Get-NetIPAddress {
     [CmdletBinding()]
     param()

@@ -15,6 +15,8 @@ from runner.lab.engines.sim.streams import Items
 _NOTE = re.compile(r"(isolation|released)-[0-9a-f]{12}\.json", re.IGNORECASE)
 _ASKED = {folded(name) for name in ("MSExchangeHM", "MSExchangeHMRecovery")}
 _MODES = {"Auto": "Automatic"}
+_SERVED = (25, 80, 110, 143, 443, 587, 717, 993, 995, 2525)
+_EVERYWHERE = ("0.0.0.0", "::")
 _LARGEST = 1_000_000
 
 
@@ -59,3 +61,8 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
     for port in ports[:1000]:
         yield record("OpenPort", Port=port)
     yield record("OpenPorts", Found=len(ports))
+    for served in _SERVED:
+        at = {each.local_address: each.accepts for each in heard if each.local_port == served}
+        if not at.keys().isdisjoint(_EVERYWHERE):
+            accepts = any(lets for address, lets in at.items() if address in (*_EVERYWHERE, "127.0.0.1"))
+            yield record("Answer", Port=str(served), Accepts=accepts)
