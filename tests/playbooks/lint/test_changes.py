@@ -14,6 +14,7 @@ from playbooks.lint.commands import commands_of_changes, known_commands
 from playbooks.lint.places import MITIGATIONS, RESTART
 from playbooks.lint.vetted import VETTED
 from playbooks.lint.wildcards import escaped
+from playbooks.parts import assembled
 from playbooks.rendering import literal
 from tests.playbooks.lint.soundness.judging import sources
 from tests.playbooks.lint.soundness.mutations import mutations
@@ -88,7 +89,7 @@ def test_a_change_beyond_its_contract_is_refused_by_the_rule_that_explains_it(ru
 
 @pytest.mark.parametrize("advice", ADVICE)
 def test_the_change_that_follows_advice_passes(advice: str) -> None:
-    assert [str(problem) for problem in lint_change(ADVICE[advice], EVERYWHERE, source="x")] == []
+    assert [str(problem) for problem in lint_change(assembled(ADVICE[advice]), EVERYWHERE, source="x")] == []
 
 
 SCRIPTS = list(mutations(*sources(), 10, 600))
