@@ -168,6 +168,7 @@ def changed(state: HostState, root: Path) -> HostState:
     guards, tasks = dict(_guards_of(root)), dict(_tasks_of(root))
     web = WebState(**json.loads((root / WEB).read_text(encoding="utf-8")))
     pools = json.loads((root / POOLS).read_text(encoding="utf-8"))
+    directory = DirectoryState(**json.loads((root / DIRECTORY).read_text(encoding="utf-8")))
     now = {
         "services": services,
         "files": files,
@@ -175,6 +176,7 @@ def changed(state: HostState, root: Path) -> HostState:
         "guards": guards,
         "tasks": tasks,
         "pools": pools,
+        "directory": directory,
         "web": web,
     }
     if all(getattr(state, name) == found for name, found in now.items()):
