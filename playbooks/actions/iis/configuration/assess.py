@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from playbooks.actions.iis.configuration.extended import beyond_support
 from playbooks.actions.iis.configuration.files import HOST, REDIRECTION, NotWholeError, server_of, whole_text
 from playbooks.actions.iis.configuration.mitigations import ALL, Form, concerns, form
 from playbooks.actions.iis.configuration.modules import is_known_filter, is_of_exchange, why_foreign
@@ -61,6 +62,7 @@ class _Seen:
     outdated: list[str] = field(default_factory=list)
     off: list[str] = field(default_factory=list)
     breaking: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     pools: list[Pool] = field(default_factory=list)
@@ -138,6 +140,7 @@ def _judge_host(root: Element, where: str, server: Server, seen: _Seen) -> None:
                 seen.hidden.append(line)
             elif found.standing is Standing.ELSEWHERE:
                 seen.elsewhere.append(line)
+    seen.beyond += beyond_support(root)
     serves = {folder.pool.casefold() for site in seen.sites for folder in site.folders}
     seen.pools_off += [
         f"{pool.name}: autoStart false, startMode {pool.mode}"
@@ -279,6 +282,8 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
          "Install the update that fixes it; until then put the rule in its current form"),
         ("mitigation-outdated", Severity.MEDIUM, "A mitigation stands there in a form that requests get past",
          seen.outdated, "Install the update that fixes it; until then replace the rule by its current form"),
+        ("extended-protection", Severity.LOW, "Extended Protection asks for more than Exchange supports",
+         seen.beyond, "Clients may fail there: set it to the most that is supported, with Microsoft's script for it"),
         ("pool-off", Severity.LOW, "Application pools that sites use do not start by themselves", seen.pools_off,
          "Find out whether they are off as a mitigation, and set autoStart where not"),
     )  # fmt: skip

@@ -138,18 +138,6 @@ class LabExchange {
             }.GetNewClosure())
     }
 
-    # What Exchange Emergency Mitigation is to leave out here, from now on.
-    static [void] LeaveOut([string[]] $names) {
-        [void] [LabExchange]::Emergency()
-        $place = [LabHost]::Folder + '/directory.json'
-        $all = [System.Text.Json.Nodes.JsonNode]::Parse([System.IO.File]::ReadAllText($place))
-        $list = [System.Text.Json.Nodes.JsonArray]::new()
-        foreach ($name in $names) { $list.Add([System.Text.Json.Nodes.JsonValue]::Create($name)) }
-        $all['emergency']['blocked'] = $list
-        [System.IO.File]::WriteAllText($place + '.new', $all.ToJsonString())
-        [System.IO.File]::Move($place + '.new', $place, $true)
-    }
-
     static [string[]] Texts([System.Text.Json.JsonElement] $list) {
         return @(foreach ($each in $list.EnumerateArray()) { $each.GetString() })
     }
