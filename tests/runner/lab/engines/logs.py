@@ -291,6 +291,7 @@ def kept_short(install: str = DEFAULT) -> dict[str, FileState]:
         "C:\\Windows\\System32\\inetsrv\\config\\redirection.config": log(
             "<configurationRedirection enabled = 'True' path='C:\\elsewhere' />"
         ),
+        "C:\\b\\of another program.log": log("nothing that names columns"),
         "C:\\b\\u_ex260101.log": log(W3C, w3c("/ecp/y.js", status=241)),
         "C:\\b\\W3SVC1\\u_ex260101.log": log(W3C.replace("cs-method ", ""), "2026-01-01 00:00:00 1.2.3.4 /ecp/y.js"),
     }
