@@ -55,4 +55,6 @@ def _judged(name: str, given: str, evidence: str, *, failed: bool) -> Sign:
         return Trace(Grade.SUSPICIOUS, evidence) if "mailbox import export" in told else None
     if _VIRTUAL_DIRECTORY.search(command):
         return Trace(Grade.SESSION if failed else Grade.WRITTEN, evidence) if _TAG.search(told) else None
+    if "install-transportagent" in command:
+        return Trace(Grade.SUSPICIOUS, evidence)
     return Aside(evidence) if "remove-mailboxexportrequest" in command else None

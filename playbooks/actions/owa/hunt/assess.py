@@ -32,7 +32,8 @@ HUNT = Hunt(
         ),
         Grade.SUSPICIOUS: Wording(
             Severity.HIGH,
-            "PowerShell was used by a program that is not Windows's own, or everybody was made owner of a folder",
+            "PowerShell was used by a program that is not Windows's own, everybody was made owner of a folder, or EWS "
+            "was asked for a file of the server",
             "ProxyNotShell or OWASSRF: what they leave, and administrators may",
             "Ask whoever is named whether it was they; if nobody was, take this server for compromised",
         ),

@@ -25,6 +25,8 @@ def judge(line: Line, _: str) -> Sign:
     """What a line says; None where it is harmless."""
     if line.folder.casefold().startswith("cmdletinfra\\"):
         return _client(line)
+    if "getwopitarget" in plain(line.text):
+        return _attachment(line)
     asked = request(line)
     way = _way(asked.url)
     if way is None:
@@ -39,6 +41,13 @@ def event(each: Event) -> Sign:
     if "mailboxfolderpermission" not in told or not _EVERYBODY.search(told):
         return None
     return Trace(Grade.SUSPICIOUS, of_event(each)) if _OWNER.search(told) else Aside(of_event(each))
+
+
+def _attachment(line: Line) -> Sign:
+    """CVE-2026-45504 has EWS read what an attachment's provider names, also a file of the server."""
+    if "file:" not in plain(line.text):
+        return None
+    return Trace(Grade.SUSPICIOUS, f"EWS was asked for a file (CVE-2026-45504): {short(line.text)} ({line.place})")
 
 
 def _way(url: str) -> str | None:

@@ -40,13 +40,13 @@ HUNT = Hunt(
         ),
         Grade.SUSPICIOUS: Wording(
             Severity.HIGH,
-            "Commands that ProxyShell needs were run, and administrators run them as well",
+            "Commands that ProxyShell or what comes after it needs were run, and administrators run them as well",
             "ProxyShell: commands were run that it needs",
             "Ask whoever is named whether it was they, and why; if nobody was, take this server for compromised",
         ),
         Grade.ANSWERED: Wording(
             Severity.HIGH,
-            "Mail or the directory was reached as Exchange itself through Autodiscover",
+            "Mail or the directory was reached as Exchange itself, through Autodiscover or the control panel",
             "ProxyShell: the back end answered",
             "This server was open to it on that day: install the update if exchange.patch asks for it, and look in its "
             "IIS logs for what these client addresses did next",

@@ -1,11 +1,20 @@
-"""What one line of a log says of ProxyShell."""
+"""What one line of a log says of ProxyShell, and of ProxyToken.
+
+ProxyToken (CVE-2021-33766) sets rules of mailboxes through the control panel as nobody: a cookie or a query
+SecurityToken makes the front end leave it to the back end who asks, which does not ask either. Error 500 gives the
+canary that the next request needs (SigmaHQ, web_cve_2021_33766_msexchange_proxytoken; Zero Day Initiative, 2021-08-30).
+"""
 
 from __future__ import annotations
+
+import re
 
 from playbooks.actions.exchange import cmdlets
 from playbooks.actions.exchange.confusion import Target, hidden, target, worked
 from playbooks.actions.exchange.hunting import Grade, Sign, Trace
-from playbooks.actions.exchange.lines import Line, request
+from playbooks.actions.exchange.lines import Line, Request, request
+
+_TOKEN = re.compile(r"/ecp/.*(?:inboxrules\.svc/newobject|securitytoken=)")
 
 
 def judge(line: Line, _: str) -> Sign:
@@ -13,11 +22,25 @@ def judge(line: Line, _: str) -> Sign:
     if line.folder.casefold().startswith("cmdletinfra\\"):
         return cmdlets.line(line)
     asked = request(line)
+    if _TOKEN.search(asked.url):
+        return _token(line, asked)
     meant = target(asked.url)
     if meant is None:
         meant = hidden(line.text)
         return None if meant is None else Trace(Grade.PROBED, f"{meant.value}: {asked.shown(line.place)}")
     return Trace(_grade(meant, answered=worked(asked)), f"{meant.value}: {asked.shown(line.place)}")
+
+
+def _token(line: Line, asked: Request) -> Sign:
+    """A rule that was made by nobody, or the error that comes before it; users who are logged on make rules as well."""
+    evidence = f"ProxyToken, a rule of a mailbox: {asked.shown(line.place)}"
+    if "securitytoken=" in asked.url or asked.status == "500":
+        return Trace(Grade.PROBED, evidence)
+    if not asked.fits:
+        return Trace(Grade.ANSWERED, evidence)
+    # Who is logged on stands in HttpProxy's own logs; in IIS's it may be the server's account.
+    nobody = not line.of_iis and "authenticateduser" in asked.columns and not asked.user
+    return Trace(Grade.ANSWERED if worked(asked) else Grade.PROBED, evidence) if nobody else None
 
 
 def _grade(meant: Target, *, answered: bool) -> Grade:

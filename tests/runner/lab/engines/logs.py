@@ -103,6 +103,7 @@ def events() -> dict[str, EventLogState]:
                 event(1, "New-MailboxExportRequest", page, "example.org/Users/x"),
                 event(6, "New-MailboxExportRequest", page, "example.org/Users/x"),
                 event(1, "Set-OabVirtualDirectory", '-ExternalUrl "http://f/<i planted>"', "example.org/Users/x"),
+                event(1, "Install-TransportAgent", "-Name x", "example.org/Users/x"),
                 event(1, "Remove-MailboxExportRequest", '-Identity "m\\x" ' + "y" * 5_000, "example.org/Users/x"),
                 *[event(1, "New-ExchangeCertificate", "-Services IIS", f"{at}") for at in range(260)],
             ]
@@ -207,6 +208,14 @@ def shelled(install: str = DEFAULT) -> dict[str, FileState]:
             asked("/autodiscover/autodiscover.json", "?@x.example/%70owershell/", "401"),
             asked("/owa/someone%40example.org/powershell", "", Protocol="Owa"),
             asked("/powershell", "?serializationLevel=Full", Protocol="Powershell"),
+            asked("/autodiscover/autodiscover.%6as%u006Fn", "?@x.example/%50owershell/", IsAuthenticated="False"),
+            asked("/ecp/a@example.org/RulesEditor/InboxRules.svc/NewObject", "?x=y", IsAuthenticated="false"),
+            asked("/ecp/a@example.org/RulesEditor/InboxRules.svc/NewObject", "?x=y", IsAuthenticated="true"),
+            asked("/ecp/default.aspx", "?SecurityToken=x", "500"),
+            asked("/ews/exchange.asmx", "", GenericInfo="GetWopiTargetPropertiesByUrl file:///c:/x"),
+        ),
+        f"{logging}\\Ews\\a.log": log(
+            "a,GetWopiTargetPropertiesByUrl,file%3a///c:/x", "a,GetWopiTargetPropertiesByUrl,x"
         ),
         f"{logging}\\CmdletInfra\\Powershell-Proxy\\Cmdlet\\a.log": log(
             f"#Fields: {RPS_CMDLET}",
@@ -282,6 +291,7 @@ def kept_short(install: str = DEFAULT) -> dict[str, FileState]:
         "C:\\Windows\\System32\\inetsrv\\config\\redirection.config": log(
             "<configurationRedirection enabled = 'True' path='C:\\elsewhere' />"
         ),
+        "C:\\b\\of another program.log": log("nothing that names columns"),
         "C:\\b\\u_ex260101.log": log(W3C, w3c("/ecp/y.js", status=241)),
         "C:\\b\\W3SVC1\\u_ex260101.log": log(W3C.replace("cs-method ", ""), "2026-01-01 00:00:00 1.2.3.4 /ecp/y.js"),
     }

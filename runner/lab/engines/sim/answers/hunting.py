@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from runner.lab.engines.sim import file_system
@@ -181,7 +181,7 @@ def _of_iis(files: Mapping[str, FileState], looked_for: Marks) -> Items:
         try:
             if not _is_folder(file_system.at(files, directory)):
                 continue
-            yield from _folder(files, directory, _Log(directory, looked_for), quiet=True)
+            yield from _folder(files, directory, _Log(directory, replace(looked_for, headed=False)), quiet=True)
             sites = [
                 f"{directory}\\{name}"
                 for name in file_system.names_in(files, directory)

@@ -14,9 +14,9 @@ from runner.lab.state import MailboxState
 _MAILBOXES = 200
 _NOTHING = ("none", "availabilityonly", "limiteddetails", "")
 _REQUEST = Marks(
-    r"power|shell|%(25)*(u00)?([46][1-9a-f]|[57][0-9a])",
-    r"json|autodiscover|/owa/[^\s,?]*(@|%(25)*(u00)?40)",
-    r"/owa/[^\s,?]*(@|%(25)*(u00)?40)[^\s,?]*/[^\s,?]*(shell|%)|powershell",
+    r"power|shell|WopiTarget|%(25)*(u00)?([46][1-9a-f]|[57][0-9a])",
+    r"^(?=.*GetWopiTarget)(?=.*file(:|%))|json|autodiscover|/owa/[^\s,?]*(@|%(25)*(u00)?40)",
+    r"/owa/[^\s,?]*(@|%(25)*(u00)?40)[^\s,?]*/[^\s,?]*(shell|%)|powershell|file:",
 )
 _LOGS = Logs(
     _REQUEST,
@@ -29,7 +29,8 @@ _LOGS = Logs(
             r"[A-Za-z][\w-]*/\d",
             r"^(?!.*,(Microsoft WinRM Client|Exchange BackEnd Probes),).*[A-Za-z][\w-]*/\d",
             ",200,",
-        )
+        ),
+        "Ews": Marks("GetWopiTarget", "file(:|%)", "file", headed=False),
     },
     {"MSExchange Management": ("", Marks("", r"(Add|Set)-MailboxFolderPermission", "Owner"))},
     _REQUEST,

@@ -10,16 +10,19 @@ from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
 
 _REQUEST = Marks(
-    r"(\.|2e)(j|%[\du%]*[46]a)(s|%[\du%]*[57]3)(o|%[\du%]*[46]f)(n|%[\du%]*[46]e)",
+    r"(\.|2e)(j|%[\du%]*[46]a)(s|%[\du%]*[57]3)(o|%[\du%]*[46]f)(n|%[\du%]*[46]e)"
+    r"|InboxRules\.svc/NewObject|SecurityToken=",
+    r"/ecp/.*(InboxRules\.svc/NewObject.*(,false,|\s500\s)|SecurityToken=)|"
     r"powershell|/(mapi|ews|owa|ecp|rpc|oab|api)/|email=autodiscover|json\s@|\?@"
     r"|%(u|25|2f|5c|3f|[46][1-9a-f]|[57][0-9a])",
     r"powershell|rps-cat|%(u|25|[46][1-9a-f]|[57][0-9a])",
 )
 _COMMAND = (
     r"(New|Remove)-MailboxExportRequest|New-ManagementRoleAssignment|New-ExchangeCertificate|Set-\w+VirtualDirectory"
+    r"|Install-TransportAgent"
 )
 _PAGE = r"\.as[hpcma]|\.svc|\.soap|\.cshtml|inetpub|HttpProxy|<|%3c"
-_NAMES = "MailboxExportRequest|ManagementRoleAssignment|ExchangeCertificate|VirtualDirectory"
+_NAMES = "MailboxExportRequest|ManagementRoleAssignment|ExchangeCertificate|VirtualDirectory|TransportAgent"
 
 _LOGS = Logs(
     _REQUEST,
