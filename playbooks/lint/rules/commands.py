@@ -125,7 +125,7 @@ def _values(flow: Flow, call: Call) -> Iterator[Refusal]:
                     f"{known.name} -{known.parameters[name][0]} may name another server",
                     "write $env:COMPUTERNAME there: exrun runs the script on each server of the inventory",
                 )
-            case "self" if not (isinstance(value, Text) and value.value == _LOOPBACK):
+            case "here" if not (isinstance(value, Text) and value.value == _LOOPBACK):
                 yield Refusal("network", value.at, f"{known.name} may reach another host", _OF_THIS_SERVER)
             case "action" if name in ("erroraction", "warningaction", "informationaction"):
                 if not (isinstance(value, Text) and value.value.lower() in _ACTIONS):
