@@ -37,7 +37,7 @@ test: $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: instructions
-instructions: $(READY)  ## what an audit of one more host costs, in instructions (with valgrind)
+instructions: $(READY)  ## what an audit's start and one more host cost, in instructions (with valgrind)
 	@$(BIN)/python -m benchmarks.instructions --kept
 
 .PHONY: test-busy

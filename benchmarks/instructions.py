@@ -6,7 +6,8 @@ Counted by valgrind's cachegrind (Linux; `apt-get install valgrind`), with the b
     an audit's start    the same for an audit, but for what each host costs
     a further host      the difference of two audits, for each host that one has more
 
-`make test` counts a further host of a few (`--kept`), so that no change makes it dearer unseen.
+`make test` counts a further host of a few, and the start (`--kept`), so that no change makes them dearer unseen. The
+start is held to what it costs, not to what it should.
 
     python -m benchmarks.instructions [--hosts 8 40] [--kept]
 """
@@ -28,6 +29,7 @@ from benchmarks.measured import counted, counting, run
 MILLION = 1_000_000
 LIMIT_HELP = 400
 LIMIT_START = 2200
+START_KEPT = 3400  # 3,180 when this was written: not worse, until it is brought below LIMIT_START
 LIMIT_HOST = 20
 KEPT_HOSTS = (4, 12)
 
@@ -55,7 +57,9 @@ def main() -> int:
     """Prints the figures; 1 when a limit is passed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, nargs=2, default=[8, 40], metavar=("FEWER", "MORE"))
-    parser.add_argument("--kept", action="store_true", help="a further host of few, beside what is reached: for CI")
+    parser.add_argument(
+        "--kept", action="store_true", help="a further host of few, and a start no dearer than now: for CI"
+    )
     given = parser.parse_args()
     if shutil.which("valgrind") is None:
         print("SKIPPED: what a host costs was not counted: valgrind is not here (apt-get install valgrind)")
@@ -64,9 +68,11 @@ def main() -> int:
     audited(1, ())  # compiles what was not
     costs = {hosts: counted(audited(hosts, counting())) / MILLION for hosts in (fewer, more)}
     a_host = (costs[more] - costs[fewer]) / (more - fewer)
-    limits = {"a further host": (a_host, LIMIT_HOST)}
+    limits = {
+        "a further host": (a_host, LIMIT_HOST),
+        "an audit's start": (costs[fewer] - fewer * a_host, START_KEPT if given.kept else LIMIT_START),
+    }
     if not given.kept:
-        limits["an audit's start"] = (costs[fewer] - fewer * a_host, LIMIT_START)
         limits["--help"] = (help_cost(), LIMIT_HELP)
     for what, (cost, limit) in limits.items():
         word = "PASS" if cost <= limit else "FAIL"
