@@ -78,6 +78,8 @@ KILLED = -signal.SIGKILL if sys.platform != "win32" else 1
 def session(arguments: Sequence[str], folder: str, environment: Mapping[str, str], point: str, at: int) -> None:
     """The command, in this process, which dies the `at`th time it comes to a point; "" lets it live."""
     os.chdir(folder)
+    for name in [each for each in os.environ if each.startswith("LAB_")]:
+        del os.environ[name]  # of the test in which the process began that this one was forked from
     os.environ.update(environment)
     with Path("said.txt").open("ab") as said:
         os.dup2(said.fileno(), 1)

@@ -451,8 +451,16 @@ def test_ctrl_c_lets_hosts_go_journals_it_and_keeps_what_was_learnt(tmp_path: Pa
     assert fleet.states()[0].phase is RunPhase.INTERRUPTED
 
 
+def let_go(before: set[threading.Thread]) -> None:
+    """Waits for the threads of hosts that were started since; those of other tests may never end."""
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "exrun-host":
+            thread.join(HANG_SECONDS)
+
+
 def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path) -> None:
     clock, stop, release = Jumping(), Stop(), threading.Event()
+    before = set(threading.enumerate())
 
     class Deaf(ScriptedTransport):
         def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
@@ -469,9 +477,7 @@ def test_a_host_that_does_not_let_go_is_left_when_the_time_is_up(tmp_path: Path)
     run = fleet.run()
     lines = fleet.journal().read_bytes()
     release.set()  # what its thread does from here on is recorded nowhere
-    for thread in threading.enumerate():
-        if thread.name == "exrun-host":
-            thread.join(30)
+    let_go(before)
     assert run.ending is Ending.INTERRUPTED
     row = run.audit.hosts[0]
     assert row.verdict is Verdict.UNKNOWN
@@ -774,10 +780,9 @@ def test_wherever_a_killed_run_ends_no_row_hides_that_a_script_may_have_run(tmp_
 
 
 def test_a_host_that_has_ended_leaves_its_row_and_nothing_else(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     done = Fleet(tmp_path, tuple(host(f"LEAVING{number}") for number in range(40))).run()
-    for thread in threading.enumerate():
-        if thread.name == "exrun-host":
-            thread.join(HANG_SECONDS)
+    let_go(before)
     # Nobody looks for rings before: what a host leaves goes by itself.
     kept = gc.get_objects()
     assert len({id(each) for each in kept if type(each) is Judged and each.name.startswith("LEAVING")}) == 40

@@ -92,6 +92,13 @@ function Export-Node($node, $rows) {
 # What a change may run besides, with all the parameters that it may be given: each writes the one place that it is told.
 $changing = @{
     'set-service' = 'name', 'startuptype'; 'start-service' = @('name'); 'stop-service' = @('name'); 'restart-service' = @('name'); 'restart-computer' = @('force'); 'set-exchangeserver' = 'identity', 'mitigationsblocked'
+    'set-activesyncvirtualdirectory' = 'identity', 'internalurl', 'externalurl'
+    'set-ecpvirtualdirectory' = 'identity', 'internalurl', 'externalurl'
+    'set-mapivirtualdirectory' = 'identity', 'internalurl', 'externalurl'
+    'set-oabvirtualdirectory' = 'identity', 'internalurl', 'externalurl'
+    'set-owavirtualdirectory' = 'identity', 'internalurl', 'externalurl'
+    'set-powershellvirtualdirectory' = 'identity', 'internalurl', 'externalurl'
+    'set-webservicesvirtualdirectory' = 'identity', 'internalurl', 'externalurl'
     'add-webconfigurationproperty' = 'pspath', 'location', 'filter', 'name', 'value', 'atindex'; 'set-webconfigurationproperty' = 'pspath', 'location', 'filter', 'name', 'value'
     'clear-webconfiguration' = 'pspath', 'location', 'filter'; 'start-webapppool' = @('name'); 'stop-webapppool' = @('name')
     'new-item' = 'path', 'itemtype', 'force'; 'move-item' = 'literalpath', 'destination', 'force'; 'copy-item' = 'literalpath', 'destination', 'force'

@@ -104,6 +104,7 @@ def test_the_cases_that_went_wrong_are_right(shared: Path) -> None:
             "exchange.oab_url",
             "exchange.transport_agents",
             "exchange.virtual_directories",
+            "mitigation.emergency_service",
             "windows.persistence",
         }, name
 
