@@ -1,4 +1,4 @@
-"""The assessment of what could not be known: not read, not told by the tables, or not answered."""
+"""The assessment of what could not be known (not read, not told by the tables, not answered) or is no concern."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def undecided(action: str, what: str, why: str, facts: tuple[str, ...], then: st
         then: what to do about it; the others as of `unknown`.
     """
     return _unknown(action, f"Could not tell {what}", f"could not tell {what}", why, then, facts)
+
+
+def not_applicable(reason: str, facts: tuple[str, ...]) -> Assessment:
+    """The assessment of an action that does not concern this server, for a reason in one phrase; no fact is known."""
+    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in facts})
 
 
 def not_observed(action: str, observation: NotObserved, facts: tuple[str, ...]) -> Assessment:

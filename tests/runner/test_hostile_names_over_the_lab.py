@@ -15,16 +15,8 @@ from runner.lab.state import FileState, HostState
 from tests.runner.lab.engines.test_webshell_quarantine import BAD, CONFIG, ROOT, SITES, WEB, server, sha256
 from tests.runner.rehearsal import Rehearsal, rehearsed
 from tests.runner.test_audit_over_the_lab import PASSWORD
+from tests.runner.test_web_shells_over_the_lab import PLAYBOOK
 
-PLAYBOOK = """name: repair
-title: Take away what was found
-params:
-  include: {type: "text[]", description: What to take, default: []}
-steps:
-  - id: shells
-    action: webshell.quarantine
-    with: {include: "{{ params.include }}"}
-"""
 # What a file system takes, below aspnet_client.
 NAMES = (
     "\u202egnp.aspx",

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import date
 
 from playbooks.actions.exchange.setup import Installation, installed
-from playbooks.findings import Assessment, UnknownFact, Verdict
+from playbooks.findings import Assessment
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import undecided
+from playbooks.unknowns import not_applicable, undecided
 from playbooks.values import Value, text_of
 
 _ROLES = ("MailboxRole", "ClientAccessRole", "CafeRole", "FrontendTransportRole", "HubTransportRole")
@@ -35,20 +35,16 @@ def asked(
         return found
     observed, installation = found
     if installation is not Installation.SERVER:
-        return _not_applicable(installation.value, facts)
+        return not_applicable(installation.value, facts)
     said = {text_of(role, "Name"): role.get("Present") for role in observed.of_kind("ExchangeRole")}
     if not any(said.get(role) is not False for role in _ROLES):
-        return _not_applicable(on_edge, facts)
+        return not_applicable(on_edge, facts)
     given = str(params.get("since") or "").strip()
     try:
         return observed, date.fromisoformat(given) if given else None
     except ValueError:
         why = f"{given} is no day"
         return undecided(action, "since when a change is new", why, facts, "Give `since` as 2021-02-27, or nothing")
-
-
-def _not_applicable(reason: str, facts: tuple[str, ...]) -> Assessment:
-    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in facts})
 
 
 def unanswered(observed: Observed, commands: tuple[str, ...]) -> tuple[str, ...]:

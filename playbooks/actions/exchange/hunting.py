@@ -19,7 +19,7 @@ from playbooks.actions.exchange.setup import Installation, installed
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
 from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import unknown
+from playbooks.unknowns import not_applicable, unknown
 from playbooks.values import Record, Value, text_of
 
 FACTS = ("grade", "at_least", "compromised", "since", CLEAR_OF)
@@ -198,18 +198,14 @@ def hunted(hunt: Hunt, observation: Observation, today: date) -> Assessment:
         return found
     observed, installation = found
     if installation is not Installation.SERVER:
-        return _not_applicable(installation.value)
+        return not_applicable(installation.value, FACTS)
     asked = _asked(hunt, observed)
     if not asked:
-        return _not_applicable("neither client access nor mailboxes are on this server")
+        return not_applicable("neither client access nor mailboxes are on this server", FACTS)
     path = text_of(observed.first("ExchangeSetup") or {}, "InstallPath").replace("/", "\\").strip(' "').rstrip("\\")
     if not path:
         return unknown(hunt.action, "the logs", "the setup key names no install folder (MsiInstallPath)", FACTS)
     return _concluded(hunt, observed, _found(hunt, observed, asked, path, today))
-
-
-def _not_applicable(reason: str) -> Assessment:
-    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in FACTS})
 
 
 def _asked(hunt: Hunt, observed: Observed) -> tuple[tuple[str, ...], ...]:

@@ -20,9 +20,9 @@ from playbooks.actions.exchange.services.required import MITIGATION, Product, Ro
 from playbooks.actions.exchange.services.snapshot import SnapshotError, start_type, taken
 from playbooks.actions.exchange.setup import ROLE_KEYS, Installation, installed, role_names
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, UnknownFact, Verdict
+from playbooks.findings import Assessment, Coverage, Facts, Finding, Severity, Verdict
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import undecided, unknown
+from playbooks.unknowns import not_applicable, undecided, unknown
 from playbooks.values import Value, text_of
 
 ACTION = "exchange.services"
@@ -64,7 +64,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return found
     observed, installation = found
     if installation is Installation.NONE:
-        return _not_applicable(installation.value)
+        return not_applicable(installation.value, FACTS)
     if why := observed.why_unread(ROLE_KEYS):
         return unknown(ACTION, "which roles this server has", why, FACTS)
     roles = frozenset(
@@ -75,7 +75,7 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
     if not roles:
         if observed.first("ExchangeRole") is None:
             return unknown(ACTION, "which roles this server has", "the answer has no record of them", FACTS)
-        return _not_applicable(Installation.TOOLS.value)
+        return not_applicable(Installation.TOOLS.value, FACTS)
     if why := observed.why_unread(SERVICES):
         return unknown(ACTION, "the services", why, FACTS)
     try:
@@ -93,10 +93,6 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
 def _entries(params: Mapping[str, Value]) -> tuple[str, ...]:
     given = params.get("snapshot")
     return tuple(str(entry) for entry in given) if isinstance(given, tuple | list) else ()
-
-
-def _not_applicable(reason: str) -> Assessment:
-    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in FACTS})
 
 
 def _product(observed: Observed) -> Product | None:

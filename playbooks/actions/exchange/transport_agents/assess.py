@@ -23,7 +23,7 @@ from playbooks.investigating.commands import Folders, Reason, against
 from playbooks.investigating.document import Element, UnreadableXmlError, read
 from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
-from playbooks.unknowns import unknown
+from playbooks.unknowns import not_applicable, unknown
 from playbooks.values import Record, Value, text_of
 
 ACTION = "exchange.transport_agents"
@@ -76,19 +76,15 @@ def assess(observation: Observation, params: Mapping[str, Value], catalogue: Cat
         return found
     observed, installation = found
     if installation is not Installation.SERVER:
-        return _not_applicable(installation.value)
+        return not_applicable(installation.value, FACTS)
     asked = _asked(observed)
     if not asked:
-        absent = _not_applicable("no role that moves mail is on this server")
+        absent = not_applicable("no role that moves mail is on this server", FACTS)
         return replace(absent, facts={**absent.facts, CLEAR_OF: _CLEAR})
     if not server_of(observed).exchange:
         return unknown(ACTION, "the agents", "the setup key names no install folder (MsiInstallPath)", FACTS)
     agents, gaps = _agents(observed, asked)
     return _concluded(observed, agents, gaps)
-
-
-def _not_applicable(reason: str) -> Assessment:
-    return Assessment(Verdict.NOT_APPLICABLE, reason, facts={name: UnknownFact(reason) for name in FACTS})
 
 
 def _asked(observed: Observed) -> tuple[str, ...]:
