@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from playbooks.catalogue.catalogue import Catalogue, KnownBad
+from playbooks.catalogue.catalogue import Catalogue
 from texts.counting import counted
 
 __all__ = ["asked_for", "lines"]
@@ -27,17 +27,30 @@ def asked_for(hashes: Iterable[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def lines(catalogue: Catalogue, found: Mapping[str, KnownBad | None]) -> Iterator[str]:
-    """A line for each hash, and with one that is known what its licence asks to be shown."""
-    listed = f"{counted(len(catalogue.tables.known_bad), 'file')}, catalogue of {catalogue.as_of}"
-    for sha256, bad in found.items():
-        if bad is None:
+def lines(catalogue: Catalogue, asked: Iterable[str]) -> Iterator[str]:
+    """A line for each hash, and with one that is known where it stands and what its licence asks to be shown.
+
+    Args:
+        asked: as `asked_for` gives them.
+    """
+    bad, good = len(catalogue.tables.known_bad), len(catalogue.tables.known_good)
+    listed = f"{counted(bad, 'bad file')}, {counted(good, 'page')} of Exchange, catalogue of {catalogue.as_of}"
+    for sha256 in asked:
+        known = catalogue.known_bad(sha256)
+        pages = catalogue.known_good(sha256)
+        if known is not None:
+            yield f"{sha256}  KNOWN BAD: {known.what}"
+            yield f"  source   {known.source}"
+            yield f"  licence  {known.licence}"
+            if known.author:
+                yield f"  author   {known.author}"
+            if known.url:
+                yield f"  url      {known.url}"
+        elif pages:
+            yield f"{sha256}  a page of Exchange, at these places of these builds alone"
+            yield from (f"  page     {page.path}, builds {page.first} to {page.last}" for page in pages)
+            for source, licence in dict.fromkeys((page.source, page.licence) for page in pages):
+                yield f"  source   {source}"
+                yield f"  licence  {licence}"
+        else:
             yield f"{sha256}  in no list ({listed}), which proves nothing of it"
-            continue
-        yield f"{sha256}  KNOWN BAD: {bad.what}"
-        yield f"  source   {bad.source}"
-        yield f"  licence  {bad.licence}"
-        if bad.author:
-            yield f"  author   {bad.author}"
-        if bad.url:
-            yield f"  url      {bad.url}"

@@ -64,11 +64,11 @@ def catalogue_find(
     state: StateOption = STATE,
     catalogue: CatalogueOption = None,
 ) -> None:
-    """Say whether files are known to be bad, by the SHA-256 of their bytes.
+    """Say whether files are known to be bad, or pages of Exchange, by the SHA-256 of their bytes.
 
     \b
     With what each is, who says so, and under which licence. A file that no list has is not known to be harmless.
-    Exit status: 0 no list has any of them, 1 at least one is known-bad, 2 one is no SHA-256 or a table is wrong.
+    Exit status: 0 none of them is known-bad, 1 at least one is, 2 one is no SHA-256 or a table is wrong.
 
     \b
     Examples:
@@ -82,9 +82,8 @@ def catalogue_find(
     except ValueError as error:
         raise UsageError(str(error), "Give the SHA-256 of a file's bytes: 64 hexadecimal digits.") from None
     used = in_use(state, catalogue).catalogue
-    found = {sha256: used.known_bad(sha256) for sha256 in asked}
-    emit("".join(f"{visible(line)}\n" for line in lines(used, found)))
-    if any(found.values()):
+    emit("".join(f"{visible(line)}\n" for line in lines(used, asked)))
+    if any(used.known_bad(sha256) for sha256 in asked):
         raise typer.Exit(ExitStatus.FINDINGS)
 
 

@@ -289,7 +289,8 @@ NOT_LISTED = "0" * 64
 def test_a_known_bad_hash_is_shown_with_all_that_its_licence_asks_for(exrun: CommandLine) -> None:
     row = SHIPPED.known_bad(BAD)
     assert row is not None
-    listed = f"{len(SHIPPED.tables.known_bad)} files, catalogue of {SHIPPED.as_of}"
+    bad, good = len(SHIPPED.tables.known_bad), len(SHIPPED.tables.known_good)
+    listed = f"{bad} bad files, {good} pages of Exchange, catalogue of {SHIPPED.as_of}"
     status, out, _ = exrun("catalogue", "find", NOT_LISTED, BAD.upper(), BAD)
     assert status == 1
     assert out.splitlines() == [
@@ -300,6 +301,21 @@ def test_a_known_bad_hash_is_shown_with_all_that_its_licence_asks_for(exrun: Com
         f"  author   {row.author}",
         f"  url      {row.url}",
     ]
+
+
+def test_a_page_of_exchange_is_named_with_its_places_and_builds(exrun: CommandLine) -> None:
+    page = next(row for row in SHIPPED.tables.known_good if len(SHIPPED.known_good(row.sha256)) > 1)
+    pages = SHIPPED.known_good(page.sha256)
+    status, out, _ = exrun("catalogue", "find", page.sha256.upper())
+    assert (status, out.splitlines()) == (
+        0,
+        [
+            f"{page.sha256}  a page of Exchange, at these places of these builds alone",
+            *(f"  page     {each.path}, builds {each.first} to {each.last}" for each in pages),
+            f"  source   {page.source}",
+            f"  licence  {page.licence}",
+        ],
+    )
 
 
 def test_a_hash_of_no_list_is_no_finding(exrun: CommandLine) -> None:
