@@ -1,4 +1,4 @@
-"""The one writer of a run's journal: structlog through four processors into an append-only file.
+"""The one writer of a run's journal: redacted, canonical, chained, and added to an append-only file.
 
 Records wait in the process and are written together: with the next durable one, after GROUP_LINES, at the first after
 GROUP_SECONDS, or on `close`. Only `durable=True` waits for the disk: when it returns, this record and all before it
@@ -16,16 +16,14 @@ import atexit
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
-
-import structlog
+from typing import BinaryIO, cast
 
 from runner.disk import Disk, SystemDisk, make_directories, write_anew
 from runner.journal.chain import Broken, Head, Verified, is_whole, verify
@@ -53,8 +51,6 @@ HEAD_SECONDS = 5.0
 _LOCK_TRIES, _LOCK_SECONDS = 20, 0.01
 
 _PIECE = 1 << 20
-
-EventDict = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +139,6 @@ class JournalWriter:
         self._closed = False
         self._appending = threading.Lock()  # taken inside _flushing, never the other way round
         self._flushing = threading.Lock()
-        processors: list[structlog.typing.Processor] = [self._redact, self._canonical, self._chain, self._add]
-        self._log: structlog.BoundLogger = structlog.wrap_logger(
-            structlog.ReturnLogger(), processors, structlog.BoundLogger
-        ).bind()
         atexit.register(self._write_at_exit)
 
     @property
@@ -179,8 +171,11 @@ class JournalWriter:
             raise UnrecordableValueError("a script hash that is no SHA-256 in lower-case hexadecimal")
         with self._appending:
             self._refuse_after_failure()
-            self._log.info(event, phase=phase, host=host, step=step, script_hash=script_hash, data=data or {})
-            place = self.head
+            members, before = self._members(data or {}), self.head
+            sequence, now = before.sequence + 1, self._clock.now()
+            line, own = self._pen.line(sequence, before.sha256, now, phase, event, host, step, script_hash, members)
+            place = Head(sequence, own)
+            self._at.waiting.append((line, place))
             if not durable and self._is_due():
                 self._write()
         if durable:
@@ -247,38 +242,11 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    # The four processors, in the order in which every record passes them.
-
-    def _redact(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        if not isinstance(event["data"], Clean):
-            event["data"] = self._redactor.redact(event["data"])
-        return event
-
-    def _canonical(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        data = event["data"]
-        event["data"] = data.members if isinstance(data, Clean) else canonical(data)
-        return event
-
-    def _chain(self, _logger: object, _name: str, event: EventDict) -> EventDict:
-        before = self.head
-        sequence = before.sequence + 1
-        line, sha256 = self._pen.line(
-            sequence,
-            before.sha256,
-            self._clock.now(),
-            str(event["phase"]),
-            str(event["event"]),
-            event["host"],
-            event["step"],
-            event["script_hash"],
-            event["data"],
-        )
-        return {"line": line, "head": Head(sequence, sha256)}
-
-    def _add(self, _logger: object, _name: str, event: EventDict) -> bytes:
-        line: bytes = event["line"]
-        self._at.waiting.append((line, event["head"]))
-        return line
+    def _members(self, data: Mapping[str, object] | Clean) -> Mapping[str, Json]:
+        """Data redacted and canonical, as `clean` has made it already."""
+        if isinstance(data, Clean):
+            return data.members
+        return cast(Mapping[str, Json], canonical(self._redactor.redact(data)))
 
     def _is_due(self) -> bool:
         return len(self._at.waiting) >= GROUP_LINES or self._clock.monotonic() - self._written_at >= GROUP_SECONDS
