@@ -13,10 +13,11 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date
 
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue
+from playbooks.investigating.ages import aged
 from playbooks.investigating.code import includes
 from playbooks.investigating.content import Looked, look
 from playbooks.investigating.decoding import decoded
@@ -35,7 +36,6 @@ _NOT_RUN = Looked((), runs=False, inert=True)
 _TAKE_IN = PAGES | {"inc"}
 _NAMED = 3  # of what is taken in and did not come
 _LOOKED_FOR = 100  # of what one page takes in; the others are told as not seen
-_YOUNG = timedelta(days=1)
 
 
 def judge(
@@ -47,6 +47,7 @@ def judge(
     *,
     mapped: Collection[str] = (),
     unseen: Collection[str] = (),
+    installed: Collection[date] = (),
 ) -> tuple[FileVerdict, ...]:
     """What each file comes to, in their order.
 
@@ -57,6 +58,7 @@ def judge(
         mapped: further endings, in lower case without the dot, that IIS runs as pages here; those that a web.config
             among the files maps are added.
         unseen: folders of which not all was told: what is missing there may be there.
+        installed: the days on which Exchange and its updates were installed, as far as they are known.
 
     Raises:
         CatalogueError: the catalogue's lists of hashes are no sound tables.
@@ -72,7 +74,8 @@ def judge(
     alone = tuple(_judged(each, around, runnable) for each in files)
     more = of_pages_gone(files, alone, roots, unseen)
     taken_in = _taken_in(files, alone)
-    return _aged(tuple(_with(each, (*more.get(at, ()), *taken_in.get(at, ()))) for at, each in enumerate(alone)), files)
+    told = tuple(_with(each, (*more.get(at, ()), *taken_in.get(at, ()))) for at, each in enumerate(alone))
+    return aged(told, files, installed, server)
 
 
 def _taken_in(files: Sequence[Written], alone: Sequence[FileVerdict]) -> Mapping[int, tuple[Reason, ...]]:
@@ -237,52 +240,3 @@ def _not_seen(file: Written, digest: str, runs: bool) -> Iterator[Reason]:
         yield Reason(
             "not-seen.content", Grade.UNKNOWN, "what it holds did not come, so only its hash and place were judged"
         )
-
-
-def _aged(verdicts: tuple[FileVerdict, ...], files: Sequence[Written]) -> tuple[FileVerdict, ...]:
-    """Pages of Exchange that were written after those of their folder that are certainly Microsoft's.
-
-    Times are easily set back, so an old one says nothing; a young one is a reason to look. A changed page of Exchange
-    that is younger than its neighbours is suspicious; another young page stays what it is.
-    """
-    settled: dict[str, datetime] = {}
-    for verdict, file in zip(verdicts, files, strict=True):
-        when = _time(file)
-        if verdict.verdict is Grade.BASELINE and when is not None:
-            folder = comparable(file.path).rpartition("\\")[0]
-            settled[folder] = max(when, settled.get(folder, when))
-    return tuple(
-        _young(verdict, file, settled.get(comparable(file.path).rpartition("\\")[0]))
-        for verdict, file in zip(verdicts, files, strict=True)
-    )
-
-
-def _young(verdict: FileVerdict, file: Written, settled: datetime | None) -> FileVerdict:
-    when = _time(file)
-    if verdict.verdict is Grade.BASELINE or settled is None or when is None or when <= settled + _YOUNG:
-        return verdict
-    if ending_of(file.path) not in PAGES:
-        return verdict
-    altered = any(each.id == "known-good.altered" for each in verdict.reasons)
-    text = f"it was written {when:%Y-%m-%d}, after Microsoft's own pages beside it ({settled:%Y-%m-%d})"
-    young = Reason(
-        "age.younger",
-        Grade.SUSPICIOUS if altered else Grade.UNKNOWN,
-        text,
-        "times of the server, which are easily forged",
-    )
-    reasons = tuple(sorted((*verdict.reasons, young), key=lambda each: each.grade.rank))
-    grade = min(verdict.verdict, young.grade, key=lambda each: each.rank)
-    return replace(verdict, verdict=grade, reasons=reasons)
-
-
-def _time(file: Written) -> datetime | None:
-    """The later of both times, UTC; None where the server said none."""
-    found = []
-    for text in (file.created, file.modified):
-        try:
-            when = datetime.fromisoformat(text)
-        except ValueError:
-            continue
-        found.append(when.replace(tzinfo=None) - (when.utcoffset() or timedelta()))
-    return max(found, default=None)

@@ -78,12 +78,23 @@ def is_entry(unread: Unread) -> bool:
     return unread.what.casefold().startswith((UNINSTALL_KEY.casefold(), UPDATES_KEY.casefold()))
 
 
+def is_exchange_s(key: str, record: Record, name: str = "DisplayName") -> bool:
+    """Whether an entry of a program is Exchange's, or of an update of it.
+
+    Args:
+        key: the name of its key.
+        record: with what it says as `Publisher` and, as `name`, the property with its name for people.
+    """
+    shown = _plain(text_of(record, name))
+    return _KEY.match(key) is not None or (_EXCHANGE.search(shown) is not None and _is_microsofts(record))
+
+
 def _uninstall(observed: Observed, release: Release, catalogue: Catalogue) -> Iterator[Entry]:
     for record in observed.of_kind("Update"):
         key, name = text_of(record, "Key"), _plain(text_of(record, "DisplayName"))
         kbs = kbs_in(name) | kbs_in(key)
         known = any(catalogue.releases_with(kb) for kb in kbs)
-        if kbs and (known or _KEY.match(key) or (_EXCHANGE.search(name) and _is_microsofts(record))):
+        if kbs and (known or is_exchange_s(key, record)):
             fits = _fits(name, release)
             yield Entry(name or key, kbs, _says(kbs, release, catalogue, fits=fits))
 

@@ -14,6 +14,7 @@ from playbooks.actions.webshell.scan.judgement import Judged, Standing, judged
 from playbooks.actions.webshell.scan.listing import Listing, listing_of
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.findings import Assessment, Coverage, Finding, Severity, UnknownFact, Verdict
+from playbooks.investigating.ages import is_aged
 from playbooks.investigating.standing import CLEAR_OF
 from playbooks.observation import Observation, Observed
 from playbooks.unknowns import not_observed
@@ -166,7 +167,31 @@ def _findings(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) ->
                 "Look at them by hand; what was left out for being too much can be asked for with larger limits",
             )
         )
+    if undated := _undated(listing, found):
+        findings.append(
+            Finding(
+                f"{ACTION}.install-days",
+                Severity.LOW,
+                "On which days Exchange and its updates were installed is not wholly known",
+                _first(undated),
+                "Age was held against what is known, and against neighbours; hold the times of the pages against the "
+                "days on which you know that updates were installed",
+            )
+        )
     return tuple(findings)
+
+
+def _undated(listing: Listing, found: Mapping[Standing, tuple[Judged, ...]]) -> tuple[str, ...]:
+    """What is not known of days of installs, where that could have said more of a page.
+
+    Age never makes a file better, and one that is known is not judged by it: this makes no server unknown.
+    """
+    doubtful = (each for standing in (Standing.SUSPICIOUS, Standing.UNKNOWN) for each in found[standing])
+    if not any(is_aged(each.file.path, each.standing, listing.server) for each in doubtful):
+        return ()
+    if listing.installs.days:
+        return listing.installs.unknown
+    return (*listing.installs.unknown, "no day of an install is known")
 
 
 def _line(judged_: Judged) -> str:

@@ -74,6 +74,7 @@ def judged(listing: Listing, catalogue: Catalogue) -> tuple[Judged, ...]:
         listing.server,
         mapped=frozenset(_mapped(listing)),
         unseen=tuple(_unseen(listing)),
+        installed=listing.installs.days,
     )
     return tuple(
         Judged(

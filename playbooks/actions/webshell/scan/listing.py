@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from playbooks.actions.iis.configuration.files import server_of
 from playbooks.actions.iis.configuration.sites import Folder, sites_of
+from playbooks.actions.webshell.scan.installs import Installs, installs_of, is_of_installs
 from playbooks.investigating.document import Element, UnreadableXmlError, read
 from playbooks.investigating.places import Server
 from playbooks.observation import Observed
@@ -82,6 +83,7 @@ class Listing:
         iis: whether IIS is there; None where that was not read.
         gaps: what was not looked at, one line each: unreadable, left out, served by IIS and not told of.
         lies: what cannot be so, one line each.
+        installs: when Exchange and its updates were installed, and what of that is not known.
     """
 
     roots: tuple[Root, ...]
@@ -91,6 +93,7 @@ class Listing:
     iis: bool | None
     gaps: tuple[str, ...]
     lies: tuple[str, ...]
+    installs: Installs
 
     def pools_of(self, file: Listed) -> tuple[str, ...]:
         """The application pools that serve the folder in which a file lies, each once."""
@@ -102,10 +105,11 @@ class Listing:
 
 def listing_of(observed: Observed) -> Listing:
     """What a scan told of; raises for no answer."""
-    gaps = [f"{entry.what}: {entry.why}" for entry in observed.unread]
+    gaps = [f"{entry.what}: {entry.why}" for entry in observed.unread if not is_of_installs(entry.what)]
     gaps += [
         f"{text_of(each, 'What')}: {each.get('Limit')!s} of at least {each.get('Seen')!s}"
         for each in observed.of_kind("Capped")
+        if not is_of_installs(text_of(each, "What"))
     ]
     server = observed.first("Server") or {}
     iis = server.get("Iis")
@@ -123,7 +127,8 @@ def listing_of(observed: Observed) -> Listing:
     gaps += _elsewhere(files)
     build = text_of(observed.first("Build") or {}, "Version")
     known = server_of(observed)
-    return Listing(roots, files, build, known, iis if isinstance(iis, bool) else None, tuple(dict.fromkeys(gaps)), lies)
+    has_iis = iis if isinstance(iis, bool) else None
+    return Listing(roots, files, build, known, has_iis, tuple(dict.fromkeys(gaps)), lies, installs_of(observed))
 
 
 def _roots(observed: Observed) -> Iterator[Root]:

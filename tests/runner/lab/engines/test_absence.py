@@ -368,8 +368,8 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
 VALUES: Mapping[str, tuple[str, ...]] = {
     SETUP: ("MsiInstallPath", "MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor"),
     f"{LEGACY}\\Setup": ("MsiInstallPath",),
-    ENTRY: ("DisplayName", "DisplayVersion", "Publisher"),
-    OTHER_ENTRY: ("DisplayName", "DisplayVersion", "Publisher"),
+    ENTRY: ("DisplayName", "DisplayVersion", "InstallDate", "Publisher"),
+    OTHER_ENTRY: ("DisplayName", "DisplayVersion", "InstallDate", "Publisher"),
     UPDATE_KEY: ("PackageName", "InstalledDate"),
     COMPONENT: ("HealthApi", "Maintenance", "Sidelined", "Functional", "Deployment"),
     WINDOWS: ("ProductName", "CurrentBuildNumber"),
@@ -506,7 +506,9 @@ def readers(path: str) -> tuple[str, ...]:
         WINDOWS: (VERSION, PERSISTENCE),
         **dict.fromkeys((TASKS, TASK, NODE, RUN_32, PROFILE, LIBRARIES_32, WINLOGON, OPTIONS, LSA), (PERSISTENCE,)),
         **dict.fromkeys((OF_A_USER, WINDOWS_OF_A_USER), (PERSISTENCE,)),
-        **dict.fromkeys((f"{PRODUCT}\\AdminTools", UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH,)),
+        f"{PRODUCT}\\AdminTools": (PATCH,),
+        # A scan tells when updates were installed, and is no worse where that is not known.
+        **dict.fromkeys((UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH, SCAN)),
         OF_A_SERVICE: (SERVICES, PERSISTENCE),
         POLICY: (ISOLATE,),
         TIME: (ISOLATE, PERSISTENCE),
@@ -524,13 +526,13 @@ def several() -> Iterator[Case]:
         "no entry in one place, the other closed",
         with_keys({ENTRY: None, UPDATES_2019: CLOSED}),
         {PATCH: UNKNOWN},
-        {PATCH: UPDATES_2019},
+        {PATCH: UPDATES_2019, SCAN: UPDATES_2019},
     )
     yield Case(
         "no entry in one place, one of the other closed",
         with_keys({UPDATE_KEY: None, ENTRY: CLOSED}),
         {PATCH: UNKNOWN},
-        {PATCH: ENTRY},
+        {PATCH: ENTRY, SCAN: ENTRY},
     )
     yield Case("both web binaries are missing", with_files({ECP: None, OWA: None}), {SCAN: NOT_APPLICABLE}, {})
     yield Case(

@@ -13,10 +13,10 @@ from playbooks.values import Value
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import built_in_templates
-from runner.lab.state import FileState, HostState
+from runner.lab.state import MADE, FileState, HostState, RegistryKey
 from tests.runner.lab.engines.client import Client
 from tests.runner.lab.engines.judging import LIMITS
-from tests.runner.lab.engines.states import INSTALLED, WHOLE, binaries, server
+from tests.runner.lab.engines.states import CLOSED, INSTALLED, UNINSTALL, UPDATES, WHOLE, binaries, key, server
 from tests.runner.lab.engines.timers import Timers
 from tests.runner.lab.engines.webs import HOST_CONFIG, SITES, TEMPORARY, WWWROOT, web_server
 
@@ -115,6 +115,46 @@ def test_small_libraries_are_sent_on_both_engines_alike(pwsh: PwshEngine, conten
     assert together <= content / 4
     assert bool(cut) == (content < 4_000_000)
     assert of_kind(said[0].output, "Capped") or not cut
+
+
+PRODUCT = f"{UNINSTALL}\\{{CD981244-E9B8-405A-9026-6AEB9DCEF1F1}}"
+DAYS = {
+    PRODUCT: key(DisplayName="Microsoft Exchange Server", Publisher="Microsoft Corporation", InstallDate="20201215"),
+    f"{UNINSTALL}\\Microsoft Exchange v15": key(DisplayName="x", InstallDate=20201215),
+    f"{UNINSTALL}\\a \u202e[1]": key(DisplayName="Update\u0007 for EXCHANGE" + "x" * 200, InstallDate="9" * 200),
+    f"{UNINSTALL}\\closed": RegistryKey(denied=True),
+    f"{UNINSTALL}\\7-Zip": key(DisplayName="7-Zip", InstallDate="20210303"),
+    f"{UPDATES}\\Exchange 2016": CLOSED,
+    f"{UPDATES}\\Exchange 2019\\KB5000871": key(PackageName="KB5000871", InstalledDate="3/12/2021"),
+    f"{UPDATES}\\Exchange 2019\\none": key(x=1),
+}
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize("more", [0, 310, 2_001])
+def test_days_of_installs_are_told_on_both_engines_alike(pwsh: PwshEngine, more: int) -> None:
+    """Of entries with Exchange in their names alone, texts cut short, and no more than are taken."""
+    state = server(WHOLE, {**binaries("15.02.1544.036"), HOST_CONFIG: FileState(content=SITES)})
+    many = {f"{UNINSTALL}\\of Exchange {number:04}": key(InstallDate="20210101") for number in range(more)}
+    state = state.model_copy(update={"registry": {**state.registry, **DAYS, **many}})
+    said = [_said(engine, state, script()) for engine in (pwsh, SimEngine(Timers().call_later))]
+    assert said[0].records == said[1].records
+    told = {each["Key"]: each for each in of_kind(said[0].output, "Installed")}
+    assert told[f"{INSTALLED}Bin\\ExSetup.exe"]["On"] == MADE
+    assert f"{UNINSTALL}\\7-Zip" not in told
+    assert max(len(str(each[name])) for each in told.values() for name in ("Name", "Publisher", "On")) == 100
+    unread = [each["What"] for each in of_kind(said[0].output, "Unread")]
+    assert {f"{UNINSTALL}\\closed", f"{UPDATES}\\Exchange 2016"} <= set(unread) or more > 2_000
+    capped = {each["What"]: (each["Limit"], each["Seen"]) for each in of_kind(said[0].output, "Capped")}
+    if more:
+        assert len(told) == 301  # with ExSetup.exe
+        limit, seen = capped["days of installs"]
+        assert seen > limit == 300
+        assert (UNINSTALL in capped) == (more > 2_000)
+    else:
+        assert capped == {}
+        assert told[PRODUCT]["On"] == "20201215"
+        assert told[f"{UPDATES}\\Exchange 2019\\none"]["On"] is None
 
 
 def _said(engine: PwshEngine | SimEngine, state: HostState, text: str) -> Any:

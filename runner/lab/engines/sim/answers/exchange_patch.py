@@ -10,6 +10,9 @@ from runner.lab.engines.sim.answers.records import (
     PRODUCT_KEY,
     ROLES,
     SETUP_KEY,
+    UNINSTALL_KEY,
+    UPDATED_PRODUCTS,
+    UPDATES_KEY,
     elsewhere,
     folder,
     on_a_drive,
@@ -27,9 +30,6 @@ _PROGRAMS = {
     "Microsoft.Exchange.Management.ControlPanel.dll": "ClientAccess\\ecp\\bin",
     "Microsoft.Exchange.Clients.Owa2.Server.dll": "ClientAccess\\Owa\\bin",
 }
-_UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
-_UPDATES_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
-_PRODUCTS = ("Exchange 2013", "Exchange 2016", "Exchange 2019")
 
 
 def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
@@ -43,9 +43,9 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         yield unread(SETUP_KEY, error)
 
     yield from _binaries(machine, folder(install_path))
-    yield from _below(machine, _UNINSTALL_KEY, _entry)
-    for product in _PRODUCTS:
-        yield from _below(machine, f"{_UPDATES_KEY}\\{product}", partial(_update_key, product))
+    yield from _below(machine, UNINSTALL_KEY, _entry)
+    for product in UPDATED_PRODUCTS:
+        yield from _below(machine, f"{UPDATES_KEY}\\{product}", partial(_update_key, product))
 
     for role in (*ROLES, "AdminTools"):
         key = f"{PRODUCT_KEY}\\{role}"

@@ -10,6 +10,9 @@ from runner.lab.engines.sim.streams import Output, Plain
 
 SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 PRODUCT_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15"
+UNINSTALL_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
+UPDATES_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Updates"
+UPDATED_PRODUCTS = ("Exchange 2013", "Exchange 2016", "Exchange 2019")  # that of SE writes below the last
 ROLES = (
     "MailboxRole",
     "ClientAccessRole",

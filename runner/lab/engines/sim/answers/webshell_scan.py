@@ -8,12 +8,28 @@ from dataclasses import dataclass, field
 
 from playbooks.values import Value
 from runner.lab.engines.sim import file_system
-from runner.lab.engines.sim.answers.records import SETUP_KEY, folder, on_a_drive, record, text, unread
+from runner.lab.engines.sim.answers.records import (
+    SETUP_KEY,
+    UNINSTALL_KEY,
+    UPDATED_PRODUCTS,
+    UPDATES_KEY,
+    folder,
+    on_a_drive,
+    record,
+    text,
+    unread,
+)
 from runner.lab.engines.sim.machine import Machine, UnreadableError, folded
 from runner.lab.engines.sim.streams import Items, Output
 from runner.lab.state import FileState
 
 _LIBRARY = 65_536
+_PROGRAMS, _INSTALLED = 2_000, 300
+# Where days of installs stand: the values with a name for people, a publisher, and the day.
+_PLACES = {
+    UNINSTALL_KEY: ("DisplayName", "Publisher", "InstallDate"),
+    **{f"{UPDATES_KEY}\\{product}": ("PackageName", "", "InstalledDate") for product in UPDATED_PRODUCTS},
+}
 _COMPILED = re.compile(r"\\App_[^\\]*$", re.IGNORECASE)
 _OF_EXCHANGE = re.compile(r"\\(?:FrontEnd|ClientAccess|dl3)\\", re.IGNORECASE)
 _ONE, _CHARACTERS, _CONFIGURED, _READ, _ENDINGS = 262_144, 12_000_000, 1_000_000, 2_097_152, 100
@@ -341,8 +357,11 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
             found = tree.at(program)
             if found is not None and not found.folder:
                 yield record("Build", Version=found.version or "")
+                yield record("Installed", Key=program, Name=None, Publisher=None, On=found.created)
         except UnreadableError as error:
             yield unread(program, error)
+    if installed:
+        yield from _installed(machine)
 
     config, iis = "", None
     host = f"{_CONFIGURATION}\\applicationHost.config"
@@ -411,6 +430,44 @@ def answer(machine: Machine, params: Mapping[str, Value]) -> Items:
             Bytes=size,
         )
     yield from _capped(scan)
+
+
+def _installed(machine: Machine) -> Iterator[Output]:
+    """On which days the registry says that Exchange and its updates were installed."""
+    told = 0
+    for above, (name, publisher, on) in _PLACES.items():
+        try:
+            names = machine.names_below(above)
+        except UnreadableError as error:
+            yield unread(above, error)
+            continue
+        if len(names) > _PROGRAMS:
+            yield record("Capped", What=above, Limit=_PROGRAMS, Seen=len(names))
+        for each in names[:_PROGRAMS]:
+            key = f"{above}\\{each}"
+            try:
+                values = machine.values(key)
+            except UnreadableError as error:
+                yield unread(key, error)
+                continue
+            shown = text(values[name])
+            if above == UNINSTALL_KEY and "exchange" not in f"{each}\0{shown or ''}".casefold():
+                continue
+            told += 1
+            if told <= _INSTALLED:
+                yield record(
+                    "Installed",
+                    Key=key,
+                    Name=_short(shown),
+                    Publisher=_short(text(values[publisher])) if publisher else None,
+                    On=_short(text(values[on])),
+                )
+    if told > _INSTALLED:
+        yield record("Capped", What="days of installs", Limit=_INSTALLED, Seen=told)
+
+
+def _short(value: str | None) -> str | None:
+    return None if value is None else value[:100]
 
 
 def _capped(scan: _Scan) -> Iterator[Output]:
