@@ -115,7 +115,7 @@ class Tasks:
             timeout=_LONGEST_SECONDS,
             check=False,
         )
-        if looks and not script.is_file():
+        if looks and (folder / "undone.ps1").is_file():  # and was not taken away, or confirmed, meanwhile
             host.live.ran_task(name, text.removesuffix("\n"))
         if directory.asked_to_restart(host.root):
             host.live.restart()
