@@ -516,7 +516,12 @@ class GuardState(Strict):
 
     stands: Literal["armed", "undone", "confirmed"]
     undo: str = Field(description="The script that its task runs.")
+    since: AwareDatetime = Field(
+        description="When it was armed. By a clock that is before that, what is made is undone."
+    )
     due: AwareDatetime
+    made: bool = Field(default=True, description="Whether the change is made, and not still being made.")
+    looks: int = Field(default=0, ge=0, description="How often its task has looked, once a minute, whether to undo it.")
 
 
 class TaskState(Strict):

@@ -38,7 +38,9 @@ $found = foreach ($text in $texts) {
     $tokens = $null
     $errors = $null
     $tree = [Parser]::ParseInput($text, [ref] $tokens, [ref] $errors)
-    $calls = @($tree.EndBlock.Statements | Where-Object {
+    $tried = @($tree.EndBlock.Statements | Where-Object { $_ -is [TryStatementAst] } |
+            ForEach-Object { $_.Body.Statements })
+    $calls = @(@($tree.EndBlock.Statements) + $tried | Where-Object {
             $_ -is [PipelineAst] -and $_.PipelineElements[0] -is [CommandAst] -and
             $_.PipelineElements[0].CommandElements[0] -is [ScriptBlockExpressionAst]
         })
@@ -78,8 +80,8 @@ def test_a_real_parser_finds_each_script_whole_in_a_block_of_its_own(powershell:
         for found in (apply, rollback, undo):
             assert found["errors"] == 0, script
             assert found["blocks"] == [f"{{\n{script}\n}}"], script
-        assert apply["statements"] == 5, "the language, its preference, the function, its call, and the change"
-        assert undo["statements"] == 5, "and a look at the clock"
+        assert apply["statements"] == 6, "the language, its preference, the function, its call, the change, its mark"
+        assert undo["statements"] == 6, "and a look at the clock, what comes of it, the renaming, and the undoing"
         assert rollback["statements"] == 7
 
 

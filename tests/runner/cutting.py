@@ -17,13 +17,14 @@ from random import Random
 
 import pytest
 
+from playbooks.guarding import LOOK_SECONDS, most_looks
 from runner.journal.location import JOURNAL
 from runner.lab.engines.sim import SimEngine
 from runner.lab.engines.sim.engine import running_loop
 from runner.lab.engines.sim.pipeline import Timer
 from runner.lab.fleet import Account, LabHost
 from runner.lab.restarting import come_up, restarted
-from runner.lab.state import PROFILES, HostState, LiveState
+from runner.lab.state import PROFILES, GuardState, HostState, LiveState
 from tests.runner.dying import KILLED, POINTS, Kill, run
 from tests.runner.lab.engines.isolations import ODD, PLAIN, SERVICES
 from tests.runner.lab.engines.timers import Timers
@@ -87,6 +88,8 @@ class Witness:
     Attributes:
         broken: what must not be, each in a sentence.
         kept_at: the server's time at which a guard was confirmed first.
+        armed_at: how long the server has been running, in seconds, when a guard was first seen armed.
+        behind_at: the same, where its clock is before the time of the arming, since it is.
     """
 
     world: World
@@ -94,6 +97,8 @@ class Witness:
     before: HostState
     broken: list[str] = field(default_factory=list)
     kept_at: datetime | None = None
+    armed_at: float | None = None
+    behind_at: float | None = None
     undone: bool = False
 
     def __post_init__(self) -> None:
@@ -112,8 +117,8 @@ class Witness:
         for guard in state.guards.values():
             if guard.stands == "confirmed" and self.kept_at is None:
                 self.kept_at = self.world.now()
-                if self.kept_at >= guard.due:
-                    self.broken.append(f"it was kept at {self.kept_at}, and its deadline was {guard.due}")
+                if not guard.since <= self.kept_at < guard.due:
+                    self.broken.append(f"it was kept at {self.kept_at}, and its time was {guard.since} to {guard.due}")
                 if self.undone:
                     self.broken.append("it was kept behind its undoing")
             if guard.stands == "undone":
@@ -124,11 +129,27 @@ class Witness:
                 self.broken.append(
                     f"it is isolated at {self.world.now()}, behind its deadline {guard.due}, unconfirmed"
                 )
+            if guard.stands == "armed":
+                self._set_back(guard, at_rest=at_rest and cut_off)
         if at_rest and cut_off and not state.guards:
             self.broken.append("it is isolated, and nothing would take that back or says that it was confirmed")
         running = state.services["MSExchangeHM"].state
         if at_rest and cut_off and running != "Stopped":
             self.broken.append(f"Managed Availability is {running} while it is isolated")
+
+    def _set_back(self, guard: GuardState, *, at_rest: bool) -> None:
+        """No clock that is set puts the end off: not by more than to the next look, nor again and again."""
+        running = self.world.timers.now
+        if self.armed_at is None:
+            self.armed_at = running
+        if self.world.now() >= guard.since:
+            self.behind_at = None
+        elif self.behind_at is None:
+            self.behind_at = running
+        if at_rest and self.behind_at is not None and running - self.behind_at > LOOK_SECONDS:
+            self.broken.append(f"it is isolated at {self.world.now()}, before the time of its arming, unconfirmed")
+        if at_rest and running - self.armed_at > most_looks(SECONDS) * LOOK_SECONDS:
+            self.broken.append(f"it is isolated {running - self.armed_at:.0f} seconds behind its arming, unconfirmed")
 
 
 @dataclass

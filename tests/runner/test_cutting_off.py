@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from playbooks.guarding import LOOK_SECONDS, most_looks
 from runner.lab.engines.sim.guarding import Guarding
 from runner.lab.state import LiveState
 from tests.runner.cutting import SECONDS, Witness, World, cut
@@ -37,11 +38,41 @@ def witnessed() -> tuple[World, LiveState, Witness, str]:
 
 
 def test_the_witness_sees_a_server_that_stays_isolated_past_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Guarding, "_is_due", lambda self, live, name: None)
+    monkeypatch.setattr(Guarding, "_look", lambda self, live, name: None)
     world, _, witness, _ = witnessed()
     world.pass_time(SECONDS + 1)
     witness.look(at_rest=True)
     assert "behind its deadline" in " ".join(witness.broken)
+
+
+def test_the_witness_sees_a_server_that_a_clock_keeps_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Guarding, "_look", lambda self, live, name: None)
+    world, _, witness, _ = witnessed()
+    world.set_clock(-86_400)
+    witness.look(at_rest=True)
+    world.pass_time(LOOK_SECONDS)
+    witness.look(at_rest=True)
+    assert witness.broken == []
+    world.pass_time(1)
+    witness.look(at_rest=True)
+    assert "before the time of its arming" in " ".join(witness.broken)
+    world.set_clock(86_400)
+    witness.broken.clear()
+    for _ in range(most_looks(SECONDS)):
+        world.pass_time(LOOK_SECONDS)
+        world.set_clock(-LOOK_SECONDS)
+        witness.look(at_rest=True)
+    assert "behind its arming" in " ".join(witness.broken)
+
+
+def test_a_server_whose_clock_is_set_back_by_a_day_is_not_cut_off_for_a_day() -> None:
+    world, live, witness, confirm = witnessed()
+    world.set_clock(-86_400)
+    with Client(world.engine, live) as client:
+        assert "it was confirmed too late" in Isolation(client).run(confirm)
+    world.pass_time(LOOK_SECONDS)
+    witness.look(at_rest=True)
+    assert (witness.broken, live.now.firewall) == ([], PLAIN.firewall)
 
 
 def test_the_witness_sees_a_confirmation_that_was_taken_too_late() -> None:

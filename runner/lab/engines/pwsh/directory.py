@@ -32,7 +32,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, Literal
 
 from playbooks.detaching import Work
-from playbooks.guarding import FOLDER, Names
+from playbooks.guarding import FOLDER, LOOK_SECONDS, Names
 from runner.lab.state import (
     DirectoryState,
     FileState,
@@ -224,7 +224,10 @@ def _guards(state: HostState, root: Path) -> None:
         folder.mkdir(parents=True)
         file = next(file for file, stands in _STANDS.items() if stands == guard.stands)
         (folder / file).write_text(guard.undo + "\n", encoding="utf-8", newline="\n")
-        (folder / "due.txt").write_text(f"{_ticks(guard.due)}\n", encoding="utf-8")
+        for noted, number in (("since", _ticks(guard.since)), ("due", _ticks(guard.due)), ("looks", guard.looks)):
+            (folder / f"{noted}.txt").write_text(f"{number}\n", encoding="utf-8")
+        if guard.made:
+            (folder / "made.txt").write_text("made\n", encoding="utf-8")
         armed = guard.stands == "armed"
         tasks[name] = {
             "registered": armed,
@@ -232,6 +235,7 @@ def _guards(state: HostState, root: Path) -> None:
             "user": "SYSTEM",
             "execute": "powershell.exe",
             "arguments": Names(name).told["arguments"],
+            "every": LOOK_SECONDS,
             "ran": not armed,
         }
     for name, task in state.tasks.items():
@@ -256,6 +260,18 @@ def _ticks(time: datetime) -> int:
     return (time - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
 
 
+def _of_ticks(ticks: int) -> datetime:
+    return datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
+
+
+def _number(file: Path) -> int | None:
+    """What a script has noted; None where it is not there, is being written, or is none."""
+    try:
+        return int(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+
+
 def _guards_of(root: Path) -> Iterator[tuple[str, GuardState]]:
     tasks = json.loads((root / TASKS).read_text(encoding="utf-8"))
     for name, task in tasks.items():
@@ -263,7 +279,16 @@ def _guards_of(root: Path) -> Iterator[tuple[str, GuardState]]:
         for file, stands in _STANDS.items():
             if (folder / file).is_file():
                 undo = (folder / file).read_text(encoding="utf-8-sig").removesuffix("\n")
-                yield name, GuardState(stands=stands, undo=undo, due=datetime.fromisoformat(task["due"]))
+                since, due = _number(folder / "since.txt"), datetime.fromisoformat(task["due"])
+                guard = GuardState(
+                    stands=stands,
+                    undo=undo,
+                    since=due if since is None else _of_ticks(since),  # what cannot be read speaks for no time
+                    due=due,
+                    made=(folder / "made.txt").is_file(),
+                    looks=_number(folder / "looks.txt") or 0,
+                )
+                yield name, guard
 
 
 def _tasks_of(root: Path) -> Iterator[tuple[str, TaskState]]:
@@ -274,8 +299,7 @@ def _tasks_of(root: Path) -> Iterator[tuple[str, TaskState]]:
         if run is None:
             continue
         text = run.read_text(encoding="utf-8-sig").removesuffix("\n")
-        ticks = int((folder / "until.txt").read_text(encoding="utf-8-sig"))
-        until = datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
+        until = _of_ticks(int((folder / "until.txt").read_text(encoding="utf-8-sig")))
         came, started, ended, _, error = "running", "", "", "", ""
         if (folder / "ended.txt").is_file():
             came, started, ended, _, error = (folder / "ended.txt").read_text(encoding="utf-8-sig").splitlines()
@@ -439,7 +463,7 @@ def _held(file: Path) -> Iterator[None]:
 
 
 def task_has_run(root: Path, name: str) -> None:
-    """A task that runs once has."""
+    """What is due once has run."""
     with _held(root / TASKS):
         tasks = json.loads((root / TASKS).read_text(encoding="utf-8"))
         tasks[name]["ran"] = True

@@ -1,4 +1,4 @@
-"""Scheduled tasks of the servers: each that is due runs once, in a PowerShell of its own."""
+"""Scheduled tasks of the servers: each that is due runs, once or every so many seconds, in a PowerShell of its own."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Tasks:
         self._powershell = powershell
         self._now = now
         self._watched: list[_Watched] = []
+        self._last: dict[tuple[Path, str], int] = {}  # the interval in which a task that repeats was seen last
         self._running = threading.Lock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -71,24 +72,38 @@ class Tasks:
     def _due(self, host: _Watched) -> list[str]:
         tasks = json.loads((host.root / directory.TASKS).read_text(encoding="utf-8"))
         now = self._now()
-        return [
-            name
-            for name, task in tasks.items()
-            if task["registered"] and not task["ran"] and task["due"] and _time(task["due"]) <= now
-        ]
+        found = []
+        for name, task in tasks.items():
+            if not task["registered"]:
+                continue
+            once = not task["ran"] and bool(task["due"]) and _time(task["due"]) <= now
+            if once:
+                directory.task_has_run(host.root, name)
+            if self._repeats(host.root, name, task.get("every"), now) or once:
+                found.append(name)
+        return found
+
+    def _repeats(self, root: Path, name: str, every: float | None, now: datetime) -> bool:
+        """Whether the clock has come into another interval than it was in, forwards or back."""
+        if every is None:
+            return False
+        interval = int(now.timestamp() // every)
+        before, self._last[root, name] = self._last.get((root, name), interval), interval
+        return before != interval
 
     def _run(self, host: _Watched, name: str) -> None:
-        """What it finds under another name it does not run."""
-        directory.task_has_run(host.root, name)
+        """What it finds under another name it does not run. A look that undoes nothing is told to nobody."""
         assert Names(name).folder == Work(name).folder == f"C:\\Program Files\\exrun\\{name}"
         folder = host.root / "drives" / "C" / "Program Files" / "exrun" / name
         script = next((folder / each for each in ("undo.ps1", "run.ps1") if (folder / each).is_file()), None)
         if script is None:
             return
         text = script.read_text(encoding="utf-8-sig")
-        host.live.ran_task(name, text.removesuffix("\n"))
+        looks = script.name == "undo.ps1"
+        if not looks:
+            host.live.ran_task(name, text.removesuffix("\n"))
         run = f"& ([scriptblock]::Create([System.IO.File]::ReadAllText('{script}')))"
-        if script.name == "undo.ps1":  # it looks at the server's clock, which is not always this machine's
+        if looks:  # it looks at the server's clock, which is not always this machine's
             run = f"function Get-Date {{ [datetime] '{self._now().astimezone(UTC).isoformat()}' }}; {run}"
         subprocess.run(  # noqa: S603  # the lab's own engine
             [str(self._powershell), "-NoProfile", "-NonInteractive", "-Command", _as_a_pool(host.root / "shim", run)],
@@ -100,6 +115,8 @@ class Tasks:
             timeout=_LONGEST_SECONDS,
             check=False,
         )
+        if looks and (folder / "undone.ps1").is_file():  # and was not taken away, or confirmed, meanwhile
+            host.live.ran_task(name, text.removesuffix("\n"))
         if directory.asked_to_restart(host.root):
             host.live.restart()
 

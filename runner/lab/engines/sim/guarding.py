@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import resources
 
-from playbooks.guarding import GUARDS, block
+from playbooks.guarding import GUARDS, LOOK_SECONDS, block
 from playbooks.values import Value, text_of
 from runner.lab.engines.sim.pipeline import CallLater
 from runner.lab.engines.sim.recognition import Template, parse
@@ -21,12 +21,17 @@ Run = Callable[[LiveState], Items]
 """Makes what a script makes of a server."""
 
 _BEGIN, _END = block("\0").split("\0")
-# The ends of two texts and the beginning of one, by which the block beside them is found.
+# The ends of texts and the beginnings of others, by which the block between them is found.
 _ARMED = "}\n\nRegister-Guard\n"
-_RENAMED = "\\undone.ps1'\n"
+_MADE = "# The change is made:"
+_RENAMED = "\\undone.ps1'\ntry {\n"
+_UNDID = "}\nfinally {\n"
 _DISARM = "# What would have undone it is not needed any more.\n"
 _TOO_LATE = "This server has undone the change: it was confirmed too late."
 _OVER = "The deadline is over, and this server undoes the change: it was confirmed too late."
+_SET_BACK = (
+    "The clock of this server was set back: nothing tells whether it is confirmed in time, and this server undoes it."
+)
 BEGUN = "An item with the specified name {0} already exists."
 
 
@@ -50,10 +55,12 @@ class Guarding:
         """What a script around those of an action makes of a server; None for any other."""
         if (values := self._templates["confirm.ps1.j2"].params(script)) is not None:
             return partial(self._confirm, text_of(values, "task"))
-        own = _between(script, _ARMED)
-        if own is not None and (values := self._templates["arm.ps1.j2"].params(own[0])) is not None:
-            run = self.find(own[1])
-            return None if run is None else partial(self._apply, values, run)
+        if (found := _between(script, _ARMED, _MADE)) is not None:
+            arm, own, made = found
+            values = self._templates["arm.ps1.j2"].params(arm)
+            if values is not None and self._templates["made.ps1.j2"].params(made) is not None:
+                run = self.find(own)
+                return None if run is None else partial(self._apply, values, run)
         at = script.rfind(_END + _DISARM)
         if at >= 0 and script.startswith(_BEGIN):
             disarm = script[at + len(_END) :]
@@ -69,18 +76,31 @@ class Guarding:
             if guard.stands == "armed" and name not in names:
                 names.add(name)
                 self._wait(live, name, guard)
+                self._look_later(live, name)
 
     def _wait(self, live: LiveState, name: str, guard: GuardState) -> None:
         left = (guard.due - self.now()).total_seconds()
         self.call_later(max(left, 0.0), lambda: self._is_due(live, name))
 
+    def _look_later(self, live: LiveState, name: str) -> None:
+        """The task runs each minute that passes, whatever the clock says."""
+
+        def look() -> None:
+            self._look(live, name)
+            if _is_armed(live, name):
+                self._look_later(live, name)
+
+        if _is_armed(live, name):
+            self.call_later(LOOK_SECONDS, look)
+
     def look_at_the_clock(self) -> None:
         """What is due by now runs, however it has come to be: a clock was set, or a server was off and starts."""
         for live, names in list(self._watched.values()):
             for name in tuple(names):
+                self._look(live, name)
                 guard = live.now.guards.get(name)
-                if guard is not None:
-                    self._is_due(live, name)  # or is waited for anew, by the clock as it is now
+                if guard is not None and guard.stands == "armed":
+                    self._wait(live, name, guard)  # anew, by the clock as it is now
 
     def _apply(self, values: Mapping[str, Value], run: Run, live: LiveState) -> Items:
         name, seconds = text_of(values, "task"), values["seconds"]
@@ -90,23 +110,43 @@ class Guarding:
             yield Failed(Problem(why, error_id, "ResourceExists", "System.IO.IOException"))
             return
         assert isinstance(seconds, int)
-        due = self.now() + timedelta(seconds=seconds)
-        _put(live, name, GuardState(stands="armed", undo=text_of(values, "undo"), due=due))
+        now = self.now()
+        due = now + timedelta(seconds=seconds)
+        _put(live, name, GuardState(stands="armed", undo=text_of(values, "undo"), since=now, due=due, made=False))
         self.watch(live)
-        yield from run(live)
+        for item in run(live):
+            yield item
+            if isinstance(item, Failed):
+                return
+        if (guard := live.now.guards.get(name)) is not None:
+            _put(live, name, guard.model_copy(update={"made": True}))
 
     def _is_due(self, live: LiveState, name: str) -> None:
-        """The task runs: what it finds under another name it does not run."""
+        """The time of the deadline's own trigger, as it was when the clock was looked at last."""
         guard = live.now.guards.get(name)
         if guard is None or guard.stands != "armed":
             return
         if self.now() < guard.due:  # the server's clock was set back
             self._wait(live, name, guard)
             return
+        self._look(live, name)
+
+    def _look(self, live: LiveState, name: str) -> None:
+        """The task runs: what it finds under another name it does not run."""
+        guard = live.now.guards.get(name)
+        if guard is None or guard.stands != "armed":
+            return
+        guard = guard.model_copy(update={"looks": guard.looks + 1})
+        found = _between(guard.undo, _RENAMED, _UNDID)
+        values = {} if found is None else self._templates["undo.ps1.j2"].params(found[0]) or {}
+        most = values.get("most")
+        over = self.now() >= guard.due or (isinstance(most, int) and guard.looks >= most)
+        if not over and not (self.now() < guard.since and guard.made):
+            _put(live, name, guard)
+            return
         live.ran_task(name, guard.undo)
         _put(live, name, guard.model_copy(update={"stands": "undone"}))
-        own = _between(guard.undo, _RENAMED)
-        run = None if own is None else self.find(own[1])
+        run = None if found is None else self.find(found[1])
         if run is not None:
             self._go_on(run(live))
 
@@ -114,6 +154,9 @@ class Guarding:
         guard = live.now.guards.get(name)
         if guard is not None and guard.stands == "armed" and self.now() >= guard.due:
             yield Failed(error_thrown(_OVER))
+            return
+        if guard is not None and guard.stands == "armed" and self.now() < guard.since:
+            yield Failed(error_thrown(_SET_BACK))
             return
         if guard is not None and guard.stands == "undone":
             yield Failed(error_thrown(_TOO_LATE))
@@ -142,13 +185,18 @@ def _put(live: LiveState, name: str, guard: GuardState) -> None:
     live.become(state.model_copy(update={"guards": {**state.guards, name: guard}}))
 
 
-def _between(script: str, last: str) -> tuple[str, str] | None:
-    """What stands before a block that follows this line, and what stands in it, where the block is the end."""
-    at = script.find(last + _BEGIN)
-    if at < 0 or not script.endswith(_END):
+def _is_armed(live: LiveState, name: str) -> bool:
+    guard = live.now.guards.get(name)
+    return guard is not None and guard.stands == "armed"
+
+
+def _between(script: str, last: str, first: str) -> tuple[str, str, str] | None:
+    """What stands before a block between these two texts, what stands in it, and what stands behind it."""
+    begin, end = script.find(last + _BEGIN), script.rfind(_END + first)
+    own = begin + len(last) + len(_BEGIN)
+    if begin < 0 or end < own:
         return None
-    own = at + len(last)
-    return script[:own], script[own + len(_BEGIN) : -len(_END)]
+    return script[: begin + len(last)], script[own:end], script[end + len(_END) :]
 
 
 def _templates() -> Iterator[tuple[str, Template]]:

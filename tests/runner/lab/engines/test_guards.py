@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psrpcore.types import PSInvocationState
 
-from playbooks.guarding import Guarded, guarded
+from playbooks.guarding import LOOK_SECONDS, Guarded, Names, guarded, most_looks
 from runner.lab.engines.interface import Engine
 from runner.lab.engines.pwsh import PwshEngine
 from runner.lab.engines.sim import SimEngine
@@ -55,6 +57,10 @@ class Lab:
         self.timers.pass_time(seconds)
         if self.pwsh is not None:
             self.pwsh.run_due_tasks()
+
+    def look_at_the_clock(self) -> None:
+        assert isinstance(self.engine, SimEngine)
+        self.engine.look_at_the_clock()
 
     @property
     def state(self) -> str:
@@ -131,12 +137,11 @@ def test_the_script_of_a_confirmation_looks_at_the_servers_own_clock(powershell:
     lab = Lab(powershell)
     try:
         assert lab.runs(made().apply)
-        due = next(line for line in made().confirm.splitlines() if "due.txt" in line)
-        early, late = (
-            made().confirm.replace(due, due.replace("Get-Date", f"(Get-Date).AddSeconds({at})"))
-            for at in (1, SECONDS + 2)
+        before, early, late = (
+            made().confirm.replace("(Get-Date)", f"(Get-Date).AddSeconds({at})") for at in (-86_400, 1, SECONDS + 2)
         )
         assert not lab.runs(late)
+        assert not lab.runs(before)
         assert lab.guards == ["armed"]
         assert lab.runs(early)
         assert lab.guards == ["confirmed"]
@@ -144,11 +149,126 @@ def test_the_script_of_a_confirmation_looks_at_the_servers_own_clock(powershell:
         lab.engine.close()
 
 
-def test_a_clock_that_is_set_back_puts_the_deadline_off_and_does_not_lose_it() -> None:
+def test_a_clock_that_is_set_back_behind_the_arming_undoes_it_within_a_minute(host: Lab) -> None:
+    assert host.runs(made().apply)
+    host.pass_time(10)
+    host.began -= timedelta(days=1)
+    host.pass_time(LOOK_SECONDS)
+    assert (host.state, host.guards) == ("Stopped", ["undone"])
+    assert len(host.ran) == 1
+    host.began += timedelta(days=1)
+    host.pass_time(10 * SECONDS)
+    assert len(host.ran) == 1, "nothing looks any more"
+
+
+def test_a_confirmation_by_a_clock_that_was_set_back_is_refused() -> None:
     lab = Lab(None)
     assert lab.runs(made().apply)
-    lab.began -= timedelta(seconds=100)
-    lab.pass_time(SECONDS)
-    assert (lab.state, lab.guards) == ("Running", ["armed"])
-    lab.pass_time(100)
+    lab.began -= timedelta(seconds=1)
+    assert not lab.runs(made().confirm)
+    assert lab.guards == ["armed"]
+    lab.began += timedelta(seconds=1)
+    assert lab.runs(made().confirm)
+    assert lab.guards == ["confirmed"]
+
+
+def test_a_clock_that_is_set_back_again_and_again_puts_the_deadline_off_by_three_minutes_at_most() -> None:
+    """By less than the time since the arming each time: no look at the clock shows it."""
+    lab = Lab(None)
+    assert lab.runs(made().apply)
+    for _ in range(SECONDS // LOOK_SECONDS + 2):
+        lab.pass_time(LOOK_SECONDS)
+        assert (lab.state, lab.guards) == ("Running", ["armed"])
+        lab.began -= timedelta(seconds=LOOK_SECONDS)
+    lab.pass_time(LOOK_SECONDS)
     assert (lab.state, lab.guards) == ("Stopped", ["undone"])
+
+
+@pytest.mark.real_powershell
+def test_the_script_that_undoes_counts_its_looks(powershell: Path) -> None:
+    lab = Lab(powershell)
+    try:
+        assert lab.runs(made().apply)
+        lab.pass_time(0)
+        assert lab.pwsh is not None
+        for number in range(most_looks(SECONDS)):  # between the arming and the deadline, in another minute each time
+            assert (lab.state, lab.guards) == ("Running", ["armed"])
+            lab.began += timedelta(seconds=LOOK_SECONDS if number % 2 == 0 else -LOOK_SECONDS)
+            lab.pwsh.run_due_tasks()
+        if lab.guards == ["armed"]:  # it was seen first once the clock stood here
+            lab.pass_time(LOOK_SECONDS)
+        assert (lab.state, lab.guards) == ("Stopped", ["undone"])
+    finally:
+        lab.engine.close()
+
+
+@pytest.mark.parametrize("still_made", [False, True])
+def test_what_is_still_being_made_is_not_undone_from_beneath_by_a_clock_that_is_set_back(still_made: bool) -> None:
+    """Its script could otherwise go on behind the undoing, and nothing would be left to undo that."""
+    lab = Lab(None)
+    assert lab.runs(made().apply)
+    [(name, guard)] = lab.live.now.guards.items()
+    assert guard.made
+    lab.live.become(
+        lab.live.now.model_copy(update={"guards": {name: guard.model_copy(update={"made": not still_made})}})
+    )
+    lab.began -= timedelta(days=1)
+    lab.pass_time(LOOK_SECONDS)
+    assert lab.guards == ["armed" if still_made else "undone"]
+    lab.pass_time((most_looks(SECONDS) - 2) * LOOK_SECONDS)
+    assert lab.guards == ["armed" if still_made else "undone"]
+    lab.pass_time(LOOK_SECONDS)
+    assert (lab.state, lab.guards) == ("Stopped", ["undone"])
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize(
+    "spoils", ["Remove-Item -LiteralPath '{}\\since.txt'", "Set-Content -LiteralPath '{}\\due.txt' -Value 'soon'"]
+)
+def test_what_a_guard_cannot_read_it_undoes_and_nobody_confirms(spoils: str, powershell: Path) -> None:
+    lab = Lab(powershell)
+    try:
+        assert lab.runs(made().apply)
+        [name] = lab.live.now.guards
+        assert lab.runs(spoils.format(Names(name).folder))
+        assert not lab.runs(made().confirm)
+        lab.pass_time(LOOK_SECONDS)
+        assert (lab.state, lab.guards) == ("Stopped", ["undone"])
+    finally:
+        lab.engine.close()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("pass"), st.integers(0, 400)),
+        st.tuples(st.just("jump"), st.one_of(st.integers(-400, 400), st.sampled_from([-86_400, 86_400]))),
+        st.tuples(st.just("confirm"), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+@settings(deadline=None, max_examples=150)
+def test_however_its_clock_jumps_nothing_stands_unconfirmed_outside_of_its_time(steps: list[tuple[str, int]]) -> None:
+    lab = Lab(None)
+    assert lab.runs(made().apply)
+    [(_, armed)] = lab.live.now.guards.items()
+    started = lab.timers.now
+    for what, seconds in steps:
+        if what == "pass":
+            lab.pass_time(seconds)
+        elif what == "jump":
+            lab.began += timedelta(seconds=seconds)
+            lab.look_at_the_clock()
+        elif lab.guards == ["armed"]:
+            assert armed.since <= lab.now() < armed.due
+            assert lab.runs(made().confirm)
+        else:
+            assert lab.runs(made().confirm) == (lab.guards == ["confirmed"])
+        if lab.guards == ["armed"]:
+            assert lab.state == "Running"
+            assert armed.since <= lab.now() < armed.due
+            assert lab.timers.now - started < most_looks(SECONDS) * LOOK_SECONDS
+        else:
+            assert lab.state == {"undone": "Stopped", "confirmed": "Running"}[lab.guards[0]]

@@ -61,11 +61,26 @@ function New-ScheduledTaskTrigger {
         [Parameter(Mandatory = $true, ParameterSetName = 'Once')]
         [datetime] $At,
 
+        [Parameter(ParameterSetName = 'Once')]
+        [timespan] $RepetitionInterval,
+
+        [Parameter(ParameterSetName = 'Once')]
+        [timespan] $RepetitionDuration,
+
         [Parameter(Mandatory = $true, ParameterSetName = 'Startup')]
         [switch] $AtStartup
     )
     $begins = if ($Once) { $At.ToString('yyyy-MM-ddTHH:mm:ss') } else { $null }
-    [pscustomobject] @{ Enabled = $true; StartBoundary = $begins; AtStartup = [bool] $AtStartup }
+    $repetition = $null
+    if ($PSBoundParameters.ContainsKey('RepetitionInterval')) {
+        $repetition = [pscustomobject] @{ Interval = $RepetitionInterval; Duration = $RepetitionDuration }
+    }
+    [pscustomobject] @{
+        Enabled       = $true
+        StartBoundary = $begins
+        AtStartup     = [bool] $AtStartup
+        Repetition    = $repetition
+    }
 }
 
 function New-ScheduledTaskPrincipal {
@@ -126,8 +141,20 @@ function Register-ScheduledTask {
             'HRESULT 0x800700b7', 'ResourceExists', $TaskName))
     }
     $due = $null
+    $every = $null
     foreach ($each in $Trigger) {
-        if ($null -ne $each.StartBoundary) { $due = [string] $each.StartBoundary }
+        if ($null -eq $each.StartBoundary) { continue }
+        if ($null -eq $each.Repetition) {
+            $due = [string] $each.StartBoundary
+            continue
+        }
+        # As Windows Server 2016 and later have it.
+        if ($each.Repetition.Interval.TotalMinutes -lt 1 -or $each.Repetition.Duration.TotalDays -gt 65535) {
+            $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+                [System.ArgumentException]::new('The task XML contains a value which is incorrectly formatted or out of range.'),
+                'HRESULT 0x80041318', 'NotSpecified', $TaskName))
+        }
+        $every = $each.Repetition.Interval.TotalSeconds
     }
     [LabTasks]::Put($TaskName, @{
         registered = $true
@@ -135,6 +162,7 @@ function Register-ScheduledTask {
         user       = [string] $Principal.UserId
         execute    = [string] $Action.Execute
         arguments  = [string] $Action.Arguments
+        every      = $every
         ran        = $false
     })
     [LabTasks]::Named($TaskPath, $TaskName)
