@@ -29,7 +29,7 @@ from benchmarks.measured import counted, counting, run
 MILLION = 1_000_000
 LIMIT_HELP = 400
 LIMIT_START = 2200
-START_KEPT = 3400  # 3,180 when this was written: not worse, until it is brought below LIMIT_START
+START_KEPT = 3150  # 2,996 when this was written: not worse, until it is brought below LIMIT_START
 LIMIT_HOST = 20
 KEPT_HOSTS = (4, 12)
 
