@@ -197,7 +197,7 @@ def test_the_script_that_undoes_counts_its_looks(powershell: Path) -> None:
             assert looks[-1] < guard.looks or len(looks) == 2
             assert lab.state == "Running"
             looks.append(guard.looks)
-            lab.began += timedelta(seconds=LOOK_SECONDS if len(looks) % 2 else -LOOK_SECONDS)
+            lab.began += timedelta(seconds=-LOOK_SECONDS if len(looks) % 2 else LOOK_SECONDS)
             lab.pwsh.run_due_tasks()
         assert (lab.state, lab.guards, looks[-1]) == ("Stopped", ["undone"], most_looks(SECONDS) - 1)
     finally:
