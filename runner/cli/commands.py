@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command, get_group
 from typer.models import CommandFunctionType
+
+if TYPE_CHECKING:
+    from runner.cli.help import Row
 
 DEBUG = "EXRUN_DEBUG"  # the variable of --debug
 
@@ -25,8 +29,14 @@ class Command(TyperCommand):
 
         Raises:
             typer.BadParameter: an option stands twice.
+            UsageError: there are more arguments than it takes.
         """
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            _, beyond, order = self.make_parser(ctx).parse_args(args=list(args))
+        except typer.TyperException as error:
+            if getattr(error, "ctx", None) is None:  # not every error of the parser says of which command it is
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
         times = Counter(param.name for param in order if isinstance(param, TyperOption) and not param.is_flag)
         for param in self.params:
             if isinstance(param, TyperOption) and not param.multiple and times[param.name] > 1:
@@ -35,12 +45,92 @@ class Command(TyperCommand):
                     ctx=ctx,
                     param_hint=f"'{param.opts[-1]}'",
                 )
+        if beyond and not ctx.resilient_parsing:
+            raise _too_many(self, ctx.command_path, beyond)
         rest = super().parse_args(ctx, args)
         for param in self.params:
             if of_environment(ctx, param.name) and _holds_texts(param):
                 text = os.environ[str(param.envvar)]
                 ctx.params[param.name] = [line.strip() for line in text.splitlines() if line.strip()] or [text]
         return rest
+
+    def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]
+        """At the width of the terminal."""
+        from runner.cli.help import help_lines
+
+        return "\n".join(help_lines(self, ctx.command_path, terminal_columns()))
+
+
+def terminal_columns() -> int:
+    """Those that help is laid out for: of the terminal, else `COLUMNS`, else 80."""
+    return shutil.get_terminal_size().columns
+
+
+def _too_many(command: Command, path: str, beyond: list[str]) -> Exception:
+    """For arguments that nothing takes."""
+    from runner.cli.help import parameters_of
+    from runner.cli.output import UsageError  # only where one is wrong
+    from runner.cli.values import word_of
+
+    arguments, _ = parameters_of(command)
+    takes = "no argument" if not arguments else f"{' and '.join(word_of(each) for each in arguments)} alone"
+    named = " and ".join(f"`{each}`" for each in beyond)
+    return UsageError(
+        f"{path} takes {takes}: {named} {'is' if len(beyond) == 1 else 'are'} too many",
+        f"Leave {'it' if len(beyond) == 1 else 'them'} out; what has a space in it needs quotes. See {path} --help.",
+    )
+
+
+class Group(TyperGroup):
+    """A command that has commands. One that it does not have is an error that names the near one."""
+
+    def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]
+        """With its commands; see `headed`."""
+        from runner.cli.help import help_lines
+
+        return "\n".join(help_lines(self, ctx.command_path, terminal_columns(), self.headed()))
+
+    def headed(self) -> list[tuple[str, list[Row]]]:
+        """Its commands under headings, with the first sentence of each."""
+        from runner.cli.help import Row, summary_of
+
+        shown = [(name, each) for name, each in self.commands.items() if not each.hidden]
+        return [("Commands", [Row(name, summary_of(each)) for name, each in shown])]  # type: ignore[arg-type]
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """As Typer's.
+
+        Raises:
+            UsageError: no command is named.
+        """
+        if not args and not ctx.resilient_parsing:
+            self.without_command(ctx)
+        return super().parse_args(ctx, args)
+
+    def without_command(self, ctx: typer.Context) -> None:
+        """Says what could be named."""
+        from runner.cli.output import UsageError
+
+        named = ", ".join(name for name, each in self.commands.items() if not each.hidden)
+        raise UsageError(f"{ctx.command_path} needs one of its commands: {named}", f"See {ctx.command_path} --help.")
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:  # type: ignore[override]
+        """As Typer's.
+
+        Raises:
+            UsageError: there is no such command.
+        """
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            from runner.cli.complaints import nearest
+            from runner.cli.output import UsageError
+
+            near = nearest(args[0], list(self.commands))
+            see = f"see {ctx.command_path} --help."
+            raise UsageError(
+                f"{ctx.command_path} has no command `{args[0]}`",
+                f"Write {ctx.command_path} {near}, or {see}" if near else f"S{see[1:]}",
+            )
+        return super().resolve_command(ctx, args)
 
 
 def of_environment(ctx: typer.Context, name: str) -> bool:
@@ -58,7 +148,9 @@ class Commands(typer.Typer):
     """A group of such commands. Help is plain text, and errors are `main`'s to word."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings)
+        super().__init__(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **{"cls": Group, **settings}
+        )
 
     def command(self, *args: Any, **kwargs: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
         """As Typer's."""
@@ -104,13 +196,24 @@ def loaded_late(modules: Mapping[str, tuple[str, str]]) -> type[TyperGroup]:
         modules: by name of the command, its module and what the help of the group says of it.
     """
 
-    class Late(TyperGroup):
+    class Late(Group):
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
             self.commands = _Shelf({name: module for name, (module, _) in modules.items()})  # type: ignore[assignment]
 
-        def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
-            with formatter.section("Commands"):
-                formatter.write_dl([(name, summary) for name, (_, summary) in modules.items()])
+        def headed(self) -> list[tuple[str, list[Row]]]:
+            from runner.cli.help import GROUPS, Row
+
+            grouped = {name for _, names in GROUPS for name in names}
+            among = [*GROUPS, ("More", tuple(name for name in modules if name not in grouped))]
+            shown = [
+                (heading, [Row(name, modules[name][1]) for name in names if name in modules])
+                for heading, names in among
+            ]
+            return [(heading, rows) for heading, rows in shown if rows]
+
+        def without_command(self, ctx: typer.Context) -> None:
+            typer.echo(self.get_help(ctx))
+            raise typer.Exit(0)
 
     return Late

@@ -42,11 +42,32 @@ app = Commands(
 )
 
 
+def _version(wanted: bool) -> None:
+    """One line: version, Python, system."""
+    if wanted:
+        import platform
+        from importlib.metadata import version
+
+        system = f"{platform.system()} {platform.release()} {platform.machine()}"
+        typer.echo(f"exrun {version('exrun')}, Python {platform.python_version()}, {system}")
+        raise typer.Exit
+
+
 @app.callback()
 def exrun(
     debug: Annotated[bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which version this is.")
+    ] = False,
 ) -> None:
-    """Take a fleet of Microsoft Exchange servers from unknown to proven clean over WinRM."""
+    """Take a fleet of Microsoft Exchange servers from unknown to proven clean over WinRM.
+
+    \b
+    Examples:
+      exrun lab demo
+      exrun audit -i inventory.yml
+      exrun show last
+    """
     # `main` looks for --debug itself: an error may come before the options are read.
 
 
@@ -68,10 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         returned = app(args=given, prog_name="exrun", standalone_mode=False)
     except typer.TyperException as error:
-        _complain(
-            " ".join(error.format_message().split()),
-            "Run exrun --help, or the command with --help, to see what it takes.",
-        )
+        from runner.cli.complaints import complaint  # with difflib
+
+        _complain(*complaint(error))
         return ExitStatus.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted", "Run it again.")

@@ -172,6 +172,9 @@ def playbook_schema(
     """Print the JSON Schema of playbooks or of action.yml, for an editor.
 
     \b
+    Exit status: 0; 2 where there is no schema of that name.
+
+    \b
     Examples:
       exrun playbook schema playbook > playbook.schema.json
       exrun playbook schema action > action.schema.json

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import platform
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -97,12 +100,21 @@ def test_json_is_one_object_with_the_hash_to_keep(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Missing command"),
-        (["nope"], "No such command 'nope'"),
-        (["journal"], "Missing command"),
-        (["journal", "verify"], "Missing argument"),
-        (["journal", "verify", "x", "--format", "xml"], "'xml' is not one of 'text', 'json'"),
-        (["journal", "verify", "x", "--nope"], "No such option: --nope"),
+        (["--debug"], "exrun needs a command. See exrun --help."),
+        (["nope"], "exrun has no command `nope`. See exrun --help."),
+        (["audti"], "exrun has no command `audti`. Write exrun audit, or see exrun --help."),
+        (["journal"], "exrun journal needs one of its commands: "),
+        (["journal", "verfy"], "exrun journal has no command `verfy`. Write exrun journal verify, or see"),
+        (["journal", "verify"], "exrun journal verify needs "),
+        (["journal", "verify", "x", "--format", "xml"], "--format: `xml` is not one of text, json"),
+        (["journal", "verify", "x", "--format", "jsn"], "--format: `jsn` is not one of text, json; json is near"),
+        (["journal", "verify", "x", "--nope"], "exrun journal verify has no option --nope. See exrun journal verify"),
+        (["audit", "--inventry", "x"], "exrun audit has no option --inventry. Write --inventory, or see exrun audit"),
+        (["audit", "--html"], "--html of exrun audit needs a value: FILE. See exrun audit --help."),
+        (["audit", "--strict=3"], "--strict of exrun audit takes no value. Write --strict alone."),
+        (["keys", "new", "a", "b c"], "exrun keys new takes NAME alone: `b c` is too many. Leave it out; what has a"),
+        (["show", "\x1b[2J", "b", "c"], "exrun show takes RUN|PLAN alone: `b` and `c` are too many. Leave them out"),
+        (["audit", "--\x1b[2J"], "exrun audit has no option --"),
         (["journal", "verify", "/nowhere/journal.jsonl"], "/nowhere/journal.jsonl: the journal cannot be read: "),
         (["journal", "verify", "\x1b[2Jname"], "<U+001B>[2Jname"),
     ],
@@ -117,6 +129,29 @@ def test_wrong_input_exits_2_with_one_line_on_standard_error_and_no_traceback(
     assert err.endswith("\n")
     assert err.count("\n") == 1
     assert err.removesuffix("\n").isprintable()
+
+
+def test_the_bare_program_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = answer(capsys, [])
+    assert (status, err) == (0, "")
+    assert out == answer(capsys, ["--help"])[1]
+    assert "Find out:\n  audit " in out
+
+
+def test_the_version_is_one_line_of_exrun_python_and_system(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = answer(capsys, ["--version"])
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert out.startswith(f"exrun {version('exrun')}, Python {python}, {platform.system()} ")
+
+
+def test_a_value_of_a_variable_that_an_option_does_not_take_is_said_to_be_of_the_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXRUN_TIMEOUT", "soon")
+    status, _, err = answer(capsys, ["audit", "-i", "x.yml"])
+    assert status == 2
+    assert err == ("exrun: EXRUN_TIMEOUT, the variable of --timeout: `soon` is not a number. See exrun audit --help.\n")
 
 
 def test_a_traceback_is_shown_only_on_request(
@@ -234,4 +269,4 @@ def test_no_option_that_holds_one_value_is_silently_the_last_one(
     for spelling in option.opts:
         status, out, err = answer(capsys, [*path.split(), spelling, "1", option.opts[0], "2"])
         assert (status, out) == (2, "")
-        assert f"'{option.opts[-1]}': is given more than once and holds one value; give it once" in err
+        assert f"{option.opts[-1]}: is given more than once and holds one value; give it once" in err

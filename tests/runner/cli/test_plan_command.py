@@ -147,8 +147,8 @@ def test_a_plan_that_is_there_is_never_written_over_without_being_told_so(exrun:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["plan", "-i", "inventory.yml", "-o", "x.json"], "Missing argument"),
-        (["plan", "./off.yml", "-i", "inventory.yml"], "Missing option"),
+        (["plan", "-i", "inventory.yml", "-o", "x.json"], "exrun plan needs PLAYBOOK: a playbook's name or file"),
+        (["plan", "./off.yml", "-i", "inventory.yml"], "exrun plan needs --out FILE: "),
         (["plan", "./off.yml", "EX1", "-i", "inventory.yml", "-o", "no/x.json"], "there is no folder no"),
         (["plan", "./off.yml", "-i", "inventory.yml", "-o", "off.yml"], "cannot be a folder"),
         (
