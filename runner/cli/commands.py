@@ -121,8 +121,8 @@ class Group(TyperGroup):
             UsageError: there is no such command.
         """
         if args[0] not in self.commands and not ctx.resilient_parsing:
-            from runner.cli.complaints import nearest
             from runner.cli.output import UsageError
+            from texts.spelling import nearest  # with difflib
 
             near = nearest(args[0], list(self.commands))
             see = f"see {ctx.command_path} --help."

@@ -5,13 +5,12 @@ The parser's exceptions are told apart by what they carry; their own sentences a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import typer
 
 from runner.cli.values import choices_of, word_of
+from texts.spelling import nearest
 
 
 def complaint(error: typer.TyperException) -> tuple[str, str]:
@@ -41,11 +40,6 @@ def complaint(error: typer.TyperException) -> tuple[str, str]:
             return f"{path} needs a command", see
         case _:
             return " ".join(error.format_message().split()), see
-
-
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """The one of `known` that was probably meant."""
-    return next(iter(get_close_matches(word, known, n=1)), None)
 
 
 def _refused(error: Any, context: Any, parameter: Any) -> str:
