@@ -87,6 +87,10 @@ class Finding:
         title: one sentence without a full stop.
         evidence: what was seen, one observation a line; text from a server is tainted and stays text.
         next: what to do now, one imperative sentence; empty only for `info`.
+        cves: the vulnerabilities that it is about, such as `CVE-2021-26855`, by the catalogue or by the action that
+            answers them; empty where it is about none.
+        kbs: the updates that it is about, such as `KB5000871`: those that would mend it, or of which it speaks. For one
+            update the catalogue may know several, of which one is its own.
     """
 
     id: str
@@ -94,6 +98,8 @@ class Finding:
     title: str
     evidence: tuple[str, ...] = ()
     next: str = ""
+    cves: tuple[str, ...] = ()
+    kbs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,13 @@ class UnknownWordError(IllFormedError):
 
 
 @dataclass(frozen=True, slots=True)
+class Absent(Generic[Item]):
+    """What a member stands for that is not there."""
+
+    value: Item
+
+
+@dataclass(frozen=True, slots=True)
 class Form(Generic[Item]):
     """One kind of value.
 
@@ -72,6 +79,7 @@ class Form(Generic[Item]):
         exactly: where all of `read` is that JSON is of this type, and is the value: the type.
         known: where all of `read` is to find what a text stands for: by text.
         unless_null: where null stands for None: what reads anything else.
+        absent: where the member may be left out: what it stands for then.
     """
 
     write: Callable[[Item, Redact], Json]
@@ -79,6 +87,7 @@ class Form(Generic[Item]):
     exactly: type[Any] | None = None
     known: Mapping[str, Item] | None = None
     unless_null: Callable[[Json, list[str]], Item] | None = None
+    absent: Absent[Item] | None = None
 
 
 def _as_it_is(value: Any, _redact: Redact) -> Any:
@@ -223,6 +232,14 @@ def maybe(form: Form[Item]) -> Form[Item | None]:
     )
 
 
+def unless_absent(form: Form[Item], value: Item) -> Form[Item]:
+    """A member of a record that is left out where it is `value`: lines that were written before it was known have none.
+
+    Such members are the last of their record.
+    """
+    return Form(form.write, form.read, absent=Absent(value))
+
+
 def many(form: Form[Item]) -> Form[tuple[Item, ...]]:
     """An array."""
     write, read = form.write, form.read
@@ -279,10 +296,15 @@ def record(made: type[Class], beside: str = "", /, **members: Form[Any]) -> Form
     values_of = attrgetter(*members) if len(members) > 1 else lambda value: [getattr(value, name) for name in members]
     # What is written as it is costs no call of its own.
     writes = tuple((name, form.write) for name, form in members.items() if form.write is not _as_it_is)
-    reads = tuple((name, form.read) for name, form in members.items())
+    reads = tuple((name, form.read) for name, form in members.items() if form.absent is None)
+    added = tuple((name, form.read, form.absent.value) for name, form in members.items() if form.absent is not None)
+    if [*members][len(reads) :] != [name for name, _, _ in added]:
+        raise TypeError(f"members of {made.__name__} that may be left out are its last")
     # Nor does what is read as it is, or looked up, which is most of a plan and of a journal.
     exact, words, nullable, further = [], [], [], []
     for at, form in enumerate(members.values()):
+        if form.absent is not None:
+            continue
         if form.exactly is not None:
             exact.append((at, form.exactly))
         elif form.known is not None:
@@ -291,14 +313,19 @@ def record(made: type[Class], beside: str = "", /, **members: Form[Any]) -> Form
             nullable.append((at, form.unless_null))
         else:
             further.append((at, form.read))
-    members_of = itemgetter(*members) if len(members) > 1 else lambda data: [data[name] for name in members]
-    count = len(members) + bool(beside)
+    always = [name for name, _ in reads]
+    members_of = itemgetter(*always) if len(always) > 1 else lambda data: [data[name] for name in always]
+    count = len(always) + bool(beside)
     make: Callable[..., Class] = maker(made)
 
     def write(value: Class, redact: Redact) -> Json:
         data: dict[str, Any] = dict(zip(members, values_of(value), strict=True))
+        for name, _, left_out in added:
+            if data[name] == left_out:
+                del data[name]
         for name, each in writes:
-            data[name] = each(data[name], redact)
+            if name in data:
+                data[name] = each(data[name], redact)
         return data
 
     def read(data: Json, aside: list[str]) -> Class:
@@ -321,6 +348,11 @@ def record(made: type[Class], beside: str = "", /, **members: Form[Any]) -> Form
             if found is None:
                 raise _what_is_wrong(data, reads)
             values[at] = found
+        for name, each, left_out in added:
+            try:
+                values.append(each(data[name], aside) if name in data else left_out)
+            except IllFormedError as error:
+                raise error.within(name) from None
         value = make(*values)
         if len(data) > count:
             aside += [name for name in data if name not in members and name != beside]

@@ -47,12 +47,13 @@ from runner.codec import (
     one_of,
     record,
     table,
+    unless_absent,
     word,
 )
 from runner.journal import lines
 from runner.journal.lines import Json, Line
 from runner.making import maker
-from runner.results import Outcome
+from runner.results import Label, Listed, Outcome
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
 from runner.transport.interface import ErrorText
@@ -215,6 +216,14 @@ class TablesUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerListed:
+    """A host as the inventory has it."""
+
+    name: str
+    listed: Listed
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """A script about to leave. `steps` share it, and `number` counts the attempts of the first of them from 1."""
 
@@ -305,6 +314,7 @@ class RunStarted:
         selection: as it was written; None where it may name another client's hosts.
         today: the day as on which is judged.
         marker_token: of the marker statements of this run, see runner/transport/gate.py.
+        servers: what the inventory says of each of `hosts`, in their order; none where an older exrun wrote it.
     """
 
     exrun: str
@@ -319,6 +329,7 @@ class RunStarted:
     parallel: int
     host_seconds: float
     run_seconds: float | None
+    servers: tuple[ServerListed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -804,7 +815,16 @@ _ANSWERS: Mapping[str, tuple[type[Any], Form[Any]]] = {
 }
 _ANSWER: Form[Answer] = one_of("outcome", _ANSWERS)
 _OUTCOMES: Mapping[type[Any], str] = {made: outcome for outcome, (made, _) in _ANSWERS.items()}
-_FINDING = record(Finding, id=PLAIN, severity=word(Severity), title=TAINTED, evidence=many(TAINTED), next=TAINTED)
+_FINDING = record(
+    Finding,
+    id=PLAIN,
+    severity=word(Severity),
+    title=TAINTED,
+    evidence=many(TAINTED),
+    next=TAINTED,
+    cves=unless_absent(many(TAINTED), ()),
+    kbs=unless_absent(many(TAINTED), ()),
+)
 _FACTS = table(_fact())
 _SAFE = 2**53  # beyond it integers of JSON are not the same for every reader (RFC 8785, 3.2.2.3)
 
@@ -848,6 +868,9 @@ _ASSESSMENT = record(
     barred=many(_BARRED),
 )
 _STEP = record(StepDue, id=PLAIN, action=PLAIN, script=HASH, when=maybe(FREE), params=table(FREE_VALUE))
+_LABEL = record(Label, name=FREE, values=many(FREE))
+_LISTED = record(Listed, address=PLAIN, port=INTEGER, groups=many(FREE), labels=many(_LABEL))
+_SERVER = record(ServerListed, name=PLAIN, listed=_LISTED)
 _FILE = record(FileUsed, source=FREE, sha256=HASH)
 _INVENTORY = record(InventoryUsed, source=FREE, sha256=HASH, files=many(_FILE), read=INTEGER)
 _PLAYBOOK = record(PlaybookUsed, name=PLAIN, title=FREE, source=FREE, sha256=HASH)
@@ -904,6 +927,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             parallel=INTEGER,
             host_seconds=NUMBER,
             run_seconds=maybe(NUMBER),
+            servers=unless_absent(many(_SERVER), ()),
         ),
         _kind(Event.RUN_RESUMED, Phase.RUN, RunResumed),
         _kind(
@@ -1164,6 +1188,11 @@ def put(
 def assessed(data: Clean) -> Assessment:
     """The assessment of a StepAssessed as its line will be read: what is shown of it is what the journal has."""
     return _ASSESSMENT.read(data.members["assessment"], [])
+
+
+def started(data: Clean) -> RunStarted:
+    """A RunStarted as its line will be read: what `clean` gave for it."""
+    return cast(RunStarted, _KINDS[RunStarted].form.read(dict(data.members), []))
 
 
 def as_written(event: HostEvent, data: Clean) -> HostEvent:

@@ -20,7 +20,7 @@ from runner.answers import MAY_HAVE_RUN, NOT_RUN
 from runner.events import Answer, HostEvent, Intent, Purpose, StepDue
 from runner.journal.lines import Json, UnrecordableValueError, canonical
 from runner.journal.writer import JournalWriter
-from runner.results import HostResult, NotReached, Outcome, StepResult, judged
+from runner.results import NOT_LISTED, HostResult, Listed, NotReached, Outcome, StepResult, judged
 from runner.steps import DEFECT, Sending
 from runner.transport.failures import Cause, Failure, in_words, quoted
 from runner.transport.interface import (
@@ -75,6 +75,7 @@ class HostLog:
         purpose: what the host is asked for.
         before: by step: how many attempts for this purpose earlier sessions of the run made.
         opens, closes: the first and the last line, of address and port, and of the row and what cut it short.
+        listed: what the inventory says of the host, as the journal has it.
         row: the host's row, once it has ended.
     """
 
@@ -88,6 +89,7 @@ class HostLog:
     before: Mapping[str, int] = field(default_factory=dict)
     opens: Callable[[str, str, int], HostEvent] = events.HostStarted
     closes: Callable[[HostResult, Failure | None], HostEvent] = _ended
+    listed: Listed = NOT_LISTED
     row: HostResult | None = None
     _assessed: dict[str, StepResult] = field(default_factory=dict)
     _sent: dict[str, _Sent] = field(default_factory=dict)  # by script hash
@@ -190,7 +192,17 @@ class HostLog:
 
     def _row(self, failure: Failure | None, requests: int, seconds: float) -> HostResult:
         sent = {script: (*(None for _ in range(1, each.number)), each.answer) for script, each in self._sent.items()}
-        return host_row(self.host, self.client, self.steps, dict(self._assessed), sent, failure, requests, seconds)
+        return host_row(
+            self.host,
+            self.client,
+            self.steps,
+            dict(self._assessed),
+            sent,
+            failure,
+            requests,
+            seconds,
+            listed=self.listed,
+        )
 
     def _assessment(self, result: StepResult, script: str | None) -> events.StepAssessed:
         sent = None if script is None else self._sent[script]
@@ -244,6 +256,7 @@ def host_row(
     requests: int,
     seconds: float,
     *,
+    listed: Listed = NOT_LISTED,
     open_changes: Mapping[str, str] | None = None,
     unread: bool = False,
 ) -> HostResult:
@@ -257,13 +270,14 @@ def host_row(
         sent: hashes of the scripts that were about to leave, and the answer of each attempt.
         failure: why there was no session, or what cut it short; redacted.
         requests: HTTP requests sent.
+        listed: what the inventory says of it, as the journal has it.
         open_changes: by step: an attempt to change something of which it is not settled what became. Whatever was
             judged of the step before holds no longer.
         unread: the journal has more of this host than can be read here.
     """
     changes = open_changes or {}
     if failure is not None and not (assessed or sent or changes or unread):
-        return NotReached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds)
+        return NotReached(name, client, _with_nothing_sent(failure), len(steps), requests, seconds, listed)
     why, then = ("no judgement is recorded", "") if failure is None else (in_words(failure), failure.next)
     audits: list[StepResult] = []
     for step in steps:
@@ -275,7 +289,7 @@ def host_row(
         else:
             became = f"; {UNREAD}" if unread and step.script not in sent else _became(sent.get(step.script, ()))
             audits.append(_without_answer(step, NotObserved(NOT_RUN, f"{why}{became}", then)))
-    row = judged(name, client, audits, requests, seconds)
+    row = judged(name, client, audits, requests, seconds, listed)
     if unread and UNREAD not in row.why:
         verdict = Verdict.UNKNOWN if row.verdict in WELL else row.verdict
         return replace(row, outcome=Outcome.UNKNOWN, verdict=verdict, clean_since=None, why=f"{row.why}; {UNREAD}")
@@ -301,9 +315,11 @@ def _with_nothing_sent(failure: Failure) -> Failure:
     return replace(failure, message=f"{failure.message}; no script had been sent to this server")
 
 
-def unstarted_row(name: str, client: str, steps: Sequence[StepDue], why: Failure) -> HostResult:
+def unstarted_row(
+    name: str, client: str, steps: Sequence[StepDue], why: Failure, listed: Listed = NOT_LISTED
+) -> HostResult:
     """The row of a host that the run never came to."""
-    return NotReached(name, client, why, len(steps), 0, 0.0)
+    return NotReached(name, client, why, len(steps), 0, 0.0, listed)
 
 
 def _without_answer(step: StepDue, why: NotObserved) -> StepResult:

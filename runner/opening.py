@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inventory.model import Host
-from runner import runlog
+from runner import events, runlog
 from runner.credentials import Credentials, Unresolved, resolve_credentials, unresolved
 from runner.disk import Disk
 from runner.fleet import Brake, Fleet, Listener, Stop
@@ -22,7 +22,7 @@ from runner.journal.writer import Clock, JournalWriter, open_journal
 from runner.observe import Observing, Reach, unwritable
 from runner.order import Order
 from runner.redaction import Redactor
-from runner.results import FleetResult, HostResult, fleet_result
+from runner.results import FleetResult, HostResult, Listed, fleet_result
 from runner.rollout import Rules
 from runner.secrets.interface import SecretStore
 from runner.steps import Witness, collects_by_step
@@ -107,12 +107,18 @@ class Opened:
         journals = _open_journals(order, self.world, self.redactors)
         ready()
         without = {host.key for each in self.unresolved for host in each.hosts}
+        first = {client: events.clean(journals[client], runlog.started(order, client)) for client in order.clients}
         try:
             for client in order.clients:
-                runlog.begin(order, client, journals[client], without)
+                runlog.begin(order, client, journals[client], without, first[client])
         except JournalError as error:
             brake.pull(unwritable(error))
-        rows = self._fleet(brake, journals, listener, planned).work(order.hosts, stop)
+        listed = {
+            f"{client}/{server.name}": server.listed
+            for client, data in first.items()
+            for server in events.started(data).servers
+        }
+        rows = self._fleet(brake, journals, listener, planned, listed).work(order.hosts, stop)
         for client in order.clients:
             mine = [row for row in rows if row.client == client]
             try:
@@ -129,6 +135,7 @@ class Opened:
         journals: Mapping[str, JournalWriter],
         listener: Listener[HostResult],
         planned: Planned | None,
+        listed: Mapping[str, Listed],
     ) -> Fleet[HostResult]:
         order, world, steps = self.order, self.world, self.order.steps
         gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
@@ -141,6 +148,7 @@ class Opened:
                 steps,
                 halted=lambda: brake.aborted is not None,
                 on_defect=lambda step, error: listener.defect(f"{host.key}, step {step}", error),
+                listed=listed[host.key],
             )
             return Observing(
                 host=host,
@@ -160,7 +168,7 @@ class Opened:
             )
 
         def unbegun(host: Host, why: Failure) -> HostResult:
-            return unstarted_row(host.name, host.client, steps, why)
+            return unstarted_row(host.name, host.client, steps, why, listed[host.key])
 
         rules = Rules(order.parallel, order.run_seconds)
         return Fleet(rules, order.host_seconds, begin, unbegun, brake, listener, world.monotonic)

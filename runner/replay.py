@@ -12,7 +12,7 @@ from runner import events
 from runner.applied import Applied, AppliedHost, applied, unaccounted
 from runner.hostlog import host_row, unstarted_row
 from runner.plan.records import Plan, PlannedHost
-from runner.results import FleetResult, HostResult, StepResult, fleet_result
+from runner.results import NOT_LISTED, FleetResult, HostResult, Listed, StepResult, fleet_result
 from runner.state import RunPhase, RunState
 from runner.terms import End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure, failure
@@ -52,7 +52,8 @@ def _end(state: RunState) -> End:
 
 def client_rows(state: RunState) -> tuple[HostResult, ...]:
     """The rows of one client, in the order of its selection."""
-    return tuple(_row(name, state) for name in state.started.hosts)
+    known = {server.name: server.listed for server in state.started.servers}
+    return tuple(_row(name, state, known.get(name, NOT_LISTED)) for name in state.started.hosts)
 
 
 def replay_applied(state: RunState, plan: Plan) -> Applied:
@@ -87,12 +88,13 @@ def why_unfinished(state: RunState) -> Failure:
     return failure(Cause.INTERRUPTED, "no end of this run is recorded: it is still running, or it was killed")
 
 
-def _row(name: str, state: RunState) -> HostResult:
+def _row(name: str, state: RunState, listed: Listed) -> HostResult:
     host, steps, unread = state.hosts.get(name), state.started.steps, state.is_unread(name)
     if host is None:
         if not unread:
-            return unstarted_row(name, state.client, steps, why_unfinished(state))
-        return host_row(name, state.client, steps, {}, {}, why_unfinished(state), 0, 0.0, unread=True)
+            return unstarted_row(name, state.client, steps, why_unfinished(state), listed)
+        why = why_unfinished(state)
+        return host_row(name, state.client, steps, {}, {}, why, 0, 0.0, listed=listed, unread=True)
     ended = host.ended
     return host_row(
         name,
@@ -103,6 +105,7 @@ def _row(name: str, state: RunState) -> HostResult:
         why_unfinished(state) if ended is None else ended.failure,
         0 if ended is None else ended.requests,
         0.0 if ended is None else ended.seconds,
+        listed=listed,
         open_changes={
             step: f"attempt {each.key.number} to {each.key.purpose} {each.key.step}"
             for each in host.unsettled

@@ -45,6 +45,34 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A label of a host with its values, as its user wrote them."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A host as the inventory has it, with what it inherits there.
+
+    Attributes:
+        address: name or address by which it is reached; empty where an older exrun did not record it.
+        port: 0 where that is not recorded.
+        groups: all that hold it, directly or through others, by name.
+        labels: by name.
+    """
+
+    address: str = ""
+    port: int = 0
+    groups: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
+
+
+NOT_LISTED = Listed()
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """One step on one host. `step` is its id in the playbook, `action` what it ran."""
 
@@ -92,10 +120,12 @@ class Judged:
         clean_since: this day, where nothing of an intruder was found; None where something was, or is not known.
         because: the findings that decided the verdict, worst first.
         product: product, cumulative update and update; empty where that is not known.
+        build: of ExSetup.exe, such as `15.2.1748.10`; empty where it is not known.
         steps: in the order of the playbook.
         findings: worst first.
         requests: HTTP requests sent.
         seconds: on the controller's monotonic clock.
+        listed: what the inventory says of it.
     """
 
     name: str
@@ -108,11 +138,23 @@ class Judged:
     clean_since: date | None
     because: tuple[Because, ...]
     product: str
+    build: str
     steps: tuple[StepResult, ...]
     findings: tuple[HostFinding, ...]
     coverage: CoverageCount
     requests: int
     seconds: float
+    listed: Listed = NOT_LISTED
+
+    @property
+    def address(self) -> str:
+        """See Listed."""
+        return self.listed.address
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """See Listed."""
+        return labels_of(self.listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +166,7 @@ class NotReached:
         steps_due: how many steps the playbook has: none of them could be known.
         requests: HTTP requests sent before it failed.
         seconds: how long was tried.
+        listed: what the inventory says of it.
     """
 
     name: str
@@ -132,6 +175,17 @@ class NotReached:
     steps_due: int
     requests: int
     seconds: float
+    listed: Listed = NOT_LISTED
+
+    @property
+    def address(self) -> str:
+        """See Listed."""
+        return self.listed.address
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """See Listed."""
+        return labels_of(self.listed)
 
     @property
     def outcome(self) -> Outcome:
@@ -174,6 +228,11 @@ class NotReached:
         return ""
 
     @property
+    def build(self) -> str:
+        """Empty: it is not known."""
+        return ""
+
+    @property
     def findings(self) -> tuple[HostFinding, ...]:
         """None: nothing was looked at."""
         return ()
@@ -210,13 +269,26 @@ class FleetResult:
     summary: Summary
 
 
-def judged(name: str, client: str, steps: Sequence[StepResult], requests: int, seconds: float) -> Judged:
+def labels_of(listed: Listed) -> Mapping[str, tuple[str, ...]]:
+    """The values of each label, by its name."""
+    return {label.name: label.values for label in listed.labels}
+
+
+def judged(
+    name: str,
+    client: str,
+    steps: Sequence[StepResult],
+    requests: int,
+    seconds: float,
+    listed: Listed = NOT_LISTED,
+) -> Judged:
     """The row of a host with which a session was held.
 
     Args:
         steps: in the order of the playbook; each that gave no answer is there with its assessment `unknown`.
         requests: HTTP requests sent.
         seconds: how long the host took.
+        listed: what the inventory says of it.
     """
     standing = standing_of({step.step: step.assessment for step in steps})
     findings = tuple(sorted(_findings(steps), key=lambda found: found.finding.severity.rank))
@@ -231,11 +303,13 @@ def judged(name: str, client: str, steps: Sequence[StepResult], requests: int, s
         clean_since=standing.clean_since,
         because=standing.because,
         product=_product(step.assessment.facts for step in steps),
+        build=_build(step.assessment.facts for step in steps),
         steps=tuple(steps),
         findings=findings,
         coverage=_coverage(steps),
         requests=requests,
         seconds=seconds,
+        listed=listed,
     )
 
 
@@ -328,6 +402,15 @@ def _product(facts_of_steps: Iterable[Facts]) -> str:
         if isinstance(product, str) and product:
             further = [part for part in (facts.get("cu"), facts.get("update")) if isinstance(part, str) and part]
             return " ".join([f"Exchange Server {product}", *further])
+    return ""
+
+
+def _build(facts_of_steps: Iterable[Facts]) -> str:
+    """From the fact `build`, which exchange.version declares beside `product`."""
+    for facts in facts_of_steps:
+        build = facts.get("build")
+        if "product" in facts and isinstance(build, str):
+            return build
     return ""
 
 

@@ -8,23 +8,26 @@ from pathlib import Path
 
 from inventory.model import Host
 from runner import events
-from runner.events import FileUsed, InventoryUsed, PlaybookUsed, RunStarted, TablesUsed
+from runner.events import FileUsed, InventoryUsed, PlaybookUsed, RunStarted, ServerListed, TablesUsed
 from runner.exit_status import ExitStatus
-from runner.journal.writer import JournalWriter
+from runner.journal.writer import Clean, JournalWriter
 from runner.order import Order, collects_of
-from runner.results import HostResult, exit_status, summarise
+from runner.results import HostResult, Label, Listed, exit_status, summarise
 from runner.steps import Judgement
 from runner.terms import SKIP_UNRESOLVED, Ending, Override
 from runner.transport.failures import Failure
 
 
-def begin(order: Order, client: str, journal: JournalWriter, unresolved: Collection[str]) -> None:
+def begin(
+    order: Order, client: str, journal: JournalWriter, unresolved: Collection[str], data: Clean | None = None
+) -> None:
     """Everything that a reader of this client's journal needs to understand the rest of it.
 
     Args:
         unresolved: keys of the hosts whose password could not be had.
+        data: what `events.clean` gave for `started`, where that was asked for before.
     """
-    events.put(journal, started(order, client))
+    events.put(journal, started(order, client), data)
     for override in order.overrides:
         mine = [host for host in order.hosts if host.client == client and _concerns(override, host, unresolved)]
         hosts = tuple(host.name for host in mine)
@@ -87,7 +90,14 @@ def started(order: Order, client: str) -> RunStarted:
         parallel=order.parallel,
         host_seconds=order.host_seconds,
         run_seconds=order.run_seconds,
+        servers=tuple(ServerListed(host.name, listed(host)) for host in order.hosts if host.client == client),
     )
+
+
+def listed(host: Host) -> Listed:
+    """What the inventory says of a host, as its row has it."""
+    labels = tuple(Label(name, tuple(values)) for name, values in sorted(host.labels.items()))
+    return Listed(host.address, host.port, tuple(sorted(host.groups)), labels)
 
 
 def _inventory(order: Order, client: str) -> InventoryUsed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runner.reports.json import as_text
@@ -27,6 +28,13 @@ COLUMNS = (
     "next",
     "because",
     "findings",
+    "address",
+    "port",
+    "build",
+    "groups",
+    "labels",
+    "cves",
+    "kbs",
 )
 LIMIT = 4000  # characters of a cell; JSON has all
 # Also the full-width forms, which some spreadsheets take for the same.
@@ -59,8 +67,19 @@ def _row(host: HostResult) -> list[str]:
         host.next,
         " ".join(each.finding or each.step for each in host.because),
         " ".join(found.finding.id for found in host.findings),
+        host.address,
+        str(host.listed.port or ""),
+        host.build,
+        ", ".join(host.listed.groups),
+        "; ".join(f"{name}: {', '.join(values)}" for name, values in host.labels.items()),
+        " ".join(_once(cve for found in host.findings for cve in found.finding.cves)),
+        " ".join(_once(kb for found in host.findings for kb in found.finding.kbs)),
     )
     return [_cell(each) for each in cells]
+
+
+def _once(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
 
 
 def _cell(tainted: str) -> str:

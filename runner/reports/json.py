@@ -74,6 +74,10 @@ class HostFindingMember(_Member):
     title: str
     evidence: list[str] = Field(description="what was seen; text of the server, never to be trusted")
     next: str = Field(description="what to do now; empty only for info")
+    cves: list[str] = Field(description="vulnerabilities that it is about, such as CVE-2021-26855; empty for none")
+    kbs: list[str] = Field(
+        description="updates that it is about, such as KB5000871; of several one may be the one for this server"
+    )
 
 
 class StepMember(_Member):
@@ -136,6 +140,11 @@ class HostMember(_Member):
     coverage: CoverageMember
     requests: Count = Field(description="HTTP requests sent")
     seconds: float = Field(ge=0)
+    address: str = Field(description="name or address by which it is reached; empty where a journal has none")
+    port: Count = Field(description="0 where a journal has none")
+    groups: list[str] = Field(description="of the inventory, that hold it directly or through others, by name")
+    labels: dict[str, list[str]] = Field(description="of the inventory, own and inherited: the values of each")
+    build: str = Field(description="of ExSetup.exe, such as 15.2.1748.10; empty where unknown")
 
 
 class SummaryMember(_Member):
@@ -222,6 +231,11 @@ def because(host: HostResult) -> list[BecauseMember]:
     return [BecauseMember(step=as_text(each.step), finding=as_text(each.finding)) for each in host.because]
 
 
+def labels(host: HostResult) -> dict[str, list[str]]:
+    """The values of each label; exrun.run/1 has the same."""
+    return {as_text(name): [as_text(value) for value in values] for name, values in host.labels.items()}
+
+
 def rotate(each: Rotate) -> RotateMember:
     """One thing to rotate; exrun.run/1 has the same."""
     return RotateMember(
@@ -258,6 +272,11 @@ def _host(host: HostResult) -> HostMember:
         coverage=_coverage(host.coverage),
         requests=host.requests,
         seconds=round(host.seconds, 3),
+        address=as_text(host.address),
+        port=host.listed.port,
+        groups=[as_text(group) for group in host.listed.groups],
+        labels=labels(host),
+        build=as_text(host.build),
     )
 
 
@@ -270,6 +289,8 @@ def _finding(found: HostFinding) -> HostFindingMember:
         title=as_text(found.finding.title),
         evidence=[as_text(line) for line in found.finding.evidence],
         next=as_text(found.finding.next),
+        cves=[as_text(each) for each in found.finding.cves],
+        kbs=[as_text(each) for each in found.finding.kbs],
     )
 
 

@@ -19,7 +19,7 @@ from runner.events import Answer, ScriptNamed
 from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
-from runner.reports.json import BecauseMember, RotateMember, RunFindingMember, because, rotate, run_finding
+from runner.reports.json import BecauseMember, RotateMember, RunFindingMember, because, labels, rotate, run_finding
 from runner.reports.wording import in_a_cell
 from runner.results import HostResult, Judged, Outcome, to_rotate, worst_first
 from runner.runs import ClientRun
@@ -54,6 +54,10 @@ class StepFindingMember(_Member):
     title: str
     evidence: list[str] = Field(description="what was seen; text of the server, never to be trusted")
     next: str
+    cves: list[str] = Field(description="vulnerabilities that it is about, such as CVE-2021-26855; empty for none")
+    kbs: list[str] = Field(
+        description="updates that it is about, such as KB5000871; of several one may be the one for this server"
+    )
 
 
 class StepMember(_Member):
@@ -92,6 +96,11 @@ class HostMember(_Member):
     requests: int
     seconds: float
     steps: list[StepMember]
+    address: str = Field(description="name or address by which it is reached; empty where the journal has none")
+    port: int = Field(description="0 where the journal has none")
+    groups: list[str] = Field(description="of the inventory, that hold it directly or through others, by name")
+    labels: dict[str, list[str]] = Field(description="of the inventory, own and inherited: the values of each")
+    build: str = Field(description="of ExSetup.exe, such as 15.2.1748.10; empty where unknown")
 
 
 class ClientMember(_Member):
@@ -205,6 +214,11 @@ def _host(row: HostResult, state: RunState, whole: bool) -> HostMember:
         requests=row.requests,
         seconds=row.seconds,
         steps=list(_steps(row, progress, whole)) if isinstance(row, Judged) else [],
+        address=_text(row.address),
+        port=row.listed.port,
+        groups=[_text(group) for group in row.listed.groups],
+        labels=labels(row),
+        build=_text(row.build),
     )
 
 
@@ -233,6 +247,8 @@ def _steps(row: Judged, progress: HostProgress | None, whole: bool) -> Iterator[
                     title=_text(finding.title),
                     evidence=[_text(line) for line in finding.evidence],
                     next=_text(finding.next),
+                    cves=[_text(each) for each in finding.cves],
+                    kbs=[_text(each) for each in finding.kbs],
                 )
                 for finding in result.assessment.findings
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -21,11 +22,15 @@ from tests.playbooks.scanned import completed
 
 ACTIONS = Path(__file__).resolve().parent.parent.parent / "playbooks" / "actions"
 CATALOGUE = Catalogue.load()
+CVE = re.compile(r"CVE-\d{4}-\d{4,}")
+KB = re.compile(r"KB\d{6,8}")
 EXPECTED = {"verdict", "findings", "severities", "summary", "evidence", "next", "facts", "unknown"} | {
     "changes",
     "coverage",
     "then",
     "barred",
+    "cves",
+    "kbs",
 }
 
 
@@ -142,6 +147,10 @@ def test_the_case_is_judged_as_it_says(entry: dict[str, Any]) -> None:
         assert list(assessment.findings[0].evidence) == expected["evidence"]
     if "next" in expected:
         assert [finding.next for finding in assessment.findings] == expected["next"]
+    if "cves" in expected:
+        assert [list(finding.cves) for finding in assessment.findings] == expected["cves"]
+    if "kbs" in expected:
+        assert [list(finding.kbs) for finding in assessment.findings] == expected["kbs"]
     for name, value in expected.get("facts", {}).items():
         assert assessment.facts[name] == as_fact(value), name
     assert [change.id for change in assessment.changes] == expected.get("changes", [])
@@ -165,5 +174,9 @@ def test_every_finding_has_evidence_and_a_next_step(entry: dict[str, Any]) -> No
         assert finding.id.startswith(f"{entry['action']}.")
         assert finding.evidence
         assert finding.next
+        named = CVE.findall(finding.title)
+        assert named[:1] == list(finding.cves[:1]) or not named, "what a title is about, programs are told too"
+        assert all(map(CVE.fullmatch, finding.cves))
+        assert all(map(KB.fullmatch, finding.kbs))
     if assessment.verdict is Verdict.UNKNOWN:
         assert assessment.coverage is Coverage.NOT_KNOWABLE

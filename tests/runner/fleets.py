@@ -136,6 +136,8 @@ def host(name: str, client: str = "alpha") -> Host:
         authentication=Authentication.NTLM,
         origin=Location("inventory.yml", 1, 1),
         user=f"{client}\\ops",
+        labels={"site": (f"{client} house",), "roles": ("Mailbox", "ClientAccess")},
+        groups=frozenset({"all", "exchange"}),
     )
 
 

@@ -47,6 +47,7 @@ from runner.events import (
     ScriptAnswered,
     ScriptNamed,
     ScriptSending,
+    ServerListed,
     Settled,
     Settlement,
     StepAssessed,
@@ -61,7 +62,7 @@ from runner.events import (
     data_of,
 )
 from runner.journal.lines import Line
-from runner.results import Outcome
+from runner.results import Label, Listed, Outcome
 from runner.terms import Ending
 from runner.transport.failures import Cause, Failure
 from runner.transport.interface import ErrorText
@@ -192,6 +193,8 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
         text,
         st.lists(text, max_size=2).map(tuple),
         text,
+        st.sampled_from([(), ("CVE-2021-26855",), ("CVE-2021-26855", "CVE-2021-27065")]),
+        st.sampled_from([(), ("KB5000871",)]),
     )
     facts = st.dictionaries(
         st.sampled_from(["good", "said", "unknown"]), values | st.builds(UnknownFact, text), max_size=2
@@ -217,18 +220,29 @@ def events(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Run
     intents = st.builds(Intent, hashes, st.lists(names, min_size=1, max_size=2).map(tuple), st.integers(1, 3))
     steps = st.builds(StepDue, names, names, hashes, st.none() | text, st.dictionaries(names, values, max_size=2))
     totals = (numbers, st.dictionaries(st.sampled_from(["compliant", "failed"]), numbers), numbers)
+    labels = st.builds(Label, text, st.lists(text, max_size=2).map(tuple))
+    listed = st.builds(
+        Listed,
+        st.just("ex1.example"),
+        numbers,
+        st.lists(text, max_size=2).map(tuple),
+        st.lists(labels, max_size=2).map(tuple),
+    )
+    servers = st.builds(ServerListed, names, listed)
     started = st.builds(
-        lambda selection, title, steps, folder: replace(
+        lambda selection, title, steps, folder, servers: replace(
             STARTED,
             selection=selection,
             playbook=replace(STARTED.playbook, title=title),
             steps=tuple(steps),
             catalogue=replace(STARTED.catalogue, own=None if folder is None else OwnRows(folder, {"builds": 1})),
+            servers=tuple(servers),
         ),
         st.none() | text,
         text,
         st.lists(steps, max_size=2),
         st.none() | text,
+        st.lists(servers, max_size=2),
     )
     return st.one_of(
         started,

@@ -12,13 +12,27 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from playbooks.findings import Finding, Severity
 from runner import events
-from runner.events import HostEvent, Newer, RunEvent, UnreadableEventError, data_of, read
+from runner.codec import FREE, HASH, record, unless_absent
+from runner.events import (
+    FileUsed,
+    HostEvent,
+    Newer,
+    RunEvent,
+    RunStarted,
+    ServerListed,
+    StepAssessed,
+    UnreadableEventError,
+    data_of,
+    read,
+)
 from runner.journal.chain import Verified
 from runner.journal.lines import Json, canonical, from_line
 from runner.journal.verification import read as read_journal
 from runner.journal.verification import verify
 from runner.redaction import Redactor
+from runner.results import Label, Listed
 from tests.runner.happenings import (
     ASSESSMENT,
     ENDED,
@@ -102,6 +116,48 @@ def objects_of_ours(data: Json, event: object) -> Iterator[dict[str, Json]]:
                 yield from objects_of_ours(member, event)
         case _:
             pass
+
+
+@given(any_event())
+@settings(max_examples=300, deadline=None)
+def test_a_line_from_before_a_member_was_added_is_read_as_it_was(event: RunEvent | HostEvent) -> None:
+    line = line_of(event)
+    older = json.loads(json.dumps(line.data))
+    for found in list(objects_of_ours(older, event)):
+        for name in ("servers", "cves", "kbs"):
+            found.pop(name, None)
+    again = read(replace(line, data=older))
+    assert again.newer == ()
+    assert data_of(again.event) == older  # type: ignore[arg-type]
+    if isinstance(event, RunStarted):
+        assert again.event == replace(read(line).event, servers=())
+
+
+def test_a_line_as_exrun_wrote_it_before_labels_cves_and_kbs_were_kept() -> None:
+    finding = {"id": "x.y", "severity": "low", "title": "t", "evidence": ["e"], "next": "n"}
+    line = line_of(assessed())
+    data = json.loads(json.dumps(line.data))
+    data["assessment"]["findings"] = [finding]
+    found = read(replace(line, data=data)).event
+    assert isinstance(found, StepAssessed)
+    assert found.assessment.findings == (Finding("x.y", Severity.LOW, "t", ("e",), "n"),)
+    assert data_of(found) == data, "and is written as it was"
+    data["assessment"]["findings"] = [{**finding, "cves": "CVE-2021-26855"}]
+    with pytest.raises(UnreadableEventError, match=r"`assessment.findings\[0\].cves` is not an array"):
+        read(replace(line, data=data))
+
+
+def test_what_may_be_left_out_stands_last() -> None:
+    with pytest.raises(TypeError, match="may be left out are its last"):
+        record(FileUsed, source=unless_absent(FREE, ""), sha256=HASH)
+
+
+def test_a_password_that_is_a_label_is_in_no_journal() -> None:
+    redactor = Redactor()
+    redactor.register("Tr0ub4dor")
+    listed = Listed("ex1.example", 5985, ("Tr0ub4dor",), (Label("Tr0ub4dor", ("a Tr0ub4dor b",)),))
+    written = line_of(replace(STARTED, servers=(ServerListed("EX1", listed),)), redactor).to_line()
+    assert b"Tr0ub4dor" not in written
 
 
 def test_an_event_of_tomorrow_is_one_of_a_newer_exrun() -> None:

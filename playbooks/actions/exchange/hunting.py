@@ -119,12 +119,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What is said of a grade: the finding, what the verdict says, and what to do next."""
+    """What is said of a grade: the finding, what the verdict says, what to do next, and by which holes it comes."""
 
     severity: Severity
     title: str
     comes_to: str
     then: str
+    cves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +429,7 @@ def _findings(hunt: Hunt, found: _Found) -> list[Finding]:
     for grade, wording in hunt.wordings.items():
         if lines := found.traces.get(grade):
             name = f"{hunt.action}.{grade.value}"
-            findings.append(Finding(name, wording.severity, wording.title, first(lines), wording.then))
+            findings.append(Finding(name, wording.severity, wording.title, first(lines), wording.then, wording.cves))
     if found.asides and found.worst is not Grade.NOTHING:
         findings.append(
             Finding(

@@ -70,6 +70,7 @@ def behind_finding(action: str, behind: Behind | None, catalogue: Catalogue, tod
             f"newest of {newest.product} {newest.cu} in the catalogue of {catalogue.as_of}: {named(newest)}",
         ),
         next=install(newest, catalogue, today),
+        kbs=newest.kbs,
     )
 
 

@@ -121,6 +121,7 @@ def _judged(of: Mitigated, pool: _Pool, state: str, observed: Observed) -> Asses
                     f"Mitigation of {of.cve} in force, no patch: {of.breaks}",
                     evidence,
                     "Install the update that fixes it, then undo the plan that stopped the pool, or start it by hand",
+                    (of.cve,),
                 ),
             ),
             {"present": True, "in_force": True},
@@ -141,7 +142,7 @@ def _judged(of: Mitigated, pool: _Pool, state: str, observed: Observed) -> Asses
     return Assessment(
         Verdict.ATTENTION,
         title,
-        (Finding(f"{of.action}.{what}", Severity.LOW, title, evidence, then),),
+        (Finding(f"{of.action}.{what}", Severity.LOW, title, evidence, then, (of.cve,)),),
         facts,
         changes=(_change(of, pool, state),),
         then={"present": True, "in_force": True},

@@ -233,6 +233,7 @@ def _in_force(of: Mitigated, evidence: tuple[str, ...]) -> Assessment:
         f"Mitigation of {of.cve} in force, no patch: {of.breaks}",
         evidence,
         f"Install the update that fixes it; {of.until}",
+        (of.cve,),
     )
     summary = f"requests of {of.cve} are held off by a rule: a mitigation, and {NO_PATCH}"
     return Assessment(Verdict.OK, summary, (finding,), {"present": True, "in_force": True})
@@ -243,7 +244,7 @@ def _lacking(
 ) -> Assessment:
     then = "Install the update that fixes it; until then add the rule"
     title = f"{of.cve} is not mitigated by a rule"
-    told = (*findings, Finding(f"{of.action}.not-in-force", Severity.LOW, title, evidence, then))
+    told = (*findings, Finding(f"{of.action}.not-in-force", Severity.LOW, title, evidence, then, (of.cve,)))
     first = told[0].title
     summary = title if len(told) == 1 else f"{title}: {first[0].lower()}{first[1:]}"
     return Assessment(
@@ -343,6 +344,7 @@ def _cannot(of: Mitigated) -> Finding:
         "The rule cannot be added: the URL Rewrite module is not installed",
         ("applicationHost.config: globalModules has no RewriteModule",),
         "Install URL Rewrite 2.1 (on IIS before 10 KB2999226 comes first), or the update of Exchange, which needs none",
+        (of.cve,),
     )
 
 
@@ -353,6 +355,7 @@ def _blocked_finding(of: Mitigated, why: list[str]) -> Finding:
         "A rule of exrun's would not hold either",
         tuple(_lines(why)),
         "Take away by hand what stands in its way, or undo the plan that left the rule unfinished; then plan again",
+        (of.cve,),
     )
 
 
@@ -373,7 +376,7 @@ def _findings(of: Mitigated, seen: _Seen) -> Iterator[Finding]:
     )  # fmt: skip
     for name, severity, title, lines, then in rows:
         if lines:
-            yield Finding(f"{of.action}.{name}", severity, title, tuple(_lines(lines)), then)
+            yield Finding(f"{of.action}.{name}", severity, title, tuple(_lines(lines)), then, (of.cve,))
 
 
 def _lines(lines: list[str]) -> Iterator[str]:
@@ -391,6 +394,7 @@ def _gone(of: Mitigated, emergency: Emergency) -> Iterator[Finding]:
             f"Exchange Emergency Mitigation says that it has applied {of.emergency}, and no rule holds it",
             (f"MitigationsApplied: {', '.join(applied)}",),
             "What it says is no proof: find out who took the rule away or dropped it; it comes back within the hour",
+            (of.cve,),
         )
 
 

@@ -21,25 +21,40 @@ from runner.reports.interface import Report
 from runner.reports.json import AuditDocument, JsonReport, schema_text
 from runner.reports.table import TableReport
 from runner.reports.wording import headline, meaning, probed, tone, totals
-from runner.results import HostResult, NotReached, Outcome, StepResult, fleet_result, judged
+from runner.results import HostResult, Label, Listed, NotReached, Outcome, StepResult, fleet_result, judged
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
 
 TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
+LISTED = Listed(
+    "ex1.example", 5986, ("exchange",), (Label("dag", ("DAG1",)), Label("roles", ("Mailbox", "ClientAccess")))
+)
 PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "audit.json"
 
 
 def host(name: str, client: str, verdict: Verdict, coverage: Coverage = Coverage.PROBED) -> HostResult:
     bad = verdict not in (Verdict.OK, Verdict.NOT_EXCHANGE)
-    finding = Finding(f"exchange.patch.{verdict}", Severity.CRITICAL, "No fix is in", ("a", "b"), "Install KB5001779")
+    finding = Finding(
+        f"exchange.patch.{verdict}",
+        Severity.CRITICAL,
+        "No fix is in",
+        ("a", "b"),
+        "Install KB5001779",
+        ("CVE-2021-26855",),
+        ("KB5001779",),
+    )
     step = StepResult(
         "patch",
         "exchange.patch",
         Assessment(
-            verdict, f"because {verdict}", (finding,) if bad else (), {"product": "2016", "cu": "CU23"}, coverage
+            verdict,
+            f"because {verdict}",
+            (finding,) if bad else (),
+            {"product": "2016", "cu": "CU23", "build": "15.2.529.5"},
+            coverage,
         ),
     )
-    return judged(name, client, [step], requests=8, seconds=1.23456)
+    return judged(name, client, [step], requests=8, seconds=1.23456, listed=LISTED)
 
 
 SILENT = NotReached(
@@ -133,8 +148,17 @@ def test_the_json_object_has_the_members_that_programs_rely_on() -> None:
             "title": "No fix is in",
             "evidence": ["a", "b"],
             "next": "Install KB5001779",
+            "cves": ["CVE-2021-26855"],
+            "kbs": ["KB5001779"],
         }
     ]
+    assert {name: worst[name] for name in ("address", "port", "groups", "labels", "build")} == {
+        "address": "ex1.example",
+        "port": 5986,
+        "groups": ["exchange"],
+        "labels": {"dag": ["DAG1"], "roles": ["Mailbox", "ClientAccess"]},
+        "build": "15.2.529.5",
+    }
     assert read["summary"]["verdicts"]["unreachable"] == 1
     assert read["summary"]["outcomes"] == {
         Outcome.COMPLIANT: 1,

@@ -27,6 +27,7 @@ from playbooks.values import Value
 
 ACTION = "exchange.oab_url"
 FACTS = ("scripted", "left")
+CVES = ("CVE-2021-27065",)
 SETTABLE = tuple(kind for kind in KINDS if kind != "Autodiscover")  # which has no URLs since Exchange 2013
 WHICH = ("InternalUrl", "ExternalUrl")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -180,6 +181,7 @@ def _findings(
             tuple(url.shown for url in going),
             "Take this server for compromised, and do not reset the directory, which would write the script into a "
             "page. Set the URL, which keeps the old one as evidence, and look for pages and for the command in logs",
+            CVES,
         )
     if left:
         yield Finding(
@@ -189,6 +191,7 @@ def _findings(
             tuple(f"{each.url.shown}: {each.why}" for each in left),
             "Take this server for compromised. Name in `urls` what the URL is to be, or set it by hand and keep the "
             "old one as evidence",
+            CVES,
         )
     if gaps:
         yield Finding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -148,7 +148,7 @@ def _assessment(
     findings = [
         *_vulnerable(judged, catalogue, today),
         *_no_fix(judged, catalogue, today),
-        *_half_installed(places),
+        *_half_installed(places, catalogue.kbs(judged.build)),
         *_refused(judged, catalogue, today),
         *_odd(places, judged),
     ]
@@ -220,6 +220,8 @@ def _vulnerable(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Fin
                 ),
             ),
             next=then,
+            cves=_cves(judged.vulnerable, catalogue),
+            kbs=_once(kb for fix in judged.vulnerable.values() for kb in fix.kbs),
         ),
     )
 
@@ -241,6 +243,7 @@ def _no_fix(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Finding
                 *(f"{name}: {why}" for name, why in judged.undecided.items()),
             ),
             next=_move(judged, catalogue, today),
+            cves=_cves(judged.no_fix, catalogue),
         ),
     )
 
@@ -305,6 +308,7 @@ def _refused(judged: _Judged, catalogue: Catalogue, today: date) -> tuple[Findin
                 if behind and isinstance(state, Vulnerable)
                 else "Move to a build that is accepted, where this server sends mail to Exchange Online"
             ),
+            kbs=state.needs.kbs if isinstance(state, Vulnerable) else (),
         )
         for name, state in judged.refused.items()
     )
@@ -333,11 +337,19 @@ def _short(campaigns: Mapping[str, object], catalogue: Catalogue) -> str:
     return ", ".join(ordered) if more <= 1 else f"{', '.join(ordered[:SHOWN])} and {more} more"
 
 
+def _cves(campaigns: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]:
+    return _once(cve for name in campaigns for cve in catalogue.campaign(name).cves)
+
+
+def _once(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
 def _list(campaigns: Mapping[str, object]) -> str:
     return ", ".join(campaigns)
 
 
-def _half_installed(places: Agreement) -> tuple[Finding, ...]:
+def _half_installed(places: Agreement, kbs: Iterable[str]) -> tuple[Finding, ...]:
     if not places.against:
         return ()
     return (
@@ -347,6 +359,7 @@ def _half_installed(places: Agreement) -> tuple[Finding, ...]:
             title="The installed update is not complete",
             evidence=(*places.against, *places.odd),
             next="Install the update again from an elevated prompt, restart, then audit this server again",
+            kbs=tuple(sorted(kbs)),
         ),
     )
 

@@ -269,6 +269,7 @@ def _findings(state: _State, observed: Observed) -> tuple[Finding | None, ...]:
             state.held_off,
             "Where mitigation.um did that, undo its plan once the update is in; where an interrupted update did, give "
             "`unified_messaging: true`",
+            ("CVE-2021-26857",),
         ),
         _mitigation(state, observed),
         _wmi(state, observed),
@@ -279,10 +280,12 @@ def _shown(value: int | None) -> str:
     return "not there" if value is None else str(value)
 
 
-def _finding(name: str, severity: Severity, title: str, lines: Mapping[str, str], then: str) -> Finding | None:
+def _finding(
+    name: str, severity: Severity, title: str, lines: Mapping[str, str], then: str, cves: tuple[str, ...] = ()
+) -> Finding | None:
     if not lines:
         return None
-    return Finding(f"{ACTION}.{name}", severity, title, tuple(lines.values()), then)
+    return Finding(f"{ACTION}.{name}", severity, title, tuple(lines.values()), then, cves)
 
 
 def _mitigation(state: _State, observed: Observed) -> Finding | None:

@@ -196,6 +196,7 @@ def _named(
                     next=f"Install {release.replaced_by}"
                     if release.replaced_by
                     else "Read why, and what to do instead",
+                    kbs=release.kbs,
                 ),
             )
         case Known(release):

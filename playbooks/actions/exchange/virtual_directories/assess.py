@@ -78,6 +78,7 @@ def _findings(
             tuple(url.shown for url in scripted),
             "Take this server for compromised, and do not reset the directory, which would write the script into a "
             "page. Keep the URL as evidence, set it to what it was, and look for pages and for the command in logs",
+            ("CVE-2021-27065",),
         )
     if gaps:
         yield Finding(

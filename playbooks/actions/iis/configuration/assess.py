@@ -39,6 +39,7 @@ MOST = 2_000  # texts of one fact
 
 # What an intruder leaves, and what else may have put there: no clean server has it of itself.
 _SUSPICIOUS = frozenset({"hidden", "module-imitates", "known-key", "module-foreign", "handler", "redirected"})
+_CVES = {"known-key": ("CVE-2020-0688",)}
 _SETUP_KEY = "HKLM:\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup"
 # The same on every server until February 2020 (CVE-2020-0688), and so known to everybody.
 _KNOWN_KEY = "CB2721ABDAF8E9DC516D621D8B8BF13A2C9E8689A25303BF"
@@ -289,7 +290,7 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
     )  # fmt: skip
     for name, severity, title, lines, then in rows:
         if lines:
-            yield Finding(f"{ACTION}.{name}", severity, title, tuple(_shown(lines)), then)
+            yield Finding(f"{ACTION}.{name}", severity, title, tuple(_shown(lines)), then, _CVES.get(name, ()))
 
 
 def _shown(lines: list[str]) -> Iterator[str]:

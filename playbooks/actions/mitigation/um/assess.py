@@ -66,6 +66,7 @@ def _judged(services: Mapping[str, Record], observed: Observed) -> Assessment:
             f"Mitigation of {CVE} in force, no patch: {BREAKS}",
             evidence,
             "Install the update that fixes it, then undo the plan that stopped the services, or start them by hand",
+            (CVE,),
         )
         summary = f"Unified Messaging is stopped and disabled: {CVE} is mitigated, and {NO_PATCH}"
         return Assessment(Verdict.OK, summary, (finding,), {"present": True, "in_force": True})
@@ -75,7 +76,7 @@ def _judged(services: Mapping[str, Record], observed: Observed) -> Assessment:
     return Assessment(
         Verdict.ATTENTION,
         title,
-        (Finding(f"{ACTION}.not-in-force", Severity.LOW, title, evidence, then),),
+        (Finding(f"{ACTION}.not-in-force", Severity.LOW, title, evidence, then, (CVE,)),),
         {"present": True, "in_force": False},
         changes=changes,
         then={"present": True, "in_force": True},

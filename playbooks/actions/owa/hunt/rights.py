@@ -50,6 +50,7 @@ def rights(action: str, observed: Observed) -> tuple[Finding, ...]:
                 first(changing),
                 "Ask the owners; where none of them wanted it, take the right away, and look in the mailbox for rules "
                 "that forward and for tokens that were used from elsewhere",
+                ("CVE-2026-42897",),
             )
         )
     if reading:
