@@ -88,6 +88,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says once more, last and loud, what a missing PowerShell, Ansible or OpenSSH left untested."""
     for mark, needed in {
         "NO REAL POWERSHELL": "a real PowerShell and were skipped (set EXRUN_PWSH)",
+        "NO SHELL": "bash, zsh or fish and were skipped (apt-get install)",
         "NO PEERS": "Ansible and were skipped (make peers)",
         "NO SSH-KEYGEN": "OpenSSH's ssh-keygen and were skipped",
     }.items():

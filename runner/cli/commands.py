@@ -17,8 +17,6 @@ from typer.models import CommandFunctionType
 if TYPE_CHECKING:
     from runner.cli.help import Row
 
-DEBUG = "EXRUN_DEBUG"  # the variable of --debug
-
 
 class Command(TyperCommand):
     """A command that refuses a second value for what holds one, and takes one value a line from the variable of what

@@ -23,9 +23,9 @@ from typing import Annotated
 import typer
 
 from playbooks.errors import DocumentError
-from runner.cli.commands import DEBUG
 from runner.cli.demo_changes import Changes
 from runner.cli.demo_march import AFTERWARDS, REPORT, March
+from runner.cli.options import DEBUG
 from runner.exit_status import ExitStatus
 from runner.lab.demo.daily import daily
 from runner.lab.demo.expectations import FLEET, MARCH, differences, expectations

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
-from runner.cli.commands import DEBUG, Commands, loaded_late
+from runner.cli.commands import Commands, loaded_late
+from runner.cli.options import DEBUG
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
 
@@ -32,6 +34,7 @@ COMMANDS = {
     "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),
     "journal": ("runner.cli.journal", "Read what runs recorded."),
     "keys": ("runner.cli.keys", "Keys that vouch for journals."),
+    "completion": ("runner.cli.completion", "Complete command lines of exrun in your shell."),
     "lab": ("runner.cli.lab", "Simulated Exchange servers, for rehearsals and tests."),
 }
 
@@ -86,6 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name or a word of a server that the console's code page lacks
             stream.reconfigure(errors="backslashreplace")
+    if given[:1] == ["__complete"]:  # asked by a script of shells/
+        from runner.cli.completing import answer
+
+        sys.stdout.write("".join(f"{line}\n" for line in answer(lambda: get_command(app), given[1:], os.environ)))
+        return ExitStatus.WELL
     try:
         returned = app(args=given, prog_name="exrun", standalone_mode=False)
     except typer.TyperException as error:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from playbooks.catalogue.catalogue import Catalogue
 
 
+DEBUG = "EXRUN_DEBUG"  # the variable of --debug
+
+
 class Format(StrEnum):
     """For people, or for programs."""
 

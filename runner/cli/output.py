@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from runner.advice import AdvisedError
-from runner.cli.commands import DEBUG
-from runner.cli.options import Format
+from runner.cli.options import DEBUG, Format
 from runner.reports.folding import folded
 from runner.terminal import visible
 

@@ -1,0 +1,16 @@
+# Completion of exrun in fish. Made by `exrun completion`; what to offer is exrun's own answer, taken as text alone.
+function __exrun_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l lines (command $words[1] __complete $words[2..-1] "+$current" 2>/dev/null </dev/null)
+    switch "$lines[1]"
+        case files
+            __fish_complete_path "$current"
+        case folders
+            __fish_complete_directories "$current"
+    end
+    if set -q lines[2]
+        printf '%s\n' $lines[2..-1]
+    end
+end
+complete -c exrun -f -a '(__exrun_complete)'

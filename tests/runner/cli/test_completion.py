@@ -1,0 +1,307 @@
+"""Completion: what is offered, that it is fast and silent, and that real shells take it as words and never as code."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.main import get_command
+
+from runner.cli import completion
+from runner.cli.completing import Further, answer
+from runner.cli.completion import Shell, lines_of, places_of, script_of, shell_of, with_lines
+from runner.cli.main import app, main
+from runner.cli.output import UsageError
+
+INVENTORY = """\
+exrun: inventory/1
+clients:
+  alpha:
+    user: 'X\\svc'
+    credential: env:EXRUN_NOT_SET_ANYWHERE
+    groups: {dag1: {}}
+    hosts:
+      EX1: {address: ex1.alpha.example, groups: [dag1]}
+      EX2: {address: ex2.alpha.example}
+      MBX: {address: mbx.alpha.example}
+  beta:
+    user: 'X\\svc'
+    credential: env:EXRUN_NOT_SET_ANYWHERE
+    hosts:
+      MBX: {address: mbx.beta.example}
+"""
+HOSTILE = ("$(touch owned)", "`touch owned`", "a;touch owned", "'", '"', "--allow-cleartext", "a b", "\u202eabc")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an inventory, two runs of a client, and folders called as an attacker would."""
+    for name in [name for name in os.environ if name.startswith("EXRUN_") and name != "EXRUN_PWSH"]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inventory.yml").write_text(INVENTORY, encoding="utf-8")
+    (tmp_path / "own.yml").write_text("name: own\ntitle: Own\nsteps: []\n", encoding="utf-8")
+    for client, run in (("alpha", "2026-11-24t15-0001"), ("alpha", "2026-11-25t15-0002")):
+        place = tmp_path / ".exrun" / client / "runs" / run
+        place.mkdir(parents=True)
+        (place / "journal.jsonl").write_text('{"step":"services"}\n{"step":null}\n{"step":"build"}\n', encoding="utf-8")
+    for name in HOSTILE:
+        place = tmp_path / ".exrun" / name / "runs" / name
+        place.mkdir(parents=True)
+        (place / "journal.jsonl").touch()
+    return tmp_path
+
+
+def offered(*arguments: str, **environment: str) -> list[str]:
+    """The words that are offered; the first is what the shell adds."""
+    return [line.split("\t")[0] for line in answer(lambda: get_command(app), arguments, environment)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["+aud"], ["none", "audit"]),
+        (["journal", "+ver"], ["none", "verify"]),
+        (["audit", "+"], ["none", "EX1", "EX2", "alpha/MBX", "beta/MBX", "client:alpha", "client:beta", "group:dag1"]),
+        (["audit", "EX1", "+EX"], ["none", "EX2"]),
+        (["audit", "--limit", "+group:"], ["none", "group:dag1"]),
+        (["audit", "-lEX1", "+EX"], ["none", "EX1", "EX2"]),
+        (["audit", "+--inv"], ["none", "--inventory"]),
+        (["audit", "--timeout", "3", "+--timeout"], ["none"]),
+        (["audit", "-i", "x", "+--inv"], ["none", "--inventory"]),
+        (["audit", "-i", "+"], ["files"]),
+        (["audit", "--state", "+"], ["folders"]),
+        (["audit", "--format", "+"], ["none", "text", "json"]),
+        (["audit", "+--format=j"], ["none", "--format=json"]),
+        (["audit", "-i", "none.yml", "+"], ["none"]),
+        (["audit", "-i", "'inventory.yml'", "+EX1"], ["none", "EX1"]),
+        (["audit", "--", "+--inv"], ["none"]),
+        (["plan", "+exchange-audit"], ["files", "exchange-audit"]),
+        (["plan", "exchange-audit", "+EX1"], ["none", "EX1"]),
+        (["plan", "--search", ".", "+own"], ["files", "own"]),
+        (["playbook", "show", "+exchange.patch"], ["files", "exchange.patch"]),
+        (["show", "+"], ["files", "last", "2026-11-25t15-0002", "2026-11-24t15-0001"]),
+        (["show", "last", "--client", "+"], ["none", "alpha"]),
+        (["show", "2026-11-24", "--step", "+"], ["none", "services", "build"]),
+        (["show", "plan.json", "--step", "+"], ["none", "mend"]),
+        (["apply", "+"], ["files"]),
+        (["nope", "+"], ["none"]),
+        (["keys", "new", "a", "b", "+"], ["none"]),
+        ([], ["none"]),
+    ],
+    ids=lambda each: " ".join(each),
+)
+def test_what_fits_is_offered(folder: Path, arguments: list[str], words: list[str]) -> None:
+    (folder / "plan.json").write_text('{"hosts":[{"changes":[{"step":"mend"}]}]}', encoding="utf-8")
+    found = offered(*arguments)
+    assert found[0] == words[0]
+    assert [word for word in found[1:] if not word.startswith("2026") or word in words] == words[1:]
+
+
+def test_the_inventory_of_the_variable_is_at_hand(folder: Path) -> None:
+    (folder / "inventory.yml").rename(folder / "other.yml")
+    assert offered("audit", "+EX") == ["none"]
+    assert offered("audit", "+EX", EXRUN_INVENTORY="other.yml") == ["none", "EX1", "EX2"]
+
+
+@given(st.lists(st.text(max_size=12), max_size=4), st.text(max_size=12))
+def test_whatever_is_typed_the_answer_is_words_that_no_shell_reads_as_code(words: list[str], last: str) -> None:
+    first, *lines = answer(lambda: get_command(app), [*words, f"+{last}"], {})
+    assert first in set(Further)
+    for line in lines:
+        word, _, text = line.partition("\t")
+        assert not set(word) & set(" \t\n'\"`$;&|<>(){}[]*?!\\#~^%")
+        assert text.isprintable()
+
+
+def test_no_name_of_a_folder_becomes_an_option_or_code(folder: Path) -> None:
+    found = offered("show", "last", "--client", "+") + offered("show", "+")
+    assert not {word for word in found for name in HOSTILE if word == name}
+
+
+SCRIPT = """
+import sys
+from runner.cli.main import main
+main(sys.argv[1:])
+print("loaded:", *(name for name in {names!r} if name in sys.modules))
+"""
+NEVER = ("pypsrp", "spnego", "requests", "h11", "keyring", "lark", "jinja2", "yara_x", "runner.opening", "runner.lab")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "never"),
+    [
+        (["+"], (*NEVER, "yaml", "inventory", "playbooks", "runner.cli.audit")),
+        (["audit", "+--"], (*NEVER, "yaml", "inventory", "playbooks", "runner.runs")),
+        (["audit", "+EX"], (*NEVER, "playbooks", "runner.runs")),
+        (["show", "+"], (*NEVER, "inventory")),
+    ],
+    ids=lambda each: " ".join(each[:2]),
+)
+def test_little_is_loaded_and_nothing_that_connects(folder: Path, arguments: list[str], never: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", SCRIPT.format(names=never), "__complete", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+# --- installing
+
+
+def test_installing_twice_leaves_one_mention_and_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHELL", "/usr/bin/bash")
+    start = tmp_path / ".bashrc"
+    start.write_bytes(b"alias ll='ls -l'\r\n# no end")
+    assert main(["completion", "install"]) == 0
+    once = start.read_bytes()
+    assert main(["completion", "install", "bash"]) == 0
+    assert start.read_bytes() == once
+    assert once.startswith(b"alias ll='ls -l'\r\n# no end\n# >>> exrun-completion\n[ -r '")
+    assert (tmp_path / ".local/share/exrun/completion.bash").read_text(encoding="utf-8") == script_of(Shell.BASH)
+    assert "Next: start a new bash" in capsys.readouterr().out
+
+
+@given(st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"])))
+def test_our_lines_are_renewed_in_place(text: str) -> None:
+    lines = lines_of(Shell.BASH, Path("/x/completion.bash"))
+    once = with_lines(text, lines)
+    assert with_lines(once, lines) == once
+    assert once.replace("\n".join(lines) + "\n", "").rstrip("\n") == text.rstrip("\n")
+
+
+def test_a_shell_that_is_none_of_ours_is_said_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match="your shell is tcsh") as caught:
+        shell_of({"SHELL": "/bin/tcsh"})
+    assert "bash, zsh, fish, powershell, pwsh" in caught.value.next
+
+
+@pytest.mark.parametrize("shell", [Shell.BASH, Shell.ZSH, Shell.FISH])
+def test_files_go_where_the_shell_looks(shell: Shell, tmp_path: Path) -> None:
+    places = places_of(shell, {"HOME": str(tmp_path)})
+    assert all(tmp_path in each.parents for each in (places.script, places.start) if each is not None)
+
+
+def test_powershell_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="does not say where its profile is"):
+        completion.profile_of("no-such-powershell")
+
+
+# --- real shells: a program `exrun` answers completions as exrun does, and tells the test what it is run with else
+
+
+@pytest.fixture
+def recorder(folder: Path) -> Path:
+    """A folder for PATH whose `exrun` writes its arguments to the pipe `ran`."""
+    place = folder / "bin"
+    place.mkdir()
+    program = place / "exrun"
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = __complete ]; then exec {sys.executable} -m runner.cli.main "$@"; fi\n'
+        f"printf '%s\\n' \"$@\" END > {folder / 'ran'}\n",
+        encoding="utf-8",
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    os.mkfifo(folder / "ran")
+    return place
+
+
+@contextmanager
+def typed(command: list[str], recorder: Path, keys: str) -> Iterator[list[str]]:
+    """Types at an interactive shell, and gives the arguments with which it ran `exrun`."""
+    import pty
+
+    ran = os.open(recorder.parent / "ran", os.O_RDONLY | os.O_NONBLOCK)
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover
+        root = str(Path(__file__).resolve().parents[3])
+        environment = {"PATH": f"{recorder}:/usr/bin:/bin", "HOME": str(recorder.parent), "PYTHONPATH": root}
+        os.execvpe(command[0], command, {**environment, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+    try:
+        os.write(terminal, keys.encode())
+        text, screen = "", b""
+        while not text.endswith("END\n"):
+            ready, _, _ = select.select([ran, terminal], [], [], 60)
+            assert ready, f"the shell did not run exrun: {screen!r}"
+            if terminal in ready:
+                screen += os.read(terminal, 65536)
+            if ran in ready:
+                text += os.read(ran, 65536).decode()
+        yield text.split("\n")[:-2]
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        os.close(terminal)
+        os.close(ran)
+
+
+SERVERS = ("exrun audit EX1 client:al\t\r", ["audit", "EX1", "client:alpha"])
+CHOICES = ("exrun audit --form\tjs\t\r", ["audit", "--format", "json"])
+CLIENTS = ("exrun show last --client al\t\r", ["show", "last", "--client", "alpha"])
+
+
+@pytest.mark.parametrize(
+    ("shell", "keys", "ran"),
+    [
+        ("bash", *SERVERS),
+        ("bash", *CHOICES),
+        ("bash", *CLIENTS),
+        ("zsh", *SERVERS),
+        ("zsh", *CHOICES),
+        ("fish", *SERVERS),
+    ],
+    ids=["bash-servers", "bash-choices", "bash-clients", "zsh-servers", "zsh-choices", "fish-servers"],
+)
+def test_a_real_shell_completes(shell: str, keys: str, ran: list[str], recorder: Path) -> None:
+    if (program := shutil.which(shell)) is None:
+        pytest.skip(f"NO SHELL: there is no {shell} here")
+    script = recorder / f"completion.{shell}"
+    script.write_text(script_of(Shell(shell)), encoding="utf-8")
+    started = {
+        "bash": [program, "--noprofile", "--norc", "-i"],
+        "zsh": [program, "-f", "-i"],
+        "fish": [program, "--no-config", "-i"],
+    }[shell]
+    with typed(started, recorder, f"source {script}\r{keys}") as arguments:
+        assert arguments == ran
+    assert not (recorder.parent / "owned").exists()
+
+
+@pytest.mark.real_powershell
+@pytest.mark.parametrize(
+    ("typed_so_far", "completed"),
+    [
+        ("exrun audit EX1 client:al", ["client:alpha"]),
+        ("exrun show last --client ", ["alpha"]),
+    ],
+)
+def test_a_real_powershell_completes(typed_so_far: str, completed: list[str], recorder: Path, powershell: str) -> None:
+    (recorder / "completion.ps1").write_text(script_of(Shell.PWSH), encoding="utf-8")
+    command = (
+        f". '{recorder / 'completion.ps1'}'; "
+        f"(TabExpansion2 '{typed_so_far}' {len(typed_so_far)}).CompletionMatches | ForEach-Object CompletionText"
+    )
+    done = subprocess.run(
+        [powershell, "-NoProfile", "-NonInteractive", "-Command", command],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        cwd=recorder.parent,
+        env={**os.environ, "PATH": f"{recorder}:{os.environ['PATH']}", "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert done.stdout.split() == completed
