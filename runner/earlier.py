@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 from runner import events
@@ -62,10 +63,10 @@ def is_audit(journal: Path) -> bool:
 def audits_of(state: Path, client: str) -> Iterator[Beginning]:
     """The audits of a client below a state directory, the newest first; each is looked at when it is asked for."""
     journals = (state / directory_name(client) / "runs").glob(f"*/{JOURNAL}")
-    for journal in sorted(journals, key=lambda each: each.parent.name, reverse=True):
-        found = beginning_of(journal) if is_audit(journal) else None
-        if found is not None and found.client == client:
-            yield found
+    newest = sorted((each for each in journals if is_audit(each)), key=lambda each: each.parent.name, reverse=True)
+    for _, of_one_second in groupby(newest, key=lambda each: each.parent.name.rpartition("-")[0]):
+        found = [each for each in map(beginning_of, of_one_second) if each is not None and each.client == client]
+        yield from sorted(found, key=lambda each: each.at, reverse=True)
 
 
 def previous_audit(state: Path, later: Audited) -> Beginning | None:
