@@ -4,14 +4,16 @@
 
 Verdicts are compared by their rank, as rows are ordered; within one verdict it is findings that came or went. Only what
 was seen both times is compared: where less is known than before nothing got better, whatever the verdict says, and
-where more is known nothing got worse by that. Such a server is `changed`: which of the two it is cannot be said.
+where more is known nothing got worse by that. Such a server is `changed`: which of the two it is cannot be said. By
+tables that are older than those before nothing got better either: they know of less to find.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,7 +22,7 @@ from playbooks.findings import Coverage, Finding, Severity, Verdict
 from playbooks.investigating.standing import WELL
 from runner.events import RunStarted, StepDue
 from runner.results import FleetResult, HostFinding, HostResult, Judged, StepResult
-from runner.terms import Ending
+from runner.terms import Ending, Terms
 
 __all__ = [
     "Altered",
@@ -101,12 +103,12 @@ class Altered:
     @property
     def evidence_gained(self) -> tuple[str, ...]:
         """Lines of evidence that were not there before."""
-        return _beyond(self.after.finding.evidence, self.before.finding.evidence)
+        return _beyond(self.after.finding, self.before.finding)
 
     @property
     def evidence_lost(self) -> tuple[str, ...]:
         """Lines of evidence that are not there any more."""
-        return _beyond(self.before.finding.evidence, self.after.finding.evidence)
+        return _beyond(self.before.finding, self.after.finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ class Side:
         why, next: as its row has them; may quote the server.
         product: product, cumulative update and update; empty where that is not known.
         build: empty where that is not known.
-        unknown: steps that the playbook has and of which nothing was learnt on this server.
+        known: steps of the playbook that were answered and could be judged on this server.
+        unknown: the others that the playbook has.
     """
 
     verdict: Verdict
@@ -126,6 +129,7 @@ class Side:
     product: str
     build: str
     clean_since: date | None
+    known: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
@@ -215,6 +219,8 @@ def compare(before: Audited, after: Audited) -> Comparison:
         raise ValueError("two audits of one client are needed, of one client only")
     was, now = _due(before.started), _due(after.started)
     changes = [_pair(old, new, was, now) for old, new in _pairs(before.audit.hosts, after.audit.hosts)]
+    if _knows_less(after.audit.terms, before.audit.terms):
+        changes = [replace(each, became=Became.CHANGED) if each.became is Became.BETTER else each for each in changes]
     return Comparison(
         client=after.client,
         before=before.audit.run,
@@ -224,6 +230,12 @@ def compare(before: Audited, after: Audited) -> Comparison:
         unlike=tuple(_unlike(before, after)),
         servers=tuple(sorted(changes, key=_first_to_look_at)),
     )
+
+
+def _knows_less(terms: Terms, than: Terms) -> bool:
+    """Whether the tables are older, or lack rows: what they do not find may be there as before."""
+    rows, others = (0 if each.own_rows is None else each.own_rows.count for each in (terms, than))
+    return terms.as_of < than.as_of or rows < others
 
 
 def _first_to_look_at(change: ServerChange) -> tuple[int, int, str, str]:
@@ -265,8 +277,16 @@ def _is_open(step: StepResult) -> bool:
 
 def _side(host: HostResult, due: Sequence[_Step]) -> Side:
     known = _known(host)
-    unknown = tuple(step for step, action in due if (step, action) not in known)
-    return Side(host.verdict, host.why, host.next, host.product, _build(host), host.clean_since, unknown)
+    return Side(
+        verdict=host.verdict,
+        why=host.why,
+        next=host.next,
+        product=host.product,
+        build=_build(host),
+        clean_since=host.clean_since,
+        known=tuple(step for step, action in due if (step, action) in known),
+        unknown=tuple(step for step, action in due if (step, action) not in known),
+    )
 
 
 def _build(host: HostResult) -> str:
@@ -279,7 +299,7 @@ def _build(host: HostResult) -> str:
 
 
 def _told(side: Side) -> tuple[object, ...]:
-    return side.verdict, side.product, side.build, side.clean_since, side.unknown
+    return side.verdict, side.product, side.build, side.clean_since, side.known, side.unknown
 
 
 def _pair(old: HostResult | None, new: HostResult | None, was: Sequence[_Step], now: Sequence[_Step]) -> ServerChange:
@@ -346,7 +366,7 @@ def _by_findings(
         old, new = each.before.finding, each.after.finding
         if new.severity is not old.severity:
             yield Became.WORSE if new.severity.rank < old.severity.rank else Became.BETTER
-        elif _counts(new) and sorted(new.evidence) != sorted(old.evidence):
+        elif _counts(new) and sorted(_seen(new)) != sorted(_seen(old)):
             yield Became.CHANGED
 
 
@@ -408,7 +428,15 @@ def _without(these: Iterable[HostFinding], those: Iterable[HostFinding]) -> list
 
 def _says(found: HostFinding) -> tuple[int, tuple[str, ...]]:
     """What makes a finding another one: a title may count days, and a next step be worded anew."""
-    return found.finding.severity.rank, tuple(sorted(found.finding.evidence))
+    return found.finding.severity.rank, tuple(sorted(_seen(found.finding)))
+
+
+def _seen(finding: Finding) -> tuple[str, ...]:
+    """The evidence, but for the day of the tables, which is no evidence: what differs by it alone is the same."""
+    return tuple(_TABLES.sub("", line) for line in finding.evidence)
+
+
+_TABLES = re.compile(r"(?<=\bcatalogue )(?:as )?of \d{4}-\d{2}-\d{2}")
 
 
 def _in_full(found: HostFinding) -> tuple[object, ...]:
@@ -416,14 +444,15 @@ def _in_full(found: HostFinding) -> tuple[object, ...]:
     return finding.severity.rank, found.step, found.action, finding.id, finding.title, finding.evidence, finding.next
 
 
-def _beyond(these: Iterable[str], those: Iterable[str]) -> tuple[str, ...]:
-    left = Counter(those)
+def _beyond(this: Finding, that: Finding) -> tuple[str, ...]:
+    """The lines of evidence that only one has."""
+    left = Counter(_seen(that))
     found = []
-    for each in these:
-        if left[each]:
-            left[each] -= 1
+    for line, seen in zip(this.evidence, _seen(this), strict=True):
+        if left[seen]:
+            left[seen] -= 1
         else:
-            found.append(each)
+            found.append(line)
     return tuple(found)
 
 

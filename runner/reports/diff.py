@@ -48,7 +48,8 @@ class SideMember(_Member):
     product: str = Field(description="product, cumulative update and update; empty where unknown")
     build: str = Field(description="empty where unknown")
     clean_since: date | None
-    unknown: list[str] = Field(description="steps of the playbook of which nothing was learnt on this server")
+    known: list[str] = Field(description="steps of the playbook that were answered and could be judged")
+    unknown: list[str] = Field(description="the other steps of the playbook")
 
 
 class ServerMember(_Member):
@@ -187,6 +188,7 @@ def _side(side: Side | None) -> SideMember | None:
         product=as_text(side.product),
         build=as_text(side.build),
         clean_since=side.clean_since,
+        known=[*map(as_text, side.known)],
         unknown=[*map(as_text, side.unknown)],
     )
 
@@ -242,15 +244,11 @@ def _lines(change: ServerChange) -> Iterator[str]:
     if before is not None and after is not None:
         if (before.product, before.build) != (after.product, after.build):
             yield f"    build: {_build(before)} -> {_build(after)}"
-        lost = [step for step in after.unknown if step not in before.unknown]
-        if lost:
-            yield f"    no longer known: {visible(', '.join(lost))}"
-        won = [step for step in before.unknown if step not in after.unknown]
-        if won:
-            yield f"    known now: {visible(', '.join(won))}"
+        yield from _named("no longer known", [step for step in after.unknown if step in before.known])
+        yield from _named("known now", [step for step in before.unknown if step in after.known])
         yield from _found("+", change.appeared)
         yield from _found("-", change.disappeared)
-        yield from _found("?", change.unseen)
+        yield from _named("? not known any more", [each.finding.id for each in _asking(change.unseen)])
         yield from _altered(change.altered)
     if after is not None and after.next and change.may_be_worse:
         yield f"    next: {visible(after.next)}"
@@ -268,19 +266,27 @@ def _build(side: Side) -> str:
     return visible(said) if said else "not known"
 
 
+def _named(what: str, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+        yield f"    {what}: {visible(', '.join(names[:_MOST]))}{rest}"
+
+
+def _asking(findings: Sequence[HostFinding]) -> Sequence[HostFinding]:
+    """Those that ask for something to be done."""
+    return [each for each in findings if each.finding.severity is not Severity.INFO]
+
+
 def _found(sign: str, findings: Sequence[HostFinding]) -> Iterator[str]:
-    """Those that ask for something; the rest are counted."""
-    told = [each.finding for each in findings if each.finding.severity is not Severity.INFO]
+    told = [each.finding for each in _asking(findings)]
     for each in told[:_MOST]:
         yield f"    {sign} {each.severity} {visible(each.id)}: {visible(each.title)}"
-        for line in each.evidence[:_MOST]:
-            yield f"        {visible(line)}"
-        yield from _more(len(each.evidence) - _MOST, "line", "        ")
     yield from _more(len(told) - _MOST, "finding", f"    {sign} ")
 
 
 def _altered(altered: Sequence[Altered]) -> Iterator[str]:
-    for each in altered[:_MOST]:
+    told = [each for each in altered if {each.before.finding.severity, each.after.finding.severity} != {Severity.INFO}]
+    for each in told[:_MOST]:
         old, new = each.before.finding, each.after.finding
         severity = new.severity.value if new.severity is old.severity else f"{old.severity} -> {new.severity}"
         yield f"    ~ {severity} {visible(new.id)}: {visible(new.title)}"
@@ -288,7 +294,7 @@ def _altered(altered: Sequence[Altered]) -> Iterator[str]:
             for line in evidence[:_MOST]:
                 yield f"        {sign} {visible(line)}"
             yield from _more(len(evidence) - _MOST, "line", f"        {sign} ")
-    yield from _more(len(altered) - _MOST, "finding", "    ~ ")
+    yield from _more(len(told) - _MOST, "finding", "    ~ ")
 
 
 def _more(left: int, what: str, lead: str) -> Iterator[str]:

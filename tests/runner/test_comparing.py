@@ -245,6 +245,36 @@ def test_a_second_web_shell_under_the_same_finding_is_told() -> None:
     assert (altered.evidence_gained, altered.evidence_lost) == (("y.aspx",), ())
 
 
+def test_evidence_that_differs_by_the_day_of_the_tables_alone_is_the_same() -> None:
+    old, new = (
+        finding(Severity.HIGH, f"catalogue as of {day}", f"in the catalogue of {day}: CU14")
+        for day in ("2026-10-01", "2026-11-27")
+    )
+    before, after = (server(step("patch", Verdict.BEHIND, each)) for each in (old, new))
+    assert (of_one(before, after).became, of_one(before, after).altered) == (Became.SAME, ())
+    planted = finding(Severity.HIGH, "catalogue of 2026-11-27.aspx created 2026-11-27", "catalogue as of 2026-10-01")
+    assert of_one(before, server(step("patch", Verdict.BEHIND, planted))).became is Became.CHANGED
+
+
+def test_nothing_is_better_by_tables_that_know_less() -> None:
+    before, after = audited(server(step("patch", Verdict.VULNERABLE))), audited(server(step("patch", Verdict.OK)))
+    own = replace(TERMS, own_rows=OwnRows("own", {"builds": 2}))
+    for less, more in ((replace(TERMS, as_of=date(2026, 10, 1)), TERMS), (TERMS, own)):
+        told = [
+            compare(
+                replace(one, audit=replace(one.audit, terms=was)), replace(other, audit=replace(other.audit, terms=now))
+            )
+            for one, other, was, now in (
+                (before, after, more, less),
+                (before, after, less, more),
+                (after, before, less, more),
+                (after, before, more, less),
+            )
+        ]
+        became = [each.servers[0].became for each in told]
+        assert became == [Became.CHANGED, Became.BETTER, Became.WORSE, Became.WORSE]
+
+
 def test_a_step_that_one_playbook_alone_has_makes_nothing_better() -> None:
     shell = step("hunt", Verdict.COMPROMISED, finding(Severity.CRITICAL))
     before = audited(server(step("patch", Verdict.VULNERABLE), shell))
