@@ -282,20 +282,11 @@ def _side(host: HostResult, due: Sequence[_Step]) -> Side:
         why=host.why,
         next=host.next,
         product=host.product,
-        build=_build(host),
+        build=host.build,
         clean_since=host.clean_since,
         known=tuple(step for step, action in due if (step, action) in known),
         unknown=tuple(step for step, action in due if (step, action) not in known),
     )
-
-
-def _build(host: HostResult) -> str:
-    """From the fact `build`, which exchange.version declares."""
-    for step in host.steps if isinstance(host, Judged) else ():
-        build = step.assessment.facts.get("build")
-        if isinstance(build, str) and build:
-            return build
-    return ""
 
 
 def _told(side: Side) -> tuple[object, ...]:

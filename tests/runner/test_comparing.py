@@ -95,7 +95,9 @@ assessments = st.builds(
     verdict=st.sampled_from(Verdict),
     summary=st.just("why"),
     findings=st.lists(findings, max_size=3).map(tuple),
-    facts=st.sampled_from([{}, {"build": "15.1.2507.6"}, {"build": "15.1.2507.9"}]),
+    facts=st.sampled_from(
+        [{}, {"product": "2016", "build": "15.1.2507.6"}, {"product": "2016", "build": "15.1.2507.9"}]
+    ),
     coverage=st.sampled_from(Coverage),
 )
 answered = st.lists(
