@@ -27,6 +27,7 @@ COMMANDS = {
     "resume": ("runner.cli.resume", "Go on with a run that was broken off."),
     "rollback": ("runner.cli.rollback", "Undo what a run changed."),
     "status": ("runner.cli.status", "Which runs there are, and how far one is."),
+    "diff": ("runner.cli.diff", "What became of servers between two audits."),
     "evidence": ("runner.cli.evidence", "What was kept of servers before they were changed."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run, or of a plan."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),

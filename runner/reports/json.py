@@ -267,7 +267,7 @@ def _host(host: HostResult) -> HostMember:
         logs_since=host.logs_since,
         clean_since=host.clean_since,
         because=because(host),
-        findings=[_finding(found) for found in host.findings],
+        findings=[host_finding(found) for found in host.findings],
         steps=[_step(step) for step in host.steps] if isinstance(host, Judged) else [],
         coverage=_coverage(host.coverage),
         requests=host.requests,
@@ -280,7 +280,8 @@ def _host(host: HostResult) -> HostMember:
     )
 
 
-def _finding(found: HostFinding) -> HostFindingMember:
+def host_finding(found: HostFinding) -> HostFindingMember:
+    """A finding of a server; exrun.diff/1 has the same."""
     return HostFindingMember(
         id=as_text(found.finding.id),
         step=as_text(found.step),
