@@ -19,7 +19,7 @@ from runner.secrets.interface import Secret, SecretUnavailableError
 if TYPE_CHECKING:
     import hvac
 
-TIMEOUT_SECONDS = 30.0  # of one request: for a connection, and for each wait for bytes of an answer
+TIMEOUT_SECONDS = 30  # of one request: for a connection, and for each wait for bytes of an answer
 _ASK = "Look at it yourself: vault kv get "
 
 
@@ -151,7 +151,7 @@ class VaultSecrets:
                 why = "the certificate of VAULT_ADDR could not be verified"
                 then = "Set VAULT_CACERT to the PEM file of the authority that signed it."
             case requests.exceptions.Timeout():
-                why, then = f"Vault did not answer within {TIMEOUT_SECONDS:g} seconds", check
+                why, then = f"Vault did not answer within {TIMEOUT_SECONDS} seconds", check
             case requests.exceptions.RequestException() | OSError():
                 why, then = f"Vault could not be reached ({type(error).__name__})", check
             case _:
