@@ -34,6 +34,7 @@ class CredentialKind(StrEnum):
     ENV = "env"
     KEYRING = "keyring"
     COMMAND = "command"
+    VAULT = "vault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class CredentialReference:
     """Where a password is found; never the password. Two hosts with equal references share a credential."""
 
     kind: CredentialKind
-    target: str  # NAME of the variable, SERVICE/USER, or the command line
+    target: str  # NAME of the variable, SERVICE/USER, the command line, or PATH#FIELD
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.target}"

@@ -35,7 +35,7 @@ _VARIABLES = (
     # Ansible
     rf"(?:\{{\{{)?\s*(?:lookup|query|q)\(\s*{_ANY_QUOTES}(?:\w+\.)*env{_ANY_QUOTES}\s*,\s*{_ANY_QUOTES}{_NAME}.*",
 )
-_KINDS = re.compile(r"(?P<kind>env|keyring|command)\s*:\s*(?P<target>.*)", re.IGNORECASE | re.DOTALL)
+_KINDS = re.compile(r"(?P<kind>env|keyring|command|vault)\s*:\s*(?P<target>.*)", re.IGNORECASE | re.DOTALL)
 _KEYRING_TARGET = re.compile(r"[\w .@-]+/[\w .@\\-]+")
 _ENDS_LIKE_A_VARIABLE = re.compile(r"(?:^|_)(?:PW|PWD|PASS|PASSWD|PASSWORD|PASSWORT|SECRET|CRED|CREDENTIAL|KEY)$")
 

@@ -33,13 +33,19 @@ VERSION = "inventory/1"
 LONGEST_TEXT = 1000
 SCHEMA_ID = "https://exrun.invalid/schemas/inventory/1"
 
-CREDENTIAL_ADVICE = "write `env:NAME`, `keyring:SERVICE/USER` or `command:...`, which say where the password is"
+CREDENTIAL_ADVICE = (
+    "write `env:NAME`, `keyring:SERVICE/USER`, `vault:PATH#FIELD` or `command:...`, which say where the password is"
+)
 _SECRET_KEYS = frozenset({"pass", "pwd", "pw", "token", "apikey", "api_key", "privatekey", "private_key"})
 _SECRET_PARTS = ("password", "passwd", "passphrase", "passwort", "secret")
 _CREDENTIAL_TARGETS = {
     CredentialKind.ENV: re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
     CredentialKind.KEYRING: re.compile(r"[^/\s][^/]*/\S.*"),
     CredentialKind.COMMAND: re.compile(r"\S.*"),
+    # Written as in an address, where these mean something else; and no step of a path leads up or nowhere.
+    CredentialKind.VAULT: re.compile(
+        r"(?:(?!\.{1,2}[/#])[^\s\x00-\x1f/#?%\\][^\x00-\x1f/#?%\\]*(?:/(?!#)|(?=#)))+#[^\s\x00-\x1f#][^\x00-\x1f#]*"
+    ),
 }
 
 
@@ -55,7 +61,7 @@ def holds_a_secret(key: str) -> bool:
 
 
 def credential_reference(text: str) -> CredentialReference:
-    """Reads `env:NAME`, `keyring:SERVICE/USER` or `command:...`.
+    """Reads `env:NAME`, `keyring:SERVICE/USER`, `vault:PATH#FIELD` or `command:...`.
 
     Raises:
         MistakeError: anything else; the message does not repeat the text, which may be a password.
@@ -164,7 +170,7 @@ User = Annotated[Text, AfterValidator(_user)]
 Credential = Annotated[
     str,
     AfterValidator(_is_reference),
-    WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_]|keyring:[^/]+/.|command:.)"}),
+    WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_]|keyring:[^/]+/.|vault:[^#]+#.|command:.)"}),
 ]
 Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
 
@@ -186,7 +192,8 @@ class Settings(_Written):
     user: User = Field(default="", description="DOMAIN\\name or name@domain.")
     credential: Credential = Field(
         default="",
-        description="Where the password is: env:NAME, keyring:SERVICE/USER or command:... Never the password.",
+        description="Where the password is: env:NAME, keyring:SERVICE/USER, vault:PATH#FIELD or command:... "
+        "Never the password.",
     )
     ca_file: Text = Field(default="", description="PEM file of the authority that signed the servers' certificates.")
     certificate: Text = Field(default="", description="PEM file to log on with; for authentication: certificate.")

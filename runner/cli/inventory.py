@@ -115,7 +115,9 @@ def inventory_import(
     credential: Annotated[
         str | None,
         typer.Option(
-            "--credential", envvar="EXRUN_CREDENTIAL", help="Where the password is: env:NAME, keyring:..., command:..."
+            "--credential",
+            envvar="EXRUN_CREDENTIAL",
+            help="Where the password is: env:NAME, keyring:..., vault:..., command:...",
         ),
     ] = None,
     scheme: Annotated[str | None, typer.Option("--scheme", envvar="EXRUN_SCHEME", help="http or https.")] = None,

@@ -11,6 +11,7 @@ from runner.secrets.command import CommandSecrets
 from runner.secrets.env import EnvironmentSecrets
 from runner.secrets.interface import Secret, SecretStore, SecretUnavailableError
 from runner.secrets.keyring import KeyringSecrets
+from runner.secrets.vault import VaultSecrets
 
 
 class RedactedSecrets:
@@ -48,4 +49,5 @@ def system_stores(environment: Mapping[str, str]) -> dict[CredentialKind, Secret
         CredentialKind.ENV: EnvironmentSecrets(environment),
         CredentialKind.KEYRING: KeyringSecrets(),
         CredentialKind.COMMAND: CommandSecrets(),
+        CredentialKind.VAULT: VaultSecrets(environment),
     }

@@ -306,7 +306,8 @@ def _place_credentials(reader: _Reader, of_all: _Level, others: Iterable[_Level]
             Problem(
                 at,
                 f"the password {whose} is looked for in `{reference}`",
-                "set that variable, or write another reference (`keyring:SERVICE/USER`, `command:...`)",
+                "set that variable, or write another reference (`keyring:SERVICE/USER`, `vault:PATH#FIELD`, "
+                "`command:...`)",
             )
         )
 
