@@ -21,6 +21,7 @@ AS_OF = "--as-of"
 ALLOW_CLEARTEXT = "--allow-cleartext"
 SKIP_UNRESOLVED = "--skip-unresolved"
 ALLOW_FULL_LANGUAGE = "--allow-full-language"
+DEFAULTS = "exrun.toml"
 
 
 class Ending(StrEnum):
@@ -150,6 +151,10 @@ _SWITCHED_OFF: Mapping[str, tuple[str, str]] = {
     SKIP_UNRESOLVED: (
         "Servers whose password could not be had were left out: they are the rows no-credential, if there are any",
         "Mend their credential references, and audit them",
+    ),
+    DEFAULTS: (
+        "Some of what was asked for was not typed, but stands in a file of defaults: {value}",
+        "See with exrun config whether that is what was meant",
     ),
 }
 

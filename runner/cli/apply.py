@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.asked_to_change import AskedToChange
+from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -32,6 +33,7 @@ from runner.cli.options import (
 
 
 def apply(
+    context: typer.Context,
     plan: Annotated[Path, typer.Argument(envvar="EXRUN_PLAN", help="The plan's file; its signatures lie beside it.")],
     inventory: InventoryOption = None,
     playbook: OfPlaybookOption = None,
@@ -72,6 +74,7 @@ def apply(
       exrun apply plan.json -i inventory.yml --playbook ./repair.yml --format json
     """
     asked = AskedToChange(
+        of_file=of_file(context),
         inventory=announced(inventory),
         playbook=playbook,
         search=search,

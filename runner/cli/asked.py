@@ -28,6 +28,7 @@ class AskedOfServers:
     allow_cleartext: bool
     allow_full_language: bool
     skip_unresolved: bool
+    of_file: str = ""  # which options are from a file of defaults, as the journal is to have it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

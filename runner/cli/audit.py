@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.asked import Asked
+from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -114,6 +115,7 @@ def audit(
     """
     asked = Asked(
         context=context,
+        of_file=of_file(context),
         inventory=announced(inventory),
         selection=selection,
         playbook=playbook,

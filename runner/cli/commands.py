@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import typer
@@ -45,7 +46,14 @@ class Command(TyperCommand):
                 )
         if beyond and not ctx.resilient_parsing:
             raise _too_many(self, ctx.command_path, beyond)
+        if isinstance(ctx.obj, Path) and not ctx.resilient_parsing:
+            ctx.default_map = _given_by_file(self, ctx, ctx.obj)
         rest = super().parse_args(ctx, args)
+        if used := _used_of_file(self, ctx):
+            from runner.cli.defaults import shown
+            from runner.cli.output import tell
+
+            tell(f"{ctx.obj}: {shown(used)}")
         for param in self.params:
             if of_environment(ctx, param.name) and _holds_texts(param):
                 text = os.environ[str(param.envvar)]
@@ -57,6 +65,52 @@ class Command(TyperCommand):
         from runner.cli.help import help_lines
 
         return "\n".join(help_lines(self, ctx.command_path, terminal_columns()))
+
+
+def _given_by_file(command: Command, ctx: typer.Context, path: Path) -> dict[str, Any]:
+    """What a file of defaults has for a command, by its parameters' names: the parser's own third source.
+
+    Raises:
+        UsageError: the file is wrong.
+    """
+    from runner.cli.defaults import read
+    from runner.cli.help import parameters_of
+
+    _, *words = ctx.command_path.split()
+    _, options = parameters_of(command)
+    root = ctx.find_root().command
+    defaults = read(path, getattr(root, "commands", ()))
+    defaults.check_common(lambda: {each.opts[-1].lstrip("-") for _, leaf in leaves_of(root) for each in leaf.params})
+    entries = defaults.of(tuple(words), options)
+    return {option.name: entries[long].value for option in options if (long := option.opts[-1].lstrip("-")) in entries}
+
+
+def leaves_of(command: Any, path: str = "") -> Iterator[tuple[str, Command]]:
+    """Every command below one that does something itself, with the words that call it. Loads them all."""
+    if isinstance(command, Command):
+        yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from leaves_of(inner, f"{path} {name}".strip())
+
+
+def _used_of_file(command: Command, ctx: typer.Context) -> dict[str, Any]:
+    """What of it holds, by the long names of options: what is neither typed nor in a variable."""
+    sources = {each.name: ctx.get_parameter_source(each.name) for each in command.params}
+    return {
+        each.opts[-1].lstrip("-"): ctx.params[each.name]
+        for each in command.params
+        if (source := sources[each.name]) is not None and source.name == "DEFAULT_MAP"
+    }
+
+
+def of_file(ctx: typer.Context) -> str:
+    """What of a command's options is from a file of defaults and belongs into the journal of its run."""
+    command = ctx.command
+    if not isinstance(ctx.obj, Path) or not isinstance(command, Command):
+        return ""
+    from runner.cli.defaults import recorded
+
+    return recorded(_used_of_file(command, ctx))
 
 
 def terminal_columns() -> int:

@@ -51,6 +51,8 @@ def _refused(error: Any, context: Any, parameter: Any) -> str:
         source = context.get_parameter_source(parameter.name) if context is not None else None
         if source is not None and source.name == "ENVIRONMENT":
             name = f"{parameter.envvar}, the variable of {name}"
+        elif source is not None and source.name == "DEFAULT_MAP":
+            name = f"{context.obj}: {name}"
     wrong = _wrong(error, parameter)
     return f"{name}: {wrong}" if name else wrong
 

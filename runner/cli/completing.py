@@ -50,9 +50,11 @@ class Offer:
 @dataclass(slots=True)
 class Line:
     """What a command line has up to the unfinished word: `pending` is the option whose value comes next, `given` what
-    each parameter has so far, by its name."""
+    each parameter has so far, by its name; `commands` are the program's, `words` those that name this one."""
 
     command: TyperCommand | TyperGroup
+    commands: Mapping[str, object]
+    words: list[str] = field(default_factory=list)
     given: dict[str, list[str]] = field(default_factory=dict)
     arguments: int = 0
     pending: Parameter | None = None
@@ -61,7 +63,7 @@ class Line:
 
 def read(root: TyperGroup, words: Sequence[str]) -> Line | None:
     """Reads the finished words; None where one names no command."""
-    line = Line(root)
+    line = Line(root, root.commands)
     for word in words:
         if line.pending is not None:
             line.given.setdefault(line.pending.name, []).append(word)
@@ -75,6 +77,7 @@ def read(root: TyperGroup, words: Sequence[str]) -> Line | None:
             if not isinstance(inner, TyperCommand | TyperGroup):
                 return None
             line.command = inner
+            line.words.append(word)
         else:
             if (argument := _next_argument(line)) is not None:
                 line.given.setdefault(argument.name, []).append(word)
@@ -180,7 +183,23 @@ class Names:
         if text := self.environment.get(str(parameter.envvar)):
             several = isinstance(parameter, TyperOption) and parameter.multiple
             return text.split(os.pathsep) if several else [text]
+        if isinstance(parameter, TyperOption) and (given := self.of_file(parameter)):
+            return given
         return [str(parameter.default)] if parameter.default is not None else []
+
+    def of_file(self, option: TyperOption) -> list[str]:
+        """What exrun.toml has for an option of the command."""
+        from runner.cli.defaults import found
+        from runner.cli.defaults import read as read_defaults
+
+        path = found(Path.cwd(), Path.home(), self.environment)
+        if path is None:
+            return []
+        options = parameters_of(self.line.command)[1]
+        entries = read_defaults(path, self.line.commands).of(tuple(self.line.words), options)
+        entry = entries.get(option.opts[-1].lstrip("-"))
+        values = [] if entry is None else entry.value
+        return [str(each) for each in (values if isinstance(values, list) else [values])]
 
     def paths(self, name: str) -> list[Path]:
         return [Path(_unquoted(each)).expanduser() for each in self.values(name)]

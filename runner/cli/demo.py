@@ -205,7 +205,8 @@ def _audited(arguments: Sequence[str], lab: Lab) -> int:
     passwords = {names[host.client]: host.account.password for host in lab.fleet.hosts}
     # Options that the user set for audits of their own, such as EXRUN_LIMIT, are not meant for this one.
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("EXRUN_") or key == DEBUG}
-    environment: Mapping[str, str] = {**inherited, **passwords}
+    # No file of defaults of the folder in which the demo is run.
+    environment: Mapping[str, str] = {**inherited, **passwords, "EXRUN_CONFIG": ""}
     sys.stdout.flush()
     # Our own program and nothing from outside: no shell, and no package `runner` of the current folder (-P).
     command = [sys.executable, "-P", "-m", "runner.cli.main", *arguments]

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,7 @@ COMMANDS = {
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
     "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),
     "journal": ("runner.cli.journal", "Read what runs recorded."),
+    "config": ("runner.cli.config", "Show which value each option has, and where it is from."),
     "keys": ("runner.cli.keys", "Keys that vouch for journals."),
     "completion": ("runner.cli.completion", "Complete command lines of exrun in your shell."),
     "lab": ("runner.cli.lab", "Simulated Exchange servers, for rehearsals and tests."),
@@ -59,6 +61,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def exrun(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which version this is.")
@@ -73,6 +76,9 @@ def exrun(
       exrun show last
     """
     # `main` looks for --debug itself: an error may come before the options are read.
+    from runner.cli.defaults import found
+
+    context.obj = found(Path.cwd(), Path.home(), os.environ)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.asked import Asked
+from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -101,6 +102,7 @@ def plan(
         sign_with=None,
         anchor=None,
         context=context,
+        of_file=of_file(context),
         inventory=announced(inventory),
         selection=selection,
         playbook=playbook,

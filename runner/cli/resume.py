@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from runner.cli.asked_to_change import AskedToChange
+from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -30,6 +31,7 @@ from runner.cli.options import (
 
 
 def resume(
+    context: typer.Context,
     run: RunArgument,
     inventory: InventoryOption = None,
     playbook: OfPlaybookOption = None,
@@ -63,6 +65,7 @@ def resume(
       exrun resume last -i inventory.yml --take-over EX3
     """
     asked = AskedToChange(
+        of_file=of_file(context),
         inventory=announced(inventory),
         playbook=playbook,
         search=search,

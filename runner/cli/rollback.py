@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from runner.cli.asked_to_change import AskedToChange
+from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -64,6 +65,7 @@ def rollback(
       exrun rollback 2026-11-24t15 EX1 EX2 -i inventory.yml
     """
     asked = AskedToChange(
+        of_file=of_file(context),
         inventory=announced(inventory),
         playbook=playbook,
         search=search,

@@ -26,7 +26,7 @@ from runner.order import Order, full_steps
 from runner.redaction import Redactor
 from runner.secrets.resolving import RedactedSecrets, system_stores
 from runner.steps import Judgement
-from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, SKIP_UNRESOLVED, Override
+from runner.terms import ALLOW_CLEARTEXT, ALLOW_FULL_LANGUAGE, AS_OF, DEFAULTS, SKIP_UNRESOLVED, Override
 from runner.transport.connecting import Connector
 from runner.transport.wire import Waiting
 from texts.counting import counted
@@ -134,6 +134,8 @@ def _overrides_of(today: date, judgement: Judgement, full: Sequence[str], asked:
         yield Override(SKIP_UNRESOLVED)
     if judgement.today != today:
         yield Override(AS_OF, judgement.today.isoformat())
+    if asked.of_file:
+        yield Override(DEFAULTS, asked.of_file)
 
 
 def warn_of(overrides: Sequence[Override]) -> None:
