@@ -45,3 +45,4 @@ class Asked(AskedOfServers):
     html: Path | None
     as_of: datetime | None
     strict: bool
+    details: bool

@@ -19,6 +19,7 @@ from runner.cli.options import (
     AnchorOption,
     CatalogueOption,
     ConnectTimeoutOption,
+    DetailsOption,
     ExpectOption,
     Format,
     FormatOption,
@@ -63,6 +64,7 @@ def audit(
     connect_timeout: ConnectTimeoutOption = 30.0,
     run_timeout: RunTimeoutOption = None,
     form: FormatOption = Format.TEXT,
+    details: DetailsOption = False,
     html: Annotated[
         Path | None,
         typer.Option("--html", envvar="EXRUN_HTML", help="Also write a report to this file; one a client."),
@@ -97,8 +99,9 @@ def audit(
     """Find out what state servers are in. Reads only: no other script can leave this machine.
 
     \b
-    Prints a verdict for every selected server, worst first; unreachable ones are rows too. What was sent and
-    answered is recorded: see exrun show and exrun report.
+    Prints a verdict for every selected server, worst first, equal causes together; unreachable ones are rows too. A
+    whole row for every server comes with --details. What was sent and answered is recorded: see exrun show and exrun
+    report.
     Exit status: 0 all well, 1 findings, 2 input wrong and nothing sent, 3 servers unreachable, unknown or not asked,
     6 the journal cannot be written or --anchor does not keep a checkpoint, 130 interrupted; the highest that applies.
 
@@ -108,6 +111,7 @@ def audit(
       exrun audit EX1 EX2
       exrun audit "client:alpha and not group:lab" -i alpha.yml -i beta.yml --expect 12
       exrun audit -i inventory.yml --playbook exchange-audit --param campaign=proxylogon
+      exrun audit -i inventory.yml --details
       exrun audit -i inventory.yml --format json > audit.json
       exrun audit -i inventory.yml --html audit.html --parallel 8
       exrun audit -i inventory.yml --catalogue our-rows
@@ -128,6 +132,7 @@ def audit(
         connect_timeout=connect_timeout,
         run_timeout=run_timeout,
         form=form,
+        details=details,
         html=html,
         state=state,
         catalogue=catalogue,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,19 +23,20 @@ from runner.cli.asked import Asked
 from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
-from runner.cli.options import Format, catalogue_of, given_params
-from runner.cli.output import UsageError, debugging, print_report, tell, write_file
+from runner.cli.options import STATE, catalogue_of, given_params
+from runner.cli.output import UsageError, debugging, print_glance, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.journal.checkpoints import Sign
-from runner.journal.location import directory_name, unused_run_id
+from runner.journal.location import JOURNAL, directory_name, run_directory, unused_run_id
 from runner.observe import Reach
 from runner.opening import FleetRun, Planned, open_run
 from runner.order import Order
 from runner.redaction import Redactor
+from runner.reports.glance import Whereabouts
 from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
 from runner.terms import Ending
@@ -54,7 +56,7 @@ def audit(asked: Asked) -> ExitStatus:
     pages = _pages(asked.html, order.clients)
     run = observed(asked, order, sign=vouched.sign)
     kept = vouched.keep(run.checkpoints)
-    _print(run, asked.form, pages)
+    _print(run, asked, order, pages)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
 
@@ -131,14 +133,30 @@ def _run(
         )
 
 
-def _print(run: FleetRun, form: Format, pages: Mapping[str, Path]) -> None:
-    print_report(run.audit, form)
+def _print(run: FleetRun, asked: Asked, order: Order, pages: Mapping[str, Path]) -> None:
+    """Writes the pages, and prints the result, in which they are named; last, so that its last lines stay in view."""
+    say_why(run)
+    refused: UsageError | None = None
+    written: list[Path] = []
     for client, page in pages.items():
         from runner.reports.html import HtmlReport  # only where one was asked for
 
-        write_file(page, HtmlReport().render(of_client(run.audit, client)))
+        try:
+            write_file(page, HtmlReport().render(of_client(run.audit, client)))
+        except UsageError as error:  # what was found is shown all the same
+            refused = error
+            continue
+        written.append(page)
         tell(f"wrote {page}")
-    say_why(run)
+    print_glance(run.audit, asked.form, details=asked.details, where=_where(asked.state, order, written))
+    if refused is not None:
+        raise refused
+
+
+def _where(state: Path, order: Order, pages: Sequence[Path]) -> Whereabouts:
+    journals = (run_directory(state, client, order.run) / JOURNAL for client in order.clients)
+    named = "" if state == STATE else f" --state {shlex.quote(str(state))}"
+    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), named)
 
 
 def say_why(run: FleetRun) -> None:

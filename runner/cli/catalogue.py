@@ -223,6 +223,7 @@ def catalogue_capture(
         allow_full_language=False,
         skip_unresolved=False,
         as_of=None,
+        details=False,
         strict=False,
     )
     found = capture(asked, output, licence)

@@ -80,6 +80,9 @@ CatalogueOption = Annotated[
 ClientOption = Annotated[
     str | None, typer.Option("--client", envvar="EXRUN_CLIENT", help="Only this client of the run.")
 ]
+DetailsOption = Annotated[
+    bool, typer.Option("--details", envvar="EXRUN_DETAILS", help="Show everything of every server, nothing folded.")
+]
 RunArgument = Annotated[str, typer.Argument(envvar="EXRUN_RUN", help="A run's id, the beginning of one, or `last`.")]
 
 SignWithOption = Annotated[

@@ -16,6 +16,7 @@ from runner.reports.folding import folded
 from runner.terminal import visible
 
 if TYPE_CHECKING:
+    from runner.reports.glance import Whereabouts
     from runner.results import FleetResult
     from texts.problems import Problem
 
@@ -53,6 +54,16 @@ def tell(line: str) -> None:
     width = max(40, os.get_terminal_size(sys.stderr.fileno()).columns or 80) if sys.stderr.isatty() else None
     for each in folded([f"exrun: {visible(line)}"], width):
         typer.echo(each, err=True)
+
+
+def print_glance(audit: FleetResult, form: Format, *, details: bool, where: Whereabouts) -> None:
+    """An audit on standard output: at a glance, or with `details` a row for every server."""
+    if details or form is not Format.TEXT:
+        print_report(audit, form)
+        return
+    from runner.reports.glance import GlanceReport  # only the one that is printed
+
+    emit(GlanceReport(width(), coloured(), where).render(audit))
 
 
 def print_report(audit: FleetResult, form: Format) -> None:

@@ -122,6 +122,7 @@ def plan(
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
         as_of=None,
+        details=False,
         strict=False,
     )
     from runner.cli import plan_work  # takes a moment, in which the first line is read

@@ -9,6 +9,7 @@ from runner.cli.options import Format
 from runner.cli.output import UsageError, emit, tell, terminal_width
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
+from runner.reports.folding import folded
 from runner.reports.run import document, json_text, lines
 from runner.runs import ClientRun, find_run, read_run, uncollected
 
@@ -36,7 +37,7 @@ def show_run(
         if form is Format.JSON:
             emit(json_text(found))
         else:
-            emit("".join(f"{line}\n" for line in lines(found)))
+            emit("".join(f"{line}\n" for line in folded(lines(found), terminal_width())))
     return warn_of_broken(parts)
 
 

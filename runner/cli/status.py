@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.options import STATE, Format, FormatOption, StateOption
-from runner.cli.output import emit
+from runner.cli.output import emit, terminal_width
 from runner.disk import SystemDisk
 from runner.events import UnreadableEventError
 from runner.exit_status import ExitStatus
@@ -18,6 +18,7 @@ from runner.journal.writer import is_written
 from runner.plan.keeping import PLAN, NotKeptError, kept_plan
 from runner.plan.waves import waves_of
 from runner.replay import replay_applied
+from runner.reports.folding import folded
 from runner.reports.status import Ran, lines, member, newest_first, to_json
 from runner.runs import ClientRun, Run, RunNotFoundError, find_run, read_run, runs, uncollected
 from runner.state import ContradictionError
@@ -45,7 +46,11 @@ def status(
     with uncollected():
         wanted = list(runs(state).values()) if run is None else [find_run(state, run)]
         found = newest_first(member(ran) for each in wanted for ran in _ran(each))
-        emit(to_json(found) if form is Format.JSON else "".join(f"{line}\n" for line in lines(found)))
+        emit(
+            to_json(found)
+            if form is Format.JSON
+            else "".join(f"{line}\n" for line in folded(lines(found), terminal_width()))
+        )
     raise typer.Exit(ExitStatus.WELL)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
+
+from runner.reports.fitting import broken, cells
 
 __all__ = ["Verbatim", "folded"]
 
@@ -17,18 +18,10 @@ class Verbatim(str):
 
 
 def folded(lines: Iterable[str], width: int | None) -> Iterator[str]:
-    """The same lines, none wider than `width` characters but those that are Verbatim; all as they are for None."""
+    """The same lines, none wider than `width` cells but those that are Verbatim; all as they are for None."""
     for line in lines:
-        if width is None or len(line) <= width or isinstance(line, Verbatim):
+        if width is None or isinstance(line, Verbatim) or cells(line) <= width:
             yield line
             continue
-        lead = len(line) - len(line.lstrip(" "))
-        yield from textwrap.wrap(
-            line.lstrip(" "),
-            width,
-            initial_indent=" " * min(lead, width // 2),
-            subsequent_indent=" " * min(lead + HANG, width // 2),
-            replace_whitespace=False,
-            expand_tabs=False,
-            break_on_hyphens=False,
-        )
+        lead = min(len(line) - len(line.lstrip(" ")), width // 2)
+        yield from broken(f"{' ' * lead}{line.lstrip(' ')}", width, lead + HANG)

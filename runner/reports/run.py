@@ -19,6 +19,7 @@ from runner.events import Answer, ScriptNamed
 from runner.journal.chain import Verified
 from runner.journal.lines import Json
 from runner.replay import client_rows, terms
+from runner.reports.folding import Verbatim
 from runner.reports.json import BecauseMember, RotateMember, RunFindingMember, because, labels, rotate, run_finding
 from runner.reports.wording import in_a_cell
 from runner.results import HostResult, Judged, Outcome, to_rotate, worst_first
@@ -312,7 +313,7 @@ def _client_lines(run: str, part: ClientMember) -> Iterator[str]:
         for script in part.scripts:
             yield f"  {script.sha256}  {_shown(', '.join(script.steps)) or OPENS}"
             if script.text is not None:
-                yield from (f"    | {_shown(line, None)}" for line in script.text.splitlines())
+                yield from (Verbatim(f"    | {_shown(line, None)}") for line in script.text.splitlines())
                 yield ""
 
 

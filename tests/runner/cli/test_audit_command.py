@@ -35,9 +35,17 @@ REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "comman
 def test_results_go_to_standard_output_and_the_rest_to_standard_error(exrun: CommandLine) -> None:
     status, out, err = exrun.audit()
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == [
-        "SERVER", "alpha/EX1", "alpha/EX2", "beta/MBX1", "3", "catalogue", "run",
-    ]  # fmt: skip
+    run, journals = exrun.runs[0], f".exrun/alpha/runs/{exrun.runs[0]}/journal.jsonl"
+    assert out.splitlines() == [
+        "VERDICT  SERVER     WHY",
+        "ok       3 servers  alpha/EX1, alpha/EX2, beta/MBX1",
+        "",
+        "3 servers: 3 ok",
+        f"catalogue as of {exrun.today}; 3 of 3 checks probed (100 %)",
+        f"run {run}, 2 journals, the first: {journals}",
+        f"all of it: exrun show {run}",
+        f"next: exrun report {run} -f html -o report.html --client alpha",
+    ]
     assert err == (
         "exrun: reading inventory.yml\n"
         f"exrun: run {exrun.runs[0]}: auditing 3 servers of 2 clients with smb; nothing is changed\n"
@@ -64,7 +72,7 @@ def test_the_exit_status_is_the_highest_that_applies(
     exrun: CommandLine, transports: dict[str, ScriptedTransport], expected: int
 ) -> None:
     exrun.transports.update(transports)
-    status, out, _ = exrun.audit()
+    status, out, _ = exrun.audit("--details")
     assert status == expected
     assert len([line for line in out.splitlines() if line.startswith(("alpha/", "beta/"))]) == 3
 
@@ -340,7 +348,7 @@ def test_ctrl_c_exits_130_with_a_row_for_every_server_and_gives_the_signal_back(
     exrun.transports["alpha/EX2"] = hanging
     status, out, err = exrun.audit("--parallel", "1")
     assert status == 130
-    rows = {line.split()[0]: line for line in out.splitlines() if line.startswith(("alpha/", "beta/"))}
+    rows = {line.split()[1]: line for line in out.splitlines()[:4]}
     assert [line for line in out.splitlines() if line.startswith("3 servers:")] == [
         "3 servers: 1 not-asked, 1 unknown, 1 ok"
     ]
@@ -468,7 +476,7 @@ def test_a_catalogue_past_its_age_is_found_in_every_report_and_costs_the_status_
 ) -> None:
     exrun.today = CATALOGUE.as_of + timedelta(days=days)
     assert exrun.audit("--limit", "client:alpha")[0] == 0
-    status, out, _ = exrun.audit("--limit", "client:alpha", "--strict", "--html", "page.html")
+    status, out, _ = exrun.audit("--limit", "client:alpha", "--strict", "--html", "page.html", "--details")
     assert status == strict
     run = out.split()[-1]
     read = AuditDocument.model_validate_json(exrun("report", run, "-f", "json")[1])
@@ -484,7 +492,8 @@ def test_a_catalogue_past_its_age_is_found_in_every_report_and_costs_the_status_
 
 
 def test_a_day_of_judgement_other_than_today_is_recorded_and_said_in_every_report(exrun: CommandLine) -> None:
-    status, out, _ = exrun.audit("--limit", "client:alpha", "--as-of", "2026-10-01", "--html", "page.html", "--strict")
+    arguments = ("--limit", "client:alpha", "--as-of", "2026-10-01", "--html", "page.html", "--strict", "--details")
+    status, out, _ = exrun.audit(*arguments)
     assert status == 0
     said = "Judged as on 2026-10-01, by what the catalogue knew by then, not as on the day of the run"
     assert said in " ".join(out.split())

@@ -197,7 +197,7 @@ def test_pack_refuses_a_day_that_has_not_come_and_tables_that_are_wrong(exrun: C
 
 
 def test_an_audit_says_everywhere_that_own_rows_judged_too(exrun: CommandLine, own: Path) -> None:
-    _, out, _ = exrun.audit("--limit", "client:alpha", "--catalogue", str(own), "--html", "audit.html")
+    _, out, _ = exrun.audit("--limit", "client:alpha", "--catalogue", str(own), "--html", "audit.html", "--details")
     said = f"as of {SHIPPED.as_of}, with 1 own row of our-rows"
     assert f"catalogue {said};" in out
     assert f"by tables {said}" in (exrun.folder / "audit.html").read_text()

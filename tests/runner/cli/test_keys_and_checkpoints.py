@@ -85,7 +85,7 @@ def test_an_anchor_that_fails_is_said_and_is_no_success(exrun: CommandLine, key:
     status, out, err = exrun.audit("--sign-with", "journal.key", "--anchor", f"command:{failing}")
     assert status == 6
     assert err.count("the checkpoint was not kept elsewhere: the command ended with status 3") == 2
-    assert out.startswith("SERVER")
+    assert out.startswith("VERDICT")
 
 
 @pytest.mark.parametrize(

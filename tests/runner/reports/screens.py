@@ -1,0 +1,99 @@
+"""The screens that docs/explanation/what-you-see.md shows, made by what makes them for users, of fleets of any size.
+
+`python -m tests.runner.reports.screens` writes them into the page; test_screens.py fails when they are no longer true.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
+from runner.reports.glance import GlanceReport, Whereabouts
+from runner.results import FleetResult, HostResult, NotReached, StepResult, fleet_result, judged
+from runner.terms import Terms
+from runner.transport.failures import Cause, Failure
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "what-you-see.md"
+BLOCK = re.compile(r"<!-- screen: (?P<name>[\w-]+) -->\n\n(?P<text>(?:(?:    [^\n]*)?\n)*?)(?=[^ \n]|\Z)")
+RUN = "2026-11-28t012323z-df68"
+DAY = date(2026, 10, 1)
+ALPHA = Whereabouts((f".exrun/alpha/runs/{RUN}/journal.jsonl",))
+SHELL = "C:\\inetpub\\wwwroot\\aspnet_client\\supp0rt.aspx"
+INSTALL = "Install Sep26SU (15.2.1544.46, KB5121610)"
+
+
+def _judged(
+    name: str, update: str, verdict: Verdict, summary: str, title: str = "", then: str = "", *, grave: bool = True
+) -> HostResult:
+    severity = Severity.CRITICAL if grave else Severity.MEDIUM
+    found = (Finding(f"example.{verdict}", severity, title, (summary,), then),) if title else ()
+    facts = {"product": "2019", "cu": "CU14", "update": update}
+    said = Assessment(verdict, summary, found, facts, Coverage.PROBED)
+    return judged(name, "alpha", [StepResult("patch", "exchange.patch", said)], 8, 1.5)
+
+
+def server(number: int) -> HostResult:
+    """The same server for the same number; of a hundred one is compromised, nine vulnerable, some silent, most well."""
+    name = f"EX{number:04}" if number % 25 else f"mbx-{number:04}.frankfurt.contoso.example"
+    match number % 100:
+        case 7:
+            return _judged(
+                name, "Mar24SU", Verdict.COMPROMISED, f"1 web shell: {SHELL}",
+                f"A web shell that runs what it is sent: {SHELL}",
+                "Isolate the server, keep the file, and find out since when it is there",
+            )  # fmt: skip
+        case 1 | 11 | 21 | 31 | 41 | 51 | 61:
+            why = "aug-2026: 15.2.1544.9 is below 15.2.1544.44; 13 updates and 30 months behind Sep26SU"
+            return _judged(name, "Mar24SU", Verdict.VULNERABLE, why, "Vulnerable to aug-2026", INSTALL)
+        case 71 | 81:
+            why = "aug-2026, hybrid-2025-53786: 15.2.1544.25 is below 15.2.1544.44; 6 updates behind Sep26SU"
+            return _judged(name, "May25SU", Verdict.VULNERABLE, why, "Vulnerable to aug-2026", INSTALL)
+        case 5 | 55:
+            why = Failure(Cause.TIMEOUT, "no answer in 30 s", "Check the firewall, and that WinRM listens")
+            return NotReached(name, "alpha", why, 1, 1, 30.0)
+        case 25:
+            why = Failure(Cause.AUTHENTICATION, "the host refused the log-on", "Check the account of its credential")
+            return NotReached(name, "alpha", why, 1, 2, 0.4)
+        case 13 | 33 | 53:
+            pending = "a restart is pending: ComponentBasedServicing, WindowsUpdate"
+            return _judged(
+                name, "Sep26SU", Verdict.ATTENTION, pending, "A restart is pending", "Restart it", grave=False
+            )
+        case 17:
+            said = f"services needed: 1 disabled (MSExchangeTransport), since {number} days"
+            return _judged(name, "Sep26SU", Verdict.ATTENTION, said, "A service is disabled", "Enable it", grave=False)
+        case _:
+            return _judged(name, "Sep26SU", Verdict.OK, "every campaign of the catalogue of 2026-10-01 is fixed")
+
+
+def fleet(count: int) -> FleetResult:
+    """So many servers of one client."""
+    return fleet_result(RUN, Terms(DAY, DAY), [server(number) for number in range(1, count + 1)])
+
+
+def audit_screen(count: int, width: int) -> str:
+    return GlanceReport(width, where=ALPHA).render(fleet(count))
+
+
+SCREENS: Mapping[str, Callable[[], str]] = {
+    "audit-8-80": lambda: audit_screen(8, 80),
+    "audit-200-80": lambda: audit_screen(200, 80),
+    "audit-2000-120": lambda: audit_screen(2000, 120),
+}
+
+
+def indented(text: str) -> str:
+    """As a block of Markdown."""
+    return "".join(f"    {line}".rstrip() + "\n" for line in text.splitlines())
+
+
+def written(page: str) -> str:
+    """The page with every screen as it is now."""
+    return BLOCK.sub(lambda found: f"<!-- screen: {found['name']} -->\n\n{indented(SCREENS[found['name']]())}\n", page)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
