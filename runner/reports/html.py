@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from playbooks.findings import Verdict
+from runner.reports import merging
+from runner.reports.brand import Brand
 from runner.reports.page import page
-from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone, totals
-from runner.results import FleetResult, to_rotate
+from runner.reports.picture import BY, FULL, picture, tiles
+from runner.reports.provenance import Provenance
+from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone
+from runner.results import FleetResult, HostFinding, HostResult, to_rotate
+from texts.counting import counted
+
+CELL = 300  # characters of one cell of a table: the server's own part has all up to the page's LIMIT
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NO_LABELS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlReport:
-    """One file, light and dark, printable, without scripts."""
+    """One file, light and dark, for screen and paper.
+
+    Attributes:
+        labels: of each server by its name; one that is not here has none.
+        source: where the audit is from; None where its journal is not at hand.
+        brand: whose page it is; None for nobody's.
+    """
+
+    labels: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: _NO_LABELS)
+    source: Provenance | None = None
+    brand: Brand | None = None
 
     def render(self, audit: FleetResult) -> str:
         """See Report."""
+        shared = merging.alike(audit.hosts)
         return page(
             "audit.html.j2",
+            brand=self.brand,
             audit=audit,
             headline=headline(audit),
-            totals=totals(audit.summary),
+            tiles=tiles(audit.hosts),
+            pictures=picture(audit.hosts, self.labels),
+            full=FULL,
             probed=probed(audit.summary.coverage),
             tables=tables(audit.terms),
             meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],
@@ -29,4 +55,38 @@ class HtmlReport:
             in_a_cell=in_a_cell,
             rotate=to_rotate(audit.hosts),
             clients=sorted({host.client for host in audit.hosts}),
+            fine=[host for host in audit.hosts if host.verdict is Verdict.OK],
+            shared=shared,
+            own=[any(merging.key(each) not in shared for each in host.findings) for host in audit.hosts],
+            also=[_also(host.findings, shared) for host in audit.hosts],
+            at={host.name: number for number, host in enumerate(audit.hosts, start=1)},
+            key=merging.key,
+            differing=lambda each: sum(bool(line.hosts) for line in each.evidence),
+            places=[self._place(host) for host in audit.hosts],
+            commands=[_command(audit.run, host) for host in audit.hosts],
+            short=_short,
+            cell=CELL,
+            counted=counted,
+            source=self.source,
         )
+
+    def _place(self, host: HostResult) -> str:
+        """`site HQ, dag DAG1`; tainted no less than any text of an inventory."""
+        labels = self.labels.get(host.name, {})
+        return ", ".join(f"{label} {' and '.join(labels[label])}" for label in BY if labels.get(label))
+
+
+def _also(findings: Sequence[HostFinding], shared: Mapping[merging.Key, merging.Alike]) -> str:
+    """`F1, F3`: what of this server stands in the part on several."""
+    numbers = {shared[merging.key(each)].number for each in findings if merging.key(each) in shared}
+    return ", ".join(f"F{number}" for number in sorted(numbers))
+
+
+def _command(run: str, host: HostResult) -> str:
+    """What shows all that a server was asked; empty where a name is none that any shell takes for one word."""
+    safe = all(map(_SAFE.fullmatch, (run, host.name, host.client)))
+    return f"exrun show {run} --client {host.client} --host {host.name}" if safe else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"

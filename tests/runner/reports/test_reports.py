@@ -187,14 +187,19 @@ def test_the_published_schema_names_every_member_as_it_is_written() -> None:
     assert set(schema["$defs"]["HostMember"]["properties"]) == set(read["hosts"][0])
 
 
-def test_the_page_loads_nothing_and_runs_nothing_and_its_policy_names_its_own_style() -> None:
+def test_the_page_loads_nothing_and_its_policy_names_its_own_style_and_script_and_no_other() -> None:
     page = HtmlReport().render(FLEET)
-    style = re.search(r"<style>(.*)</style>", page, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    digests = []
+    for tag in ("style", "script"):
+        [text] = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digests.append(base64.b64encode(hashlib.sha256(text.encode()).digest()).decode())
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
     assert f'content="{policy.replace(chr(39), "&#39;")}"' in page
-    assert not re.search(r"<script|<link|<img|<iframe|<form|\ssrc=|\shref=|\sstyle=|\son\w+=|url\(|@import", page)
+    assert not re.search(r"<link|<img|<iframe|<form|\ssrc=|\shref=\"[^#]|\sstyle=|\son\w+=|url\(|@import|eval", page)
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|Function|fetch|XMLHttp|import\(", page)
 
 
 def test_the_page_is_for_paper_and_for_the_dark_too() -> None:

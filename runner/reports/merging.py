@@ -1,0 +1,78 @@
+"""What several servers have alike is said once: equal findings over servers, and equal lines of their evidence. Pure.
+
+    HostResults -> Alike, each with a number, worst first
+
+Everything in it that a server said is tainted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from playbooks.findings import Finding
+from runner.results import HostFinding, HostResult
+
+__all__ = ["Alike", "Key", "Line", "alike", "key"]
+
+Key = tuple[str, str, Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of evidence. `hosts` are those that have it; empty where all do that have the finding."""
+
+    text: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """One finding that several servers have.
+
+    Attributes:
+        number: from 1, by which the page refers to it.
+        finding: without its evidence.
+        hosts: each that has it, in the order of the rows.
+        evidence: each line once.
+    """
+
+    number: int
+    step: str
+    action: str
+    finding: Finding
+    hosts: tuple[str, ...]
+    evidence: tuple[Line, ...]
+
+
+def key(found: HostFinding) -> Key:
+    """What makes two findings one: all of it but the evidence."""
+    return found.step, found.action, _bare(found.finding)
+
+
+def alike(hosts: Iterable[HostResult]) -> Mapping[Key, Alike]:
+    """The findings that more than one of these servers has, by their key: the worst first, then the commonest."""
+    having: dict[Key, dict[str, list[Finding]]] = {}
+    for host in hosts:
+        for found in host.findings:
+            having.setdefault(key(found), {}).setdefault(host.name, []).append(found.finding)
+    shared = [(each, by) for each, by in having.items() if len(by) > 1]
+    shared.sort(key=lambda each: (each[0][2].severity.rank, -len(each[1])))
+    return {
+        each: Alike(number, each[0], each[1], each[2], tuple(by), _lines(by))
+        for number, (each, by) in enumerate(shared, start=1)
+    }
+
+
+def _bare(finding: Finding) -> Finding:
+    return Finding(finding.id, finding.severity, finding.title, (), finding.next)
+
+
+def _lines(by: Mapping[str, Sequence[Finding]]) -> tuple[Line, ...]:
+    having: dict[str, dict[str, None]] = {}
+    for host, findings in by.items():
+        for finding in findings:
+            for line in finding.evidence:
+                having.setdefault(line, {})[host] = None
+    lines = [Line(text, () if len(hosts) == len(by) else tuple(hosts)) for text, hosts in having.items()]
+    return tuple(sorted(lines, key=lambda line: bool(line.hosts)))
