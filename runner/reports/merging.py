@@ -35,6 +35,7 @@ class Alike:
         finding: without its evidence.
         hosts: each that has it, in the order of the rows.
         evidence: each line once.
+        beside: by server, the lines that it has and not all of them have.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Alike:
     finding: Finding
     hosts: tuple[str, ...]
     evidence: tuple[Line, ...]
+    beside: Mapping[str, tuple[str, ...]]
 
 
 def key(found: HostFinding) -> Key:
@@ -58,10 +60,16 @@ def alike(hosts: Iterable[HostResult]) -> Mapping[Key, Alike]:
             having.setdefault(key(found), {}).setdefault(host.name, []).append(found.finding)
     shared = [(each, by) for each, by in having.items() if len(by) > 1]
     shared.sort(key=lambda each: (each[0][2].severity.rank, -len(each[1])))
-    return {
-        each: Alike(number, each[0], each[1], each[2], tuple(by), _lines(by))
-        for number, (each, by) in enumerate(shared, start=1)
-    }
+    return {each: _alike(number, each, by) for number, (each, by) in enumerate(shared, start=1)}
+
+
+def _alike(number: int, of: Key, by: Mapping[str, Sequence[Finding]]) -> Alike:
+    lines = _lines(by)
+    beside: dict[str, list[str]] = {}
+    for line in lines:
+        for host in line.hosts:
+            beside.setdefault(host, []).append(line.text)
+    return Alike(number, *of, tuple(by), lines, {host: tuple(texts) for host, texts in beside.items()})
 
 
 def _bare(finding: Finding) -> Finding:
