@@ -55,7 +55,7 @@ def _broken_into(name: str, number: int) -> HostResult:
         "A web shell, or another file that is known to be malicious, lies where IIS can run it",
         (
             f"C:\\inetpub\\wwwroot\\aspnet_client\\system_web\\p{number}.aspx: an Exchange virtual directory was written "
-            "out into it, with a script in a URL (CVE-2021-27065) [content.oab-dump]; aspnet_client holds scripts and "
+            "out into it, with a script in a URL (CVE-2021-27065) [content.oab]; aspnet_client holds scripts and "
             f"pictures of ASP.NET; a page in it belongs to nobody [location.aspnet-client], SHA-256 {number:064x}, "
             "807 bytes, written 2026-11-03T04:05:11Z, owner BUILTIN\\Administrators",
         ),
@@ -112,12 +112,14 @@ def _hunt(number: int, *found: Finding, verdict: Verdict = Verdict.OK) -> StepRe
         "proxylogon.hunt.reach",
         Severity.INFO,
         "How far back the logs reach, by days of UTC: of what was before nothing is known",
-        tuple(
-            f"HttpProxy\\{name}: 2026-10-{1 + number % 28:02} to 2026-11-28, {30 + number % 28} files, "
-            f"{16405 + 10 * number} bytes"
-            for name in _PROTOCOLS
-        )
-        + ("event log System: not on this server", "logs of IIS: none was found"),
+        (
+            *(
+                f"HttpProxy\\{name}: 2026-10-{1 + number % 28:02} to 2026-11-28, {30 + number} files"
+                for name in _PROTOCOLS
+            ),
+            "event log System: not on this server",
+            "logs of IIS: none was found",
+        ),
         "For earlier days ask backups and log servers, and look for web shells: a clean object in the directory proves "
         "nothing, for attackers set it back after use",
     )
@@ -136,14 +138,14 @@ def _probe(number: int) -> Finding:
         Severity.MEDIUM,
         "This server was probed for ProxyLogon",
         (_request(number, 6, "/autodiscover/autodiscover.xml"),),
-        "Install the update if exchange.patch asks for it; a probe alone is no breach, and whoever probed may come back",
+        "Install the update if exchange.patch asks for it; a probe alone is no breach, and who probed may come back",
     )
 
 
 def _request(number: int, second: int, path: str) -> str:
     return (
-        f"2026-11-03T04:{number % 60:02}:{second:02}Z from 203.0.113.66, user agent python-requests/2.25.1, status 200: "
-        f"ServerInfo~a]@ex{number + 1:04}.northwind.example:444{path}?# (HttpProxy\\Ecp\\HttpProxy_2026110304-1.LOG)"
+        f"2026-11-03T04:{number % 60:02}:{second:02}Z from 203.0.113.66, user agent python-requests/2.25.1, status 200:"
+        f" ServerInfo~a]@ex{number + 1:04}.northwind.example:444{path}?# (HttpProxy\\Ecp\\HttpProxy_2026110304-1.LOG)"
     )
 
 
@@ -153,8 +155,8 @@ def _agents(number: int) -> StepResult:
         Severity.INFO,
         "The agents that Exchange loads into its transport",
         tuple(
-            f"{name} Agent (agents.config), C:\\Program Files\\Microsoft\\Exchange Server\\V15\\TransportRoles\\agents\\"
-            f"{name}.dll; version 15.02.1748.051, signature Valid (CN=Microsoft Corporation)"
+            f"{name} Agent (agents.config), C:\\Program Files\\Microsoft\\Exchange Server\\V15\\TransportRoles\\agents"
+            f"\\{name}.dll; version 15.02.1748.051, signature Valid (CN=Microsoft Corporation)"
             for name in ("Transport Rule", "Malware", "Text Messaging Routing", "Supervisory Transport")
         ),
         "Compare with another server of this build: a signature says who made a library, not that it belongs here",
