@@ -20,8 +20,8 @@ __all__ = ["MOST_LOGO", "Brand", "BrandError", "contrast", "read_brand"]
 
 MOST_LOGO = 256 * 1024  # bytes
 ENOUGH = 4.5  # WCAG 2.2, 1.4.3: contrast of text that is not large
-_COLOUR = r"#[0-9a-fA-F]{6}"
-_NAME = r"[^\x00-\x1f\x7f]{1,80}"
+_COLOUR = r"^#[0-9a-fA-F]{6}$"
+_NAME = r"^[^\x00-\x1f\x7f]{1,80}$"
 _INKS = ("#ffffff", "#000000")  # one of the two reaches 4.58 on any colour
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _RULES = Rules(
@@ -51,7 +51,7 @@ class BrandError(ValueError):
         super().__init__("\n".join(in_lines(problems)))
 
 
-Colour = Annotated[str, StringConstraints(pattern=f"^{_COLOUR}$")]
+Colour = Annotated[str, StringConstraints(pattern=_COLOUR)]
 
 
 class BrandDocument(BaseModel):
@@ -59,7 +59,7 @@ class BrandDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    name: Annotated[str, StringConstraints(pattern=f"^{_NAME}$")] = Field(description="The name above the page.")
+    name: Annotated[str, StringConstraints(pattern=_NAME)] = Field(description="The name above the page.")
     colour: Colour = Field(description='Behind the name: "#005a9c".')
     ink: Colour | None = Field(default=None, description="The name itself; without it white or black, what reads best.")
     logo: Annotated[str, StringConstraints(min_length=1)] | None = Field(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 
 from playbooks.findings import Verdict
 from runner.reports import merging
@@ -19,7 +18,6 @@ from texts.counting import counted
 
 CELL = 300  # characters of one cell of a table: the server's own part has all up to the page's LIMIT
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NO_LABELS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +25,16 @@ class HtmlReport:
     """One file, light and dark, for screen and paper.
 
     Attributes:
-        labels: of each server by its name; one that is not here has none.
         source: where the audit is from; None where its journal is not at hand.
         brand: whose page it is; None for nobody's.
     """
 
-    labels: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: _NO_LABELS)
     source: Provenance | None = None
     brand: Brand | None = None
 
     def render(self, audit: FleetResult) -> str:
         """See Report."""
+        clients = sorted({host.client for host in audit.hosts})
         shared = merging.alike(audit.hosts)
         return page(
             "audit.html.j2",
@@ -45,7 +42,7 @@ class HtmlReport:
             audit=audit,
             headline=headline(audit),
             tiles=tiles(audit.hosts),
-            pictures=picture(audit.hosts, self.labels),
+            pictures=picture(audit.hosts),
             full=FULL,
             probed=probed(audit.summary.coverage),
             tables=tables(audit.terms),
@@ -54,15 +51,16 @@ class HtmlReport:
             clean=any(host.clean_since for host in audit.hosts) and CLEAN,
             in_a_cell=in_a_cell,
             rotate=to_rotate(audit.hosts),
-            clients=sorted({host.client for host in audit.hosts}),
+            clients=clients,
             fine=[host for host in audit.hosts if host.verdict is Verdict.OK],
             shared=shared,
+            named=lambda host: merging.called(host, several=len(clients) > 1),
             own=[any(merging.key(each) not in shared for each in host.findings) for host in audit.hosts],
             also=[_also(host.findings, shared) for host in audit.hosts],
             key=merging.key,
             common=lambda each: sum(not line.hosts for line in each.evidence),
             differing=lambda each: sum(bool(line.hosts) for line in each.evidence),
-            places=[self._place(host) for host in audit.hosts],
+            places=[_place(host) for host in audit.hosts],
             commands=[_command(audit.run, host) for host in audit.hosts],
             short=_short,
             cell=CELL,
@@ -70,10 +68,11 @@ class HtmlReport:
             source=self.source,
         )
 
-    def _place(self, host: HostResult) -> str:
-        """`site HQ, dag DAG1`; tainted no less than any text of an inventory."""
-        labels = self.labels.get(host.name, {})
-        return ", ".join(f"{label} {' and '.join(labels[label])}" for label in BY if labels.get(label))
+
+def _place(host: HostResult) -> str:
+    """`site HQ, dag DAG1`: what the inventory says of it; tainted no less than any text of somebody else's."""
+    labels = host.labels
+    return ", ".join(f"{label} {' and '.join(labels[label])}" for label in BY if labels.get(label))
 
 
 def _also(findings: Sequence[HostFinding], shared: Mapping[merging.Key, merging.Alike]) -> str:

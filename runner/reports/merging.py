@@ -7,13 +7,13 @@ Everything in it that a server said is tainted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from playbooks.findings import Finding
 from runner.results import HostFinding, HostResult
 
-__all__ = ["Alike", "Key", "Line", "alike", "key"]
+__all__ = ["Alike", "Key", "Line", "alike", "called", "key"]
 
 Key = tuple[str, str, Finding]
 
@@ -52,12 +52,18 @@ def key(found: HostFinding) -> Key:
     return found.step, found.action, _bare(found.finding)
 
 
-def alike(hosts: Iterable[HostResult]) -> Mapping[Key, Alike]:
+def called(host: HostResult, *, several: bool) -> str:
+    """How a server is named where servers of several clients may stand beside each other."""
+    return f"{host.client}/{host.name}" if several else host.name
+
+
+def alike(hosts: Sequence[HostResult]) -> Mapping[Key, Alike]:
     """The findings that more than one of these servers has, by their key: the worst first, then the commonest."""
+    several = len({host.client for host in hosts}) > 1
     having: dict[Key, dict[str, list[Finding]]] = {}
     for host in hosts:
         for found in host.findings:
-            having.setdefault(key(found), {}).setdefault(host.name, []).append(found.finding)
+            having.setdefault(key(found), {}).setdefault(called(host, several=several), []).append(found.finding)
     shared = [(each, by) for each, by in having.items() if len(by) > 1]
     shared.sort(key=lambda each: (each[0][2].severity.rank, -len(each[1])))
     return {each: _alike(number, each, by) for number, (each, by) in enumerate(shared, start=1)}
@@ -73,7 +79,7 @@ def _alike(number: int, of: Key, by: Mapping[str, Sequence[Finding]]) -> Alike:
 
 
 def _bare(finding: Finding) -> Finding:
-    return Finding(finding.id, finding.severity, finding.title, (), finding.next)
+    return replace(finding, evidence=())
 
 
 def _lines(by: Mapping[str, Sequence[Finding]]) -> tuple[Line, ...]:

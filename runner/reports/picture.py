@@ -22,7 +22,6 @@ BY = ("site", "dag", "role")  # the labels by which a fleet is drawn
 MOST = 12  # bars of one label; the others are drawn as one
 _LEAST = 8  # the width of a part with a single server, so that it is seen
 _BLIND = frozenset({Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED, Verdict.UNKNOWN})
-_NO_LABELS: Mapping[str, tuple[str, ...]] = {}
 
 Shade = Literal["grave", "open", "blind", "well"]
 _SAID: Mapping[Shade, str] = {
@@ -93,24 +92,20 @@ def tiles(hosts: Sequence[HostResult]) -> tuple[Tile, ...]:
     return tuple(Tile(each, shades.count(each), said) for each, said in _SAID.items())
 
 
-def picture(hosts: Sequence[HostResult], labels: Mapping[str, Mapping[str, tuple[str, ...]]]) -> tuple[Picture, ...]:
-    """The fleet as a whole, then by each label of BY by which there is more than one group.
-
-    Args:
-        labels: of each server by its name; one that is not here has none.
-    """
+def picture(hosts: Sequence[HostResult]) -> tuple[Picture, ...]:
+    """The fleet as a whole, then by each label of BY by which there is more than one group."""
     if not hosts:
         return ()
     whole = Picture("", (_bar("", [host.verdict for host in hosts], len(hosts)),))
-    return (whole, *_by_labels(hosts, labels))
+    return (whole, *_by_labels(hosts))
 
 
-def _by_labels(hosts: Sequence[HostResult], labels: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Iterator[Picture]:
+def _by_labels(hosts: Sequence[HostResult]) -> Iterator[Picture]:
     for label in BY:
         groups: dict[str, list[Verdict]] = {}
         several = False
         for host in hosts:
-            values = labels.get(host.name, _NO_LABELS).get(label, ())
+            values = host.labels.get(label, ())
             several = several or len(values) > 1
             for value in values or ("",):
                 groups.setdefault(value, []).append(host.verdict)

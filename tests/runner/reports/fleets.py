@@ -7,7 +7,7 @@ from datetime import date
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
 from playbooks.investigating.standing import CLEAR_OF, LOOKED_FOR
-from runner.results import FleetResult, HostResult, NotReached, StepResult, fleet_result, judged
+from runner.results import FleetResult, HostResult, Label, Listed, NotReached, StepResult, fleet_result, judged
 from runner.terms import Terms
 from runner.transport.failures import Cause, Failure
 
@@ -21,7 +21,7 @@ def fleet(count: int) -> FleetResult:
     kinds: tuple[Callable[[str, int], HostResult], ...] = (_ok, _ok, _vulnerable, _ok, _broken_into, _probed, _unknown)
     rows = [kinds[number % len(kinds)](f"EX{number + 1:04}", number) for number in range(count - 1)]
     silent = Failure(Cause.TIMEOUT, "no answer in 30 s", "Check that WinRM listens, and that the firewall lets it in")
-    rows.append(NotReached(f"EX{count:04}", CLIENT, silent, steps_due=4, requests=1, seconds=30))
+    rows.append(NotReached(f"EX{count:04}", CLIENT, silent, steps_due=4, requests=1, seconds=30, listed=_listed(count)))
     return fleet_result("2026-11-28t150212z-7f3a", TERMS, rows)
 
 
@@ -54,10 +54,12 @@ def _broken_into(name: str, number: int) -> HostResult:
         Severity.CRITICAL,
         "A web shell, or another file that is known to be malicious, lies where IIS can run it",
         (
-            f"C:\\inetpub\\wwwroot\\aspnet_client\\system_web\\p{number}.aspx: an Exchange virtual directory was written "
-            "out into it, with a script in a URL (CVE-2021-27065) [content.oab]; aspnet_client holds scripts and "
-            f"pictures of ASP.NET; a page in it belongs to nobody [location.aspnet-client], SHA-256 {number:064x}, "
-            "807 bytes, written 2026-11-03T04:05:11Z, owner BUILTIN\\Administrators",
+            (
+                f"C:\\inetpub\\wwwroot\\aspnet_client\\p{number}.aspx: a virtual directory was written out into it, "
+                "with a script in a URL (CVE-2021-27065) [content.oab]; aspnet_client holds scripts and pictures; a "
+                f"page in it belongs to nobody [location.aspnet-client], SHA-256 {number:064x}, 807 bytes, "
+                "written 2026-11-03T04:05:11Z, owner BUILTIN\\Administrators"
+            ),
         ),
         "Take this server for compromised: cut it off, keep the file as evidence, and see what was done through it",
     )
@@ -78,7 +80,12 @@ def _broken_into(name: str, number: int) -> HostResult:
 
 
 def _judged(name: str, number: int, *steps: StepResult) -> HostResult:
-    return judged(name, CLIENT, steps, requests=20, seconds=3 + number % 5)
+    return judged(name, CLIENT, steps, 20, 3 + number % 5, _listed(number))
+
+
+def _listed(number: int) -> Listed:
+    site = Label("site", (("HQ", "Leeds", "York")[number % 3],))
+    return Listed(f"10.0.0.{number % 250}", 5985, (), (site, Label("dag", (f"DAG{number % 17}",))))
 
 
 def _version(*, behind: bool = False) -> StepResult:
@@ -102,6 +109,8 @@ def _patch() -> StepResult:
         "Vulnerable to proxylogon; the fix for 2019 CU15 is not installed",
         ("ExSetup.exe is 15.2.1748.10", "proxylogon (CVE-2021-26855; known to be exploited): fixed in 15.2.1748.51"),
         "Install Sep26SU (15.2.1748.51, KB5070000)",
+        ("CVE-2021-26855",),
+        ("KB5070000",),
     )
     said = "proxylogon: 15.2.1748.10 is below 15.2.1748.51"
     return StepResult("patch", "exchange.patch", Assessment(Verdict.VULNERABLE, said, (finding,)))

@@ -24,6 +24,7 @@ from runner.reports.wording import headline, meaning, probed, tone, totals
 from runner.results import HostResult, Label, Listed, NotReached, Outcome, StepResult, fleet_result, judged
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
+from tests.runner.reports.fleets import fleet as large_fleet
 
 TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 LISTED = Listed(
@@ -317,3 +318,23 @@ def test_the_headline_says_first_where_somebody_was_inside_and_on_how_many_nobod
         "Somebody was inside 1 of 3 servers. 2 of 3 servers need something done. On 1 of 3 servers nothing of an "
         "intruder was found, since the day in the row."
     )
+
+
+def test_a_server_more_costs_a_page_few_bytes_and_few_elements() -> None:
+    few, many = (HtmlReport().render(large_fleet(count)) for count in (70, 140))
+    assert (len(many.encode()) - len(few.encode())) / 70 < 4000
+    assert (many.count("<") - few.count("<")) / 2 / 70 < 80  # begin and end tags
+
+
+def test_a_row_leads_to_the_part_of_its_server_and_a_finding_to_what_others_have_alike() -> None:
+    page = HtmlReport().render(large_fleet(14))
+    targets = re.findall(r'id="([sf]\d+)"', page)
+    assert len(targets) == len(set(targets))
+    links = re.findall(r'href="#([sf]\d+)"', page)
+    assert set(links) <= set(targets)
+    assert {f"s{number}" for number in range(1, 15)} <= set(links)
+
+
+def test_a_finding_stands_with_its_updates_and_its_holes() -> None:
+    page = HtmlReport().render(large_fleet(14))
+    assert '<span class="tag">KB5070000</span> <span class="tag">CVE-2021-26855</span>' in page
