@@ -32,6 +32,7 @@ ALL = {
     "applied_cost": ("applied_cost",),
     "scan_cost": ("scan_cost",),
     "inventory_load": ("inventory_load",),
+    "page_cost": ("page_cost",),
     "hunt_cost": ("hunt_cost", "--megabytes", "500"),
 }
 VERDICTS = ("PASS", "FAIL", "SKIPPED")

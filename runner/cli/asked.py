@@ -43,6 +43,7 @@ class Asked(AskedOfServers):
     param: list[str] | None
     parallel: int | None
     html: Path | None
+    brand: Path | None = None
     as_of: datetime | None
     strict: bool
     details: bool

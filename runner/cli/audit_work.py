@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -41,6 +42,9 @@ from runner.results import FleetResult, NotReached, exit_status, of_client, stri
 from runner.rollout import Letting
 from runner.terms import Ending
 
+if TYPE_CHECKING:  # only where a page was asked for
+    from runner.reports.brand import Brand
+
 PlannedBy = Callable[[Mapping[str, Redactor]], Planned]
 
 
@@ -54,9 +58,10 @@ def audit(asked: Asked) -> ExitStatus:
     order = ordered(asked)
     vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     pages = _pages(asked.html, order.clients)
+    brand = _brand(asked, order.clients)
     run = observed(asked, order, sign=vouched.sign)
     kept = vouched.keep(run.checkpoints)
-    _print(run, asked, order, pages)
+    _print(run, asked, order, pages, brand)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
 
@@ -133,16 +138,18 @@ def _run(
         )
 
 
-def _print(run: FleetRun, asked: Asked, order: Order, pages: Mapping[str, Path]) -> None:
+def _print(run: FleetRun, asked: Asked, order: Order, pages: Mapping[str, Path], brand: Brand | None) -> None:
     """Writes the pages, and prints the result, in which they are named; last, so that its last lines stay in view."""
     say_why(run)
     refused: UsageError | None = None
     written: list[Path] = []
     for client, page in pages.items():
-        from runner.reports.html import HtmlReport  # only where one was asked for
+        from runner.cli.page_files import provenance_of  # only where one was asked for
+        from runner.reports.html import HtmlReport
 
+        source = provenance_of(run_directory(asked.state, client, run.audit.run) / JOURNAL)
         try:
-            write_file(page, HtmlReport().render(of_client(run.audit, client)))
+            write_file(page, HtmlReport(source=source, brand=brand).render(of_client(run.audit, client)))
         except UsageError as error:  # what was found is shown all the same
             refused = error
             continue
@@ -204,6 +211,22 @@ def _selected(
 def _recorded(limit: str, loaded: Inventory) -> str | None:
     """The selection as a journal may hold it: with several clients, it may name what is not that client's."""
     return limit if len(loaded.clients) == 1 else None
+
+
+def _brand(asked: Asked, clients: tuple[str, ...]) -> Brand | None:
+    """Whose name stands above the page; checked before anything is sent. One client's is never put above another's."""
+    if asked.brand is None:
+        return None
+    if asked.html is None:
+        raise UsageError("--brand is for pages", "Name the page with --html, or leave it away.")
+    if len(clients) > 1:
+        raise UsageError(
+            f"--brand is of one client, and this audit has {len(clients)}",
+            "Audit one client, or write each page with exrun report --client NAME --brand FILE.",
+        )
+    from runner.cli.page_files import brand_of
+
+    return brand_of(asked.brand)
 
 
 def _pages(html: Path | None, clients: tuple[str, ...]) -> dict[str, Path]:

@@ -83,6 +83,10 @@ ClientOption = Annotated[
 DetailsOption = Annotated[
     bool, typer.Option("--details", envvar="EXRUN_DETAILS", help="Show everything of every server, nothing folded.")
 ]
+BrandOption = Annotated[
+    Path | None,
+    typer.Option("--brand", envvar="EXRUN_BRAND", help="Of a page: a file with the name, colour and logo above it."),
+]
 RunArgument = Annotated[str, typer.Argument(envvar="EXRUN_RUN", help="A run's id, the beginning of one, or `last`.")]
 
 SignWithOption = Annotated[

@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import STATE, ClientOption, Format, StateOption
+from runner.cli.options import STATE, BrandOption, ClientOption, Format, StateOption
 from runner.cli.output import UsageError, emit, print_report, tell, write_file
+from runner.cli.page_files import brand_of, provenance_of
 from runner.cli.show_run import warn_of_broken
 from runner.exit_status import ExitStatus
+from runner.journal.chain import Verified
 from runner.replay import replay
+from runner.reports.brand import Brand
 from runner.reports.csv import CsvReport
 from runner.reports.html import HtmlReport
 from runner.reports.interface import Report
@@ -51,6 +54,7 @@ def report(
         Path | None,
         typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="File to write, replaced if it is there."),
     ] = None,
+    brand: BrandOption = None,
     policy: Annotated[
         Path | None,
         typer.Option("--policy", envvar="EXRUN_POLICY", help="Of a plan: the client's policy, to say who approved it."),
@@ -69,15 +73,18 @@ def report(
     \b
     Examples:
       exrun report last
-      exrun report last -f html -o audit.html
+      exrun report last -f html -o audit.html --brand contoso.yml
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
       exrun report last -f csv -o audit.csv
       exrun report plan.json --html -o plan.html --policy policy.yml
     """
     form = ReportFormat.HTML if html else form
+    if brand is not None and form is not ReportFormat.HTML:
+        raise UsageError("--brand is for pages", "Write one with -f html, or leave it away.")
+    above = brand_of(brand)
     if Path(run).is_file():
         with uncollected():
-            _put(output, _of_plan(Path(run), form, policy, client))
+            _put(output, _of_plan(Path(run), form, policy, client, above))
         return
     if policy is not None:
         raise UsageError("--policy is for plans", "Name a plan's file, or leave it away.")
@@ -93,18 +100,22 @@ def report(
         if status is not ExitStatus.WELL:
             raise typer.Exit(status)
         if parts[0].state.plan is not None:
-            _put(output, _of_applied(parts[0], form))
+            _put(output, _of_applied(parts[0], form, above))
             return
         audit = replay([part.state for part in parts])
-        if output is not None:
-            _put(output, _report(form).render(audit))
-        elif form in (ReportFormat.HTML, ReportFormat.CSV):
-            emit(_report(form).render(audit))
+        made = _page(parts[0], above) if form is ReportFormat.HTML else _report(form)
+        if output is not None or form in (ReportFormat.HTML, ReportFormat.CSV):
+            _put(output, made.render(audit))
         else:
             print_report(audit, Format(form.value))
 
 
-def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | None) -> str:
+def _page(part: ClientRun, brand: Brand | None) -> HtmlReport:
+    head = part.verified.head if isinstance(part.verified, Verified) else None
+    return HtmlReport(source=provenance_of(part.journal, head), brand=brand)
+
+
+def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | None, brand: Brand | None) -> str:
     from runner.cli.report_plan import html_of, json_of, plan_of, text_of  # a run needs none of it
 
     found = plan_of(path, client)
@@ -114,19 +125,19 @@ def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | 
         case ReportFormat.TEXT:
             return text_of(found)
         case ReportFormat.HTML:
-            return html_of(found, policy)
+            return html_of(found, policy, brand)
         case ReportFormat.JSON:
             return json_of(found)
 
 
-def _of_applied(part: ClientRun, form: ReportFormat) -> str:
+def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None) -> str:
     from runner.cli.show_applied import applied_document, as_written  # an audit needs none of it
     from runner.reports.applied_page import applied_page
 
     if form is ReportFormat.CSV:
         raise _only_of_audits()
     found = applied_document(part)
-    return applied_page(found) if form is ReportFormat.HTML else as_written(found, Format(form.value))
+    return applied_page(found, brand) if form is ReportFormat.HTML else as_written(found, Format(form.value))
 
 
 def _only_of_audits() -> UsageError:

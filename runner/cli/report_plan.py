@@ -7,6 +7,7 @@ from pathlib import Path
 from runner.approval.approving import needs_approval, standing
 from runner.cli.output import UsageError
 from runner.cli.plan_files import PlanFile, now, policy_of, read_plan, signatures_of
+from runner.reports.brand import Brand
 from runner.reports.plan import View, lines
 from runner.reports.plan_json import document, json_text
 from runner.reports.plan_page import Approvals, plan_page
@@ -26,13 +27,13 @@ def plan_of(path: Path, client: str | None) -> PlanFile:
     return found
 
 
-def html_of(found: PlanFile, policy: Path | None) -> str:
+def html_of(found: PlanFile, policy: Path | None, brand: Brand | None = None) -> str:
     """The page.
 
     Raises:
         UsageError: a signature or the policy cannot be read.
     """
-    return plan_page(found.plan, found.digest, _approvals(found, policy))
+    return plan_page(found.plan, found.digest, _approvals(found, policy), brand)
 
 
 def json_of(found: PlanFile) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from runner.moves import Outcome
 from runner.reports.applied import AppliedDocument, AppliedHostMember, Became, came_to, counts
+from runner.reports.brand import Brand
 from runner.reports.page import page
 from runner.terms import Ending
 from texts.counting import counted
@@ -46,10 +47,15 @@ _TONES: Mapping[Outcome, Literal["grave", "open", "well", "soft"]] = MappingProx
 )
 
 
-def applied_page(found: AppliedDocument) -> str:
-    """The page."""
+def applied_page(found: AppliedDocument, brand: Brand | None = None) -> str:
+    """The page.
+
+    Args:
+        brand: whose page it is; None for nobody's.
+    """
     return page(
         "applied.html.j2",
+        brand=brand,
         found=found,
         headline=" ".join(_headline(found)),
         totals=counts(found.summary.outcomes),

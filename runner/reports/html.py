@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from playbooks.findings import Verdict
+from runner.reports import merging
+from runner.reports.brand import Brand
 from runner.reports.page import page
-from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone, totals
-from runner.results import FleetResult, to_rotate
+from runner.reports.picture import BY, FULL, picture, tiles
+from runner.reports.provenance import Provenance
+from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone
+from runner.results import FleetResult, HostFinding, HostResult, to_rotate
+from texts.counting import counted
+
+CELL = 300  # characters of one cell of a table: the server's own part has all up to the page's LIMIT
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlReport:
-    """One file, light and dark, printable, without scripts."""
+    """One file, light and dark, for screen and paper.
+
+    Attributes:
+        source: where the audit is from; None where its journal is not at hand.
+        brand: whose page it is; None for nobody's.
+    """
+
+    source: Provenance | None = None
+    brand: Brand | None = None
 
     def render(self, audit: FleetResult) -> str:
         """See Report."""
+        clients = sorted({host.client for host in audit.hosts})
+        shared = merging.alike(audit.hosts)
         return page(
             "audit.html.j2",
+            brand=self.brand,
             audit=audit,
             headline=headline(audit),
-            totals=totals(audit.summary),
+            tiles=tiles(audit.hosts),
+            pictures=picture(audit.hosts),
+            full=FULL,
             probed=probed(audit.summary.coverage),
             tables=tables(audit.terms),
             meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],
@@ -28,5 +51,41 @@ class HtmlReport:
             clean=any(host.clean_since for host in audit.hosts) and CLEAN,
             in_a_cell=in_a_cell,
             rotate=to_rotate(audit.hosts),
-            clients=sorted({host.client for host in audit.hosts}),
+            clients=clients,
+            fine=[host for host in audit.hosts if host.verdict is Verdict.OK],
+            shared=shared,
+            named=lambda host: merging.called(host, several=len(clients) > 1),
+            own=[any(merging.key(each) not in shared for each in host.findings) for host in audit.hosts],
+            also=[_also(host.findings, shared) for host in audit.hosts],
+            key=merging.key,
+            common=lambda each: sum(not line.hosts for line in each.evidence),
+            differing=lambda each: sum(bool(line.hosts) for line in each.evidence),
+            places=[_place(host) for host in audit.hosts],
+            commands=[_command(audit.run, host) for host in audit.hosts],
+            short=_short,
+            cell=CELL,
+            counted=counted,
+            source=self.source,
         )
+
+
+def _place(host: HostResult) -> str:
+    """`site HQ, dag DAG1`: what the inventory says of it; tainted no less than any text of somebody else's."""
+    labels = host.labels
+    return ", ".join(f"{label} {' and '.join(labels[label])}" for label in BY if labels.get(label))
+
+
+def _also(findings: Sequence[HostFinding], shared: Mapping[merging.Key, merging.Alike]) -> str:
+    """`F1, F3`: what of this server stands in the part on several."""
+    numbers = {shared[merging.key(each)].number for each in findings if merging.key(each) in shared}
+    return ", ".join(f"F{number}" for number in sorted(numbers))
+
+
+def _command(run: str, host: HostResult) -> str:
+    """What shows all that a server was asked; empty where a name is none that any shell takes for one word."""
+    safe = all(map(_SAFE.fullmatch, (run, host.name, host.client)))
+    return f"exrun show {run} --client {host.client} --host {host.name}" if safe else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"

@@ -1,6 +1,7 @@
 """One self-contained HTML file, whatever it is about: for a manager's screen, a ticket or paper.
 
-It loads nothing and runs nothing: the content security policy allows one style sheet, named by its hash.
+It loads nothing, and runs one script of ours at most: the content security policy names style sheet and script by
+their hashes. The page is complete without the script, which reads nothing but the page.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import hashlib
 from collections.abc import Iterable
 from importlib import resources
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from runner.reports.brand import Brand
 from runner.terminal import visible
 
 __all__ = ["LIMIT", "page", "text_block"]
@@ -20,18 +22,32 @@ __all__ = ["LIMIT", "page", "text_block"]
 LIMIT = 4000  # characters of one text: a page must stay readable whatever a server says; JSON has all
 
 
-def page(template: str, **values: object) -> str:
+def page(template: str, *, brand: Brand | None = None, **values: object) -> str:
     """The page that a template of this folder makes.
 
     Every text is escaped by the template engine after `visible` has spelt out what does not show.
+
+    Args:
+        brand: whose page it is; None for nobody's.
     """
     rooms = resources.files("runner.reports")
-    style = rooms.joinpath("page.css").read_text(encoding="utf-8")
+    style = rooms.joinpath("page.css").read_text(encoding="utf-8") + ("" if brand is None else brand.style)
+    script = rooms.joinpath("page.js").read_text(encoding="utf-8")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(lambda name: rooms.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    made = environment.from_string(rooms.joinpath(template).read_text(encoding="utf-8"))
-    written = made.render(style=Markup(style), policy=_policy(style), **values)  # noqa: S704 - our own file
+    written = environment.get_template(template).render(
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        policy=_policy(style, script, pictures=brand is not None and bool(brand.logo)),
+        brand=brand,
+        **values,
+    )
     return written.rstrip("\n") + "\n"
 
 
@@ -40,9 +56,14 @@ def text_block(lines: Iterable[str]) -> Markup:
     return Markup("\n").join(escape(visible(line)) for line in lines)
 
 
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def _policy(style: str, script: str, *, pictures: bool) -> str:
+    sources = f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+    images = "; img-src data:" if pictures else ""
+    return f"default-src 'none'; {sources}{images}; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _shown(value: object) -> object:

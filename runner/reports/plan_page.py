@@ -12,6 +12,7 @@ from markupsafe import Markup
 from runner.plan.records import Plan, PlannedHost, PlannedStep, Standing
 from runner.plan.sums import BlastRadius, Disturbs, Sums, blast_radius, sums
 from runner.plan.waves import host_waves
+from runner.reports.brand import Brand
 from runner.reports.page import page, text_block
 from runner.reports.plan_wording import going, named, not_known, open_ends, scripts_of, shown, together, value_changes
 from texts.counting import counted
@@ -62,15 +63,17 @@ class _Script:
     text: Markup
 
 
-def plan_page(plan: Plan, digest: str, approvals: Approvals) -> str:
+def plan_page(plan: Plan, digest: str, approvals: Approvals, brand: Brand | None = None) -> str:
     """The page.
 
     Args:
         digest: of the plan's file.
+        brand: whose page it is; None for nobody's.
     """
     found, radius = sums(plan), blast_radius(plan)
     return page(
         "plan.html.j2",
+        brand=brand,
         plan=plan,
         digest=digest,
         approvals=approvals,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -111,6 +112,41 @@ def test_a_report_is_what_the_audit_itself_said(exrun: CommandLine) -> None:
     assert exrun("report", "last", "-f", "html", "-o", "again.html")[0] == 0
     assert (exrun.folder / "again.html").read_bytes() == (exrun.folder / "audit.html").read_bytes()
     assert [host.name for host in AuditDocument.model_validate_json(said).hosts] == ["EX1", "EX2"]
+
+
+def test_a_page_says_where_it_is_from_down_to_the_last_line_of_its_journal(audited: CommandLine) -> None:
+    [journal] = audited.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    lines = journal.read_bytes().splitlines()
+    first = json.loads(lines[0])
+    page = audited("report", "last", "-f", "html", "--client", "alpha")[1]
+    assert f"line {len(lines)}, SHA-256 <code>{hashlib.sha256(lines[-1]).hexdigest()}</code>" in page
+    assert f"by <bdi>{first['actor']}</bdi> with exrun {first['data']['exrun']}" in page
+    assert first["data"]["playbook"]["sha256"] in page
+
+
+def test_a_brand_stands_above_a_page_and_above_nothing_else(audited: CommandLine) -> None:
+    (audited.folder / "brand.yml").write_text('name: Alpha & Sons\ncolour: "#ffd700"\nlogo: logo.png\n')
+    status, _, err = audited("report", "last", "-f", "html", "--client", "alpha", "--brand", "brand.yml")
+    assert status == 2
+    assert "brand.yml:3:7: logo: cannot be read: No such file or directory" in err
+    (audited.folder / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    page = audited("report", "last", "-f", "html", "--client", "alpha", "--brand", "brand.yml")[1]
+    assert "<bdi>Alpha &amp; Sons</bdi>" in page
+    assert ".brand { background: #ffd700; color: #000000; }" in page
+    status, _, err = audited("report", "last", "-f", "json", "--client", "alpha", "--brand", "brand.yml")
+    assert (status, "--brand is for pages" in err) == (2, True)
+
+
+def test_an_audit_puts_a_brand_above_the_page_of_one_client_alone(exrun: CommandLine) -> None:
+    (exrun.folder / "brand.yml").write_text('name: Alpha Ltd\ncolour: "#005a9c"\n')
+    for options, said in (
+        (["--html", "a.html"], "--brand is of one client, and this audit has 2"),
+        ([], "--brand is for pages"),
+    ):
+        status, _, err = exrun.audit("--brand", "brand.yml", *options)
+        assert (status, said in err) == (2, True), err
+    assert exrun.audit("--limit", "client:alpha", "--html", "a.html", "--brand", "brand.yml")[0] == 0
+    assert "<bdi>Alpha Ltd</bdi>" in (exrun.folder / "a.html").read_text()
 
 
 def test_a_run_is_found_by_its_id_its_beginning_and_as_the_last(exrun: CommandLine) -> None:

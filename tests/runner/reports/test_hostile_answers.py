@@ -173,13 +173,16 @@ def test_one_servers_flood_of_words_is_cut_in_the_table_and_the_page() -> None:
     assert "x" * LIMIT not in HtmlReport().render(flood)
 
 
+# A name that a shell takes for one word has a command, and what no cell has room for is said in full further down.
+HARMLESS = [Structure(HtmlReport().render(answering(text))).marks for text in ("harmless", "harm less", "harm " * 100)]
+
+
 @settings(max_examples=60, deadline=None)
 @given(hostile)
 @and_each_known
 def test_a_page_has_the_same_tags_and_attributes_whatever_a_server_said(text: str) -> None:
     said = Structure(HtmlReport().render(answering(text or "-")))
-    harmless = Structure(HtmlReport().render(answering("harmless")))
-    assert said.marks == harmless.marks
+    assert said.marks in HARMLESS
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,6 +24,7 @@ from runner.reports.wording import headline, meaning, probed, tone, totals
 from runner.results import HostResult, Label, Listed, NotReached, Outcome, StepResult, fleet_result, judged
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
+from tests.runner.reports.fleets import fleet as large_fleet
 
 TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 LISTED = Listed(
@@ -187,14 +188,19 @@ def test_the_published_schema_names_every_member_as_it_is_written() -> None:
     assert set(schema["$defs"]["HostMember"]["properties"]) == set(read["hosts"][0])
 
 
-def test_the_page_loads_nothing_and_runs_nothing_and_its_policy_names_its_own_style() -> None:
+def test_the_page_loads_nothing_and_its_policy_names_its_own_style_and_script_and_no_other() -> None:
     page = HtmlReport().render(FLEET)
-    style = re.search(r"<style>(.*)</style>", page, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    digests = []
+    for tag in ("style", "script"):
+        [text] = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digests.append(base64.b64encode(hashlib.sha256(text.encode()).digest()).decode())
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
     assert f'content="{policy.replace(chr(39), "&#39;")}"' in page
-    assert not re.search(r"<script|<link|<img|<iframe|<form|\ssrc=|\shref=|\sstyle=|\son\w+=|url\(|@import", page)
+    assert not re.search(r"<link|<img|<iframe|<form|\ssrc=|\shref=\"[^#]|\sstyle=|\son\w+=|url\(|@import|eval", page)
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|Function|fetch|XMLHttp|import\(", page)
 
 
 def test_the_page_is_for_paper_and_for_the_dark_too() -> None:
@@ -312,3 +318,23 @@ def test_the_headline_says_first_where_somebody_was_inside_and_on_how_many_nobod
         "Somebody was inside 1 of 3 servers. 2 of 3 servers need something done. On 1 of 3 servers nothing of an "
         "intruder was found, since the day in the row."
     )
+
+
+def test_a_server_more_costs_a_page_few_bytes_and_few_elements() -> None:
+    few, many = (HtmlReport().render(large_fleet(count)) for count in (70, 140))
+    assert (len(many.encode()) - len(few.encode())) / 70 < 4000
+    assert (many.count("<") - few.count("<")) / 2 / 70 < 80  # begin and end tags
+
+
+def test_a_row_leads_to_the_part_of_its_server_and_a_finding_to_what_others_have_alike() -> None:
+    page = HtmlReport().render(large_fleet(14))
+    targets = re.findall(r'id="([sf]\d+)"', page)
+    assert len(targets) == len(set(targets))
+    links = re.findall(r'href="#([sf]\d+)"', page)
+    assert set(links) <= set(targets)
+    assert {f"s{number}" for number in range(1, 15)} <= set(links)
+
+
+def test_a_finding_stands_with_its_updates_and_its_holes() -> None:
+    page = HtmlReport().render(large_fleet(14))
+    assert '<span class="tag">KB5070000</span> <span class="tag">CVE-2021-26855</span>' in page

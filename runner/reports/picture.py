@@ -1,0 +1,150 @@
+"""A picture of the fleet: how many servers stand how, as bars; by site, DAG and role where servers have such labels.
+
+Pure: numbers in, widths out. A bar is drawn as SVG by the page, which says the same in words beside it: colour alone
+tells nobody anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from playbooks.findings import Verdict
+from runner.reports.wording import tone
+from runner.results import HostResult
+
+__all__ = ["BY", "FULL", "Bar", "Part", "Picture", "Shade", "Tile", "picture", "shade", "tiles"]
+
+FULL = 1000  # the width of the longest bar
+BY = ("site", "dag", "role")  # the labels by which a fleet is drawn
+MOST = 12  # bars of one label; the others are drawn as one
+_LEAST = 8  # the width of a part with a single server, so that it is seen
+_BLIND = frozenset({Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED, Verdict.UNKNOWN})
+
+Shade = Literal["grave", "open", "blind", "well"]
+_SAID: Mapping[Shade, str] = {
+    "grave": "to act on now",
+    "open": "to look into",
+    "blind": "not known",
+    "well": "nothing found",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How many servers one of the four things is said of."""
+
+    shade: Shade
+    count: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The servers of one bar that have one verdict; `x` and `width` of FULL."""
+
+    verdict: Verdict
+    count: int
+    shade: Shade
+    x: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One group of servers. `name` is tainted, and empty where they are those without the label."""
+
+    name: str
+    hosts: int
+    parts: tuple[Part, ...]
+
+    @property
+    def said(self) -> str:
+        """`3 vulnerable, 2 ok`."""
+        return ", ".join(f"{part.count} {part.verdict}" for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A fleet by one label; `by` is empty where it is the fleet as a whole.
+
+    Attributes:
+        more: how many groups the last bar stands for; 0 where each has its own.
+        several: whether a server counts in more than one of them.
+    """
+
+    by: str
+    bars: tuple[Bar, ...]
+    more: int = 0
+    several: bool = False
+
+
+def shade(verdict: Verdict) -> Shade:
+    """How a verdict is drawn: as `tone` has it, and apart from these what is not known."""
+    return "blind" if verdict in _BLIND else tone(verdict)
+
+
+def tiles(hosts: Sequence[HostResult]) -> tuple[Tile, ...]:
+    """All servers, each in one of the four; one that holds none is there too, with 0."""
+    shades = [shade(host.verdict) for host in hosts]
+    return tuple(Tile(each, shades.count(each), said) for each, said in _SAID.items())
+
+
+def picture(hosts: Sequence[HostResult]) -> tuple[Picture, ...]:
+    """The fleet as a whole, then by each label of BY by which there is more than one group."""
+    if not hosts:
+        return ()
+    whole = Picture("", (_bar("", [host.verdict for host in hosts], len(hosts)),))
+    return (whole, *_by_labels(hosts))
+
+
+def _by_labels(hosts: Sequence[HostResult]) -> Iterator[Picture]:
+    for label in BY:
+        groups: dict[str, list[Verdict]] = {}
+        several = False
+        for host in hosts:
+            values = host.labels.get(label, ())
+            several = several or len(values) > 1
+            for value in values or ("",):
+                groups.setdefault(value, []).append(host.verdict)
+        if len(groups) > 1:
+            yield _drawn(label, groups, several)
+
+
+def _drawn(label: str, groups: Mapping[str, Sequence[Verdict]], several: bool) -> Picture:
+    ordered = sorted(groups.items(), key=lambda group: (*_weight(group[1]), group[0].casefold(), group[0]))
+    shown, rest = (ordered, []) if len(ordered) <= MOST else (ordered[: MOST - 1], ordered[MOST - 1 :])
+    others = [verdict for _, verdicts in rest for verdict in verdicts]
+    most = max(len(others), *(len(verdicts) for _, verdicts in shown))
+    bars = [_bar(name, verdicts, most) for name, verdicts in shown]
+    return Picture(label, (*bars, *([_bar("", others, most)] if rest else [])), len(rest), several)
+
+
+def _weight(verdicts: Iterable[Verdict]) -> tuple[int, int]:
+    """Where the worst is worst, and of these where there is most of it."""
+    ranks = [verdict.rank for verdict in verdicts]
+    return min(ranks), -ranks.count(min(ranks))
+
+
+def _bar(name: str, verdicts: Sequence[Verdict], most: int) -> Bar:
+    counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
+    there = {verdict: count for verdict, count in counts.items() if count}
+    room = max(FULL * len(verdicts) // most, _LEAST * len(there))
+    widths = _widths(list(there.values()), room)
+    parts, x = [], 0
+    for (verdict, count), width in zip(there.items(), widths, strict=True):
+        parts.append(Part(verdict, count, shade(verdict), x, width))
+        x += width
+    return Bar(name, len(verdicts), tuple(parts))
+
+
+def _widths(counts: Sequence[int], room: int) -> list[int]:
+    """Shares of `room` that come to all of it, none below _LEAST."""
+    spare = room - _LEAST * len(counts)
+    total = sum(counts)
+    edges = [0]
+    for count in counts:
+        edges.append(edges[-1] + count)
+    return [_LEAST + spare * high // total - spare * low // total for low, high in pairwise(edges)]
