@@ -153,7 +153,7 @@ def _run_of(asked: AskedToChange, reference: str) -> tuple[ClientRun, _Kept]:
     taken = part.state.plan
     if others or taken is None:
         raise UsageError(
-            f"run {run.id} ran no plan: it changed nothing", "Run it again; see exrun status for the runs that did."
+            f"run {run.id} ran no plan: it changed nothing", "Run it again; see exrun runs for those that did."
         )
     if isinstance(part.verified, Broken) and not part.torn:
         raise UsageError(

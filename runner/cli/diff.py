@@ -83,7 +83,7 @@ def _compared(
     if not found:
         raise UsageError(
             "; ".join(f"client {each.client} cannot be compared: {each.why}" for each in left),
-            "Name the other run; exrun status lists them.",
+            "Name the other run; exrun runs lists them.",
         )
     return found, left
 
@@ -144,6 +144,6 @@ def _looked(parts: Sequence[ClientRun]) -> Iterator[ClientRun]:
         if part.state.plan is not None:
             raise UsageError(
                 f"the run {part.state.run} ran a plan, and what is compared are audits",
-                "Name an audit; exrun status says what each run was.",
+                "Name an audit; exrun runs says what each run was.",
             )
         yield part

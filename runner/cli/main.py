@@ -27,7 +27,8 @@ COMMANDS = {
     "apply": ("runner.cli.apply", "Run a plan: only that plan, only once."),
     "resume": ("runner.cli.resume", "Go on with a run that was broken off."),
     "rollback": ("runner.cli.rollback", "Undo what a run changed."),
-    "status": ("runner.cli.status", "Which runs there are, and how far one is."),
+    "runs": ("runner.cli.runs", "Which runs there are, and what came of them."),
+    "status": ("runner.cli.status", "How far a run is."),
     "diff": ("runner.cli.diff", "What became of servers between two audits."),
     "evidence": ("runner.cli.evidence", "What was kept of servers before they were changed."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run, or of a plan."),
@@ -140,7 +141,7 @@ def _said(error: Exception) -> ExitStatus:
             _complain("nothing was sent", "Correct this and run it again.")
             return ExitStatus.USAGE
         case RunNotFoundError():
-            _complain(str(error), "See exrun status.")
+            _complain(str(error), "See exrun runs.")
             return ExitStatus.USAGE
         case ContradictionError() | UnreadableEventError():
             _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")

@@ -1,4 +1,4 @@
-"""How far runs are: what each does, whether it goes on, what its servers came to, and which command comes next. Pure.
+"""How far a run is: what it does, whether it goes on, what its servers came to, and which command comes next. Pure.
 
 Has a published schema: docs/reference/schemas/status.json.
 """
@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from playbooks.findings import Verdict
 from runner import events
 from runner.applied import Applied
 from runner.moves import Outcome
@@ -69,6 +70,10 @@ class Ran:
     waves: int = 0
     why: str = ""
 
+    def is_of(self, client: str) -> bool:
+        """Whether it is this client's by its own word; of what cannot be read only its place says whose it is."""
+        return self.state is None or self.client.casefold() == client.casefold()
+
 
 class RunMember(BaseModel):
     """One client's part of a run."""
@@ -79,6 +84,7 @@ class RunMember(BaseModel):
     client: str
     doing: Doing | None
     going: Going
+    playbook: str = Field(description="its name; empty where the journal cannot be read")
     started: datetime | None
     last: datetime | None = Field(description="when something was recorded last")
     hosts: Count = Field(description="servers of the run; of one that runs a plan those with a change")
@@ -86,6 +92,9 @@ class RunMember(BaseModel):
     wave: Count = Field(description="begun last; 0 where there are none")
     waves: Count
     outcomes: dict[str, Count] = Field(description="those that occur, by server")
+    verdicts: dict[Verdict, Count] = Field(
+        description="of an audit or a plan, those that occur among servers with which work has ended, worst first"
+    )
     in_doubt: Count = Field(description="scripts that may have changed something and of which nobody knows what became")
     plan: str | None = Field(description="the plan's id, of a run that runs one")
     why: str = Field(description="why it did not come to its end, or cannot be read; empty otherwise")
@@ -102,6 +111,7 @@ def member(ran: Ran) -> RunMember:
             client=as_text(ran.client),
             doing=None,
             going=Going.UNREADABLE,
+            playbook="",
             started=None,
             last=None,
             hosts=0,
@@ -109,6 +119,7 @@ def member(ran: Ran) -> RunMember:
             wave=0,
             waves=0,
             outcomes={},
+            verdicts={},
             in_doubt=0,
             plan=None,
             why=as_text(ran.why),
@@ -123,6 +134,7 @@ def member(ran: Ran) -> RunMember:
         client=as_text(ran.client),
         doing=doing,
         going=going,
+        playbook=as_text(state.started.playbook.name),
         started=state.started_at,
         last=state.last_at,
         hosts=hosts,
@@ -130,6 +142,7 @@ def member(ran: Ran) -> RunMember:
         wave=0 if undoing else state.wave,
         waves=0 if undoing else ran.waves,
         outcomes=dict(_outcomes(ran, state)),
+        verdicts=_verdicts(state),
         in_doubt=sum(attempt.key.purpose.changes for _, attempt in state.unsettled),
         plan=None if state.plan is None else state.plan.id,
         why=as_text(state.ended.message) if isinstance(state.ended, events.RunInterrupted) else "",
@@ -158,6 +171,11 @@ def _outcomes(ran: Ran, state: RunState) -> Mapping[str, int]:
         return ran.applied.counts
     ended = [host.ended for host in state.hosts.values()]
     return Counter(each.outcome.value for each in ended if isinstance(each, events.HostEnded))
+
+
+def _verdicts(state: RunState) -> dict[Verdict, int]:
+    ended = [host.ended.verdict for host in state.hosts.values() if isinstance(host.ended, events.HostEnded)]
+    return {verdict: count for verdict in Verdict if (count := ended.count(verdict))}
 
 
 def _next(ran: Ran, state: RunState, going: Going) -> str:
@@ -205,8 +223,6 @@ def schema_text() -> str:
 
 def lines(found: Sequence[RunMember]) -> Iterator[str]:
     """For people: two lines a run, and what is out of order."""
-    if not found:
-        yield "no runs"
     for each in found:
         client = visible(each.client)
         if each.started is None or each.last is None:
@@ -215,8 +231,10 @@ def lines(found: Sequence[RunMember]) -> Iterator[str]:
             wave = f", wave {each.wave} of {each.waves}" if each.waves > 1 else ""
             plan = "" if each.plan is None else f" of plan {each.plan}"
             yield f"{visible(each.run)}  {client}  {each.doing}{plan}: {each.going}{wave}"
-            came = ", ".join(f"{count} {word}" for word, count in each.outcomes.items()) or "none has ended"
-            yield f"  {counted(each.hosts, 'server')}: {came}; last recorded {each.last:%Y-%m-%d %H:%M:%S} UTC"
+            of = {verdict.value: count for verdict, count in each.verdicts.items()} or each.outcomes
+            came = ", ".join(f"{count} {word}" for word, count in of.items()) or "none has ended"
+            last = f"last recorded {each.last:%Y-%m-%d %H:%M:%S} UTC"
+            yield f"  {visible(each.playbook)}, {counted(each.hosts, 'server')}: {came}; {last}"
             if each.in_doubt:
                 yield f"  in doubt: {counted(each.in_doubt, 'script')}: nobody knows whether they changed something"
             if each.why:

@@ -99,7 +99,7 @@ class Rehearsal:
     @property
     def applied(self) -> str:
         """The id of the newest run that ran a plan."""
-        _, out, _ = self("status", "--format", "json")
+        _, out, _ = self("runs", "--format", "json")
         return str(next(each["run"] for each in json.loads(out)["runs"] if each["plan"] is not None))
 
     def events(self) -> list[object]:

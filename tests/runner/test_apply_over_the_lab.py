@@ -340,17 +340,21 @@ def test_the_journal_says_who_took_what_and_every_change_has_its_intent_and_its_
     assert all(each.pool for each in intents)
 
 
-def test_status_says_how_far_a_run_is_and_what_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_and_status_say_how_far_a_run_is_and_what_comes_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
         lab.plan()
         lab.fail("EX2", Fault(Act.RESET, Step.AUTHENTICATE))
         lab("apply", "plan.json", "-i", "inventory.yml", "--connect-timeout", "5")
-        _, out, _ = lab("status", "--format", "json")
+        _, out, _ = lab("runs", "--format", "json")
         applied, planned = json.loads(out)["runs"]
         assert (planned["doing"], planned["going"]) == ("plan", "ended")
         assert (applied["doing"], applied["going"], applied["wave"], applied["waves"]) == ("apply", "ended", 2, 2)
         assert applied["outcomes"] == {"unreachable": 1, "changed": 1}
         assert applied["next"] == f"exrun resume {applied['run']}"
+        assert (applied["playbook"], planned["verdicts"]) == ("repair", {"attention": 2})
+        assert json.loads(lab("status", "--format", "json")[1])["runs"] == [applied]
         _, text, _ = lab("status", "last")
         assert f"next: exrun resume {applied['run']}" in text
 

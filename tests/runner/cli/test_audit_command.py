@@ -534,6 +534,8 @@ COMMANDS = [
     "resume",
     "rollback",
     "status",
+    "runs",
+    "diff",
     "show",
     "report",
     "inventory check",
