@@ -46,7 +46,7 @@ SHARED = frozenset(
 )  # fmt: skip
 # What is a matter of places and of how it is shown. All else changes what a run asks, and is recorded in its journal.
 _NOT_RECORDED = frozenset(
-    {"anchor", "catalogue", "format", "html", "inventory", "output", "out", "policy", "sign-with", "state"}
+    {"anchor", "catalogue", "format", "html", "inventory", "output", "out", "policy", "search", "sign-with", "state"}
 )
 
 

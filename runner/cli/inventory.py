@@ -155,7 +155,7 @@ def inventory_import(
         "port": port,
         "ca_file": ca_file,
     }
-    settings = _settings({name: text for name, text in given.items() if text is not None})
+    settings = settings_given({name: text for name, text in given.items() if text is not None})
     imported = read_foreign(file, client=client, settings=settings)
     for line in [str(problem) for problem in imported.left_out[:SHOWN]]:
         tell(line)
@@ -198,7 +198,12 @@ def _merge(output: Path, there: bytes, imported: Imported, imported_from: Path) 
     tell(f"wrote {shown}")
 
 
-def _settings(given: dict[str, str]) -> Settings:
+def settings_given(given: dict[str, str]) -> Settings:
+    """The settings of a host that options give.
+
+    Raises:
+        UsageError: one is not written as it is meant.
+    """
     try:
         return Settings.model_validate(given)
     except ValidationError as error:

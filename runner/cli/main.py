@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": ("runner.cli.diff", "What became of servers between two audits."),
     "evidence": ("runner.cli.evidence", "What was kept of servers before they were changed."),
     "report": ("runner.cli.report", "Write the report of one client's part of a run, or of a plan."),
+    "init": ("runner.cli.init", "Make a folder for one client's servers."),
     "inventory": ("runner.cli.inventory", "Check, list and import the servers to work with."),
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
     "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),

@@ -44,6 +44,7 @@ _BY_VARIABLE = {
     "EXRUN_DEMO_FOLDER": Kind.FOLDER,
     "EXRUN_FROM": Kind.FOLDER,
     "EXRUN_HOST": Kind.HOST,
+    "EXRUN_INIT": Kind.FOLDER,
     "EXRUN_LIMIT": Kind.SELECTION,
     "EXRUN_LINT": Kind.PATH,
     "EXRUN_PLAN": Kind.PLAN,
