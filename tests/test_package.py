@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from runner.cli.commands import Group
+from runner.cli.main import app
+from runner.cli.manual import manual
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("inventory", "playbooks", "runner", "texts")
@@ -56,13 +64,24 @@ def on_disk() -> set[str]:
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel: zipfile.ZipFile) -> None:
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert packed == on_disk()
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_the_wheel_holds_each_kind_of_data(wheel: zipfile.ZipFile, name: str) -> None:
     assert wheel.getinfo(name).file_size == (ROOT / name).stat().st_size
+
+
+def test_the_wheel_brings_the_man_page_of_its_own_help(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if ".data/" in name)
+    assert name.endswith(".data/data/share/man/man1/exrun.1")
+    page = wheel.read(name).decode()
+    root = get_command(app)
+    assert isinstance(root, Group)
+    day = re.match(r'\.TH EXRUN 1 "(\d{4}-\d\d-\d\d)"', page)
+    assert day is not None
+    assert page == manual(root, version("exrun"), date.fromisoformat(day[1]))
 
 
 def test_the_wheel_installs_the_command_and_carries_the_licence(wheel: zipfile.ZipFile) -> None:
