@@ -90,6 +90,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "NO REAL POWERSHELL": "a real PowerShell and were skipped (set EXRUN_PWSH)",
         "NO SHELL": "bash, zsh or fish and were skipped (apt-get install)",
         "NO MAN": "man, groff or mandoc and were skipped (apt-get install)",
+        "NO REGISTRY": "a package registry that answers and were skipped",
         "NO PEERS": "Ansible and were skipped (make peers)",
         "NO SSH-KEYGEN": "OpenSSH's ssh-keygen and were skipped",
     }.items():

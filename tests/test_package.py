@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from datetime import date
 from importlib.metadata import version
@@ -88,3 +89,18 @@ def test_the_wheel_installs_the_command_and_carries_the_licence(wheel: zipfile.Z
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "exrun = runner.cli.entry:main" in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_the_image_is_of_a_named_base_runs_as_nobody_and_sees_what_a_wheel_is_made_of() -> None:
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    bases = {line.split()[1] for line in lines if line.startswith("FROM ")}
+    assert len(bases) == 1
+    assert re.fullmatch(r"docker\.io/library/python:3\.\d+-slim-[a-z]+", bases.pop())
+    last = [line.split() for line in lines if line][-2:]
+    assert [words[0] for words in last] == ["USER", "ENTRYPOINT"]
+    assert int(last[0][1]) > 0
+    kept = {line[1:] for line in (ROOT / ".containerignore").read_text("utf-8").splitlines() if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packed = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert kept == {*packed, "pyproject.toml"}
+    assert (ROOT / ".dockerignore").read_bytes() == (ROOT / ".containerignore").read_bytes()
