@@ -24,8 +24,7 @@ def man(
 ) -> None:
     """Print the man page of exrun, of all commands.
 
-    A wheel of exrun brings it as share/man/man1/exrun.1, where pipx makes it known to man; with this it goes anywhere
-    else.
+    Wheels bring it as share/man/man1/exrun.1, where pipx makes it known to man; with this it goes anywhere else.
 
     \b
     Exit status: 0; 2 where the file cannot be written.
