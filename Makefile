@@ -135,6 +135,10 @@ bench: $(READY)  ## benchmarks with their limits, about twenty minutes (benchmar
 package-check: package  ## install the wheel into a fresh environment elsewhere and run the demo from it
 	@$(PYTHON) scripts/package_check.py
 
+.PHONY: container-check
+container-check:  ## build the container image and run it, where podman or docker answers
+	@$(PYTHON) scripts/container_check.py
+
 .PHONY: clean
 clean:  ## remove what the targets above made
 	@rm -rf $(VENV) $(PEERS) $(FUZZER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -89,6 +89,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for mark, needed in {
         "NO REAL POWERSHELL": "a real PowerShell and were skipped (set EXRUN_PWSH)",
         "NO SHELL": "bash, zsh or fish and were skipped (apt-get install)",
+        "NO MAN": "man, groff or mandoc and were skipped (apt-get install)",
+        "NO REGISTRY": "a package registry that answers and were skipped",
         "NO PEERS": "Ansible and were skipped (make peers)",
         "NO SSH-KEYGEN": "OpenSSH's ssh-keygen and were skipped",
     }.items():

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from runner.cli.commands import Group
+from runner.cli.main import app
+from runner.cli.manual import manual
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("inventory", "playbooks", "runner", "texts")
@@ -56,7 +65,7 @@ def on_disk() -> set[str]:
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel: zipfile.ZipFile) -> None:
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert packed == on_disk()
 
 
@@ -65,7 +74,33 @@ def test_the_wheel_holds_each_kind_of_data(wheel: zipfile.ZipFile, name: str) ->
     assert wheel.getinfo(name).file_size == (ROOT / name).stat().st_size
 
 
+def test_the_wheel_brings_the_man_page_of_its_own_help(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if ".data/" in name)
+    assert name.endswith(".data/data/share/man/man1/exrun.1")
+    page = wheel.read(name).decode()
+    root = get_command(app)
+    assert isinstance(root, Group)
+    day = re.match(r'\.TH EXRUN 1 "(\d{4}-\d\d-\d\d)"', page)
+    assert day is not None
+    assert page == manual(root, version("exrun"), date.fromisoformat(day[1]))
+
+
 def test_the_wheel_installs_the_command_and_carries_the_licence(wheel: zipfile.ZipFile) -> None:
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "exrun = runner.cli.entry:main" in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_the_image_is_of_a_named_base_runs_as_nobody_and_sees_what_a_wheel_is_made_of() -> None:
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    bases = {line.split()[1] for line in lines if line.startswith("FROM ")}
+    assert len(bases) == 1
+    assert re.fullmatch(r"docker\.io/library/python:3\.\d+-slim-[a-z]+", bases.pop())
+    last = [line.split() for line in lines if line][-2:]
+    assert [words[0] for words in last] == ["USER", "ENTRYPOINT"]
+    assert int(last[0][1]) > 0
+    kept = {line[1:] for line in (ROOT / ".containerignore").read_text("utf-8").splitlines() if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packed = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert kept == {*packed, "pyproject.toml"}
+    assert (ROOT / ".dockerignore").read_bytes() == (ROOT / ".containerignore").read_bytes()

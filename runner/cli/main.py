@@ -40,6 +40,7 @@ COMMANDS = {
     "config": ("runner.cli.config", "Show which value each option has, and where it is from."),
     "keys": ("runner.cli.keys", "Keys that vouch for journals."),
     "completion": ("runner.cli.completion", "Complete command lines of exrun in your shell."),
+    "man": ("runner.cli.man", "Print the man page."),
     "lab": ("runner.cli.lab", "Simulated Exchange servers, for rehearsals and tests."),
 }
 
