@@ -203,7 +203,7 @@ def _entry(entry: Entry, columns: _Columns, names_lines: int) -> Iterator[Painte
     names = [name for _, name in entry.names]
 
     def painted(text: str) -> Painted:
-        return Painted(text.rstrip(), entry.tone, len(word))
+        return Painted(text.rstrip(" "), entry.tone, len(word))
 
     lead = f"{label}{_GAP}{padded(who, columns.who)}{_GAP}"
     room = width - cells(lead)
@@ -214,11 +214,11 @@ def _entry(entry: Entry, columns: _Columns, names_lines: int) -> Iterator[Painte
         return
     if entry.causes > 1:
         why = f"{entry.causes} reasons, the first: {why}"
-    if room >= min(_LEAST_WORDS, cells(why)) and cells(lead.rstrip()) <= width:
+    if room >= min(_LEAST_WORDS, cells(why)) and cells(lead.rstrip(" ")) <= width:
         yield painted(f"{lead}{fitted(why, room)}")
     elif cells(f"{label}{_GAP}{who}") <= width:
         yield painted(f"{label}{_GAP}{who}")
-        yield Painted(f"{indent}{_GAP}{fitted(why, width - len(indent) - len(_GAP))}".rstrip())
+        yield Painted(f"{indent}{_GAP}{fitted(why, width - len(indent) - len(_GAP))}".rstrip(" "))
     else:  # the name alone takes the line
         yield painted(f"{label}{_GAP}{fitted(why, width - cells(label) - len(_GAP))}")
         yield Painted(f"{_GAP}{shortened(who, width - len(_GAP))}")
