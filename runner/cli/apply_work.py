@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -31,10 +32,10 @@ from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import catalogue_of
-from runner.cli.output import UsageError, debugging, tell
+from runner.cli.output import UsageError, at_a_glance, debugging, state_named, tell
 from runner.cli.plan_files import now, policy_of, read_plan, signatures_of
 from runner.cli.progress import Words
-from runner.cli.show_applied import print_applied
+from runner.cli.show_applied import document_of, print_applied
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
@@ -329,18 +330,29 @@ def _work(
         )
         result = remediation.run(stop, progress, lambda: progress.say(said))
     counted_then = [events.Approved(each.by, each.key) for each in approved.standing.approvals]
-    print_applied(approved.plan, approved.digest, result, counted_then, asked.form)
-    _say_next(result, approved.plan)
+    columns = at_a_glance(asked.form, details=asked.details)
+    then = _next(result, approved.plan, asked)
+    _say_why(result)
+    if then and columns is None:  # elsewhere it is the last line of the screen
+        tell(f"next: {then}")
+    found = document_of(approved.plan, approved.digest, result, counted_then)
+    print_applied(found, asked.form, columns, then, state_named(asked.state))
     return result.status if kept else max(result.status, ExitStatus.JOURNAL)
 
 
-def _say_next(result: Applied, plan: Plan) -> None:
+def _say_why(result: Applied) -> None:
     if result.end.message:
         then = "" if result.end.how is Ending.INTERRUPTED else f". {result.end.next}"  # who did that needs no advice
         tell(f"{result.end.message}{then}")
+
+
+def _next(result: Applied, plan: Plan, asked: AskedToChange) -> str:
+    """The command that goes on with the run; nothing where nothing is left to go on with."""
     on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
-    if not all(is_over(host, on_failure, result.progress.get(host.host)) for host in plan.due):
-        tell(f"next: exrun resume {result.run}")
+    if all(is_over(host, on_failure, result.progress.get(host.host)) for host in plan.due):
+        return ""
+    named = " ".join(f"-i {shlex.quote(visible(str(each)))}" for each in asked.inventory)
+    return f"exrun resume {result.run} {named}{state_named(asked.state)}"
 
 
 def _check_overtaken(named: Sequence[str], plan: Plan) -> None:

@@ -21,6 +21,7 @@ class AskedOfServers:
     connect_timeout: float
     run_timeout: float | None
     form: Format
+    details: bool
     state: Path
     catalogue: Path | None
     sign_with: Path | None
@@ -46,4 +47,3 @@ class Asked(AskedOfServers):
     brand: Path | None = None
     as_of: datetime | None
     strict: bool
-    details: bool

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,8 +23,8 @@ from runner.cli.asked import Asked
 from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
-from runner.cli.options import STATE, catalogue_of, given_params
-from runner.cli.output import UsageError, debugging, print_glance, tell, write_file
+from runner.cli.options import catalogue_of, given_params
+from runner.cli.output import UsageError, debugging, print_glance, state_named, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.disk import SystemDisk
@@ -162,8 +161,7 @@ def _print(run: FleetRun, asked: Asked, order: Order, pages: Mapping[str, Path],
 
 def _where(state: Path, order: Order, pages: Sequence[Path]) -> Whereabouts:
     journals = (run_directory(state, client, order.run) / JOURNAL for client in order.clients)
-    named = "" if state == STATE else f" --state {shlex.quote(str(state))}"
-    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), named)
+    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), state_named(state))
 
 
 def say_why(run: FleetRun) -> None:

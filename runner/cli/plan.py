@@ -17,6 +17,7 @@ from runner.cli.options import (
     AllowFullLanguageOption,
     CatalogueOption,
     ConnectTimeoutOption,
+    DetailsOption,
     ExpectOption,
     Format,
     InventoryOption,
@@ -77,6 +78,7 @@ def plan(
     timeout: TimeoutOption = 300.0,
     connect_timeout: ConnectTimeoutOption = 30.0,
     run_timeout: RunTimeoutOption = None,
+    details: DetailsOption = False,
     state: StateOption = STATE,
     catalogue: CatalogueOption = None,
     allow_cleartext: AllowCleartextOption = False,
@@ -115,6 +117,7 @@ def plan(
         connect_timeout=connect_timeout,
         run_timeout=run_timeout,
         form=Format.TEXT,
+        details=details,
         html=None,
         state=state,
         catalogue=catalogue,
@@ -122,7 +125,6 @@ def plan(
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
         as_of=None,
-        details=False,
         strict=False,
     )
     from runner.cli import plan_work  # takes a moment, in which the first line is read

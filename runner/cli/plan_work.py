@@ -15,7 +15,7 @@ from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
 from runner.cli.options import given_params
-from runner.cli.output import UsageError, emit, tell, terminal_width, write_file
+from runner.cli.output import UsageError, at_a_glance, emit, state_named, tell, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
 from runner.cli.progress import PLANNING
 from runner.cli.working import actor
@@ -76,14 +76,16 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
             _made(order, run, client, given, under.get(client), notings, redactors[client]) for client in order.clients
         ]
         _check_free(paths, force=force)  # somebody may have been quicker
+        written: list[tuple[Plan, bytes]] = []
         for each in plans:
             data = file.write(each)
+            written.append((each, data))
             keep(asked.state, each.client, order.run, data, (), SystemDisk())
             write_file(paths[each.client], data)
-            emit("".join(f"{line}\n" for line in lines(each, file.digest(data), View(width=terminal_width()))))
-            emit(_next(each, paths[each.client], asked.inventory))
-    _say_terms(run)
-    say_why(run)
+        _say_terms(run)
+        say_why(run)
+        for each, data in written:
+            emit(_shown(each, file.digest(data), paths[each.client], asked))
     return max(status(each) for each in plans)
 
 
@@ -173,13 +175,34 @@ def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
         )
 
 
-def _next(made: Plan, path: Path, inventory: Sequence[Path]) -> str:
+def _shown(made: Plan, digest: str, path: Path, asked: Asked) -> str:
+    """A plan at a glance for a terminal; all of it for a pipe or a file."""
+    then, columns = _next(made, path, asked), at_a_glance(asked.form, details=asked.details)
+    if columns is None:
+        told = [*lines(made, digest, View(width=terminal_width())), _lies(path) + (f" Next: {then}" if then else "")]
+    else:
+        from runner.reports.plan_glance import plan_screen  # a pipe needs none of it
+
+        all_of_it = f"exrun show {shlex.quote(visible(str(path)))}"
+        last = [_lies(path), f"all of it: {all_of_it} --diff --scripts", *([f"next: {then}"] if then else [])]
+        told = list(plan_screen(made, digest, columns, all_of_it, last))
+    return "".join(f"{line}\n" for line in (*told, ""))
+
+
+def _lies(path: Path) -> str:
+    return f"Written to {visible(str(path))}."
+
+
+def _next(made: Plan, path: Path, asked: Asked) -> str:
+    """The command that comes next; nothing where nothing is to be changed."""
     if not any(True for _ in made.changes):
-        return f"Written to {visible(str(path))}.\n\n"
-    written = shlex.quote(visible(str(path)))
-    named = " ".join(f"-i {shlex.quote(visible(str(each)))}" for each in inventory)
-    then = f"exrun approve {written} --key ~/.ssh/id_ed25519" if made.policy else f"exrun apply {written} {named}"
-    return f"Written to {visible(str(path))}. Next: {then}\n\n"
+        return ""
+    written, state = shlex.quote(visible(str(path))), state_named(asked.state)
+    if made.policy:
+        return f"exrun approve {written} --key ~/.ssh/id_ed25519"
+    return (
+        f"exrun apply {written} {' '.join(f'-i {shlex.quote(visible(str(each)))}' for each in asked.inventory)}{state}"
+    )
 
 
 def _say_terms(run: FleetRun) -> None:

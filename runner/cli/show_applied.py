@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runner.applied import Applied
 from runner.cli.options import Format
-from runner.cli.output import emit, terminal_width
+from runner.cli.output import coloured, emit, terminal_width
 from runner.disk import SystemDisk
 from runner.events import Approved
 from runner.plan.keeping import kept_plan
@@ -27,12 +27,17 @@ def applied_document(part: ClientRun, *, only: frozenset[str] | None = None, tex
     taken = part.state.plan
     assert taken is not None
     plan = kept_plan(part.journal.parent, taken.plan, SystemDisk())
-    return _document(plan, taken.plan, replay_applied(part.state, plan), taken.approvals, only=only, texts=texts)
+    return document_of(plan, taken.plan, replay_applied(part.state, plan), taken.approvals, only=only, texts=texts)
 
 
-def print_applied(plan: Plan, digest: str, result: Applied, approvals: Sequence[Approved], form: Format) -> None:
-    """What running a plan came to, on standard output."""
-    emit(as_written(_document(plan, digest, result, approvals), form, terminal_width()))
+def print_applied(found: AppliedDocument, form: Format, columns: int | None, then: str, state: str) -> None:
+    """What running a plan came to, on standard output: at a glance where there are columns for it; see at_a_glance."""
+    if columns is None:
+        emit(as_written(found, form, terminal_width()))
+        return
+    from runner.reports.applied_glance import applied_text  # a pipe needs none of it
+
+    emit(applied_text(found, columns, then, state, colour=coloured()))
 
 
 def as_written(found: AppliedDocument, form: Format, width: int | None = None, *, whole: bool = True) -> str:
@@ -40,7 +45,7 @@ def as_written(found: AppliedDocument, form: Format, width: int | None = None, *
     return report.json_text(found) if form is Format.JSON else report.text(found, width, whole=whole)
 
 
-def _document(
+def document_of(
     plan: Plan,
     digest: str,
     result: Applied,

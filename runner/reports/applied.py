@@ -40,9 +40,13 @@ __all__ = [
     "AppliedRun",
     "AppliedStepMember",
     "Became",
+    "counts",
     "document",
+    "in_short",
+    "is_as_planned",
     "json_text",
     "schema_text",
+    "step_lines",
     "text",
 ]
 
@@ -422,10 +426,10 @@ def _lines(found: AppliedDocument, *, whole: bool) -> Iterator[str]:
     for host in found.hosts:
         if not whole:
             yield from _host_in_full(host, found.texts or {})
-        elif not _is_as_planned(host):
+        elif not is_as_planned(host):
             yield from _host_lines(host)
     if whole:
-        if alone := [_shown(host.name) for host in found.hosts if _is_as_planned(host)]:
+        if alone := [_shown(host.name) for host in found.hosts if is_as_planned(host)]:
             yield f"compliant when the plan was made, and not looked at since: {', '.join(alone)}"
         yield ""
         yield from _totals(found)
@@ -460,13 +464,18 @@ def came_to(step: AppliedStepMember) -> str:
 def _host_lines(host: AppliedHostMember) -> Iterator[str]:
     wave = "" if host.wave is None else f"  wave {host.wave}"
     if host.outcome in _TOLD or _is_undone(host) or _is_untouched(host):
-        yield f"{_shown(host.name)}  {host.outcome}{wave}  {_in_short(host)}".rstrip()
+        yield f"{_shown(host.name)}  {host.outcome}{wave}  {in_short(host)}".rstrip()
         for step in host.steps:
             # What else a server says of a change that was made stands in the whole account.
             if step.step in host.open_ends or WARNED in step.why:
                 yield f"  {_shown(step.step)}: {came_to(step)}: {_shown(step.why)}"
         return
     yield f"{_shown(host.name)}  {host.outcome}{wave}  {_shown(host.why) if not host.steps else ''}".rstrip()
+    yield from step_lines(host)
+
+
+def step_lines(host: AppliedHostMember) -> Iterator[str]:
+    """What each step of a host came to, and each of its changes."""
     for step in host.steps:
         yield f"  {_shown(step.step)}: {came_to(step)}: {_shown(step.why)}"
         for change in step.changes:
@@ -495,7 +504,7 @@ def _is_undone(host: AppliedHostMember) -> bool:
     return host.outcome is Outcome.ROLLED_BACK and not host.next and host.became.keys() <= {Became.UNDONE}
 
 
-def _is_as_planned(host: AppliedHostMember) -> bool:
+def is_as_planned(host: AppliedHostMember) -> bool:
     """Whether nothing was to be done there from the beginning, and there is nothing to tell of it."""
     return host.outcome is Outcome.COMPLIANT and not host.begun and not host.open_ends
 
@@ -505,7 +514,8 @@ def _is_untouched(host: AppliedHostMember) -> bool:
     return host.outcome is Outcome.PENDING and not host.begun and bool(host.steps)
 
 
-def _in_short(host: AppliedHostMember) -> str:
+def in_short(host: AppliedHostMember) -> str:
+    """Of a host that is well, or was not begun, its changes; of any other why."""
     if host.outcome is not Outcome.CHANGED and not _is_undone(host) and not _is_untouched(host):
         return _shown(host.why)
     return f"{counted(sum(host.became.values()), 'change')}: {counts(host.became)}"

@@ -92,7 +92,7 @@ def broken(text: str, room: int, hang: int = 0) -> Iterator[str]:
         kept = _start(left, room - len(indent)) or left[:1]
         at = len(kept) if left[len(kept) : len(kept) + 1] == " " else kept.rfind(" ")
         head = left[:at] if at > 0 and left[:at].strip() else kept
-        yield f"{indent}{head}".rstrip()
+        yield f"{indent}{head}".rstrip(" ")
         left = left[len(head) :].lstrip(" ")
         indent = " " * min(hang, room // 2)
     if left or not indent:

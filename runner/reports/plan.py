@@ -28,7 +28,7 @@ from runner.reports.plan_wording import (
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["View", "lines", "value_lines"]
+__all__ = ["View", "heading", "host_lines", "lines", "reach_lines", "total_lines", "value_lines"]
 
 CELL = 300  # characters of a server's words on one line
 _DAGS_SHOWN = 12
@@ -81,29 +81,42 @@ def lines(plan: Plan, digest: str, view: View = WHOLE) -> Iterator[str]:
     return folded(_lines(plan, digest, view), view.width)
 
 
-def _lines(plan: Plan, digest: str, view: View) -> Iterator[str]:
+def heading(plan: Plan, digest: str) -> Iterator[str]:
+    """Which plan it is."""
     yield (
         f"plan {plan.id} of {visible(plan.client)}: {visible(plan.playbook.source)}, made {plan.made:%Y-%m-%d %H:%M} "
         f"UTC by {visible(plan.planner)}"
     )
     yield f"SHA-256 {digest}"
     yield ""
+
+
+def _lines(plan: Plan, digest: str, view: View) -> Iterator[str]:
+    yield from heading(plan, digest)
     actions = {step.id: step.action for step in plan.steps}
     for host in plan.hosts:
         if view.has_host(host.host):
             yield from _host(plan, host, actions, view)
     if view.whole:
-        yield from _sums(plan, sums(plan), blast_radius(plan))
+        found = sums(plan)
+        yield from total_lines(found)
+        yield from reach_lines(plan, found)
+
+
+def host_lines(plan: Plan, host: PlannedHost, actions: Mapping[str, str], view: View = WHOLE) -> Iterator[str]:
+    """What the plan says of the steps of a host.
+
+    Args:
+        actions: of each step.
+    """
+    for step in host.steps:
+        told = step.changes or not view.whole or step.standing in _OPEN  # most have nothing to tell
+        if told and view.has_step(step.step):
+            yield from _step(plan, step, actions.get(step.step, ""), view)
 
 
 def _host(plan: Plan, host: PlannedHost, actions: Mapping[str, str], view: View) -> Iterator[str]:
-    told = [
-        line
-        for step in host.steps
-        if step.changes or not view.whole or step.standing in _OPEN  # most have nothing to tell
-        if view.has_step(step.step)
-        for line in _step(plan, step, actions.get(step.step, ""), view)
-    ]
+    told = list(host_lines(plan, host, actions, view))
     if host.refused:
         yield f"{visible(host.host)}  not planned: {visible(host.refused, CELL)}"
         yield ""
@@ -214,7 +227,8 @@ def _scripts(plan: Plan, change: PlannedChange) -> Iterator[str]:
         yield from (Verbatim(f"        {visible(line)}".rstrip()) for line in plan.texts[sha].splitlines())
 
 
-def _sums(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
+def total_lines(found: Sums) -> Iterator[str]:
+    """What a plan comes to."""
     if found.changes:
         yield f"Plan: {counted(found.changes, 'change')} on {found.changing} of {counted(found.hosts, 'server')}."
     else:
@@ -224,9 +238,14 @@ def _sums(plan: Plan, found: Sums, radius: BlastRadius) -> Iterator[str]:
     yield from (f"  {each}" for each in open_ends(found))
     if found.irreversible:
         yield f"  {counted(found.irreversible, 'change')}: cannot be undone (!)"
+
+
+def reach_lines(plan: Plan, found: Sums) -> Iterator[str]:
+    """Whom a plan reaches, how it goes over them, and whether somebody has to approve it; nothing of one without a
+    change."""
     if not found.changes:
         return
-    yield from _radius(radius)
+    yield from _radius(blast_radius(plan))
     yield f"Order: {visible(going(plan.going, found.changing))}."
     yield (
         "Approval: none is asked for: the plan was made without a policy."

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
+from runner.plan.records import Plan, StepPlan
+from runner.reports.applied import AppliedRun, document
+from runner.reports.applied_glance import applied_text
 from runner.reports.glance import GlanceReport, Whereabouts
+from runner.reports.plan_glance import plan_screen
 from runner.results import FleetResult, HostResult, NotReached, StepResult, fleet_result, judged
-from runner.terms import Terms
+from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
+from tests.runner.changeable import Applied
+from tests.runner.reports.board import board_plan
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "what-you-see.md"
 BLOCK = re.compile(r"<!-- screen: (?P<name>[\w-]+) -->\n\n(?P<text>(?:(?:    [^\n]*)?\n)*?)(?=[^ \n]|\Z)")
@@ -78,10 +85,66 @@ def audit_screen(count: int, width: int) -> str:
     return GlanceReport(width, where=ALPHA).render(fleet(count))
 
 
+def plan(count: int) -> Plan:
+    """A plan of so many servers: most have one of two services disabled, some a web shell, some no answer."""
+    board = board_plan()
+    two, shell_too, _, predicted, unknown, refused, _ = board.hosts
+    hosts = []
+    for number in range(1, count + 1):
+        match number % 20:
+            case 3:
+                host = shell_too
+            case 7:
+                host = refused
+            case 11:
+                host = unknown
+            case 13:
+                host = predicted
+            case 1 | 2 | 5 | 6 | 9:
+                host = two
+            case _:
+                continue
+        hosts.append(replace(host, host=f"EX{number:04}", address=f"ex{number:04}.contoso.example"))
+    return replace(board, hosts=tuple(hosts))
+
+
+def plan_screen_of(count: int, width: int) -> str:
+    last = (
+        "Written to plan.json.",
+        "all of it: exrun show plan.json --diff --scripts",
+        "next: exrun approve plan.json --key ~/.ssh/id_ed25519",
+    )
+    return "\n".join(plan_screen(plan(count), "ab" * 32, width, "exrun show plan.json", last))
+
+
+def applied_screen_of(count: int, width: int) -> str:
+    """Of every ten servers one is lost while it is changed, one refuses; a tenth was never begun."""
+    fates = {4: "breaks", 7: "lost-before"}
+    each = [Applied(steps=2, name=f"EX{number:04}") for number in range(1, count + 1)]
+    begun = each[: -(count // 10) or None]
+    for number, one in enumerate(begun):
+        one.server.fate = [fates[number % 25]] if number % 25 in fates else []  # type: ignore[list-item]
+    rows = [one.session() for one in begun]
+    end = End(Ending.BUDGET, "the failure budget is spent: 10% of the servers failed", "See to them")
+    steps = tuple(StepPlan(name, "test.change", "c" * 64, each[0].on_failure, None, "k" * 64) for name in ("s0", "s1"))
+    made = replace(board_plan(), policy=None, hosts=tuple(one.plan for one in each), steps=steps)
+    states = [state for one in begun if (state := one.state()) is not None]
+    progress = {name: found for state in states for name, found in state.hosts.items()}
+    waves = [
+        [one.name for one in each[:1]],
+        [one.name for one in each[1 : count // 2]],
+        [one.name for one in each[count // 2 :]],
+    ]
+    found = document(AppliedRun(RUN, made, "ab" * 32, rows, progress, end, waves))
+    return applied_text(found, width, f"exrun resume {RUN} -i inventory.yml", "", colour=False)
+
+
 SCREENS: Mapping[str, Callable[[], str]] = {
     "audit-8-80": lambda: audit_screen(8, 80),
     "audit-200-80": lambda: audit_screen(200, 80),
     "audit-2000-120": lambda: audit_screen(2000, 120),
+    "plan-200-80": lambda: plan_screen_of(200, 80),
+    "apply-200-80": lambda: applied_screen_of(200, 80),
 }
 
 
