@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from playbooks.catalogue.catalogue import Catalogue
-from playbooks.checking import check
+from playbooks.checking import Checked, checked
 from playbooks.declared import in_words
 from playbooks.documents import read_contract, read_playbook
 from playbooks.errors import DocumentError, PlaybookError
@@ -36,11 +37,19 @@ from runner.cli.options import (
     given_params,
 )
 from runner.cli.output import problem_document
+from runner.cli.playbook_test import playbook_test
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
+from texts.counting import counted
 
 group = Commands(help="What there is to run, what it would run, and what is wrong with it. Connects to nothing.")
 
+_PLURALS = {
+    "a playbook": "playbooks",
+    "an action": "actions",
+    "cases of actions": "files with cases of actions",
+    "a script": "scripts",
+}
 ScriptsOption = Annotated[bool, typer.Option("--scripts", envvar="EXRUN_SCRIPTS", help="Show the scripts too.")]
 
 
@@ -139,7 +148,8 @@ def playbook_lint(
     """Say what is wrong with playbooks, actions and scripts: file:line:column: rule: why; what to write instead.
 
     \b
-    A collect script passes only when it is proven to change nothing. Parameters get sample values.
+    A collect script passes only when it is proven to change nothing. Parameters get sample values. In a folder, files
+    that are neither playbooks nor actions are named and passed over.
     Exit status: 0 nothing is wrong, 2 something is.
 
     \b
@@ -151,18 +161,33 @@ def playbook_lint(
       exrun playbook lint audit.yml --catalogue our-rows
     """
     tables = catalogue_of(state, catalogue)
-    problems = [problem for path in paths for problem in check(path, tables, search=search or (), styled=styled)]
-    problems = list(dict.fromkeys(problems))
+    found = checked(paths, tables, search=search or (), styled=styled)
     if form is Format.JSON:
-        _json(
-            {"schema": "exrun.lint/1", "problems": [{**problem_document(each), "rule": each.rule} for each in problems]}
-        )
+        problems = [{**problem_document(each), "rule": each.rule} for each in found.problems]
+        listed = {
+            name: [{"path": str(path), "what": what} for path, what in of]
+            for name, of in (("looked_at", found.looked_at), ("passed_over", found.passed_over))
+        }
+        _json({"schema": "exrun.lint/1", "problems": problems, **listed})
     else:
-        for problem in problems:
-            typer.echo(visible(str(problem)))
-        if not problems:
-            typer.echo("nothing is wrong")
-    raise typer.Exit(ExitStatus.USAGE if problems else ExitStatus.WELL)
+        for line in _lint_text(found):
+            typer.echo(visible(line))
+    raise typer.Exit(ExitStatus.USAGE if found.problems else ExitStatus.WELL)
+
+
+def _lint_text(found: Checked) -> list[str]:
+    """Each problem, what was passed over, and what was looked at last."""
+    lines = [str(problem) for problem in found.problems]
+    lines += [f"{path}: is {what}, and was not looked at" for path, what in found.passed_over]
+    counts = Counter(what for _, what in found.looked_at)
+    named = [f"{count} {_PLURALS[what]}" if count > 1 else what for what, count in counts.items()]
+    looked_at = " and ".join([*([", ".join(named[:-1])] if named[:-1] else []), *named[-1:]])
+    wrong = counted(len(found.problems), "problem") if found.problems else "nothing is wrong"
+    lines.append(f"{wrong} {'in' if found.problems else 'with'} {looked_at}" if looked_at else wrong)
+    return lines
+
+
+group.command("test")(playbook_test)
 
 
 @group.command("schema")

@@ -134,7 +134,8 @@ def test_what_is_wrong_is_said_in_a_line_and_exits_2(
 
 def test_lint_of_what_is_well_says_so_and_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = answer(capsys, "lint", str(LIBRARY), str(LIBRARY.parent / "actions"))
-    assert (status, out, err) == (0, "nothing is wrong\n", "")
+    playbooks, actions = len(list(LIBRARY.glob("*.yml"))), len(list(LIBRARY.parent.glob("actions/*/*/action.yml")))
+    assert (status, out, err) == (0, f"nothing is wrong with {playbooks} playbooks and {actions} actions\n", "")
 
 
 def test_lint_of_a_script_names_line_rule_why_and_what_instead(
@@ -159,6 +160,7 @@ def test_lint_says_every_problem_of_every_path_once(capsys: pytest.CaptureFixtur
     assert out.splitlines() == [
         f"{playbook}:4:21: steps[0].action: there is no such action; did you mean `exchange.version`?",
         f"{tmp_path / 'absent'}:1:1: there is no such file or folder; correct the path",
+        "2 problems in a playbook",
     ]
 
 
