@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.asked import Asked
+from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
@@ -60,6 +61,7 @@ def doctor(
     """
     asked = Asked(
         context=context,
+        of_file=of_file(context),
         inventory=announced(inventory),
         selection=selection,
         playbook=PLAYBOOK,
