@@ -119,7 +119,7 @@ class Session(Generic[Row]):
         try:
             self.lines.started(self.host.address, self.host.port)
             if isinstance(self.secret, SecretUnavailableError):
-                return Failure(Cause.CREDENTIAL, f"{self.secret.reference}: {self.secret.why}", self.secret.next)
+                return self._without_secret(self.secret)
             self.connections = self.reach(self.host, self.secret, self.lines.noticed)
             return self._worked(self.connections)
         except TransportError as error:
@@ -131,6 +131,10 @@ class Session(Generic[Row]):
         except Exception as error:
             self.on_defect(self.host.key, error)
             return defect(error)
+
+    def _without_secret(self, why: SecretUnavailableError) -> Failure:
+        """What comes of a host that nobody can log on to: nothing is sent."""
+        return Failure(Cause.CREDENTIAL, f"{why.reference}: {why.why}", why.next)
 
     def _refuse_when_stopped(self) -> None:
         if self.brake.aborted is not None or self.cancelled:

@@ -91,6 +91,7 @@ class Opened:
         ready: Callable[[], None] = lambda: None,
         *,
         planned: Planned | None = None,
+        observing: Callable[..., Observing] = Observing,
     ) -> FleetRun:
         """Opens the journals, works through the order, and closes them.
 
@@ -99,6 +100,7 @@ class Opened:
             ready: called once the journals are open, before the first host is begun.
             planned: for a plan: given a host and its log, the witness of its session. Then each `when` is decided as
                 it will be once the changes of the steps before it are made.
+            observing: makes the work with one host, of what Observing takes.
 
         Raises:
             JournalError: a journal cannot be opened; nothing was sent.
@@ -118,7 +120,7 @@ class Opened:
             for client, data in first.items()
             for server in events.started(data).servers
         }
-        rows = self._fleet(brake, journals, listener, planned, listed).work(order.hosts, stop)
+        rows = self._fleet(brake, journals, listener, planned, listed, observing).work(order.hosts, stop)
         for client in order.clients:
             mine = [row for row in rows if row.client == client]
             try:
@@ -136,6 +138,7 @@ class Opened:
         listener: Listener[HostResult],
         planned: Planned | None,
         listed: Mapping[str, Listed],
+        observing: Callable[..., Observing],
     ) -> Fleet[HostResult]:
         order, world, steps = self.order, self.world, self.order.steps
         gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
@@ -150,7 +153,7 @@ class Opened:
                 on_defect=lambda step, error: listener.defect(f"{host.key}, step {step}", error),
                 listed=listed[host.key],
             )
-            return Observing(
+            return observing(
                 host=host,
                 secret=None if host.credential is None else self.credentials[host.credential],
                 playbook=order.playbook,

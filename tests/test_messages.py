@@ -143,7 +143,7 @@ def test_messages_are_found_where_they_stand() -> None:
     ("text", "says"),
     [
         ("emit objects: exrun report RUN -f junit writes the file on the controller", "-f does not take junit"),
-        ("reaches another host: exrun doctor does that", "there is no `exrun doctor`"),
+        ("reaches another host: exrun healer does that", "there is no `exrun healer`"),
         ("see `exrun journal verfy FILE`", "there is no `exrun journal verfy`"),
         ("exrun lab demo --engine pwsh, or exrun lab CA", None),
         ("run exrun audit --htlm x.html", "there is no option --htlm"),

@@ -198,7 +198,7 @@ def _selected(
         selection, text = selected(context, words, limits)
         return select(loaded, selection), text
     except InventoryError:
-        playbooks = {found.name for found in shelf(context.params["search"] or ()).playbooks}
+        playbooks = {found.name for found in shelf(context.params.get("search") or ()).playbooks}
         for word in words or ():
             meant = not_a_selection(word, playbooks)
             if meant is not None:

@@ -20,6 +20,7 @@ from runner.terminal import visible
 
 # By name: the module that has the command, and what the help says of it. None is loaded before it is asked for.
 COMMANDS = {
+    "doctor": ("runner.cli.doctor", "Find out why servers cannot be reached, and what to do."),
     "audit": ("runner.cli.audit", "Find out what state servers are in."),
     "plan": ("runner.cli.plan", "Decide what would be changed on which server, to be approved."),
     "show": ("runner.cli.show", "Show what a run did, or a plan would do, on which server."),

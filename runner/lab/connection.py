@@ -9,7 +9,10 @@ import re
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Protocol
 
 from runner.lab import wsman
@@ -43,6 +46,12 @@ _STEPS: dict[Action, Step] = {
     Action.GET: Step.QUERY,
     Action.ENUMERATE: Step.QUERY,
 }
+
+
+@lru_cache(maxsize=16)
+def _date(seconds: int) -> str:
+    """A time as HTTP writes it (RFC 9110, 5.6.7); worked out once for all answers of a second."""
+    return formatdate(seconds, usegmt=True)
 
 
 class Door(Protocol):
@@ -403,7 +412,8 @@ class Connection(asyncio.Protocol):
         if transport is None or self._deaf:
             return
         acts = {fault.act: fault for fault in faults} if faults else {}
-        fields = [("Server", "Microsoft-HTTPAPI/2.0"), *headers]
+        now = int(time.time() + self._door.service.host.limits.clock_ahead_seconds)
+        fields = [("Server", "Microsoft-HTTPAPI/2.0"), ("Date", _date(now)), *headers]
         if Act.CLOSE in acts:
             fields.append(("Connection", "close"))
         try:

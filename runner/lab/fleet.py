@@ -45,6 +45,7 @@ class Limits:
         operation_seconds: a Receive waits at most this long, whatever OperationTimeout the client gives.
         keep_alive_seconds: a connection without a request is closed after this time.
         allow_unencrypted: messages over HTTP need not be sealed.
+        clock_ahead_seconds: how far the clock that its answers bear is ahead of this machine's; less than 0 for behind.
     """
 
     max_shells_per_user: int = 30
@@ -55,6 +56,7 @@ class Limits:
     operation_seconds: float = 60.0
     keep_alive_seconds: float = 120.0
     allow_unencrypted: bool = False
+    clock_ahead_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ class LimitsDocument(Strict):
     operation_seconds: float | None = Field(default=None, gt=0, description="A Receive waits at most this long.")
     keep_alive_seconds: float | None = Field(default=None, gt=0, description="A quiet connection is closed.")
     allow_unencrypted: bool | None = Field(default=None, description="Messages over HTTP need not be sealed.")
+    clock_ahead_seconds: float | None = Field(
+        default=None, description="How far the Date of its answers is ahead of this machine's clock; below 0: behind."
+    )
 
 
 class FaultDocument(Strict):

@@ -211,7 +211,8 @@ class Service:
                 answer(self._enumerate(request, user, manner))
                 return None
             case Action.GET if request.resource.rstrip("/") == wsman.CONFIG:
-                body = writer.configuration(self.host.limits.max_envelope_kb)
+                of = self.host.limits
+                body = writer.configuration(of.max_envelope_kb, of.max_shells_per_user, of.idle_seconds)
                 answer(Reply(200, writer.got(request, body, self._new_id())))
                 return None
             case Action.GET if request.resource != wsman.SHELL:

@@ -531,11 +531,15 @@ class Writer:
         """The answer to Get, around an element that is XML already."""
         return self.envelope(f"{TRANSFER}/GetResponse", request.message_id, body, message_id)
 
-    def configuration(self, max_envelope_kb: int) -> str:
+    def configuration(self, max_envelope_kb: int, max_shells_per_user: int, idle_seconds: float) -> str:
         """The part of winrm/config that clients ask for."""
         return (
             f'<cfg:Config xmlns:cfg="{CONFIG}"><cfg:MaxEnvelopeSizekb>{max_envelope_kb}</cfg:MaxEnvelopeSizekb>'
-            "<cfg:MaxTimeoutms>60000</cfg:MaxTimeoutms></cfg:Config>"
+            "<cfg:MaxTimeoutms>60000</cfg:MaxTimeoutms><cfg:Winrs>"
+            "<cfg:AllowRemoteShellAccess>true</cfg:AllowRemoteShellAccess>"
+            f"<cfg:IdleTimeout>{idle_seconds * 1000:.0f}</cfg:IdleTimeout>"
+            "<cfg:MaxMemoryPerShellMB>1024</cfg:MaxMemoryPerShellMB>"
+            f"<cfg:MaxShellsPerUser>{max_shells_per_user}</cfg:MaxShellsPerUser></cfg:Winrs></cfg:Config>"
         )
 
     def enumerated(self, request: Request, items: Sequence[str], message_id: uuid.UUID) -> bytes:

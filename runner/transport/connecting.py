@@ -5,13 +5,15 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from inventory.model import Authentication, CredentialReference, Host, Scheme
 from inventory.names import called
 from runner.secrets.interface import Secret
-from runner.transport.destinations import anywhere, ntlm_to
+from runner.transport.destinations import WhyNot, anywhere, ntlm_to
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, NewContext, always_permitted, client_tls, contexts, nt_hash
 from runner.transport.interface import Deadlines, Limits, Notice, Transport
@@ -19,6 +21,9 @@ from runner.transport.memory import MemoryBudget
 from runner.transport.retry import Account, LockoutGuard, RetryBudget, RetryPolicy
 from runner.transport.winrm import WinRmTransport
 from runner.transport.wire import Cancellation, Waiting, dialler
+
+if TYPE_CHECKING:
+    from runner.transport.probing import Probe
 
 
 class Connector:
@@ -115,6 +120,30 @@ class HostConnections:
     def requests(self) -> int:
         return sum(http.requests for http in self._made)
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the host has let the account in, at least once."""
+        return any(http.accepted for http in self._made)
+
+    def probe(self, seconds: float) -> Probe:
+        """The steps of a connection by themselves, none of which logs on; each within so many seconds."""
+        from runner.transport.probing import Probe  # no other command wants it
+
+        connector, host = self._connector, self._host
+        tls = partial(connector.context, host) if host.scheme is Scheme.HTTPS else None
+        return Probe(
+            host.address,
+            host.port,
+            self._endpoint,
+            tls,
+            seconds=seconds,
+            waiting=connector.waiting,
+            check=self._cancellation.check,
+            share=connector.memory.share(connector.clock, self._cancellation.check),
+            why_not=self._why_not,
+            asked=self._made.append,
+        )
+
     def cancel(self) -> None:
         self._cancellation.set()
 
@@ -138,9 +167,9 @@ class HostConnections:
             else connector.guard.permit(Account(host.user, host.credential), host.key, cancellation.is_set)
         )
         share = connector.memory.share(connector.clock, cancellation.check)
-        why_not = ntlm_to(host.address, host.allow_public) if _may_speak_ntlm(host) else anywhere
+        why_not = self._why_not
         http = HttpTransport(
-            f"{host.scheme}://{_bracketed(called(host.address))}:{host.port}/wsman",
+            self._endpoint,
             dialler(
                 host.address,
                 host.port,
@@ -180,6 +209,16 @@ class HostConnections:
             notify=self._notify,
             ending=ending,
         )
+
+    @property
+    def _endpoint(self) -> str:
+        host = self._host
+        return f"{host.scheme}://{_bracketed(called(host.address))}:{host.port}/wsman"
+
+    @property
+    def _why_not(self) -> WhyNot:
+        host = self._host
+        return ntlm_to(host.address, host.allow_public) if _may_speak_ntlm(host) else anywhere
 
     def _new_context(self, *, sealing: bool) -> NewContext | None:
         host, secret = self._host, self._secret

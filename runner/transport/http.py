@@ -227,6 +227,7 @@ class HttpTransport:
         connections: connections opened so far.
         expires: no operation goes on after this time of `clock`.
         plain: what the last answer says, where it was of the shape that WinRM has.
+        accepted: the host has let the account in, at least once.
     """
 
     def __init__(
@@ -254,6 +255,7 @@ class HttpTransport:
         self.connections = 0
         self.expires = float("inf")
         self.plain: Plain | None = None
+        self.accepted = False
         self._host, _, path = endpoint.partition("://")[2].partition("/")
         self._path = "/" + path
         if not _VISIBLE.fullmatch(f"{self._host}{self._path}"):
@@ -314,6 +316,7 @@ class HttpTransport:
             except (OSError, EOFError) as error:
                 raise AmbiguousLoss(_not_retryable(classify(error))) from error
             if reply.status != 401:
+                self.accepted = True
                 return self._incoming(connection, reply)
             if once and self._new_context is not None:
                 self.close()
@@ -332,6 +335,29 @@ class HttpTransport:
             challenged = True
             connection.authenticated = False
             connection = self._ready()
+
+    def ask(self) -> Reply:
+        """The answer, whatever its status, to a request without account and message, over a connection of its own.
+
+        Raises:
+            TransportError: there is none.
+        """
+        now = self._clock()
+        deadline = min(now + self._connect_seconds, self.expires)
+        try:
+            if deadline <= now:
+                raise TimeoutError("the deadline has passed")
+            self._connection = connection = _Connection(self._dial(deadline - now))
+            self.connections += 1
+            return self._exchange(connection, [("Content-Length", "0")], b"", deadline)
+        except AmbiguousLoss as error:
+            raise TransportError(error.failure) from error  # nothing was said that it could have acted on
+        except _NotSentError as error:
+            raise TransportError(self._hinted(classify(error.lost))) from error
+        except (OSError, EOFError) as error:
+            raise TransportError(self._hinted(classify(error))) from error
+        finally:
+            self.close()
 
     @property
     def address(self) -> str:
@@ -361,6 +387,7 @@ class HttpTransport:
                 if self._new_context is not None:
                     with contextlib.ExitStack() as permits:
                         self._authenticate(connection, self._new_context, deadline, permits)
+                    self.accepted = True
                 connection.authenticated = True
             return connection
         except _OtherScheme:
@@ -408,11 +435,11 @@ class HttpTransport:
             reply = self._exchange(connection, headers, b"", deadline)
             challenge = _token(reply)
             if reply.status == 401 and (context.complete or challenge is None):
-                offered = _offered(reply)
-                if leg == 0 and self._scheme not in offered:
+                schemes = offered(reply)
+                if leg == 0 and self._scheme not in schemes:
                     # A server does not look at a proof of a scheme that it does not speak.
-                    if not self._kerberos or "Kerberos" not in offered:
-                        raise TransportError(_not_offered(reply, kerberos=self._kerberos))
+                    if not self._kerberos or "Kerberos" not in schemes:
+                        raise TransportError(not_offered(reply, kerberos=self._kerberos))
                     self._scheme = "Kerberos"
                     raise _OtherScheme
                 if proved:
@@ -695,25 +722,25 @@ def _token(reply: Reply) -> bytes | None:
         return None
 
 
-def _offered(reply: Reply) -> tuple[str, ...]:
+def offered(reply: Reply) -> tuple[str, ...]:
     """The schemes that a 401 offers, by their names here; others are left out."""
     unquoted = _QUOTED.sub('""', reply.headers.get("www-authenticate", ""))
     found = {each.lower() for each in _OFFER.findall(unquoted)}
     return tuple(scheme for scheme in _SCHEMES if scheme.lower() in found)
 
 
-def _not_offered(reply: Reply, *, kerberos: bool) -> Failure:
+def not_offered(reply: Reply, *, kerberos: bool) -> Failure:
     """The failure where a server offers nothing that can be answered. Its words are quoted only where they are none
     of the names that are known."""
-    offered = _offered(reply)
+    schemes = offered(reply)
     allow = 'On the host, allow Negotiate (winrm set winrm/config/service/auth @{Negotiate="true"}).'
-    match offered:
+    match schemes:
         case ():
             said = quoted(reply.headers.get("www-authenticate", ""))
             unknown = f"the host offers no scheme that exrun knows, but: {said}"
             message, then = unknown if said else "the host refuses access and offers no way to authenticate", allow
-        case _ if "Kerberos" in offered and not kerberos:
-            message = f"the host offers {' and '.join(offered)}, and not Negotiate"
+        case _ if "Kerberos" in schemes and not kerberos:
+            message = f"the host offers {' and '.join(schemes)}, and not Negotiate"
             then = (
                 "Set `authentication: kerberos` for this host, with its full name as `address` "
                 f"(needs exrun[kerberos] and a domain account). Or: {allow}"
@@ -722,16 +749,16 @@ def _not_offered(reply: Reply, *, kerberos: bool) -> Failure:
             message = "the host offers NTLM alone, and not Negotiate, under which WinRM takes it"
             then = f"Check that WinRM itself answers at this port, and not another web server or a proxy. {allow}"
         case _:
-            message = f"the host offers {' and '.join(offered)}, and not Negotiate or Kerberos"
-            then = f"exrun does not speak {' or '.join(offered)}, which would give the password away. {allow}"
+            message = f"the host offers {' and '.join(schemes)}, and not Negotiate or Kerberos"
+            then = f"exrun does not speak {' or '.join(schemes)}, which would give the password away. {allow}"
     return failure(Cause.AUTHENTICATION, message, then=then)
 
 
 def _unmapped(reply: Reply) -> Failure:
-    offered = " and ".join(_offered(reply)) or "nothing else"
+    schemes = " and ".join(offered(reply)) or "nothing else"
     return failure(
         Cause.AUTHENTICATION,
-        f"the host does not let the client certificate log on; it offers {offered}",
+        f"the host does not let the client certificate log on; it offers {schemes}",
         then="On the host, allow certificates (winrm/config/service/auth, Certificate) and map this one to an account "
         "(winrm/config/service/certmapping). Or set `authentication: negotiate`, with `user` and `credential`.",
     )

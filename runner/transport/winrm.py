@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -297,6 +297,15 @@ class WinRmTransport:
             case _:
                 self._lost = failure(Cause.TIMEOUT, "the script did not end when it was stopped")
         return Ambiguous(script, self._lost)
+
+    def configuration(self) -> Mapping[str, str]:
+        """WinRM's settings, as WSMan.configuration has them; needs no pool. Changes nothing.
+
+        Raises:
+            TransportError: Cause.ACCESS_DENIED where the account is no administrator of the host.
+        """
+        self._cancellation.check()
+        return self._call(self._deadlines.connect, self._wsman.configuration)
 
     def cancel(self) -> None:
         self._cancellation.set()

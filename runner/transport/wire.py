@@ -169,6 +169,11 @@ class SocketWire:
     def certificate(self) -> bytes | None:
         return self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
 
+    @property
+    def tls_version(self) -> str:
+        """Such as `TLSv1.3`; empty without TLS."""
+        return (self._socket.version() or "") if isinstance(self._socket, ssl.SSLSocket) else ""
+
     def send(self, data: memoryview, seconds: float) -> int:
         send = partial(self._socket.send, data[:_CHUNK])
         return _sliced(self._socket, seconds, self._check, send, self._waiting, writes=True)
@@ -287,6 +292,24 @@ def _resolve(address: str, port: int, seconds: float, check: Callable[[], None])
     return answers[0]
 
 
+def _targets(address: str, port: int, seconds: float, check: Callable[[], None]) -> list[_Target]:
+    """As `_resolve`; of an address as an inventory has it. Raises socket.gaierror for what is no host name."""
+    try:
+        return _resolve(encoded(address), port, seconds, check)
+    except ValueError as error:  # UnicodeError is one too
+        raise socket.gaierror(socket.EAI_NONAME, f"{address!r} is not a host name") from error
+
+
+def addresses_of(address: str, port: int, seconds: float, check: Callable[[], None] = _unchecked) -> tuple[str, ...]:
+    """The IP addresses of a name, each once, as the resolver orders them; those of `dialler`.
+
+    Raises:
+        OSError: socket.gaierror and TimeoutError among it.
+        TransportError: as `check` raises it.
+    """
+    return tuple(dict.fromkeys(str(target[0]) for _, target in _targets(address, port, seconds, check)))
+
+
 def dialler(
     address: str,
     port: int,
@@ -310,10 +333,7 @@ def dialler(
 
     def dial(seconds: float) -> Wire:
         deadline = waiting.clock() + seconds
-        try:
-            targets = _resolve(encoded(address), port, seconds, check)
-        except ValueError as error:  # UnicodeError is one too
-            raise socket.gaierror(socket.EAI_NONAME, f"{address!r} is not a host name") from error
+        targets = _targets(address, port, seconds, check)
         failed: OSError | None = None
         for family, target in _admitted(targets, why_not, ntlm_alone=ntlm_alone):
             sock = socket.socket(family, socket.SOCK_STREAM)

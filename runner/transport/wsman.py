@@ -12,7 +12,7 @@ import base64
 import os
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -26,6 +26,7 @@ MAX_PAYLOAD = 113_951  # bytes whose Base64 fits an envelope of 150 KB, as pypsr
 _REPLY_ENVELOPE = 500 * 1024  # the default since Windows Server 2012; fewer and larger Receives
 _WSMV = "http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd"
 _RESOURCE = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
+_CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
 _CREATION = "http://schemas.microsoft.com/powershell"
 _IDLE_SECONDS = 180  # the host removes a pool that nobody has asked for so long: what a killed controller leaves behind
 _NAMES = {"s": SOAP, "wsa": ADDRESSING, "rsp": SHELL, "wsman": WSMAN, "wst": TRANSFER}
@@ -150,6 +151,11 @@ class WSMan:
         self._answer(f"{TRANSFER}/Delete", shell, "")
         shell.opened = False
 
+    def configuration(self) -> Mapping[str, str]:
+        """WinRM's own settings, which administrators alone may read (`winrm get winrm/config`): see `configured`."""
+        answer = self._answer(f"{TRANSFER}/Get", Shell((), _CONFIG), "", opens=True)
+        return {} if isinstance(answer, Plain) else configured(answer)
+
     def _answer(
         self,
         action: str,
@@ -253,6 +259,28 @@ def commanded(body: ET.Element | None) -> str | None:
     if body is None:
         raise WinRMError("the answer has no body")
     return body.findtext("rsp:CommandResponse/rsp:CommandId", None, _NAMES)
+
+
+def configured(body: ET.Element | None) -> dict[str, str]:
+    """The settings in the body of an answer, by the path of their names, such as `Winrs/MaxShellsPerUser`.
+
+    Raises:
+        WinRMError: it has none.
+    """
+    root = None if body is None else body.find(f"{{{_CONFIG}}}Config")
+    if root is None:
+        raise WinRMError("the answer has no configuration")
+    found: dict[str, str] = {}
+    below = [("", root)]
+    while below:
+        path, element = below.pop()
+        for each in element:
+            name = f"{path}{each.tag.rpartition('}')[2]}"
+            if len(each):
+                below.append((f"{name}/", each))
+            else:
+                found[name] = each.text or ""
+    return found
 
 
 def _fault(error: WinRMTransportError) -> WSManFaultError | None:

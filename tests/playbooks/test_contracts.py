@@ -73,6 +73,7 @@ def test_the_built_in_actions_are_there() -> None:
         "windows.persistence",
         "windows.release",
         "windows.restart",
+        "windows.session",
     }
 
 

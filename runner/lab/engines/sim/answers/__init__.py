@@ -35,6 +35,7 @@ from runner.lab.engines.sim.answers import (
     windows_persistence,
     windows_release,
     windows_restart,
+    windows_session,
 )
 from runner.lab.engines.sim.machine import Machine
 from runner.lab.engines.sim.streams import Items
@@ -71,6 +72,7 @@ ANSWERS: Mapping[str, Answer] = {
     "windows.persistence": windows_persistence.answer,
     "windows.release": windows_release.answer,
     "windows.restart": windows_restart.answer,
+    "windows.session": windows_session.answer,
 }
 
 # What the scripts that read evidence say, by the action's id.
