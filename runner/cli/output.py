@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from runner.advice import AdvisedError
-from runner.cli.options import DEBUG, STATE
+from runner.cli.options import DEBUG, STATE, Format
 from runner.reports.folding import folded
 from runner.reports.formats import AuditFormat, report_of
 from runner.terminal import visible

@@ -120,7 +120,7 @@ def test_a_report_is_what_the_audit_itself_said(exrun: CommandLine) -> None:
     ]
 
 
-@pytest.mark.parametrize("form", [form for form in AuditFormat if form is not AuditFormat.JSONL])
+@pytest.mark.parametrize("form", [form for form in AuditFormat if form not in (AuditFormat.TEXT, AuditFormat.JSONL)])
 def test_every_format_of_a_report_is_what_the_audit_itself_said(exrun: CommandLine, form: AuditFormat) -> None:
     exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True))
     _, said, _ = exrun.audit("--limit", "client:alpha", "--format", form)
