@@ -31,7 +31,8 @@ OURS: Mapping[Cause, Verdict] = MappingProxyType(
         Cause.DEFECT: Verdict.NOT_ASKED,
     }
 )
-_OPEN_ENDS = frozenset({Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED})
+OPEN_ENDS = frozenset({Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED})
+"""Verdicts that say that something is not known."""
 
 
 class Outcome(StrEnum):
@@ -379,16 +380,16 @@ def _status(outcome: Outcome) -> ExitStatus:
 
 
 def _outcome(steps: Sequence[StepResult], verdict: Verdict, findings: Sequence[HostFinding]) -> Outcome:
-    if verdict in _OPEN_ENDS or any(_is_open(step.assessment) for step in steps):
+    if verdict in OPEN_ENDS or any(is_open(step.assessment) for step in steps):
         return Outcome.UNKNOWN
     if verdict in WELL and all(found.finding.severity is Severity.INFO for found in findings):
         return Outcome.COMPLIANT
     return Outcome.FINDINGS
 
 
-def _is_open(said: Assessment) -> bool:
+def is_open(said: Assessment) -> bool:
     """Whether something was not learnt, however bad what was learnt is."""
-    return said.verdict in _OPEN_ENDS or said.coverage is Coverage.NOT_KNOWABLE
+    return said.verdict in OPEN_ENDS or said.coverage is Coverage.NOT_KNOWABLE
 
 
 def _findings(steps: Iterable[StepResult]) -> Iterable[HostFinding]:

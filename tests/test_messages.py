@@ -142,7 +142,7 @@ def test_messages_are_found_where_they_stand() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("emit objects: exrun report RUN -f junit writes the file on the controller", "-f does not take junit"),
+        ("emit objects: exrun report RUN -f pdf writes the file on the controller", "-f does not take pdf"),
         ("reaches another host: exrun healer does that", "there is no `exrun healer`"),
         ("see `exrun journal verfy FILE`", "there is no `exrun journal verfy`"),
         ("exrun lab demo --engine pwsh, or exrun lab CA", None),

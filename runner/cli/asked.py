@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from runner.cli.options import Format
+from runner.reports.formats import AuditFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,6 @@ class AskedOfServers:
     timeout: float
     connect_timeout: float
     run_timeout: float | None
-    form: Format
     details: bool
     state: Path
     catalogue: Path | None
@@ -43,6 +42,7 @@ class Asked(AskedOfServers):
     expect: int | None
     param: list[str] | None
     parallel: int | None
+    form: AuditFormat
     html: Path | None
     brand: Path | None = None
     as_of: datetime | None

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.cli.asked import AskedOfServers
+from runner.cli.options import Format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedToChange(AskedOfServers):
     """What these ask for besides."""
 
+    form: Format
     playbook: str | None
     policy: Path | None
     digest: str | None

@@ -17,13 +17,12 @@ from runner.cli.options import (
     AllowCleartextOption,
     AllowFullLanguageOption,
     AnchorOption,
+    AuditFormatOption,
     BrandOption,
     CatalogueOption,
     ConnectTimeoutOption,
     DetailsOption,
     ExpectOption,
-    Format,
-    FormatOption,
     InventoryOption,
     LimitOption,
     ParamOption,
@@ -35,6 +34,7 @@ from runner.cli.options import (
     StateOption,
     TimeoutOption,
 )
+from runner.reports.formats import AuditFormat
 
 PLAYBOOK = "exchange-audit"
 
@@ -64,7 +64,7 @@ def audit(
     timeout: TimeoutOption = 300.0,
     connect_timeout: ConnectTimeoutOption = 30.0,
     run_timeout: RunTimeoutOption = None,
-    form: FormatOption = Format.TEXT,
+    form: AuditFormatOption = AuditFormat.TEXT,
     details: DetailsOption = False,
     html: Annotated[
         Path | None,
@@ -115,6 +115,7 @@ def audit(
       exrun audit -i inventory.yml --playbook exchange-audit --param campaign=proxylogon
       exrun audit -i inventory.yml --details
       exrun audit -i inventory.yml --format json > audit.json
+      exrun audit -i inventory.yml --format sarif > audit.sarif
       exrun audit -i inventory.yml --html audit.html --parallel 8
       exrun audit -i inventory.yml --catalogue our-rows
       exrun audit -i inventory.yml --sign-with journal.key --anchor /mnt/worm/checkpoints

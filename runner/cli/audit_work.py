@@ -36,12 +36,14 @@ from runner.observe import Reach
 from runner.opening import FleetRun, Planned, open_run
 from runner.order import Order
 from runner.redaction import Redactor
+from runner.reports.formats import AuditFormat
 from runner.reports.glance import Whereabouts
 from runner.results import FleetResult, NotReached, exit_status, of_client, strict_status
 from runner.rollout import Letting
 from runner.terms import Ending
 
-if TYPE_CHECKING:  # only where a page was asked for
+if TYPE_CHECKING:  # only where a page, or lines, were asked for
+    from runner.cli.streaming import LineStream
     from runner.reports.brand import Brand
 
 PlannedBy = Callable[[Mapping[str, Redactor]], Planned]
@@ -58,9 +60,15 @@ def audit(asked: Asked) -> ExitStatus:
     vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     pages = _pages(asked.html, order.clients)
     brand = _brand(asked, order.clients)
-    run = observed(asked, order, sign=vouched.sign)
+    lines = _lines(asked.form, order)
+    try:
+        run = observed(asked, order, sign=vouched.sign, lines=lines)
+    except BaseException:
+        if lines is not None:
+            lines.leave()
+        raise
     kept = vouched.keep(run.checkpoints)
-    _print(run, asked, order, pages, brand)
+    _print(run, asked, order, pages, brand, lines)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
 
@@ -94,7 +102,13 @@ def ordered(asked: Asked) -> Order:
 
 
 def observed(
-    asked: Asked, order: Order, *, words: Words = AUDITING, planned: PlannedBy | None = None, sign: Sign | None = None
+    asked: Asked,
+    order: Order,
+    *,
+    words: Words = AUDITING,
+    planned: PlannedBy | None = None,
+    sign: Sign | None = None,
+    lines: LineStream | None = None,
 ) -> FleetRun:
     """Works through an order; says on standard error what is switched off, and how it goes.
 
@@ -102,6 +116,7 @@ def observed(
         words: what is said of it while it goes on.
         planned: for a plan, given the redactor of each client: see `Opened.audit`.
         sign: vouches for the journals; None where nobody does.
+        lines: is told of each server that ends.
 
     Raises:
         UsageError: a password cannot be had; nothing was sent.
@@ -109,11 +124,17 @@ def observed(
     """
     reach = working.reach_of(allow_cleartext=asked.allow_cleartext)
     working.warn_of(order.overrides)
-    return _run(order, reach, asked.state, words, planned, sign)
+    return _run(order, reach, asked.state, words, planned, sign, lines)
 
 
 def _run(
-    order: Order, reach: Reach, state: Path, words: Words, planned: PlannedBy | None, sign: Sign | None
+    order: Order,
+    reach: Reach,
+    state: Path,
+    words: Words,
+    planned: PlannedBy | None,
+    sign: Sign | None,
+    lines: LineStream | None,
 ) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
@@ -123,21 +144,39 @@ def _run(
     working.check_resolved(order, run.unresolved)
 
     stop = Stop()
+    # Lines between which a live one is drawn anew would break it, and it them.
+    terminal = sys.stderr.isatty() and not (lines is not None and sys.stdout.isatty())
     with (
         interruptible(stop, [Letting.ABORT]),
-        working.shown(len(order.hosts), words, os.environ, terminal=sys.stderr.isatty(), debug=debugging()) as progress,
+        working.shown(len(order.hosts), words, os.environ, terminal=terminal, debug=debugging()) as progress,
         working.few_looks_for_rings(),
     ):
         said = opening(order.run, len(order.hosts), len(order.clients), order.playbook.playbook.name, words.doing)
         return run.audit(
             stop,
-            progress,
+            progress if lines is None else lines.beside(progress),
             lambda: progress.say(said),
             planned=None if planned is None else planned(run.redactors),
         )
 
 
-def _print(run: FleetRun, asked: Asked, order: Order, pages: Mapping[str, Path], brand: Brand | None) -> None:
+def _lines(form: AuditFormat, order: Order) -> LineStream | None:
+    """Where the rows go as they come, where they do."""
+    if form is not AuditFormat.JSONL:
+        return None
+    from runner.cli.streaming import LineStream  # only for this format
+
+    return LineStream(order.run, sys.stdout)
+
+
+def _print(
+    run: FleetRun,
+    asked: Asked,
+    order: Order,
+    pages: Mapping[str, Path],
+    brand: Brand | None,
+    lines: LineStream | None,
+) -> None:
     """Writes the pages, and prints the result, in which they are named; last, so that its last lines stay in view."""
     say_why(run)
     refused: UsageError | None = None
@@ -154,7 +193,10 @@ def _print(run: FleetRun, asked: Asked, order: Order, pages: Mapping[str, Path],
             continue
         written.append(page)
         tell(f"wrote {page}")
-    print_glance(run.audit, asked.form, details=asked.details, where=_where(asked.state, order, written))
+    if lines is not None:
+        lines.end(run.audit)
+    else:
+        print_glance(run.audit, asked.form, details=asked.details, where=_where(asked.state, order, written))
     if refused is not None:
         raise refused
 

@@ -24,6 +24,7 @@ from runner.cli.options import (
 )
 from runner.cli.output import UsageError, emit
 from runner.exit_status import ExitStatus
+from runner.reports.formats import AuditFormat
 from runner.terminal import visible
 
 # What these commands work with is imported by them: no other command is to wait for it.
@@ -213,7 +214,7 @@ def catalogue_capture(
         timeout=timeout,
         connect_timeout=connect_timeout,
         run_timeout=None,
-        form=Format.TEXT,
+        form=AuditFormat.TEXT,
         html=None,
         state=state,
         catalogue=catalogue,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.reports.formats import AuditFormat
+
 if TYPE_CHECKING:
     from playbooks.catalogue.catalogue import Catalogue
 
@@ -25,6 +27,15 @@ class Format(StrEnum):
 
 FormatOption = Annotated[
     Format, typer.Option("--format", envvar="EXRUN_FORMAT", help="For people, or one JSON object.")
+]
+
+AuditFormatOption = Annotated[
+    AuditFormat,
+    typer.Option(
+        "--format",
+        envvar="EXRUN_FORMAT",
+        help="For people (text, markdown) or for programs. jsonl has a line as each server ends.",
+    ),
 ]
 
 SearchOption = Annotated[

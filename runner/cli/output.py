@@ -14,6 +14,7 @@ import typer
 from runner.advice import AdvisedError
 from runner.cli.options import DEBUG, STATE, Format
 from runner.reports.folding import folded
+from runner.reports.formats import AuditFormat, report_of
 from runner.terminal import visible
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ def tell(line: str) -> None:
         typer.echo(each, err=True)
 
 
-def print_glance(audit: FleetResult, form: Format, *, details: bool, where: Whereabouts) -> None:
-    """An audit on standard output: at a glance, or with `details` a row for every server."""
-    if details or form is not Format.TEXT:
+def print_glance(audit: FleetResult, form: AuditFormat, *, details: bool, where: Whereabouts) -> None:
+    """An audit on standard output: as text at a glance, or with `details` a row for every server."""
+    if details or form is not AuditFormat.TEXT:
         print_report(audit, form)
         return
     from runner.reports.glance import GlanceReport  # only the one that is printed
@@ -78,18 +79,9 @@ def print_glance(audit: FleetResult, form: Format, *, details: bool, where: Wher
     emit(GlanceReport(width(), coloured(), where).render(audit))
 
 
-def print_report(audit: FleetResult, form: Format) -> None:
+def print_report(audit: FleetResult, form: AuditFormat) -> None:
     """An audit on standard output."""
-    match form:
-        case Format.JSON:
-            from runner.reports.json import JsonReport  # only the one that is printed
-
-            text = JsonReport().render(audit)
-        case Format.TEXT:
-            from runner.reports.table import TableReport
-
-            text = TableReport(width=width(), colour=coloured()).render(audit)
-    emit(text)
+    emit(report_of(form, width=width(), colour=coloured()).render(audit))
 
 
 def emit(text: str) -> None:
@@ -98,10 +90,17 @@ def emit(text: str) -> None:
         typer.echo(text, nl=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still in Python's buffer would fail again when the process ends.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        let_go()
+
+
+def let_go() -> None:
+    """Has standard output lead nowhere, once its reader is gone.
+
+    What is still in Python's buffer would fail again when the process ends.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def write_file(path: Path, content: str | bytes) -> None:

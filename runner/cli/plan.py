@@ -19,7 +19,6 @@ from runner.cli.options import (
     ConnectTimeoutOption,
     DetailsOption,
     ExpectOption,
-    Format,
     InventoryOption,
     LimitOption,
     ParamOption,
@@ -30,6 +29,7 @@ from runner.cli.options import (
     StateOption,
     TimeoutOption,
 )
+from runner.reports.formats import AuditFormat
 
 
 def plan(
@@ -116,7 +116,7 @@ def plan(
         timeout=timeout,
         connect_timeout=connect_timeout,
         run_timeout=run_timeout,
-        form=Format.TEXT,
+        form=AuditFormat.TEXT,
         details=details,
         html=None,
         state=state,

@@ -14,7 +14,7 @@ from playbooks.findings import Severity
 from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
-from runner.cli.options import given_params
+from runner.cli.options import Format, given_params
 from runner.cli.output import UsageError, at_a_glance, emit, state_named, tell, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
 from runner.cli.progress import PLANNING
@@ -177,7 +177,7 @@ def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
 
 def _shown(made: Plan, digest: str, path: Path, asked: Asked) -> str:
     """A plan at a glance for a terminal; all of it for a pipe or a file."""
-    then, columns = _next(made, path, asked), at_a_glance(asked.form, details=asked.details)
+    then, columns = _next(made, path, asked), at_a_glance(Format.TEXT, details=asked.details)
     if columns is None:
         told = [*lines(made, digest, View(width=terminal_width())), _lies(path) + (f" Next: {then}" if then else "")]
     else:

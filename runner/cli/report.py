@@ -16,23 +16,25 @@ from runner.exit_status import ExitStatus
 from runner.journal.chain import Verified
 from runner.replay import replay
 from runner.reports.brand import Brand
-from runner.reports.csv import CsvReport
+from runner.reports.formats import AuditFormat, report_of
 from runner.reports.html import HtmlReport
-from runner.reports.interface import Report
-from runner.reports.json import JsonReport
-from runner.reports.table import TableReport
 from runner.runs import ClientRun, find_run, read_run, uncollected
 
 FILE_WIDTH = 160  # columns of a table in a file
 
 
 class ReportFormat(StrEnum):
-    """What a report is written as."""
+    """What a report is written as: as an audit is, or as a page."""
 
     TEXT = "text"
+    TABLE = "table"
     HTML = "html"
     JSON = "json"
+    JSONL = "jsonl"
     CSV = "csv"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    SARIF = "sarif"
 
 
 def report(
@@ -76,6 +78,7 @@ def report(
       exrun report last -f html -o audit.html --brand contoso.yml
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
       exrun report last -f csv -o audit.csv
+      exrun report last -f markdown -o ticket.md
       exrun report plan.json --html -o plan.html --policy policy.yml
     """
     form = ReportFormat.HTML if html else form
@@ -103,11 +106,12 @@ def report(
             _put(output, _of_applied(parts[0], form, above))
             return
         audit = replay([part.state for part in parts])
-        made = _page(parts[0], above) if form is ReportFormat.HTML else _report(form)
-        if output is not None or form in (ReportFormat.HTML, ReportFormat.CSV):
-            _put(output, made.render(audit))
+        if form is ReportFormat.HTML:
+            _put(output, _page(parts[0], above).render(audit))
+        elif output is not None:
+            _put(output, report_of(AuditFormat(form.value), width=FILE_WIDTH).render(audit))
         else:
-            print_report(audit, Format(form.value))
+            print_report(audit, AuditFormat(form.value))
 
 
 def _page(part: ClientRun, brand: Brand | None) -> HtmlReport:
@@ -120,28 +124,33 @@ def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | 
 
     found = plan_of(path, client)
     match form:
-        case ReportFormat.CSV:
-            raise _only_of_audits()
-        case ReportFormat.TEXT:
+        case ReportFormat.TEXT | ReportFormat.TABLE:
             return text_of(found)
         case ReportFormat.HTML:
             return html_of(found, policy, brand)
         case ReportFormat.JSON:
             return json_of(found)
+        case _:
+            raise _only_of_audits(form)
 
 
 def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None) -> str:
     from runner.cli.show_applied import applied_document, as_written  # an audit needs none of it
     from runner.reports.applied_page import applied_page
 
-    if form is ReportFormat.CSV:
-        raise _only_of_audits()
-    found = applied_document(part)
-    return applied_page(found, brand) if form is ReportFormat.HTML else as_written(found, Format(form.value))
+    match form:
+        case ReportFormat.HTML:
+            return applied_page(applied_document(part), brand)
+        case ReportFormat.TEXT | ReportFormat.TABLE:
+            return as_written(applied_document(part), Format.TEXT)
+        case ReportFormat.JSON:
+            return as_written(applied_document(part), Format.JSON)
+        case _:
+            raise _only_of_audits(form)
 
 
-def _only_of_audits() -> UsageError:
-    return UsageError("csv is a table of an audit's servers", "Take -f json here: it has all.")
+def _only_of_audits(form: ReportFormat) -> UsageError:
+    return UsageError(f"{form} is of an audit's servers", "Take -f json here: it has all.")
 
 
 def _put(path: Path | None, text: str) -> None:
@@ -150,15 +159,3 @@ def _put(path: Path | None, text: str) -> None:
         return
     write_file(path, text)
     tell(f"wrote {path}")
-
-
-def _report(form: ReportFormat) -> Report:
-    match form:
-        case ReportFormat.TEXT:
-            return TableReport(width=FILE_WIDTH)
-        case ReportFormat.HTML:
-            return HtmlReport()
-        case ReportFormat.JSON:
-            return JsonReport()
-        case ReportFormat.CSV:
-            return CsvReport()

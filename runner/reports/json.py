@@ -196,7 +196,7 @@ def document(audit: FleetResult) -> AuditDocument:
         judged_on=terms.today,
         end=EndMember(how=terms.end.how, message=as_text(terms.end.message)),
         findings=[run_finding(finding) for finding in terms.findings],
-        hosts=[_host(host) for host in audit.hosts],
+        hosts=[host_member(host) for host in audit.hosts],
         rotate=[rotate(each) for each in to_rotate(audit.hosts)],
         summary=_summary(audit.summary),
     )
@@ -255,7 +255,8 @@ def _own_rows(terms: Terms) -> OwnRowsMember | None:
     return None if own is None else OwnRowsMember(folder=as_text(own.folder), rows=own.count)
 
 
-def _host(host: HostResult) -> HostMember:
+def host_member(host: HostResult) -> HostMember:
+    """One server; exrun.audit-line/1 has the same."""
     return HostMember(
         name=as_text(host.name),
         client=as_text(host.client),

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.report import ReportFormat
 from runner.events import Event
 from runner.journal.chain import EMPTY, Head, link
 from runner.journal.lines import from_line, line_hash
+from runner.reports.formats import AuditFormat
 from runner.reports.json import AuditDocument
 from runner.reports.run import RunDocument, schema_text
 from runner.transport.failures import Cause, failure
@@ -92,7 +94,7 @@ def test_a_server_that_the_run_did_not_have_is_an_error(audited: CommandLine) ->
     assert "the run has no server ex9" in err
 
 
-@pytest.mark.parametrize("form", ["text", "html", "json", "csv"])
+@pytest.mark.parametrize("form", list(ReportFormat))
 def test_a_report_holds_one_client_and_nothing_of_another(audited: CommandLine, form: str) -> None:
     status, out, err = audited("report", "last", "-f", form)
     assert (status, out) == (2, "")
@@ -111,7 +113,24 @@ def test_a_report_is_what_the_audit_itself_said(exrun: CommandLine) -> None:
     assert exrun("report", "last", "-f", "json")[1] == said
     assert exrun("report", "last", "-f", "html", "-o", "again.html")[0] == 0
     assert (exrun.folder / "again.html").read_bytes() == (exrun.folder / "audit.html").read_bytes()
-    assert [host.name for host in AuditDocument.model_validate_json(said).hosts] == ["EX1", "EX2"]
+    read = AuditDocument.model_validate_json(said).hosts
+    assert [(host.name, host.address, host.labels) for host in read] == [
+        ("EX1", "ex1.alpha.example", {"site": ["HQ"]}),
+        ("EX2", "ex2.alpha.example", {}),
+    ]
+
+
+@pytest.mark.parametrize("form", [form for form in AuditFormat if form not in (AuditFormat.TEXT, AuditFormat.JSONL)])
+def test_every_format_of_a_report_is_what_the_audit_itself_said(exrun: CommandLine, form: AuditFormat) -> None:
+    exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True))
+    _, said, _ = exrun.audit("--limit", "client:alpha", "--format", form)
+    assert exrun("report", "last", "-f", form)[1] == said
+    assert exrun("report", "last", "-f", form, "-o", "written")[0] == 0
+    assert (exrun.folder / "written").read_text(encoding="utf-8").split() == said.split()
+
+
+def test_a_report_may_be_whatever_an_audit_may_be() -> None:
+    assert {*AuditFormat} | {"html"} == {*ReportFormat}
 
 
 def test_a_page_says_where_it_is_from_down_to_the_last_line_of_its_journal(audited: CommandLine) -> None:

@@ -8,17 +8,23 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from runner.reports.html import HtmlReport
 from runner.reports.json import JsonReport
+from runner.reports.jsonl import JsonlReport
+from runner.reports.junit import JunitReport
+from runner.reports.markdown import MarkdownReport
 from runner.reports.page import LIMIT
+from runner.reports.sarif import SarifReport
 from runner.reports.table import CELL, TableReport
-from runner.results import FleetResult, NotReached, StepResult, fleet_result, judged
+from runner.results import FleetResult, Label, Listed, NotReached, StepResult, fleet_result, judged
 from runner.terminal import visible
 from runner.terms import End, Ending, Override, Terms
 from runner.transport.failures import Cause, Failure
@@ -65,8 +71,13 @@ def and_each_known(test: Callable[..., None]) -> Callable[..., None]:
 
 def answering(text: str) -> FleetResult:
     """An audit in which everything that can come from outside is `text`."""
-    finding = Finding(text, Severity.HIGH, text, (text,), text)
-    steps = [StepResult(text, text, Assessment(Verdict.VULNERABLE, text, (finding,), {"product": text or "-"}))]
+    finding = Finding(text, Severity.HIGH, text, (text,), text, (text,), (text,))
+    listed = Listed(text, 5985, (text,), (Label(text, (text, text)),))
+    steps = [
+        StepResult(
+            text, text, Assessment(Verdict.VULNERABLE, text, (finding,), {"product": text or "-", "build": text})
+        )
+    ]
     return fleet_result(
         text,
         Terms(
@@ -76,8 +87,10 @@ def answering(text: str) -> FleetResult:
             (Override(text, text), Override("--as-of", text)),
         ),
         [
-            judged(text, text, steps, requests=8, seconds=1),
-            NotReached("EX2", "beta", Failure(Cause.PROTOCOL, text, text), steps_due=1, requests=1, seconds=1),
+            judged(text, text, steps, requests=8, seconds=1, listed=listed),
+            NotReached(
+                "EX2", "beta", Failure(Cause.PROTOCOL, text, text), steps_due=1, requests=1, seconds=1, listed=listed
+            ),
         ],
     )
 
@@ -87,6 +100,22 @@ def unshown(text: str) -> set[str]:
     return {
         each for each in text if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and each != "\n"
     }
+
+
+def marks(written: str) -> list[tuple[str, str]]:
+    """What a reader of Markdown makes of it: each mark, with our words; of code, which has the others, that it is."""
+    found: list[tuple[str, str]] = []
+    for block in MarkdownIt("commonmark").enable("table").parse(written):
+        found.append((block.type, block.tag))
+        for each in block.children or ():
+            outside = each.type == "code_inline" or each.content == "-"  # which stands for nothing said
+            found.append(("code", "") if outside else (each.type, each.content))
+    return found
+
+
+def tree(element: ElementTree.Element) -> list[object]:
+    """The elements of XML with the names of their attributes."""
+    return [element.tag, sorted(element.keys()), [tree(each) for each in element]]
 
 
 class Structure(HTMLParser):
@@ -209,3 +238,76 @@ def test_json_is_printable_ascii_and_reads_back_to_the_servers_very_words(text: 
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     assert words == joined
     assert words.encode().decode() == words
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile)
+@and_each_known
+def test_lines_of_json_are_one_a_server_whatever_it_said(text: str) -> None:
+    written = JsonlReport().render(answering(text))
+    assert written.isascii()
+    assert unshown(written) == set()
+    kinds = [json.loads(line)["kind"] for line in written.splitlines()]
+    assert kinds == ["server", "server", "summary"]
+
+
+MENTIONS = ["@everyone #1 GH-2", "www.evil.example http://evil.example a@evil.example", "[x](http://evil.example)"]
+TABLES = [
+    "a|b",
+    "\\|",
+    "`",
+    "``",
+    "` | `",
+    "\\`|",
+    "`a",
+    "a`",
+    " ",
+    "| --- |",
+    "![x](//evil.example/x.png)",
+    "<//evil.example>",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(hostile | st.sampled_from(MENTIONS + TABLES) | st.text(st.sampled_from("`|\\ a*_<>[]()!"), max_size=12))
+@and_each_known
+def test_in_markdown_a_servers_words_are_code_and_nothing_else(text: str) -> None:
+    written = MarkdownReport().render(answering(text if text.strip() else "-"))
+    assert unshown(written) == set()
+    assert marks(written) == marks(MarkdownReport().render(answering("harmless")))
+
+
+@pytest.mark.parametrize("text", [*MENTIONS, *TABLES])
+def test_no_row_of_a_markdown_table_has_more_cells_than_its_heading_however_a_reader_splits_it(text: str) -> None:
+    for row in MarkdownReport().render(answering(text)).splitlines():
+        if row.startswith("| "):
+            # Whether a bar behind a backslash ends a cell is a matter in which readers differ: there is none.
+            assert "\\|" not in row.replace(" |", "")
+    tables = [line.count("|") for line in MarkdownReport().render(answering(text)).splitlines() if line.startswith("|")]
+    assert tables == [
+        line.count("|") for line in MarkdownReport().render(answering("harmless")).splitlines() if line[:1] == "|"
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile | st.sampled_from(["\ufffe\uffff", "]]>", "&#0;&bogus;", "\U0010ffff"]))
+@and_each_known
+def test_junit_is_xml_of_the_same_elements_whatever_a_server_said(text: str) -> None:
+    written = JunitReport().render(answering(text or "-"))
+    assert unshown(written) == set()
+    assert tree(ElementTree.fromstring(written)) == tree(ElementTree.fromstring(JunitReport().render(answering("a"))))
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile | st.sampled_from(["{0}", "[text](http://evil.example)", "\\[a](b)", "[a]\\](b)"]))
+@and_each_known
+def test_sarif_is_printable_ascii_and_its_messages_have_no_link_and_no_argument(text: str) -> None:
+    written = SarifReport().render(answering(text))
+    assert written.isascii()
+    assert unshown(written) == set()
+    for run in json.loads(written)["runs"]:
+        for result in run["results"]:
+            said = result["message"]["text"]
+            assert unshown(said) == set()
+            assert "](" not in said
+            assert not re.search(r"(?<!\{)(?:\{\{)*\{\d+\}", said)
