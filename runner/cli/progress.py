@@ -212,13 +212,20 @@ def _bar(going: Going, room: int) -> str:
 
 
 def _rate(going: Going, now: float) -> str:
-    """`12 a minute; about 3 min left`: of what ended, once more have ended than are in work, and no sooner."""
+    """`12 a minute; about 3 min left`: of what ended, once as many have ended as are in work, and no sooner.
+
+    No time left once the last are begun: those that hang there are not like those that ended.
+    """
     seconds, left = now - going.began, going.hosts - going.ended
     if going.ended < max(_LEAST_ENDED, len(going.in_work)) or seconds <= 0 or not left:
         return ""
     a_minute = 60 * going.ended / seconds
     rate = f"{a_minute:.0f} a minute" if a_minute >= 1 else f"{60 * a_minute:.0f} an hour"
-    return rate if going.open_ended else f"{rate}; about {_about(left * seconds / going.ended)} left"
+    return (
+        rate
+        if going.open_ended or left <= len(going.in_work)
+        else f"{rate}; about {_about(left * seconds / going.ended)} left"
+    )
 
 
 def _about(seconds: float) -> str:

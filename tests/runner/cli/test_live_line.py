@@ -76,6 +76,7 @@ def test_the_servers_longest_at_work_stand_with_how_long_and_what_they_wait_for(
         (40, 4, 2, 30.0, ""),
         (40, 10, 8, 30.0, "20 a minute; about 90 s left"),
         (40, 10, 8, 60.0, "10 a minute; about 3 min left"),
+        (12, 8, 4, 60.0, "8 a minute"),  # all are begun: who hangs now is not like those that ended
         (2000, 10, 8, 6000.0, "6 an hour; about 332 h left"),
         (40, 40, 0, 60.0, ""),
     ],
