@@ -158,6 +158,7 @@ class Applying(Session[AppliedHost]):
     _reading: Transport | None = None
     _writing: Transport | None = None
     _sent: bool = False  # something was sent over these to change the host
+    _restarting: bool = False  # whether what is in motion is the server's restart
     _until: float = 0.0  # what is in motion may come to rest: on the clock
     _waited: float = 0.0  # seconds
 
@@ -221,6 +222,7 @@ class Applying(Session[AppliedHost]):
                 if error.failure.cause not in _AWAY or not self._is_patient:
                     raise
                 self._part()
+                self.lines.heard("reboot" if self._restarting else "come back")
                 self._wait()
             else:
                 return
@@ -237,6 +239,7 @@ class Applying(Session[AppliedHost]):
             detached: what runs there may also run for as long as it is given.
         """
         contract = next(ready.action.contract for ready in self.playbook.steps if ready.step.id == step)
+        self._restarting = contract.reboots
         longest = float(contract.interruption_seconds)
         if detached and contract.detached is not None:
             # And one look more: the server ends it at that moment, and not before.

@@ -27,7 +27,7 @@ from runner.plan.records import PlannedHost
 from runner.state import HostProgress, Key, host_after
 from runner.steps import DEFECT
 from runner.transport.failures import Failure
-from runner.transport.interface import Notice, Repeated, Replaced, Retried, Script
+from runner.transport.interface import LoggingOn, Notice, Repeated, Replaced, Retried, Script
 
 __all__ = ["HostHistory"]
 
@@ -63,6 +63,7 @@ class HostHistory:
     def started(self, address: str, port: int) -> None:
         """Before connecting."""
         self._put(events.HostStarted(self.plan.host, address, port))
+        self.heard("connect")
 
     def asking(self, script: Script, step: str, purpose: Purpose) -> None:
         """Intent to collect, on the disk when this returns.
@@ -90,10 +91,15 @@ class HostHistory:
         Raises:
             HaltedError: nothing more is to be sent.
         """
+        if isinstance(notice, LoggingOn):
+            if self._asking is None:  # later ones are in the middle of something
+                self.heard("log on")
+            return
         self._refuse_when_halted()
         match notice:
             case Retried(failure=failure, attempt=attempt, wait_seconds=wait):
                 self._put(events.ConnectionRetried(self.plan.host, attempt, round(wait, 3), failure))
+                self.heard("connect again")
             case Repeated(failure=failure):
                 assert self._asking is not None
                 script, step, purpose = self._asking

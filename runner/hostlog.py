@@ -27,6 +27,7 @@ from runner.transport.interface import (
     Capped,
     Completed,
     ErrorText,
+    LoggingOn,
     Notice,
     NotRun,
     Repeated,
@@ -76,6 +77,7 @@ class HostLog:
         before: by step: how many attempts for this purpose earlier sessions of the run made.
         opens, closes: the first and the last line, of address and port, and of the row and what cut it short.
         listed: what the inventory says of the host, as the journal has it.
+        heard: told in a few words of what the host waits for from now on, for people.
         row: the host's row, once it has ended.
     """
 
@@ -90,6 +92,7 @@ class HostLog:
     opens: Callable[[str, str, int], HostEvent] = events.HostStarted
     closes: Callable[[HostResult, Failure | None], HostEvent] = _ended
     listed: Listed = NOT_LISTED
+    heard: Callable[[str], None] = lambda what: None
     row: HostResult | None = None
     _assessed: dict[str, StepResult] = field(default_factory=dict)
     _sent: dict[str, _Sent] = field(default_factory=dict)  # by script hash
@@ -98,6 +101,7 @@ class HostLog:
     def started(self, address: str, port: int) -> None:
         """Before connecting."""
         self._put(self.opens(self.host, address, port))
+        self.heard("connect")
 
     def sending(self, batch: Sequence[Sending]) -> None:
         """Intent, on the disk when this returns.
@@ -106,6 +110,9 @@ class HostLog:
             HaltedError: nothing more is to be sent.
         """
         self._intend([(each.script.sha256, each.steps) for each in batch], None)
+        names = [step for each in batch for step in each.steps]
+        if names:
+            self.heard(f"{self.purpose} {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}")
 
     def noticed(self, notice: Notice) -> None:
         """What the transport did of itself. A script that is sent again is intent again.
@@ -114,9 +121,13 @@ class HostLog:
             HaltedError: nothing more is to be sent.
         """
         match notice:
+            case LoggingOn():
+                if not self._sent:  # later ones are the transport's own, in the middle of something
+                    self.heard("log on")
             case Retried(failure=failure, attempt=attempt, wait_seconds=wait):
                 self._refuse_when_halted()
                 self._put(events.ConnectionRetried(self.host, attempt, round(wait, 3), failure))
+                self.heard("connect again")
             case Repeated(failure=failure, scripts=scripts):
                 again = [(script.sha256, self._sent[script.sha256].steps) for script in scripts]
                 self._intend(again, failure)

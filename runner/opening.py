@@ -6,9 +6,11 @@ What touches the world comes in as `World`; what is decided came before, as an `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from inventory.model import Host
 from runner import events, runlog
@@ -57,6 +59,13 @@ class World:
     sign: Sign | None = None
 
 
+class Following(Listener[HostResult], Protocol):
+    """Told how an audit goes; see `Listener`."""
+
+    def doing(self, host: Host, what: str) -> None:
+        """What a host waits for from now on, in a few words: `connect`, `log on`, `collect version and 3 more`."""
+
+
 @dataclass(frozen=True, slots=True)
 class FleetRun:
     """What came of it: a row for every host of the order, and how it ended. `why` is None where that is COMPLETE.
@@ -87,7 +96,7 @@ class Opened:
     def audit(
         self,
         stop: Stop,
-        listener: Listener[HostResult],
+        listener: Following,
         ready: Callable[[], None] = lambda: None,
         *,
         planned: Planned | None = None,
@@ -135,7 +144,7 @@ class Opened:
         self,
         brake: Brake,
         journals: Mapping[str, JournalWriter],
-        listener: Listener[HostResult],
+        listener: Following,
         planned: Planned | None,
         listed: Mapping[str, Listed],
         observing: Callable[..., Observing],
@@ -144,6 +153,10 @@ class Opened:
         gate, deadlines, collects = order.gate, order.deadlines, collects_by_step(order.playbook)
 
         def begin(host: Host) -> Observing:
+            def heard(what: str) -> None:
+                with suppress(Exception):  # a terminal that is gone is no reason to end the work with a host
+                    listener.doing(host, what)
+
             log = HostLog(
                 journals[host.client],
                 host.client,
@@ -152,6 +165,7 @@ class Opened:
                 halted=lambda: brake.aborted is not None,
                 on_defect=lambda step, error: listener.defect(f"{host.key}, step {step}", error),
                 listed=listed[host.key],
+                heard=heard,
             )
             return observing(
                 host=host,

@@ -1,139 +1,131 @@
-"""How a run goes on, on a terminal: one line that is redrawn."""
+"""How a run goes on, on a terminal: a few lines that are redrawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from threading import Lock
+import time
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 from rich.console import Console, ConsoleOptions
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Column
+from rich.live import Live
 from rich.text import Text
 
 from inventory.model import Host
-from runner.cli.progress import PlainProgress, Row, Words, found_text, state_text
+from runner.cli.progress import Going, InWork, PlainProgress, Row, Words, found_text, progress_lines
+from runner.reports.folding import folded
 from runner.terminal import visible
 
-_WIDE = 100  # columns from which the bar does not take the room of a name
+_LINES = 7  # at most, however high the terminal is
+_LEFT = 3  # lines of the terminal that stay with what was said before
+_A_SECOND = 4  # times that the lines are redrawn
 
 
 class LiveProgress(PlainProgress):
-    """One line that is redrawn: how many are done, what was found so far, and which servers are in work."""
+    """Lines that are redrawn: how many are done, what was found so far, and which servers are in work since when.
 
-    def __init__(self, console: Console, hosts: int, words: Words, *, debug: bool = False) -> None:
-        super().__init__(lambda line: console.print(Text(f"exrun: {visible(line)}")), debug=debug)
-        self._words = words
-        self._found: dict[str, int] = {}
-        self._in_work: dict[str, str] = {}
-        self._lock = Lock()
-        bar = 16 if console.width >= _WIDE else 8
-        self._progress = Progress(
-            TextColumn(words.doing, table_column=_fixed(len(words.doing))),
-            BarColumn(bar_width=bar, table_column=_fixed(bar)),
-            MofNCompleteColumn(table_column=_fixed(2 * len(str(hosts)) + 1)),
-            TimeElapsedColumn(table_column=_fixed(7)),
-            _State(),
-            console=console,
-            expand=True,
-            transient=True,
-            refresh_per_second=8,
-        )
-        self._task: TaskID = self._progress.add_task("", total=hosts, wave="", waits="", found="", in_work={})
+    Args:
+        hosts: how many there are.
+        words: of the kind of work.
+        clock: seconds, on a clock that nobody sets.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        hosts: int,
+        words: Words,
+        *,
+        debug: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(lambda line: self._say(line), debug=debug, hosts=hosts, words=words)
+        self._console = console
+        self._told = words
+        self._clock = clock
+        self._began = clock()
+        self._wave, self._open_ended, self._awaited = "", False, ""
+        self._in_work: dict[str, InWork] = {}
+        self._live = Live(self, console=console, transient=True, refresh_per_second=_A_SECOND)
+
+    def _say(self, line: str) -> None:
+        for each in folded([f"exrun: {visible(line)}"], self._console.width):
+            self._console.print(Text(each))
+
+    @property
+    def going(self) -> Going:
+        """How far the run is now."""
+        with self._lock:
+            several = len({key.partition("/")[0] for key in self._in_work}) > 1
+            return Going(
+                doing=self._told.doing,
+                hosts=self._hosts,
+                ended=self._ended,
+                began=self._began,
+                found=found_text(self._came, self._told.told),
+                wave=self._wave,
+                open_ended=self._open_ended,
+                waits=self._awaited,
+                in_work=tuple(
+                    InWork(key if several else key.partition("/")[2], each.since, each.what)
+                    for key, each in self._in_work.items()
+                ),
+            )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Names are data, not markup."""
+        most = max(min(_LINES, console.height - _LEFT), 1)
+        for line in progress_lines(self.going, self._clock(), options.max_width, most):
+            yield Text(line, no_wrap=True, overflow="crop")
+
+    def refresh(self) -> None:
+        """Draws the lines now."""
+        self._live.refresh()
 
     def started(self, host: Host) -> None:
         """Names the host."""
         with self._lock:
-            self._in_work[host.key] = ""
-            self._progress.update(self._task, in_work=dict(self._in_work))
+            self._in_work[host.key] = InWork(host.key, self._clock())
 
     def ended(self, row: Row) -> None:
         """Counts the host and what it came to."""
         with self._lock:
             self._in_work.pop(f"{row.client}/{row.name}", None)
-            came = self._words.came(row)
-            self._found[came] = self._found.get(came, 0) + 1
-            self._progress.update(
-                self._task,
-                advance=1,
-                found=found_text(self._found, self._words.told),
-                in_work=dict(self._in_work),
-            )
+            self._count(row)
 
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Says which servers come next, and names the wave."""
         super().wave_begins(number, of, hosts)
-        if of > 1:
-            with self._lock:
-                self._progress.update(self._task, wave=f"wave {number} of {of}")
+        with self._lock:
+            self._wave = f"wave {number} of {of}" if of > 1 else ""
+            self._open_ended = number < of
 
     def waits(self, what: str) -> None:
         """Says what hosts wait for."""
         with self._lock:
-            self._progress.update(self._task, waits=what)
+            self._awaited = what
 
     def doing(self, host: Host, what: str) -> None:
-        """Says what is done on the host."""
+        """Says what is done on the host, or what it waits for."""
         with self._lock:
-            if host.key in self._in_work:
-                self._in_work[host.key] = what
-                self._progress.update(self._task, in_work=dict(self._in_work))
+            known = self._in_work.get(host.key)
+            if known is not None:
+                self._in_work[host.key] = InWork(known.name, known.since, what)
 
     def asked(self, host: Host, came: str | None) -> None:
         """Names a host that is asked whether it is well, for as long as it is."""
         super().asked(host, came)
         with self._lock:
             if came is None:
-                self._in_work[host.key] = "health check"
+                self._in_work[host.key] = InWork(host.key, self._clock(), "health check")
             else:
                 self._in_work.pop(host.key, None)
-            self._progress.update(self._task, in_work=dict(self._in_work))
 
     def __enter__(self) -> LiveProgress:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Takes the line away."""
-        self._progress.stop()
-
-
-class _State(ProgressColumn):
-    """What was found and what is in work, as far as the line has room."""
-
-    def __init__(self) -> None:
-        super().__init__(Column(ratio=1, no_wrap=True))
-
-    def render(self, task: Task) -> _Fitting:
-        fields = task.fields
-        return _Fitting(fields["wave"], fields["found"], fields["waits"], fields["in_work"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitting:
-    """See `state_text`. Names are data, not markup."""
-
-    wave: str
-    found: str
-    waits: str
-    in_work: Mapping[str, str]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        yield Text(state_text(options.max_width, self.wave, self.found, self.waits, self.in_work), no_wrap=True)
-
-
-def _fixed(width: int) -> Column:
-    """What must not give way to the state, however long that is."""
-    return Column(min_width=width, no_wrap=True)
+        """Takes the lines away."""
+        self._live.stop()

@@ -5,20 +5,24 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from math import ceil
+from threading import Lock
 from types import TracebackType
 from typing import Any, Protocol
 
 from inventory.model import Host
 from playbooks.findings import Verdict
 from playbooks.investigating.standing import WELL
+from runner.reports.fitting import cells, fitted, padded, shortened
 from runner.rollout import Halt, Letting
 from runner.terminal import visible
 from texts.counting import counted
 
-SHOWN_HOSTS = 3
 MOST_NAMED = 12  # servers in one line
 _NAME = 64  # characters of a host's name; no whole one is longer in practice
+_WIDE = 100  # columns from which the bar is longer
+_LEAST_ENDED = 5  # servers, before a rate is told
+SHARES = 10  # lines of a log at most about how many have ended
 
 
 class Row(Protocol):
@@ -51,17 +55,45 @@ PLANNING = replace(AUDITING, doing="planning")
 
 
 class PlainProgress:
-    """For logs and pipes: says what is out of order, and nothing of what is in order."""
+    """For logs and pipes: says what is out of order; of what is in order at most SHARES lines, and none of few servers.
 
-    def __init__(self, say: Callable[[str], None], *, debug: bool = False) -> None:
-        self.say = say  # a line of its own: above the live one, where there is one
+    Args:
+        say: a line of its own: above the live ones, where there are any.
+        hosts: how many there are; 0 to say nothing of how many have ended.
+        words: of the kind of work.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], *, debug: bool = False, hosts: int = 0, words: Words | None = None
+    ) -> None:
+        self.say = say
         self._debug = debug
+        self._hosts = hosts
+        self._words = words
+        self._ended = 0
+        self._came: dict[str, int] = {}
+        self._lock = Lock()
 
     def started(self, host: Host) -> None:
         """Nothing is said."""
 
     def ended(self, row: Row) -> None:
-        """Nothing is said: the table comes at the end."""
+        """Says how many have ended, each time a further tenth has; nothing of the last, for the result comes then."""
+        if self._words is None:
+            return
+        with self._lock:
+            self._count(row)
+            ended, found = self._ended, found_text(self._came, self._words.told)
+        share = ceil(self._hosts / SHARES)
+        if self._hosts >= 2 * SHARES and ended % share == 0 and ended < self._hosts:
+            self.say(f"{ended} of {self._hosts} servers{f': {found}' if found else ''}")
+
+    def _count(self, row: Row) -> None:
+        """One more has its row; with the lock."""
+        assert self._words is not None
+        self._ended += 1
+        came = self._words.came(row)
+        self._came[came] = self._came.get(came, 0) + 1
 
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Says which servers come next, where there are waves."""
@@ -108,49 +140,106 @@ def found_text(found: Mapping[str, int], told: Iterable[str]) -> str:
     return ", ".join(f"{found[word]} {word}" for word in told if word in found)
 
 
-def state_text(room: int, wave: str, found: str, waits: str, in_work: Mapping[str, str]) -> str:
-    """`wave 2 of 3; 1 failed; in work: EX1 (apply services) and 3 more`: as much as has room, and no part of a name.
+@dataclass(frozen=True, slots=True)
+class InWork:
+    """A server in work: since when, and what it waits for; nothing where that is not known yet."""
 
-    What waits is left out first, then further servers, what is done on them, and the wave; what was found goes last.
+    name: str
+    since: float
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """How far a run is. Times in seconds, on a clock that nobody sets.
+
+    Attributes:
+        doing: `auditing`.
+        hosts: how many servers there are; `ended`, how many have a row.
+        found: what those came to, as far as it is told of.
+        wave: `wave 2 of 3`; empty where there are none.
+        open_ended: whether further waves, or pauses, are to come: what ended says nothing of how long these take.
+        waits: what servers that are not begun wait for.
+        in_work: the longest at work first.
+    """
+
+    doing: str
+    hosts: int
+    ended: int
+    began: float
+    found: str = ""
+    wave: str = ""
+    open_ended: bool = False
+    waits: str = ""
+    in_work: tuple[InWork, ...] = ()
+
+
+def progress_lines(going: Going, now: float, width: int, most: int) -> tuple[str, ...]:
+    """How far a run is, in at most so many lines of `width` cells; a server's name is never broken within.
+
+    How many, how long, what was found; then wave, rate and the time left; then servers, the longest at work first, each
+    with how long and what it waits for.
 
     Args:
-        room: characters.
-        in_work: by name what is done there, the longest at work first.
+        most: lines, at least 1.
     """
-    for parts in _states(wave, found, waits, in_work):
-        said = "; ".join(part for part in parts if part)
-        if len(said) <= room:
-            return said
-    return found[:room]
+    bar = _bar(going, 16 if width >= _WIDE else 8)
+    first = f"{going.doing} {bar} {going.ended}/{going.hosts} {spelt(now - going.began)}"
+    lines = [fitted(f"{first}  {going.found}".rstrip(" "), width)]
+    second = "; ".join(part for part in (going.wave, _rate(going, now), going.waits) if part)
+    if second and most > 1:
+        lines.append(fitted(f"  {second}", width))
+    lines += _in_work_lines(going.in_work, now, width, most - len(lines))
+    return tuple(lines)
 
 
-def _states(wave: str, found: str, waits: str, in_work: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    """The parts of a line, from all that there is to say down to the least."""
-    yield wave, found, in_work_text(in_work), waits
-    for most in range(SHOWN_HOSTS, 0, -1):
-        yield wave, found, in_work_text(in_work, most)
-    for most in range(SHOWN_HOSTS, 0, -1):
-        yield wave, found, in_work_text(dict.fromkeys(in_work, ""), most)
-    yield found, in_work_text(dict.fromkeys(in_work, ""), 1)
-    yield wave, found, f"in work: {len(in_work)}" if in_work else waits
-    yield found, f"in work: {len(in_work)}" if in_work else ""
-    yield (found,)
+def _in_work_lines(hosts: Sequence[InWork], now: float, width: int, most: int) -> Iterator[str]:
+    """A line a server; the last counts those that have none."""
+    if most < 1 or not hosts:
+        return
+    shown = hosts if len(hosts) <= most else hosts[: most - 1]
+    names = [shortened(visible(each.name), width - 4) for each in shown]
+    column = max((wide for name in names if (wide := cells(name)) <= width // 2), default=0)
+    for each, name in zip(shown, names, strict=True):
+        yield fitted(f"  {padded(name, column)}  {spelt(now - each.since)}  {visible(each.what)}".rstrip(" "), width)
+    if rest := len(hosts) - len(shown):
+        yield f"  and {rest} more in work" if shown else f"  {counted(rest, 'server')} in work"
 
 
-def in_work_text(hosts: Mapping[str, str], most: int = SHOWN_HOSTS) -> str:
-    """`in work: alpha/EX1 (apply services), alpha/EX2 and 6 more`: the longest at work come first.
+def _bar(going: Going, room: int) -> str:
+    done = room * going.ended // max(going.hosts, 1)
+    return f"[{'#' * done}{'.' * (room - done)}]"
 
-    The client's name stands there where there are several.
+
+def _rate(going: Going, now: float) -> str:
+    """`12 a minute; about 3 min left`: of what ended, once as many have ended as are in work, and no sooner.
+
+    No time left once the last are begun: those that hang there are not like those that ended.
     """
-    if not hosts:
+    seconds, left = now - going.began, going.hosts - going.ended
+    if going.ended < max(_LEAST_ENDED, len(going.in_work)) or seconds <= 0 or not left:
         return ""
-    alone = len({name.partition("/")[0] for name in hosts}) == 1
-    doing = [
-        f"{visible(name.partition('/')[2] if alone else name, _NAME)}{f' ({what})' if what else ''}"
-        for name, what in islice(hosts.items(), most)
-    ]
-    more = f" and {len(hosts) - most} more" if len(hosts) > most else ""
-    return f"in work: {', '.join(doing)}{more}"
+    a_minute = 60 * going.ended / seconds
+    rate = f"{a_minute:.0f} a minute" if a_minute >= 1 else f"{60 * a_minute:.0f} an hour"
+    return (
+        rate
+        if going.open_ended or left <= len(going.in_work)
+        else f"{rate}; about {_about(left * seconds / going.ended)} left"
+    )
+
+
+def _about(seconds: float) -> str:
+    """Rounded up, as coarse as it is known: `20 s`, `3 min`, `2 h`."""
+    if seconds <= 90:
+        return f"{10 * max(ceil(seconds / 10), 1)} s"
+    return f"{ceil(seconds / 60)} min" if seconds <= 90 * 60 else f"{ceil(seconds / 3600)} h"
+
+
+def spelt(seconds: float) -> str:
+    """`0:07`, `12:30`, `1:02:03`."""
+    whole = max(int(seconds), 0)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def named(hosts: Sequence[str]) -> str:

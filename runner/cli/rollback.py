@@ -29,7 +29,6 @@ from runner.cli.options import (
     TakeOverOption,
     TimeoutOption,
 )
-from runner.cli.selecting import selected
 
 
 def rollback(
@@ -87,7 +86,9 @@ def rollback(
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
     )
-    chosen = None if not selection else selected(context, selection, None)[0]
     from runner.cli import apply_work  # takes a moment, in which the first line is read
+    from runner.cli.selecting import selected
+
+    chosen = None if not selection else selected(context, selection, None)[0]
 
     raise typer.Exit(apply_work.rollback(asked, run, chosen))

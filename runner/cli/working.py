@@ -199,4 +199,4 @@ def shown(
         with LiveProgress(console, hosts, words, debug=debug) as live:
             yield live
     else:
-        yield PlainProgress(tell, debug=debug)
+        yield PlainProgress(tell, debug=debug, hosts=hosts, words=words)

@@ -16,7 +16,7 @@ from runner.secrets.interface import Secret
 from runner.transport.destinations import WhyNot, anywhere, ntlm_to
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, NewContext, always_permitted, client_tls, contexts, nt_hash
-from runner.transport.interface import Deadlines, Limits, Notice, Transport
+from runner.transport.interface import Deadlines, Limits, LoggingOn, Notice, Transport
 from runner.transport.memory import MemoryBudget
 from runner.transport.retry import Account, LockoutGuard, RetryBudget, RetryPolicy
 from runner.transport.winrm import WinRmTransport
@@ -188,6 +188,7 @@ class HostConnections:
             asks_kdc=secret is not None and host.authentication is not Authentication.NTLM,
             connect_seconds=deadlines.connect,
             share=share,
+            logging_on=lambda: self._notify(LoggingOn()),
         )
         self._made.append(http)
         attempts = RetryBudget(

@@ -247,6 +247,7 @@ class HttpTransport:
         max_reply_bytes: int = 2 * 1024 * 1024,
         caps: EnvelopeCaps | None = None,
         share: Share | None = None,
+        logging_on: Callable[[], None] = lambda: None,
     ) -> None:
         if sealed and new_context is None:
             raise ValueError("messages cannot be sealed without a security context")
@@ -274,6 +275,7 @@ class HttpTransport:
         self._read_seconds = read_seconds
         self._max_reply_bytes = max_reply_bytes
         self._caps = caps or EnvelopeCaps()
+        self._logging_on = logging_on
         self._share = share or MemoryBudget().share(clock, _unwatched)
         self._connection: _Connection | None = None
 
@@ -385,6 +387,7 @@ class HttpTransport:
             connection = self._connection
             if not connection.authenticated:
                 if self._new_context is not None:
+                    self._logging_on()
                     with contextlib.ExitStack() as permits:
                         self._authenticate(connection, self._new_context, deadline, permits)
                     self.accepted = True

@@ -192,7 +192,12 @@ class Replaced:
     script: Script
 
 
-Notice = Retried | Repeated | Replaced
+@dataclass(frozen=True, slots=True)
+class LoggingOn:
+    """The host is connected to, and is logged on to from now on. For people who watch: no journal has it."""
+
+
+Notice = Retried | Repeated | Replaced | LoggingOn
 """What happened beside the results and belongs into the journal."""
 
 

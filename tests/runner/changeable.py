@@ -513,6 +513,7 @@ class Applied:
     disk: CrashingDisk = field(default_factory=CrashingDisk)
     brake: Brake = field(default_factory=Brake)
     defects: list[tuple[str, str]] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
     seconds: Callable[[], float] = lambda: 0.0
     name: str = "EX1"
     run: str = "r1"
@@ -609,6 +610,7 @@ class Applied:
             halted=lambda: self.brake.aborted is not None,
             now=lambda: datetime(2026, 11, 24, tzinfo=UTC),
             on_defect=lambda step, error: self.defects.append((step, type(error).__name__)),
+            heard=self.heard.append,
             progress=progress,
         )
         return Applying(

@@ -509,6 +509,8 @@ def test_a_restart_is_proven_by_another_boot_time_and_by_services_that_have_come
     row = applied.session()
     assert came(row) == {"s0": Outcome.CHANGED}
     assert len(calls) == 8
+    assert [what for what in applied.heard if what == "reboot"], "who watches is told what it waits for"
+    assert applied.heard[0] == "connect"
     assert applied.names().count("boot-seen") >= 4
 
 

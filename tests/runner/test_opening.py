@@ -43,6 +43,7 @@ from runner.transport.interface import (
     Capped,
     Completed,
     ErrorText,
+    LoggingOn,
     Notice,
     Repeated,
     Replaced,
@@ -67,6 +68,7 @@ class Heard:
 
     begun: list[str] = field(default_factory=list)
     rows: list[HostResult] = field(default_factory=list)
+    done: list[tuple[str, str]] = field(default_factory=list)
     halts: list[Halt] = field(default_factory=list)
     defects: list[tuple[str, str]] = field(default_factory=list)
 
@@ -75,6 +77,9 @@ class Heard:
 
     def ended(self, audit: HostResult) -> None:
         self.rows.append(audit)
+
+    def doing(self, host: Host, what: str) -> None:
+        self.done.append((host.key, what))
 
     def halting(self, halt: Halt) -> None:
         self.halts.append(halt)
@@ -266,6 +271,37 @@ def test_every_host_has_a_row_and_the_journals_alone_give_the_same_audit(
                 transport = audited.made.get(each.key)
                 if each.client == client and isinstance(transport, ScriptedTransport):
                     assert set(transport.sent) <= set(sent_according_to(records, each.name))
+
+
+def test_who_watches_is_told_what_each_host_waits_for(tmp_path: Path) -> None:
+    def quick(host: Host, notify: Callable[[Notice], None]) -> Transport:
+        class Quick(ScriptedTransport):
+            def open(self) -> None:
+                notify(LoggingOn())
+
+            def observe(self, scripts: Sequence[Script]) -> tuple[ScriptResult, ...]:
+                notify(LoggingOn())  # the server closed the connection meanwhile: nothing that is waited for
+                return ScriptedTransport.observe(self, scripts)
+
+        return Quick()
+
+    audited = Fleet(tmp_path, (host("EX1"), host("EX2")), {"alpha/EX1": quick, "alpha/EX2": _noisy})
+    audited.run()
+    told = {key: [what for of, what in audited.heard.done if of == key] for key in ("alpha/EX1", "alpha/EX2")}
+    assert told["alpha/EX1"][:3] == ["connect", "log on", "collect a and 1 more"]
+    assert told["alpha/EX2"][:3] == ["connect", "connect again", "collect a and 1 more"]
+    assert told["alpha/EX1"].count("log on") == 1
+
+
+def test_a_listener_that_is_gone_costs_no_host(tmp_path: Path) -> None:
+    audited = Fleet(tmp_path, (host("EX1"),))
+
+    class Gone(Heard):
+        def doing(self, host: Host, what: str) -> None:
+            raise OSError("the terminal is gone")
+
+    audited.heard = Gone()
+    assert [row.outcome for row in audited.run().audit.hosts] == [Outcome.COMPLIANT]
 
 
 def test_transports_are_closed_whatever_happens(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from playbooks.catalogue.catalogue import AGED_DAYS, STALE_DAYS
 from playbooks.findings import Verdict
 from runner.cli.main import app
-from runner.cli.progress import AUDITING, found_text, in_work_text
+from runner.cli.progress import AUDITING, found_text
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.reports.json import AuditDocument
@@ -575,8 +575,3 @@ def test_the_progress_line_says_what_wants_doing_worst_first() -> None:
     found = {Verdict.OK: 4, Verdict.UNREACHABLE: 1, Verdict.VULNERABLE: 3}
     assert found_text(found, told) == "3 vulnerable, 1 unreachable"
     assert found_text({Verdict.OK: 4}, told) == ""
-    assert in_work_text(dict.fromkeys(["a/1", "b/\x1b[2J", "c/3", "d/4", "e/5"], "")) == (
-        "in work: a/1, b/<U+001B>[2J, c/3 and 2 more"
-    )
-    assert in_work_text({"a/1": "apply services", "a/2": ""}) == "in work: 1 (apply services), 2"
-    assert in_work_text({}) == ""

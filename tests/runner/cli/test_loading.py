@@ -79,9 +79,22 @@ print("loaded:", *(name for name in {names!r} if name in then[0][1]))
 """
 
 
-def test_an_audit_says_its_first_line_before_it_loads_what_takes_a_moment() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit",),
+        ("plan", "exchange-services", "-o", "plan.json"),
+        ("apply", "plan.json"),
+        ("resume", "last"),
+        ("rollback", "last"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_reaches_servers_says_its_first_line_before_it_loads_what_takes_a_moment(
+    arguments: tuple[str, ...],
+) -> None:
     script = FIRST_LINE.format(names=HEAVY)
-    command = [sys.executable, "-c", script, "audit", "-i", "no-such-inventory.yml"]
+    command = [sys.executable, "-c", script, *arguments, "-i", "no-such-inventory.yml"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["exrun: reading no-such-inventory.yml", "loaded:"]
     assert done.stderr.splitlines()[0] == "exrun: reading no-such-inventory.yml"

@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from rich.console import Console
+
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
+from runner.applied import AppliedHost, AppliedStep
+from runner.cli.apply_work import APPLYING
+from runner.cli.live_progress import LiveProgress
+from runner.cli.progress import AUDITING, Words
+from runner.moves import Outcome
 from runner.plan.records import Plan, StepPlan
 from runner.reports.applied import AppliedRun, document
 from runner.reports.applied_glance import applied_text
@@ -21,6 +29,7 @@ from runner.results import FleetResult, HostResult, NotReached, StepResult, flee
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
 from tests.runner.changeable import Applied
+from tests.runner.fleets import host as named
 from tests.runner.reports.board import board_plan
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "what-you-see.md"
@@ -139,10 +148,45 @@ def applied_screen_of(count: int, width: int) -> str:
     return applied_text(found, width, f"exrun resume {RUN} -i inventory.yml", "", colour=False)
 
 
+def during(words: Words, count: int, width: int, height: int) -> str:
+    """The lines while a run goes on, of a clock that stands: three fifths have ended, and 32 are in work."""
+    now = 0.0
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=height, color_system=None)
+    live = LiveProgress(console, count, words, clock=lambda: now)
+    hosts = [named(row.name) for row in fleet(count).hosts]
+    hosts.sort(key=lambda host: host.name)
+    done = count * 3 // 5
+    if words is not AUDITING:
+        live.wave_begins(3, 3, [host.name for host in hosts])
+        live.waits("EX0190 and 8 more waits for dag DAG2")
+    rows = {row.name: row for row in fleet(count).hosts}
+    outcomes = {host.name: fated(host.name, number) for number, host in enumerate(hosts)}
+    for host in hosts[:done]:
+        live.started(host)
+        live.ended(rows[host.name] if words is AUDITING else outcomes[host.name])
+    doing = ("connect", "log on", "collect version and 3 more") if words is AUDITING else (
+        "reboot", "apply services", "verify services"
+    )  # fmt: skip
+    for number, host in enumerate(hosts[done : done + min(32, count - done)]):
+        now = 60.0 + 2 * number
+        live.started(host)
+        live.doing(host, doing[number % len(doing)])
+    now = 125.0
+    return "\n".join(line.plain for line in live.__rich_console__(console, console.options))
+
+
+def fated(name: str, number: int) -> AppliedHost:
+    outcome = Outcome.FAILED if number % 25 == 4 else Outcome.CHANGED
+    return AppliedHost(name, "alpha", (AppliedStep("services", outcome, ""),), None, 8, 1.0)
+
+
 SCREENS: Mapping[str, Callable[[], str]] = {
     "audit-8-80": lambda: audit_screen(8, 80),
     "audit-200-80": lambda: audit_screen(200, 80),
     "audit-2000-120": lambda: audit_screen(2000, 120),
+    "during-audit-8-80": lambda: during(AUDITING, 8, 80, 24),
+    "during-audit-2000-120": lambda: during(AUDITING, 2000, 120, 40),
+    "during-apply-200-80": lambda: during(APPLYING, 200, 80, 24),
     "plan-200-80": lambda: plan_screen_of(200, 80),
     "apply-200-80": lambda: applied_screen_of(200, 80),
 }

@@ -14,7 +14,7 @@ from runner.transport.connecting import Connector
 from runner.transport.failures import Cause, TransportError
 from runner.transport.gate import Gate
 from runner.transport.http import HttpTransport, nt_hash
-from runner.transport.interface import Deadlines
+from runner.transport.interface import Deadlines, LoggingOn, Notice
 from runner.transport.retry import RetryPolicy
 from runner.transport.wire import Waiting, dialler
 from tests.runner.transport.peer import Clock, Peer
@@ -63,6 +63,13 @@ def test_messages_are_sealed_over_http_unless_cleartext_is_allowed(
     (call,) = made
     assert call["sealed"] is (scheme is Scheme.HTTP and not allow_cleartext)
     assert connector.is_cleartext(server) is (scheme is Scheme.HTTP and allow_cleartext)
+
+
+def test_who_watches_is_told_when_a_host_is_logged_on_to(made: list[dict[str, object]]) -> None:
+    told: list[Notice] = []
+    Connector().to(host(Scheme.HTTP, Authentication.NTLM, **PASSWORD), Secret("x"), told.append)(GATE, DEADLINES)
+    made[0]["logging_on"]()  # type: ignore[operator]
+    assert told == [LoggingOn()]
 
 
 def test_a_certificate_needs_no_password_and_no_context(made: list[dict[str, object]]) -> None:

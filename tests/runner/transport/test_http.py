@@ -52,9 +52,11 @@ def client(peer: Peer, account: tuple[str, str], protocol: str = "ntlm", **optio
 def test_authentication_costs_two_requests_and_then_each_message_one(
     peer: Peer, ntlm_account: tuple[str, str], protocol: str
 ) -> None:
-    http = client(peer, ntlm_account, protocol)
+    told: list[int] = []
+    http = client(peer, ntlm_account, protocol, logging_on=lambda: told.append(peer.dials))
     assert [http.send(b"<a/>"), http.send(b"<b/>")] == [b"<ok><a/></ok>", b"<ok><b/></ok>"]
     assert (http.requests, peer.requests, peer.dials) == (4, 4, 1)
+    assert told == [1]  # once, when it is connected
 
 
 def test_the_first_request_carries_a_token_and_no_message_leaves_unsealed(
