@@ -191,12 +191,16 @@ class Names:
         """What exrun.toml has for an option of the command."""
         from runner.cli.defaults import found
         from runner.cli.defaults import read as read_defaults
+        from runner.cli.output import UsageError
 
-        path = found(Path.cwd(), Path.home(), self.environment)
-        if path is None:
-            return []
         options = parameters_of(self.line.command)[1]
-        entries = read_defaults(path, self.line.commands).of(tuple(self.line.words), options)
+        try:
+            path = found(Path.cwd(), Path.home(), self.environment)
+            if path is None:
+                return []
+            entries = read_defaults(path, self.line.commands).of(tuple(self.line.words), options)
+        except UsageError:
+            return []  # whoever runs the command is told
         entry = entries.get(option.opts[-1].lstrip("-"))
         values = [] if entry is None else entry.value
         return [str(each) for each in (values if isinstance(values, list) else [values])]

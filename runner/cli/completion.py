@@ -130,7 +130,8 @@ def places_of(shell: Shell, environment: Mapping[str, str]) -> Places:
         case Shell.FISH:
             return Places(config / "fish" / "completions" / "exrun.fish", None)
         case Shell.POWERSHELL | Shell.PWSH:
-            profile = profile_of(environment.get("EXRUN_PWSH") or str(shell))
+            named = environment.get("EXRUN_PWSH") if shell is Shell.PWSH else None  # which the lab uses too
+            profile = profile_of(named or str(shell))
             return Places(profile.parent / "exrun-completion.ps1", profile)
 
 
@@ -143,12 +144,17 @@ def profile_of(program: str) -> Path:
     command = [program, "-NoProfile", "-NonInteractive", "-Command", "$PROFILE.CurrentUserAllHosts"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ASKING_SECONDS, check=True)  # noqa: S603
+        said = done.stdout.strip()
     except (OSError, subprocess.SubprocessError) as error:
+        said, why = "", f": {type(error).__name__}"
+    else:
+        why = ""
+    if not said:
         raise UsageError(
-            f"{program} does not say where its profile is: {type(error).__name__}",
+            f"{program} does not say where its profile is{why}",
             "Put what exrun completion show pwsh prints into your profile.",
-        ) from None
-    return Path(done.stdout.strip())
+        )
+    return Path(said)
 
 
 def lines_of(shell: Shell, script: Path) -> list[str]:

@@ -28,7 +28,8 @@ def inventory_files(named: Sequence[Path] | None) -> tuple[Path, ...]:
         f"no inventory is named, and there is no {FOUND} in this folder",
         f"Name it: -i {near}."
         if near
-        else f"Name one with -i FILE, or make one: exrun inventory import servers.csv --client NAME -o {FOUND}",
+        else "Name one with -i FILE, begin a folder with exrun init, or make one of a list: exrun inventory import "
+        f"servers.csv --client NAME -o {FOUND}",
     )
 
 

@@ -114,6 +114,15 @@ def test_the_inventory_of_the_variable_is_at_hand(folder: Path) -> None:
     assert offered("audit", "+EX", EXRUN_INVENTORY="other.yml") == ["none", "EX1", "EX2"]
 
 
+def test_what_exrun_toml_has_is_at_hand_and_a_broken_one_no_error(folder: Path) -> None:
+    (folder / "inventory.yml").rename(folder / "other.yml")
+    (folder / "exrun.toml").write_text('[common]\ninventory = "other.yml"\n', encoding="utf-8")
+    assert offered("audit", "+EX") == ["none", "EX1", "EX2"]
+    (folder / "exrun.toml").write_text("[common\n", encoding="utf-8")
+    assert offered("audit", "+EX") == ["none"]
+    assert offered("audit", "+--lim") == ["none", "--limit"]
+
+
 @given(st.lists(st.text(max_size=12), max_size=4), st.text(max_size=12))
 def test_whatever_is_typed_the_answer_is_words_that_no_shell_reads_as_code(words: list[str], last: str) -> None:
     first, *lines = answer(lambda: get_command(app), [*words, f"+{last}"], {})
@@ -196,9 +205,10 @@ def test_files_go_where_the_shell_looks(shell: Shell, tmp_path: Path) -> None:
     assert all(tmp_path in each.parents for each in (places.script, places.start) if each is not None)
 
 
-def test_powershell_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="does not say where its profile is"):
-        completion.profile_of("no-such-powershell")
+def test_powershell_that_cannot_be_asked_is_said() -> None:
+    for program in ("no-such-powershell", "true"):
+        with pytest.raises(UsageError, match="does not say where its profile is"):
+            completion.profile_of(program)
 
 
 # --- real shells: a program `exrun` answers completions as exrun does, and tells the test what it is run with else
@@ -207,6 +217,8 @@ def test_powershell_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def recorder(folder: Path) -> Path:
     """A folder for PATH whose `exrun` writes its arguments to the pipe `ran`."""
+    if os.name == "nt":
+        pytest.skip("NO SHELL: these shells are those of Unix")
     place = folder / "bin"
     place.mkdir()
     program = place / "exrun"
@@ -266,17 +278,16 @@ CLIENTS = ("exrun show last --client al\t\r", ["show", "last", "--client", "alph
     ],
     ids=["bash-servers", "bash-choices", "bash-clients", "zsh-servers", "zsh-choices", "fish-servers"],
 )
-def test_a_real_shell_completes(shell: str, keys: str, ran: list[str], recorder: Path) -> None:
+def test_a_real_shell_completes_once_it_is_installed(
+    shell: str, keys: str, ran: list[str], recorder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if (program := shutil.which(shell)) is None:
         pytest.skip(f"NO SHELL: there is no {shell} here")
-    script = recorder / f"completion.{shell}"
-    script.write_text(script_of(Shell(shell)), encoding="utf-8")
-    started = {
-        "bash": [program, "--noprofile", "--norc", "-i"],
-        "zsh": [program, "-f", "-i"],
-        "fish": [program, "--no-config", "-i"],
-    }[shell]
-    with typed(started, recorder, f"source {script}\r{keys}") as arguments:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(recorder.parent))
+    assert main(["completion", "install", shell]) == 0
+    with typed([program, "-i"], recorder, keys) as arguments:
         assert arguments == ran
     assert not (recorder.parent / "owned").exists()
 
@@ -289,11 +300,20 @@ def test_a_real_shell_completes(shell: str, keys: str, ran: list[str], recorder:
         ("exrun show last --client ", ["alpha"]),
     ],
 )
-def test_a_real_powershell_completes(typed_so_far: str, completed: list[str], recorder: Path, powershell: str) -> None:
-    (recorder / "completion.ps1").write_text(script_of(Shell.PWSH), encoding="utf-8")
+def test_a_real_powershell_completes_once_it_is_installed(
+    typed_so_far: str, completed: list[str], recorder: Path, powershell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The PowerShell of the tests has no profile: where it is, a program of ours says, as PowerShell would.
+    profile = recorder.parent / "profile's" / "profile.ps1"
+    asked = recorder / "pwsh"
+    asked.write_text(f'#!/bin/sh\necho "{profile}"\n', encoding="utf-8")
+    asked.chmod(0o755)
+    monkeypatch.setenv("EXRUN_PWSH", str(asked))
+    assert main(["completion", "install", "pwsh"]) == 0
+    quoted = str(profile).replace("'", "''")
     command = (
-        f". '{recorder / 'completion.ps1'}'; "
-        f"(TabExpansion2 '{typed_so_far}' {len(typed_so_far)}).CompletionMatches | ForEach-Object CompletionText"
+        f". '{quoted}'; (TabExpansion2 '{typed_so_far}' {len(typed_so_far)}).CompletionMatches | "
+        "ForEach-Object CompletionText"
     )
     done = subprocess.run(
         [powershell, "-NoProfile", "-NonInteractive", "-Command", command],
