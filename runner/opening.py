@@ -5,7 +5,7 @@ What touches the world comes in as `World`; what is decided came before, as an `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from runner.order import Order
 from runner.redaction import Redactor
 from runner.results import FleetResult, HostResult, Listed, fleet_result
 from runner.rollout import Rules
-from runner.secrets.interface import SecretStore
+from runner.secrets.interface import Secret, SecretStore
 from runner.steps import Witness, collects_by_step
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Failure
@@ -45,6 +45,8 @@ class World:
         monotonic: seconds, for deadlines.
         disk: None for the operating system's.
         sign: signs checkpoints of the journals; None where nobody does.
+        opened: is told of each journal once it can be written, before anything else is.
+        kept_out: secrets that no host is sent, which no journal gets all the same.
     """
 
     state: Path
@@ -55,6 +57,8 @@ class World:
     monotonic: Callable[[], float]
     disk: Disk | None = None
     sign: Sign | None = None
+    opened: Callable[[str, JournalWriter], None] = lambda _client, _journal: None
+    kept_out: Collection[Secret] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,9 @@ class Opened:
 def open_run(order: Order, world: World) -> Opened:
     """Asks for every password of an order, once and before anything else."""
     redactors = {client: Redactor() for client in order.clients}
+    for redactor in redactors.values():
+        for secret in world.kept_out:
+            redactor.register(secret.reveal())
     return Opened(order, world, resolve_credentials(order, world.secrets, redactors), redactors)
 
 
@@ -200,6 +207,8 @@ def _open_journals(order: Order, world: World, redactors: Mapping[str, Redactor]
         for journal in opened.values():
             journal.close()
         raise
+    for client, journal in opened.items():
+        world.opened(client, journal)
     return opened
 
 

@@ -27,6 +27,7 @@ from runner.cli.options import catalogue_of, given_params
 from runner.cli.output import UsageError, debugging, print_glance, state_named, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
+from runner.cli.sent_events import NOWHERE, Sent, events_sent
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
@@ -58,9 +59,10 @@ def audit(asked: Asked) -> ExitStatus:
     vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     pages = _pages(asked.html, order.clients)
     brand = _brand(asked, order.clients)
-    run = observed(asked, order, sign=vouched.sign)
-    kept = vouched.keep(run.checkpoints)
-    _print(run, asked, order, pages, brand)
+    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
+        run = observed(asked, order, sent, sign=vouched.sign)
+        kept = vouched.keep(run.checkpoints)
+        _print(run, asked, order, pages, brand)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
 
@@ -94,11 +96,18 @@ def ordered(asked: Asked) -> Order:
 
 
 def observed(
-    asked: Asked, order: Order, *, words: Words = AUDITING, planned: PlannedBy | None = None, sign: Sign | None = None
+    asked: Asked,
+    order: Order,
+    sent: Sent = NOWHERE,
+    *,
+    words: Words = AUDITING,
+    planned: PlannedBy | None = None,
+    sign: Sign | None = None,
 ) -> FleetRun:
     """Works through an order; says on standard error what is switched off, and how it goes.
 
     Args:
+        sent: who is told of the journals.
         words: what is said of it while it goes on.
         planned: for a plan, given the redactor of each client: see `Opened.audit`.
         sign: vouches for the journals; None where nobody does.
@@ -109,16 +118,16 @@ def observed(
     """
     reach = working.reach_of(allow_cleartext=asked.allow_cleartext)
     working.warn_of(order.overrides)
-    return _run(order, reach, asked.state, words, planned, sign)
+    return _run(order, reach, asked.state, sent, words, planned, sign)
 
 
 def _run(
-    order: Order, reach: Reach, state: Path, words: Words, planned: PlannedBy | None, sign: Sign | None
+    order: Order, reach: Reach, state: Path, sent: Sent, words: Words, planned: PlannedBy | None, sign: Sign | None
 ) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
     allow(2 * len(order.clients) + 2 * order.parallel)
-    world = working.world_of(state, reach, sign)
+    world = working.world_of(state, reach, sign, sent)
     run = open_run(order, world)
     working.check_resolved(order, run.unresolved)
 
