@@ -154,9 +154,9 @@ EventsOption = Annotated[
     typer.Option(
         "--events",
         envvar="EXRUN_EVENTS",
-        metavar="[CLIENT=]FILE|URL",
-        help="Send what the journal gets as it gets it: FILE, syslog://, syslog+tcp://, syslog+tls://, https://, "
-        "otlp+https://. Repeatable.",
+        metavar="DESTINATION",
+        help="Send what the journal gets as it gets it: to a file, syslog://, syslog+tcp://, syslog+tls://, https:// "
+        "or otlp+https://; of several clients CLIENT=... Repeatable.",
     ),
 ]
 
@@ -182,8 +182,9 @@ EventsAuthOption = Annotated[
     typer.Option(
         "--events-auth",
         envvar="EXRUN_EVENTS_AUTH",
-        metavar="[CLIENT=]REFERENCE",
-        help="For https: where the value of the header Authorization is, as env:NAME. Repeatable.",
+        metavar="REFERENCE",
+        help="For https: where the value of the header Authorization is, as env:NAME; of several clients CLIENT=... "
+        "Repeatable.",
     ),
 ]
 EventsCaOption = Annotated[

@@ -152,7 +152,7 @@ def _format(way: Way, form: Format | None, text: str) -> Format:
     if form is None or form in able:
         return form or able[0]
     raise DestinationError(
-        f"--events {text}: {form} does not go there", f"Here --events-format may be: {', '.join(able)}."
+        f"--events {text}: {form} does not go there", f"What may be written there: {', '.join(able)}."
     )
 
 
