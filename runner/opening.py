@@ -5,7 +5,7 @@ What touches the world comes in as `World`; what is decided came before, as an `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from runner.order import Order
 from runner.redaction import Redactor
 from runner.results import FleetResult, HostResult, Listed, fleet_result
 from runner.rollout import Rules
-from runner.secrets.interface import SecretStore
+from runner.secrets.interface import Secret, SecretStore
 from runner.steps import Witness, collects_by_step
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Failure
@@ -47,6 +47,8 @@ class World:
         monotonic: seconds, for deadlines.
         disk: None for the operating system's.
         sign: signs checkpoints of the journals; None where nobody does.
+        opened: is told of each journal once it can be written, before anything else is.
+        kept_out: secrets that no host is sent, which no journal gets all the same.
     """
 
     state: Path
@@ -57,6 +59,8 @@ class World:
     monotonic: Callable[[], float]
     disk: Disk | None = None
     sign: Sign | None = None
+    opened: Callable[[str, JournalWriter], None] = lambda _client, _journal: None
+    kept_out: Collection[Secret] = ()
 
 
 class Following(Listener[HostResult], Protocol):
@@ -194,6 +198,9 @@ class Opened:
 def open_run(order: Order, world: World) -> Opened:
     """Asks for every password of an order, once and before anything else."""
     redactors = {client: Redactor() for client in order.clients}
+    for redactor in redactors.values():
+        for secret in world.kept_out:
+            redactor.register(secret.reveal())
     return Opened(order, world, resolve_credentials(order, world.secrets, redactors), redactors)
 
 
@@ -217,6 +224,8 @@ def _open_journals(order: Order, world: World, redactors: Mapping[str, Redactor]
         for journal in opened.values():
             journal.close()
         raise
+    for client, journal in opened.items():
+        world.opened(client, journal)
     return opened
 
 

@@ -208,6 +208,7 @@ class Remediation:
             if journal.head.sequence - (journal.torn is not None) != self.lines:
                 what = "another session has written to this journal since it was read"
                 raise JournalLocked(journal.path, what, "Run it again.")
+            world.opened(client, journal)
             if self.before is None:
                 runlog.begin(order, client, journal, {h.key for each in self.opened.unresolved for h in each.hosts})
             else:

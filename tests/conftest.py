@@ -93,6 +93,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "NO REGISTRY": "a package registry that answers and were skipped",
         "NO PEERS": "Ansible and were skipped (make peers)",
         "NO SSH-KEYGEN": "OpenSSH's ssh-keygen and were skipped",
+        "NO RSYSLOG": "rsyslogd and were skipped (apt-get install rsyslog)",
     }.items():
         skipped = [report for report in terminalreporter.stats.get("skipped", []) if mark in str(report.longrepr)]
         if skipped:

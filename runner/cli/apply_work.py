@@ -35,6 +35,7 @@ from runner.cli.options import catalogue_of
 from runner.cli.output import UsageError, at_a_glance, debugging, state_named, tell
 from runner.cli.plan_files import now, policy_of, read_plan, signatures_of
 from runner.cli.progress import Words
+from runner.cli.sent_events import Sent, events_sent
 from runner.cli.show_applied import document_of, print_applied
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
@@ -283,6 +284,19 @@ def _work(
     before: ClientRun | None = None,
     undo: Collection[str] = (),
 ) -> ExitStatus:
+    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
+        return _worked(asked, order, approved, words, sent, before, undo)
+
+
+def _worked(
+    asked: AskedToChange,
+    order: Order,
+    approved: Approved,
+    words: Words,
+    sent: Sent,
+    before: ClientRun | None,
+    undo: Collection[str],
+) -> ExitStatus:
     vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     _check_overtaken(asked.take_over or (), approved.plan)
     working.warn_of(order.overrides)
@@ -290,7 +304,7 @@ def _work(
         tell("no policy: nobody was asked to approve this plan. This is recorded.")
     allow(2 + 2 * order.parallel)
     reach = working.reach_of(allow_cleartext=asked.allow_cleartext)
-    opened = open_run(order, working.world_of(asked.state, reach, vouched.sign))
+    opened = open_run(order, working.world_of(asked.state, reach, vouched.sign, sent))
     working.check_resolved(order, opened.unresolved)
     kept = True
 

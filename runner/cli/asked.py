@@ -8,7 +8,18 @@ from pathlib import Path
 
 import typer
 
+from runner.cli.options import EventsFormat
 from runner.reports.formats import AuditFormat
+
+
+@dataclass(frozen=True, slots=True)
+class AskedEvents:
+    """Where events are to be sent as they happen, as it was written; nowhere where `places` is empty."""
+
+    places: tuple[str, ...] = ()
+    form: EventsFormat | None = None
+    auth: tuple[str, ...] = ()
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +40,7 @@ class AskedOfServers:
     allow_full_language: bool
     skip_unresolved: bool
     of_file: str = ""  # which options are from a file of defaults, as the journal is to have it
+    events: AskedEvents = AskedEvents()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.asked import Asked
+from runner.cli.asked import Asked, AskedEvents
 from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
@@ -22,6 +22,10 @@ from runner.cli.options import (
     CatalogueOption,
     ConnectTimeoutOption,
     DetailsOption,
+    EventsAuthOption,
+    EventsCaOption,
+    EventsFormatOption,
+    EventsOption,
     ExpectOption,
     InventoryOption,
     LimitOption,
@@ -75,6 +79,10 @@ def audit(
     catalogue: CatalogueOption = None,
     sign_with: SignWithOption = None,
     anchor: AnchorOption = None,
+    events: EventsOption = None,
+    events_format: EventsFormatOption = None,
+    events_auth: EventsAuthOption = None,
+    events_ca: EventsCaOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
@@ -145,6 +153,7 @@ def audit(
         allow_cleartext=allow_cleartext,
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
+        events=AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca),
         as_of=as_of,
         strict=strict,
     )

@@ -27,6 +27,7 @@ from runner.cli.options import catalogue_of, given_params
 from runner.cli.output import UsageError, debugging, print_glance, state_named, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
+from runner.cli.sent_events import NOWHERE, Sent, events_sent
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
 from runner.fleet import Stop
@@ -61,14 +62,15 @@ def audit(asked: Asked) -> ExitStatus:
     pages = _pages(asked.html, order.clients)
     brand = _brand(asked, order.clients)
     lines = _lines(asked.form, order)
-    try:
-        run = observed(asked, order, sign=vouched.sign, lines=lines)
-    except BaseException:
-        if lines is not None:
-            lines.leave()
-        raise
-    kept = vouched.keep(run.checkpoints)
-    _print(run, asked, order, pages, brand, lines)
+    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
+        try:
+            run = observed(asked, order, sent, sign=vouched.sign, lines=lines)
+        except BaseException:
+            if lines is not None:
+                lines.leave()
+            raise
+        kept = vouched.keep(run.checkpoints)
+        _print(run, asked, order, pages, brand, lines)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
 
@@ -104,6 +106,7 @@ def ordered(asked: Asked) -> Order:
 def observed(
     asked: Asked,
     order: Order,
+    sent: Sent = NOWHERE,
     *,
     words: Words = AUDITING,
     planned: PlannedBy | None = None,
@@ -113,6 +116,7 @@ def observed(
     """Works through an order; says on standard error what is switched off, and how it goes.
 
     Args:
+        sent: who is told of the journals.
         words: what is said of it while it goes on.
         planned: for a plan, given the redactor of each client: see `Opened.audit`.
         sign: vouches for the journals; None where nobody does.
@@ -124,13 +128,14 @@ def observed(
     """
     reach = working.reach_of(allow_cleartext=asked.allow_cleartext)
     working.warn_of(order.overrides)
-    return _run(order, reach, asked.state, words, planned, sign, lines)
+    return _run(order, reach, asked.state, sent, words, planned, sign, lines)
 
 
 def _run(
     order: Order,
     reach: Reach,
     state: Path,
+    sent: Sent,
     words: Words,
     planned: PlannedBy | None,
     sign: Sign | None,
@@ -139,7 +144,7 @@ def _run(
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
     allow(2 * len(order.clients) + 2 * order.parallel)
-    world = working.world_of(state, reach, sign)
+    world = working.world_of(state, reach, sign, sent)
     run = open_run(order, world)
     working.check_resolved(order, run.unresolved)
 

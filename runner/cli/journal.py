@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.asked import AskedEvents
 from runner.cli.commands import Commands
-from runner.cli.options import Format, FormatOption
+from runner.cli.options import (
+    STATE,
+    ClientOption,
+    EventsAuthOption,
+    EventsCaOption,
+    EventsFormatOption,
+    EventsOption,
+    Format,
+    FormatOption,
+    RunArgument,
+    StateOption,
+)
 from runner.cli.output import UsageError
 from runner.disk import SystemDisk
 from runner.events import is_known
@@ -78,6 +90,37 @@ def journal_verify(
     else:
         typer.echo(verification_text(file, found, by))
     raise typer.Exit(ExitStatus.JOURNAL if isinstance(found, Broken) else ExitStatus.WELL)
+
+
+@group.command("send")
+def journal_send(
+    run: RunArgument,
+    events: EventsOption = None,
+    events_format: EventsFormatOption = None,
+    events_auth: EventsAuthOption = None,
+    events_ca: EventsCaOption = None,
+    client: ClientOption = None,
+    form: FormatOption = Format.TEXT,
+    state: StateOption = STATE,
+) -> None:
+    """Send what a run recorded to a log, from where it was left off: what --events could not bring there.
+
+    \b
+    What has arrived before is not sent again, as far as is known; each event has a key by which a reader knows it.
+    A run that is still in work is sent as far as no crash can take it away.
+    Exit status: 0 all is delivered, 2 input wrong and nothing sent, 3 some are not known to have arrived, 6 a journal
+    does not verify, and is sent as far as it does.
+
+    \b
+    Examples:
+      exrun journal send last --events https://soc.example.com/ingest --events-auth env:SOC_TOKEN
+      exrun journal send 2026-11-24t15 --events syslog+tls://soc.example.com --events-ca soc.pem --client alpha
+      exrun journal send last --events events.jsonl --format json
+    """
+    from runner.cli import journal_send_work  # with what reads a run
+
+    asked = AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca)
+    raise typer.Exit(journal_send_work.send(asked, run, client, form, state))
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,51 @@ SkipUnresolvedOption = Annotated[
     ),
 ]
 
+EventsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events",
+        envvar="EXRUN_EVENTS",
+        metavar="DESTINATION",
+        help="Send what the journal gets as it gets it: to a file, syslog://, syslog+tcp://, syslog+tls://, https:// "
+        "or otlp+https://; of several clients CLIENT=... Repeatable.",
+    ),
+]
+
+
+class EventsFormat(StrEnum):
+    """How events are written for others."""
+
+    ECS = "ecs"
+    CEF = "cef"
+    OTLP = "otlp"
+
+
+EventsFormatOption = Annotated[
+    EventsFormat | None,
+    typer.Option(
+        "--events-format",
+        envvar="EXRUN_EVENTS_FORMAT",
+        help="How events are written; without it cef for syslog, otlp for otlp+, else ecs.",
+    ),
+]
+EventsAuthOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events-auth",
+        envvar="EXRUN_EVENTS_AUTH",
+        metavar="REFERENCE",
+        help="For https: where the value of the header Authorization is, as env:NAME; of several clients CLIENT=... "
+        "Repeatable.",
+    ),
+]
+EventsCaOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--events-ca", envvar="EXRUN_EVENTS_CA", metavar="FILE", help="PEM file of the authority of the receivers."
+    ),
+]
+
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="EXRUN_POLICY", help="The client's policy: who approves, and when.")
 ]

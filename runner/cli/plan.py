@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.asked import Asked
+from runner.cli.asked import Asked, AskedEvents
 from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
 from runner.cli.options import (
@@ -18,6 +18,10 @@ from runner.cli.options import (
     CatalogueOption,
     ConnectTimeoutOption,
     DetailsOption,
+    EventsAuthOption,
+    EventsCaOption,
+    EventsFormatOption,
+    EventsOption,
     ExpectOption,
     InventoryOption,
     LimitOption,
@@ -81,6 +85,10 @@ def plan(
     details: DetailsOption = False,
     state: StateOption = STATE,
     catalogue: CatalogueOption = None,
+    events: EventsOption = None,
+    events_format: EventsFormatOption = None,
+    events_auth: EventsAuthOption = None,
+    events_ca: EventsCaOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
@@ -126,6 +134,7 @@ def plan(
         skip_unresolved=skip_unresolved,
         as_of=None,
         strict=False,
+        events=AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca),
     )
     from runner.cli import plan_work  # takes a moment, in which the first line is read
 

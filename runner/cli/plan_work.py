@@ -18,6 +18,7 @@ from runner.cli.options import Format, given_params
 from runner.cli.output import UsageError, at_a_glance, emit, state_named, tell, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
 from runner.cli.progress import PLANNING
+from runner.cli.sent_events import Sent, events_sent
 from runner.cli.working import actor
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
@@ -50,6 +51,11 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
     order = ordered(asked)
     if idle := idle_limits(order):
         raise DocumentError(idle)
+    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
+        return _planned(asked, order, sent, out, policies, force=force)
+
+
+def _planned(asked: Asked, order: Order, sent: Sent, out: Path, policies: Sequence[Path], *, force: bool) -> ExitStatus:
     under = _policies(policies, order.clients)
     paths = _paths(out, order.clients)
     _check_free(paths, force=force)
@@ -65,7 +71,7 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
 
         return witness
 
-    run = observed(asked, order, words=PLANNING, planned=planned)
+    run = observed(asked, order, sent, words=PLANNING, planned=planned)
     if run.ending in (Ending.INTERRUPTED, Ending.JOURNAL):
         say_why(run)
         tell("no plan is written: not every server was asked.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from runner.cli.asked import AskedEvents
 from runner.cli.asked_to_change import AskedToChange
 from runner.cli.commands import of_file
 from runner.cli.inventory_files import announced
@@ -15,6 +16,10 @@ from runner.cli.options import (
     CatalogueOption,
     ConnectTimeoutOption,
     DetailsOption,
+    EventsAuthOption,
+    EventsCaOption,
+    EventsFormatOption,
+    EventsOption,
     Format,
     FormatOption,
     InventoryOption,
@@ -48,6 +53,10 @@ def resume(
     catalogue: CatalogueOption = None,
     sign_with: SignWithOption = None,
     anchor: AnchorOption = None,
+    events: EventsOption = None,
+    events_format: EventsFormatOption = None,
+    events_auth: EventsAuthOption = None,
+    events_ca: EventsCaOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
@@ -86,6 +95,7 @@ def resume(
         allow_cleartext=allow_cleartext,
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
+        events=AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca),
     )
     from runner.cli import apply_work  # takes a moment, in which the first line is read
 

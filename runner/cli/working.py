@@ -18,6 +18,7 @@ from playbooks.model import ReadyPlaybook
 from runner.cli.asked import AskedOfServers
 from runner.cli.output import UsageError, tell
 from runner.cli.progress import MOST_NAMED, PlainProgress, Words
+from runner.cli.sent_events import NOWHERE, Sent
 from runner.credentials import Unresolved
 from runner.journal.checkpoints import Sign
 from runner.observe import Reach
@@ -36,7 +37,7 @@ from texts.counting import counted
 RINGS = (20_000, 10, 10)
 
 
-def world_of(state: Path, reach: Reach, sign: Sign | None) -> World:
+def world_of(state: Path, reach: Reach, sign: Sign | None, sent: Sent = NOWHERE) -> World:
     """Everything outside that a run touches: this machine's."""
     return World(
         state=state,
@@ -46,6 +47,8 @@ def world_of(state: Path, reach: Reach, sign: Sign | None) -> World:
         now=lambda: datetime.now(UTC),
         monotonic=Waiting().clock,
         sign=sign,
+        opened=sent.watch,
+        kept_out=sent.kept_out,
     )
 
 

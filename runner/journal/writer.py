@@ -147,6 +147,11 @@ class JournalWriter:
         at = self._at
         return at.waiting[-1][1] if at.waiting else at.head
 
+    @property
+    def durable(self) -> Head:
+        """The last record that no crash takes away."""
+        return self._durable
+
     def record(
         self,
         phase: str,

@@ -8,12 +8,12 @@ AppRole at `auth/approle`), else the file ~/.vault-token. VAULT_SKIP_VERIFY is n
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from inventory.model import CredentialReference
+from runner.loopback import is_this_machine
 from runner.secrets.interface import Secret, SecretUnavailableError
 
 if TYPE_CHECKING:
@@ -178,18 +178,11 @@ def why_not_asked(address: str) -> str:
     parts = urlsplit(address)
     if not address:
         return "the environment variable VAULT_ADDR is not set"
-    if parts.scheme == "http" and not _is_own(parts.hostname or ""):
+    if parts.scheme == "http" and not is_this_machine(parts.hostname or ""):
         return "VAULT_ADDR is http, over which the token and the password would be readable"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return "VAULT_ADDR is not an https address"
     return ""
-
-
-def _is_own(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _answered(reference: CredentialReference, answer: object) -> Mapping[str, object]:
