@@ -28,13 +28,17 @@ _MOST_OF_A_LINE = 1 << 26  # bytes; a run names its servers in its first line
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How one client's part of a run began, as the first line of its journal says; not verified further."""
+    """How one client's part of a run began, as the first line of its journal says; not verified further.
+
+    `actor` is who began it, `user@machine`.
+    """
 
     journal: Path
     run: str
     client: str
     at: datetime
     started: events.RunStarted
+    actor: str
 
     @property
     def as_run(self) -> Run:
@@ -52,7 +56,7 @@ def beginning_of(journal: Path) -> Beginning | None:
         return None
     if not isinstance(recorded.event, events.RunStarted):
         return None
-    return Beginning(journal, recorded.run, recorded.client, recorded.time, recorded.event)
+    return Beginning(journal, recorded.run, recorded.client, recorded.time, recorded.event, line.actor)
 
 
 def is_audit(journal: Path) -> bool:

@@ -187,12 +187,14 @@ def _print(
     refused: UsageError | None = None
     written: list[Path] = []
     for client, page in pages.items():
-        from runner.cli.page_files import provenance_of  # only where one was asked for
+        from runner.cli.page_files import audited_in, history_of, provenance_of  # only where one was asked for
         from runner.reports.html import HtmlReport
 
-        source = provenance_of(run_directory(asked.state, client, run.audit.run) / JOURNAL)
+        journal, mine = run_directory(asked.state, client, run.audit.run) / JOURNAL, of_client(run.audit, client)
+        one = audited_in(journal, mine)
+        history = None if one is None else history_of(asked.state, one)
         try:
-            write_file(page, HtmlReport(source=source, brand=brand).render(of_client(run.audit, client)))
+            write_file(page, HtmlReport(provenance_of(journal), brand, history).render(mine))
         except UsageError as error:  # what was found is shown all the same
             refused = error
             continue

@@ -10,16 +10,20 @@ import typer
 
 from runner.cli.options import STATE, BrandOption, ClientOption, Format, StateOption
 from runner.cli.output import UsageError, emit, print_report, tell, write_file
-from runner.cli.page_files import brand_of, provenance_of
+from runner.cli.page_files import audited_in, brand_of, history_of, provenance_of
 from runner.cli.show_run import warn_of_broken
+from runner.comparing import Audited
+from runner.earlier import audited, previous_audit
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Verified
 from runner.replay import replay
 from runner.reports.brand import Brand
 from runner.reports.formats import AuditFormat, report_of
 from runner.reports.html import HtmlReport
+from runner.results import FleetResult
 from runner.runs import ClientRun, find_run, read_run, uncollected
 
+PREVIOUS = "previous"
 FILE_WIDTH = 160  # columns of a table in a file
 
 
@@ -57,6 +61,16 @@ def report(
         typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="File to write, replaced if it is there."),
     ] = None,
     brand: BrandOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="RUN",
+            envvar="EXRUN_SINCE",
+            help="Of an audit's page: what it is compared with, a run or `previous`.",
+            show_default="the audit before it with the same playbook, where its journal verifies",
+        ),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option("--policy", envvar="EXRUN_POLICY", help="Of a plan: the client's policy, to say who approved it."),
@@ -76,6 +90,7 @@ def report(
     Examples:
       exrun report last
       exrun report last -f html -o audit.html --brand contoso.yml
+      exrun report last -f html -o audit.html --since 2026-11-01
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
       exrun report last -f csv -o audit.csv
       exrun report last -f markdown -o ticket.md
@@ -85,7 +100,11 @@ def report(
     if brand is not None and form is not ReportFormat.HTML:
         raise UsageError("--brand is for pages", "Write one with -f html, or leave it away.")
     above = brand_of(brand)
+    if since is not None and form is not ReportFormat.HTML:
+        raise UsageError("--since is for pages", "Write one with -f html, or see exrun diff.")
     if Path(run).is_file():
+        if since is not None:
+            raise UsageError("--since is for audits", "Leave it away for a plan.")
         with uncollected():
             _put(output, _of_plan(Path(run), form, policy, client, above))
         return
@@ -103,20 +122,52 @@ def report(
         if status is not ExitStatus.WELL:
             raise typer.Exit(status)
         if parts[0].state.plan is not None:
+            if since is not None:
+                raise UsageError("--since is for audits", "Leave it away for a run that applied a plan.")
             _put(output, _of_applied(parts[0], form, above))
             return
         audit = replay([part.state for part in parts])
         if form is ReportFormat.HTML:
-            _put(output, _page(parts[0], above).render(audit))
+            _put(output, _page(parts[0], audit, state, since, above).render(audit))
         elif output is not None:
             _put(output, report_of(AuditFormat(form.value), width=FILE_WIDTH).render(audit))
         else:
             print_report(audit, AuditFormat(form.value))
 
 
-def _page(part: ClientRun, brand: Brand | None) -> HtmlReport:
+def _page(part: ClientRun, audit: FleetResult, state: Path, since: str | None, brand: Brand | None) -> HtmlReport:
     head = part.verified.head if isinstance(part.verified, Verified) else None
-    return HtmlReport(source=provenance_of(part.journal, head), brand=brand)
+    one = audited_in(part.journal, audit)
+    against = None if since is None or one is None else _since(state, since, one)
+    history = None if one is None else history_of(state, one, against)
+    return HtmlReport(provenance_of(part.journal, head), brand, history)
+
+
+def _since(state: Path, since: str, one: Audited) -> Audited:
+    """The audit that was asked for, of the same client.
+
+    Raises:
+        RunNotFoundError, UsageError: there is none, or it ran a plan.
+        typer.Exit: with 6, its journal is not as it was written, which is said.
+    """
+    if since.casefold() == PREVIOUS:
+        found = previous_audit(state, one)
+        if found is None:
+            raise UsageError(
+                f"--since: {one.client} has no audit before this one with the playbook {one.started.playbook.name}",
+                "Name a run, or leave --since away.",
+            )
+        run = found.as_run
+    else:
+        run = find_run(state, since)
+    [part] = read_run(run, one.client)
+    if part.state.plan is not None:
+        raise UsageError(f"--since: the run {run.id} ran a plan, and what is compared are audits", "Name an audit.")
+    if warn_of_broken((part,)) is not ExitStatus.WELL:
+        raise typer.Exit(ExitStatus.JOURNAL)
+    if part.state.run == one.audit.run:
+        raise UsageError(f"--since: {run.id} is the run itself", "Name another, or previous.")
+    return audited(part)
 
 
 def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | None, brand: Brand | None) -> str:

@@ -22,7 +22,7 @@ from runner.results import HostFinding
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["DiffDocument", "NotCompared", "document", "lines", "schema_text", "to_json"]
+__all__ = ["HEADINGS", "DiffDocument", "NotCompared", "document", "lines", "schema_text", "to_json"]
 
 SCHEMA: Literal["exrun.diff/1"] = "exrun.diff/1"
 _MOST = 3  # findings and lines of evidence that a server's lines name
@@ -193,7 +193,7 @@ def _side(side: Side | None) -> SideMember | None:
     )
 
 
-_HEADINGS: Mapping[Became, str] = MappingProxyType(
+HEADINGS: Mapping[Became, str] = MappingProxyType(
     {
         Became.WORSE: "worse",
         Became.CHANGED: "changed, and nobody can say whether for better or worse",
@@ -213,7 +213,7 @@ def lines(found: Comparison) -> Iterator[str]:
     )
     for unlike in found.unlike:
         yield f"  take care: {unlike_text(unlike)}"
-    for became, heading in _HEADINGS.items():
+    for became, heading in HEADINGS.items():
         told = [each for each in found.servers if each.became is became and each.differs]
         if told:
             yield ""

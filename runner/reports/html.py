@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from playbooks.findings import Verdict
 from runner.reports import merging
 from runner.reports.brand import Brand
+from runner.reports.diff import unlike_text
+from runner.reports.history import History, changed, counts, trend
 from runner.reports.page import page
 from runner.reports.picture import BY, FULL, picture, tiles
 from runner.reports.provenance import Provenance
@@ -27,14 +29,17 @@ class HtmlReport:
     Attributes:
         source: where the audit is from; None where its journal is not at hand.
         brand: whose page it is; None for nobody's.
+        history: the audits before it; None where nobody looked for them.
     """
 
     source: Provenance | None = None
     brand: Brand | None = None
+    history: History | None = None
 
     def render(self, audit: FleetResult) -> str:
         """See Report."""
         clients = sorted({host.client for host in audit.hosts})
+        against = None if self.history is None else self.history.comparison
         shared = merging.alike(audit.hosts)
         return page(
             "audit.html.j2",
@@ -62,6 +67,12 @@ class HtmlReport:
             differing=lambda each: sum(bool(line.hosts) for line in each.evidence),
             places=[_place(host) for host in audit.hosts],
             commands=[_command(audit.run, host) for host in audit.hosts],
+            history=self.history,
+            changed=() if against is None else changed(against),
+            became={} if against is None else counts(against),
+            unlike=() if against is None else [unlike_text(each) for each in against.unlike],
+            trend=() if self.history is None else trend(self.history.past),
+            at={host.name: number for number, host in enumerate(audit.hosts, start=1)},
             short=_short,
             cell=CELL,
             counted=counted,

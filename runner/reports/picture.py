@@ -15,7 +15,7 @@ from playbooks.findings import Verdict
 from runner.reports.wording import tone
 from runner.results import HostResult
 
-__all__ = ["BY", "FULL", "Bar", "Part", "Picture", "Shade", "Tile", "picture", "shade", "tiles"]
+__all__ = ["BY", "FULL", "Bar", "Part", "Picture", "Shade", "Tile", "bar", "picture", "shade", "tiles"]
 
 FULL = 1000  # the width of the longest bar
 BY = ("site", "dag", "role")  # the labels by which a fleet is drawn
@@ -96,7 +96,7 @@ def picture(hosts: Sequence[HostResult]) -> tuple[Picture, ...]:
     """The fleet as a whole, then by each label of BY by which there is more than one group."""
     if not hosts:
         return ()
-    whole = Picture("", (_bar("", [host.verdict for host in hosts], len(hosts)),))
+    whole = Picture("", (bar("", [host.verdict for host in hosts], len(hosts)),))
     return (whole, *_by_labels(hosts))
 
 
@@ -118,8 +118,8 @@ def _drawn(label: str, groups: Mapping[str, Sequence[Verdict]], several: bool) -
     shown, rest = (ordered, []) if len(ordered) <= MOST else (ordered[: MOST - 1], ordered[MOST - 1 :])
     others = [verdict for _, verdicts in rest for verdict in verdicts]
     most = max(len(others), *(len(verdicts) for _, verdicts in shown))
-    bars = [_bar(name, verdicts, most) for name, verdicts in shown]
-    return Picture(label, (*bars, *([_bar("", others, most)] if rest else [])), len(rest), several)
+    bars = [bar(name, verdicts, most) for name, verdicts in shown]
+    return Picture(label, (*bars, *([bar("", others, most)] if rest else [])), len(rest), several)
 
 
 def _weight(verdicts: Iterable[Verdict]) -> tuple[int, int]:
@@ -128,7 +128,8 @@ def _weight(verdicts: Iterable[Verdict]) -> tuple[int, int]:
     return min(ranks), -ranks.count(min(ranks))
 
 
-def _bar(name: str, verdicts: Sequence[Verdict], most: int) -> Bar:
+def bar(name: str, verdicts: Sequence[Verdict], most: int) -> Bar:
+    """One bar, of which the length is to that of the longest as `verdicts` are to `most`."""
     counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
     there = {verdict: count for verdict, count in counts.items() if count}
     room = max(FULL * len(verdicts) // most, _LEAST * len(there))

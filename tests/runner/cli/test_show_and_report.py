@@ -156,6 +156,45 @@ def test_a_brand_stands_above_a_page_and_above_nothing_else(audited: CommandLine
     assert (status, "--brand is for pages" in err) == (2, True)
 
 
+def test_a_page_says_what_changed_since_the_audit_before_and_how_the_fleet_stood(exrun: CommandLine) -> None:
+    only = ("--limit", "client:alpha")
+    exrun.audit(*only, "--html", "a.html")
+    [first] = [path.name for path in exrun.folder.glob(".exrun/alpha/runs/*")]
+    assert (
+        "No earlier audit of this client with this playbook is recorded here" in (exrun.folder / "a.html").read_text()
+    )
+    exrun.transports["alpha/EX1"] = ScriptedTransport(otherwise=protocol(True))
+    exrun.audit(*only, "--html", "a.html")
+    page = (exrun.folder / "a.html").read_text()
+    assert f"(run {first}, compared with " in page
+    assert "<h3>Worse: 1</h3>" in page
+    assert "Over the last runs of this playbook" in page
+    for since in ("previous", first):
+        assert exrun("report", "last", "-f", "html", "--since", since)[1] == page
+    for since, said in (("last", "is the run itself"), ("2020", "is called '2020'")):
+        status, out, err = exrun("report", "last", "-f", "html", "--since", since)
+        assert (status, out, said in err) == (2, "", True), err
+    assert exrun("report", "last", "-f", "json", "--since", first)[0] == 2
+    assert exrun("report", first, "-f", "html", "--since", "previous")[0] == 2
+
+
+def test_an_audit_before_that_does_not_verify_is_not_compared_and_is_named(exrun: CommandLine) -> None:
+    only = ("--limit", "client:alpha")
+    exrun.audit(*only)
+    [journal] = exrun.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    first = journal.parent.name
+    exrun.audit(*only)
+    [second] = {path.name for path in exrun.folder.glob(".exrun/alpha/runs/*")} - {first}
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([lines[0], *lines[2:]]))
+    status, page, _ = exrun("report", second, "-f", "html")
+    assert status == 0
+    assert f"The audit before, {first}, could not be read as it was written: nothing is compared." in page
+    assert f"1 run of this playbook, whose journals do not verify or are too large to be read along: {first}" in page
+    status, page, err = exrun("report", second, "-f", "html", "--since", first)
+    assert (status, page, "does not verify" in err) == (6, "", True)
+
+
 def test_an_audit_puts_a_brand_above_the_page_of_one_client_alone(exrun: CommandLine) -> None:
     (exrun.folder / "brand.yml").write_text('name: Alpha Ltd\ncolour: "#005a9c"\n')
     for options, said in (

@@ -12,13 +12,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from runner.comparing import compare
 from runner.reports.applied_page import applied_page
+from runner.reports.history import History
 from runner.reports.html import HtmlReport
 from runner.reports.plan_page import Approvals, plan_page
 from tests.runner.reports.board import board_plan, hostile_plan
 from tests.runner.reports.fleets import fleet
 from tests.runner.reports.test_applied import fleet as applied_fleet
 from tests.runner.reports.test_applied import hostile_run, told
+from tests.runner.reports.test_history import IS, WAS, pasts
 from tests.runner.reports.test_hostile_answers import HOSTILE, answering
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,6 +32,7 @@ UNSEEN = Approvals(None, (), (), (), datetime(2026, 11, 28, 3, 0, tzinfo=UTC))
 WORDS = " ".join(text for text in HOSTILE if len(text) < 100) + "x" * 5000
 PAGES: dict[str, Callable[[], str]] = {
     "audit": lambda: HtmlReport().render(fleet(40)),
+    "changed": lambda: HtmlReport(history=History(compare(WAS, IS), "", pasts(WAS, IS), ("r0",))).render(IS.audit),
     "plan": lambda: plan_page(board_plan(), "ab" * 32, UNSEEN),
     "applied": lambda: applied_page(told(*applied_fleet("completes", "breaks", "completes", "breaks"))),
     "hostile-audit": lambda: HtmlReport().render(answering(WORDS)),
@@ -157,7 +161,7 @@ def test_nothing_is_off_the_screen_of_a_telephone(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["audit", "plan", "applied"])
+@pytest.mark.parametrize("name", ["audit", "changed", "plan", "applied"])
 def test_axe_finds_nothing_serious(browser: Browser, written: Callable[[str], str], name: str, scheme: str) -> None:
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()
