@@ -36,7 +36,7 @@ from runner.transport.wire import Waiting
 _NAMED = 6  # servers in the next command
 
 
-def doctor(asked: Asked) -> ExitStatus:
+def doctor(asked: Asked, form: Format) -> ExitStatus:
     """Examines the servers that were asked for, prints what was found, and returns the exit status.
 
     Raises:
@@ -50,7 +50,7 @@ def doctor(asked: Asked) -> ExitStatus:
     working.warn_of(order.overrides)
     run, found = _run(order, asked)
     told = diagnoses(run.audit, order.hosts, found, run.why)
-    match asked.form:
+    match form:
         case Format.JSON:
             emit(json_text(told))
         case Format.TEXT:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from inventory.model import Host
 from runner.cli.output import let_go
-from runner.fleet import Listener
+from runner.opening import Following
 from runner.reports.jsonl import server_line, summary_line
 from runner.results import FleetResult, HostResult
 from runner.rollout import Halt
@@ -18,24 +18,28 @@ from runner.rollout import Halt
 
 @dataclass(frozen=True, slots=True)
 class _Both:
-    progress: Listener[HostResult]
+    progress: Following
     lines: LineStream
 
     def started(self, host: Host) -> None:
-        """See Listener."""
+        """See Following."""
         self.progress.started(host)
 
+    def doing(self, host: Host, what: str) -> None:
+        """See Following."""
+        self.progress.doing(host, what)
+
     def ended(self, row: HostResult) -> None:
-        """See Listener."""
+        """See Following."""
         self.lines.tell(row)
         self.progress.ended(row)
 
     def halting(self, halt: Halt) -> None:
-        """See Listener."""
+        """See Following."""
         self.progress.halting(halt)
 
     def defect(self, where: str, error: BaseException) -> None:
-        """See Listener."""
+        """See Following."""
         self.progress.defect(where, error)
 
 
@@ -60,7 +64,7 @@ class LineStream:
             self._told.add((row.client, row.name))
             self._rows.put(lambda: server_line(self._run, row))
 
-    def beside(self, progress: Listener[HostResult]) -> Listener[HostResult]:
+    def beside(self, progress: Following) -> Following:
         """Who tells both the progress, of everything, and these lines, of each row."""
         return _Both(progress, self)
 
