@@ -23,6 +23,7 @@ from runner.cli.options import (
     StateOption,
     TimeoutOption,
 )
+from runner.reports.formats import AuditFormat
 
 PLAYBOOK = "doctor"
 
@@ -73,7 +74,7 @@ def doctor(
         timeout=timeout,
         connect_timeout=connect_timeout,
         run_timeout=run_timeout,
-        form=form,
+        form=AuditFormat(form.value),
         html=None,
         state=state,
         catalogue=None,

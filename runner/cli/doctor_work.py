@@ -17,7 +17,6 @@ from runner.cli.asked import Asked
 from runner.cli.audit_work import ordered
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
-from runner.cli.options import Format
 from runner.cli.output import debugging, emit, width
 from runner.cli.progress import AUDITING, opening
 from runner.doctor.checks import Diagnoses
@@ -27,6 +26,7 @@ from runner.fleet import Stop
 from runner.opening import FleetRun, open_run
 from runner.order import Order
 from runner.reports.doctor import json_text, lines
+from runner.reports.formats import AuditFormat
 from runner.rollout import Letting
 from runner.terms import SKIP_UNRESOLVED, Ending
 from runner.transport.connecting import Connector
@@ -50,11 +50,10 @@ def doctor(asked: Asked) -> ExitStatus:
     working.warn_of(order.overrides)
     run, found = _run(order, asked)
     told = diagnoses(run.audit, order.hosts, found, run.why)
-    match asked.form:
-        case Format.JSON:
-            emit(json_text(told))
-        case Format.TEXT:
-            emit("".join(f"{line}\n" for line in lines(told, width(), _next(told, asked))))
+    if asked.form is AuditFormat.JSON:
+        emit(json_text(told))
+    else:
+        emit("".join(f"{line}\n" for line in lines(told, width(), _next(told, asked))))
     return _status(run, told)
 
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from inventory.model import Host
 from runner.cli.output import let_go
-from runner.fleet import Listener
+from runner.opening import Following
 from runner.reports.jsonl import server_line, summary_line
 from runner.results import FleetResult, HostResult
 from runner.rollout import Halt
@@ -18,12 +18,16 @@ from runner.rollout import Halt
 
 @dataclass(frozen=True, slots=True)
 class _Both:
-    progress: Listener[HostResult]
+    progress: Following
     lines: LineStream
 
     def started(self, host: Host) -> None:
         """See Listener."""
         self.progress.started(host)
+
+    def doing(self, host: Host, what: str) -> None:
+        """See Following."""
+        self.progress.doing(host, what)
 
     def ended(self, row: HostResult) -> None:
         """See Listener."""
@@ -60,7 +64,7 @@ class LineStream:
             self._told.add((row.client, row.name))
             self._rows.put(lambda: server_line(self._run, row))
 
-    def beside(self, progress: Listener[HostResult]) -> Listener[HostResult]:
+    def beside(self, progress: Following) -> Following:
         """Who tells both the progress, of everything, and these lines, of each row."""
         return _Both(progress, self)
 
