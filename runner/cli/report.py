@@ -196,6 +196,14 @@ def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None) -> str
             return as_written(applied_document(part), Format.TEXT)
         case ReportFormat.JSON:
             return as_written(applied_document(part), Format.JSON)
+        case ReportFormat.MARKDOWN:
+            from runner.reports.applied_markdown import applied_markdown
+
+            return applied_markdown(applied_document(part))
+        case ReportFormat.JUNIT:
+            from runner.reports.applied_junit import applied_junit
+
+            return applied_junit(applied_document(part))
         case _:
             raise _only_of_audits(form)
 

@@ -44,6 +44,7 @@ __all__ = [
     "document",
     "in_short",
     "is_as_planned",
+    "is_undone",
     "json_text",
     "schema_text",
     "step_lines",
@@ -463,7 +464,7 @@ def came_to(step: AppliedStepMember) -> str:
 
 def _host_lines(host: AppliedHostMember) -> Iterator[str]:
     wave = "" if host.wave is None else f"  wave {host.wave}"
-    if host.outcome in _TOLD or _is_undone(host) or _is_untouched(host):
+    if host.outcome in _TOLD or is_undone(host) or _is_untouched(host):
         yield f"{_shown(host.name)}  {host.outcome}{wave}  {in_short(host)}".rstrip()
         for step in host.steps:
             # What else a server says of a change that was made stands in the whole account.
@@ -499,7 +500,7 @@ def _host_in_full(host: AppliedHostMember, texts: Mapping[str, str]) -> Iterator
     yield ""
 
 
-def _is_undone(host: AppliedHostMember) -> bool:
+def is_undone(host: AppliedHostMember) -> bool:
     """Whether all of it was undone as somebody asked for: then there is nothing to see to."""
     return host.outcome is Outcome.ROLLED_BACK and not host.next and host.became.keys() <= {Became.UNDONE}
 
@@ -516,7 +517,7 @@ def _is_untouched(host: AppliedHostMember) -> bool:
 
 def in_short(host: AppliedHostMember) -> str:
     """Of a host that is well, or was not begun, its changes; of any other why."""
-    if host.outcome is not Outcome.CHANGED and not _is_undone(host) and not _is_untouched(host):
+    if host.outcome is not Outcome.CHANGED and not is_undone(host) and not _is_untouched(host):
         return _shown(host.why)
     return f"{counted(sum(host.became.values()), 'change')}: {counts(host.became)}"
 

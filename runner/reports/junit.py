@@ -38,19 +38,24 @@ class JunitReport:
 
     def render(self, audit: FleetResult) -> str:
         """See Report."""
-        root = Element("testsuites", name=_text(f"exrun {audit.run}"))
+        root = Element("testsuites", name=text(f"exrun {audit.run}"))
         for client in dict.fromkeys(host.client for host in audit.hosts):
             _suite(SubElement(root, "testsuite"), client, audit)
-        _count(root, root.iter("testcase"))
-        ElementTree.indent(root)
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+        count(root)
+        return written(root)
+
+
+def written(root: Element) -> str:
+    """The whole document."""
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
 def _suite(suite: Element, client: str, audit: FleetResult) -> None:
     hosts = [host for host in audit.hosts if host.client == client]
-    suite.set("name", _text(client) or "-")
+    suite.set("name", text(client) or "-")
     terms = audit.terms
-    _properties(
+    properties(
         suite,
         [
             ("run", audit.run),
@@ -64,12 +69,12 @@ def _suite(suite: Element, client: str, audit: FleetResult) -> None:
         _server(suite, host)
         for step in host.steps if isinstance(host, Judged) else ():
             _step(suite, host, step)
-    _count(suite, suite.iter("testcase"))
+    count(suite)
 
 
 def _server(suite: Element, host: HostResult) -> None:
-    case = _case(suite, host, SERVER, host.seconds)
-    _properties(
+    case = case_of(suite, host.client, host.name, SERVER, host.seconds)
+    properties(
         case,
         [
             ("verdict", host.verdict.value),
@@ -87,17 +92,17 @@ def _server(suite: Element, host: HostResult) -> None:
         case Outcome.COMPLIANT:
             pass
         case Outcome.FINDINGS:
-            _came(case, "failure", host.verdict, host.why, [host.next])
+            came(case, "failure", host.verdict.value, host.why, [host.next])
         case Outcome.UNKNOWN | Outcome.UNREACHABLE | Outcome.FAILED:
-            _came(case, "error", host.verdict, host.why, [host.next])
+            came(case, "error", host.verdict.value, host.why, [host.next])
 
 
 def _step(suite: Element, host: HostResult, step: StepResult) -> None:
     said = step.assessment
-    case = _case(suite, host, step.step, 0.0)
+    case = case_of(suite, host.client, host.name, step.step, 0.0)
     cves = dict.fromkeys(cve for found in said.findings for cve in found.cves)
     kbs = dict.fromkeys(kb for found in said.findings for kb in found.kbs)
-    _properties(
+    properties(
         case,
         [
             ("action", step.action),
@@ -110,8 +115,8 @@ def _step(suite: Element, host: HostResult, step: StepResult) -> None:
     )
     kind = _kind(said)
     if kind:
-        _came(case, kind, said.verdict, said.summary, _told(said))
-    elif told := "\n".join(map(_text, _told(said))):
+        came(case, kind, said.verdict.value, said.summary, _told(said))
+    elif told := "\n".join(map(text, _told(said))):
         SubElement(case, "system-out").text = told
 
 
@@ -134,33 +139,38 @@ def _told(said: Assessment) -> Iterator[str]:
             yield f"  next: {found.next}"
 
 
-def _case(suite: Element, host: HostResult, name: str, seconds: float) -> Element:
-    names = {"classname": f"{host.client}/{host.name}", "name": name}
+def case_of(suite: Element, client: str, host: str, name: str, seconds: float) -> Element:
+    """A case of a server; `name` is tainted as well."""
+    names = {"classname": f"{client}/{host}", "name": name}
     return SubElement(
-        suite, "testcase", {key: _text(value) for key, value in names.items()} | {"time": f"{seconds:.3f}"}
+        suite, "testcase", {key: text(value) for key, value in names.items()} | {"time": f"{seconds:.3f}"}
     )
 
 
-def _came(case: Element, kind: str, verdict: Verdict, why: str, told: Iterable[str]) -> None:
-    element = SubElement(case, kind, type=verdict.value, message=_text(why))
-    element.text = "\n".join(_text(line) for line in told if line)
+def came(case: Element, kind: str, what: str, why: str, told: Iterable[str]) -> None:
+    """How a case came out: `failure`, `error` or `skipped`; by a word of ours, why, and what is to be known."""
+    element = SubElement(case, kind, type=what, message=text(why))
+    element.text = "\n".join(text(line) for line in told if line)
 
 
-def _properties(of: Element, properties: Iterable[tuple[str, str]]) -> None:
-    found = [(name, value) for name, value in properties if value]
+def properties(of: Element, named: Iterable[tuple[str, str]]) -> None:
+    """Names and values, tainted; what has no value is left out."""
+    found = [(name, value) for name, value in named if value]
     if found:
         inside = SubElement(of, "properties")
         for name, value in found:
-            SubElement(inside, "property", name=_text(name), value=_text(value))
+            SubElement(inside, "property", name=text(name), value=text(value))
 
 
-def _count(of: Element, cases: Iterable[Element]) -> None:
-    found = list(cases)
+def count(of: Element) -> None:
+    """Says of a suite, or of all, how many cases stand in it, and how they came out."""
+    found = list(of.iter("testcase"))
     of.set("tests", str(len(found)))
     for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         of.set(name, str(sum(case.find(kind) is not None for case in found)))
     of.set("time", f"{sum(float(case.get('time', 0)) for case in found):.3f}")
 
 
-def _text(tainted: str) -> str:
+def text(tainted: str) -> str:
+    """A text that XML may hold."""
     return _NO_XML.sub("\ufffd", visible(tainted, LIMIT))

@@ -55,7 +55,7 @@ def _lines(audit: FleetResult) -> Iterator[str]:
         yield f"- **{found.severity}**: {code(found.title)}{_then(found.next)}"
     if not audit.hosts:
         return
-    yield from _table(
+    yield from table(
         "How many",
         ("servers", "verdict", "what it says"),
         (
@@ -65,7 +65,7 @@ def _lines(audit: FleetResult) -> Iterator[str]:
         ),
     )
     wanting = [host for host in audit.hosts if host.outcome is not Outcome.COMPLIANT]
-    yield from _table(
+    yield from table(
         "What to do, worst first",
         ("server", "product and build", "verdict", "why", "next"),
         (
@@ -79,7 +79,7 @@ def _lines(audit: FleetResult) -> Iterator[str]:
             for host in wanting
         ),
     )
-    yield from _table(
+    yield from table(
         "Findings",
         ("severity", "finding", "what", "about", "servers"),
         (
@@ -88,7 +88,7 @@ def _lines(audit: FleetResult) -> Iterator[str]:
         ),
     )
     yield from _rotation(audit)
-    yield from _table(
+    yield from table(
         "Nothing to do",
         ("server", "product and build", "verdict", "why"),
         (
@@ -101,8 +101,8 @@ def _lines(audit: FleetResult) -> Iterator[str]:
     yield f"All evidence, step by step: {code(f'exrun show {audit.run}')}"
 
 
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A heading and a table below it; nothing without rows."""
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A heading and a table below it; nothing without rows. Cells are code, or words of ours without a bar."""
     found = [f"| {' | '.join(cells)} |" for cells in rows]
     if found:
         yield from ("", f"## {title}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *found)

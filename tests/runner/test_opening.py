@@ -411,18 +411,22 @@ def test_a_password_that_is_one_of_our_words_is_redacted_where_a_server_says_it_
                 pass
 
 
-def test_a_password_that_a_server_echoes_is_in_no_report_and_no_journal(tmp_path: Path) -> None:
-    plain = host("EX1")
+def test_a_password_that_a_server_echoes_or_a_label_has_is_in_no_report_and_no_journal(tmp_path: Path) -> None:
+    plain, password = host("EX1"), "Tr0ub4dor&3"
     echoing = Host(
-        **{field: getattr(plain, field) for field in plain.__slots__ if field != "credential"},
+        **{
+            field: getattr(plain, field) for field in plain.__slots__ if field not in ("credential", "labels", "groups")
+        },
         credential=CredentialReference(CredentialKind.ENV, "PW"),
+        labels={"note": (f"pw {password}",), password: ("x",)},
+        groups=frozenset({password}),
     )
-    password = "Tr0ub4dor&3"
     fleet = Fleet(
         tmp_path, (echoing,), {"alpha/EX1": ScriptedTransport({"Get-a": saying(password)})}, secrets={"PW": password}
     )
     run = fleet.run()
     assert run.audit.hosts[0].why == "it says ***"
+    assert run.audit.hosts[0].labels == {"note": ("pw ***",), "***": ("x",)}
     assert password not in repr(run.audit)
     assert password.encode() not in fleet.journal().read_bytes()
     assert replay(fleet.states()) == run.audit

@@ -7,10 +7,13 @@ import json
 import os
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 
 from runner.cli.streaming import LineStream
+from runner.fleet import Listener
+from runner.opening import Following
 from runner.transport.failures import Cause, failure
 from runner.transport.interface import Script, ScriptResult
 from tests.runner.cli.conftest import CommandLine, protocol
@@ -73,6 +76,19 @@ def test_servers_that_were_not_begun_have_their_lines_before_the_summary(exrun: 
     assert status == 130
     assert sorted(kinds(out)[:-1]) == ["alpha/EX1", "alpha/EX2", "beta/MBX1"]
     assert json.loads(out.splitlines()[-1])["end"]["how"] == "interrupted"
+
+
+def test_a_progress_is_told_all_that_it_is_told_without_lines() -> None:
+    names = {name for name in vars(Following) | vars(Listener) if not name.startswith("_")}
+    assert names >= {"started", "doing", "ended", "halting", "defect"}
+    progress = Mock(spec=sorted(names))
+    lines = LineStream("r", io.StringIO())
+    both = lines.beside(progress)
+    for name in sorted(names):
+        count = 1 if name in ("started", "ended", "halting") else 2
+        getattr(both, name)(*FLEET.hosts[:count])
+        assert getattr(progress, name).call_args.args == FLEET.hosts[:count]
+    lines.leave()
 
 
 def test_where_the_password_of_nobody_can_be_had_nothing_is_written(

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from xml.etree import ElementTree
 
+import junitparser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from playbooks.changes import Change
 from playbooks.model import OnFailure
 from runner.applied import AppliedHost, AppliedStep
 from runner.events import Approved
+from runner.exit_status import ExitStatus
 from runner.moves import Outcome
 from runner.plan.records import From, Plan, PlannedHost, Standing, StepPlan
 from runner.reports.applied import (
@@ -25,17 +28,31 @@ from runner.reports.applied import (
     AppliedStepMember,
     Became,
     came_to,
+    counts,
     document,
     json_text,
     schema_text,
     text,
 )
+from runner.reports.applied_junit import applied_junit
+from runner.reports.applied_markdown import applied_markdown
 from runner.reports.applied_page import applied_page
 from runner.state import HostProgress
 from runner.terms import End, Ending
 from tests.runner.changeable import ODD, RIGHT, WRONG, Applied, apply_text, drawing, planned, ready_playbook, undo_text
 from tests.runner.plan.plans import one_change, sha
-from tests.runner.reports.test_hostile_answers import HOSTILE, Structure, and_each_known, hostile, unshown
+from tests.runner.reports.test_formats import tables
+from tests.runner.reports.test_hostile_answers import (
+    HOSTILE,
+    MENTIONS,
+    TABLES,
+    Structure,
+    and_each_known,
+    hostile,
+    marks,
+    tree,
+    unshown,
+)
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "applied.json"
 COMPLETE = End()
@@ -336,6 +353,54 @@ def test_every_outcome_has_a_meaning_and_a_tone() -> None:
         plan = plan_of([planned(ready_playbook(1), 1)])
         page = applied_page(document(AppliedRun("r1", plan, "ab" * 32, [row], {}, End())))
         assert re.search(rf'<dt class="(grave|open|well|soft)">{outcome}</dt><dd>\w+', page)
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile | st.sampled_from([*MENTIONS, *TABLES]))
+@and_each_known
+def test_in_a_ticket_and_in_junit_a_servers_words_are_text_and_nothing_else(said: str) -> None:
+    said = said if said.strip() else "-"
+    ticket, junit = applied_markdown(hostile_run(said)), applied_junit(hostile_run(said))
+    assert unshown(ticket + junit) == set()
+    assert marks(ticket) == marks(applied_markdown(hostile_run("harmless")))
+    assert tree(ElementTree.fromstring(junit)) == tree(ElementTree.fromstring(applied_junit(hostile_run("harmless"))))
+
+
+def test_junitparser_finds_every_server_and_step_and_fails_where_the_run_does() -> None:
+    for outcome in Outcome:
+        row = AppliedHost("EX1", "alpha", (AppliedStep("s0", outcome, "so"),), None, 1, 1.5)
+        plan = plan_of([planned(ready_playbook(1), 1)])
+        found = document(AppliedRun("r1", plan, "ab" * 32, [row], {}, End()))
+        [suite] = junitparser.JUnitXml.fromstring(applied_junit(found).encode())
+        assert [(case.classname, case.name) for case in suite] == [("contoso/EX1", "server"), ("contoso/EX1", "s0")]
+        assert (suite.failures + suite.errors > 0) is (row.status is not ExitStatus.WELL), outcome
+        assert suite.time == 1.5
+
+
+def test_what_was_undone_since_somebody_asked_for_it_is_no_failure() -> None:
+    one = Applied(steps=1)
+    one.session()
+    row = one.session(undo=True)
+    assert row.outcome is Outcome.ROLLED_BACK
+    [suite] = junitparser.JUnitXml.fromstring(applied_junit(told([one], [row])).encode())
+    assert (suite.tests, suite.failures, suite.errors) == (2, 0, 0)
+
+
+def test_a_ticket_names_every_server_step_and_change_worst_first() -> None:
+    each, rows = fleet("completes", "breaks")
+    found = told(each, rows, COMPLETE, [["EX0"], ["EX1"]])
+    cells = tables(applied_markdown(found))
+    assert [row[:4] for row in cells["Servers, worst first"]] == [
+        [host.name, str(host.wave), host.outcome.value, counts(host.became)] for host in found.hosts
+    ]
+    changes = [
+        [host.name, step.step, change.became.value, change.title]
+        for host in found.hosts
+        for step in host.steps
+        for change in step.changes
+    ]
+    assert cells["Changes"] == changes
+    assert len(cells["Steps"]) == sum(len(host.steps) for host in found.hosts)
 
 
 def test_the_published_schema_is_that_of_the_document() -> None:
