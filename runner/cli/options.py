@@ -205,6 +205,17 @@ EventsCaOption = Annotated[
     ),
 ]
 
+NotifyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify",
+        envvar="EXRUN_NOTIFY",
+        metavar="ADDRESS",
+        help="Tell people what came of it: an address of apprise, or env:NAME of one; of several clients CLIENT=... "
+        "Repeatable.",
+    ),
+]
+
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="EXRUN_POLICY", help="The client's policy: who approves, and when.")
 ]
