@@ -185,7 +185,8 @@ EventsFormatOption = Annotated[
     typer.Option(
         "--events-format",
         envvar="EXRUN_EVENTS_FORMAT",
-        help="How events are written; without it cef for syslog, otlp for otlp+, else ecs.",
+        metavar="FORMAT",
+        help="How events are written: ecs, cef or otlp; without it cef for syslog, otlp for otlp+, else ecs.",
     ),
 ]
 EventsAuthOption = Annotated[
