@@ -115,7 +115,7 @@ soak-faults: $(READY)  ## each row of the table of faults, on both engines (SEED
 
 .PHONY: lock
 lock: $(READY)  ## renew requirements/*.lock (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --extra otlp pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --extra notify --extra otlp pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements/peers.in -o requirements/peers.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements/soak.in -o requirements/soak.lock
 

@@ -31,6 +31,7 @@ from runner.cli.asked_to_change import AskedToChange
 from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
+from runner.cli.notices import Notices, notices
 from runner.cli.options import catalogue_of
 from runner.cli.output import UsageError, at_a_glance, debugging, state_named, tell
 from runner.cli.plan_files import now, policy_of, read_plan, signatures_of
@@ -284,8 +285,11 @@ def _work(
     before: ClientRun | None = None,
     undo: Collection[str] = (),
 ) -> ExitStatus:
-    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
-        return _worked(asked, order, approved, words, sent, before, undo)
+    with (
+        notices(asked.notify, order.clients) as notes,
+        events_sent(asked.events, order.clients, asked.state, order.run) as sent,
+    ):
+        return _worked(asked, order, approved, words, notes, notes.kept_out(sent), before, undo)
 
 
 def _worked(
@@ -293,6 +297,7 @@ def _worked(
     order: Order,
     approved: Approved,
     words: Words,
+    notes: Notices,
     sent: Sent,
     before: ClientRun | None,
     undo: Collection[str],
@@ -302,7 +307,7 @@ def _worked(
     working.warn_of(order.overrides)
     if approved.plan.policy is None:
         tell("no policy: nobody was asked to approve this plan. This is recorded.")
-    allow(2 + 2 * order.parallel)
+    allow(2 + 2 * order.parallel + sent.descriptors)
     reach = working.reach_of(allow_cleartext=asked.allow_cleartext)
     opened = open_run(order, working.world_of(asked.state, reach, vouched.sign, sent))
     working.check_resolved(order, opened.unresolved)
@@ -347,6 +352,7 @@ def _worked(
     columns = at_a_glance(asked.form, details=asked.details)
     then = _next(result, approved.plan, asked)
     _say_why(result)
+    notes.applied(result, doing=words.doing, left=bool(then), state=asked.state)
     if then and columns is None:  # elsewhere it is the last line of the screen
         tell(f"next: {then}")
     found = document_of(approved.plan, approved.digest, result, counted_then)

@@ -41,6 +41,7 @@ class AskedOfServers:
     skip_unresolved: bool
     of_file: str = ""  # which options are from a file of defaults, as the journal is to have it
     events: AskedEvents = AskedEvents()
+    notify: tuple[str, ...] = ()  # as they were written; they may hold secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

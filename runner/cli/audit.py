@@ -29,6 +29,7 @@ from runner.cli.options import (
     ExpectOption,
     InventoryOption,
     LimitOption,
+    NotifyOption,
     ParamOption,
     RunTimeoutOption,
     SearchOption,
@@ -83,6 +84,7 @@ def audit(
     events_format: EventsFormatOption = None,
     events_auth: EventsAuthOption = None,
     events_ca: EventsCaOption = None,
+    notify: NotifyOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
@@ -154,6 +156,7 @@ def audit(
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
         events=AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca),
+        notify=tuple(notify or ()),
         as_of=as_of,
         strict=strict,
     )

@@ -23,6 +23,7 @@ from runner.cli.asked import Asked
 from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
+from runner.cli.notices import Notices, notices
 from runner.cli.options import catalogue_of, given_params
 from runner.cli.output import UsageError, debugging, print_glance, state_named, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
@@ -58,19 +59,27 @@ def audit(asked: Asked) -> ExitStatus:
         JournalError: the journals cannot be begun; nothing was sent.
     """
     order = ordered(asked)
+    with (
+        notices(asked.notify, order.clients) as notes,
+        events_sent(asked.events, order.clients, asked.state, order.run) as sent,
+    ):
+        return _audited(asked, order, notes, notes.kept_out(sent))
+
+
+def _audited(asked: Asked, order: Order, notes: Notices, sent: Sent) -> ExitStatus:
     vouched = vouching(asked.sign_with, asked.anchor, SystemDisk())
     pages = _pages(asked.html, order.clients)
     brand = _brand(asked, order.clients)
     lines = _lines(asked.form, order)
-    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
-        try:
-            run = observed(asked, order, sent, sign=vouched.sign, lines=lines)
-        except BaseException:
-            if lines is not None:
-                lines.leave()
-            raise
-        kept = vouched.keep(run.checkpoints)
-        _print(run, asked, order, pages, brand, lines)
+    try:
+        run = observed(asked, order, sent, sign=vouched.sign, lines=lines)
+    except BaseException:
+        if lines is not None:
+            lines.leave()
+        raise
+    notes.audited(run, order.clients, asked.state)
+    kept = vouched.keep(run.checkpoints)
+    _print(run, asked, order, pages, brand, lines)
     status = _status(run, strict=asked.strict)
     return status if kept else max(status, ExitStatus.JOURNAL)
 
@@ -143,7 +152,7 @@ def _run(
 ) -> FleetRun:
     """Everything that touches the world: credentials, journals, servers."""
     # A journal and its lock for each client; a connection, and for a moment the one before it, for each host in work.
-    allow(2 * len(order.clients) + 2 * order.parallel)
+    allow(2 * len(order.clients) + 2 * order.parallel + sent.descriptors)
     world = working.world_of(state, reach, sign, sent)
     run = open_run(order, world)
     working.check_resolved(order, run.unresolved)

@@ -185,7 +185,8 @@ EventsFormatOption = Annotated[
     typer.Option(
         "--events-format",
         envvar="EXRUN_EVENTS_FORMAT",
-        help="How events are written; without it cef for syslog, otlp for otlp+, else ecs.",
+        metavar="FORMAT",
+        help="How events are written: ecs, cef or otlp; without it cef for syslog, otlp for otlp+, else ecs.",
     ),
 ]
 EventsAuthOption = Annotated[
@@ -202,6 +203,17 @@ EventsCaOption = Annotated[
     Path | None,
     typer.Option(
         "--events-ca", envvar="EXRUN_EVENTS_CA", metavar="FILE", help="PEM file of the authority of the receivers."
+    ),
+]
+
+NotifyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify",
+        envvar="EXRUN_NOTIFY",
+        metavar="ADDRESS",
+        help="Tell people what came of it: an address of apprise, or env:NAME of one; of several clients CLIENT=... "
+        "Repeatable.",
     ),
 ]
 

@@ -25,6 +25,7 @@ from runner.cli.options import (
     ExpectOption,
     InventoryOption,
     LimitOption,
+    NotifyOption,
     ParamOption,
     RunTimeoutOption,
     SearchOption,
@@ -89,6 +90,7 @@ def plan(
     events_format: EventsFormatOption = None,
     events_auth: EventsAuthOption = None,
     events_ca: EventsCaOption = None,
+    notify: NotifyOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
@@ -135,6 +137,7 @@ def plan(
         as_of=None,
         strict=False,
         events=AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca),
+        notify=tuple(notify or ()),
     )
     from runner.cli import plan_work  # takes a moment, in which the first line is read
 

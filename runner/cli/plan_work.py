@@ -14,6 +14,7 @@ from playbooks.findings import Severity
 from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
+from runner.cli.notices import Notices, notices
 from runner.cli.options import Format, given_params
 from runner.cli.output import UsageError, at_a_glance, emit, state_named, tell, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
@@ -51,11 +52,23 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
     order = ordered(asked)
     if idle := idle_limits(order):
         raise DocumentError(idle)
-    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
-        return _planned(asked, order, sent, out, policies, force=force)
+    with (
+        notices(asked.notify, order.clients) as notes,
+        events_sent(asked.events, order.clients, asked.state, order.run) as sent,
+    ):
+        return _planned(asked, order, notes, notes.kept_out(sent), out, policies, force=force)
 
 
-def _planned(asked: Asked, order: Order, sent: Sent, out: Path, policies: Sequence[Path], *, force: bool) -> ExitStatus:
+def _planned(
+    asked: Asked,
+    order: Order,
+    notes: Notices,
+    sent: Sent,
+    out: Path,
+    policies: Sequence[Path],
+    *,
+    force: bool,
+) -> ExitStatus:
     under = _policies(policies, order.clients)
     paths = _paths(out, order.clients)
     _check_free(paths, force=force)
@@ -75,6 +88,7 @@ def _planned(asked: Asked, order: Order, sent: Sent, out: Path, policies: Sequen
     if run.ending in (Ending.INTERRUPTED, Ending.JOURNAL):
         say_why(run)
         tell("no plan is written: not every server was asked.")
+        notes.not_planned(run, order.clients)
         return ExitStatus.INTERRUPTED if run.ending is Ending.INTERRUPTED else ExitStatus.JOURNAL
     given = given_params(asked.param)
     with uncollected():
@@ -92,6 +106,7 @@ def _planned(asked: Asked, order: Order, sent: Sent, out: Path, policies: Sequen
         say_why(run)
         for each, data in written:
             emit(_shown(each, file.digest(data), paths[each.client], asked))
+            notes.planned(each, paths[each.client])
     return max(status(each) for each in plans)
 
 

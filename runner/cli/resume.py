@@ -23,6 +23,7 @@ from runner.cli.options import (
     Format,
     FormatOption,
     InventoryOption,
+    NotifyOption,
     OfPlaybookOption,
     PolicyOption,
     RunArgument,
@@ -57,6 +58,7 @@ def resume(
     events_format: EventsFormatOption = None,
     events_auth: EventsAuthOption = None,
     events_ca: EventsCaOption = None,
+    notify: NotifyOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
@@ -96,6 +98,7 @@ def resume(
         allow_full_language=allow_full_language,
         skip_unresolved=skip_unresolved,
         events=AskedEvents(tuple(events or ()), events_format, tuple(events_auth or ()), events_ca),
+        notify=tuple(notify or ()),
     )
     from runner.cli import apply_work  # takes a moment, in which the first line is read
 

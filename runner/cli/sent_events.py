@@ -26,10 +26,17 @@ Watch = Callable[[str, "JournalWriter"], None]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a run is to be opened with: who is told of each journal, and secrets that are kept out of all."""
+    """What a run is to be opened with.
+
+    Attributes:
+        watch: is told of each journal.
+        kept_out: secrets that are kept out of all.
+        descriptors: files and sockets that sending has open at once.
+    """
 
     watch: Watch
     kept_out: Sequence[Secret] = ()
+    descriptors: int = 0
 
 
 def _nobody(_client: str, _journal: JournalWriter) -> None:
@@ -71,7 +78,7 @@ def events_sent(asked: AskedEvents, clients: Sequence[str], state: Path, run: st
             sending.begin(client, courier)
 
     try:
-        yield Sent(watch, tuple(places.authorization.values()))
+        yield Sent(watch, tuple(places.authorization.values()), 3 * sum(map(len, places.of.values())))
     finally:
         for each in sending.finish():
             told = undelivered(each.left)

@@ -90,7 +90,8 @@ def by_client(written: Sequence[str], clients: Sequence[str], option: str) -> di
             if not mine:
                 raise DestinationError(
                     f"{option}: the run has no client {named['client']}",
-                    f"Write CLIENT=... with one of: {', '.join(clients)}; a file whose name has `=` as ./NAME.",
+                    f"Write CLIENT=... with one of: {', '.join(clients)}."
+                    + (" A file whose name has `=` is written ./NAME." if option == "--events" else ""),
                 )
             found[mine[0]].append(named["rest"])
         elif len(clients) == 1:
