@@ -68,6 +68,7 @@ _CHOICES = {
     "EXRUN_ENGINE": ("sim", "pwsh"),
     "EXRUN_SCHEME": ("http", "https"),
 }
+_LONGEST_CHOICE = 28  # characters
 _WORDS = frozenset(str(each) for each in Kind)
 
 
@@ -107,11 +108,18 @@ def word_of(parameter: Parameter) -> str:
     if parameter.metavar:
         return parameter.metavar.removesuffix("...") if isinstance(parameter, TyperArgument) else parameter.metavar
     if choices := choices_of(parameter):
+        if is_long(choices):
+            return parameter.opts[-1].lstrip("-").upper()
         return "|".join(choices)
     kind = kind_of(parameter)
     if kind is Kind.TEXT and isinstance(parameter, TyperArgument):
         return parameter.name.upper().replace("_", "-")
     return str(kind)
+
+
+def is_long(choices: tuple[str, ...]) -> bool:
+    """Whether words are too many to stand for a value: help names them in its text then."""
+    return len("|".join(choices)) > _LONGEST_CHOICE
 
 
 def takes_value(parameter: Parameter) -> bool:
