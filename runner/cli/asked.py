@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class AskedOfServers:
     allow_cleartext: bool
     allow_full_language: bool
     skip_unresolved: bool
-    of_file: str = ""  # which options are from a file of defaults, as the journal is to have it
+    of_file: Mapping[str, str] = field(default_factory=dict)  # which options are from a file of defaults, and what
     events: AskedEvents = AskedEvents()
     notify: tuple[str, ...] = ()  # as they were written; they may hold secrets
 

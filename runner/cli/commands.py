@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from runner.cli.help import Row
 
 
+LINES = "runner.cli.lines"  # of what a file of defaults gave, in the meta of a context: on which line each stands
+
+
 class Command(TyperCommand):
     """A command that refuses a second value for what holds one, and takes one value a line from the variable of what
     holds several (paths as PATH divides them)."""
@@ -82,7 +85,9 @@ def _given_by_file(command: Command, ctx: typer.Context, path: Path) -> dict[str
     defaults = read(path, getattr(root, "commands", ()))
     defaults.check_common(lambda: {each.opts[-1].lstrip("-") for _, leaf in leaves_of(root) for each in leaf.params})
     entries = defaults.of(tuple(words), options)
-    return {option.name: entries[long].value for option in options if (long := option.opts[-1].lstrip("-")) in entries}
+    named = {option.name: entries[long] for option in options if (long := option.opts[-1].lstrip("-")) in entries}
+    ctx.meta[LINES] = {name: entry.line for name, entry in named.items()}
+    return {name: entry.value for name, entry in named.items()}
 
 
 def leaves_of(command: Any, path: str = "") -> Iterator[tuple[str, Command]]:
@@ -103,11 +108,11 @@ def _used_of_file(command: Command, ctx: typer.Context) -> dict[str, Any]:
     }
 
 
-def of_file(ctx: typer.Context) -> str:
+def of_file(ctx: typer.Context) -> dict[str, str]:
     """What of a command's options is from a file of defaults and belongs into the journal of its run."""
     command = ctx.command
     if not isinstance(ctx.obj, Path) or not isinstance(command, Command):
-        return ""
+        return {}
     from runner.cli.defaults import recorded
 
     return recorded(_used_of_file(command, ctx))

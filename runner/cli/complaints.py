@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from runner.cli.commands import LINES
 from runner.cli.values import choices_of, word_of
 from texts.spelling import nearest
 
@@ -22,6 +23,8 @@ def complaint(error: typer.TyperException) -> tuple[str, str]:
     match type(error).__name__:
         case "NoSuchOption":
             known = [name for each in context.command.params for name in each.opts] if context is not None else []
+            if context is not None and any(option in each.opts for each in context.find_root().command.params):
+                return f"{option} stands before the command", f"Write exrun {option} {path.partition(' ')[2]} ..."
             near = nearest(str(option), [*known, "--help"])
             return f"{path} has no option {option}", f"Write {near}, or see {path} --help." if near else see
         case "MissingParameter" if parameter is not None:
@@ -52,7 +55,7 @@ def _refused(error: Any, context: Any, parameter: Any) -> str:
         if source is not None and source.name == "ENVIRONMENT":
             name = f"{parameter.envvar}, the variable of {name}"
         elif source is not None and source.name == "DEFAULT_MAP":
-            name = f"{context.obj}: {name}"
+            name = f"{context.obj}:{context.meta[LINES][parameter.name]}: {name}"
     wrong = _wrong(error, parameter)
     return f"{name}: {wrong}" if name else wrong
 

@@ -157,6 +157,8 @@ def _values(
             further, found = Further.FILES, names.runs()
         case Kind.PLAYBOOK:
             further, found = Further.FILES, names.playbooks()
+        case Kind.COMMAND:
+            found = names.commands()
         case Kind.STEP:
             found = names.steps()
         case _:
@@ -256,6 +258,13 @@ class Names:
         yield from (Offer(each.name, each.source) for each in found.playbooks)
         if self.line.command.name == "show":
             yield from (Offer(each.name, each.source) for each in found.actions)
+
+    def commands(self) -> Iterator[Offer]:
+        """Those that the words of the command so far leave open."""
+        below: Mapping[str, object] = self.line.commands
+        for word in self.line.given.get("command", ()):
+            below = getattr(below.get(word), "commands", {})
+        yield from map(Offer, below)
 
     def steps(self) -> Iterator[Offer]:
         """Of the plan or the run that is named."""

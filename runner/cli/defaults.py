@@ -268,9 +268,9 @@ def _check_owner(path: Path) -> None:
         raise UsageError(f"{path}: everybody may write it", f"chmod o-w {path}")
 
 
-def recorded(given: Mapping[str, Any]) -> str:
-    """What of a command's defaults belongs into the journal of its run, as one text; empty for nothing."""
-    return shown({name: value for name, value in given.items() if name not in _NOT_RECORDED})
+def recorded(given: Mapping[str, Any]) -> dict[str, str]:
+    """What of a command's defaults belongs into the journal of its run, in words."""
+    return {name: in_words(value) for name, value in given.items() if name not in _NOT_RECORDED}
 
 
 def shown(given: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from runner.cli.values import Parameter, choices_of, holds_several, takes_value, word_of
+from runner.cli.values import Parameter, choices_of, holds_several, is_long, takes_value, word_of
 
 NARROWEST, WIDEST = 50, 100  # columns that help is laid out for
 _TERMS = 30  # columns of the first of two columns, at most
@@ -121,11 +121,14 @@ def row_of(parameter: Parameter) -> Row:
     more = [str(parameter.envvar)] if parameter.envvar else []
     if default := _default(parameter):
         more.append(f"default: {default}")
+    text = parameter.help or ""
+    if is_long(choices := choices_of(parameter)):
+        text += f" One of {', '.join(choices)}."
     if bounds := _bounds(parameter):
         more.append(bounds)
     if parameter.required:
         more.append("required")
-    return Row(term, " ".join([parameter.help or "", f"[{'; '.join(more)}]" if more else ""]).strip())
+    return Row(term, " ".join([text, f"[{'; '.join(more)}]" if more else ""]).strip())
 
 
 def _default(parameter: Parameter) -> str:

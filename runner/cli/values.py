@@ -33,11 +33,13 @@ class Kind(StrEnum):
     SECONDS = "SECONDS"
     NUMBER = "NUMBER"
     CHOICE = "CHOICE"
+    COMMAND = "COMMAND"
     TEXT = "TEXT"
 
 
 # By the variable of an option, which is the same wherever the option is.
 _BY_VARIABLE = {
+    "EXRUN_CA_FILE": Kind.FILE,
     "EXRUN_CATALOGUE": Kind.FOLDER,
     "EXRUN_CLIENT": Kind.CLIENT,
     "EXRUN_CONNECT_TIMEOUT": Kind.SECONDS,
@@ -47,6 +49,7 @@ _BY_VARIABLE = {
     "EXRUN_INIT": Kind.FOLDER,
     "EXRUN_LIMIT": Kind.SELECTION,
     "EXRUN_LINT": Kind.PATH,
+    "EXRUN_OTHER": Kind.RUN,
     "EXRUN_PLAN": Kind.PLAN,
     "EXRUN_PLAYBOOK": Kind.PLAYBOOK,
     "EXRUN_RUN": Kind.RUN,
@@ -59,6 +62,13 @@ _BY_VARIABLE = {
     "EXRUN_TAKE_OVER": Kind.HOST,
     "EXRUN_TIMEOUT": Kind.SECONDS,
 }
+# What is held as a text and takes only these, by the variable.
+_CHOICES = {
+    "EXRUN_AUTHENTICATION": ("negotiate", "kerberos", "ntlm", "certificate"),
+    "EXRUN_ENGINE": ("sim", "pwsh"),
+    "EXRUN_SCHEME": ("http", "https"),
+}
+_LONGEST_CHOICE = 28  # characters
 _WORDS = frozenset(str(each) for each in Kind)
 
 
@@ -67,13 +77,14 @@ def kind_of(parameter: Parameter) -> Kind:
     metavar = (parameter.metavar or "").removesuffix("...")
     if metavar in _WORDS:
         return Kind(metavar)
+    if choices_of(parameter):
+        return Kind.CHOICE
     if (known := _BY_VARIABLE.get(str(parameter.envvar))) is not None:
         return known
     held = _element(parameter.type_descriptor.annotation)
     if not isinstance(held, type):
         return Kind.TEXT
     for type_, kind in (
-        (Enum, Kind.CHOICE),
         (Path, Kind.FILE),
         (datetime, Kind.DAY),
         (int, Kind.NUMBER),
@@ -89,7 +100,7 @@ def choices_of(parameter: Parameter) -> tuple[str, ...]:
     held = _element(parameter.type_descriptor.annotation)
     if isinstance(held, type) and issubclass(held, Enum):
         return tuple(str(member.value) for member in held)
-    return ()
+    return _CHOICES.get(str(parameter.envvar), ())
 
 
 def word_of(parameter: Parameter) -> str:
@@ -97,11 +108,18 @@ def word_of(parameter: Parameter) -> str:
     if parameter.metavar:
         return parameter.metavar.removesuffix("...") if isinstance(parameter, TyperArgument) else parameter.metavar
     if choices := choices_of(parameter):
+        if is_long(choices):
+            return parameter.opts[-1].lstrip("-").upper()
         return "|".join(choices)
     kind = kind_of(parameter)
     if kind is Kind.TEXT and isinstance(parameter, TyperArgument):
         return parameter.name.upper().replace("_", "-")
     return str(kind)
+
+
+def is_long(choices: tuple[str, ...]) -> bool:
+    """Whether words are too many to stand for a value: help names them in its text then."""
+    return len("|".join(choices)) > _LONGEST_CHOICE
 
 
 def takes_value(parameter: Parameter) -> bool:

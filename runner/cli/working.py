@@ -111,7 +111,7 @@ def order_of(
         token=secrets.token_hex(16),
         run_seconds=asked.run_timeout,
         connect_seconds=asked.connect_timeout,
-        overrides=tuple(_overrides_of(today, judgement, full, asked)),
+        overrides=tuple(_overrides_of(today, judgement, full, asked, alone=len(loaded.clients) == 1)),
     )
 
 
@@ -128,7 +128,14 @@ def _full_steps_of(ready: ReadyPlaybook, *, allowed: bool) -> tuple[str, ...]:
     return full
 
 
-def _overrides_of(today: date, judgement: Judgement, full: Sequence[str], asked: AskedOfServers) -> Iterator[Override]:
+def _overrides_of(
+    today: date, judgement: Judgement, full: Sequence[str], asked: AskedOfServers, *, alone: bool
+) -> Iterator[Override]:
+    """What is switched off.
+
+    Args:
+        alone: whether there is one client: else what an option holds may name others, and is in nobody's journal.
+    """
     if asked.allow_cleartext:
         yield Override(ALLOW_CLEARTEXT)
     if full:
@@ -138,7 +145,8 @@ def _overrides_of(today: date, judgement: Judgement, full: Sequence[str], asked:
     if judgement.today != today:
         yield Override(AS_OF, judgement.today.isoformat())
     if asked.of_file:
-        yield Override(DEFAULTS, asked.of_file)
+        given = [f"{name} = {value}" if alone else name for name, value in asked.of_file.items()]
+        yield Override(DEFAULTS, ", ".join(given))
 
 
 def warn_of(overrides: Sequence[Override]) -> None:

@@ -1,5 +1,5 @@
 # Completion of exrun in PowerShell. Made by `exrun completion`; what to offer is exrun's own answer, taken as text alone.
-Register-ArgumentCompleter -Native -CommandName exrun -ScriptBlock {
+Register-ArgumentCompleter -Native -CommandName exrun, exrun.exe -ScriptBlock {
     param ($wordToComplete, $commandAst, $cursorPosition)
     $words = @()
     foreach ($element in $commandAst.CommandElements) {

@@ -110,6 +110,7 @@ def test_json_is_one_object_with_the_hash_to_keep(
         (["journal", "verify", "x", "--format", "jsn"], "--format: `jsn` is not one of text, json; json is near"),
         (["journal", "verify", "x", "--nope"], "exrun journal verify has no option --nope. See exrun journal verify"),
         (["audit", "--inventry", "x"], "exrun audit has no option --inventry. Write --inventory, or see exrun audit"),
+        (["journal", "verify", "x", "--version"], "--version stands before the command. Write exrun --version journal"),
         (["audit", "--html"], "--html of exrun audit needs a value: FILE. See exrun audit --help."),
         (["audit", "--strict=3"], "--strict of exrun audit takes no value. Write --strict alone."),
         (["keys", "new", "a", "b c"], "exrun keys new takes NAME alone: `b c` is too many. Leave it out; what has a"),

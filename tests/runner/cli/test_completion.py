@@ -81,8 +81,8 @@ def offered(*arguments: str, **environment: str) -> list[str]:
         (["audit", "-i", "x", "+--inv"], ["none", "--inventory"]),
         (["audit", "-i", "+"], ["files"]),
         (["audit", "--state", "+"], ["folders"]),
-        (["audit", "--format", "+"], ["none", "text", "json"]),
-        (["audit", "+--format=j"], ["none", "--format=json"]),
+        (["status", "--format", "+"], ["none", "text", "json"]),
+        (["status", "+--format=j"], ["none", "--format=json"]),
         (["audit", "-i", "none.yml", "+"], ["none"]),
         (["audit", "-i", "'inventory.yml'", "+EX1"], ["none", "EX1"]),
         (["audit", "--", "+--inv"], ["none"]),
@@ -95,6 +95,10 @@ def offered(*arguments: str, **environment: str) -> list[str]:
         (["show", "2026-11-24", "--step", "+"], ["none", "services", "build"]),
         (["show", "plan.json", "--step", "+"], ["none", "mend"]),
         (["apply", "+"], ["files"]),
+        (["inventory", "import", "x", "--scheme", "+"], ["none", "http", "https"]),
+        (["config", "+aud"], ["none", "audit"]),
+        (["config", "journal", "+ver"], ["none", "verify"]),
+        (["diff", "last", "+2026-11-24"], ["none", "2026-11-24t15-0001"]),
         (["nope", "+"], ["none"]),
         (["keys", "new", "a", "b", "+"], ["none"]),
         ([], ["none"]),
@@ -262,7 +266,7 @@ def typed(command: list[str], recorder: Path, keys: str) -> Iterator[list[str]]:
 
 
 SERVERS = ("exrun audit EX1 client:al\t\r", ["audit", "EX1", "client:alpha"])
-CHOICES = ("exrun audit --form\tjs\t\r", ["audit", "--format", "json"])
+CHOICES = ("exrun status --form\tjs\t\r", ["status", "--format", "json"])
 CLIENTS = ("exrun show last --client al\t\r", ["show", "last", "--client", "alpha"])
 
 

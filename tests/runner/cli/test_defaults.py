@@ -17,7 +17,7 @@ from runner.cli.config import Configuration, schema_text
 from runner.cli.defaults import _REFUSED, FILE, SHARED, folders, found, read
 from runner.cli.main import app
 from runner.cli.output import UsageError
-from tests.runner.cli.conftest import CommandLine
+from tests.runner.cli.conftest import INVENTORY, CommandLine
 
 SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "config.json"
 LEAVES = dict(leaves_of(get_command(app)))
@@ -56,11 +56,42 @@ def test_what_is_used_of_it_is_said_and_recorded_where_it_changes_what_is_asked(
     assert status == 0
     assert "exrun: exrun.toml: inventory = inventory.yml, playbook = smb.yml, limit = client:alpha\n" in err
     assert "MBX1" not in out
-    assert "stands in a file of defaults: playbook = smb.yml, limit = client:alpha" in " ".join(out.split())
+    assert "stands in a file of defaults: playbook, limit" in " ".join(out.split())
     _, shown, _ = exrun("show", "last")
-    assert "exrun.toml playbook = smb.yml, limit = client:alpha" in " ".join(shown.split())
+    assert "exrun.toml playbook, limit" in " ".join(shown.split())
     _, out, err = exrun("audit", "EX1", "--limit", "x")
     assert "limit" not in err.splitlines()[0]
+
+
+def test_a_plan_has_it_in_its_journal_too(exrun: CommandLine) -> None:
+    written(exrun.folder, '[plan]\nlimit = "client:alpha"\nout = "plan.json"\ninventory = "inventory.yml"\n')
+    status, _, err = exrun("plan", "./smb.yml")
+    assert (status, (exrun.folder / "plan.json").exists()) == (0, True)
+    assert "exrun: exrun.toml: inventory = inventory.yml, out = plan.json, limit = client:alpha\n" in err
+    (journal,) = exrun.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    assert override_of(journal) == "limit"
+
+
+def test_what_an_option_holds_is_in_the_journal_where_there_is_one_client_and_can_name_no_other(
+    exrun: CommandLine,
+) -> None:
+    (exrun.folder / "one.yml").write_text(INVENTORY.partition("  beta:")[0], encoding="utf-8")
+    written(exrun.folder, '[audit]\nlimit = "EX1"\ntimeout = 200\ninventory = "one.yml"\n')
+    exrun("audit", "-p", "./smb.yml")
+    (journal,) = exrun.folder.glob(".exrun/alpha/runs/*/journal.jsonl")
+    assert override_of(journal) == "limit = EX1, timeout = 200"
+    written(exrun.folder, '[audit]\nlimit = ["EX1", "client:beta"]\ninventory = "inventory.yml"\n')
+    exrun("audit", "-p", "./smb.yml", "--state", "other")
+    for journal in exrun.folder.glob("other/*/runs/*/journal.jsonl"):
+        assert override_of(journal) == "limit"
+        assert ("beta" in journal.read_text("utf-8")) == ("beta" in journal.parts)
+
+
+def override_of(journal: Path) -> str:
+    lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+    (override,) = [line for line in lines if line["event"] == "override"]
+    assert override["data"]["option"] == "exrun.toml"
+    return str(override["data"]["value"])
 
 
 def test_places_and_formats_are_no_matter_of_the_journal(exrun: CommandLine) -> None:
@@ -82,7 +113,7 @@ def test_places_and_formats_are_no_matter_of_the_journal(exrun: CommandLine) -> 
         ("[common]\nallow_full_language = true\n", "exrun.toml:2: allow_full_language is not taken from a file"),
         ('[apply]\ntake-over = ["EX1"]\n', "exrun.toml:2: take-over is not taken from a file"),
         ("[audit]\nas-of = 2020-01-01\n", "exrun.toml:2: as-of is not taken from a file: as on which day"),
-        ('[audit]\ntimeout = "soon"\n', "exrun.toml: --timeout: `soon` is not a number."),
+        ('[audit]\ntimeout = "soon"\n', "exrun.toml:2: --timeout: `soon` is not a number."),
         ("[audit]\ntimeout = [3]\n", "exrun.toml:2: timeout holds one value, not a list. Write one value."),
         ("[audit]\ntimeout = 12:00:00\n", "exrun.toml:2: timeout is neither a text, a number, a day, true nor false."),
         ('[audit]\nanchor = ["command:curl x"]\n', "exrun.toml:2: a program is not started because of a file"),

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.core import TyperCommand, TyperGroup
 
+from inventory.model import Authentication, Scheme
 from runner.cli.commands import Group
+from runner.cli.demo import EngineName
 from runner.cli.help import GROUPS, NARROWEST, example_lines, help_lines, told, usage
 from runner.cli.main import COMMANDS, app
-from runner.cli.values import Kind, takes_value, word_of
+from runner.cli.values import _CHOICES, Kind, takes_value, word_of
 
 Anyone = TyperCommand | TyperGroup
 
@@ -111,6 +113,12 @@ def test_the_width_is_that_of_the_terminal(columns: str, widest: int) -> None:
         env={**os.environ, "COLUMNS": columns},
     )
     assert widest - 12 < max(map(len, done.stdout.splitlines())) <= widest
+
+
+def test_what_takes_only_some_words_though_it_is_a_text_takes_these() -> None:
+    assert _CHOICES["EXRUN_SCHEME"] == tuple(Scheme)
+    assert _CHOICES["EXRUN_AUTHENTICATION"] == tuple(Authentication)
+    assert _CHOICES["EXRUN_ENGINE"] == tuple(EngineName)
 
 
 def test_each_kind_of_value_has_its_word() -> None:
