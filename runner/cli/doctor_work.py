@@ -17,6 +17,7 @@ from runner.cli.asked import Asked
 from runner.cli.audit_work import ordered
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
+from runner.cli.options import Format
 from runner.cli.output import debugging, emit, width
 from runner.cli.progress import AUDITING, opening
 from runner.doctor.checks import Diagnoses
