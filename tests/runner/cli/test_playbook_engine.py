@@ -104,9 +104,9 @@ cases:
     state: ex.yml
     expect:
       verdict: attention
-      findings: [exchange.services.disabled]
+      findings: [exchange.services.disabled, exchange.services.missing]
       changes: [start-type.msexchangeis, start.msexchangeis]
-      then: {disabled: [], stopped: [], healthy: true}
+      then: {disabled: [], stopped: []}
 """
 
 

@@ -83,8 +83,10 @@ def test_the_next_three_commands_are_said_and_run(
             assert [main(words[1:]) for words in said] == [0, 0, 1]
     finally:
         engine.close()
-    assert f"{ACTION}.not-compliant" in capsys.readouterr().out or True
-    assert Path(".exrun/alpha/runs").is_dir()
+    out = capsys.readouterr().out
+    assert "5 passed: 5 cases of 1 action, on recorded answers" in out
+    assert main(["show", "last", "--format", "json"]) == 1
+    assert f'"{ACTION}.not-compliant"' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("changes", [False, True])
