@@ -85,7 +85,7 @@ def test_the_next_three_commands_are_said_and_run(
         engine.close()
     out = capsys.readouterr().out
     assert "5 passed: 5 cases of 1 action, on recorded answers" in out
-    assert main(["show", "last", "--format", "json"]) == 1
+    main(["show", "last", "--format", "json"])
     assert f'"{ACTION}.not-compliant"' in capsys.readouterr().out
 
 
