@@ -1,4 +1,7 @@
-"""The JSON Schemas (2020-12) of playbooks and action.yml, for editors. Looser than loading: they know no references."""
+"""The JSON Schemas (2020-12) of playbooks, action.yml and files of cases, for editors.
+
+Looser than loading: they know no references.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from playbooks.cases import CaseFile
 from playbooks.model import ActionContract, Playbook
 
 
@@ -16,13 +20,18 @@ class SchemaName(StrEnum):
 
     PLAYBOOK = "playbook"
     ACTION = "action"
+    CASES = "cases"
 
 
-_MODELS: dict[SchemaName, type[BaseModel]] = {SchemaName.PLAYBOOK: Playbook, SchemaName.ACTION: ActionContract}
+_MODELS: dict[SchemaName, type[BaseModel]] = {
+    SchemaName.PLAYBOOK: Playbook,
+    SchemaName.ACTION: ActionContract,
+    SchemaName.CASES: CaseFile,
+}
 
 
 def json_schema(name: SchemaName) -> dict[str, Any]:
-    """The schema of a playbook or of an action.yml."""
+    """The schema of a playbook, an action.yml or a file of cases."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://exrun.invalid/schemas/{name}/1",

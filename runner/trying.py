@@ -65,8 +65,8 @@ class CaseResult:
     Attributes:
         differs: everything that is not as it should be; empty unless it failed.
         why: why it was not run; empty where it was.
-        on: what was looked at: `answer` for the recorded one, `apply`, `again` and `rollback` of what was made of it
-            on an engine, in this order.
+        on: what was looked at: `answer`, the recorded one; on an engine `state`, and where there were changes `apply`,
+            `again` (another look, and apply once more) and `rollback`, as far as it came.
     """
 
     case: Case
@@ -88,7 +88,7 @@ class Tried:
 def on_recorded_answer(case: Case, action: Action, catalogue: Catalogue, today: date) -> CaseResult:
     """A case without PowerShell: its recorded answer is judged, and the scripts of its changes are proven."""
     if case.answer is None:
-        why = "it has a state and no recorded answer"
+        why = "it has a state and no recorded answer: --engine runs its scripts"
         return CaseResult(case, Result.NOT_RUN, why=why)
     observation = answered(case, action)
     try:

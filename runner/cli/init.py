@@ -12,6 +12,7 @@ import typer
 
 from inventory.names import why_not_a_name
 from inventory.sources.native_writing import native_text, scalar
+from runner.cli.fresh_files import there_already, write_fresh
 from runner.cli.output import UsageError, emit, tell
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
@@ -74,14 +75,14 @@ def init(
     texts = _texts(client, edited=source is not None)
     if source is not None:
         texts["inventory.yml"] = _imported(source, client, user, credential)
-    there = sorted(str(folder / name) for name in texts if (folder / name).exists() or (folder / name).is_symlink())
+    there = there_already(folder, texts)
     if there:
         named = ", ".join(there)
         raise UsageError(
             f"{named} {'is' if len(there) == 1 else 'are'} there already: nothing was written",
             "Name another folder, or move these away.",
         )
-    _write(folder, texts)
+    write_fresh(folder, texts)
     emit("".join(f"{visible(str(folder / name))}\n" for name in texts))
     emit(f"Next: {'cd ' + visible(str(folder)) + ', ' if folder != Path() else ''}read README.md.\n")
     raise typer.Exit(ExitStatus.WELL)
@@ -123,25 +124,3 @@ def _imported(source: Path, client: str, user: str | None, credential: str | Non
     if len(imported.left_out) > SHOWN:
         tell(f"and {len(imported.left_out) - SHOWN} more")
     return native_text(imported.client, source.parent)
-
-
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    """All files or none: what was written is taken away again where one cannot be.
-
-    Raises:
-        UsageError: one cannot be written.
-    """
-    made: list[Path] = []
-    try:
-        for name, text in texts.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", newline="\n") as file:
-                made.append(path)
-                file.write(text)
-    except OSError as error:
-        for path in made:
-            path.unlink(missing_ok=True)
-        raise UsageError(
-            f"{error.filename or folder}: cannot be written: {error.strerror}", "Name another folder."
-        ) from None

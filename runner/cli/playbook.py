@@ -37,6 +37,7 @@ from runner.cli.options import (
     given_params,
 )
 from runner.cli.output import problem_document
+from runner.cli.playbook_new import playbook_new
 from runner.cli.playbook_test import playbook_test
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
@@ -188,13 +189,14 @@ def _lint_text(found: Checked) -> list[str]:
 
 
 group.command("test")(playbook_test)
+group.command("new")(playbook_new)
 
 
 @group.command("schema")
 def playbook_schema(
     name: Annotated[SchemaName, typer.Argument(envvar="EXRUN_SCHEMA", help="Of what.")],
 ) -> None:
-    """Print the JSON Schema of playbooks or of action.yml, for an editor.
+    """Print the JSON Schema of playbooks, of action.yml or of files of cases, for an editor.
 
     \b
     Exit status: 0; 2 where there is no schema of that name.

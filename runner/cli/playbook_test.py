@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +42,13 @@ _QUIET = 40  # cases of which those that passed are counted alone
 Try = Callable[[Case, Action], CaseResult]
 
 
+class EngineName(StrEnum):
+    """Engines of the lab."""
+
+    SIM = "sim"
+    PWSH = "pwsh"
+
+
 @dataclass
 class _Wanted:
     """One action, and the files of cases that are to be run on it."""
@@ -58,6 +67,14 @@ def playbook_test(
             show_default="this folder",
         ),
     ] = None,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(
+            "--engine",
+            envvar="EXRUN_TEST_ENGINE",
+            help="Also run the scripts on cases that have a state: sim knows built-in ones, pwsh runs any.",
+        ),
+    ] = None,
     search: SearchOption = None,
     form: FormatOption = Format.TEXT,
     state: StateOption = STATE,
@@ -66,13 +83,14 @@ def playbook_test(
     """Run the cases beside actions: what a server said, and whether judgement concludes what it must.
 
     \b
-    Without PowerShell, on recorded answers; the scripts of changes are rendered and proven.
+    Without PowerShell, on recorded answers; the scripts of changes are rendered and proven. With --engine the lab
+    serves each case that has a state: it is collected, changed, looked at again, changed once more and undone.
     Exit status: 0 every case that was run passed, 1 one failed, 2 nothing could be run or a file is wrong.
 
     \b
     Examples:
       exrun playbook test
-      exrun playbook test our.print_spooler --search ~/exrun-playbooks
+      exrun playbook test our.print_spooler --engine pwsh
       exrun playbook test actions/our/print_spooler exchange.patch
       exrun playbook test bug-report.yml --format json
     """
@@ -81,19 +99,19 @@ def playbook_test(
     day = datetime.now(UTC).date()
     tried: list[Tried] = []
     problems: list[Problem] = []
-    attempt = partial(_recorded, tables, day)
-    for each in wanted:
-        try:
-            tried.append(_tried(each, tables, attempt))
-        except DocumentError as error:
-            problems += error.problems
+    with _attempts(engine, tables, day) as attempt:
+        for each in wanted:
+            try:
+                tried.append(_tried(each, tables, attempt))
+            except DocumentError as error:
+                problems += error.problems
     if problems:
         raise DocumentError(problems)
     if form is Format.JSON:
-        emit(to_json(tried, None))
+        emit(to_json(tried, None if engine is None else engine.value))
     else:
         quiet = sum(len(each.cases) for each in tried) > _QUIET
-        for line in lines(tried, None, quiet=quiet):
+        for line in lines(tried, engine, quiet=quiet):
             typer.echo(visible(line))
     raise typer.Exit(_status(tried))
 
@@ -103,6 +121,26 @@ def _status(tried: Sequence[Tried]) -> ExitStatus:
     if Result.FAILED in results:
         return ExitStatus.FINDINGS
     return ExitStatus.WELL if Result.PASSED in results else ExitStatus.USAGE
+
+
+@contextmanager
+def _attempts(engine: EngineName | None, tables: Catalogue, day: date) -> Iterator[Try]:
+    """What tries one case."""
+    if engine is None:
+        yield partial(_recorded, tables, day)
+        return
+    from runner.cli.playbook_engine import OnEngine  # the lab, and the way to servers: only where it is asked for
+    from runner.lab.engines.choosing import engine_of
+    from runner.lab.errors import LabError
+
+    try:
+        made = engine_of(engine)
+        try:
+            yield OnEngine(made, tables, day)
+        finally:
+            made.close()
+    except (LabError, OSError) as error:
+        raise UsageError(str(error), "Without --engine the recorded answers are tried.") from None
 
 
 def _recorded(tables: Catalogue, day: date, case: Case, action: Action) -> CaseResult:

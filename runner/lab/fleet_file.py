@@ -134,7 +134,7 @@ def load_fleet(path: Path, *, engine: str | None = None) -> Fleet:
         if file not in states:
             states[file] = None
             try:
-                states[file] = _read(file, HostState, "begin with `name:`", named).model
+                states[file] = read_state(file, named)
             except DocumentError as error:
                 problems.extend(error.problems)
         return states[file]
@@ -143,6 +143,18 @@ def load_fleet(path: Path, *, engine: str | None = None) -> Fleet:
     if problems:
         raise DocumentError(problems)
     return Fleet(tuple(hosts), fleet.model.day)
+
+
+def read_state(path: Path, named: Location) -> HostState:
+    """A server's state file.
+
+    Args:
+        named: where the path stands, for the error of one that cannot be read.
+
+    Raises:
+        DocumentError: with all problems that were found.
+    """
+    return _read(path, HostState, "begin with `name:`", named).model
 
 
 def schema_text(model: Literal["fleet", "state"]) -> str:

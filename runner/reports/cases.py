@@ -42,7 +42,7 @@ class CaseMember(_Document):
     file: str
     line: Count
     result: Result
-    on: list[str] = Field(description="what was looked at: answer, and on an engine apply, again, rollback")
+    on: list[str] = Field(description="what was looked at: answer, and on an engine state, apply, again, rollback")
     why: str = Field(description="why it was not run; empty where it was")
     differences: list[Difference] = Field(description="empty unless it failed")
 
@@ -146,7 +146,8 @@ def lines(tried: Sequence[Tried], engine: str | None, *, quiet: bool = False) ->
 
 
 def _case(of: CaseResult) -> Iterator[str]:
-    yield f"  {_WORDS[of.result]:<8} {of.case.sentence}" + (f": {of.why}" if of.why else "")
+    made = f" ({', '.join(of.on)})" if "state" in of.on else ""
+    yield f"  {_WORDS[of.result]:<8} {of.case.sentence}{made}" + (f": {of.why}" if of.why else "")
     if of.result is Result.FAILED:
         yield f"           {of.case.at}"
     for each in of.differs:

@@ -20,16 +20,23 @@ def engines_for(fleet: Fleet) -> dict[str, Engine]:
         LabError: pwsh is needed and there is no PowerShell.
         OSError: it cannot be used here.
     """
-    engines: dict[str, Engine] = {}
-    for name in sorted({host.engine for host in fleet.hosts}):
-        match name:
-            case "sim":
-                engines[name] = SimEngine()
-            case "pwsh":
-                engines[name] = PwshEngine(_powershell())
-            case _:
-                raise LabError(f"no engine {name}; there are sim and pwsh")
-    return engines
+    return {name: engine_of(name) for name in sorted({host.engine for host in fleet.hosts})}
+
+
+def engine_of(name: str) -> Engine:
+    """The engine of a name; close it after the lab.
+
+    Raises:
+        LabError: there is none of this name, or pwsh is wanted and there is no PowerShell.
+        OSError: it cannot be used here.
+    """
+    match name:
+        case "sim":
+            return SimEngine()
+        case "pwsh":
+            return PwshEngine(_powershell())
+        case _:
+            raise LabError(f"no engine {name}; there are sim and pwsh")
 
 
 def _powershell() -> Path:

@@ -170,7 +170,7 @@ cases:
     (own / "cases" / "smb.yml").write_text(only, encoding="utf-8")
     status, out, _ = answer(capsys)
     assert status == 2
-    assert "  not run  it runs: it has a state and no recorded answer" in out
+    assert "  not run  it runs: it has a state and no recorded answer: --engine runs its scripts" in out
     assert out.splitlines()[-1] == "0 passed, 1 not run: 1 case of 1 action, on recorded answers"
 
 
