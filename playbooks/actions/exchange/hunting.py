@@ -72,10 +72,11 @@ _VERDICT = {
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a line or an event comes to, and how it is shown as evidence."""
+    """What a line or an event comes to, how it is shown as evidence, and which holes it goes through."""
 
     grade: Grade
     evidence: str
+    cves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class _Found:
 
     Attributes:
         traces: by grade, as evidence.
+        cves: by grade, the holes that these traces go through.
         gaps: what could not be judged, one line each: missing, unreadable, cut.
         since: the day from which every log that was asked for has each day; None where one has none.
         read: whether any of them has a day.
@@ -168,6 +170,7 @@ class _Found:
     """
 
     traces: dict[Grade, list[str]] = field(default_factory=dict)
+    cves: dict[Grade, set[str]] = field(default_factory=dict)
     asides: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     since: str | None = None
@@ -182,8 +185,9 @@ class _Found:
 
     def take(self, sign: Sign) -> None:
         match sign:
-            case Trace(grade, evidence):
+            case Trace(grade, evidence, cves):
                 self.traces.setdefault(grade, []).append(evidence)
+                self.cves.setdefault(grade, set()).update(cves)
             case Aside(evidence):
                 self.asides.append(evidence)
             case Unclear(why):
@@ -429,7 +433,8 @@ def _findings(hunt: Hunt, found: _Found) -> list[Finding]:
     for grade, wording in hunt.wordings.items():
         if lines := found.traces.get(grade):
             name = f"{hunt.action}.{grade.value}"
-            findings.append(Finding(name, wording.severity, wording.title, first(lines), wording.then, wording.cves))
+            cves = tuple(dict.fromkeys((*wording.cves, *sorted(found.cves.get(grade, ())))))
+            findings.append(Finding(name, wording.severity, wording.title, first(lines), wording.then, cves))
     if found.asides and found.worst is not Grade.NOTHING:
         findings.append(
             Finding(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from playbooks.actions.exchange.hunting import first
 from playbooks.actions.exchange.lines import short
+from playbooks.actions.owa.hunt.traces import RIGHTS
 from playbooks.findings import Finding, Severity
 from playbooks.observation import Observed
 from playbooks.values import text_of
@@ -50,7 +51,7 @@ def rights(action: str, observed: Observed) -> tuple[Finding, ...]:
                 first(changing),
                 "Ask the owners; where none of them wanted it, take the right away, and look in the mailbox for rules "
                 "that forward and for tokens that were used from elsewhere",
-                ("CVE-2026-42897",),
+                (RIGHTS,),
             )
         )
     if reading:

@@ -16,6 +16,10 @@ from playbooks.actions.exchange.lines import Line, columns, plain, request, shor
 
 # What Windows's own client and Exchange call themselves.
 OWN_CLIENTS = frozenset({"", "microsoft winrm client", "exchange backend probes"})
+RIGHTS, ATTACHMENT = "CVE-2026-42897", "CVE-2026-45504"
+OWASSRF, PROXYNOTSHELL = "PowerShell, through OWA (OWASSRF)", "PowerShell, through Autodiscover (ProxyNotShell)"
+# The hole through which PowerShell is reached. What is run there goes through CVE-2022-41082, and no such log has that.
+_WAYS = {OWASSRF: ("CVE-2022-41080",), PROXYNOTSHELL: ("CVE-2022-41040",)}
 _THROUGH_OWA = re.compile(r"/owa/[^/?\s,]*@[^/?\s,]*/powershell")
 _EVERYBODY = re.compile(r"-user\W+(default|anonymous)\b")
 _OWNER = re.compile(r"\bowner\b")
@@ -31,8 +35,8 @@ def judge(line: Line, _: str) -> Sign:
     way = _way(asked.url)
     if way is None:
         way = _way(plain(line.text)) if _THROUGH_OWA.search(plain(line.text)) or hidden(line.text) else None
-        return None if way is None else Trace(Grade.PROBED, f"{way}: {asked.shown(line.place)}")
-    return Trace(Grade.SESSION if worked(asked) else Grade.PROBED, f"{way}: {asked.shown(line.place)}")
+        return None if way is None else Trace(Grade.PROBED, f"{way}: {asked.shown(line.place)}", _WAYS[way])
+    return Trace(Grade.SESSION if worked(asked) else Grade.PROBED, f"{way}: {asked.shown(line.place)}", _WAYS[way])
 
 
 def event(each: Event) -> Sign:
@@ -40,21 +44,25 @@ def event(each: Event) -> Sign:
     told = " ".join(each.texts).casefold()
     if "mailboxfolderpermission" not in told or not _EVERYBODY.search(told):
         return None
-    return Trace(Grade.SUSPICIOUS, of_event(each)) if _OWNER.search(told) else Aside(of_event(each))
+    return Trace(Grade.SUSPICIOUS, of_event(each), (RIGHTS,)) if _OWNER.search(told) else Aside(of_event(each))
 
 
 def _attachment(line: Line) -> Sign:
     """CVE-2026-45504 has EWS read what an attachment's provider names, also a file of the server."""
     if "file:" not in plain(line.text):
         return None
-    return Trace(Grade.SUSPICIOUS, f"EWS was asked for a file (CVE-2026-45504): {short(line.text)} ({line.place})")
+    return Trace(
+        Grade.SUSPICIOUS,
+        f"EWS was asked for a file ({ATTACHMENT}): {short(line.text)} ({line.place})",
+        (ATTACHMENT,),
+    )
 
 
 def _way(url: str) -> str | None:
     if _THROUGH_OWA.search(url):
-        return "PowerShell, through OWA (OWASSRF)"
+        return OWASSRF
     if target(url) in (Target.OWN_IDENTITY, Target.POWERSHELL):
-        return "PowerShell, through Autodiscover (ProxyNotShell)"
+        return PROXYNOTSHELL
     return None
 
 
