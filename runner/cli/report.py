@@ -15,7 +15,7 @@ from runner.cli.show_run import warn_of_broken
 from runner.comparing import Audited
 from runner.earlier import audited, previous_audit
 from runner.exit_status import ExitStatus
-from runner.journal.chain import Verified
+from runner.journal.chain import Head, Verified
 from runner.replay import replay
 from runner.reports.brand import Brand
 from runner.reports.formats import AuditFormat, report_of
@@ -136,11 +136,14 @@ def report(
 
 
 def _page(part: ClientRun, audit: FleetResult, state: Path, since: str | None, brand: Brand | None) -> HtmlReport:
-    head = part.verified.head if isinstance(part.verified, Verified) else None
     one = audited_in(part.journal, audit)
     against = None if since is None or one is None else _since(state, since, one)
     history = None if one is None else history_of(state, one, against)
-    return HtmlReport(provenance_of(part.journal, head), brand, history)
+    return HtmlReport(provenance_of(part.journal, _head(part)), brand, history)
+
+
+def _head(part: ClientRun) -> Head | None:
+    return part.verified.head if isinstance(part.verified, Verified) else None
 
 
 def _since(state: Path, since: str, one: Audited) -> Audited:
@@ -191,7 +194,7 @@ def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None) -> str
 
     match form:
         case ReportFormat.HTML:
-            return applied_page(applied_document(part), brand)
+            return applied_page(applied_document(part), brand, provenance_of(part.journal, _head(part)))
         case ReportFormat.TEXT | ReportFormat.TABLE:
             return as_written(applied_document(part), Format.TEXT)
         case ReportFormat.JSON:

@@ -10,6 +10,8 @@ from runner.moves import Outcome
 from runner.reports.applied import AppliedDocument, AppliedHostMember, Became, came_to, counts
 from runner.reports.brand import Brand
 from runner.reports.page import page
+from runner.reports.picture import Shade, Tile, bar_of
+from runner.reports.provenance import Provenance
 from runner.terms import Ending
 from texts.counting import counted
 
@@ -47,16 +49,53 @@ _TONES: Mapping[Outcome, Literal["grave", "open", "well", "soft"]] = MappingProx
 )
 
 
-def applied_page(found: AppliedDocument, brand: Brand | None = None) -> str:
+# As they are drawn: apart from the tones, what nobody came to or could not reach.
+_SHADES: Mapping[Outcome, Shade] = MappingProxyType(
+    {
+        Outcome.UNKNOWN: "grave",
+        Outcome.FAILED: "grave",
+        Outcome.REFUSED: "open",
+        Outcome.UNREACHABLE: "blind",
+        Outcome.ROLLED_BACK: "open",
+        Outcome.PENDING: "blind",
+        Outcome.CHANGED: "well",
+        Outcome.COMPLIANT: "well",
+        Outcome.DEFERRED: "open",
+        Outcome.SKIPPED: "blind",
+    }
+)
+_BECAME: Mapping[Became, Shade] = MappingProxyType(
+    {
+        Became.IN_DOUBT: "grave",
+        Became.PARTLY_MADE: "grave",
+        Became.NOT_MADE: "grave",
+        Became.UNDONE: "open",
+        Became.MADE: "well",
+        Became.NOT_SENT: "blind",
+    }
+)
+
+
+def applied_page(found: AppliedDocument, brand: Brand | None = None, source: Provenance | None = None) -> str:
     """The page.
 
     Args:
         brand: whose page it is; None for nobody's.
+        source: where it is from; None where its journal is not at hand.
     """
+    told = [host for host in found.hosts if host.touched or _is_of_note(host)]
+    hosts, changes = max(found.summary.hosts, 1), max(found.summary.changes, 1)
     return page(
         "applied.html.j2",
+        servers=len(found.hosts),
         brand=brand,
         found=found,
+        run=found.run,
+        source=source,
+        tiles=_tiles(found),
+        outcomes=bar_of("servers", [(each, found.summary.outcomes[each], _SHADES[each]) for each in _SHADES], hosts),
+        changes=bar_of("changes", [(each, found.summary.became[each], _BECAME[each]) for each in _BECAME], changes),
+        parts={host.name: number for number, host in enumerate(told, start=1)},
         headline=" ".join(_headline(found)),
         totals=counts(found.summary.outcomes),
         became=counts(found.summary.became),
@@ -64,10 +103,21 @@ def applied_page(found: AppliedDocument, brand: Brand | None = None) -> str:
         meaning=[(each, _MEANING[each]) for each in Outcome if found.summary.outcomes[each]],
         tone=_TONES,
         came_to=came_to,
-        changed=[host for host in found.hosts if host.touched or _is_of_note(host)],
+        changed=told,
         made=Became.MADE,
         counts=counts,
         counted=counted,
+    )
+
+
+def _tiles(found: AppliedDocument) -> tuple[Tile, ...]:
+    became = found.summary.became
+    wrong = became[Became.IN_DOUBT] + became[Became.PARTLY_MADE] + became[Became.NOT_MADE]
+    return (
+        Tile("grave", wrong, "changes not made, partly made or in doubt"),
+        Tile("open", became[Became.UNDONE], "made and undone"),
+        Tile("blind", became[Became.NOT_SENT], "not sent"),
+        Tile("well", became[Became.MADE], "made"),
     )
 
 

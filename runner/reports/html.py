@@ -12,7 +12,7 @@ from runner.reports.brand import Brand
 from runner.reports.diff import unlike_text
 from runner.reports.history import History, changed, counts, trend
 from runner.reports.page import page
-from runner.reports.picture import BY, FULL, picture, tiles
+from runner.reports.picture import BY, picture, tiles
 from runner.reports.provenance import Provenance
 from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone
 from runner.results import FleetResult, HostFinding, HostResult, to_rotate
@@ -43,12 +43,13 @@ class HtmlReport:
         shared = merging.alike(audit.hosts)
         return page(
             "audit.html.j2",
+            servers=len(audit.hosts),
             brand=self.brand,
             audit=audit,
+            run=audit.run,
             headline=headline(audit),
             tiles=tiles(audit.hosts),
             pictures=picture(audit.hosts),
-            full=FULL,
             probed=probed(audit.summary.coverage),
             tables=tables(audit.terms),
             meaning=[(verdict, meaning(verdict, audit)) for verdict in Verdict if audit.summary.verdicts[verdict]],

@@ -17,17 +17,19 @@ from markupsafe import Markup, escape
 from runner.reports.brand import Brand
 from runner.terminal import visible
 
-__all__ = ["LIMIT", "page", "text_block"]
+__all__ = ["LIMIT", "MANY", "page", "text_block"]
 
+MANY = 100  # servers, from which on a page lays out only what is in sight: a picture of all of it lacks the rest
 LIMIT = 4000  # characters of one text: a page must stay readable whatever a server says; JSON has all
 
 
-def page(template: str, *, brand: Brand | None = None, **values: object) -> str:
+def page(template: str, *, servers: int, brand: Brand | None = None, **values: object) -> str:
     """The page that a template of this folder makes.
 
     Every text is escaped by the template engine after `visible` has spelt out what does not show.
 
     Args:
+        servers: how many it is about.
         brand: whose page it is; None for nobody's.
     """
     rooms = resources.files("runner.reports")
@@ -46,6 +48,7 @@ def page(template: str, *, brand: Brand | None = None, **values: object) -> str:
         script=Markup(script),  # noqa: S704 - our own file
         policy=_policy(style, script, pictures=brand is not None and bool(brand.logo)),
         brand=brand,
+        many=servers > MANY,
         **values,
     )
     return written.rstrip("\n") + "\n"

@@ -15,7 +15,7 @@ from playbooks.findings import Verdict
 from runner.reports.wording import tone
 from runner.results import HostResult
 
-__all__ = ["BY", "FULL", "Bar", "Part", "Picture", "Shade", "Tile", "bar", "picture", "shade", "tiles"]
+__all__ = ["BY", "FULL", "Bar", "Part", "Picture", "Shade", "Tile", "bar", "bar_of", "picture", "shade", "tiles"]
 
 FULL = 1000  # the width of the longest bar
 BY = ("site", "dag", "role")  # the labels by which a fleet is drawn
@@ -34,7 +34,7 @@ _SAID: Mapping[Shade, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """How many servers one of the four things is said of."""
+    """A number that is read before anything else, and what it is of."""
 
     shade: Shade
     count: int
@@ -43,9 +43,9 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The servers of one bar that have one verdict; `x` and `width` of FULL."""
+    """What of one bar is the same, such as the servers with one verdict; `x` and `width` of FULL."""
 
-    verdict: Verdict
+    name: str
     count: int
     shade: Shade
     x: int
@@ -63,7 +63,7 @@ class Bar:
     @property
     def said(self) -> str:
         """`3 vulnerable, 2 ok`."""
-        return ", ".join(f"{part.count} {part.verdict}" for part in self.parts)
+        return ", ".join(f"{part.count} {part.name}" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +129,20 @@ def _weight(verdicts: Iterable[Verdict]) -> tuple[int, int]:
 
 
 def bar(name: str, verdicts: Sequence[Verdict], most: int) -> Bar:
-    """One bar, of which the length is to that of the longest as `verdicts` are to `most`."""
-    counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
-    there = {verdict: count for verdict, count in counts.items() if count}
-    room = max(FULL * len(verdicts) // most, _LEAST * len(there))
-    widths = _widths(list(there.values()), room)
+    """One bar of servers, of which the length is to that of the longest as `verdicts` are to `most`."""
+    return bar_of(name, [(each, verdicts.count(each), shade(each)) for each in Verdict], most)
+
+
+def bar_of(name: str, counts: Sequence[tuple[str, int, Shade]], most: int) -> Bar:
+    """One bar, of what there is none of left out; the longest has `most`, 1 at least."""
+    there = [each for each in counts if each[1]]
+    total = sum(count for _, count, _ in there)
+    widths = _widths([count for _, count, _ in there], max(FULL * total // most, _LEAST * len(there)))
     parts, x = [], 0
-    for (verdict, count), width in zip(there.items(), widths, strict=True):
-        parts.append(Part(verdict, count, shade(verdict), x, width))
+    for (said, count, shaded), width in zip(there, widths, strict=True):
+        parts.append(Part(str(said), count, shaded, x, width))
         x += width
-    return Bar(name, len(verdicts), tuple(parts))
+    return Bar(name, total, tuple(parts))
 
 
 def _widths(counts: Sequence[int], room: int) -> list[int]:

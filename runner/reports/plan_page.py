@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from markupsafe import Markup
 
 from runner.plan.records import Plan, PlannedHost, PlannedStep, Standing
-from runner.plan.sums import BlastRadius, Disturbs, Sums, blast_radius, sums
+from runner.plan.sums import Among, BlastRadius, Disturbs, Sums, blast_radius, sums
 from runner.plan.waves import host_waves
 from runner.reports.brand import Brand
 from runner.reports.page import page, text_block
+from runner.reports.picture import BY, Bar, Shade, Tile, bar_of
 from runner.reports.plan_wording import going, named, not_known, open_ends, scripts_of, shown, together, value_changes
 from texts.counting import counted
 
@@ -54,6 +55,17 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """One server for the table: its wave where it has one, how it stands, its changes in words, and where it is."""
+
+    name: str
+    wave: int | None
+    stands: str
+    changes: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Script:
     """One script, once. `kinds` are what it is sent for."""
 
@@ -71,13 +83,23 @@ def plan_page(plan: Plan, digest: str, approvals: Approvals, brand: Brand | None
         brand: whose page it is; None for nobody's.
     """
     found, radius = sums(plan), blast_radius(plan)
+    told = [host for host in plan.hosts if not host.refused and _has_to_tell(host)]
+    wave_of = {host.host: number for number, wave in enumerate(host_waves(plan), start=1) for host in wave}
+    rows = [_Row(host.host, wave_of.get(host.host), _stands(host), _changes(host), _place(host)) for host in plan.hosts]
     return page(
         "plan.html.j2",
+        servers=len(plan.hosts),
         brand=brand,
         plan=plan,
         digest=digest,
         approvals=approvals,
         sums=found,
+        tiles=_tiles(found, radius),
+        standing=_servers(plan, found),
+        rows=rows,
+        undone=_undone(found),
+        drawn_among=_among,
+        parts={each.host: number for number, each in enumerate(told, start=1)},
         radius=radius,
         headline=" ".join(_headline(found)),
         risks=tuple(_risks(plan, found, radius)),
@@ -88,7 +110,7 @@ def plan_page(plan: Plan, digest: str, approvals: Approvals, brand: Brand | None
         more_dags=len(radius.dags) - _DAGS,
         not_known=(*open_ends(found), *not_known(radius)),
         refused=[host for host in plan.hosts if host.refused],
-        hosts=[host for host in plan.hosts if not host.refused and _has_to_tell(host)],
+        hosts=told,
         quiet=[host for host in plan.hosts if not host.refused and not _has_to_tell(host)],
         actions={step.id: step.action for step in plan.steps},
         scripts=tuple(_scripts(plan)),
@@ -100,6 +122,76 @@ def plan_page(plan: Plan, digest: str, approvals: Approvals, brand: Brand | None
         named=named,
         together=together,
         counted=counted,
+    )
+
+
+def _tiles(found: Sums, radius: BlastRadius) -> tuple[Tile, ...]:
+    return (
+        Tile(
+            "open",
+            found.changes,
+            f"{'change' if found.changes == 1 else 'changes'} on {counted(found.changing, 'server')}",
+        ),
+        Tile("grave", found.irreversible, "cannot be undone"),
+        Tile("open", len(radius.restarted), f"{'server' if len(radius.restarted) == 1 else 'servers'} restarted"),
+        Tile("blind", found.refused + found.unknown, "servers not planned, or not known in full"),
+    )
+
+
+_STANDS: Mapping[str, Shade] = {
+    "not planned": "grave",
+    "to change": "open",
+    "not known in full": "blind",
+    "nothing to change": "well",
+}
+
+
+def _stands(host: PlannedHost) -> str:
+    """One of _STANDS: a server that is to be changed and is not known in full besides has changes first of all."""
+    if host.refused:
+        return "not planned"
+    if any(step.changes for step in host.steps):
+        return "to change"
+    return "not known in full" if _has_to_tell(host) else "nothing to change"
+
+
+def _servers(plan: Plan, found: Sums) -> Bar:
+    stand = Counter(map(_stands, plan.hosts))
+    return bar_of("servers", [(name, stand[name], shaded) for name, shaded in _STANDS.items()], max(found.hosts, 1))
+
+
+def _changes(host: PlannedHost) -> str:
+    changes = [change for step in host.steps for change in step.changes]
+    lost = sum(change.rollback is None for change in changes)
+    said = counted(len(changes), "change") if changes else "-"
+    return f"{said}, {lost} cannot be undone" if lost else said
+
+
+def _place(host: PlannedHost) -> str:
+    """`site HQ, dag DAG1`, as the inventory has it."""
+    return ", ".join(f"{label} {' and '.join(host.labels[label])}" for label in BY if host.labels.get(label))
+
+
+def _among(among: Among) -> Bar:
+    """How many of the servers that have something in common are changed."""
+    changing = len(among.changing)
+    parts: list[tuple[str, int, Shade]] = [
+        ("to change", changing, "open"),
+        ("not changed", among.planned - changing, "blind"),
+    ]
+    return bar_of(among.name, parts, max(among.planned, 1))
+
+
+def _undone(found: Sums) -> str:
+    """How what is changed is taken back, as far as it can be."""
+    can = found.changes - found.irreversible
+    if not can:
+        return "None of these changes can be undone."
+    of = "" if can == found.changes else f"{can} of "
+    have = "has" if max(can, found.changes) == 1 else "have"
+    return (
+        f"{of}{counted(found.changes, 'change')} {have} a script for that, which is approved with this plan: nobody is "
+        "asked again."
     )
 
 

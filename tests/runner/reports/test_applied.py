@@ -332,6 +332,20 @@ def hostile_run(said: str) -> AppliedDocument:
     return document(AppliedRun(said, plan, "ab" * 32, [row], {}, end, [["EX1"], []], [Approved(said, said)]))
 
 
+def test_each_row_of_the_page_leads_to_its_part_and_the_bars_count_every_server_and_change() -> None:
+    each, rows = fleet("completes", "breaks", "completes")
+    away = Applied(steps=2, name="EX9")
+    found = told([*each, away], rows)
+    page = applied_page(found)
+    parts = dict(re.findall(r'<article id="(s\d+)" class="server">\s*<h3><bdi>([^<]*)</bdi>', page))
+    links = dict(re.findall(r'<th scope="row" role="rowheader"><a href="#(s\d+)"><bdi>([^<]*)</bdi>', page))
+    assert links == parts
+    seen = words(page)
+    assert "4 servers 1 failed, 1 pending, 2 changed" in seen
+    assert "8 changes 1 not-made, 4 made, 3 not-sent" in seen
+    assert "Journal not at hand when this page was made" in seen
+
+
 def test_who_approved_is_said_on_the_screen_and_on_the_page() -> None:
     plan = replace(plan_of([planned(ready_playbook(1), 1)]), policy=sha("policy"))
     by = [Approved("board@x", "SHA256:a"), Approved("ops@x", "SHA256:b")]

@@ -53,7 +53,9 @@ def test_every_server_is_in_each_bar_that_it_belongs_to_and_bars_are_as_long_as_
         assert each.several is (max(belong) > 1)
         for bar in each.bars:
             assert sum(part.count for part in bar.parts) == bar.hosts
-            assert [part.verdict.rank for part in bar.parts] == sorted(part.verdict.rank for part in bar.parts)
+            assert [Verdict(part.name).rank for part in bar.parts] == sorted(
+                Verdict(part.name).rank for part in bar.parts
+            )
             edges = [(part.x, part.x + part.width) for part in bar.parts]
             assert edges[0][0] == 0
             assert all(left[1] == right[0] for left, right in pairwise(edges))

@@ -116,6 +116,42 @@ def test_whatever_a_server_or_a_playbook_says_the_page_has_the_same_marks(text: 
         assert unshown("".join(f"{line}\n" for line in lines(hostile_plan(text), "ab" * 32, view))) == set()
 
 
+def test_every_server_stands_once_in_the_table_and_leads_to_its_part_where_it_has_one() -> None:
+    page = plan_page(board_plan(), "ab" * 32, UNSEEN)
+    rows = re.findall(r'<tr role="row" data-verdict="([^"]*)">.*?<bdi>([^<]*)</bdi>', page)
+    assert {name: stands for stands, name in rows} == {
+        "EX01": "to change",
+        "EX02": "to change",
+        "EX03": "nothing to change",
+        "EX04": "to change",
+        "EX05": "not known in full",
+        "EX06": "not planned",
+        "EX07": "to change",
+    }
+    links = re.findall(r'href="#(h\d+)"><bdi>([^<]*)</bdi>', page)
+    parts = dict(re.findall(r'<article id="(h\d+)" class="server">\s*<h3><bdi>([^<]*)</bdi>', page))
+    assert {parts[link] for link, _ in links} == {name for _, name in links} == set(parts.values())
+    assert all(parts[link] == name for link, name in links)
+    assert "1 not planned, 4 to change, 1 not known in full, 1 nothing to change" in words(page).replace(" ,", ",")
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (
+            board_plan(),
+            "5 of 7 changes have a script for that, which is approved with this plan: nobody is asked again.",
+        ),
+        (one_change(), "None of these changes can be undone."),
+    ],
+    ids=["some", "none"],
+)
+def test_a_board_reads_what_can_be_undone_and_how(plan: Plan, said: str) -> None:
+    seen = words(plan_page(plan, "ab" * 32, UNSEEN))
+    assert f"How it is undone {said}" in seen
+    assert ("exrun rollback with the id of that run" in seen) is ("None" not in said)
+
+
 def test_nothing_is_loaded_and_no_script_runs_but_the_one_that_the_policy_names() -> None:
     page = plan_page(board_plan(), "ab" * 32, UNSEEN)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
