@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from inventory.model import Host
 
 _DOING = 60  # characters of what is done on a server
-PAUSE = 0.5  # seconds between two looks; a writer keeps lines back for one second at most
+PAUSE = 0.5  # seconds between two looks; a writer keeps lines back until a further one, so less gives nothing
 _WELL = {*map(str, WELL), Outcome.CHANGED, Outcome.COMPLIANT, Outcome.ROLLED_BACK}
 WATCHING = Words(
     "watching",

@@ -74,7 +74,7 @@ class Growing:
 def test_however_it_grows_every_line_comes_once_and_the_state_is_the_fold_of_all(cuts: list[int]) -> None:
     disk = Growing()
     followed = disk.followed()
-    came = []
+    came: list[events.Recorded] = []
     for size in sorted(cuts):
         disk.content = WHOLE[:size]
         came += followed.come()
