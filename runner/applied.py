@@ -122,8 +122,12 @@ class Applied:
     @property
     def status(self) -> ExitStatus:
         """The highest that applies."""
-        ended = _ENDED.get(self.end.how, ExitStatus.WELL)
-        return max((ended, *(host.status for host in self.hosts)))
+        return max((status_of_end(self.end.how), *(host.status for host in self.hosts)))
+
+
+def status_of_end(how: Ending) -> ExitStatus:
+    """What the end of a run alone says of the exit status."""
+    return _ENDED.get(how, ExitStatus.WELL)
 
 
 def applied(

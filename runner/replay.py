@@ -5,7 +5,7 @@ A host that a run selected and never came to has its row too, with the reason th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from playbooks.model import OnFailure
 from runner import events
@@ -62,12 +62,13 @@ def replay_applied(state: RunState, plan: Plan) -> Applied:
     Args:
         plan: the one that the journal names.
     """
-    on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
-    rows = tuple(_applied(planned, state, on_failure) for planned in plan.due)
+    rows = tuple(applied_row(planned, state, plan) for planned in plan.due)
     return Applied(state.run, state.client, _end(state), rows, state.hosts)
 
 
-def _applied(planned: PlannedHost, state: RunState, on_failure: Mapping[str, OnFailure]) -> AppliedHost:
+def applied_row(planned: PlannedHost, state: RunState, plan: Plan) -> AppliedHost:
+    """What running a plan came to on one of its hosts."""
+    on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
     host = state.hosts.get(planned.host)
     if state.is_unread(planned.host):
         return unaccounted(planned, state.client, failure(Cause.DEFECT, "not all of the journal can be read"), 0, 0.0)

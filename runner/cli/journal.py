@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,12 +26,15 @@ from runner.cli.options import (
     RunArgument,
     StateOption,
 )
-from runner.cli.output import UsageError
+from runner.cli.output import UsageError, emit
 from runner.disk import SystemDisk
 from runner.events import is_known
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken, Verified
+from runner.journal.errors import JournalUnreadable
+from runner.journal.location import JOURNAL
 from runner.journal.verification import Vouched, verify
+from runner.runs import find_run
 from runner.terminal import visible
 from texts.counting import counted
 
@@ -40,7 +46,15 @@ group = Commands(help="Read what runs recorded.")
 
 @group.command("verify")
 def journal_verify(
-    file: Annotated[Path, typer.Argument(envvar="EXRUN_JOURNAL", help="journal.jsonl of a run.")],
+    journals: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|RUN...",
+            envvar="EXRUN_JOURNAL",
+            help="journal.jsonl of a run, or a pattern such as .exrun/*/runs/*/journal.jsonl; or a run's id, the "
+            "beginning of one, or `last`.",
+        ),
+    ],
     key: Annotated[
         str | None,
         typer.Option(
@@ -59,37 +73,116 @@ def journal_verify(
         ),
     ] = None,
     form: FormatOption = Format.TEXT,
+    state: StateOption = STATE,
 ) -> None:
-    """Say whether a journal is as it was written: no line altered, missing, moved or cut off.
+    """Say whether journals are as they were written: no line altered, missing, moved or cut off.
 
     \b
     Needs the file, and for its end the file `head` beside it. With --key also the file `checkpoint` beside it, or
     checkpoints that were kept elsewhere: what was cut off or written anew then shows, whoever did it.
-    Exit status: 0 it is whole, 2 it cannot be read, 6 it does not verify, or the key does not vouch for it.
+    Exit status: 0 all are whole, 2 one cannot be read, 6 one does not verify, or the key does not vouch for it.
 
     \b
     Examples:
+      exrun journal verify last
       exrun journal verify .exrun/alpha/runs/2026-r1/journal.jsonl
+      exrun journal verify ".exrun/alpha/runs/*/journal.jsonl" --key journal.pub
       exrun journal verify journal.jsonl --format json
-      exrun journal verify journal.jsonl --key journal.pub
       exrun journal verify journal.jsonl --key journal.pub --checkpoint /mnt/worm/checkpoints
     """
-    if key is None:
-        if checkpoint is not None:
-            raise UsageError("--checkpoint without --key says nothing", "Name the public key with --key.")
-        found, by = verify(file, known=is_known), None
-    else:
-        from runner import vouching  # with what verifies signatures, which no other reading needs
+    if key is None and checkpoint is not None:
+        raise UsageError("--checkpoint without --key says nothing", "Name the public key with --key.")
+    named = [each for word in journals for each in journals_of(word, state)]
+    files = list({os.path.realpath(each): each for each in named}.values())
+    verifying = _verifying(key, checkpoint)
+    if len(journals) == 1 and files == [Path(journals[0])]:
+        found, by = verifying(files[0])
+        if form is Format.JSON:
+            emit(json.dumps(verification_document(found, by), indent=2) + "\n")
+        else:
+            emit(verification_text(files[0], found, by) + "\n")
+        raise typer.Exit(ExitStatus.JOURNAL if isinstance(found, Broken) else ExitStatus.WELL)
+    raise typer.Exit(_verify_all(files, verifying, form))
 
-        disk = SystemDisk()
-        vouched, notes = vouching.verify(file, vouching.verifiers(key, disk), checkpoint, disk, known=is_known)
-        found = vouched.found if isinstance(vouched, Vouched) else vouched
-        by = VouchedFor(vouched, notes) if isinstance(vouched, Vouched) else None
+
+def journals_of(word: str, state: Path) -> list[Path]:
+    """The journals that a word names: a file, the folder of a run, those that fit a pattern, or a run's.
+
+    A pattern is one here, so that it does the same where no shell expands it.
+
+    Raises:
+        UsageError: no file fits the pattern.
+        RunNotFoundError: it is no file, and no run is called so.
+    """
+    path = Path(word)
+    if path.is_file():
+        return [path]
+    if path.is_dir() and (path / JOURNAL).is_file():
+        return [path / JOURNAL]
+    if glob.has_magic(word):
+        found = [Path(each) for each in sorted(glob.glob(word, recursive=True)) if Path(each).is_file()]
+        if not found:
+            raise UsageError(f"no file fits {word}", "Name journals, or runs, which exrun runs lists.")
+        return found
+    if path.suffix or len(path.parts) > 1 or path.exists():  # what was meant is a file
+        return [path]
+    return list(find_run(state, word).journals)
+
+
+_Verify = Callable[[Path], "tuple[Verified | Broken, VouchedFor | None]"]
+
+
+def _verifying(key: str | None, checkpoint: Path | None) -> _Verify:
+    """How each journal is verified. The key is read once: it may be a pipe."""
+    if key is None:
+        return lambda file: (verify(file, known=is_known), None)
+    from runner import vouching  # with what verifies signatures, which no other reading needs
+
+    disk = SystemDisk()
+    keys = vouching.verifiers(key, disk)
+
+    def vouched(file: Path) -> tuple[Verified | Broken, VouchedFor | None]:
+        found, notes = vouching.verify(file, keys, checkpoint, disk, known=is_known)
+        return (found.found, VouchedFor(found, notes)) if isinstance(found, Vouched) else (found, None)
+
+    return vouched
+
+
+def _verify_all(files: Sequence[Path], verifying: _Verify, form: Format) -> ExitStatus:
+    """Each with its line, whatever is wrong with another; the highest status."""
+    members: list[dict[str, object]] = []
+    lines: list[str] = []
+    counts = dict.fromkeys(("whole", "not as written", "not to be read"), 0)
+    for file in files:
+        try:
+            found, by = verifying(file)
+        except JournalUnreadable as error:
+            counts["not to be read"] += 1
+            lines.append(f"{visible(str(file))}: {visible(error.what)}")
+            members.append(
+                {
+                    "file": str(file),
+                    "verified": False,
+                    "line": None,
+                    "fault": "unreadable",
+                    "why": error.what,
+                    "intact": 0,
+                }
+            )
+        else:
+            counts["not as written" if isinstance(found, Broken) else "whole"] += 1
+            lines.append(verification_text(file, found, by).replace("\n", "; "))
+            document = verification_document(found, by)
+            del document["schema"]
+            members.append({"file": str(file), **document})
     if form is Format.JSON:
-        typer.echo(json.dumps(verification_document(found, by), indent=2))
+        emit(json.dumps({"schema": "exrun.journal-verifications/1", "journals": members}, indent=2) + "\n")
     else:
-        typer.echo(verification_text(file, found, by))
-    raise typer.Exit(ExitStatus.JOURNAL if isinstance(found, Broken) else ExitStatus.WELL)
+        said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        emit("".join(f"{line}\n" for line in (*lines, f"{counted(len(files), 'journal')}: {said}")))
+    if counts["not as written"]:
+        return ExitStatus.JOURNAL
+    return ExitStatus.USAGE if counts["not to be read"] else ExitStatus.WELL
 
 
 @group.command("send")

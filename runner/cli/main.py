@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": ("runner.cli.doctor", "Find out why servers cannot be reached, and what to do."),
     "audit": ("runner.cli.audit", "Find out what state servers are in."),
     "plan": ("runner.cli.plan", "Decide what would be changed on which server, to be approved."),
+    "watch": ("runner.cli.watch", "Follow a run from another terminal until it ends."),
     "show": ("runner.cli.show", "Show what a run did, or a plan would do, on which server."),
     "approve": ("runner.cli.approve", "Show a plan and sign it."),
     "apply": ("runner.cli.apply", "Run a plan: only that plan, only once."),

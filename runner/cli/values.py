@@ -47,6 +47,7 @@ _BY_VARIABLE = {
     "EXRUN_FROM": Kind.FOLDER,
     "EXRUN_HOST": Kind.HOST,
     "EXRUN_INIT": Kind.FOLDER,
+    "EXRUN_JOURNAL": Kind.RUN_OR_PLAN,
     "EXRUN_LIMIT": Kind.SELECTION,
     "EXRUN_LINT": Kind.PATH,
     "EXRUN_OTHER": Kind.RUN,

@@ -535,6 +535,7 @@ COMMANDS = [
     "rollback",
     "status",
     "runs",
+    "watch",
     "diff",
     "show",
     "report",

@@ -170,9 +170,9 @@ def test_a_defect_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str], mo
         raise RuntimeError(f"at {path}\x1b[0m")
 
     monkeypatch.setattr(command, "verify", broken)
-    status, _, err = answer(capsys, ["journal", "verify", "x"])
+    status, _, err = answer(capsys, ["journal", "verify", "x.jsonl"])
     assert status == 70  # not 2: a defect may show after something was sent
-    assert err.startswith("exrun: exrun has a defect: RuntimeError: at x<U+001B>[0m")
+    assert err.startswith("exrun: exrun has a defect: RuntimeError: at x.jsonl<U+001B>[0m")
     assert err.count("\n") == 1
 
 
@@ -181,7 +181,7 @@ def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "verify", interrupted)
-    assert answer(capsys, ["journal", "verify", "x"])[0] == 130
+    assert answer(capsys, ["journal", "verify", "x.jsonl"])[0] == 130
 
 
 def test_help_shows_an_example_and_the_variables(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from runner.journal.lines import from_line
 from runner.reports import runs as report
 from runner.reports import status as status_report
 from runner.reports.status import RunMember
+from runner.runs import ClientRun, Run, read_run
 from tests.runner.cli.conftest import CommandLine, protocol
 from tests.runner.fleets import ScriptedTransport
 
@@ -72,11 +73,13 @@ def test_as_many_are_read_as_are_asked_for_and_the_others_are_counted(
 ) -> None:
     for _ in range(3):
         exrun.audit("--limit", "EX1")
-    read: list[object] = []
-    from runner.cli import ran
+    read: list[Run] = []
 
-    real = ran.read_run
-    monkeypatch.setattr(ran, "read_run", lambda run: read.append(run) or real(run))
+    def counted(run: Run) -> tuple[ClientRun, ...]:
+        read.append(run)
+        return read_run(run)
+
+    monkeypatch.setattr("runner.cli.ran.read_run", counted)
     _, out, _ = exrun("runs", "--last", "1")
     assert len(read) == 1
     assert out.splitlines()[-1] == "2 earlier runs beside: exrun runs --last 3"

@@ -1,0 +1,142 @@
+"""A journal that is read while it is written: however it is cut into readings, it comes to what one reading gives."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner import events
+from runner.disk import Disk
+from runner.following import BrokenOffError, Followed
+from runner.journal.chain import EMPTY, link
+from runner.journal.errors import JournalUnreadable
+from runner.journal.lines import from_line
+from runner.state import RunPhase, fold
+from tests.runner.happenings import (
+    ENDED,
+    INTERRUPTED,
+    STARTED,
+    answered,
+    assessed,
+    host_ended,
+    line_of,
+    sending,
+)
+
+JOURNAL = Path("journal.jsonl")
+
+
+def written(*happened: object) -> tuple[bytes, ...]:
+    head, lines = EMPTY, []
+    for event in happened:
+        _, line, head = link(line_of(event), head)  # type: ignore[arg-type]
+        lines.append(line)
+    return tuple(lines)
+
+
+LINES = written(
+    STARTED,
+    events.HostStarted("EX1", "ex1", 5985),
+    sending(),
+    answered(),
+    assessed(answer=None),
+    host_ended(),
+    INTERRUPTED,
+    events.RunResumed(),
+    events.HostStarted("EX2", "ex2", 5985),
+    ENDED,
+)
+WHOLE = b"".join(LINES)
+
+
+@dataclass
+class Growing:
+    """A disk that has one file, as far as it was written."""
+
+    content: bytes | None = b""
+
+    def read(self, path: Path) -> BinaryIO:
+        if self.content is None:
+            raise FileNotFoundError(2, "No such file or directory")
+        return io.BytesIO(self.content)
+
+    def followed(self) -> Followed:
+        return Followed(JOURNAL, cast(Disk, self))
+
+
+@given(st.lists(st.integers(0, len(WHOLE))))
+def test_however_it_grows_every_line_comes_once_and_the_state_is_the_fold_of_all(cuts: list[int]) -> None:
+    disk = Growing()
+    followed = disk.followed()
+    came: list[events.Recorded] = []
+    for size in sorted(cuts):
+        disk.content = WHOLE[:size]
+        came += followed.come()
+        assert len(came) == disk.content.count(b"\n")
+        assert followed.state == fold(came)
+    disk.content = WHOLE
+    came += followed.come()
+    assert came == [events.read(from_line(line)) for line in LINES]
+    assert followed.state == fold(came)
+    assert followed.come() == ()
+
+
+def test_half_a_line_waits_and_what_stands_in_its_place_later_is_read() -> None:
+    disk = Growing(b"".join(LINES[:3]) + LINES[3][:40])
+    followed = disk.followed()
+    assert len(followed.come()) == 3
+    assert followed.come() == ()
+    # Who goes on cuts off what a kill has left, and says so.
+    dropped = written(STARTED, events.HostStarted("EX1", "ex1", 5985), sending(), events.TailDropped(40, "0" * 64))
+    disk.content = b"".join(dropped)
+    [last] = followed.come()
+    assert isinstance(last.event, events.TailDropped)
+
+
+def test_zeros_of_a_crash_wait_too() -> None:
+    disk = Growing(b"".join(LINES[:2]) + b"\0" * 30 + b"}\n")
+    followed = disk.followed()
+    assert len(followed.come()) == 2
+    assert followed.come() == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "why"),
+    [
+        (b"".join(LINES[:2]) + LINES[2].replace(b"EX1", b"EX2"), 3, "altered"),
+        (b"".join(LINES[:2]) + LINES[3], 3, "does not follow"),
+        (b"".join((*LINES[:2], LINES[1])), 3, "does not follow"),
+        (LINES[0], 2, "not there any more"),
+    ],
+)
+def test_what_does_not_follow_from_what_was_read_is_named_with_its_line(content: bytes, line: int, why: str) -> None:
+    disk = Growing(b"".join(LINES[:2]))
+    followed = disk.followed()
+    followed.come()
+    disk.content = content
+    with pytest.raises(BrokenOffError, match=why) as caught:
+        followed.come()
+    assert caught.value.line == line
+
+
+def test_a_file_that_is_gone_is_said() -> None:
+    with pytest.raises(JournalUnreadable):
+        Growing(None).followed().come()
+
+
+def test_the_phase_is_that_of_the_last_line() -> None:
+    disk = Growing()
+    followed = disk.followed()
+    phases = []
+    for count in range(1, len(LINES) + 1):
+        disk.content = b"".join(LINES[:count])
+        followed.come()
+        assert followed.state is not None
+        phases.append(followed.state.phase)
+    assert phases[5:] == [RunPhase.RUNNING, RunPhase.INTERRUPTED, RunPhase.RUNNING, RunPhase.RUNNING, RunPhase.ENDED]
