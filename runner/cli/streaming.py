@@ -34,10 +34,6 @@ class _Both:
         self.lines.tell(row)
         self.progress.ended(row)
 
-    def doing(self, host: Host, what: str) -> None:
-        """See Following."""
-        self.progress.doing(host, what)
-
     def halting(self, halt: Halt) -> None:
         """See Following."""
         self.progress.halting(halt)
