@@ -94,7 +94,10 @@ def _servers(found: AppliedDocument, width: int, room: int) -> tuple[Painted, ..
 
 
 def _tone(host: AppliedHostMember) -> str:
-    """An undoing that somebody asked for, and that came to its end, is nothing to see to."""
+    """An undoing that somebody asked for, and that came to its end, is nothing to see to; a server that could not be
+    planned is."""
+    if not host.planned:
+        return "open"
     return "well" if host.outcome is Outcome.ROLLED_BACK and not host.next else _TONES[host.outcome]
 
 

@@ -37,7 +37,7 @@ def fitted(text: str, room: int) -> str:
     if room <= len(MORE):
         return MORE[: max(room, 0)]
     kept = _start(text, room - len(MORE))
-    at_a_word = kept.rpartition(" ")[0].rstrip(" ,;:") if text[len(kept) :][:1] != " " else kept
+    at_a_word = (kept if text[len(kept)] == " " else kept.rpartition(" ")[0]).rstrip(" ,;:")
     return f"{at_a_word if 2 * cells(at_a_word) >= room else kept}{MORE}"
 
 

@@ -23,6 +23,7 @@ _REACH_LINES = 14  # of whom it reaches
 _VALUE = " " * 8  # what begins with these is a value alone, which stands in `exrun show PLAN --diff`
 _BLOCK_LINES = 12  # of what is changed on one server, where there are many
 _LEAST_BLOCKS = 10
+_DAGS = "  DAGs:"
 _OPEN = (Standing.UNKNOWN, Standing.DEFERRED)
 
 
@@ -63,7 +64,7 @@ def plan_screen(plan: Plan, digest: str, width: int, shown_by: str, last: Sequen
     found = sums(plan)
     head = list(folded(heading(plan, digest), width))
     *reached, order, approval = [*reach_lines(plan, found)] or ["", "", ""]
-    reach = [*_at_most(_REACH_LINES, list(folded(filter(None, reached), width)), shown_by, width)]
+    reach = [*_at_most(_REACH_LINES, list(folded(_dags_last(reached), width)), shown_by, width)]
     reach += folded(filter(None, (order, approval)), width)
     ends = list(folded([*total_lines(found), *last], width))
     room = max(MOST_LINES - len(head) - len(reach) - len(ends), _LEAST_BLOCKS)
@@ -71,6 +72,13 @@ def plan_screen(plan: Plan, digest: str, width: int, shown_by: str, last: Sequen
     yield from _blocks(_blocks_of(plan), width, room, shown_by)
     yield from reach
     yield from ends
+
+
+def _dags_last(lines: Sequence[str]) -> Iterator[str]:
+    """DAGs are many, and what is disturbed and cannot be undone is to be seen before them."""
+    found = [line for line in lines if line == _DAGS or line.startswith("    ")]
+    yield from (line for line in lines if line and line not in found)
+    yield from found
 
 
 def _blocks_of(plan: Plan) -> Sequence[_Block]:
@@ -118,7 +126,8 @@ def _at_most(most: int, lines: Sequence[str], shown_by: str, width: int) -> Iter
 
 def _rest(blocks: Sequence[_Block], shown_by: str) -> str:
     servers = sum(len(block.hosts) for block in blocks)
-    said = [counted(sum(block.changes for block in blocks), "change")]
+    changes = sum(block.changes for block in blocks)
+    said = [counted(changes, "change")] if changes else []
     if lost := sum(block.irreversible for block in blocks):
         said.append(f"{lost} of them cannot be undone (!)")
     if left := sum(block.open_ends for block in blocks):

@@ -161,6 +161,37 @@ def test_on_a_real_powershell_every_server_gets_the_same_verdict_and_findings(
     assert differences(replay([part.state for part in parts]), expected) == ()
 
 
+def test_readme_and_tutorial_show_what_an_audit_of_the_demos_servers_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_fleet(DEMO / FLEET, engine="sim")
+    shown = Fleet(tuple(host for host in whole.hosts if host.client == "contoso" or host.name == "MBX4"))
+    for client, variable in password_variables(whole).items():
+        monkeypatch.setenv(variable, next(host.account.password for host in shown.hosts if host.client == client))
+    monkeypatch.chdir(tmp_path)
+    with start(shown, {"sim": SimEngine()}) as lab:
+        Path("ca.pem").write_bytes(lab.ca_pem)
+        Path("inventory.yml").write_text(inventory_text(lab, Path("ca.pem"), {}), encoding="utf-8")
+        arguments = ["-i", "inventory.yml", "--connect-timeout", "5", *as_of(whole)]
+        monkeypatch.setenv("COLUMNS", "80")
+        assert main(["audit", "client:contoso", *arguments]) == 1, capfd.readouterr()
+        narrow = capfd.readouterr().out
+        monkeypatch.setenv("COLUMNS", "120")
+        assert main(["audit", *arguments]) == 3, capfd.readouterr()
+        wide = capfd.readouterr().out
+    root = Path(__file__).resolve().parents[3]
+    tutorial = (root / "docs" / "tutorial" / "first-audit.md").read_text(encoding="utf-8")
+    block = re.search(r"^    VERDICT .*?^    next: exrun show [^\n]*\n", tutorial, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    run = re.compile(r"\d{4}-\d\d-\d\dt\d{6}z-[0-9a-f]{4}")
+    assert run.sub("RUN", re.sub(r"(?m)^    ", "", block[0])) == run.sub("RUN", narrow)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"^    VERDICT .*?(?=^    16 servers)", readme, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    rows = [line[4:] for line in block[0].splitlines() if line.strip() not in ("", "...")]
+    assert [row for row in rows if row not in wide.splitlines()] == []
+
+
 OK = Assessment(Verdict.OK, "well")
 TERMS = Terms(date(2026, 4, 2), date(2026, 4, 2))
 

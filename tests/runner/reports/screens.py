@@ -134,7 +134,8 @@ def applied_screen_of(count: int, width: int) -> str:
     for number, one in enumerate(begun):
         one.server.fate = [fates[number % 25]] if number % 25 in fates else []  # type: ignore[list-item]
     rows = [one.session() for one in begun]
-    end = End(Ending.BUDGET, "the failure budget is spent: 10% of the servers failed", "See to them")
+    spent = End(Ending.BUDGET, "the failure budget is spent: 10% of the servers failed", "See to them")
+    end = spent if len(begun) < count else End()
     steps = tuple(StepPlan(name, "test.change", "c" * 64, each[0].on_failure, None, "k" * 64) for name in ("s0", "s1"))
     made = replace(board_plan(), policy=None, hosts=tuple(one.plan for one in each), steps=steps)
     states = [state for one in begun if (state := one.state()) is not None]
@@ -145,7 +146,7 @@ def applied_screen_of(count: int, width: int) -> str:
         [one.name for one in each[count // 2 :]],
     ]
     found = document(AppliedRun(RUN, made, "ab" * 32, rows, progress, end, waves))
-    return applied_text(found, width, f"exrun resume {RUN} -i inventory.yml", "", colour=False)
+    return applied_text(found, width, "" if end == End() else f"exrun resume {RUN} -i inventory.yml", "", colour=False)
 
 
 def during(words: Words, count: int, width: int, height: int) -> str:
@@ -188,6 +189,8 @@ SCREENS: Mapping[str, Callable[[], str]] = {
     "during-audit-2000-120": lambda: during(AUDITING, 2000, 120, 40),
     "during-apply-200-80": lambda: during(APPLYING, 200, 80, 24),
     "plan-200-80": lambda: plan_screen_of(200, 80),
+    "plan-2000-200": lambda: plan_screen_of(2000, 200),
+    "apply-8-80": lambda: applied_screen_of(8, 80),
     "apply-200-80": lambda: applied_screen_of(200, 80),
 }
 

@@ -116,6 +116,12 @@ def test_a_large_run_is_at_most_sixty_lines(count: int, differ: bool) -> None:
     assert len(applied_screen(of(hosts), 80)) <= MOST_LINES
 
 
+def test_a_server_that_could_not_be_planned_is_not_green() -> None:
+    row = host("EX1", Outcome.SKIPPED, "not planned: no answer").model_copy(update={"planned": False})
+    [line] = [line for line in applied_screen(of([row]), 80) if line.text.startswith("skipped")]
+    assert line.tone == "open"
+
+
 def test_what_the_scripts_warned_of_and_steps_that_were_not_run_stand_in_the_row_of_a_changed_server() -> None:
     each, rows = fleet("completes")
     found = told(each, rows)

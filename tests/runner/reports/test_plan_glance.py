@@ -95,6 +95,17 @@ def test_equal_changes_of_several_servers_stand_once_and_what_cannot_be_undone_s
     assert screen(plan, 120)[at - 1] == "2 servers"
 
 
+def test_what_is_disturbed_and_lost_is_seen_before_the_many_dags() -> None:
+    plan = large(200)
+    hosts = [
+        replace(host, labels={**host.labels, "dag": (f"DAG{number % 50}",)}) for number, host in enumerate(plan.hosts)
+    ]
+    lines = screen(replace(plan, hosts=tuple(hosts)), 200)
+    dags = next((number for number, line in enumerate(lines) if "DAG" in line), len(lines))
+    assert dags > next(number for number, line in enumerate(lines) if "can be noticed" in line)
+    assert any("cannot be undone on" in line for line in lines)
+
+
 def test_a_name_is_never_broken() -> None:
     plan = board_plan()
     name = "mbx-" + "a" * 59
