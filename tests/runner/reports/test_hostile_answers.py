@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -93,6 +94,19 @@ def answering(text: str) -> FleetResult:
             ),
         ],
     )
+
+
+def answering_alike(text: str) -> FleetResult:
+    """An audit of two servers that say the same, so that a page says it once, in two groups of one name a label."""
+    finding = Finding(text, Severity.HIGH, text, (text, "alike"), text, (text,), (text,))
+    rows = []
+    for number in range(2):
+        evidence = (*finding.evidence, f"{number}{text}")
+        said = Assessment(Verdict.VULNERABLE, text, (replace(finding, evidence=evidence),))
+        labels = tuple(Label(name, (f"{number}{text}",)) for name in ("site", "dag", "role"))
+        steps = [StepResult("patch", "exchange.patch", said)]
+        rows.append(judged(f"{number}{text}", "alpha", steps, 8, 1, Listed(text, 5985, (), labels)))
+    return fleet_result("r", Terms(date(2026, 4, 2), date(2026, 4, 2)), rows)
 
 
 def unshown(text: str) -> set[str]:
@@ -212,6 +226,18 @@ HARMLESS = [Structure(HtmlReport().render(answering(text))).marks for text in ("
 def test_a_page_has_the_same_tags_and_attributes_whatever_a_server_said(text: str) -> None:
     said = Structure(HtmlReport().render(answering(text or "-")))
     assert said.marks in HARMLESS
+
+
+ALIKE = [Structure(HtmlReport().render(answering_alike(text))).marks for text in ("less", "harm less", "harm " * 100)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile)
+@and_each_known
+def test_what_several_servers_say_and_are_called_is_text_in_the_picture_and_where_it_is_said_once(text: str) -> None:
+    page = HtmlReport().render(answering_alike(text or "-"))
+    assert Structure(page).marks in ALIKE
+    assert unshown(page) == set()
 
 
 @settings(max_examples=60, deadline=None)
