@@ -33,6 +33,7 @@ from runner.plan.file import PlanError
 from runner.plan.records import Plan, PlannedHost, Standing
 from runner.reports.applied import AppliedDocument
 from runner.runs import find_run, read_run
+from tests.runner.cli.test_watch_command import Writing, watched
 from tests.runner.rehearsal import WRONG, came, rehearsed, server
 from tests.runner.test_audit_over_the_lab import PASSWORD
 
@@ -357,6 +358,28 @@ def test_runs_and_status_say_how_far_a_run_is_and_what_comes_next(
         assert json.loads(lab("status", "--format", "json")[1])["runs"] == [applied]
         _, text, _ = lab("status", "last")
         assert f"next: exrun resume {applied['run']}" in text
+        status, watched, _ = lab("watch")
+        assert (status, watched) == (3, text)
+
+
+def test_who_watches_a_plan_that_runs_sees_waves_and_what_its_servers_came_to(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
+        lab.plan()
+        lab("apply", "plan.json", "-i", "inventory.yml")
+        journal = folder / ".exrun" / "alpha" / "runs" / lab.applied / "journal.jsonl"
+    run = Writing(journal, journal.read_bytes(), 500)
+    journal.write_bytes(b"")
+    watched(run)
+    assert "2 servers with repair" in run.said[0]
+    told = [line for line in run.said if line.startswith(("wave", "EX"))]
+    assert [line.split(";")[0] for line in told] == [
+        "wave 1 of 2: EX1",
+        "EX1: changed",
+        "wave 2 of 2: EX2",
+        "EX2: changed",
+    ]
 
 
 @pytest.mark.parametrize(("command", "early"), [("rollback", True), ("resume", False)])

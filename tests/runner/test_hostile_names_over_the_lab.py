@@ -103,6 +103,7 @@ def test_each_is_taken_away_under_a_name_of_ours_and_comes_back_under_its_own(fl
         ("evidence", "list", "last"),
         ("status",),
         ("runs",),
+        ("watch",),
     )
     for command in (("report", "last", "-f", "json"), ("show", "last", "--format", "json")):
         _, out, _ = fleet(*command)
