@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typer.core import TyperOption
 
 from runner.cli.commands import Command, leaves_of
-from runner.cli.defaults import FILE, Defaults, in_words, read
+from runner.cli.defaults import FILE, Defaults, in_words, read, without_secrets
 from runner.cli.help import parameters_of
 from runner.cli.options import Format, FormatOption
 from runner.cli.output import UsageError, emit, width
@@ -117,10 +117,12 @@ def settings_of(words: str, command: Command, defaults: Defaults, environment: M
     for option in options:
         name = option.opts[-1]
         if text := environment.get(str(option.envvar)):
-            yield Setting(command=words, option=name, value=text, source=From.ENVIRONMENT, where=str(option.envvar))
+            told = without_secrets(name.lstrip("-"), text)
+            yield Setting(command=words, option=name, value=told, source=From.ENVIRONMENT, where=str(option.envvar))
         elif (entry := entries.get(name.lstrip("-"))) is not None:
             where = f"{defaults.path}:{entry.line}"
-            yield Setting(command=words, option=name, value=in_words(entry.value), source=From.FILE, where=where)
+            told = without_secrets(name.lstrip("-"), in_words(entry.value))
+            yield Setting(command=words, option=name, value=told, source=From.FILE, where=where)
         else:
             yield Setting(command=words, option=name, value=_built_in(option), source=From.BUILT_IN, where=None)
 

@@ -40,13 +40,36 @@ _REFUSED = {
 # What several commands take: such a key of [common] need not be looked up in all commands to be known.
 SHARED = frozenset(
     {
-        "anchor", "catalogue", "client", "connect-timeout", "format", "html", "inventory", "limit", "output", "param",
-        "parallel", "playbook", "policy", "run-timeout", "search", "sign-with", "state", "timeout",
+        "anchor", "brand", "catalogue", "client", "connect-timeout", "details", "events", "events-auth", "events-ca",
+        "events-format", "format", "html", "inventory", "limit", "notify", "output", "param", "parallel", "playbook",
+        "policy", "run-timeout", "search", "sign-with", "state", "timeout",
     }
 )  # fmt: skip
+_FILES_TOO = frozenset({"anchor", "events"})  # a file, or something else
+_REFERENCES = frozenset({"credential", "events-auth", "notify"})  # say where a secret is
+_REFERENCE = re.compile(r"(?:[^=:/]+=)?(?:env|keyring|command|vault):(?!//)\S.*")  # of --notify behind CLIENT=
 # What is a matter of places and of how it is shown. All else changes what a run asks, and is recorded in its journal.
 _NOT_RECORDED = frozenset(
-    {"anchor", "catalogue", "format", "html", "inventory", "output", "out", "policy", "search", "sign-with", "state"}
+    {
+        "brand",
+        "details",
+        "events",
+        "events-auth",
+        "events-ca",
+        "events-format",
+        "anchor",
+        "catalogue",
+        "format",
+        "html",
+        "inventory",
+        "notify",
+        "output",
+        "out",
+        "policy",
+        "search",
+        "sign-with",
+        "state",
+    }
 )
 
 
@@ -128,9 +151,15 @@ class Defaults:
             )
         if isinstance(value, date):
             return value.isoformat()
-        if name == "anchor" and str(value).startswith("command:"):
-            raise UsageError(f"{self.path}:{line}: a program is not started because of a file", "Type this --anchor.")
-        of_file = kind_of(option) in (Kind.FILE, Kind.FOLDER, Kind.PATH, Kind.PLAN) or name == "anchor"
+        if name in _REFERENCES and not _REFERENCE.fullmatch(str(value)):
+            raise UsageError(
+                f"{self.path}:{line}: {name} may hold a secret, and this file is no place for one",
+                "Put it into a variable, and write env:NAME here.",
+            )
+        if re.match(r"(?:[^=:/]+=)?command:", str(value)):
+            raise UsageError(f"{self.path}:{line}: a program is not started because of a file", f"Type this --{name}.")
+        of_file = kind_of(option) in (Kind.FILE, Kind.FOLDER, Kind.PATH, Kind.PLAN)
+        of_file = of_file or (name in _FILES_TOO and "://" not in str(value))
         if kind_of(option) is Kind.PLAYBOOK:
             of_file = any(mark in str(value) for mark in ("/", "\\", ".yml", ".yaml"))
         return str(self.path.parent / Path(str(value)).expanduser()) if of_file else value
@@ -275,7 +304,15 @@ def recorded(given: Mapping[str, Any]) -> dict[str, str]:
 
 def shown(given: Mapping[str, Any]) -> str:
     """`timeout = 600, limit = client:alpha`."""
-    return ", ".join(f"{name} = {in_words(value)}" for name, value in given.items())
+    return ", ".join(f"{name} = {without_secrets(name, in_words(value))}" for name, value in given.items())
+
+
+def without_secrets(name: str, text: str) -> str:
+    """What an option holds, fit to be shown: a secret that was put where its reference belongs is not repeated, nor
+    one in an address."""
+    if name in _REFERENCES and not all(_REFERENCE.fullmatch(each) for each in text.split(", ")):
+        return "(no reference: not shown)"
+    return re.sub(r"://[^/@\s]*@", "://...@", text)
 
 
 def in_words(value: Any) -> str:

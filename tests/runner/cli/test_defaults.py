@@ -117,6 +117,15 @@ def test_places_and_formats_are_no_matter_of_the_journal(exrun: CommandLine) -> 
         ("[audit]\ntimeout = [3]\n", "exrun.toml:2: timeout holds one value, not a list. Write one value."),
         ("[audit]\ntimeout = 12:00:00\n", "exrun.toml:2: timeout is neither a text, a number, a day, true nor false."),
         ('[audit]\nanchor = ["command:curl x"]\n', "exrun.toml:2: a program is not started because of a file"),
+        (
+            '[audit]\nevents-auth = "hunter2"\n',
+            "exrun.toml:2: events-auth may hold a secret, and this file is no place",
+        ),
+        (
+            '[audit]\nnotify = ["slack://hunter2"]\n',
+            "exrun.toml:2: notify may hold a secret, and this file is no place",
+        ),
+        ('[audit]\nnotify = "alpha=command:x"\n', "exrun.toml:2: a program is not started because of a file"),
         ("[audit]\ntimeout = \n", "exrun.toml:2:11: Invalid value. Correct it"),
         (
             '[audit]\n[audit.limit]\nx = "\\u001b"\n',
@@ -132,6 +141,7 @@ def test_what_is_wrong_in_it_is_said_with_its_line_and_nothing_is_sent(
     status, out, err = exrun("audit", "-i", "inventory.yml", "-p", "./smb.yml")
     assert (status, out) == (2, "")
     assert said in err
+    assert "hunter2" not in err
     assert exrun.runs == []
 
 
@@ -217,6 +227,25 @@ def test_each_value_is_shown_with_where_it_is_from(exrun: CommandLine, monkeypat
     assert rows["--connect-timeout"] == "30"
     assert rows["--expect"] == "-"
     assert "exrun plan\n  --parallel  3  (EXRUN_PARALLEL)\n" in exrun("config")[1]
+
+
+def test_no_secret_that_was_put_in_the_wrong_place_is_shown(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(
+        exrun.folder,
+        '[audit]\ninventory = "inventory.yml"\nevents = ["https://u:hunter2@siem.example/x", "kept.jsonl"]\n'
+        '[inventory.import]\nuser = "a"\n',
+    )
+    for name in ("CREDENTIAL", "EVENTS_AUTH", "NOTIFY"):
+        monkeypatch.setenv(f"EXRUN_{name}", "slack://hunter2/x")
+    for arguments in (["config"], ["config", "audit"], ["config", "--format", "json"]):
+        _, out, err = exrun(*arguments)
+        assert "hunter2" not in out + err
+        assert err == ""
+    assert "https://...@siem.example/x, kept.jsonl" in exrun("config", "audit")[1]
+    monkeypatch.setenv("EXRUN_CREDENTIAL", "env:ALPHA_PW")
+    assert "--credential  env:ALPHA_PW  (EXRUN_CREDENTIAL)" in exrun("config")[1]
 
 
 def test_json_has_every_option_of_every_command(exrun: CommandLine) -> None:

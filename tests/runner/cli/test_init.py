@@ -74,7 +74,7 @@ def test_the_policy_is_one_once_its_example_is_no_comment_and_has_a_key(exrun: C
 def test_the_playbook_lints(exrun: CommandLine, empty: Path) -> None:
     assert exrun("init")[0] == 0
     status, out, _ = exrun("playbook", "lint", "playbooks/monthly.yml")
-    assert (status, out) == (0, "nothing is wrong\n")
+    assert (status, out.startswith("nothing is wrong")) == (0, True)
 
 
 @pytest.mark.parametrize("there", sorted(FILES))
