@@ -26,6 +26,9 @@ from runner.terminal import visible
 SCHEMA: Literal["exrun.config/1"] = "exrun.config/1"
 
 
+SECRET = ("--notify",)  # what a variable may hold that is not to be shown
+
+
 class From(StrEnum):
     """Where a value is from. What is typed comes before all of these; an environment's before the file's."""
 
@@ -117,6 +120,8 @@ def settings_of(words: str, command: Command, defaults: Defaults, environment: M
     for option in options:
         name = option.opts[-1]
         if text := environment.get(str(option.envvar)):
+            if name in SECRET:
+                text = "(not shown)"
             yield Setting(command=words, option=name, value=text, source=From.ENVIRONMENT, where=str(option.envvar))
         elif (entry := entries.get(name.lstrip("-"))) is not None:
             where = f"{defaults.path}:{entry.line}"

@@ -44,10 +44,17 @@ SHARED = frozenset(
         "parallel", "playbook", "policy", "run-timeout", "search", "sign-with", "state", "timeout",
     }
 )  # fmt: skip
-# What is a matter of places and of how it is shown. All else changes what a run asks, and is recorded in its journal.
+# What is a matter of places, of who is told and of how it is shown. All else changes what a run asks, and is recorded
+# in its journal. To whom events and notes go may name other clients, which no journal does.
 _NOT_RECORDED = frozenset(
-    {"anchor", "catalogue", "format", "html", "inventory", "output", "out", "policy", "search", "sign-with", "state"}
-)
+    {
+        "anchor", "catalogue", "events", "events-auth", "events-ca", "events-format", "format", "html", "inventory",
+        "notify", "output", "out", "policy", "search", "sign-with", "state",
+    }
+)  # fmt: skip
+_MAY_START = ("anchor", "events-auth", "notify")  # what takes `command:...`
+_PROGRAM = re.compile(r"(?:[^=:/]+=)?command:")
+_REFERENCE = re.compile(r"(?:[^=:/]+=)?(?:env|keyring|vault):(?!//)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +135,16 @@ class Defaults:
             )
         if isinstance(value, date):
             return value.isoformat()
-        if name == "anchor" and str(value).startswith("command:"):
-            raise UsageError(f"{self.path}:{line}: a program is not started because of a file", "Type this --anchor.")
+        if name in _MAY_START and _PROGRAM.match(str(value)):
+            raise UsageError(f"{self.path}:{line}: a program is not started because of a file", f"Type this --{name}.")
+        if name == "notify" and not _REFERENCE.match(str(value)):
+            raise UsageError(
+                f"{self.path}:{line}: notify is an address, which holds secrets (it is not shown)",
+                "Put it into a variable, and write env:NAME here.",
+            )
+        if name == "events" and "://" not in str(value):
+            client, named, place = str(value).rpartition("=")
+            return f"{client}{named}{self.path.parent / Path(place).expanduser()}"
         of_file = kind_of(option) in (Kind.FILE, Kind.FOLDER, Kind.PATH, Kind.PLAN) or name == "anchor"
         if kind_of(option) is Kind.PLAYBOOK:
             of_file = any(mark in str(value) for mark in ("/", "\\", ".yml", ".yaml"))
