@@ -45,10 +45,10 @@ SHARED = frozenset(
         "policy", "run-timeout", "search", "sign-with", "state", "timeout",
     }
 )  # fmt: skip
-_FILES_TOO = frozenset({"anchor", "events"})  # a file, or something else
 _REFERENCES = frozenset({"credential", "events-auth", "notify"})  # say where a secret is
 _REFERENCE = re.compile(r"(?:[^=:/]+=)?(?:env|keyring|command|vault):(?!//)\S.*")  # of --notify behind CLIENT=
-# What is a matter of places and of how it is shown. All else changes what a run asks, and is recorded in its journal.
+# What is a matter of places, of who is told and of how it is shown. All else changes what a run asks, and is recorded
+# in its journal. To whom events and notes go may name other clients, which no journal does.
 _NOT_RECORDED = frozenset(
     {
         "brand",
@@ -158,8 +158,10 @@ class Defaults:
             )
         if re.match(r"(?:[^=:/]+=)?command:", str(value)):
             raise UsageError(f"{self.path}:{line}: a program is not started because of a file", f"Type this --{name}.")
-        of_file = kind_of(option) in (Kind.FILE, Kind.FOLDER, Kind.PATH, Kind.PLAN)
-        of_file = of_file or (name in _FILES_TOO and "://" not in str(value))
+        if name == "events" and "://" not in str(value):
+            client, named, place = str(value).rpartition("=")
+            return f"{client}{named}{self.path.parent / Path(place).expanduser()}"
+        of_file = kind_of(option) in (Kind.FILE, Kind.FOLDER, Kind.PATH, Kind.PLAN) or name == "anchor"
         if kind_of(option) is Kind.PLAYBOOK:
             of_file = any(mark in str(value) for mark in ("/", "\\", ".yml", ".yaml"))
         return str(self.path.parent / Path(str(value)).expanduser()) if of_file else value

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from runner.cli.asked import AskedEvents
 from runner.cli.output import UsageError, tell
 from runner.redaction import Redactor
 from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.terminal import visible
 from texts.counting import counted
 
 if TYPE_CHECKING:
@@ -83,8 +86,9 @@ def events_sent(asked: AskedEvents, clients: Sequence[str], state: Path, run: st
         for each in sending.finish():
             told = undelivered(each.left)
             if told:
-                again = send_again(asked, run, each.client, each.to, state, named=len(clients) > 1)
-                tell(f"events of {each.client} to {each.to}: {told}. Send them: {again}")
+                tell(f"events of {each.client} to {each.to}: {told}. Send them:")
+                # In one piece, however narrow the terminal: it is there to be copied.
+                typer.echo(f"  {visible(send_again(asked, run, each.client, each.to, state, clients))}", err=True)
             if each.left.refused:
                 tell(f"events of {each.client} to {each.to}: the receiver refused {each.left.refused} for good")
 
@@ -171,14 +175,16 @@ def undelivered(left: Left) -> str:
     return f"{counted(left.count, 'event')} not known to have arrived" + (f": {left.why}" if left.why else "")
 
 
-def send_again(asked: AskedEvents, run: str, client: str, to: str, state: Path, *, named: bool) -> str:
-    """The command that sends what is left."""
+def send_again(asked: AskedEvents, run: str, client: str, to: str, state: Path, clients: Sequence[str]) -> str:
+    """The command that sends what is left of one client, of several."""
+    from runner.forwarding.destinations import by_client
+
     words = ["exrun", "journal", "send", run, "--events", to]
-    if named:
+    if len(clients) > 1:
         words += ["--client", client]
     if asked.form is not None:
         words += ["--events-format", asked.form]
-    for each in asked.auth:
+    for each in by_client(asked.auth, clients, "--events-auth")[client]:
         words += ["--events-auth", each]
     if asked.ca is not None:
         words += ["--events-ca", str(asked.ca)]

@@ -126,6 +126,7 @@ def test_places_and_formats_are_no_matter_of_the_journal(exrun: CommandLine) -> 
             "exrun.toml:2: notify may hold a secret, and this file is no place",
         ),
         ('[audit]\nnotify = "alpha=command:x"\n', "exrun.toml:2: a program is not started because of a file"),
+        ('[audit]\nevents-auth = ["command:curl x"]\n', "exrun.toml:2: a program is not started because of a file"),
         ("[audit]\ntimeout = \n", "exrun.toml:2:11: Invalid value. Correct it"),
         (
             '[audit]\n[audit.limit]\nx = "\\u001b"\n',
@@ -146,6 +147,30 @@ def test_what_is_wrong_in_it_is_said_with_its_line_and_nothing_is_sent(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
+def test_to_whom_events_and_notes_go_is_no_matter_of_any_clients_journal(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "json://127.0.0.1:9/not-a-real-token")
+    monkeypatch.setenv("EXRUN_NOTIFY", "alpha=json://127.0.0.1:9/not-a-real-token")
+    assert "not-a-real-token" not in "".join(map(str, exrun("config", "audit")))
+    monkeypatch.delenv("EXRUN_NOTIFY")
+    text = '[audit]\nevents = ["alpha=a.jsonl", "beta=b.jsonl"]\nnotify = ["beta=env:HOOK"]\n'
+    (exrun.folder / "exrun.toml").write_text(text, encoding="utf-8")
+    (exrun.folder / "below").mkdir()
+    (exrun.folder / ".git").mkdir()
+    status, out, err = exrun.audit()
+    assert (status, "not-a-real-token" in out + err) == (0, False)
+    assert (exrun.folder / "a.jsonl").exists()
+    for client, other in (("alpha", b"beta"), ("beta", b"alpha")):
+        [journal] = exrun.folder.glob(f".exrun/{client}/runs/*/journal.jsonl")
+        assert not any(each in journal.read_bytes() for each in (b"a.jsonl", b"b.jsonl", b"HOOK", other))
+    monkeypatch.chdir(exrun.folder / "below")
+    _, shown, _ = exrun("config", "audit", "--format", "json")
+    [events] = [each["value"] for each in json.loads(shown)["options"] if each["option"] == "--events"]
+    places = [Path(each.partition("=")[2]).resolve() for each in events.split(", ")]
+    assert places == [exrun.folder / "a.jsonl", exrun.folder / "b.jsonl"]
+
+
 def test_a_file_that_others_may_write_decides_nothing(exrun: CommandLine) -> None:
     written(exrun.folder, "[common]\ntimeout = 3\n").chmod(0o666)
     status, _, err = exrun("audit", "-i", "inventory.yml", "-p", "./smb.yml")

@@ -82,15 +82,18 @@ def test_the_header_s_value_reaches_the_receiver_and_nothing_that_is_kept(
 
 
 def test_a_receiver_that_only_fails_changes_neither_rows_nor_status_and_the_rest_is_sent_later(
-    exrun: CommandLine,
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SOC_TOKEN", TOKEN)
     with Endpoint(*[(500, {}, b"")] * 50) as endpoint:
         to = f"http://{endpoint.address}/in"
-        status, out, err = exrun.audit("--events", f"alpha={to}")
+        auth = ["--events-auth", "alpha=env:SOC_TOKEN", "--events-auth", "beta=env:SOC_TOKEN"]
+        status, out, err = exrun.audit("--events", f"alpha={to}", *auth)
         assert (status, "3 servers" in out) == (0, True)
         count = len(lines(exrun, "alpha"))
         assert f"events of alpha to {to}: {count} events not known to have arrived: 127.0.0.1 answered 500." in err
-        again = err.partition("Send them: exrun ")[2].split("\n")[0].split()
+        again = err.partition("Send them:\n  exrun ")[2].split("\n")[0].split()
+        assert again[-2:] == ["--events-auth", "env:SOC_TOKEN"]
         endpoint.answers.clear()
         endpoint.got.clear()
         status, out, err = exrun(*again)

@@ -80,7 +80,7 @@ def test_a_receiver_that_is_away_holds_up_nothing_and_gets_the_rest_once_it_is_b
         name = wanted[0].partition("/")[0]
         assert f"events of alpha to {sent[1]}: {len(wanted)} events not known to have arrived: 127.0.0.1: " in err
         again = ["journal", "send", name, *sent]
-        assert f"Send them: exrun {' '.join(again)}" in err
+        assert f"Send them:\n  exrun {' '.join(again)}\n" in err
         status, out, _ = fleet(*again)
         assert (status, f"{len(wanted)} events not known to have arrived" in out) == (3, True)
         with rsyslog(tmp_path / "rsyslog", port) as server:
