@@ -31,6 +31,7 @@ OURS: Mapping[Cause, Verdict] = MappingProxyType(
         Cause.DEFECT: Verdict.NOT_ASKED,
     }
 )
+STEP_BY_STEP = "`exrun doctor` with its name says which step of the way there fails."
 OPEN_ENDS = frozenset({Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED})
 """Verdicts that say that something is not known."""
 
@@ -206,7 +207,9 @@ class NotReached:
     @property
     def next(self) -> str:
         """What to do now."""
-        return self.failure.next
+        if self.outcome is Outcome.FAILED or self.failure.cause is Cause.AUTHENTICATION:
+            return self.failure.next  # to log on again would be one more attempt
+        return f"{self.failure.next} {STEP_BY_STEP}"
 
     @property
     def logs_since(self) -> date | None:

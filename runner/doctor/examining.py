@@ -14,11 +14,11 @@ from inventory.model import Authentication, Host, Scheme
 from runner.doctor import judging
 from runner.doctor.checks import Check, Checked, Diagnoses, Diagnosis, Standing, complete
 from runner.observe import Observing
-from runner.results import FleetResult, StepResult
+from runner.results import FleetResult, NotReached, Outcome, StepResult
 from runner.secrets.interface import SecretUnavailableError
 from runner.steps import Sending, Witness, observe_steps
 from runner.transport.connecting import HostConnections
-from runner.transport.failures import SPEAKS_TLS, Cause, Failure, TransportError, failure, quoted
+from runner.transport.failures import SPEAKS_TLS, Cause, Failure, TransportError, failure, in_words, quoted
 from runner.transport.http import not_offered
 from runner.transport.interface import Completed, Connect, NotRun, Script, ScriptResult, Transport
 from runner.transport.probing import Presented, Probe
@@ -66,7 +66,8 @@ class Examining(Observing):
         try:
             self._refuse_when_stopped()
             result = observe_steps(self.playbook, self.collects, transport, self.judgement, heard)
-            if way.accepted and (not isinstance(result, Failure) or result.cause is Cause.QUOTA):
+            # Never where a connection was lost: it would be one more log-on.
+            if result.cause is Cause.QUOTA if isinstance(result, Failure) else not isinstance(heard.answer, NotRun):
                 settings = self._settings(transport)
         finally:
             transport.close()
@@ -236,6 +237,8 @@ def diagnoses(
     for host in hosts:
         row = rows[host.client, host.name]
         said, then = (NOT_EXAMINED, RUN_AGAIN) if why is None else (quoted(why.message), why.next)
+        if isinstance(row, NotReached) and row.outcome is Outcome.FAILED:
+            said, then = in_words(row.failure), row.failure.next  # a fault of ours, or it was cut short
         checks = complete(found.get(host.key, {}), said, then)
         told.append(Diagnosis(host.name, host.client, host.address, checks, row.requests, row.seconds))
     end = ("", "") if why is None else (why.message, why.next)

@@ -52,7 +52,11 @@ def secret_of(host: Host, secret: Secret | SecretUnavailableError | None) -> Che
 def name_of(host: Host, addresses: Sequence[tuple[str, Failure | None]]) -> Checked:
     """Whether the name leads anywhere that may be spoken to."""
     told = _listed([address for address, _ in addresses])
-    said = f"{host.address} is {told}" if [each for each, _ in addresses] != [host.address] else "an IP address"
+    said = (
+        f"{host.address} is {told}"
+        if [each for each, _ in addresses] != [host.address]
+        else f"{host.address} is an IP address"
+    )
     refused = [(address, why) for address, why in addresses if why is not None]
     if refused and len(refused) == len(addresses) and host.authentication is Authentication.NTLM:
         return failed(Check.NAME, refused[0][1], f"{said}: outside private networks, where NTLM is not spoken")

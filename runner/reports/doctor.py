@@ -21,7 +21,9 @@ SCHEMA: Literal["exrun.doctor/1"] = "exrun.doctor/1"
 Count = Annotated[int, Field(ge=0)]
 _NAME = 48  # characters of a server's name in the table; a longer one is cut, and whole in JSON
 _SAID = 600  # of one sentence
-_NAMED = 5  # servers of one cause that are told one by one
+_NAMED = 3  # servers of one cause that are told one by one
+_FURTHER = 40  # those of whom the name alone is told; JSON has all
+_ROWS = 20  # of the table
 
 
 class _Member(BaseModel):
@@ -160,9 +162,9 @@ def _hung(lead: str, text: str, width: int) -> Verbatim:
 
 
 def _table(hosts: Sequence[Diagnosis], width: int, *, alone: bool) -> Iterator[str]:
-    """A line for each server and check that did not pass."""
+    """A line for each server and check that did not pass; where these are many, each stands below with its cause."""
     rows = [(_called(host, alone=alone), each) for host in hosts for each in host.failed]
-    if not rows:
+    if not 0 < len(rows) <= _ROWS:
         return
     room = max(len(name) for name, _ in rows)
     for name, each in rows:
@@ -182,7 +184,9 @@ def _causes(hosts: Sequence[Diagnosis], *, alone: bool) -> Iterator[str]:
         for name, each in told[:_NAMED]:
             yield f"  {name}: {visible(each.said, _SAID)}"
         if len(told) > _NAMED:
-            yield f"  and {len(told) - _NAMED} more"
+            further = [name for name, _ in told[_NAMED : _NAMED + _FURTHER]]
+            rest = len(told) - _NAMED - len(further)
+            yield f"  and {', '.join(further)}{f', and {rest} more' if rest else ''}"
         if then:
             yield f"  next: {then}"
         yield ""

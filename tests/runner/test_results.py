@@ -15,6 +15,7 @@ from playbooks.investigating.rotation import AFTER_CLEANING
 from playbooks.investigating.standing import CLEAR_OF, LOOKED_FOR, WELL, verdict_of
 from runner.exit_status import ExitStatus
 from runner.results import (
+    STEP_BY_STEP,
     CoverageCount,
     HostResult,
     Judged,
@@ -175,7 +176,8 @@ def test_a_host_without_a_session_is_a_row_that_says_the_cause_and_what_to_do(ca
     ours[Cause.CREDENTIAL] = Verdict.NO_CREDENTIAL
     outcome = Outcome.FAILED if cause in ours else Outcome.UNREACHABLE
     assert (host.verdict, host.outcome) == (ours.get(cause, Verdict.UNREACHABLE), outcome)
-    assert host.next == "Start WinRM"
+    further = outcome is Outcome.UNREACHABLE and cause is not Cause.AUTHENTICATION  # never one more attempt
+    assert host.next == ("Start WinRM" + f" {STEP_BY_STEP}" * further)
     assert host.why == f"{cause.value}: no answer"
     assert exit_status([host]) == 3
 

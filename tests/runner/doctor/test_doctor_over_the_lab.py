@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from runner.cli.main import main
 from runner.doctor.checks import Check, Standing
 from runner.exit_status import ExitStatus
-from runner.lab.engines.sim import SimEngine
+from runner.lab.engines.sim import SimEngine, responder
 from runner.lab.faults import Act, Fault, Step
 from runner.lab.fleet import Account, Fleet, LabHost, Limits
 from runner.lab.server import Lab, start
@@ -475,6 +475,78 @@ def test_an_answer_without_a_date_leaves_the_clock_unknown_and_unknown_does_not_
     assert (clock.standing, clock.cause) == (Standing.UNKNOWN, "no-date")
 
 
+def test_a_server_that_does_not_hold_a_session_to_reading_is_told(
+    doctor: Doctor, serve: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responder, "LOCKED_LANGUAGE", "FullLanguage")  # the lock is taken, and nothing is locked
+    doctor.lab(serve(lab_host("EX1")))
+    [host] = doctor().values()
+    failed = failing(host)
+    assert (failed.check, failed.cause) == (Check.LANGUAGE, "not-locked")
+    assert "compromised" in failed.next
+    assert checks(host)[Check.LOG_ON].standing is Standing.PASS
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "cause"),
+    [
+        (Fault(Act.HANG, Step.AUTHENTICATE), Check.OFFER, "timeout"),
+        (Fault(Act.RESET, Step.AUTHENTICATE), Check.OFFER, "connection-lost"),
+        (Fault(Act.STATUS, Step.AUTHENTICATE, status=503), Check.OFFER, "connection-lost"),
+        (Fault(Act.HTTP_GARBAGE, Step.CONNECT), Check.OFFER, "tls"),
+        (Fault(Act.HANG, Step.AUTHENTICATE, first=2), Check.LOG_ON, "timeout"),
+        (Fault(Act.REFUSE, Step.AUTHENTICATE, first=3), Check.LOG_ON, "authentication"),
+    ],
+)
+def test_what_breaks_on_the_way_to_the_log_on_is_told_by_the_step_that_broke(
+    doctor: Doctor, serve: Callable[..., Lab], fault: Fault, check: Check, cause: str
+) -> None:
+    doctor.lab(serve(lab_host("EX1", fault)))
+    failed = failing(doctor("--connect-timeout", "2")["EX1"])
+    assert (failed.check, failed.cause) == (check, cause)
+
+
+def every_fault() -> Iterator[Fault]:
+    for act in Act:
+        for step in (Step.CONNECT, Step.AUTHENTICATE, Step.CREATE, Step.COMMAND, Step.RECEIVE, Step.QUERY):
+            with suppress(ValueError):
+                yield Fault(act, step, milliseconds=20.0)
+
+
+def test_whatever_a_server_does_it_has_all_its_checks_and_no_password_is_tried_again(
+    doctor: Doctor, serve: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = {f"{fault.act}-{fault.at}": fault for fault in every_fault()}
+    lab = serve(*(lab_host(name, fault) for name, fault in faults.items()))
+    doctor.lab(lab)
+    for number, settings in enumerate(doctor.clients["alpha"].values()):  # so that none stops another
+        monkeypatch.setenv(f"ALPHA_{number}", ACCOUNT.password)
+        settings["credential"] = f"env:ALPHA_{number}"
+    found = doctor("--connect-timeout", "2", "--timeout", "5", "--parallel", "128")
+    assert set(found) == set(faults)
+    for host in found.values():
+        said = checks(host)
+        assert "defect" not in {each.cause for each in said.values()}, host.name
+        assert all(each.next for each in said.values() if each.standing is Standing.FAIL), host.name
+        assert host.passes or any(each.standing is not Standing.SKIPPED for each in said.values())
+        if said[Check.LOG_ON].standing is Standing.FAIL:
+            # One that was accepted proves itself once more where it is asked to; one that was refused never does.
+            most = 5 if faults[host.name].act is Act.CHALLENGE else 3
+            assert lab.host(f"alpha/{host.name}").counts.steps[Step.AUTHENTICATE] <= most, host.name
+    assert doctor.status == ExitStatus.FINDINGS
+
+
+def test_a_journal_that_cannot_be_begun_ends_it_before_anything_is_sent(
+    doctor: Doctor, serve: Callable[..., Lab]
+) -> None:
+    lab = serve(lab_host("EX1"))
+    doctor.lab(lab)
+    (doctor.folder / "state").write_text("a file where a folder should be")
+    assert doctor.text() == ""
+    assert doctor.status == ExitStatus.JOURNAL
+    assert lab.ledger.requests == 0
+
+
 def test_a_clock_within_what_kerberos_takes_passes(doctor: Doctor, serve: Callable[..., Lab]) -> None:
     doctor.lab(serve(lab_host("EX1", limits=Limits(clock_ahead_seconds=100))))
     clock = checks(doctor()["EX1"])[Check.CLOCK]
@@ -519,6 +591,22 @@ def test_many_servers_of_two_clients_are_told_by_cause_within_80_columns(
         "next: do what is said above, then",
         f"    exrun doctor -i {doctor.folder / 'inventory.yml'}",
     ]
+
+
+def test_two_hundred_servers_that_are_down_are_one_cause_on_one_screen(doctor: Doctor) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and never listens
+        for number in range(200):
+            doctor.host(f"EX{number:03}", bound.getsockname()[1], address=f"127.0.1.{number + 1}")
+        said = doctor.text()
+    lines = said.splitlines()
+    assert len(lines) <= 24
+    assert all(len(line) <= 80 for line in lines[:-1])
+    assert "port, refused: 200 servers" in said
+    assert "EX000" in said
+    assert "EX042" in said
+    assert "and 157 more" in " ".join(said.split())
+    assert "200 servers: 0 ready, 200 not" in said
 
 
 def test_only_the_script_of_the_run_is_sent_and_the_journal_names_it(doctor: Doctor, serve: Callable[..., Lab]) -> None:

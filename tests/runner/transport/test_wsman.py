@@ -24,9 +24,10 @@ from runner.transport.envelopes import EnvelopeCaps, check_envelope
 from runner.transport.failures import TransportError
 from runner.transport.http import _refuse_declarations
 from runner.transport.statements import OPENING
-from runner.transport.wsman import MAX_PAYLOAD, Shell, WSMan, commanded, created, in_base64, received
+from runner.transport.wsman import MAX_PAYLOAD, Shell, WSMan, commanded, configured, created, in_base64, received
 from tests.runner.transport.mutating import spoilt_bytes
 
+CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
 ENDPOINT = "http://[fe80::1]:5985/ws&man"
 VALUES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=30
@@ -132,6 +133,35 @@ def test_each_kind_is_the_envelope_that_pypsrp_writes(
     with pytest.raises(_Stop):
         KINDS[kind][1](shell, name, data)
     assert _canonical(ours.sent) == _canonical(theirs.sent)
+
+
+def test_settings_are_asked_for_in_the_envelope_that_pypsrp_writes() -> None:
+    ours, theirs = Tap(), Tap()
+    wsman, reader = WSMan(ours), Theirs("localhost", max_envelope_size=150 * 1024)
+    reader.transport = theirs  # type: ignore[assignment]
+    reader.max_envelope_size, reader.operation_timeout, wsman.seconds = 500 * 1024, 20, 20
+    with pytest.raises(_Stop):
+        wsman.configuration()
+    with pytest.raises(_Stop):
+        reader.get(CONFIG)
+    assert _canonical(ours.sent) == _canonical(theirs.sent)
+
+
+def _configured(text: str) -> dict[str, str]:
+    return configured(ET.fromstring(f'<Body><c:Config xmlns:c="{CONFIG}">{text}</c:Config></Body>'))
+
+
+def test_settings_are_told_by_their_path() -> None:
+    said = _configured(
+        "<c:A>1</c:A><c:Winrs><c:B>2</c:B><c:C/></c:Winrs><c:Service><c:Auth><c:D>x</c:D></c:Auth></c:Service>"
+    )
+    assert said == {"A": "1", "Winrs/B": "2", "Winrs/C": "", "Service/Auth/D": "x"}
+
+
+@pytest.mark.parametrize("body", [None, ET.fromstring("<Body/>"), ET.fromstring("<Body><Config/></Body>")])
+def test_what_has_no_settings_is_not_taken_for_some(body: ET.Element | None) -> None:
+    with pytest.raises(WinRMError):
+        configured(body)
 
 
 def _canonical(message: bytes) -> str:
