@@ -1,4 +1,4 @@
-"""docs/reference/actions.md is what the contracts say, and the how-to's files are such that its commands pass."""
+"""docs/reference/actions.md is what the contracts say."""
 
 from __future__ import annotations
 
