@@ -36,6 +36,7 @@ from runner.transport.failures import Cause, Failure, failure
 from texts.counting import counted
 
 __all__ = [
+    "TONES",
     "AppliedDocument",
     "AppliedRun",
     "AppliedStepMember",
@@ -66,6 +67,23 @@ _NEXT: Mapping[Outcome, str] = MappingProxyType(
         Outcome.ROLLED_BACK: f"It is as it was before: see why, and {_AGAIN}",
         Outcome.PENDING: f"Go on: {_RESUME}",
         Outcome.DEFERRED: f"What it hangs on was to be changed first: {_AGAIN}",
+    }
+)
+
+
+# How an outcome is coloured: act, look into it, nothing to do, or nothing was run.
+TONES: Mapping[Outcome, Literal["grave", "open", "well", "soft"]] = MappingProxyType(
+    {
+        Outcome.UNKNOWN: "grave",
+        Outcome.FAILED: "grave",
+        Outcome.REFUSED: "open",
+        Outcome.UNREACHABLE: "open",
+        Outcome.ROLLED_BACK: "open",
+        Outcome.PENDING: "open",
+        Outcome.CHANGED: "well",
+        Outcome.COMPLIANT: "well",
+        Outcome.DEFERRED: "open",
+        Outcome.SKIPPED: "soft",
     }
 )
 

@@ -6,12 +6,12 @@ At most MOST_LINES, none wider than the terminal. What is left out is counted, a
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
 from runner.applied import WARNED
 from runner.moves import Outcome
 from runner.reports.applied import (
+    TONES,
     AppliedDocument,
     AppliedHostMember,
     Became,
@@ -29,20 +29,6 @@ from texts.counting import counted
 
 __all__ = ["applied_screen", "applied_text"]
 
-_TONES: Mapping[Outcome, str] = MappingProxyType(
-    {
-        Outcome.UNKNOWN: "grave",
-        Outcome.FAILED: "grave",
-        Outcome.REFUSED: "open",
-        Outcome.UNREACHABLE: "open",
-        Outcome.ROLLED_BACK: "open",
-        Outcome.PENDING: "open",
-        Outcome.CHANGED: "well",
-        Outcome.COMPLIANT: "well",
-        Outcome.DEFERRED: "open",
-        Outcome.SKIPPED: "well",
-    }
-)
 _HEADING = ("OUTCOME", "SERVER", "WHY")
 _CELL = 400  # characters of a server's words that are looked at
 _APPROVALS, _WAVES, _DETAILS = 3, 6, 10  # lines at most
@@ -98,7 +84,8 @@ def _tone(host: AppliedHostMember) -> str:
     planned is."""
     if not host.planned:
         return "open"
-    return "well" if host.outcome is Outcome.ROLLED_BACK and not host.next else _TONES[host.outcome]
+    tone = TONES[host.outcome]
+    return "well" if tone == "soft" or (host.outcome is Outcome.ROLLED_BACK and not host.next) else tone
 
 
 def _why(host: AppliedHostMember) -> str:

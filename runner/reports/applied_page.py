@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from runner.moves import Outcome
-from runner.reports.applied import AppliedDocument, AppliedHostMember, Became, came_to, counts
+from runner.reports.applied import TONES, AppliedDocument, AppliedHostMember, Became, came_to, counts
 from runner.reports.brand import Brand
 from runner.reports.page import page
 from runner.reports.picture import Shade, Tile, bar_of
@@ -33,22 +32,6 @@ _MEANING: Mapping[Outcome, str] = MappingProxyType(
         Outcome.SKIPPED: "Nothing was run there under this plan.",
     }
 )
-_TONES: Mapping[Outcome, Literal["grave", "open", "well", "soft"]] = MappingProxyType(
-    {
-        Outcome.UNKNOWN: "grave",
-        Outcome.FAILED: "grave",
-        Outcome.REFUSED: "open",
-        Outcome.UNREACHABLE: "open",
-        Outcome.ROLLED_BACK: "open",
-        Outcome.PENDING: "open",
-        Outcome.CHANGED: "well",
-        Outcome.COMPLIANT: "well",
-        Outcome.DEFERRED: "open",
-        Outcome.SKIPPED: "soft",
-    }
-)
-
-
 # As they are drawn: apart from the tones, what nobody came to or could not reach.
 _SHADES: Mapping[Outcome, Shade] = MappingProxyType(
     {
@@ -101,7 +84,7 @@ def applied_page(found: AppliedDocument, brand: Brand | None = None, source: Pro
         became=counts(found.summary.became),
         finished=found.end.how is Ending.COMPLETE,
         meaning=[(each, _MEANING[each]) for each in Outcome if found.summary.outcomes[each]],
-        tone=_TONES,
+        tone=TONES,
         came_to=came_to,
         changed=told,
         made=Became.MADE,
@@ -144,4 +127,4 @@ def _headline(found: AppliedDocument) -> Iterator[str]:
 
 def _is_of_note(host: AppliedHostMember) -> bool:
     """Whether its steps have something to tell that its row does not."""
-    return bool(host.open_ends) or _TONES[host.outcome] in ("grave", "open")
+    return bool(host.open_ends) or TONES[host.outcome] in ("grave", "open")
