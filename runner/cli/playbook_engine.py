@@ -109,10 +109,10 @@ class _Server:
     connect: Connect
     token: str
 
-    def text(self) -> str:
-        """What it is now, as its state file would say."""
+    def state(self) -> HostState:
+        """What it is now."""
         [(_, _, state)] = self.lab.states()
-        return state_text(state)
+        return state
 
     def collect(self, script: Script) -> ScriptResult:
         transport = self.connect(Gate.of([script], self.token), _deadlines())
@@ -181,14 +181,14 @@ class _Trial:
             yield Differs("the lab", "an answer", in_words(error.failure))
 
     def _differs(self) -> Iterator[Differs]:
-        before = self.server.text()
+        before = self.server.state()
         self.on = ("state",)
         result = self._collect()
         observation = observation_of(result, self.action.contract)
         yield from self._records(result)
         assessment = self._assessed(observation)
         yield from compared(self.case, observation, assessment)
-        if self.server.text() != before:
+        if state_text(self.server.state()) != state_text(before):
             yield Differs("collect", "it changes nothing", "the server is another than before")
         if not assessment.changes or self.action.templates.apply is None:
             return
@@ -203,7 +203,7 @@ class _Trial:
         yield from self._changed(ready, assessment, before, observation)
 
     def _changed(
-        self, ready: Sequence[ReadyChange], first: Assessment, before: str, observed: Observation
+        self, ready: Sequence[ReadyChange], first: Assessment, before: HostState, observed: Observation
     ) -> Iterator[Differs]:
         """Made, looked at, made once more, and undone."""
         self.on += ("apply",)
@@ -214,17 +214,17 @@ class _Trial:
             return
         self.on += ("again",)
         yield from self._converged(first)
-        after = self.server.text()
+        after = self.server.state()
         yield from self._sent("apply, once more", applies)
-        if self.server.text() != after:
+        if state_text(self.server.state()) != state_text(after):
             yield Differs("apply, once more", "it changes nothing", "the server is another than after the first time")
         rollbacks = [_script("rollback", each.rollback) for each in reversed(ready) if each.rollback is not None]
         if not rollbacks:
             return
         self.on += ("rollback",)
         yield from self._sent("rollback", rollbacks)
-        if self.server.text() != before:
-            yield from _lines_of("rollback", before, self.server.text())
+        if state_text(self.server.state()) != state_text(before):
+            yield from _others("rollback", before, self.server.state())
         elif observation_of(self._collect(), self.action.contract) != observed:
             yield Differs("rollback", "the records are those of before", "they are others")
 
@@ -293,10 +293,18 @@ def _ended(result: ChangeResult) -> str:
             return type(result).__name__ if failure is None else in_words(failure)
 
 
-def _lines_of(what: str, wanted: str, came: str) -> Iterator[Differs]:
-    """The lines of a state that are others."""
-    missing, surplus = (
-        [line for line in one.splitlines() if line not in other.splitlines()]
-        for one, other in ((wanted, came), (came, wanted))
-    )
-    yield Differs(what, " / ".join(missing) or "(nothing)", " / ".join(surplus) or "(nothing)")
+def _parts(value: object, way: str = "") -> Iterator[tuple[str, str]]:
+    """Each single value of a state, by the way to it: `services.Spooler.start_mode`, `Auto`."""
+    if isinstance(value, dict) and value:
+        for name, each in value.items():
+            yield from _parts(each, f"{way}.{name}" if way else str(name))
+    else:
+        yield way, shown(value)
+
+
+def _others(what: str, wanted: HostState, came: HostState) -> Iterator[Differs]:
+    """The values of a state that are others."""
+    was, now = (dict(_parts(each.model_dump(mode="json"))) for each in (wanted, came))
+    for way in sorted({*was, *now}):
+        if was.get(way) != now.get(way):
+            yield Differs(what, f"{way}: {was.get(way, '(nothing)')}", f"{way}: {now.get(way, '(nothing)')}")
