@@ -134,7 +134,9 @@ def _why(host: HostResult) -> str:
     since = f"clean since {host.clean_since}; " if host.clean_since is not None else ""
     if host.verdict in WELL and host.outcome is Outcome.UNKNOWN:
         since = f"not known in full; {since}"
-    return f"{since}{visible(host.why, _CELL)}"
+    # What keeps a server that is well from being a count, such as a mitigation that is no patch, comes before the rest.
+    told = f"{visible(host.findings[0].finding.title, _CELL)}; " if host.verdict in WELL and host.findings else ""
+    return f"{since}{told}{visible(host.why, _CELL)}"
 
 
 def _worst(audit: FleetResult, naming: _Naming, width: int, room: int) -> tuple[Painted, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from playbooks.actions.webshell.scan.installs import Installs
 from playbooks.actions.webshell.scan.judgement import judged as of_scan
 from playbooks.actions.webshell.scan.listing import Listed, Listing
 from playbooks.actions.webshell.scan.listing import Root as ScannedRoot
@@ -133,6 +134,8 @@ def test_a_scan_that_did_not_see_all_calls_no_page_gone_that_may_be_there(gap: s
         leftover.path, "", leftover.size, "", "", leftover.sha256, "", "", content=leftover.content, cut=False
     )
     roots = tuple(ScannedRoot(each.path, each.kind, each.site, each.address, "", exists=True) for each in ROOTS)
-    listing = Listing(roots, (listed,), str(LISTED_BUILD), SERVER, True, (gap,) if gap else (), ())
+    listing = Listing(
+        roots, (listed,), str(LISTED_BUILD), SERVER, True, (gap,) if gap else (), (), Installs(frozenset(), ())
+    )
     (found,) = of_scan(listing, SHIPPED)
     assert any(f"[{reason}" in each for each in found.reasons), found.reasons

@@ -42,6 +42,7 @@ def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, powershell: Path) -> It
     for name in ("CATALOGUE", "FORMAT", "INVENTORY", "NEW", "NEW_CHANGES", "SEARCH", "STATE", "TEST", "TEST_ENGINE"):
         monkeypatch.delenv(f"EXRUN_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXRUN_PWSH", str(powershell))
     base = STATES["Exchange 2019 with its update"]
     state = base.model_copy(update={"name": "EX1", "services": {**base.services, "Spooler": ServiceState()}})
     engine = PwshEngine(powershell)

@@ -25,6 +25,12 @@ def _own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
     capsys.readouterr()
 
 
+@pytest.fixture
+def pwsh(powershell: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of this name finds its PowerShell."""
+    monkeypatch.setenv("EXRUN_PWSH", str(powershell))
+
+
 def tried(capsys: pytest.CaptureFixture[str], engine: str = "pwsh") -> tuple[int, list[dict[str, Any]]]:
     status = main(["playbook", "test", "our.print_spooler", "--engine", engine, "--format", "json"])
     said = capsys.readouterr()
@@ -45,7 +51,8 @@ def only_the_first() -> None:
     CASES.write_text(text[: text.index("  - case: the service is stopped")], encoding="utf-8")
 
 
-def test_scripts_are_run_changes_made_again_and_undone(capsys: pytest.CaptureFixture[str], powershell: Path) -> None:
+@pytest.mark.usefixtures("pwsh")
+def test_scripts_are_run_changes_made_again_and_undone(capsys: pytest.CaptureFixture[str]) -> None:
     status, cases = tried(capsys)
     assert (status, [case["differences"] for case in cases]) == (0, [[]] * 5)
     assert [case["on"] for case in cases] == [ALL, ALL, ["answer", "state"], ["answer", "state"], ["answer", "state"]]
@@ -74,6 +81,7 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("pwsh")
 @pytest.mark.parametrize("case", sorted(WRONG))
 def test_what_is_wrong_with_a_script_fails_the_case(
     case: str, capsys: pytest.CaptureFixture[str], powershell: Path
@@ -124,6 +132,7 @@ def test_changes_of_a_built_in_action_on_sim_converge_and_are_undone(
     assert (status, case["differences"], case["on"]) == (0, [], ["state", "apply", "again", "rollback"])
 
 
+@pytest.mark.usefixtures("pwsh")
 @pytest.mark.parametrize(
     ("state", "said"),
     [

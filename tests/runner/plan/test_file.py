@@ -156,6 +156,6 @@ def test_whatever_a_file_says_nothing_of_it_is_shown_that_does_not_show_itself()
             page = plan_page(other, sha("x"), Approvals(None, (), (), (), plan.made))
             assert text == visible(text), way
             assert not {"\x1b", "\u202e"} & set(page), way
-            assert "<script>" not in page, way
+            assert page.count("<script>") == 1, way  # ours, at its end
             shown += 1
     assert shown >= 10

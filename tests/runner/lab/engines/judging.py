@@ -130,7 +130,8 @@ class OnePowerShell:
             [LabRegistry]::Hive = '{root}/registry'
             [LabExchange]::Added.Clear()
             $env:COMPUTERNAME = '{state.name.upper()}'
-            [LabFiles]::Drives = '{root}/drives'"""
+            [LabFiles]::Drives = '{root}/drives'
+            $PSVersionTable['PSVersion'] = [version] '5.1.{state.os_version.rpartition(".")[2]}.1'"""
         actions = tuple(actions)
         whole = self._client.run(turn, *(text for each in actions for text in (f"'{each}'", SCRIPTS[each])))
         assert (whole.problem, whole.errors, whole.warnings) == (None, [], [])

@@ -97,6 +97,7 @@ ENTRY = f"{UNINSTALL}\\Microsoft Exchange v15.KB5074992"
 OTHER_ENTRY = f"{UNINSTALL}\\{{AB-12}}"
 UPDATES_2019 = f"{UPDATES}\\Exchange 2019"
 UPDATE_KEY = f"{UPDATES_2019}\\KB5074992"
+SCRIPTS_POLICY = "HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows\\PowerShell"
 TIME = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\W32Time\\Parameters"
 POLICY = (
     "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Group Policy\\History\\"
@@ -345,6 +346,13 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Verdict]]] = {
         "closed": {PERSISTENCE: UNKNOWN},
     },
     POLICY: {"missing": {}, "empty": {}, "only keys below": {}, "types": {}, "closed": {}},
+    SCRIPTS_POLICY: {
+        "missing": {},
+        "empty": {},
+        "only keys below": {},
+        "types": {},
+        "closed": {"windows.session": UNKNOWN},
+    },
     TIME: {
         "missing": {},
         "empty": {},
@@ -376,6 +384,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     FRAMEWORK: ("Release",),
     SESSION: ("PendingFileRenameOperations", "PendingFileRenameOperations2"),
     POLICY: ("DisplayName",),
+    SCRIPTS_POLICY: ("EnableScripts", "ExecutionPolicy"),
     TIME: ("NtpServer", "Type"),
     UPDATES: ("UpdateExeVolatile",),
     VOLATILE: ("Flags",),
@@ -511,6 +520,7 @@ def readers(path: str) -> tuple[str, ...]:
         **dict.fromkeys((UNINSTALL, ENTRY, OTHER_ENTRY, UPDATES_2019, UPDATE_KEY), (PATCH, SCAN)),
         OF_A_SERVICE: (SERVICES, PERSISTENCE),
         POLICY: (ISOLATE,),
+        SCRIPTS_POLICY: ("windows.session",),
         TIME: (ISOLATE, PERSISTENCE),
         **dict.fromkeys((SESSION, UPDATES, VOLATILE, AUTO_UPDATE, *SERVICING_MARKS), PENDING),
     }
