@@ -18,7 +18,7 @@ from playbooks.investigating.locations import PAGES, ending_of, of_exchange
 from playbooks.investigating.places import Server, comparable
 from playbooks.investigating.verdicts import FileVerdict, Grade, Reason, Written
 
-__all__ = ["aged", "is_aged"]
+__all__ = ["aged", "in_utc", "is_aged"]
 
 _WEB_FOLDERS = ("frontend\\httpproxy\\", "clientaccess\\")
 # Days of installs are of the server's own clock and place and times of files are UTC, which are a day apart at most;
@@ -73,7 +73,7 @@ def _between(verdict: FileVerdict, file: Written, days: Sequence[int], server: S
     if not days or not is_aged(file.path, verdict.verdict, server):
         return
     for word, said in (("made", file.created), ("written", file.modified)):
-        when = _time(said)
+        when = in_utc(said)
         day = 0 if when is None else when.toordinal()
         before = [each for each in days if each < day - _TOLERANCE]
         if when is None or not before or any(abs(each - day) <= _TOLERANCE for each in days):
@@ -108,13 +108,13 @@ def _folder(file: Written) -> str:
 
 def _times(file: Written) -> Iterator[datetime]:
     for said in (file.created, file.modified):
-        when = _time(said)
+        when = in_utc(said)
         if when is not None:
             yield when
 
 
-def _time(said: str) -> datetime | None:
-    """UTC; None where the server said no time, or none that there is in UTC."""
+def in_utc(said: str) -> datetime | None:
+    """A time of the server, without a zone; None where it said none, or none that there is in UTC."""
     try:
         when = datetime.fromisoformat(said)
         return when.replace(tzinfo=None) - (when.utcoffset() or timedelta())

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from runner.reports.status import Doing, Going, RunMember
+from runner.reports.status import Doing, Going, RunMember, schema_of_runs
 from runner.terminal import visible
 from texts.counting import counted
 
@@ -38,24 +38,8 @@ def to_json(found: Sequence[RunMember], earlier: int) -> str:
 
 def schema_text() -> str:
     """The schema as docs/reference/schemas/runs.json has it."""
-    run = RunMember.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
-    schema: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$defs": {**run.pop("$defs", {}), "RunMember": run},
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "schema": {"const": SCHEMA},
-            "runs": {
-                "type": "array",
-                "items": {"$ref": "#/$defs/RunMember"},
-                "description": "each client's part of each run, the newest run first",
-            },
-            "earlier": {"type": "integer", "minimum": 0, "description": "runs that there are beside these, all older"},
-        },
-        "required": ["earlier", "runs", "schema"],
-    }
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    earlier = {"type": "integer", "minimum": 0, "description": "runs that there are beside these, all older"}
+    return schema_of_runs(SCHEMA, "each client's part of each run, the newest run first", {"earlier": earlier})
 
 
 def lines(found: Sequence[RunMember], earlier: int, width: int | None) -> Iterator[str]:

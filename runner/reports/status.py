@@ -24,7 +24,18 @@ from runner.state import RunState
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["Doing", "Going", "Ran", "RunMember", "lines", "member", "newest_first", "schema_text", "to_json"]
+__all__ = [
+    "Doing",
+    "Going",
+    "Ran",
+    "RunMember",
+    "lines",
+    "member",
+    "newest_first",
+    "schema_of_runs",
+    "schema_text",
+    "to_json",
+]
 
 SCHEMA: Literal["exrun.status/1"] = "exrun.status/1"
 _AGAIN = frozenset({Outcome.UNKNOWN, Outcome.UNREACHABLE, Outcome.PENDING})
@@ -206,17 +217,30 @@ def to_json(found: Sequence[RunMember]) -> str:
 
 def schema_text() -> str:
     """The schema as docs/reference/schemas/status.json has it."""
+    return schema_of_runs(SCHEMA, "newest first", {})
+
+
+def schema_of_runs(name: str, order: str, more: Mapping[str, Any]) -> str:
+    """The schema of a document whose `runs` are RunMembers.
+
+    Args:
+        name: of the schema, such as `exrun.status/1`.
+        order: what `runs` holds, and in which order.
+        more: further members, each with its schema; none may be missing.
+    """
     run = RunMember.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    properties = {
+        "schema": {"const": name},
+        "runs": {"type": "array", "items": {"$ref": "#/$defs/RunMember"}, "description": order},
+        **more,
+    }
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$defs": {**run.pop("$defs", {}), "RunMember": run},
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            "schema": {"const": SCHEMA},
-            "runs": {"type": "array", "items": {"$ref": "#/$defs/RunMember"}, "description": "newest first"},
-        },
-        "required": ["runs", "schema"],
+        "properties": properties,
+        "required": sorted(properties),
     }
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from playbooks.actions.exchange.patch.installed_updates import UNINSTALL_KEY, UPDATES_KEY, is_exchange_s
+from playbooks.investigating.ages import in_utc
 from playbooks.observation import Observed
 from playbooks.values import text_of
 
@@ -87,10 +88,6 @@ def _day(year: int, month: int, day: int) -> Iterator[date]:
 
 
 def _made(said: str) -> Iterator[date]:
-    try:
-        when = datetime.fromisoformat(said)
-        day = (when.replace(tzinfo=None) - (when.utcoffset() or timedelta())).date()
-    except (OverflowError, ValueError):
-        return
-    if day.year in _YEARS:
-        yield day
+    when = in_utc(said)
+    if when is not None and when.year in _YEARS:
+        yield when.date()
