@@ -290,6 +290,8 @@ def test_a_real_shell_completes_once_it_is_installed(
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(recorder.parent))
+    # fish fills this folder from all man pages, in a process that outlives it, where it finds none.
+    (recorder.parent / ".local" / "share" / "fish" / "generated_completions").mkdir(parents=True)
     assert main(["completion", "install", shell]) == 0
     with typed([program, "-i"], recorder, keys) as arguments:
         assert arguments == ran

@@ -101,17 +101,18 @@ def test_what_is_kept_is_listed_with_server_file_hash_time_and_change(applied: R
     assert f"{PATH}, stream ../../up.sh" in out
 
 
-def names_in(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+def names_about(folder: Path) -> set[str]:
+    """What lies in a folder, at any depth, and beside it: what other tests leave deeper down beside it is theirs."""
+    return {str(path.relative_to(folder.parent)) for path in (*folder.rglob("*"), *folder.parent.iterdir())}
 
 
 def test_what_is_handed_out_is_called_by_its_hash_and_nothing_else_and_is_no_program(applied: Rehearsal) -> None:
-    before = names_in(applied.folder.parent)
+    before = names_about(applied.folder)
     status, _, err = applied("evidence", "export", "last", "EX1", "-o", "case")
     assert (status, "2 pieces of evidence of alpha in case" in err) == (0, True)
     case = applied.folder / "case"
     assert {path.name for path in case.iterdir()} == {f"{SHA256}.quarantined", f"{STREAM}.quarantined", "manifest.json"}
-    assert names_in(applied.folder.parent) - before == {
+    assert names_about(applied.folder) - before == {
         f"{applied.folder.name}/case",
         *(f"{applied.folder.name}/case/{path.name}" for path in case.iterdir()),
     }
@@ -150,11 +151,11 @@ def test_what_is_there_already_is_left_as_it_is(target: str, applied: Rehearsal)
     else:
         path.mkdir()
         (path / "theirs").write_bytes(b"theirs")
-    before = names_in(applied.folder)
+    before = names_about(applied.folder)
     status, _, err = applied("evidence", "export", "last", "-o", target)
     assert status == 2
     assert f"{target} is there already, and is left as it is" in err
-    assert names_in(applied.folder) == before
+    assert names_about(applied.folder) == before
 
 
 def spoil(store: Path, way: str) -> None:
