@@ -1,18 +1,20 @@
 """The examination of one host, on a fleet's thread: each step of a connection by itself, one log-on, one script.
 
-The row and the lines in the journal are those of an audit of one playbook (decision 0053); what the checks came to is
-beside it, in `found`.
+The row and the lines in the journal are those of an audit of one playbook (decision 0053), whose one judgement waits
+for the checks that come after its answer: no row of a server with a check that does not pass says that all is well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from inventory.model import Authentication, Host, Scheme
+from runner import events
 from runner.doctor import judging
 from runner.doctor.checks import Check, Checked, Diagnoses, Diagnosis, Standing, complete
+from runner.doctor.judging import with_checks
 from runner.observe import Observing
 from runner.results import FleetResult, NotReached, Outcome, StepResult
 from runner.secrets.interface import SecretUnavailableError
@@ -77,6 +79,7 @@ class Examining(Observing):
         self._session_held(heard, result)
         if settings is not None:
             self._settings_read(settings, opened=True)
+        heard.conclude(self.found)
         return None
 
     def _settings(self, transport: Transport) -> Mapping[str, str] | Failure | None:
@@ -105,8 +108,9 @@ class Examining(Observing):
             self._note(judging.quotas_of(settings))
 
     def _note(self, checked: Checked) -> bool:
-        """Whether it passes."""
-        self.found[checked.check] = checked
+        """Whether it passes. It is kept as the journal would have it: a server may say a secret back."""
+        clean = events.redacted(self.lines.journal, Failure(Cause.PROTOCOL, checked.said, checked.next))
+        self.found[checked.check] = replace(checked, said=clean.message, next=clean.next)
         return checked.standing is not Standing.FAIL
 
     def _way(self, connections: HostConnections) -> Failure | None:
@@ -198,13 +202,17 @@ class Examining(Observing):
 
 @dataclass(slots=True)
 class _Heard:
-    """A witness that hands everything on, and keeps the one answer and how long it took."""
+    """A witness that hands everything on, and keeps the one answer and how long it took.
+
+    The judgement of a script that ran to its end waits for `conclude`.
+    """
 
     witness: Witness
     monotonic: Callable[[], float]
     answer: ScriptResult | None = None
     seconds: float = 0.0
     _sent: float = field(default=0.0, init=False)
+    _judged: tuple[StepResult, Script | None] | None = field(default=None, init=False)
 
     def sending(self, batch: Sequence[Sending]) -> None:
         self.witness.sending(batch)
@@ -216,7 +224,17 @@ class _Heard:
         self.witness.answered(result)
 
     def assessed(self, result: StepResult, script: Script | None) -> StepResult:
-        return self.witness.assessed(result, script)
+        if not isinstance(self.answer, Completed):
+            return self.witness.assessed(result, script)
+        self._judged = result, script
+        return result
+
+    def conclude(self, found: Mapping[Check, Checked]) -> None:
+        """Hands on the judgement that waits, with every check that does not pass in it."""
+        if self._judged is not None:
+            result, script = self._judged
+            checks = complete(found, NOT_EXAMINED, RUN_AGAIN)
+            self.witness.assessed(replace(result, assessment=with_checks(result.assessment, checks)), script)
 
     def defect(self, step: str, error: Exception) -> None:
         self.witness.defect(step, error)

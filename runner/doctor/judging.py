@@ -7,12 +7,13 @@ each step is made by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from inventory.model import Authentication, Host, Scheme
 from inventory.names import called
-from playbooks.findings import Assessment, Verdict
+from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
 from runner.doctor.checks import Check, Checked, Standing
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.transport.failures import Cause, Failure, quoted
@@ -251,6 +252,44 @@ def powershell_of(said: Assessment) -> Checked:
         case _:
             then = finding.next if finding is not None else ""
             return Checked(Check.POWERSHELL, Standing.UNKNOWN, said.summary, "unread", then)
+
+
+def with_checks(said: Assessment, checks: Sequence[Checked]) -> Assessment:
+    """What windows.session says of a server, made as bad as the checks beside it: its row tells of all of them.
+
+    Args:
+        said: what the session's own answer came to; of PowerShell it tells itself.
+        checks: all of the server.
+    """
+    wrong = [each for each in checks if each.standing in _NOT_WELL and each.check is not Check.POWERSHELL]
+    if not wrong:
+        return said
+    wrong.sort(key=lambda each: each.standing is Standing.UNKNOWN)
+    verdicts = {said.verdict, *(_NOT_WELL[each.standing] for each in wrong)}
+    worst = min(verdicts, key=lambda verdict: verdict.rank)
+    told = [f"{each.check}: {each.said}" for each in wrong]
+    unknown = any(each.standing is Standing.UNKNOWN for each in wrong)
+    return replace(
+        said,
+        verdict=worst,
+        summary="; ".join((*told, said.summary)),
+        findings=(*(_finding(each) for each in wrong), *said.findings),
+        coverage=Coverage.NOT_KNOWABLE if unknown else said.coverage,
+    )
+
+
+_NOT_WELL = {Standing.FAIL: Verdict.ATTENTION, Standing.UNKNOWN: Verdict.UNKNOWN}
+
+
+def _finding(checked: Checked) -> Finding:
+    how = "failed" if checked.standing is Standing.FAIL else "tells neither"
+    return Finding(
+        id=f"doctor.{checked.check}",
+        severity=Severity.HIGH,
+        title=f"The check {checked.check} {how}",
+        evidence=(checked.said,),
+        next=checked.next.rstrip(".") or "Look at this server by hand",
+    )
 
 
 def encryption_of(host: Host, *, cleartext: bool) -> Checked:

@@ -467,6 +467,30 @@ def test_what_is_wrong_behind_the_log_on_is_told_by_its_own_check(
     assert checks(host)[Check.LOG_ON].standing is Standing.PASS
 
 
+@pytest.mark.parametrize(
+    ("faults", "limits", "row"),
+    [
+        ((), Limits(clock_ahead_seconds=3600), "1 attention"),
+        ((Fault(Act.FAULT, Step.QUERY, code=5),), Limits(), "1 attention"),
+        ((), Limits(max_shells_per_user=1), "1 attention"),
+        ((), Limits(), "1 ok"),
+    ],
+)
+def test_a_server_with_a_check_that_failed_is_no_ok_in_the_runs_nor_in_show(
+    doctor: Doctor, serve: Callable[..., Lab], faults: tuple[Fault, ...], limits: Limits, row: str
+) -> None:
+    doctor.lab(serve(lab_host("EX1", *faults, limits=limits)))
+    failed = [each for each in doctor()["EX1"].checks if each.standing is not Standing.PASS and each.cause]
+    state = ("--state", str(doctor.folder / "state"))
+    main(["runs", *state])
+    assert row in " ".join(doctor.capsys.readouterr().out.split())
+    assert main(["show", "last", *state]) == ExitStatus.WELL
+    said = " ".join(doctor.capsys.readouterr().out.split())
+    for each in failed:
+        assert f"{each.check}: {each.said}"[:20] in said
+        assert f"The check {each.check} failed" in said
+
+
 def test_an_answer_without_a_date_leaves_the_clock_unknown_and_unknown_does_not_pass(
     doctor: Doctor, answering: Callable[..., int]
 ) -> None:
