@@ -42,6 +42,7 @@ CLIENT = "contoso"
 LOOK_SECONDS = 0.05  # between two looks at the pane
 LONGEST_SECONDS = 1800.0  # of one command, however busy the machine is
 SHARE = 0.3  # of the servers that have ended when a run is captured
+FEW = 20  # servers, which end nearly at once: any moment at which one is in work will do
 # Which of the demo's servers the one of this number is like: every `of`-th from `at` on. The others are well.
 LIKE = (
     ("fabrikam/MBX4", 40, 7),  # nothing listens
@@ -53,6 +54,14 @@ LIKE = (
     ("contoso/EX04", 67, 4),  # an update broke off
     ("contoso/FS01", 90, 44),  # no Exchange
 )
+INTRODUCTION = """# Screens of real runs
+
+What stood in a terminal (tmux) while `exrun` audited, planned and applied over simulated servers on this machine, and
+after it with all that had scrolled away. `make screens` makes them anew and writes this page. They are text: on a
+terminal the verdict or outcome that a line begins with is red where somebody has to act, yellow where somebody has to
+look, green where nothing is to be done; progress and everything else have no colour. Rates and times are of a simulated
+fleet on a busy machine of two cores, and say nothing of servers of yours. [What the lines mean](../what-you-see.md).
+"""
 _LIVE = re.compile(r"^(?:auditing|planning|applying) \[[#.]+\] (\d+)/(\d+) ", re.MULTILINE)
 _IN_WORK = re.compile(r"^  \S+ +\d+:\d\d", re.MULTILINE)
 
@@ -123,8 +132,9 @@ class Terminal:
         ended.unlink(missing_ok=True)
         shown = shlex.join(command)
         script = f"printf '$ %s\\n' {shlex.quote(shown)}; {shown}; echo $? > status.new; mv status.new status; read x"
-        self._tmux("-f", "/dev/null", "new-session", "-d", "-s", "it", "-x", str(size.columns), "-y", str(size.lines),
-                   "-c", str(self._folder), "sh", "-c", f"while [ ! -e go ]; do sleep 0.01; done; {script}")  # fmt: skip
+        within = ("-x", str(size.columns), "-y", str(size.lines), "-c", str(self._folder))
+        waiting = f"while [ ! -e go ]; do sleep 0.01; done; {script}"
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-s", "it", *within, "sh", "-c", waiting)
         try:
             self._tmux("set-option", "-g", "status", "off")
             self._tmux("resize-window", "-t", "it", "-x", str(size.columns), "-y", str(size.lines))
@@ -165,7 +175,7 @@ def at_work(pane: str) -> bool:
     if not found or not _IN_WORK.search(pane):
         return False
     ended, of = map(int, found[-1])
-    return int(SHARE * of) <= ended < of
+    return (int(SHARE * of) if of >= FEW else 0) <= ended < of
 
 
 @contextmanager
@@ -182,7 +192,7 @@ def captures(count: int, sizes: Sequence[Size]) -> Iterator[tuple[str, str]]:
     with _served(count) as lab, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "inventory.yml").write_text(inventory_text(lab, None, {}), encoding="utf-8")
-        passwords = {variable: lab.fleet.hosts[0].account.password for variable in password_variables(lab.fleet).values()}
+        passwords = dict.fromkeys(password_variables(lab.fleet).values(), lab.fleet.hosts[0].account.password)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("EXRUN_", "TMUX", "COLUMNS"))}
         environment = {**kept, **passwords, "PATH": path, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -212,7 +222,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for count in given.servers:
         for name, text in captures(count, given.sizes):
             (given.to / f"{name}.txt").write_text(text, encoding="utf-8")
+    (given.to / "README.md").write_text(index([path.stem for path in given.to.glob("*.txt")]), encoding="utf-8")
     return 0
+
+
+def index(names: Sequence[str]) -> str:
+    """The page that lists all captures: a row for each fleet and size."""
+    rows: dict[tuple[int, int, int], dict[str, str]] = {}
+    for name in names:
+        did, count, size, when = name.split("-")
+        at = Size.of(size)
+        cell = rows.setdefault((int(count), at.columns, at.lines), {}).setdefault(did, "")
+        rows[int(count), at.columns, at.lines][did] = ", ".join(sorted(filter(None, (cell, f"[{when}]({name}.txt)"))))
+    table = [
+        f"| {count:,} | {columns}x{lines} | " + " | ".join(cells.get(did, "") for did in COMMANDS) + " |"
+        for (count, columns, lines), cells in sorted(rows.items())
+    ]
+    head = ("| Servers | Terminal | Audit | Plan | Apply |", "|---|---|---|---|---|")
+    return f"{INTRODUCTION}\n" + "\n".join((*head, *table)) + "\n"
 
 
 if __name__ == "__main__":

@@ -127,9 +127,9 @@ def test_the_worst_server_is_named_and_the_totals_and_what_comes_next_stand_last
     if cells(name) <= width - len(worst.client) - len("/ and 999 more") - 2:
         assert name in "\n".join(lines)
     end = flat[flat.rfind("next: ") :]
-    assert end.startswith((f"next: exrun show {RUN} --host ", f"next: exrun report {RUN} -f html", "next: exrun doctor ")) or (
-        not worst.name.isprintable()
-    )
+    assert end.startswith(
+        (f"next: exrun show {RUN} --host ", f"next: exrun report {RUN} -f html", "next: exrun doctor ")
+    ) or (not worst.name.isprintable())
     assert f"journal: {WHERE.journals[0]}" in flat
     assert f"all of it: exrun show {RUN}" in flat
     assert "report: audit.html" in flat
