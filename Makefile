@@ -31,6 +31,10 @@ setup: $(READY)  ## create .venv from the lock
 demo: $(READY)  ## audit a simulated fleet over WinRM, mend it, undo that, answer an attack, and compare (ENGINE=pwsh: in a real PowerShell)
 	@$(BIN)/exrun lab demo --engine $(or $(ENGINE),sim)
 
+.PHONY: screens
+screens: $(READY)  ## capture an audit, a plan and an apply in tmux, for docs/explanation/screens (with tmux)
+	@$(BIN)/python scripts/screens.py
+
 .PHONY: test
 test: $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
 	@$(MAKE) --no-print-directory -j 2 lint types instructions

@@ -14,16 +14,13 @@ from pathlib import Path
 
 from runner import events
 from runner.comparing import Audited
-from runner.journal.lines import MalformedLineError, from_line
 from runner.journal.location import JOURNAL, directory_name
 from runner.plan.keeping import PLAN
 from runner.replay import replay
-from runner.runs import ClientRun, Run
+from runner.runs import ClientRun, Run, first_line
 from runner.state import RunState
 
 __all__ = ["Beginning", "audited", "audits_of", "beginning_of", "is_audit", "previous_audit"]
-
-_MOST_OF_A_LINE = 1 << 26  # bytes; a run names its servers in its first line
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,12 @@ class Beginning:
 
 def beginning_of(journal: Path) -> Beginning | None:
     """None where the first line cannot be read, is not whole, or is no beginning that this version knows."""
+    line = first_line(journal)
+    if line is None:
+        return None
     try:
-        with journal.open("rb") as file:
-            line = from_line(file.readline(_MOST_OF_A_LINE))
         recorded = events.read(line)
-    except (OSError, MalformedLineError, events.UnreadableEventError):
+    except events.UnreadableEventError:
         return None
     if not isinstance(recorded.event, events.RunStarted):
         return None

@@ -6,11 +6,14 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 from runner import events
 from runner.disk import SystemDisk
 from runner.journal.chain import Broken, Fault, Verified
+from runner.journal.lines import Line, MalformedLineError, from_line
 from runner.journal.location import JOURNAL
 from runner.journal.verification import stored_head, verify
 from runner.state import Folding, RunState
@@ -35,12 +38,14 @@ def runs(state: Path) -> Mapping[str, Run]:
     found: dict[str, list[Path]] = {}
     for journal in sorted(state.glob(f"*/runs/*/{JOURNAL}")):
         found.setdefault(journal.parent.name, []).append(journal)
-    return {run: Run(run, tuple(found[run])) for run in sorted(found)}
+    known = [Run(run, tuple(found[run])) for run in sorted(found)]
+    ordered = [run for _, of_it in groupby(known, key=_second) for run in _by_beginning(list(of_it))]
+    return {run.id: run for run in ordered}
 
 
 def newest_first(state: Path) -> list[Run]:
     """All runs below a state directory."""
-    return sorted(runs(state).values(), key=_age, reverse=True)
+    return [*runs(state).values()][::-1]
 
 
 def find_run(state: Path, reference: str) -> Run:
@@ -53,7 +58,7 @@ def find_run(state: Path, reference: str) -> Run:
     if not known:
         raise RunNotFoundError(f"there are no runs in {state}; name the directory with --state, or run an audit first")
     if reference.casefold() == LAST:
-        return max(known.values(), key=_age)
+        return [*known.values()][-1]
     if reference in known:
         return known[reference]
     fitting = [run for run in known if reference and run.startswith(reference.casefold())]
@@ -64,9 +69,34 @@ def find_run(state: Path, reference: str) -> Run:
     raise RunNotFoundError(f"{reference!r} is the beginning of {len(fitting)} runs; the newest are: {_newest(fitting)}")
 
 
-def _age(run: Run) -> tuple[str, int, str]:
-    """When a run began: by its id, and of several of one second by what was written last."""
-    return run.id.rpartition("-")[0], max(journal.stat().st_mtime_ns for journal in run.journals), run.id
+def _second(run: Run) -> str:
+    """When a run began, by its id."""
+    return run.id.rpartition("-")[0]
+
+
+def _by_beginning(of_one_second: list[Run]) -> list[Run]:
+    """Runs whose ids say no more than one second, oldest first, by the first line of their journals."""
+    if len(of_one_second) == 1:
+        return of_one_second
+    return sorted(of_one_second, key=lambda run: (min(map(_began, run.journals)), run.id))
+
+
+def _began(journal: Path) -> datetime:
+    """By its first line; where that cannot be read nobody knows, and the run stands before the others."""
+    line = first_line(journal)
+    return datetime.min.replace(tzinfo=UTC) if line is None else line.time
+
+
+def first_line(journal: Path) -> Line | None:
+    """How a journal begins, not verified further; None where that cannot be read or is not whole."""
+    try:
+        with journal.open("rb") as file:
+            return from_line(file.readline(_MOST_OF_A_LINE))
+    except (OSError, MalformedLineError):
+        return None
+
+
+_MOST_OF_A_LINE = 1 << 26  # bytes; a run names its servers in its first line
 
 
 def _newest(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -212,14 +213,15 @@ def _print(
     if lines is not None:
         lines.end(run.audit)
     else:
-        print_glance(run.audit, asked.form, details=asked.details, where=_where(asked.state, order, written))
+        print_glance(run.audit, asked.form, details=asked.details, where=_where(asked, order, written))
     if refused is not None:
         raise refused
 
 
-def _where(state: Path, order: Order, pages: Sequence[Path]) -> Whereabouts:
-    journals = (run_directory(state, client, order.run) / JOURNAL for client in order.clients)
-    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), state_named(state))
+def _where(asked: Asked, order: Order, pages: Sequence[Path]) -> Whereabouts:
+    journals = (run_directory(asked.state, client, order.run) / JOURNAL for client in order.clients)
+    inventory = "".join(f" -i {shlex.quote(str(path))}" for path in asked.inventory)
+    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), state_named(asked.state), inventory)
 
 
 def say_why(run: FleetRun) -> None:

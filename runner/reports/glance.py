@@ -19,7 +19,7 @@ from playbooks.investigating.standing import WELL
 from runner.reports.fitting import broken, cells, shortened
 from runner.reports.grouping import Entry, Painted, entries_of, limited, rows
 from runner.reports.wording import probed, tables, tone, totals
-from runner.results import FleetResult, HostResult, Outcome, to_rotate
+from runner.results import STEP_BY_STEP, FleetResult, HostResult, Outcome, to_rotate
 from runner.terminal import visible
 from texts.counting import counted
 
@@ -42,11 +42,13 @@ class Whereabouts:
         journals: their paths, one a client.
         pages: the reports that were written.
         state: what every command that is named takes besides, such as ` --state DIR`; empty for the usual place.
+        inventory: what one that asks servers takes besides, such as ` -i FILE`; empty for the usual one.
     """
 
     journals: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
     state: str = ""
+    inventory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,15 @@ def _ends(audit: FleetResult, width: int, where: Whereabouts, naming: _Naming) -
     return tuple(Painted(line.replace(_TIED, " ")) for text in last for line in broken(text, width, 2))
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a selection takes it as it stands
+
+
+def _is_for_a_doctor(host: HostResult) -> bool:
+    """Whether its next step is to look at the way to it."""
+    plain = _PLAIN.fullmatch(host.name) is not None and _PLAIN.fullmatch(host.client) is not None
+    return plain and host.next.endswith(STEP_BY_STEP)
+
+
 def _last(audit: FleetResult, where: Whereabouts, naming: _Naming) -> Iterator[str]:
     yield f"catalogue {tables(audit.terms)}; {probed(audit.summary.coverage)}"
     run = visible(audit.run, _CELL)
@@ -217,6 +228,9 @@ def _last(audit: FleetResult, where: Whereabouts, naming: _Naming) -> Iterator[s
     if _is_folded(worst):
         client = f" --client {shlex.quote(worst.client)}" if naming.several else ""
         yield f"next: exrun report {run} -f html -o report.html{client}{where.state}"
+    elif _is_for_a_doctor(worst):
+        asked = f"client:{worst.client} and {worst.name}" if naming.several else worst.name
+        yield f"next: exrun doctor {shlex.quote(asked)}{where.inventory}{where.state}"
     elif worst.name.isprintable() and worst.client.isprintable():
         client = f" --client {shlex.quote(worst.client)}" if naming.several else ""
         yield f"next: exrun show {run} --host {shlex.quote(worst.name)}{client}{where.state}"

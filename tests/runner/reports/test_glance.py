@@ -127,9 +127,9 @@ def test_the_worst_server_is_named_and_the_totals_and_what_comes_next_stand_last
     if cells(name) <= width - len(worst.client) - len("/ and 999 more") - 2:
         assert name in "\n".join(lines)
     end = flat[flat.rfind("next: ") :]
-    assert end.startswith((f"next: exrun show {RUN} --host ", f"next: exrun report {RUN} -f html")) or (
-        not worst.name.isprintable()
-    )
+    assert end.startswith(
+        (f"next: exrun show {RUN} --host ", f"next: exrun report {RUN} -f html", "next: exrun doctor ")
+    ) or (not worst.name.isprintable())
     assert f"journal: {WHERE.journals[0]}" in flat
     assert f"all of it: exrun show {RUN}" in flat
     assert "report: audit.html" in flat
@@ -212,8 +212,19 @@ def test_what_is_to_be_known_of_the_run_stands_above_the_totals_and_where_an_opt
     assert lines[-3:] == [
         f"run {RUN}, 2 journals, the first: x",
         f"all of it: exrun show {RUN} --state /srv/exrun",
-        f"next: exrun show {RUN} --host EX2 --client b --state /srv/exrun",
+        "next: exrun doctor 'client:b and EX2' --state /srv/exrun",
     ]
+
+
+def test_the_next_command_of_a_server_that_was_not_reached_is_what_its_row_says() -> None:
+    where = Whereabouts(inventory=" -i hosts.yml")
+    for one, then in (
+        (silent("EX1"), "exrun doctor EX1 -i hosts.yml"),
+        (silent("EX1", Cause.AUTHENTICATION), f"exrun show {RUN} --host EX1"),  # no further attempt of a password
+        (silent("not EX1"), f"exrun show {RUN} --host 'not EX1'"),
+        (silent("EX1", Cause.INTERRUPTED), f"exrun show {RUN} --host EX1"),
+    ):
+        assert screen(fleet_result(RUN, TERMS, [one]), 120, where)[-1].text == f"next: {then}"
 
 
 def test_since_when_servers_are_clean_stands_in_their_fold() -> None:
