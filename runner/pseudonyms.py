@@ -104,7 +104,6 @@ _IS_VERSION = re.compile(r"(?:version|build|ver|v)\W{0,3}$", re.I)
 _EXCHANGE_BUILD = re.compile(r"(?:8|14|15)\.[0-3]\.|\d+\.\d+\.0\.0$")
 _WHOLE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])", re.I)
 _ESCAPES = ("\\u", "\\U", "%", "_x", "_X", "&#", "&amp;", "\0")
-_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 _BENCHMARKS = ip_network("198.18.0.0/15")  # RFC 2544; private, and nobody's: what private addresses become
 # Special and yet global by IANA's registry: what public addresses become, so that they are still outside.
 _GLOBAL = ("192.88.99", "192.31.196", "192.52.193", "192.175.48")
@@ -152,7 +151,7 @@ class Names:
             self.tell(Kind.DOMAIN, realm)
         elif _address(name) is not None or _SID.search(name):
             self._find_numbers(name, "")
-        elif "." in name and kind is not Kind.NAME and re.fullmatch(rf"(?:{_LABEL}\.)+{_LABEL}", name):
+        elif "." in name and kind in (Kind.SERVER, Kind.DOMAIN) and re.fullmatch(rf"(?:{_LABEL}\.)+{_LABEL}", name):
             self._add_dotted(name, kind, forced=True)
         elif _folded(name) in _USUAL or name.isdigit() or len(name) < 2:
             self.usual.append(name)
@@ -209,12 +208,14 @@ class Names:
 
     def _find_dn(self, text: str) -> None:
         labels: list[str] = []
+        ours = any(_is_usual(found[2]) for found in _PART_OF_DN.finditer(text) if found[1].upper() == "O")
         for found in _PART_OF_DN.finditer(text):
             what, name = found[1].upper(), found[2].strip()
             if what == "DC":
                 labels.append(name)
                 continue
-            self._add_found(Kind.ORGANISATION if what == "O" else Kind.NAME, name)
+            if what != "L" or not ours:  # a city tells of who is named beside it
+                self._add_found(Kind.ORGANISATION if what == "O" else Kind.NAME, name)
         if len(labels) > 1:
             self._add_dotted(".".join(labels), Kind.DOMAIN)
             for label in labels[:-1]:
@@ -230,7 +231,7 @@ class Names:
         if "\\" in text:
             for each in _ACCOUNT.finditer(text):
                 known = self._atoms.get(_folded(each[1]))
-                if known is not None and known.kind is Kind.DOMAIN and not _FILES.search(each[2]):
+                if known is not None and known.kind in (Kind.DOMAIN, Kind.NAME) and not _FILES.search(each[2]):
                     self._add_found(Kind.USER, re.split(r"[\s\\]", each[2])[0].rstrip("$."))
 
     def _find_numbers(self, text: str, of: str) -> None:
@@ -256,7 +257,7 @@ class Names:
         """A name of labels; all but the first of a server's are of domains."""
         key = _folded(name)
         labels = key.split(".")
-        usual = [label in _USUAL or _OURS.fullmatch(label) is not None for label in labels[:-1]]
+        usual = [label in _USUAL or (not forced and _OURS.fullmatch(label) is not None) for label in labels[:-1]]
         if key in self._dotted or "" in labels or _is_public(key) or labels[-1].isdigit():
             return
         if not forced and (all(usual) or labels[0] in ("system", "microsoft", "asp")):
@@ -276,7 +277,7 @@ class Names:
         words = re.findall(r"[^\W\d_]+", _folded(name))
         if len(name) < 2 or not words or _folded(name) in _USUAL | _AUTHORITIES or _OURS.fullmatch(name):
             return
-        if (" " in name or name.startswith(("HealthMailbox", "SystemMailbox"))) and any(w in _USUAL for w in words):
+        if _is_usual(name):
             return
         if _folded(name).startswith(("hkey_", "healthmailbox", "systemmailbox")) or _WHOLE.search(name):
             return
@@ -327,11 +328,22 @@ class Pseudonyms:
     _met: set[tuple[Kind, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        keys = sorted(self._given, key=lambda key: (-len(key), key))
+        keys = self._keys = sorted(self._given, key=lambda key: (-len(key), key))
         self._order = [self._given[key] for key in keys]
-        self._written = _compiled([_pattern(key) for key in keys])
-        self._spelt = _compiled([_pattern(key, spelt=True) for key in keys])
+        self._written = _compiled([_pattern(key, dotted=self._is_dotted(key)) for key in keys])
+        self._in_escapes: list[tuple[int, re.Pattern[str]]] | None = None
         self._labels = dict(self._ends)
+
+    def _is_dotted(self, key: str) -> bool:
+        return "." in key and self._given[key][0] in (Kind.SERVER, Kind.DOMAIN)
+
+    @property
+    def _spelt(self) -> list[tuple[int, re.Pattern[str]]]:
+        """Patterns for texts with escapes: most have none."""
+        if self._in_escapes is None:
+            every = [_pattern(key, dotted=self._is_dotted(key), spelt=True) for key in self._keys]
+            self._in_escapes = _compiled(every)
+        return self._in_escapes
 
     @property
     def met(self) -> Counter[Kind]:
@@ -378,7 +390,7 @@ class Pseudonyms:
         for first, pattern in patterns:
             for each in pattern.finditer(text):
                 start, end = each.span()
-                if any(begin <= start and end <= stop for begin, stop in whole if (begin, stop) != (start, end)):
+                if any(begin <= start and end <= stop and stop - begin > end - start for begin, stop in whole):
                     continue
                 kind, made = self._order[first + (each.lastindex or 1) - 1]
                 found.append((start, end, made.upper() if _is_upper(each[0]) else made, kind))
@@ -393,9 +405,9 @@ class Pseudonyms:
         found += self._ends_of_dns(text)
         found.sort(key=lambda each: (each[0], -each[1]))
         kept: list[tuple[int, int, str, Kind]] = []
-        for span in found:
-            if (not kept or span[0] >= kept[-1][1]) and text[span[0] : span[1]] != span[2]:
-                kept.append(span)
+        for one in found:
+            if (not kept or one[0] >= kept[-1][1]) and text[one[0] : one[1]] != one[2]:
+                kept.append(one)
         return kept
 
     def _ends_of_dns(self, text: str) -> Iterator[tuple[int, int, str, Kind]]:
@@ -416,7 +428,7 @@ def _compiled(patterns: Sequence[str]) -> list[tuple[int, re.Pattern[str]]]:
     ]
 
 
-def _pattern(key: str, *, spelt: bool = False) -> str:
+def _pattern(key: str, *, dotted: bool = False, spelt: bool = False) -> str:
     """Where a name stands: as a word, or within one where no other word has it by accident."""
     before = after = ""
     letters, digits = any(each.isalpha() for each in key), any(each.isdigit() for each in key)
@@ -429,7 +441,6 @@ def _pattern(key: str, *, spelt: bool = False) -> str:
         after += r"(?!\d)" if key[-1].isdigit() else ""
     if not spelt:
         return before + re.escape(key) + after
-    # In an escape letters and digits stand beside a name that are none of a word: no such boundary counts there.
     each = [
         f"(?:{spellings(one)}|{spellings(one.upper())})" if len(one.upper()) == 1 else spellings(one) for one in key
     ]
@@ -467,7 +478,7 @@ def _addresses_for(
     outside = (f"{network}.{number}" for network in _GLOBAL for number in range(1, 255))
     for address in v4:
         network, _, last = str(address).rpartition(".")
-        if any(address in each for each in _PRIVATE):
+        if not address.is_global:
             if network not in networks:
                 networks[network] = next((each for each in free if f"{each}." not in there), "")
             if networks[network]:
@@ -522,6 +533,11 @@ def _tells_nothing(address: IPv4Address | IPv6Address) -> bool:
             return True
         return any(address in each for each in _GLOBAL_NETWORKS)
     return address in _DOCUMENTS_V6 or address in _UNIQUE_V6 or address in ip_network("2002:db8::/32")
+
+
+def _is_usual(name: str) -> bool:
+    """Whether a name of several words has one that is everybody's."""
+    return " " in name.strip() and any(word in _USUAL for word in re.findall(r"[^\W\d_]+", _folded(name)))
 
 
 def _is_public(host: str) -> bool:
