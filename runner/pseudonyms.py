@@ -432,7 +432,7 @@ def _pattern(key: str, *, dotted: bool = False, spelt: bool = False) -> str:
     """Where a name stands: as a word, or within one where no other word has it by accident."""
     before = after = ""
     letters, digits = any(each.isalpha() for each in key), any(each.isdigit() for each in key)
-    if "." in key or len(key) < 3 or not letters:
+    if dotted or len(key) < 3 or not letters:
         before, after = r"(?<![^\W_])", r"(?![^\W_])"
     elif (len(key) < 5 and not digits) or key in _PARTS:
         before, after = r"(?<![^\W\d_])", r"(?![^\W\d_])"
