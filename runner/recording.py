@@ -116,8 +116,13 @@ def recorded(answered: Answered, names: Pseudonyms, judgement: Judgement) -> Rec
         beside = tuple(_beside(answer, names, records=False))
     params = {name: _listed(names.of(value)) for name, value in _told(ready).items()}
     held = {**ready.params, **{name: value_of(value) for name, value in params.items()}}
-    came = action.assess(judged, held, judgement.catalogue.on(judgement.today), judgement.today)
-    differs = tuple(_differs(was, came, names))
+    try:
+        came = action.assess(judged, held, judgement.catalogue.on(judgement.today), judgement.today)
+    except Exception as error:  # a judgement that has a fault is what a report is about: the records are there
+        came = was
+        differs: tuple[str, ...] = (f"the judgement of {action.id} failed with {type(error).__name__}",)
+    else:
+        differs = tuple(_differs(was, came, names))
     text = case_text(answered, kept, params, came, judgement, beside)
     if isinstance(kept, NotObserved):
         return Recorded(step, action.id, text, Missing.NO_ANSWER, kept.reason, differs, came.verdict)

@@ -190,3 +190,8 @@ def test_a_name_that_is_in_a_placeholder_is_in_none() -> None:
 def test_a_name_within_a_hash_is_chance() -> None:
     digest = "00FACE12" * 8
     assert of(["FACE12"], digest).text(f"{digest} FACE12").startswith(digest)
+
+
+def test_a_long_text_of_a_hostile_server_is_looked_through_once() -> None:
+    for text in ("a" * 1_000_000, "1" + ":" * 1_000_000 + "z", "a+" * 500_000):
+        assert of([], text).text(text) == text
