@@ -232,7 +232,8 @@ def read_cases(place: Traversable, source: str) -> Document[CaseFile]:
 def cases_of(document: Document[CaseFile], action: Action, catalogue: Catalogue) -> tuple[Case, ...]:
     """The cases of one action in a file, in its order: those that name it, and those that name none.
 
-    A property that a case leaves out is null where the contract allows null. Of `bytes` the text stands in a case; a
+    A property that a case leaves out is null where the contract allows null. Of `bytes` the text stands in a case, or
+    `{latin-1: TEXT}`, a character a byte, where they are no UTF-8; a
     record whose `Content` is written has the `Size` and `Sha256` of it, unless they are written too.
 
     Raises:
@@ -328,8 +329,7 @@ class _Reading:
         record: dict[str, Any] = {**self.document.model.usual.get(str(kind), {}), **written}
         for name, spec in declared.items():
             value = record.get(name)
-            if isinstance(value, str) and spec.type.removesuffix("?") == "bytes":
-                data = value.encode()
+            if (data := _bytes_of(value)) is not None and spec.type.removesuffix("?") == "bytes":
                 record[name] = data
                 if name == "Content":
                     derived = {"Size": len(data), "Sha256": hashlib.sha256(data).hexdigest().upper()}
@@ -337,6 +337,17 @@ class _Reading:
             elif name not in record and spec.type.endswith("?") and kind != UNREAD_KIND:
                 record[name] = None
         return {name: _value(value) for name, value in record.items()}
+
+
+def _bytes_of(written: Any) -> bytes | None:
+    """Bytes as a case writes them: a text, or `{latin-1: TEXT}` where they are no UTF-8; None for anything else."""
+    match written:
+        case str():
+            return written.encode()
+        case {"latin-1": str(text), **others} if not others and all(ord(each) < 256 for each in text):
+            return text.encode("latin-1")
+        case _:
+            return None
 
 
 def _value(written: Any) -> Any:

@@ -277,7 +277,7 @@ def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int
 def _patterns(secret: str) -> Iterator[_Pattern]:
     # Where no escape stands in a text, every character but those of a few spellings of their own stands as it is.
     run = max(_runs(secret), key=len)
-    yield _Pattern("".join(map(_spellings, secret)), (run,) if run else (), _ESCAPES)
+    yield _Pattern("".join(map(spellings, secret)), (run,) if run else (), _ESCAPES)
     if len(secret) < ENCODED_LENGTH:
         return
     # The sides of a surrogate pair are two \u escapes in JSON, so such a character has them among its spellings.
@@ -301,23 +301,23 @@ def _bytes(text: str, encoding: str) -> bytes:
     return text.encode(encoding, "surrogatepass")
 
 
-def _spellings(character: str) -> str:
+def spellings(character: str) -> str:
     """A pattern for one character in every spelling; the longest come first so that none is half replaced."""
     code = ord(character)
     units = _bytes(character, "utf-16-be")
     escaped = "".join(f"\\\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
     percent = "".join(f"%{byte:02x}" for byte in _bytes(character, "utf-8"))
     clixml = "".join(f"_x{units[at]:02x}{units[at + 1]:02x}_" for at in range(0, len(units), 2))
-    spellings = [f"(?i:{escaped})", f"(?i:{percent})", f"(?i:{clixml})", f"&#0*{code};", f"(?i:&#x0*{code:x};)"]
+    ways = [f"(?i:{escaped})", f"(?i:{percent})", f"(?i:{clixml})", f"&#0*{code};", f"(?i:&#x0*{code:x};)"]
     if character in _XML_NAMES:
-        spellings.append(f"&{_XML_NAMES[character]};")
+        ways.append(f"&{_XML_NAMES[character]};")
     if character in _JSON_SHORT:
-        spellings.append(re.escape(_JSON_SHORT[character]))
+        ways.append(re.escape(_JSON_SHORT[character]))
     if character in _POWERSHELL_QUOTES:
-        spellings.append(re.escape(character * 2))
+        ways.append(re.escape(character * 2))
     if character == " ":
-        spellings.append(r"\+")
-    return "(?:" + "|".join([*spellings, re.escape(character)]) + ")"
+        ways.append(r"\+")
+    return "(?:" + "|".join([*ways, re.escape(character)]) + ")"
 
 
 def _base64_core(raw: bytes, alignment: int) -> tuple[str, str]:

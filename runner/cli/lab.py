@@ -17,6 +17,7 @@ import typer
 from playbooks.errors import DocumentError, PlaybookError
 from runner.cli.commands import Commands
 from runner.cli.demo import lab_demo
+from runner.cli.lab_capture import lab_capture
 from runner.exit_status import ExitStatus
 from runner.lab.certificates import Authority
 from runner.lab.engines.choosing import engines_for
@@ -30,7 +31,7 @@ from runner.terminal import visible
 from texts.places import Location
 from texts.problems import Problem
 
-group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests.")
+group = Commands(help="Simulated Exchange servers on 127.0.0.0/8, for rehearsals and tests; answers of real ones.")
 
 
 @group.command("up")
@@ -90,6 +91,7 @@ def lab_up(
 
 
 group.command("demo")(lab_demo)
+group.command("capture")(lab_capture)
 
 
 def _ledger(file: TextIO | None) -> Ledger:

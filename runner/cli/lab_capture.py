@@ -1,0 +1,119 @@
+"""`exrun lab capture`: what it takes. What it does is in lab_capture_work.py."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.asked import Asked
+from runner.cli.audit import PLAYBOOK
+from runner.cli.commands import of_file
+from runner.cli.inventory_files import announced
+from runner.cli.options import (
+    STATE,
+    AllowCleartextOption,
+    AllowFullLanguageOption,
+    CatalogueOption,
+    ConnectTimeoutOption,
+    Format,
+    FormatOption,
+    InventoryOption,
+    ParamOption,
+    SearchOption,
+    StateOption,
+    TimeoutOption,
+)
+from runner.reports.formats import AuditFormat
+
+
+def lab_capture(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The server whose answers are recorded.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", envvar="EXRUN_OUTPUT", help="The file to write; it may not be there.")
+    ],
+    inventory: InventoryOption = None,
+    playbook: Annotated[
+        str, typer.Option("-p", "--playbook", envvar="EXRUN_PLAYBOOK", help="A playbook's name or file.")
+    ] = PLAYBOOK,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step", envvar="EXRUN_STEP", metavar="STEP", help="Write down this step alone; all are asked. Repeatable."
+        ),
+    ] = None,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace", envvar="EXRUN_REPLACE", metavar="NAME", help="Replace this name as well. Repeatable."
+        ),
+    ] = None,
+    param: ParamOption = None,
+    search: SearchOption = None,
+    timeout: TimeoutOption = 300.0,
+    connect_timeout: ConnectTimeoutOption = 30.0,
+    form: FormatOption = Format.TEXT,
+    state: StateOption = STATE,
+    catalogue: CatalogueOption = None,
+    allow_cleartext: AllowCleartextOption = False,
+    allow_full_language: AllowFullLanguageOption = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            envvar="EXRUN_AS_OF",
+            formats=["%Y-%m-%d"],
+            metavar="DAY",
+            help="Judge as on this day, with what the catalogue knew by then. Is recorded.",
+            show_default="today",
+        ),
+    ] = None,
+) -> None:
+    """Record what a real server answers to a playbook's collect scripts, names replaced: a bug report is a file.
+
+    \b
+    Reads only, as exrun audit does, and is a run like that. What is written is a file of cases that exrun playbook
+    test runs anywhere. Names, addresses and SIDs become placeholders, each always the same; passwords of exrun are
+    taken out. What could not be told for a name is still in it: READ THE FILE before you send it.
+    Exit status: 0 written, 1 what is written is judged otherwise than the server's own answers, 2 input wrong and
+    nothing sent, 3 the server was not reached or an answer is missing; the highest that applies.
+
+    \b
+    Examples:
+      exrun lab capture EX1 -i inventory.yml -o bug-report.yml
+      exrun lab capture EX1 -i inventory.yml -p exchange-investigate -o bug-report.yml --replace "Contoso Ltd"
+      exrun playbook test bug-report.yml
+    """
+    from runner.cli.lab_capture_work import captured  # what works through a run: help needs none of it
+
+    asked = Asked(
+        context=context,
+        of_file=of_file(context),
+        inventory=announced(inventory),
+        selection=[host],
+        playbook=playbook,
+        limit=None,
+        expect=None,
+        param=param,
+        search=search,
+        parallel=None,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        run_timeout=None,
+        form=AuditFormat.TEXT,
+        html=None,
+        state=state,
+        catalogue=catalogue,
+        sign_with=None,
+        anchor=None,
+        allow_cleartext=allow_cleartext,
+        allow_full_language=allow_full_language,
+        skip_unresolved=False,
+        as_of=as_of,
+        details=False,
+        strict=False,
+    )
+    raise typer.Exit(captured(asked, output, tuple(step or ()), tuple(replace or ()), form))

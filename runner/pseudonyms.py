@@ -1,0 +1,564 @@
+r"""Placeholders for the names of a network: what leaves it tells how a server is, and not whose it is.
+
+Two steps, both pure. `Names` collects names: those that are told, and those that texts show by their form (addresses,
+URLs, SIDs, distinguished names, accounts, shares, profiles). `Names.pseudonyms` gives each a placeholder of its kind
+and form, and the result replaces them everywhere, whatever their case. One name has one placeholder, and no two share
+one. A dotted name is replaced label by label, so that EX1, EX1\user and ex1.corp.example.de stay one server. Told
+apart by case are `SERVER1` and `server1` alone: as the name was written.
+
+What is kept: names that every Windows or Exchange has, well-known SIDs, the last number of a SID, loopback, link-local
+and multicast addresses, which addresses share the first three numbers and are private, hashes, GUIDs, versions.
+
+Looked for are names as they are written, with `\u`, `%`, `_x` or `&#` escapes, and in UTF-16. Base64, hexadecimal and
+compressed text is not looked into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from runner.redaction import spellings
+
+__all__ = ["Kind", "Names", "Pseudonyms"]
+
+
+class Kind(StrEnum):
+    """What a name is of. The value is what its placeholder begins with, but for those that have a form of their own."""
+
+    SERVER = "server"
+    DOMAIN = "domain"
+    USER = "user"
+    ORGANISATION = "organisation"
+    NAME = "name"  # one that a person told, or that stands in a distinguished name
+    SID = "SID"
+    ADDRESS = "IP address"
+
+
+# Words of which no single one is a name: every Windows, Exchange or directory has them.
+_USUAL_WORDS = """
+    account accounts admin administrative administrator administrators agent agents all anonymous app apppool asp
+    aspnet assembly auth authority autodiscover back backend batch bin build builtin c certificate client clientaccess
+    clients cn com computer computers config configuration console content controllers controlset corporation current
+    currentcontrolset custom database databases dc default defaultapppool defaultuser0 delegated desktop device
+    devices directory discovery domain driver drivers ecp edge eas error everyone ews exchange exchsrv exchweb
+    external file files first folder font framework front frontend global group groups guest hardware health
+    healthmailbox hkcr hkcu hkey hklm hku host http httpproxy https iis inc inetpub inetsrv install internal internet
+    ip krbtgt lib local localhost localservice logging logon logs machine mail mailbox mailflow management mapi
+    microsoft migration monitoring mozilla mx name net network networkservice none nt null oab office old operator
+    operators organisation organization outlook owa owin path policy powershell program programdata programs protocols
+    proxy public python query receive recipients registry remote requests root rpc rpcproxy run sam scripts search
+    security send server servers service services setup shared site smtp software sql ssl started status store support
+    sync synchronisation system system32 systemmailbox systemprofile task tasks temp test transport trusted type
+    unified unknown update updates user users v15 version virtual w3svc w3wp wdagutilityaccount web webmail website
+    webshell window windows winrm work workgroup wwwroot www x
+"""
+_USUAL = frozenset(_USUAL_WORDS.split())
+# What names stand in by accident: a name that is part of one of these is looked for as a whole word alone.
+_PARTS = " ".join(sorted(_USUAL)) + (
+    " collect observed microsoft.exchange servicehost mailboxassistants mailboxreplication submission throttling"
+    " antispamupdate delivery notifications broker compliance edgesync heartbeat diagnostics dagmgmt imap4be pop3be"
+    " unifiedmessaging topology repl managedavailability runtime controlpanel redirection startmode stopped running"
+    " disabled automatic manual present pending reboot packages installer uninstall patches language resources"
+    " provider providers extension handler handlers module modules request response header session cookie identity"
+)
+_PUBLIC_WORDS = """
+    microsoft.com windows.com windowsupdate.com windows.net office.com office.net office365.com outlook.com live.com
+    azure.com aka.ms w3.org xmlsoap.org digicert.com verisign.com symantec.com entrust.net openxmlformats.org
+    localhost ipv6-literal.net mozilla.org github.com
+"""
+_PUBLIC = _PUBLIC_WORDS.split()
+# Ends of bare dotted names that tell them from the names of files and types.
+_ENDS_WORDS = """
+    local lan intern internal corp home localdomain private example test invalid com net org info biz edu gov mil eu
+    io de at ch li fr it es pt nl be lu dk se no fi ie uk us ca au nz jp cn in br mx za pl cz sk hu ro bg gr tr ru ua
+"""
+_ENDS = _ENDS_WORDS.split()
+_FILES = re.compile(
+    r"\.(exe|dll|ps1|psm1|aspx|ashx|asmx|config|xml|log|txt|cmd|bat|vbs|js|tmp|dat|msi|msp|sys|cs|edb)$", re.I
+)
+_AUTHORITIES = frozenset({"nt authority", "builtin", "nt service", "iis apppool", "window manager", "font driver host"})
+_PEOPLE = frozenset({"account", "author", "mailbox", "assignee", "owner", "user", "username", "requester", "createdby"})
+_OURS = re.compile(r"(?:server|domain|user|organisation|name)\d+", re.I)
+
+_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_DOTTED = re.compile(rf"(?<![\w.-])((?:{_LABEL}\.)+(?:{'|'.join(_ENDS)}))(?![\w-]|\.\w)", re.I)
+_MAIL = re.compile(rf"(?<![\w.+'-])([\w.+'$-]+)@((?:{_LABEL}\.)+{_LABEL})(?![\w-])")
+_URL = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:/{2}(?:[^/\s@\\]*@)?([^/\s:\"'<>\\?#,;()\[\]{}]+)", re.I)
+_SHARE = re.compile(r"(?<![\w:\\])\\\\(?:\?\\UNC\\)?([^\\/\s:\"'<>?*|@]+)(?:@[^\\/\s]*)?\\", re.I)
+_ACCOUNT = re.compile(r"([^\W_][\w.-]{0,62})\\([^\W_][\w.$' -]{0,62})")
+_PROFILE = re.compile(r"[\\/](?:Users|Documents and Settings)[\\/]+([^\\/:*?\"<>|\r\n]+)", re.I)
+_PART_OF_DN = re.compile(r"(?:^|(?<=[,/;+\s\"'|]))(CN|OU|O|L|DC)=((?:\\.|[^,;/+\"'|\r\n\\])+)", re.I)
+_IS_DN = re.compile(r"(?:^|[,/;\s\"'|])(?:CN|DC|OU)=|/o=", re.I)
+_SID = re.compile(r"S-1-5-21-(\d{1,10}-\d{1,10}-\d{1,10})(?!\d)", re.I)
+_OUR_SID = "1000-2000-"
+_V4 = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w]|\.\d)")
+_V6 = re.compile(r"(?<![\w:.\]])([0-9a-f]{1,4}:[0-9a-f:]{0,45}:[0-9a-f:.]{0,45})(?![\w:])", re.I)
+_V6_WORD = re.compile(r"(?<![\w-])([0-9a-f-]{2,39})(?=(?:s\w+)?\.ipv6-literal\.net)", re.I)
+_IS_VERSION = re.compile(r"(?:version|build|ver|v)\W{0,3}$", re.I)
+_EXCHANGE_BUILD = re.compile(r"(?:8|14|15)\.[0-3]\.|\d+\.\d+\.0\.0$")
+_WHOLE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])", re.I)
+_ESCAPES = ("\\u", "\\U", "%", "_x", "_X", "&#", "&amp;", "\0")
+_BENCHMARKS = ip_network("198.18.0.0/15")  # RFC 2544; private, and nobody's: what private addresses become
+# Special and yet global by IANA's registry: what public addresses become, so that they are still outside.
+_GLOBAL = ("192.88.99", "192.31.196", "192.52.193", "192.175.48")
+_GLOBAL_NETWORKS = tuple(ip_network(f"{each}.0/24") for each in _GLOBAL)
+_DOCUMENTS_V6 = ip_network("2001:db8::/32")
+_UNIQUE_V6 = ip_network("fd00:db8::/32")  # ours, of those that are private
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    kind: Kind
+    key: str  # in one spelling of its letters
+
+
+def _folded(text: str) -> str:
+    return text.casefold()
+
+
+@dataclass
+class Names:
+    """Names that are to be replaced, in the order in which they were met."""
+
+    _atoms: dict[str, _Name] = field(default_factory=dict)
+    _forced: set[str] = field(default_factory=set)
+    _dotted: dict[str, None] = field(default_factory=dict)
+    _suffixes: dict[str, None] = field(default_factory=dict)
+    _sids: dict[str, None] = field(default_factory=dict)
+    _v4: dict[IPv4Address, None] = field(default_factory=dict)
+    _v6: dict[IPv6Address, None] = field(default_factory=dict)
+    _texts: list[str] = field(default_factory=list)
+    usual: list[str] = field(default_factory=list)  # names that were told and are words of everybody's
+
+    def tell(self, kind: Kind, name: str) -> None:
+        r"""A name that is known beforehand: EX1, ex1.corp.example, CORP\jane, jane@corp.example, 10.0.0.1."""
+        name = name.strip()
+        if not name:
+            return
+        domain, slash, user = name.partition("\\")
+        local, at, realm = name.partition("@")
+        if slash and user:
+            self.tell(Kind.DOMAIN, domain)
+            self.tell(Kind.USER, user)
+        elif at and realm:
+            self.tell(Kind.USER, local)
+            self.tell(Kind.DOMAIN, realm)
+        elif _address(name) is not None or _SID.search(name):
+            self._find_numbers(name, "")
+        elif "." in name and kind in (Kind.SERVER, Kind.DOMAIN) and re.fullmatch(rf"(?:{_LABEL}\.)+{_LABEL}", name):
+            self._add_dotted(name, kind, forced=True)
+        elif _folded(name) in _USUAL or name.isdigit() or len(name) < 2:
+            self.usual.append(name)
+        else:
+            self._add(kind, name)
+
+    def replace(self, name: str) -> None:
+        """A name that a person wants replaced, whatever it is: also a word of everybody's."""
+        self._texts.append("")
+        self._add(Kind.NAME, name)
+        self._forced.add(_folded(name))
+
+    def look(self, value: object) -> None:
+        """Looks for names in a value of any nesting, of which some count by what has been found already: look at
+        everything once, and then again."""
+        self._look(value, "")
+
+    def _look(self, value: object, of: str) -> None:
+        match value:
+            case str():
+                self._find(value, of)
+            case bytes():
+                self._find(_text_of(value), of)
+            case Mapping():
+                for key, member in value.items():
+                    self._look(key, "")
+                    self._look(member, str(key))
+            case list() | tuple():
+                for member in value:
+                    self._look(member, of)
+
+    def _find(self, text: str, of: str) -> None:
+        self._texts.append(_folded(text))
+        self._find_numbers(text, of)
+        for found in _MAIL.finditer(text):
+            if not _is_public(found[2]):
+                self._add_found(Kind.USER, found[1])
+                self._add_dotted(found[2], Kind.DOMAIN)
+        for pattern in (_URL, _SHARE):
+            for found in pattern.finditer(text):
+                self._add_host(found[1])
+        for found in _DOTTED.finditer(text):
+            if not (text[: found.start()].endswith("\\") and found[1].count(".") == 1):
+                self._add_dotted(found[1], Kind.SERVER)
+        for suffix in tuple(self._suffixes) if "." in text else ():
+            if suffix in _folded(text):
+                for found in re.finditer(rf"(?<![\w.-])((?:{_LABEL}\.)+){re.escape(suffix)}(?![\w-]|\.\w)", text, re.I):
+                    self._add_dotted(found[0], Kind.SERVER)
+        for found in _PROFILE.finditer(text):
+            self._add_found(Kind.USER, found[1].partition(".")[0] if found[1].isupper() else found[1])
+        if "=" in text and "&" not in text and _IS_DN.search(text):
+            self._find_dn(text)
+        self._find_accounts(text, of)
+
+    def _find_dn(self, text: str) -> None:
+        labels: list[str] = []
+        ours = any(_is_usual(found[2]) for found in _PART_OF_DN.finditer(text) if found[1].upper() == "O")
+        for found in _PART_OF_DN.finditer(text):
+            what, name = found[1].upper(), found[2].strip()
+            if what == "DC":
+                labels.append(name)
+                continue
+            if what != "L" or not ours:  # a city tells of who is named beside it
+                self._add_found(Kind.ORGANISATION if what == "O" else Kind.NAME, name)
+        if len(labels) > 1:
+            self._add_dotted(".".join(labels), Kind.DOMAIN)
+            for label in labels[:-1]:
+                self._add_found(Kind.DOMAIN, label)
+
+    def _find_accounts(self, text: str, of: str) -> None:
+        found = _ACCOUNT.fullmatch(text)
+        if found is not None and not _FILES.search(found[2]) and _folded(found[1]) not in _USUAL:
+            self._add_found(Kind.DOMAIN, found[1])
+            self._add_found(Kind.USER, found[2].rstrip("$"))
+        elif _folded(of) in _PEOPLE and re.fullmatch(r"[^\W\d_][\w .'-]{0,63}", text) and not _FILES.search(text):
+            self._add_found(Kind.USER, text)
+        if "\\" in text:
+            for each in _ACCOUNT.finditer(text):
+                known = self._atoms.get(_folded(each[1]))
+                if known is not None and known.kind in (Kind.DOMAIN, Kind.NAME) and not _FILES.search(each[2]):
+                    self._add_found(Kind.USER, re.split(r"[\s\\]", each[2])[0].rstrip("$."))
+
+    def _find_numbers(self, text: str, of: str) -> None:
+        for sid in _SID.finditer(text):
+            if not sid[1].startswith(_OUR_SID):
+                self._sids.setdefault(sid[1])
+        for found, address in _addresses(text, of):
+            del found
+            if isinstance(address, IPv4Address):
+                self._v4.setdefault(address)
+            else:
+                self._v6.setdefault(address)
+
+    def _add_host(self, host: str) -> None:
+        if _address(host.strip("[]")) is not None or _is_public(host) or host in (".", "?"):
+            return
+        if "." in host:
+            self._add_dotted(host.strip("."), Kind.SERVER)
+        else:
+            self._add_found(Kind.SERVER, host)
+
+    def _add_dotted(self, name: str, kind: Kind, *, forced: bool = False) -> None:
+        """A name of labels; all but the first of a server's are of domains."""
+        key = _folded(name)
+        labels = key.split(".")
+        usual = [label in _USUAL or (not forced and _OURS.fullmatch(label) is not None) for label in labels[:-1]]
+        if key in self._dotted or "" in labels or _is_public(key) or labels[-1].isdigit():
+            return
+        if not forced and (all(usual) or labels[0] in ("system", "microsoft", "asp")):
+            return
+        self._dotted.setdefault(key)
+        first = 1 if kind is Kind.SERVER and len(labels) > 2 else 0
+        if len(labels) - first > 1:
+            self._suffixes.setdefault(".".join(labels[first:]))
+            self._dotted.setdefault(".".join(labels[first:]))
+        for number, label in enumerate(name.split(".")[:-1]):
+            if not usual[number] and len(label) > 1 and not label.isdigit():
+                self._add(kind if number < first else Kind.DOMAIN, label)
+
+    def _add_found(self, kind: Kind, name: str) -> None:
+        """A name that its form gives away, unless everybody has it."""
+        name = name.strip(" .'\"")
+        words = re.findall(r"[^\W\d_]+", _folded(name))
+        if len(name) < 2 or not words or _folded(name) in _USUAL | _AUTHORITIES or _OURS.fullmatch(name):
+            return
+        if _is_usual(name):
+            return
+        if _folded(name).startswith(("hkey_", "healthmailbox", "systemmailbox")) or _WHOLE.search(name):
+            return
+        if "." in name and kind is not Kind.USER and _DOTTED.fullmatch(name):
+            self._add_dotted(name, kind)
+            return
+        self._add(kind, name)
+
+    def _add(self, kind: Kind, name: str) -> None:
+        self._atoms.setdefault(_folded(name), _Name(kind, _folded(name)))
+
+    def pseudonyms(self) -> Pseudonyms:
+        """A placeholder for each name that was told or found."""
+        there = "\n".join(self._texts)
+        keys = [*self._atoms, *self._dotted]
+        patterns = [re.compile(_pattern(key), re.I) for key in self._atoms]
+        given: dict[str, tuple[Kind, str]] = {}
+        numbers: Counter[str] = Counter()
+        prefixes = {kind: _prefix(kind.value, patterns) for kind in Kind}
+        for key, name in self._atoms.items():
+            given[key] = name.kind, _next(prefixes[name.kind], numbers, lambda each: each in there or each in keys)
+        ends: dict[str, str] = {}
+        for key in self._dotted:
+            *labels, last = key.split(".")
+            if last not in ends:
+                ends[last] = _end(len(ends))
+            made = ".".join([*(given[each][1] if each in given else each for each in labels), ends[last]])
+            kind = Kind.DOMAIN if key in self._suffixes else Kind.SERVER
+            given[key] = kind, made
+        sids = {sid: f"{_OUR_SID}{3000 + number}" for number, sid in enumerate(self._sids, start=1)}
+        return Pseudonyms(given, sids, _addresses_for(tuple(self._v4), tuple(self._v6), there), frozenset(ends.items()))
+
+
+@dataclass
+class Pseudonyms:
+    """Replaces names by their placeholders, and counts what it replaced.
+
+    Attributes:
+        counts: by kind, how often something was replaced.
+        met: by kind, how many names were.
+    """
+
+    _given: Mapping[str, tuple[Kind, str]]
+    _sids: Mapping[str, str]
+    _numbers: Mapping[IPv4Address | IPv6Address, str]
+    _ends: frozenset[tuple[str, str]]
+    counts: Counter[Kind] = field(default_factory=Counter)
+    _met: set[tuple[Kind, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        keys = self._keys = sorted(self._given, key=lambda key: (-len(key), key))
+        self._order = [self._given[key] for key in keys]
+        self._written = _compiled([_pattern(key, dotted=self._is_dotted(key)) for key in keys])
+        self._in_escapes: list[tuple[int, re.Pattern[str]]] | None = None
+        self._labels = dict(self._ends)
+
+    def _is_dotted(self, key: str) -> bool:
+        return "." in key and self._given[key][0] in (Kind.SERVER, Kind.DOMAIN)
+
+    @property
+    def _spelt(self) -> list[tuple[int, re.Pattern[str]]]:
+        """Patterns for texts with escapes: most have none."""
+        if self._in_escapes is None:
+            every = [_pattern(key, dotted=self._is_dotted(key), spelt=True) for key in self._keys]
+            self._in_escapes = _compiled(every)
+        return self._in_escapes
+
+    @property
+    def met(self) -> Counter[Kind]:
+        """By kind, how many different placeholders stand for something."""
+        return Counter(kind for kind, _ in self._met)
+
+    def of(self, value: object, of: str = "") -> Any:
+        """The value with placeholders for names, of any nesting; numbers and truth values as they are. `of` is the
+        property that it is the value of."""
+        match value:
+            case str():
+                return self.text(value, of)
+            case bytes():
+                return _bytes_of(self.text(_text_of(value), of), value)
+            case Mapping():
+                return {self.of(key, ""): self.of(member, str(key)) for key, member in value.items()}
+            case list():
+                return [self.of(member, of) for member in value]
+            case tuple():
+                return tuple(self.of(member, of) for member in value)
+            case _:
+                return value
+
+    def text(self, text: str, of: str = "") -> str:
+        """A text with placeholders for names. `of` is the property that it is the value of."""
+        for _ in range(4):  # what is taken out may put another together
+            spans = self._spans(text, of)
+            if not spans:
+                break
+            kept, position = [], 0
+            for start, end, made, kind in spans:
+                self.counts[kind] += 1
+                self._met.add((kind, made.casefold()))
+                kept += [text[position:start], made]
+                position = end
+            text = "".join([*kept, text[position:]])
+        return text
+
+    def _spans(self, text: str, of: str) -> list[tuple[int, int, str, Kind]]:
+        """What is to be replaced, leftmost and longest first, none overlapping another."""
+        found: list[tuple[int, int, str, Kind]] = []
+        whole = [each.span() for each in _WHOLE.finditer(text)]
+        patterns = self._spelt if any(escape in text for escape in _ESCAPES) else self._written
+        for first, pattern in patterns:
+            for each in pattern.finditer(text):
+                start, end = each.span()
+                if any(begin <= start and end <= stop and stop - begin > end - start for begin, stop in whole):
+                    continue
+                kind, made = self._order[first + (each.lastindex or 1) - 1]
+                found.append((start, end, made.upper() if _is_upper(each[0]) else made, kind))
+        for each in _SID.finditer(text):
+            if each[1] in self._sids:
+                found.append((*each.span(1), self._sids[each[1]], Kind.SID))
+        for span, address in _addresses(text, of):
+            if address in self._numbers:
+                made = self._numbers[address]
+                spelt = made.replace(":", "-") if "-" in text[span[0] : span[1]] else made
+                found.append((*span, spelt, Kind.ADDRESS))
+        found += self._ends_of_dns(text)
+        found.sort(key=lambda each: (each[0], -each[1]))
+        kept: list[tuple[int, int, str, Kind]] = []
+        for one in found:
+            if (not kept or one[0] >= kept[-1][1]) and text[one[0] : one[1]] != one[2]:
+                kept.append(one)
+        return kept
+
+    def _ends_of_dns(self, text: str) -> Iterator[tuple[int, int, str, Kind]]:
+        """`DC=de` at the end of a distinguished name, as the end of the dotted name that it stands for."""
+        for each in re.finditer(r"(?<=[,/])DC=([\w-]+)(?![\w-]|\s*[,/]\s*DC=)", text, re.I):
+            end = each[1].casefold()
+            if end in self._labels:
+                made = self._labels[end]
+                yield (*each.span(1), made.upper() if _is_upper(each[1]) else made, Kind.DOMAIN)
+
+
+def _compiled(patterns: Sequence[str]) -> list[tuple[int, re.Pattern[str]]]:
+    """In handfuls, each with the number of its first: a text is seldom of more than one."""
+    many = 200
+    return [
+        (at, re.compile("|".join(f"({each})" for each in patterns[at : at + many]), re.IGNORECASE))
+        for at in range(0, len(patterns), many)
+    ]
+
+
+def _pattern(key: str, *, dotted: bool = False, spelt: bool = False) -> str:
+    """Where a name stands: as a word, or within one where no other word has it by accident."""
+    before = after = ""
+    letters, digits = any(each.isalpha() for each in key), any(each.isdigit() for each in key)
+    if dotted or len(key) < 3 or not letters:
+        before, after = r"(?<![^\W_])", r"(?![^\W_])"
+    elif (len(key) < 5 and not digits) or key in _PARTS:
+        before, after = r"(?<![^\W\d_])", r"(?![^\W\d_])"
+    if letters and digits:
+        before += r"(?<!\d)" if key[0].isdigit() else ""
+        after += r"(?!\d)" if key[-1].isdigit() else ""
+    if not spelt:
+        return before + re.escape(key) + after
+    each = [
+        f"(?:{spellings(one)}|{spellings(one.upper())})" if len(one.upper()) == 1 else spellings(one) for one in key
+    ]
+    return before + "\0?".join(each) + after
+
+
+def _prefix(usual: str, patterns: Sequence[re.Pattern[str]]) -> str:
+    """What placeholders of a kind begin with: nothing in which a name stands."""
+    for prefix in (usual, f"{usual}-no", "qz", "xw", "zq", "jx"):
+        if not any(pattern.search(f"{prefix}{number}") for pattern in patterns for number in (1, 1234567890)):
+            return prefix
+    return "\N{LATIN SMALL LETTER O WITH DIAERESIS}"
+
+
+def _next(prefix: str, numbers: Counter[str], taken: Callable[[str], bool]) -> str:
+    while True:
+        numbers[prefix] += 1
+        made = f"{prefix}{numbers[prefix]}"
+        if not taken(made):
+            return made
+
+
+def _end(number: int) -> str:
+    reserved = ("example", "test", "invalid")  # RFC 2606
+    return reserved[number] if number < len(reserved) else f"zone{number}"
+
+
+def _addresses_for(
+    v4: Sequence[IPv4Address], v6: Sequence[IPv6Address], there: str
+) -> Mapping[IPv4Address | IPv6Address, str]:
+    """For each address another: private ones of one network stay in one, public ones stay public."""
+    made: dict[IPv4Address | IPv6Address, str] = {}
+    networks: dict[str, str] = {}
+    free = (f"198.{18 + number // 256}.{number % 256}" for number in range(512))
+    outside = (f"{network}.{number}" for network in _GLOBAL for number in range(1, 255))
+    for address in v4:
+        network, _, last = str(address).rpartition(".")
+        if not address.is_global:
+            if network not in networks:
+                networks[network] = next((each for each in free if f"{each}." not in there), "")
+            if networks[network]:
+                made[address] = f"{networks[network]}.{last}"
+                continue
+        mine = next((each for each in outside if each not in there), None)
+        made[address] = mine or f"240.{len(made) >> 16 & 255}.{len(made) >> 8 & 255}.{len(made) & 255}"
+    number = 0
+    for each in v6:
+        number += 1
+        begin = "fe80::" if each.is_link_local else "fd00:db8::" if each.is_private else "2002:db8::"
+        while f"{begin}{number:x}" in there:
+            number += 1
+        made[each] = f"{begin}{number:x}"
+    return made
+
+
+def _addresses(text: str, of: str) -> Iterator[tuple[tuple[int, int], IPv4Address | IPv6Address]]:
+    """The addresses of a text that tell of a network, with where they stand."""
+    if text.count(".") >= 3 and not re.search(r"version|build", of, re.I):
+        for found in _V4.finditer(text):
+            address = _address(found[1])
+            if not isinstance(address, IPv4Address) or _tells_nothing(address):
+                continue
+            if _EXCHANGE_BUILD.match(found[1]) or _IS_VERSION.search(text[: found.start()][-12:]):
+                continue
+            yield found.span(1), address
+    if ":" in text:
+        for found in _V6.finditer(text):
+            address = _address(found[1].rstrip(":") if not found[1].endswith("::") else found[1])
+            if isinstance(address, IPv6Address) and not _tells_nothing(address):
+                yield (found.start(1), found.start(1) + len(found[1].rstrip(":"))), address
+    if "ipv6-literal" in text.casefold():
+        for found in _V6_WORD.finditer(text):
+            address = _address(found[1].replace("-", ":"))
+            if isinstance(address, IPv6Address) and not _tells_nothing(address):
+                yield found.span(1), address
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _tells_nothing(address: IPv4Address | IPv6Address) -> bool:
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        return True
+    if isinstance(address, IPv4Address):
+        if address.is_link_local or int(address) >> 24 in (0, 255) or address in _BENCHMARKS:
+            return True
+        return any(address in each for each in _GLOBAL_NETWORKS)
+    return address in _DOCUMENTS_V6 or address in _UNIQUE_V6 or address in ip_network("2002:db8::/32")
+
+
+def _is_usual(name: str) -> bool:
+    """Whether a name of several words has one that is everybody's."""
+    return " " in name.strip() and any(word in _USUAL for word in re.findall(r"[^\W\d_]+", _folded(name)))
+
+
+def _is_public(host: str) -> bool:
+    folded = host.casefold().strip(".")
+    return any(folded == each or folded.endswith(f".{each}") for each in _PUBLIC)
+
+
+def _is_upper(text: str) -> bool:
+    return text == text.upper() and text != text.lower()
+
+
+def _text_of(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _bytes_of(text: str, before: bytes) -> bytes:
+    try:
+        before.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.encode("latin-1")  # placeholders are ASCII
+    return text.encode()

@@ -1,0 +1,197 @@
+"""Names of a network become placeholders: each always the same, none of them left, no two alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.pseudonyms import Kind, Names, Pseudonyms
+
+WORDS = ("KLAGENFURT7", "villach-dc", "Seebacher", "Zwettl", "j.kubelka", "QX9", "brenner_svc")
+PLANTED = st.lists(st.sampled_from(WORDS), min_size=1, unique=True)
+NOISE = st.text(alphabet="zy -.:/\\=&%<>\"'\n\0\u00e9\u20ac;,@$", max_size=12)
+
+
+def escaped(name: str) -> str:
+    return "".join(f"\\u{ord(each):04x}" for each in name)
+
+
+SPELT = (
+    str,
+    str.upper,
+    str.lower,
+    escaped,
+    lambda name: "".join(f"%{ord(each):02X}" for each in name),
+    lambda name: "".join(f"_x{ord(each):04x}_" for each in name),
+    lambda name: "".join(f"&#{ord(each)};" for each in name),
+    lambda name: "\0".join(name),
+)
+
+
+def of(told: Sequence[str], *values: Any, found: bool = True) -> Pseudonyms:
+    names = Names()
+    for name in told:
+        names.tell(Kind.USER if name == "j.kubelka" else Kind.SERVER, name)
+    for _ in range(2 if found else 0):
+        for value in values:
+            names.look(value)
+    return names.pseudonyms()
+
+
+def survives(name: str, text: str) -> bool:
+    return any(spelling(name).casefold() in text.casefold() for spelling in SPELT)
+
+
+@st.composite
+def texts(draw: st.DrawFn, names: Sequence[str]) -> str:
+    parts = [draw(NOISE)]
+    for name in draw(st.lists(st.sampled_from(list(names)), max_size=4)):
+        parts += [draw(st.sampled_from(SPELT))(name), draw(NOISE.filter(lambda text: text == "" or not text.isalnum()))]
+        parts.append(draw(st.sampled_from((" ", "/", "\n", ";"))))
+    return "".join(parts)
+
+
+@given(st.data(), PLANTED)
+def test_no_name_that_was_told_is_left_wherever_it_was_planted(data: st.DataObject, names: list[str]) -> None:
+    one = texts(names)
+    value = data.draw(
+        st.recursive(one, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(one, inner, max_size=3))
+    )
+    pseudonyms = of(names, value)
+    made = pseudonyms.of(value)
+    said = repr(made) + "".join(flat(made))
+    for name in names:
+        assert not survives(name, said), (name, made)
+    assert pseudonyms.of(made) == made
+
+
+def flat(value: Any) -> list[str]:
+    match value:
+        case str():
+            return [value]
+        case dict():
+            return [each for item in value.items() for one in item for each in flat(one)]
+        case list():
+            return [each for one in value for each in flat(one)]
+        case _:
+            return []
+
+
+@given(st.lists(st.from_regex(r"[a-z]{3,8}[0-9]{0,2}(-[a-z]{2,4})?", fullmatch=True), min_size=2, unique=True))
+def test_one_name_has_one_placeholder_and_no_two_share_one(names: list[str]) -> None:
+    pseudonyms = of(names)
+    usual = Names()
+    for name in names:
+        usual.tell(Kind.SERVER, name)
+    asked = [name for name in names if name not in usual.usual]
+    made = {name: pseudonyms.text(name) for name in asked}
+    assert len(set(made.values())) == len(asked)
+    for name in asked:
+        assert pseudonyms.text(name.upper()).casefold() == made[name].casefold()
+        assert pseudonyms.text(f"x {name}; {name.upper()}").casefold() == f"x {made[name]}; {made[name]}".casefold()
+
+
+@given(st.lists(st.ip_addresses(v=4).filter(lambda one: one.is_private or one.is_global), min_size=1, unique=True))
+def test_no_two_addresses_become_one_and_what_is_private_stays_so(addresses: list[Any]) -> None:
+    from ipaddress import ip_address
+
+    written = [str(each) for each in addresses]
+    pseudonyms = of([], written)
+    made = [pseudonyms.text(each) for each in written]
+    assert len(set(made)) == len(set(written))
+    assert [ip_address(each).is_global for each in made] == [each.is_global for each in addresses]
+    assert [pseudonyms.text(each) for each in made] == made
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("\\\\klagenfurt7\\c$\\x.pst", "klagenfurt7"),
+        ("https://mail.seebacher.at/owa/", "seebacher"),
+        ("jane.doe@seebacher.at", "jane.doe"),
+        ("C:\\Users\\hnovak\\AppData\\x.exe", "hnovak"),
+        ("SEEBACHER\\hnovak", "hnovak"),
+        ("SEEBACHER\\hnovak", "seebacher"),
+        ("CN=KLAGENFURT7,OU=Zwettl,DC=seebacher,DC=at", "zwettl"),
+        ("CN=KLAGENFURT7,OU=Zwettl,DC=seebacher,DC=at", "dc=at"),
+        ("/o=Seebacher GmbH/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=hnovak", "seebacher"),
+        ("S-1-5-21-3623811015-3361044348-30300820-500", "3623811015"),
+        ("at 10.11.12.13:443", "10.11.12"),
+        ("from 85.13.1.2,", "85.13.1.2"),
+        ("fe80::1234:56ff:fe78:9abc%4", "1234:56ff"),
+        ("2003:c0:1::5", "2003:c0"),
+        ("ex1.seebacher.local", "seebacher"),
+    ],
+)
+def test_a_name_is_told_by_its_form(text: str, left: str) -> None:
+    pseudonyms = of([], text)
+    assert left not in pseudonyms.text(text).casefold()
+    assert pseudonyms.met
+
+
+def test_what_is_everybodys_stays() -> None:
+    for text in (
+        "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\FrontEnd\\HttpProxy\\owa\\auth\\logon.aspx",
+        "C:\\Users\\Public\\x",
+        "NT AUTHORITY\\SYSTEM",
+        "BUILTIN\\Administrators",
+        "S-1-5-18",
+        "S-1-5-32-544",
+        "127.0.0.1",
+        "::1",
+        "15.1.225.42",
+        "Version=15.0.0.0",
+        "KB5000871",
+        "https://schemas.microsoft.com/x",
+        "\\\\127.0.0.1\\c$\\x",
+        "\\\\localhost\\c$\\x",
+        "HKLM\\Software",
+        "[System.IO.File]::ReadAllText",
+        "System.Net.Mail",
+        "Exchange/owa 12:34:56",
+        "Microsoft.Exchange.Data.dll",
+        "E1C9A0B0DEADBEEF00112233445566778899AABBCCDDEEFF0011223344556677",
+        "CN=Microsoft Corporation, O=Microsoft Corporation, L=Redmond, S=Washington, C=US",
+    ):
+        assert of([], text).text(text) == text
+
+
+def test_what_parses_as_something_still_does() -> None:
+    text = "CN=KLAGENFURT7,OU=Zwettl,DC=seebacher,DC=at KLAGENFURT7.seebacher.at SEEBACHER\\hnovak 10.1.2.3 10.1.2.4"
+    told = of(["KLAGENFURT7.seebacher.at"], text, "hnovak@seebacher.at")
+    made = told.text(text)
+    assert re.fullmatch(
+        r"CN=SERVER1,OU=name\d,DC=domain1,DC=example SERVER1\.domain1\.example DOMAIN1\\user1 "
+        r"198\.18\.0\.3 198\.18\.0\.4",
+        made.replace("domain1.domain2", "domain1").replace("server1.domain1.example", "SERVER1.domain1.example"),
+    ), made
+
+
+def test_a_server_that_is_called_as_a_word_of_everybodys_is_said_and_replaced_where_a_person_wants_it() -> None:
+    names = Names()
+    names.tell(Kind.SERVER, "Exchange")
+    assert names.usual == ["Exchange"]
+    names = Names()
+    names.replace("Exchange")
+    assert names.pseudonyms().text("the exchange here, MSExchangeIS") == "the name1 here, MSExchangeIS"
+
+
+def test_a_name_that_is_in_a_placeholder_is_in_none() -> None:
+    pseudonyms = of(["server1", "domain1.example", "SERVER2", "qz"], "user1 server3")
+    made = pseudonyms.text("SERVER1 server2 server3 domain1.example")
+    assert not re.search(r"server[12]\b|domain1|qz", made, re.I), made
+
+
+def test_a_name_within_a_hash_is_chance() -> None:
+    digest = "00FACE12" * 8
+    assert of(["FACE12"], digest).text(f"{digest} FACE12").startswith(digest)
+
+
+def test_a_long_text_of_a_hostile_server_is_looked_through_once() -> None:
+    for text in ("a" * 1_000_000, "1" + ":" * 1_000_000 + "z", "a+" * 500_000):
+        assert of([], text).text(text) == text
