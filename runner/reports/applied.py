@@ -394,7 +394,8 @@ def _why(plan: PlannedHost, row: AppliedHost, *, begun: bool) -> str:
     why = "; ".join(dict.fromkeys(told)) or ("" if row.failure is None else row.failure.message)
     if begun or row.outcome is Outcome.PENDING:
         return why
-    return f"as it was when the plan was made, not looked at since: {why}" if plan.steps else why
+    # What was found stands first: on a narrow screen that is all that is left of it.
+    return f"{why}; as it was when the plan was made, not looked at since" if plan.steps else why
 
 
 def _wave(number: int, names: Sequence[str], hosts: Sequence[AppliedHostMember]) -> WaveMember:

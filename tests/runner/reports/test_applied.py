@@ -238,7 +238,7 @@ def test_what_the_plan_says_of_a_server_is_never_told_as_seen_in_the_run() -> No
         "EX4": ("skipped", False, []),
     }
     by_name = {host.name: host for host in found.hosts}
-    assert by_name["EX2"].why == "as it was when the plan was made, not looked at since: s0: planned"
+    assert by_name["EX2"].why == "s0: planned; as it was when the plan was made, not looked at since"
     assert by_name["EX4"].why == "not planned: no answer in 30 s. Check that WinRM listens"
     assert (found.summary.not_planned, found.summary.open_ends, found.untouched) == (1, 1, ["EX1"])
     assert "1 server not planned: nothing is sent there under this plan\n" in text(found)
