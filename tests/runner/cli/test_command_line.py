@@ -103,7 +103,6 @@ def test_json_is_one_object_with_the_hash_to_keep(
         (["--debug"], "exrun needs a command. See exrun --help."),
         (["nope"], "exrun has no command `nope`. See exrun --help."),
         (["audti"], "exrun has no command `audti`. Write exrun audit, or see exrun --help."),
-        (["journal"], "exrun journal needs one of its commands: "),
         (["journal", "verfy"], "exrun journal has no command `verfy`. Write exrun journal verify, or see"),
         (["journal", "verify"], "exrun journal verify needs "),
         (["journal", "verify", "x", "--format", "xml"], "--format: `xml` is not one of text, json"),
