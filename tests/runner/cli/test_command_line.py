@@ -131,6 +131,13 @@ def test_wrong_input_exits_2_with_one_line_on_standard_error_and_no_traceback(
     assert err.removesuffix("\n").isprintable()
 
 
+@pytest.mark.parametrize("group", ["journal", "lab", "inventory", "playbook", "catalogue", "evidence", "keys"])
+def test_a_bare_group_shows_its_help(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    bare = answer(capsys, [group])
+    assert bare == answer(capsys, [group, "--help"])
+    assert (bare[0], bare[2]) == (0, "")
+
+
 def test_the_bare_program_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = answer(capsys, [])
     assert (status, err) == (0, "")
