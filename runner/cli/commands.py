@@ -155,21 +155,15 @@ class Group(TyperGroup):
         return [("Commands", [Row(name, summary_of(each)) for name, each in shown])]  # type: ignore[arg-type]
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        """As Typer's.
+        """As Typer's. Without any word it is its help that is asked for.
 
         Raises:
-            UsageError: no command is named.
+            typer.Exit: no command is named.
         """
         if not args and not ctx.resilient_parsing:
-            self.without_command(ctx)
+            typer.echo(self.get_help(ctx))
+            raise typer.Exit(0)
         return super().parse_args(ctx, args)
-
-    def without_command(self, ctx: typer.Context) -> None:
-        """Says what could be named."""
-        from runner.cli.output import UsageError
-
-        named = ", ".join(name for name, each in self.commands.items() if not each.hidden)
-        raise UsageError(f"{ctx.command_path} needs one of its commands: {named}", f"See {ctx.command_path} --help.")
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:  # type: ignore[override]
         """As Typer's.
@@ -268,9 +262,5 @@ def loaded_late(modules: Mapping[str, tuple[str, str]]) -> type[TyperGroup]:
                 for heading, names in among
             ]
             return [(heading, rows) for heading, rows in shown if rows]
-
-        def without_command(self, ctx: typer.Context) -> None:
-            typer.echo(self.get_help(ctx))
-            raise typer.Exit(0)
 
     return Late

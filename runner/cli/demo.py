@@ -120,7 +120,7 @@ def lab_demo(
         named = frozenset(digest for part in parts for digest in part.state.script_texts)
         executed = lab.ledger.scripts()
         wrong = [*differences(audit, expectations()), *unnamed(executed, named)]
-        _conclude(audit, wrong, executed, sorted(place.glob("report*.html")))
+        _conclude(audit, wrong, executed)
         changes = Changes(lab, place, engine.pace, as_of(lab.fleet), lambda asked: _audited(asked, lab), _say)
         changes.go(expectations())
         wrong += changes.wrong
@@ -218,10 +218,8 @@ def _audited(arguments: Sequence[str], lab: Lab) -> int:
                 continue
 
 
-def _conclude(audit: FleetResult, wrong: Sequence[str], executed: Sequence[Statement], reports: Sequence[Path]) -> None:
+def _conclude(audit: FleetResult, wrong: Sequence[str], executed: Sequence[Statement]) -> None:
     _say("")
-    for report in reports:
-        _say(f"Report: {report}")
     if wrong:
         for line in wrong:
             _say(f"DIFFERS: {line}")

@@ -103,7 +103,6 @@ def test_json_is_one_object_with_the_hash_to_keep(
         (["--debug"], "exrun needs a command. See exrun --help."),
         (["nope"], "exrun has no command `nope`. See exrun --help."),
         (["audti"], "exrun has no command `audti`. Write exrun audit, or see exrun --help."),
-        (["journal"], "exrun journal needs one of its commands: "),
         (["journal", "verfy"], "exrun journal has no command `verfy`. Write exrun journal verify, or see"),
         (["journal", "verify"], "exrun journal verify needs "),
         (["journal", "verify", "x", "--format", "xml"], "--format: `xml` is not one of text, json"),
@@ -130,6 +129,13 @@ def test_wrong_input_exits_2_with_one_line_on_standard_error_and_no_traceback(
     assert err.endswith("\n")
     assert err.count("\n") == 1
     assert err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize("group", ["journal", "lab", "inventory", "playbook", "catalogue", "evidence", "keys"])
+def test_a_bare_group_shows_its_help(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    bare = answer(capsys, [group])
+    assert bare == answer(capsys, [group, "--help"])
+    assert (bare[0], bare[2]) == (0, "")
 
 
 def test_the_bare_program_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
