@@ -287,6 +287,10 @@ def of_march(reader: Reader) -> None:
     reader.serve(alpha={name: servers[name] for name in ("MAIL1", "MAIL2")})
 
 
+def of_a_suspect(reader: Reader) -> None:
+    reader.serve(alpha={"EX1": demo("march/fleet.yml")["MAIL1"]})
+
+
 def of_march_with_a_policy(reader: Reader) -> None:
     of_march(reader)
     reader.policy()
@@ -437,6 +441,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "docs/how-to/plan-a-change.md": Followed(of_a_plan),
     "docs/how-to/quarantine-a-file.md": Followed(of_a_shell),
     "docs/how-to/remove-web-shells.md": Followed(of_a_shell),
+    "docs/how-to/report-a-bug.md": Followed(of_a_suspect),
     "docs/how-to/respond-to-proxylogon.md": Followed(of_march_with_a_policy, {"exrun plan": 3}),
     "docs/how-to/tell-a-soc.md": Followed(soc),
     "docs/how-to/tell-people.md": Followed(people),
