@@ -71,7 +71,13 @@ def apply(asked: AskedToChange, path: Path) -> ExitStatus:
         InventoryError, PlaybookError, UsageError: what was asked for is wrong; nothing was sent.
         LockError, TokenError, NotKeptError, JournalError: as `Remediation.run`.
     """
+    with notices(asked.notify, APPLYING.doing) as notes:
+        return _applied(asked, path, notes)
+
+
+def _applied(asked: AskedToChange, path: Path, notes: Notices) -> ExitStatus:
     found = read_plan(path)
+    notes.of([found.plan.client])
     plan, signatures = found.plan, signatures_of(path)
     client = plan.client
     if plan.policy is None:
@@ -83,12 +89,12 @@ def apply(asked: AskedToChange, path: Path) -> ExitStatus:
     if not stood.approvals:  # who approved it has signed every byte
         _refuse(_as_it_was_made(asked, plan, found.digest))
     if not plan.due:
-        tell("the plan changes nothing: nothing was sent.")
+        _nothing_due("the plan changes nothing", plan, APPLYING, notes)
         return ExitStatus.WELL
     spent_by_other = spent_by(asked.state, client, plan.token, SystemDisk())
     if spent_by_other is not None:
         _refuse([Refused(f"the plan was run, as run {spent_by_other.run}", f"See exrun status {spent_by_other.run}.")])
-    return _work(asked, order, Approved(plan, found.data, found.digest, signatures, stood), APPLYING)
+    return _work(asked, order, Approved(plan, found.data, found.digest, signatures, stood), APPLYING, notes)
 
 
 def resume(asked: AskedToChange, reference: str) -> ExitStatus:
@@ -97,17 +103,23 @@ def resume(asked: AskedToChange, reference: str) -> ExitStatus:
     Raises:
         As `apply`; and RunNotFoundError.
     """
+    with notices(asked.notify, APPLYING.doing) as notes:
+        return _resumed(asked, reference, notes)
+
+
+def _resumed(asked: AskedToChange, reference: str, notes: Notices) -> ExitStatus:
     part, kept = _run_of(asked, reference)
+    notes.of([kept.plan.client])
     state = part.state
     order, present = _ordered(asked, loading.load(*asked.inventory), kept.plan, state.run, beside=part.journal.parent)
     undo = _undone_in_part(state, kept.plan)
     if undo:  # what was begun to be undone comes first, and alone: nothing else is changed under its terms
         stood = Standing((), same(kept.plan, present), None)
         _refuse(stood.refused)
-        return _work(asked, order, kept.approved(stood), UNDOING, before=part, undo=undo)
+        return _work(asked, order, kept.approved(stood), UNDOING, notes, before=part, undo=undo)
     stood = admitted(kept.plan, kept.data, _policy(asked), kept.signatures, present, now())
     _refuse(stood.refused)
-    return _work(asked, order, kept.approved(stood), APPLYING, before=part)
+    return _work(asked, order, kept.approved(stood), APPLYING, notes, before=part)
 
 
 def rollback(asked: AskedToChange, reference: str, selection: Selection | None) -> ExitStatus:
@@ -116,7 +128,13 @@ def rollback(asked: AskedToChange, reference: str, selection: Selection | None) 
     Raises:
         As `apply`; and RunNotFoundError.
     """
+    with notices(asked.notify, UNDOING.doing) as notes:
+        return _undone(asked, reference, selection, notes)
+
+
+def _undone(asked: AskedToChange, reference: str, selection: Selection | None, notes: Notices) -> ExitStatus:
     part, kept = _run_of(asked, reference)
+    notes.of([kept.plan.client])
     state, plan = part.state, kept.plan
     loaded = loading.load(*asked.inventory)
     chosen = loaded.hosts if selection is None else select(loaded, selection)
@@ -125,12 +143,12 @@ def rollback(asked: AskedToChange, reference: str, selection: Selection | None) 
     _say_irreversible(plan, undo)
     if not undo:
         _refuse(_in_work(part))
-        tell("nothing was changed there by this run: nothing was sent.")
+        _nothing_due("nothing was changed there by this run", plan, UNDOING, notes)
         return ExitStatus.WELL
     order, present = _ordered(asked, loaded, plan, state.run, beside=part.journal.parent)
     stood = Standing((), same(plan, present), None)
     _refuse(stood.refused)
-    return _work(asked, order, kept.approved(stood), UNDOING, before=part, undo=undo)
+    return _work(asked, order, kept.approved(stood), UNDOING, notes, before=part, undo=undo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +208,7 @@ def _ordered(asked: AskedToChange, loaded: Inventory, plan: Plan, run: str, *, b
     """What is to be worked through, and what there is to hold the plan against."""
     client = next((each for each in loaded.clients if each.name == plan.client), None)
     if client is None:
-        raise RefusedError([Refused(f"the client {plan.client} is not in {loaded.source}", "Name its inventory.")])
+        raise RefusedError([Refused(f"the client {plan.client} is in no inventory that was named", "Name its own.")])
     today = working.today()
     judgement = working.judgement_of(catalogue_of(asked.state, asked.catalogue), today, None)
     ready = _playbook(asked, plan, judgement.catalogue, beside)
@@ -281,14 +299,12 @@ def _work(
     order: Order,
     approved: Approved,
     words: Words,
+    notes: Notices,
     *,
     before: ClientRun | None = None,
     undo: Collection[str] = (),
 ) -> ExitStatus:
-    with (
-        notices(asked.notify, order.clients) as notes,
-        events_sent(asked.events, order.clients, asked.state, order.run) as sent,
-    ):
+    with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
         return _worked(asked, order, approved, words, notes, notes.kept_out(sent), before, undo)
 
 
@@ -334,7 +350,7 @@ def _worked(
                 "See exrun journal verify; look at the servers by hand, or make a new plan.",
             )
         _refuse(() if before is None else _in_work(before))
-        tell("nothing is left to be done: nothing was sent.")
+        _nothing_due("nothing is left to be done", approved.plan, words, notes)
         return ExitStatus.WELL
     stop = Stop()
     with ExitStack() as stack:
@@ -358,6 +374,11 @@ def _worked(
     found = document_of(approved.plan, approved.digest, result, counted_then)
     print_applied(found, asked.form, columns, then, state_named(asked.state))
     return result.status if kept else max(result.status, ExitStatus.JOURNAL)
+
+
+def _nothing_due(why: str, plan: Plan, words: Words, notes: Notices) -> None:
+    tell(f"{why}: nothing was sent.")
+    notes.nothing_due(plan.client, doing=words.doing, why=why)
 
 
 def _say_why(result: Applied) -> None:

@@ -59,12 +59,11 @@ def audit(asked: Asked) -> ExitStatus:
         InventoryError, PlaybookError, UsageError: what was asked for is wrong; nothing was sent.
         JournalError: the journals cannot be begun; nothing was sent.
     """
-    order = ordered(asked)
-    with (
-        notices(asked.notify, order.clients) as notes,
-        events_sent(asked.events, order.clients, asked.state, order.run) as sent,
-    ):
-        return _audited(asked, order, notes, notes.kept_out(sent))
+    with notices(asked.notify, "audit") as notes:
+        order = ordered(asked)
+        notes.of(order.clients)
+        with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
+            return _audited(asked, order, notes, notes.kept_out(sent))
 
 
 def _audited(asked: Asked, order: Order, notes: Notices, sent: Sent) -> ExitStatus:

@@ -124,53 +124,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _said(error: Exception) -> ExitStatus:
     """Says what went wrong, and which exit status that is. What the errors are is loaded here: few runs end in one."""
-    from inventory.errors import InventoryError
-    from playbooks.errors import PlaybookError
-    from runner.admission import RefusedError
-    from runner.cli.output import UsageError
-    from runner.events import UnreadableEventError
-    from runner.journal.errors import JournalError, JournalUnwritable
-    from runner.locks import HostsHeldError, LockError
-    from runner.plan.keeping import NotKeptError
-    from runner.runs import RunNotFoundError
-    from runner.state import ContradictionError
-    from runner.token import TokenError, TokenSpentError
-    from runner.vouching import KeyFileError
+    from runner.cli.explaining_errors import explained
 
-    match error:
-        case InventoryError() | PlaybookError():
-            # One line a problem, each with its own place and advice, as an editor can jump to.
-            for line in str(error).splitlines():
-                typer.echo(visible(line), err=True)
-            _complain("nothing was sent", "Correct this and run it again.")
-            return ExitStatus.USAGE
-        case RunNotFoundError():
-            _complain(str(error), "See exrun runs.")
-            return ExitStatus.USAGE
-        case ContradictionError() | UnreadableEventError():
-            _complain(f"the journal cannot be read as that of an audit: {error}", "See exrun journal verify.")
-            return ExitStatus.JOURNAL
-        case UsageError(what=what, next=then) | KeyFileError(what=what, next=then):
-            _complain(what, then)
-            return ExitStatus.USAGE
-        case RefusedError(refused=refused):
-            for each in refused:
-                _complain(each.what, each.next)
-            _complain("refused", "Nothing was sent.")
-            return ExitStatus.REFUSED
-        case HostsHeldError() | TokenSpentError():
-            _complain(error.what, error.next)
-            return ExitStatus.REFUSED
-        case LockError() | TokenError() | NotKeptError():
-            _complain(error.what, error.next)
-            return ExitStatus.JOURNAL
-        case JournalError():
-            _complain(f"{error.path}: {error.what}", error.next)
-            return ExitStatus.JOURNAL if isinstance(error, JournalUnwritable) else ExitStatus.USAGE
-        case _:
-            then = "Run it again with --debug and report what it says."
-            _complain(f"exrun has a defect: {type(error).__name__}: {error}", then)
-            return ExitStatus.DEFECT
+    found = explained(error)
+    for line in found.lines:
+        typer.echo(visible(line), err=True)
+    for what, then in found.reasons:
+        _complain(what, then)
+    return found.status
 
 
 def _complain(what: str, then: str) -> None:

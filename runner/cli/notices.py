@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.output import UsageError, state_named, tell
+from runner.exit_status import ExitStatus
 from runner.redaction import Redactor
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.terminal import visible
@@ -20,6 +22,7 @@ from texts.counting import counted
 
 if TYPE_CHECKING:
     from runner.applied import Applied
+    from runner.cli.explaining_errors import Explained
     from runner.cli.sent_events import Sent
     from runner.notifying import Note, Way
     from runner.opening import FleetRun
@@ -27,15 +30,42 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"(?:env|keyring|command|vault):(?!//)")
 _MOST = 300  # characters of a sentence
+_MOST_REASONS = 8
+_ELSEWHERE = "Why is said where it was run."  # it may name another client, or what that one has
+_NOBODY_S = ""  # the client of a note that says nothing of any
 
 
 @dataclass(slots=True)
 class Notices:
     """Whom to tell of each client, and what; told when the command ends."""
 
-    ways: Mapping[str, Sequence[Way]]
+    addresses: Sequence[str] = ()
+    ways: Mapping[str, Sequence[Way]] = field(default_factory=dict)
     secrets: Sequence[Secret] = ()
     notes: list[Note] = field(default_factory=list)
+    _looked_at: bool = False
+
+    def of(self, clients: Sequence[str]) -> None:
+        """Whose people the addresses are, once it is known whose servers these are.
+
+        Raises:
+            UsageError: an address is none, cannot be had, or is not any client's; then nobody is told.
+        """
+        self._looked_at = True
+        if self.addresses:
+            self.ways, self.secrets = _ways(self.addresses, clients)
+
+    def of_nobody(self) -> None:
+        """All that can be had, where the command ended before it was known whose they are."""
+        if self._looked_at:
+            return
+        from runner.forwarding.destinations import without_client
+
+        found: list[Way] = []
+        for text in self.addresses:
+            with suppress(UsageError):
+                found += _ways([without_client(text)], [_NOBODY_S])[0][_NOBODY_S]
+        self.ways = {_NOBODY_S: found}
 
     def kept_out(self, sent: Sent) -> Sent:
         """What a run is opened with, and the addresses that nothing of it may hold."""
@@ -107,7 +137,6 @@ class Notices:
             left: whether something can be resumed.
         """
         for client in self._of([result.client]):
-            from runner.exit_status import ExitStatus
             from runner.notifying import Mood, Note
 
             how = result.end.how
@@ -125,33 +154,77 @@ class Notices:
                 )
             )
 
+    def nothing_due(self, client: str, *, doing: str, why: str) -> None:
+        """That there was nothing to do, and nothing was sent."""
+        for each in self._of([client]):
+            from runner.notifying import Mood, Note
+
+            title = f"exrun: {doing} for {visible(client, 100)} ended"
+            self.notes.append(Note(each, title, f"{why[:1].upper()}{why[1:]}: nothing was sent.", Mood.INFO))
+
+    def stopped(self, error: Exception, *, doing: str, watched: bool) -> None:
+        """That a command ended in an error before it had anything to tell: refused, held up, or broken.
+
+        Args:
+            watched: whether somebody sits before it, who sees for himself what he has written wrongly.
+        """
+        from runner.cli.explaining_errors import explained
+
+        found = explained(error)
+        if found.status is ExitStatus.USAGE and watched:
+            return
+        how = "refused" if found.status is ExitStatus.REFUSED else "stopped"
+        told = {note.client for note in self.notes}
+        for client in self._of([each for each in self.ways if each not in told]):
+            from runner.notifying import Mood, Note
+
+            title = f"exrun: {doing} for {visible(client, 100)} {how}" if client else f"exrun: {doing} {how}"
+            text = _reasons(found) if client and len(self.ways) == 1 else _ELSEWHERE
+            self.notes.append(Note(client, title, text, Mood.FAILURE))
+
     def _of(self, clients: Sequence[str]) -> list[str]:
         return [client for client in clients if self.ways.get(client)]
 
 
 @contextmanager
-def notices(addresses: Sequence[str], clients: Sequence[str]) -> Iterator[Notices]:
-    """Tells people what was noted, when it is left in an orderly way. Failures are said and change nothing.
+def notices(addresses: Sequence[str], doing: str) -> Iterator[Notices]:
+    """Tells people what was noted, when it is left; of an error that it is left by, that. Failures to tell are said and
+    change nothing.
 
-    Raises:
-        UsageError: an address is none, cannot be had, or is not any client's; nothing was sent.
+    Args:
+        doing: what the command does, as in `DOING for alpha`.
     """
-    if not addresses:
-        yield Notices({})
+    made = Notices(addresses)
+    try:
+        yield made
+    except Exception as error:  # whatever it is: somebody waits for word of it
+        if addresses:
+            made.of_nobody()
+            made.stopped(error, doing=doing, watched=is_watched())
+            _tell(made)
+        raise
+    _tell(made)
+
+
+def is_watched() -> bool:
+    """Whether what the command says is shown on a terminal."""
+    return sys.stderr.isatty()
+
+
+def _tell(made: Notices) -> None:
+    if not made.notes:
         return
-    made = _notices(addresses, clients)
-    yield made
     from runner.notifying import untold
 
     every = [(way, note) for note in made.notes for way in made.ways[note.client]]
     for way, note in untold(every):
         tell(
-            f"notification of {note.client} by {way.name} (--notify, number {way.place}) is not known to have arrived; "
-            f"what it said: {note.text.splitlines()[0]}"
+            f"notification{' of ' if note.client else ''}{note.client} by {way.name} (--notify, number {way.place}) is "
+            f"not known to have arrived; what it said: {note.text.splitlines()[0]}"
         )
 
 
-def _notices(addresses: Sequence[str], clients: Sequence[str]) -> Notices:
+def _ways(addresses: Sequence[str], clients: Sequence[str]) -> tuple[dict[str, list[Way]], list[Secret]]:
     from inventory.sources.document import credential_reference
     from runner.forwarding.destinations import DestinationError, by_client
     from runner.notifying import NotifyError, Way
@@ -175,7 +248,16 @@ def _notices(addresses: Sequence[str], clients: Sequence[str]) -> Notices:
             raise UsageError(
                 f"--notify, number {place}: is not how a reference is written", "Write env:NAME or another reference."
             ) from None
-    return Notices(ways, secrets)
+    return ways, secrets
+
+
+def _reasons(found: Explained) -> str:
+    """Why, as far as it is of this command's client alone: inventories that are wrong may be of others."""
+    if found.lines or found.status is ExitStatus.DEFECT:
+        return _ELSEWHERE
+    lines = [visible(f"{what.removesuffix('.')}. {then}", _MOST) for what, then in found.reasons]
+    more = f"And {len(lines) - _MOST_REASONS} more." if len(lines) > _MOST_REASONS else ""
+    return "\n".join([*lines[:_MOST_REASONS], *([more] if more else [])])
 
 
 def _stopped(run: FleetRun) -> str:

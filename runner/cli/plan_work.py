@@ -49,14 +49,13 @@ def plan(asked: Asked, out: Path, policies: Sequence[Path], *, force: bool) -> E
         InventoryError, PlaybookError, UsageError: what was asked for is wrong; nothing was sent.
         JournalError: the journals cannot be begun; nothing was sent.
     """
-    order = ordered(asked)
-    if idle := idle_limits(order):
-        raise DocumentError(idle)
-    with (
-        notices(asked.notify, order.clients) as notes,
-        events_sent(asked.events, order.clients, asked.state, order.run) as sent,
-    ):
-        return _planned(asked, order, notes, notes.kept_out(sent), out, policies, force=force)
+    with notices(asked.notify, "planning") as notes:
+        order = ordered(asked)
+        notes.of(order.clients)
+        if idle := idle_limits(order):
+            raise DocumentError(idle)
+        with events_sent(asked.events, order.clients, asked.state, order.run) as sent:
+            return _planned(asked, order, notes, notes.kept_out(sent), out, policies, force=force)
 
 
 def _planned(

@@ -104,6 +104,12 @@ def by_client(written: Sequence[str], clients: Sequence[str], option: str) -> di
     return found
 
 
+def without_client(text: str) -> str:
+    """What is written for a client, without whose it is."""
+    named = _NAMED.fullmatch(text)
+    return text if named is None else named["rest"]
+
+
 def destination(text: str, form: Format | None) -> Destination:
     """A destination as it is written, without its client.
 

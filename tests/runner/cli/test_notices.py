@@ -133,6 +133,74 @@ def test_a_plan_says_that_it_waits_for_approval_and_its_run_what_came_of_it(
     assert undone["message"] == f"1 server: 1 rolled-back.\nNext: exrun show {run}"
 
 
+def test_a_command_that_is_refused_is_told_to_who_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint
+) -> None:
+    with rehearsed(tmp_path, monkeypatch, server("EX1"), server("EX2", services=())) as lab:
+        to = ("-i", "inventory.yml", "--notify", address(endpoint))
+        lab.plan("plan.json")
+        assert lab("apply", "plan.json", *to, "--digest", "0" * 64)[0] == 4
+        assert lab("apply", "plan.json", *to)[0] == 0
+        assert lab("apply", "plan.json", *to)[0] == 4
+        assert lab("rollback", lab.applied, "EX2", *to)[0] == 0
+        assert lab("apply", "no-plan.json", *to)[0] == 2
+        assert lab("resume", "2020-01-01t000000z-0000", *to)[0] == 2
+        (tmp_path / "wrong.yml").write_text("client: [\n")
+        assert lab("apply", "plan.json", "-i", "wrong.yml", "--notify", address(endpoint))[0] == 2
+    other, applied, again, nothing, unread, unknown, wrong = told(endpoint)
+    assert (other["title"], other["type"]) == ("exrun: applying for alpha refused", "failure")
+    assert "not 000000" in other["message"]
+    assert other["message"].endswith("refused. Nothing was sent.")
+    assert applied["title"] == "exrun: applying for alpha ended"
+    assert again["title"] == "exrun: applying for alpha refused"
+    assert "the plan was run, as run " in again["message"]
+    assert (nothing["title"], nothing["type"]) == ("exrun: undoing for alpha ended", "info")
+    assert nothing["message"] == "Nothing was changed there by this run: nothing was sent."
+    for each in (unread, unknown):
+        assert (each["title"], each["message"]) == ("exrun: applying stopped", "Why is said where it was run.")
+    assert (wrong["title"], wrong["message"]) == ("exrun: applying for alpha stopped", "Why is said where it was run.")
+
+
+def test_a_plan_without_its_approvals_is_told_with_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint
+) -> None:
+    with rehearsed(tmp_path, monkeypatch, server("EX1")) as lab:
+        (tmp_path / "policy.yml").write_text(
+            "client: alpha\napprovers:\n  - key: board@alpha.example ssh-ed25519 "
+            "AAAAC3NzaC1lZDI1NTE5AAAAIP6ydsjQVMnI21oVHSmMUm0YZ8RhrdUF8YwKJg3cVdKN\n"
+        )
+        lab.plan("plan.json", "--policy", "policy.yml")
+        words = ["apply", "plan.json", "-i", "inventory.yml", "--policy", "policy.yml", "--notify", address(endpoint)]
+        assert lab(*words)[0] == 4
+    [note] = told(endpoint)
+    assert note["title"] == "exrun: applying for alpha refused"
+    assert "approv" in note["message"]
+
+
+def test_of_several_clients_none_is_told_what_went_wrong_with_another(exrun: CommandLine, endpoint: Endpoint) -> None:
+    with Endpoint() as other:
+        status, _, _ = exrun.audit(
+            *("--notify", f"alpha={address(endpoint)}", "--notify", f"beta=json://{other.address}/"),
+            *("--events", "alpha=/nowhere/events.jsonl"),
+        )
+        [beta] = told(other)
+    [alpha] = told(endpoint)
+    assert status == 2
+    assert alpha["title"] == "exrun: audit for alpha stopped"
+    assert beta["title"] == "exrun: audit for beta stopped"
+    assert alpha["message"] == beta["message"] == "Why is said where it was run."
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_command_that_is_written_wrongly_is_told_where_nobody_sits_before_it(
+    exrun: CommandLine, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    monkeypatch.setattr("runner.cli.notices.is_watched", lambda: watched)
+    status, _, _ = exrun.audit("--expect", "12", "--notify", f"alpha={address(endpoint)}")
+    assert status == 2
+    assert [note["title"] for note in told(endpoint)] == ([] if watched else ["exrun: audit stopped"])
+
+
 def test_a_way_that_hangs_is_left_and_keeps_nobody_from_being_told(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,8 +57,9 @@ class Tasks:
         """Runs those that are due, and returns when they have ended."""
         with self._running:
             for each in tuple(self._watched):
-                for name in self._due(each):
-                    self._run(each, name)
+                with suppress(FileNotFoundError):  # its folder is being taken away: it has no tasks any more
+                    for name in self._due(each):
+                        self._run(each, name)
 
     def close(self) -> None:
         """No further task is run. May be called twice."""
