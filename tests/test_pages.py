@@ -437,6 +437,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "docs/how-to/install.md": Followed(lambda reader: None),
     "docs/how-to/investigate-a-server.md": Followed(of_march, {"exrun audit": 3}),
     "docs/how-to/isolate-a-server.md": Followed(isolated),
+    "docs/how-to/let-an-editor-check.md": Followed(lambda reader: None),
     "docs/how-to/mitigate.md": Followed(of_march, {MITIGATE_BLOCK: 0}),
     "docs/how-to/plan-a-change.md": Followed(of_a_plan),
     "docs/how-to/quarantine-a-file.md": Followed(of_a_shell),

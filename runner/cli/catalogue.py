@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.commands import Commands
+from runner.cli.commands import Commands, of_file
 from runner.cli.options import (
     STATE,
     AllowCleartextOption,
@@ -203,6 +203,7 @@ def catalogue_capture(
 
     asked = Asked(
         context=context,
+        of_file=of_file(context),
         inventory=announced(inventory),
         selection=[host],
         playbook=PLAYBOOK,

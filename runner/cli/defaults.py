@@ -259,11 +259,15 @@ def _fill(
             _fill(tables, (*words, name), value, lines, path)
             continue
         line = lines.get((words, name)) or lines.get((words, None)) or 1
-        plain = name.replace("_", "-")
-        why = "it switches off what protects" if plain.startswith("allow-") else _REFUSED.get(plain)
+        why = refusal(name.replace("_", "-"))
         if why is not None:
             raise UsageError(f"{path}:{line}: {name} is not taken from a file: {why}", "Type it where it is meant.")
         tables.setdefault(words, {})[name] = Value(value, line)
+
+
+def refusal(name: str) -> str | None:
+    """Why an option, by its long name without dashes, is not taken from a file; None where it is."""
+    return "it switches off what protects" if name.startswith("allow-") else _REFUSED.get(name)
 
 
 def _lines_of(text: str) -> dict[tuple[tuple[str, ...], str | None], int]:

@@ -24,7 +24,7 @@ GROUPS = (
     ("Find out", ("audit", "doctor")),
     ("Change", ("plan", "approve", "apply", "resume", "rollback")),
     ("Runs", ("runs", "status", "watch", "show", "diff", "report", "evidence", "journal")),
-    ("Set up", ("init", "inventory", "playbook", "catalogue", "config", "keys", "completion", "man", "lab")),
+    ("Set up", ("init", "inventory", "playbook", "catalogue", "schema", "config", "keys", "completion", "man", "lab")),
 )
 
 

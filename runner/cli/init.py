@@ -14,6 +14,7 @@ from inventory.names import why_not_a_name
 from inventory.sources.native_writing import native_text, scalar
 from runner.cli.fresh_files import there_already, write_fresh
 from runner.cli.output import UsageError, emit, tell
+from runner.cli.schema import FileKind, schema_text
 from runner.exit_status import ExitStatus
 from runner.terminal import visible
 
@@ -25,10 +26,22 @@ _FILES = {
     "exrun.toml": "exrun.toml",
     ".gitignore": "gitignore",
     "README.md": "README.md",
+    ".vscode/settings.json": "vscode/settings.json",
+    ".vscode/extensions.json": "vscode/extensions.json",
 }
+_SCHEMAS = ".vscode/schemas"  # settings.json and the first line of exrun.toml name them there
+_CHECKED = (
+    FileKind.INVENTORY,
+    FileKind.PLAYBOOK,
+    FileKind.ACTION,
+    FileKind.CASES,
+    FileKind.POLICY,
+    FileKind.EXRUN_TOML,
+)
 
 
 def init(
+    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Argument(metavar="FOLDER", envvar="EXRUN_INIT", help="Where; is made if it is not there."),
@@ -56,8 +69,8 @@ def init(
 ) -> None:
     """Make a folder for one client's servers: inventory, a playbook, policy, exrun.toml, .gitignore and a README.
 
-    The README says the next three commands. Nothing that is there is written over: where one of the files exists,
-    none is written. Nothing is connected to.
+    VS Code completes and checks these files, by schemas in .vscode. The README says the next three commands. Nothing
+    that is there is written over: where one of the files exists, none is written. Nothing is connected to.
 
     \b
     Exit status: 0 it is made, 2 a file is there already or something given is wrong, and nothing was written.
@@ -75,6 +88,8 @@ def init(
     texts = _texts(client, edited=source is not None)
     if source is not None:
         texts["inventory.yml"] = _imported(source, client, user, credential)
+    root = context.find_root().command
+    texts |= {f"{_SCHEMAS}/{kind}.json": schema_text(kind, root) for kind in _CHECKED}
     there = there_already(folder, texts)
     if there:
         named = ", ".join(there)

@@ -39,6 +39,7 @@ COMMANDS = {
     "playbook": ("runner.cli.playbook", "What there is to run, and what it would run."),
     "catalogue": ("runner.cli.catalogue", "The tables that judge, and a newer set of them."),
     "journal": ("runner.cli.journal", "Read what runs recorded."),
+    "schema": ("runner.cli.schema", "Print the JSON Schema of a file that you write, for an editor."),
     "config": ("runner.cli.config", "Show which value each option has, and where it is from."),
     "keys": ("runner.cli.keys", "Keys that vouch for journals."),
     "completion": ("runner.cli.completion", "Complete command lines of exrun in your shell."),

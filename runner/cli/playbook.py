@@ -21,7 +21,6 @@ from playbooks.errors import DocumentError, PlaybookError
 from playbooks.loading import load_action, load_playbook
 from playbooks.model import CONTRACT, Action, ParamSpec, ReadyPlaybook, SessionKind, Write
 from playbooks.parameters import choices
-from playbooks.schemas import SchemaName, schema_text
 from playbooks.shelf import Found, contents, shelf
 from playbooks.values import Value
 from runner.cli.commands import Commands
@@ -190,23 +189,6 @@ def _lint_text(found: Checked) -> list[str]:
 
 group.command("test")(playbook_test)
 group.command("new")(playbook_new)
-
-
-@group.command("schema")
-def playbook_schema(
-    name: Annotated[SchemaName, typer.Argument(envvar="EXRUN_SCHEMA", help="Of what.")],
-) -> None:
-    """Print the JSON Schema of playbooks, of action.yml or of files of cases, for an editor.
-
-    \b
-    Exit status: 0; 2 where there is no schema of that name.
-
-    \b
-    Examples:
-      exrun playbook schema playbook > playbook.schema.json
-      exrun playbook schema action > action.schema.json
-    """
-    typer.echo(schema_text(name), nl=False)
 
 
 def _json(document: Mapping[str, object]) -> None:

@@ -15,7 +15,7 @@ PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schema
 @pytest.mark.parametrize("name", list(SchemaName))
 def test_the_published_schema_is_current(name: SchemaName) -> None:
     assert (PUBLISHED / f"{name}.json").read_text(encoding="utf-8") == schema_text(name), (
-        f"renew it: .venv/bin/exrun playbook schema {name} > docs/reference/schemas/{name}.json"
+        f"renew it: .venv/bin/exrun schema {name} > docs/reference/schemas/{name}.json"
     )
 
 

@@ -63,6 +63,13 @@ def test_what_is_used_of_it_is_said_and_recorded_where_it_changes_what_is_asked(
     assert "limit" not in err.splitlines()[0]
 
 
+def test_a_capture_has_it_in_its_journal_too(exrun: CommandLine) -> None:
+    (exrun.folder / FILE).write_text("[catalogue.capture]\ntimeout = 200\n", encoding="utf-8")
+    exrun("catalogue", "capture", "EX1", "-i", "inventory.yml", "-o", "ex1.csv")
+    (journal,) = exrun.folder.glob(".exrun/*/runs/*/journal.jsonl")
+    assert override_of(journal) == "timeout"
+
+
 def test_a_plan_has_it_in_its_journal_too(exrun: CommandLine) -> None:
     written(exrun.folder, '[plan]\nlimit = "client:alpha"\nout = "plan.json"\ninventory = "inventory.yml"\n')
     status, _, err = exrun("plan", "./smb.yml")

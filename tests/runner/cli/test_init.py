@@ -21,7 +21,18 @@ from tests.runner.cli.conftest import CommandLine
 from tests.runner.lab.engines.states import STATES
 
 PASSWORD = "Lab-passw0rd!"
-FILES = {".gitignore", "README.md", "exrun.toml", "inventory.yml", "playbooks/monthly.yml", "policy.yml"}
+KINDS = ("inventory", "playbook", "action", "cases", "policy", "exrun-toml")
+FILES = {
+    ".gitignore",
+    "README.md",
+    "exrun.toml",
+    "inventory.yml",
+    "playbooks/monthly.yml",
+    "policy.yml",
+    ".vscode/settings.json",
+    ".vscode/extensions.json",
+    *(f".vscode/schemas/{kind}.json" for kind in KINDS),
+}
 
 
 @pytest.fixture
@@ -80,7 +91,7 @@ def test_the_playbook_lints(exrun: CommandLine, empty: Path) -> None:
 @pytest.mark.parametrize("there", sorted(FILES))
 def test_nothing_is_written_where_one_file_is_there(exrun: CommandLine, empty: Path, there: str) -> None:
     path = empty / there
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# mine", encoding="utf-8")
     status, out, err = exrun("init")
     assert (status, out) == (2, "")

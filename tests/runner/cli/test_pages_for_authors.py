@@ -94,7 +94,7 @@ def test_the_page_on_a_clients_playbook_runs(lab: Lab, capsys: pytest.CaptureFix
     came = {line.split()[1] + " " + line.split()[2]: run(line, capsys) for line in commands(CLIENT)}
     assert came.pop("audit --playbook") in (0, 1)
     assert came.pop("plan ./monthly-alpha.yml") in (0, 1)
-    assert came == {"playbook schema": 0, "playbook lint": 0, "playbook show": 0}
+    assert came == {"schema playbook": 0, "playbook lint": 0, "playbook show": 0}
     assert Path("plan.json").exists()
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_playbook
-from playbooks.schemas import SchemaName, schema_text
 from runner.cli.main import main
 from tests.playbooks.test_loading import COLLECT, CONTRACT
 
@@ -164,13 +163,7 @@ def test_lint_says_every_problem_of_every_path_once(capsys: pytest.CaptureFixtur
     ]
 
 
-@pytest.mark.parametrize("name", list(SchemaName))
-def test_schema_prints_the_published_bytes(capsys: pytest.CaptureFixture[str], name: SchemaName) -> None:
-    status, out, _ = answer(capsys, "schema", name.value)
-    assert (status, out) == (0, schema_text(name))
-
-
-@pytest.mark.parametrize("command", ["list", "show", "lint", "schema"])
+@pytest.mark.parametrize("command", ["list", "show", "lint"])
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     _, out, _ = answer(capsys, command, "--help")
     assert f"exrun playbook {command}" in out.split("Examples:")[1]
