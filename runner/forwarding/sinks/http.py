@@ -70,7 +70,7 @@ class HttpSink:
             raise NotDeliveredError(f"{self._host} does not answer within {SECONDS:g} seconds") from None
         except (known.RequestException, OSError) as error:
             raise NotDeliveredError(f"{self._host} cannot be reached ({type(error).__name__})") from None
-        if response.status_code == _TOO_LARGE:  # however often it is sent
+        if response.status_code == _TOO_LARGE:  # and stays so, however often it is sent
             half = len(entries) // 2
             return self.deliver(entries[:half]) + self.deliver(entries[half:]) if half else 1
         if not 200 <= response.status_code < 300:
@@ -81,13 +81,12 @@ class HttpSink:
 
     def _answer(self, response: Response) -> bytes:
         """Of a receiver that says a byte now and then no more than has come in time."""
-        until, answer = time.monotonic() + SECONDS, b""
-        while len(answer) < MOST_ANSWER and time.monotonic() < until:
-            piece: bytes = response.raw.read1(MOST_ANSWER, decode_content=True)
-            if not piece:
-                break
+        until, answer = time.monotonic() + SECONDS, bytearray()
+        for piece in response.iter_content(1):
             answer += piece
-        return answer
+            if len(answer) >= MOST_ANSWER or time.monotonic() > until:
+                break
+        return bytes(answer)
 
     def _rejected(self, answer: bytes) -> int:
         return otlp.rejected(answer)[0] if self._to.format is Format.OTLP else 0
