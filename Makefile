@@ -140,7 +140,7 @@ package-check: package  ## install the wheel into a fresh environment elsewhere 
 	@$(PYTHON) scripts/package_check.py
 
 .PHONY: container-check
-container-check:  ## build the container image and run it, where podman or docker answers
+container-check:  ## build the container image and run it, where podman, docker or buildah is at hand
 	@$(PYTHON) scripts/container_check.py
 
 .PHONY: clean

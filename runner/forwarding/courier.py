@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.forwarding import cursor
+from runner.forwarding.cursor import Place
 from runner.forwarding.destinations import Destination
 from runner.forwarding.reading import JournalGoneError, Reader
 from runner.forwarding.sinks.interface import NotDeliveredError, Sink
@@ -41,6 +42,7 @@ class Courier:
         self._sink = sink
         self._cursor = cursor.cursor_path(journal, to)
         self._reader = Reader(journal, cursor.stored(self._cursor))
+        self._before: tuple[Place | None] | None = None  # where the batch began that was delivered last
         self._failures = 0
         self._not_before = float("-inf")
         self._why = ""
@@ -74,13 +76,25 @@ class Courier:
             wait = min(FIRST_WAIT * 2.0 ** min(self._failures - 1, 16), LONGEST_WAIT)
             self._not_before = now + max(wait, error.wait_seconds or 0.0)
             self._why = error.why
+            self._step_back()
             return False
         except JournalGoneError as error:
             self._not_before = float("inf")
             self._why = error.why
             return False
         self._failures, self._why = 0, ""
-        self._reader.take(batch.reached)
-        with suppress(OSError):  # then it is sent again by whoever comes next, and known by its key
-            cursor.store(self._cursor, batch.reached)
+        self._before = None if self._sink.keeps else (self._reader.place,)
+        self._reach(batch.reached)
         return True
+
+    def _step_back(self) -> None:
+        """Once more the batch before, to who says no more than that it has read: it may have died with it unwritten."""
+        if self._before is not None:
+            [place] = self._before
+            self._before = None
+            self._reach(place)
+
+    def _reach(self, place: Place | None) -> None:
+        self._reader.take(place)
+        with suppress(OSError):  # then it is sent again by whoever comes next, and known by its key
+            cursor.store(self._cursor, place)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.forwarding.destinations import Destination
+from runner.forwarding.destinations import Destination, Way
 
 _MOST_BYTES = 4096
 _FARTHEST = 2**63  # bytes into a file
@@ -29,8 +29,9 @@ class Place:
 
 
 def cursor_path(journal: Path, to: Destination) -> Path:
-    """The file of one destination; what it is called says nothing of it."""
-    named = hashlib.sha256(f"{to.format.value} {to.address}".encode()).hexdigest()[:16]
+    """The file of one destination; what it is called says nothing of it. A file is another in another folder."""
+    address = str(Path(to.address).absolute()) if to.way is Way.FILE else to.address
+    named = hashlib.sha256(f"{to.format.value} {address}".encode()).hexdigest()[:16]
     return journal.with_name(f"sent-{named}")
 
 
@@ -49,12 +50,15 @@ def stored(path: Path) -> Place | None:
     return None
 
 
-def store(path: Path, place: Place) -> None:
-    """Replaces the cursor.
+def store(path: Path, place: Place | None) -> None:
+    """Replaces the cursor; None takes it away.
 
     Raises:
         OSError: it cannot be written; then the same is sent again by whoever comes next.
     """
+    if place is None:
+        path.unlink(missing_ok=True)
+        return
     fresh = path.with_name(f"{path.name}.new")
     content = {"sequence": place.sequence, "sha256": place.sha256, "begins": place.begins}
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)

@@ -176,3 +176,7 @@ def check_file(address: str) -> None:
         )
     if path.is_dir():
         raise DestinationError(f"--events {address}: this is a folder", "Name a file in it.")
+    if path.is_fifo() or path.is_socket():
+        raise DestinationError(
+            f"--events {address}: this is a pipe or a socket, of which nobody knows what arrived", "Name a file."
+        )

@@ -68,8 +68,8 @@ class Reader:
             raise JournalGoneError(f"the journal cannot be read ({type(error).__name__})") from None
         return None if place is None else Batch(tuple(entries), place)
 
-    def take(self, reached: Place) -> None:
-        """These are done with."""
+    def take(self, reached: Place | None) -> None:
+        """What stands up to there is done with; None where nothing is."""
         self._place = reached
 
     def _holds(self, place: Place) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,9 +11,14 @@ from runner.disk import Disk
 from runner.forwarding.entries import Entry
 from runner.forwarding.sinks.interface import NotDeliveredError
 
+SECONDS = 5.0  # that another run may take to write a batch
+_LOOK_SECONDS = 0.02
+
 
 class FileSink:
     """Opens the file anew each time, so that whoever turns it over may move it."""
+
+    keeps = True
 
     def __init__(self, path: Path, render: Callable[[Entry], bytes], disk: Disk) -> None:
         self._path = path
@@ -24,6 +30,12 @@ class FileSink:
         try:
             descriptor = self._disk.open_to_append(self._path)
             try:
+                # Another run may write to it: what is half written by one that lives is no torn line.
+                until = time.monotonic() + SECONDS
+                while not self._disk.lock(descriptor):
+                    if time.monotonic() > until:
+                        raise NotDeliveredError("the file is held by another process")
+                    time.sleep(_LOOK_SECONDS)
                 if self._is_torn():
                     data = b"\n" + data
                 while data:

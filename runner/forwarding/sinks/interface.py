@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
 from runner.forwarding.entries import Entry
+
+_NAME = "could not be verified: it is of another name"
+_UNVERIFIED = {  # X509_V_ERR_... of OpenSSL
+    9: "could not be verified: it is not valid yet, by this machine's clock",
+    10: "could not be verified: it has expired, by this machine's clock",
+    62: _NAME,
+    64: _NAME,
+}
 
 
 class NotDeliveredError(Exception):
@@ -22,8 +31,27 @@ class NotDeliveredError(Exception):
         self.wait_seconds = wait_seconds
 
 
+def unverified(host: str, error: BaseException) -> NotDeliveredError:
+    """Of a certificate that did not hold: in which way. Nothing was sent."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, ssl.SSLCertVerificationError):
+        found = found.__context__
+    how = "" if found is None else _UNVERIFIED.get(found.verify_code, "")
+    return NotDeliveredError(
+        f"the certificate of {host} {how}"
+        if how
+        else f"the certificate of {host} could not be verified (--events-ca names its authority)"
+    )
+
+
 class Sink(Protocol):
-    """One destination. Used by one thread."""
+    """One destination. Used by one thread.
+
+    Attributes:
+        keeps: whether the receiver says that it has kept what arrived, and not merely that it has read it.
+    """
+
+    keeps: bool
 
     def deliver(self, entries: Sequence[Entry]) -> int:
         """Hands entries over, in their order, and returns once they have arrived.

@@ -1,25 +1,32 @@
 """Events to a syslog: RFC 5424 over UDP (RFC 5426), TCP with counted octets (RFC 6587) or TLS (RFC 5425).
 
 Syslog acknowledges nothing. Over TCP and TLS a batch is a connection: when all is written our side is closed, and the
-receiver, which reads to the end before it closes its own, thereby says that it has read all. A receiver that dies
-resets the connection, or closes it before ours is. Over UDP nobody says anything: what could be sent is called
+receiver, which reads to the end before it closes its own, thereby says that it has read all. A receiver that dies with
+something unread resets the connection, which is looked for behind its end too; one that had ended before ours has not
+kept to that, and has got nothing. What it read and had not yet written when it died no syslog tells: the batch before
+one that fails is therefore sent again (courier.py). Over UDP nobody says anything: what could be sent is called
 delivered, and may be lost.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket
 import ssl
+import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from runner.forwarding.destinations import Destination, Way
 from runner.forwarding.entries import Entry, Level
-from runner.forwarding.sinks.interface import NotDeliveredError
+from runner.forwarding.sinks.interface import NotDeliveredError, unverified
 from runner.journal.lines import time_text
 
 SECONDS = 10.0  # for a connection, and for each wait for the receiver
+_LOOK_SECONDS = 0.02  # between looks at whether all was acknowledged
 _FACILITY = 13  # log audit
 _SEVERITY = {Level.INFO: 6, Level.NOTICE: 5, Level.WARNING: 4, Level.ERROR: 3, Level.ALERT: 1}
 _NOT_PRINTED = re.compile(r"[^!-~]")
@@ -36,6 +43,8 @@ def message(entry: Entry, text: bytes) -> bytes:
 class SyslogSink:
     """A connection a batch; datagrams one an entry."""
 
+    keeps = False
+
     def __init__(self, to: Destination, render: Callable[[Entry], bytes], ca_file: str | None) -> None:
         self._to = to
         self._render = render
@@ -45,48 +54,93 @@ class SyslogSink:
         messages = [message(entry, self._render(entry)) for entry in entries]
         try:
             if self._to.way is Way.UDP:
-                self._as_datagrams(messages)
-            else:
-                self._as_stream(b"".join(b"%d %b" % (len(each), each) for each in messages))
-        except ssl.SSLCertVerificationError:
-            raise NotDeliveredError(
-                f"the certificate of {self._to.host} could not be verified (--events-ca names its authority)"
-            ) from None
+                return self._as_datagrams(messages)
+            self._as_stream(b"".join(b"%d %b" % (len(each), each) for each in messages))
+        except ssl.SSLCertVerificationError as error:
+            raise unverified(self._to.host, error) from None
         except TimeoutError:
             raise NotDeliveredError(f"{self._to.host} does not answer within {SECONDS:g} seconds") from None
         except OSError as error:
             raise NotDeliveredError(f"{self._to.host}: {error.strerror or type(error).__name__}") from None
         return 0
 
-    def _as_datagrams(self, messages: Sequence[bytes]) -> None:
+    def _as_datagrams(self, messages: Sequence[bytes]) -> int:
+        """How many are longer than any datagram."""
+        refused = 0
         family, kind, protocol, _, address = socket.getaddrinfo(self._to.host, self._to.port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, protocol) as datagrams:
             datagrams.settimeout(SECONDS)
             datagrams.connect(address)  # so that `nobody listens there` comes back, where it does
             for each in messages:
-                datagrams.send(each)
+                try:
+                    datagrams.send(each)
+                except OSError as error:
+                    if error.errno != errno.EMSGSIZE:
+                        raise
+                    refused += 1
+        return refused
 
     def _as_stream(self, data: bytes) -> None:
         with socket.create_connection((self._to.host, self._to.port), SECONDS) as plain:
             if self._context is None:
                 plain.sendall(data)
+                self._still_listens(plain)
                 plain.shutdown(socket.SHUT_WR)
                 self._wait_for_end(plain)
+                self._has_all(plain)
                 return
             with self._context.wrap_socket(plain, server_hostname=self._to.host) as sealed:
                 sealed.sendall(data)
-                try:
-                    sealed.unwrap()  # says that this is the end, and waits for the receiver to say the same
-                except ssl.SSLEOFError:
-                    return  # it closed without a word, as many do: it had read ours
-                except ssl.SSLZeroReturnError:
-                    return
+                # Says that this is the end, and waits for the receiver to say the same; many close without a word, when
+                # they have read ours.
+                with suppress(ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                    sealed.unwrap()
+                self._has_all(sealed)
+
+    def _still_listens(self, connection: socket.socket) -> None:
+        """That it has not closed before our end: whoever does has died, or was told to stop."""
+        connection.setblocking(False)
+        try:
+            if not connection.recv(1, socket.MSG_PEEK):
+                raise NotDeliveredError(f"{self._to.host} hung up")
+        except BlockingIOError:
+            pass
+        finally:
+            connection.settimeout(SECONDS)
+
+    def _has_all(self, connection: socket.socket) -> None:
+        """That every byte was taken by a system whose program then read it, where this system tells.
+
+        Behind the receiver's end a reset is not shown to who reads, and comes later than the end where it is far away.
+        """
+        until = time.monotonic() + SECONDS
+        while (unsent := _unacknowledged(connection)) and time.monotonic() < until:
+            if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, os.strerror(error))
+            time.sleep(_LOOK_SECONDS)
+        if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, os.strerror(error))
+        if unsent:
+            raise NotDeliveredError(f"{self._to.host} hung up before it had all")
 
     def _wait_for_end(self, connection: socket.socket) -> None:
         """Reads what nobody listens to until the receiver closes."""
-        for _ in range(1000):
+        until = time.monotonic() + SECONDS  # in all: one that says a byte now and then holds up what is next
+        while time.monotonic() < until:
             if not connection.recv(4096):
                 return
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
         raise NotDeliveredError(f"{self._to.host} talks instead of listening")
+
+
+def _unacknowledged(connection: socket.socket) -> int:
+    """Bytes that the receiver's system has not acknowledged; 0 where this one does not tell."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
+    import struct
+    import termios
+
+    count: int = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+    return count

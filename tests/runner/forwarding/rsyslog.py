@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.lab.certificates import Authority, Issued
 from tests.waiting import HANG_SECONDS, happens
 
 _CONFIGURATION = """\
-global(workDirectory="{folder}" net.enableDNS="off")
-module(load="imtcp")
+global(workDirectory="{folder}" net.enableDNS="off"{certificate})
+module(load="imtcp"{driver})
 module(load="imudp")
 template(name="whole" type="string" string="%app-name%\\t%msgid%\\t%hostname%\\t%pri%\\t%msg:::drop-last-lf%\\n")
 ruleset(name="keep") {{
@@ -25,6 +26,10 @@ ruleset(name="keep") {{
 input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="keep")
 input(type="imudp" address="127.0.0.1" port="{port}" ruleset="keep")
 """
+_CERTIFICATE = """
+    defaultNetstreamDriverCAFile="{folder}/ca.pem" defaultNetstreamDriverCertFile="{folder}/server.pem"
+    defaultNetstreamDriverKeyFile="{folder}/server.key" """
+_DRIVER = """ streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="anon" """
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,17 @@ class Rsyslog:
     def got(self) -> list[list[str]]:
         """Program, kind, machine, priority and text of each message."""
         file = self.folder / "got"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         return [line.split("\t", 4) for line in text.splitlines()]
 
 
 @contextlib.contextmanager
-def rsyslog(folder: Path, port: int | None = None) -> Iterator[Rsyslog]:
-    """One that listens on TCP and UDP; `port` is that of one that was here before."""
+def rsyslog(folder: Path, port: int | None = None, sealed: tuple[Authority, Issued] | None = None) -> Iterator[Rsyslog]:
+    """One that listens on TCP and UDP; `port` is that of one that was here before.
+
+    Args:
+        sealed: listens over TLS instead of TCP, with this certificate.
+    """
     program = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin")
     if program is None:
         pytest.skip("NO RSYSLOG: rsyslogd is not installed (apt-get install rsyslog)")
@@ -50,8 +59,19 @@ def rsyslog(folder: Path, port: int | None = None) -> Iterator[Rsyslog]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+    certificate = driver = ""
+    if sealed is not None:
+        if not [*Path("/usr/lib").glob("**/rsyslog/lmnsd_gtls.so")]:
+            pytest.skip("NO RSYSLOG OVER TLS: its driver is not installed (apt-get install rsyslog-gnutls)")
+        authority, issued = sealed
+        (folder / "ca.pem").write_bytes(authority.pem)
+        (folder / "server.pem").write_bytes(issued.certificate_pem)
+        (folder / "server.key").write_bytes(issued.key_pem)
+        certificate, driver = _CERTIFICATE.format(folder=folder), _DRIVER
     configuration = folder / "rsyslog.conf"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, port=port), encoding="utf-8")
+    configuration.write_text(
+        _CONFIGURATION.format(folder=folder, port=port, certificate=certificate, driver=driver), encoding="utf-8"
+    )
     log = (folder / "said").open("ab")
     process = subprocess.Popen(
         [program, "-n", "-f", str(configuration), "-i", str(folder / "pid")], stdout=log, stderr=log

@@ -25,7 +25,8 @@ TO = Destination(Way.FILE, Format.ECS, "events.jsonl")
 class Receiver:
     """Takes what it is handed, but as `answers` have it: True, a failure, or a failure after it has taken all."""
 
-    def __init__(self, answers: Sequence[str] = ()) -> None:
+    def __init__(self, answers: Sequence[str] = (), *, keeps: bool = True) -> None:
+        self.keeps = keeps
         self.answers = list(answers)
         self.got: list[int] = []
         self.most = 0
@@ -67,6 +68,24 @@ def test_every_event_comes_at_least_once_and_in_order_over_failures_and_kills(
         assert once(receiver.got) == list(range(1, sum(counts) + 1))
         assert receiver.most <= BATCH
         assert len(receiver.got) <= sum(counts) + BATCH * len([each for each in answers if each == "takes and breaks"])
+
+
+def test_the_batch_before_one_that_fails_is_sent_again_to_whom_may_have_died_with_it(tmp_path: Path) -> None:
+    receiver = Receiver(["takes", "takes", "refuses", "refuses"], keeps=False)
+    with journal(tmp_path) as opened:
+        courier = Courier(opened.path, lambda: opened.durable.sequence, TO, receiver)
+        for _ in range(2):
+            write(opened, 3)
+            assert courier.last()
+        write(opened, 3)
+        assert not courier.last()
+        assert courier.left().count == 6
+        assert not courier.last()
+        again = Courier(opened.path, lambda: opened.durable.sequence, TO, receiver)  # as after a kill
+        assert again.left().count == 6
+        assert courier.last()
+        assert not courier.last()
+        assert receiver.got == [*range(1, 7), *range(4, 10)]
 
 
 def test_what_a_crash_could_take_away_is_not_sent(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from runner.forwarding.cursor import cursor_path
 from runner.forwarding.destinations import DestinationError, Format, Way, by_client, check_file, destination
 
 
@@ -75,3 +77,20 @@ def test_a_file_needs_a_folder(tmp_path: Path) -> None:
     for wrong in (tmp_path, tmp_path / "none" / "events.jsonl"):
         with pytest.raises(DestinationError):
             check_file(str(wrong))
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DestinationError, match="a pipe or a socket"):
+        check_file(str(tmp_path / "pipe"))
+
+
+def test_how_far_a_file_was_served_is_not_told_of_its_namesake_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to, found = destination("events.jsonl", None), []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        found.append(cursor_path(tmp_path / "journal.jsonl", to))
+    assert found[0] != found[1]

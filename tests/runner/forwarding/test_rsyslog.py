@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from runner.forwarding import cef, ecs
 from runner.forwarding.destinations import destination
+from runner.forwarding.sinks.interface import NotDeliveredError
 from runner.forwarding.sinks.syslog import SyslogSink
 from runner.journal.verification import read
+from runner.lab.certificates import Authority
 from runner.lab.engines.sim import SimEngine
 from tests.runner.accounted import Accounted, accounted
 from tests.runner.dying import KILLED, Kill, next_command, run
 from tests.runner.forwarding.rsyslog import rsyslog
+from tests.runner.forwarding.test_sinks import listening
 from tests.runner.forwarding.told import entries
-from tests.waiting import happens
+from tests.waiting import HANG_SECONDS, happens
 
 
 @pytest.mark.parametrize("scheme", ["syslog+tcp", "syslog"])
@@ -45,6 +53,115 @@ def recorded(fleet: Accounted) -> list[str]:
     journal = fleet.journal
     assert journal is not None
     return [f"{line.run}/{line.client}/{line.sequence}" for line in read(journal)[0]]
+
+
+def test_over_tls_it_reads_what_is_sent_as_it_was_meant(tmp_path: Path) -> None:
+    every = entries()
+    authority = Authority(datetime.now(UTC))
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    with rsyslog(tmp_path / "rsyslog", sealed=(authority, authority.server("soc", "127.0.0.1"))) as server:
+        to = destination(f"syslog+tls://127.0.0.1:{server.port}", None)
+        SyslogSink(to, cef.render, str(tmp_path / "ca.pem")).deliver(every)
+        SyslogSink(to, ecs.render, str(tmp_path / "ca.pem")).deliver(every * 20)  # several records of TLS
+        assert happens(lambda: len(server.got()) == 21 * len(every))
+        got = server.got()
+    texts = [row[4].strip() for row in got]
+    assert texts[: len(every)] == [cef.render(entry).decode() for entry in every]
+    assert [json.loads(each) for each in texts[len(every) :]] == [ecs.document(entry) for entry in every] * 20
+
+
+@contextmanager
+def overheard(port: int) -> Iterator[tuple[int, list[bytes]]]:
+    """A port that leads to another for one connection, and what is said to it."""
+    said: list[bytes] = []
+
+    def pass_on(of: socket.socket, to: socket.socket, kept: list[bytes]) -> None:
+        with suppress(OSError):
+            while piece := of.recv(65536):
+                kept.append(piece)
+                to.sendall(piece)
+        with suppress(OSError):
+            to.shutdown(socket.SHUT_WR)
+
+    def serve(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port), HANG_SECONDS) as behind:
+            back = threading.Thread(target=pass_on, args=(behind, connection, []))
+            back.start()
+            pass_on(connection, behind, said)
+            back.join(HANG_SECONDS)
+
+    with listening(serve) as open_port:
+        yield open_port, said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("authority", "could not be verified (--events-ca names its authority)"),
+        ("name", "it is of another name"),
+        ("day", "it has expired"),
+        ("plain", "127.0.0.1"),
+    ],
+)
+def test_to_one_that_cannot_show_who_it_is_nothing_is_sent(
+    wrong: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong == "plain":  # it waits for more, and so would we
+        monkeypatch.setattr("runner.forwarding.sinks.syslog.SECONDS", 1.0)
+    now = datetime.now(UTC)
+    made = Authority(now)
+    issued = made.server("soc", "127.0.0.9" if wrong == "name" else "127.0.0.1")
+    if wrong == "day":
+        issued = lasting(made, now - timedelta(days=60)).server("soc", "127.0.0.1")
+    trusted = Authority(now) if wrong == "authority" else made
+    (tmp_path / "trusted.pem").write_bytes(trusted.pem)
+    with (
+        rsyslog(tmp_path / "rsyslog", sealed=None if wrong == "plain" else (made, issued)) as server,
+        overheard(server.port) as (port, said),
+    ):
+        to = destination(f"syslog+tls://127.0.0.1:{port}", None)
+        with pytest.raises(NotDeliveredError, match=re.escape(why)):
+            SyslogSink(to, cef.render, str(tmp_path / "trusted.pem")).deliver(entries())
+    assert b"CEF:0" not in b"".join(said)
+    assert [row for row in server.got() if "CEF" in row[4]] == []
+
+
+def lasting(authority: Authority, since: datetime) -> Authority:
+    """The same authority, issuing as of another day."""
+    other = copy(authority)
+    other._now = since
+    return other
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, and forks nothing")
+def test_over_tls_and_in_a_file_after_kills_and_resumes_no_event_is_missing_and_each_is_known_by_its_key(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(datetime.now(UTC))
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    issued = authority.server("soc", "127.0.0.1")
+    struck = 0
+    kills = [Kill("after host.change"), Kill("before event.settled"), Kill("after event.settled"), None]
+    with (
+        rsyslog(tmp_path / "rsyslog", sealed=(authority, issued)) as server,
+        accounted(tmp_path / "run", SimEngine(), parallel=2) as fleet,
+    ):
+        file = tmp_path / "events.jsonl"
+        sent = ["--events", f"syslog+tls://127.0.0.1:{server.port}", "--events-ca", str(tmp_path / "ca.pem")]
+        sent += ["--events", str(file)]
+        assert fleet.plan()[0] == 1
+        for kill in kills:
+            status = run(fleet, [*next_command(fleet, undo=False), *sent], kill)
+            struck += status == KILLED
+        assert status == 0, (tmp_path / "run" / "said.txt").read_text()
+        assert struck == 3
+        wanted = recorded(fleet)
+        assert fleet.journal is not None
+        assert fleet("journal", "send", fleet.journal.parent.name, *sent)[0] == 0  # what the end had no time for
+        assert happens(lambda: set(keys(server.got())) >= set(wanted))
+        assert list(dict.fromkeys(keys(server.got()))) == wanted
+    written = [json.loads(each)["event"]["id"] for each in file.read_text(encoding="utf-8").splitlines()]
+    assert list(dict.fromkeys(written)) == wanted
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, and forks nothing")

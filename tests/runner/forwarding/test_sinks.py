@@ -53,6 +53,27 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         FileSink(tmp_path / "none" / "events.jsonl", ecs.render, SystemDisk()).deliver(ENTRIES)
 
 
+def test_runs_that_share_a_file_write_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    threads = [
+        threading.Thread(target=FileSink(path, ecs.render, SystemDisk()).deliver, args=(ENTRIES * 20,))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 80 * len(ENTRIES)
+    assert {json.loads(line)["event"]["sequence"] for line in lines} == {each.sequence for each in ENTRIES}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk here that is always full")
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(NotDeliveredError, match="the file cannot be written: No space left"):
+        FileSink(Path("/dev/full"), ecs.render, SystemDisk()).deliver(ENTRIES)
+
+
 def octets(data: bytes) -> list[bytes]:
     """Messages with counted octets, as RFC 6587 3.4.1 has them."""
     found: list[bytes] = []
@@ -109,6 +130,43 @@ def test_a_receiver_that_ends_before_it_has_read_all_has_got_nothing() -> None:
         SyslogSink(destination(f"syslog+tcp://127.0.0.1:{port}", None), cef.render, None).deliver(ENTRIES * 50)
 
 
+def test_a_receiver_that_ended_before_us_has_got_nothing_though_it_had_read_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    sendall = socket.socket.sendall
+
+    def and_it_ends(connection: socket.socket, data: bytes) -> None:
+        sendall(connection, data)
+        assert ended.wait(HANG_SECONDS)
+
+    def serve(connection: socket.socket) -> None:
+        left = len(b"".join(b"%d %b" % (len(each), each) for each in MESSAGES))
+        while left:
+            left -= len(connection.recv(left))
+        connection.close()
+        ended.set()
+
+    monkeypatch.setattr(socket.socket, "sendall", and_it_ends)
+    with listening(serve) as port, pytest.raises(NotDeliveredError, match="hung up"):
+        SyslogSink(destination(f"syslog+tcp://127.0.0.1:{port}", None), cef.render, None).deliver(ENTRIES)
+
+
+def test_a_reset_behind_the_receivers_end_is_no_delivery() -> None:
+    """As from far away: its end is here when we write, what it says to that comes later."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        to = destination(f"syslog+tcp://127.0.0.1:{server.getsockname()[1]}", None)
+        sink = SyslogSink(to, cef.render, None)
+        with socket.create_connection(server.getsockname(), HANG_SECONDS) as connection:
+            accepted, _ = server.accept()
+            accepted.close()
+            assert connection.recv(1, socket.MSG_PEEK) == b""
+            connection.sendall(b"what it never reads")
+            sink._wait_for_end(connection)  # all that it says is its end
+            with pytest.raises((NotDeliveredError, OSError)):
+                sink._has_all(connection)
+
+
 def test_over_udp_each_event_is_a_datagram_and_nobody_there_is_told_where_the_system_says_so() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
@@ -119,6 +177,20 @@ def test_over_udp_each_event_is_a_datagram_and_nobody_there_is_told_where_the_sy
         assert [receiver.recv(65536) for _ in ENTRIES] == MESSAGES
     with pytest.raises(NotDeliveredError, match="refused"):
         sink.deliver(ENTRIES)
+
+
+def test_an_event_longer_than_any_datagram_is_refused_and_holds_up_none_behind_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(HANG_SECONDS)
+        long = iter([b"x" * 70000])
+        sink = SyslogSink(
+            destination(f"syslog://127.0.0.1:{receiver.getsockname()[1]}", None),
+            lambda entry: next(long, None) or cef.render(entry),
+            None,
+        )
+        assert sink.deliver(ENTRIES) == 1
+        assert [receiver.recv(65536) for _ in ENTRIES[1:]] == MESSAGES[1:]
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +304,15 @@ def test_any_status_but_2xx_is_no_delivery(status: int, headers: dict[str, str],
         assert raised.value.wait_seconds == wait
         assert sink.deliver(ENTRIES) == 0
     assert len(endpoint.got) == 2
+
+
+def test_what_is_too_large_comes_in_halves_and_an_event_that_is_so_alone_holds_up_no_other() -> None:
+    too_large = (413, {}, b"")
+    with Endpoint(too_large, too_large, too_large) as endpoint:  # all, the first half, the first quarter
+        sink = HttpSink(destination(f"http://{endpoint.address}/", None), None, None)
+        assert sink.deliver(ENTRIES[:4]) == 1
+    numbers = [[json.loads(line)["event"]["sequence"] for line in body.splitlines()] for _, _, body in endpoint.got]
+    assert numbers == [[1, 2, 3, 4], [1, 2], [1], [2], [3, 4]]
 
 
 def test_to_this_machine_no_proxy_is_asked_and_no_password_file_is_read(
