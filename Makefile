@@ -54,8 +54,16 @@ $(PEERS)/.ready: requirements/peers.lock
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/peers.lock
 	@touch $(PEERS)/.ready
 
+# With node and npm alone; what is missing the tests say, last and loud.
+$(PEERS)/editor/.ready: tests/peers/editor/package-lock.json | $(PEERS)/.ready
+	@mkdir -p $(@D) && cp tests/peers/editor/package.json tests/peers/editor/package-lock.json $(@D)
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		echo "yaml-language-server is not installed: there is no node or no npm"; \
+	elif npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent; then touch $@; \
+	else echo "yaml-language-server could not be installed: npm found no registry that answers"; fi
+
 .PHONY: peers
-peers: $(READY) $(PEERS)/.ready  ## try the lab with Ansible, which is installed apart for it (not on Windows)
+peers: $(READY) $(PEERS)/.ready $(PEERS)/editor/.ready  ## try the lab with Ansible and our schemas in VS Code's YAML server, installed apart for it (not on Windows)
 	@$(BIN)/python -m pytest tests/peers
 
 .PHONY: lint

@@ -92,6 +92,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "NO MAN": "man, groff or mandoc and were skipped (apt-get install)",
         "NO REGISTRY": "a package registry that answers and were skipped",
         "NO PEERS": "Ansible and were skipped (make peers)",
+        "NO LANGUAGE SERVER": "yaml-language-server and were skipped (make peers, with node and npm)",
         "NO SSH-KEYGEN": "OpenSSH's ssh-keygen and were skipped",
         "NO RSYSLOG": "rsyslogd and were skipped (apt-get install rsyslog)",
     }.items():

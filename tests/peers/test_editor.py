@@ -1,0 +1,216 @@
+"""What `exrun init` lays out for VS Code, in the language server that VS Code's YAML extension runs.
+
+The server stands in .venv-peers/editor, where `make peers` installs it from tests/peers/editor/package-lock.json.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from runner.cli.main import app
+from tests.waiting import HANG_SECONDS
+
+SERVER = Path(__file__).resolve().parents[2] / ".venv-peers" / "editor" / "node_modules" / "yaml-language-server"
+# What the extension has where a folder's settings say nothing: it would load a list of schemas from a network.
+EXTENSION = {"yaml.validate": True, "yaml.completion": True, "yaml.schemaStore.enable": True}
+
+
+class Editor:
+    """As much of an editor as the server needs: it opens files, has its settings, and is told what to underline."""
+
+    def __init__(self, server: subprocess.Popen[bytes], folder: Path, proxy: str) -> None:
+        self.folder = folder
+        self._server = server
+        self._settings: dict[str, Any] = EXTENSION | json.loads((folder / ".vscode" / "settings.json").read_text())
+        self._settings["http.proxy"] = proxy
+        self._asked = 0
+        self._versions: dict[str, int] = {}
+        root = folder.as_uri()
+        capabilities = {
+            "workspace": {"configuration": True, "workspaceFolders": True},
+            "textDocument": {"completion": {"completionItem": {"documentationFormat": ["plaintext"]}}},
+        }
+        self._ask(
+            "initialize",
+            processId=None,
+            rootUri=root,
+            workspaceFolders=[{"uri": root, "name": "alpha"}],
+            capabilities=capabilities,
+        )
+        self._tell("initialized")
+        while self._message().get("method") != "workspace/configuration":
+            pass  # a file that is opened before it has them would be looked at twice
+        self._ask("textDocument/documentSymbol", textDocument={"uri": f"{root}/none.yml"})
+
+    def underlined(self, name: str, text: str) -> list[str]:
+        """What is said about a file once it holds this text."""
+        uri, version = (self.folder / name).as_uri(), self._versions.get(name, 0) + 1
+        self._versions[name] = version
+        if version == 1:
+            document = {"uri": uri, "languageId": "yaml", "version": version, "text": text}
+            self._tell("textDocument/didOpen", textDocument=document)
+        else:
+            changed = {"uri": uri, "version": version}
+            self._tell("textDocument/didChange", textDocument=changed, contentChanges=[{"text": text}])
+        while True:
+            message = self._message()
+            if message.get("method") == "textDocument/publishDiagnostics" and message["params"]["uri"] == uri:
+                lines = text.splitlines()
+                return [
+                    f"{lines[each['range']['start']['line']].strip()} -> {each['message']}"
+                    for each in message["params"]["diagnostics"]
+                ]
+
+    def completed(self, name: str, text: str) -> dict[str, str]:
+        """What is offered at the mark `|`, with what is said of it."""
+        before, after = text.split("|")
+        self.underlined(name, before + after)
+        answer = self._ask(
+            "textDocument/completion",
+            textDocument={"uri": (self.folder / name).as_uri()},
+            position={"line": before.count("\n"), "character": len(before.rsplit("\n", 1)[-1])},
+        )
+        said = {item["label"]: item.get("documentation", "") for item in answer["items"]}
+        return {label: each["value"] if isinstance(each, dict) else each for label, each in said.items()}
+
+    def _ask(self, method: str, **parameters: object) -> Any:
+        self._asked += 1
+        self._send({"id": self._asked, "method": method, "params": parameters})
+        while True:
+            message = self._message()
+            if message.get("id") == self._asked and "method" not in message:
+                assert "error" not in message, message
+                return message["result"]
+
+    def _tell(self, method: str, **parameters: object) -> None:
+        self._send({"method": method, "params": parameters})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        assert self._server.stdin is not None
+        self._server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self._server.stdin.flush()
+
+    def _message(self) -> dict[str, Any]:
+        """The next message; what the server asks is answered on the way."""
+        assert self._server.stdout is not None
+        length = 0
+        while (line := self._server.stdout.readline().strip()) or not length:
+            assert line, "the language server ended"
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        message: dict[str, Any] = json.loads(self._server.stdout.read(length))
+        if "id" in message and "method" in message:
+            asked = message["params"].get("items", []) if message["method"] == "workspace/configuration" else None
+            result = None if asked is None else [self._section(item["section"]) for item in asked]
+            self._send({"id": message["id"], "result": result})
+        return message
+
+    def _section(self, section: str) -> dict[str, Any]:
+        """A section of the settings as VS Code hands it over: dots are levels."""
+        held: dict[str, Any] = {}
+        for key, value in self._settings.items():
+            first, *path, last = key.split(".")
+            if first == section:
+                below = held
+                for each in path:
+                    below = below.setdefault(each, {})
+                below[last] = value
+        return held
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[socket.socket]:
+    """Where the server would come by on its way to a network: its proxy."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory, network: socket.socket) -> Iterator[Editor]:
+    """A folder of `exrun init`, opened."""
+    node = shutil.which("node")
+    if node is None or not SERVER.is_dir():
+        pytest.skip("NO LANGUAGE SERVER: it is not in .venv-peers; with node and npm `make peers` installs and runs it")
+    folder = tmp_path_factory.mktemp("editor") / "alpha"
+    made = CliRunner().invoke(app, ["init", str(folder), "--client", "alpha"])
+    assert made.exit_code == 0, made.output
+    server = subprocess.Popen(
+        [node, str(SERVER / "bin" / "yaml-language-server"), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    hanging = threading.Timer(HANG_SECONDS, server.kill)
+    hanging.start()
+    try:
+        yield Editor(server, folder, f"http://127.0.0.1:{network.getsockname()[1]}")
+    finally:
+        hanging.cancel()
+        server.kill()
+        server.communicate()
+
+
+@pytest.mark.parametrize("name", ["inventory.yml", "playbooks/monthly.yml", "policy.yml"])
+def test_nothing_that_is_right_is_underlined(editor: Editor, name: str) -> None:
+    filled_in = {"inventory.yml": INVENTORY, "policy.yml": POLICY}
+    text = filled_in.get(name) or (editor.folder / name).read_text(encoding="utf-8")
+    assert editor.underlined(name, text) == []
+
+
+INVENTORY = "exrun: inventory/1\nclients:\n  alpha:\n    hosts:\n      EX01:\n        address: 192.0.2.1\n"
+POLICY = "client: alpha\napprovers:\n  - key: board@alpha.example ssh-ed25519 AAAA\napprovals: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        (
+            "inventory.yml",
+            INVENTORY.replace("address", "adress"),
+            "adress: 192.0.2.1",
+        ),
+        (
+            "playbooks/monthly.yml",
+            "name: monthly\ntitle: M\nsteps:\n  - id: one\n    action: exchange.version\n    wiht: {}\n",
+            "wiht: {}",
+        ),
+        ("policy.yml", POLICY + "aprovals: 2\n", "aprovals: 2"),
+        ("playbooks/actions/my/smb/action.yml", "title: Shares\ncolect: []\n", "colect: []"),
+    ],
+)
+def test_a_wrong_key_is_underlined(editor: Editor, name: str, text: str, line: str) -> None:
+    key = line.partition(":")[0]
+    assert f"{line} -> Property {key} is not allowed." in editor.underlined(name, text)
+
+
+def test_keys_and_choices_are_completed_with_what_each_is_for(editor: Editor) -> None:
+    offered = editor.completed("inventory.yml", INVENTORY.replace("address: 192.0.2.1", "|"))
+    assert {"address", "credential", "scheme"} <= set(offered)
+    assert all(offered[key] for key in ("address", "credential", "scheme"))
+    scheme = INVENTORY.replace("address: 192.0.2.1", "scheme: |")
+    assert {"http", "https"} <= set(editor.completed("inventory.yml", scheme))
+    begun = "name: monthly\ntitle: M\nsteps:\n  - id: one\n    |\n"
+    offered = editor.completed("playbooks/monthly.yml", begun)
+    assert {"action", "when", "with", "on_failure"} <= set(offered)
+    assert "Runs the step only where this is true" in offered["when"]
+    assert {"stop", "continue", "rollback"} <= set(
+        editor.completed("playbooks/monthly.yml", begun.replace("|", "action: a.b\n    on_failure: |"))
+    )
+    assert {"approvals", "windows"} <= set(editor.completed("policy.yml", "client: alpha\n|\n"))
+
+
+def test_nothing_is_loaded_from_a_network(editor: Editor, network: socket.socket) -> None:
+    editor.underlined("playbooks/other.yml", "name: other\n")
+    editor.underlined("unknown.yml", "any: thing\n")
+    with pytest.raises(BlockingIOError):
+        network.accept()
