@@ -16,11 +16,13 @@ compressed text is not looked into.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import count
 from typing import Any
 
 from runner.redaction import spellings
@@ -88,7 +90,7 @@ _OURS = re.compile(r"(?:server|domain|user|organisation|name)\d+", re.I)
 
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _DOTTED = re.compile(rf"(?<![\w.-])((?:{_LABEL}\.)+(?:{'|'.join(_ENDS)}))(?![\w-]|\.\w)", re.I)
-_MAIL = re.compile(rf"(?<![\w.+'-])([\w.+'$-]+)@((?:{_LABEL}\.)+{_LABEL})(?![\w-])")
+_MAIL = re.compile(rf"(?<![\w.+'$-])([\w.+'$-]+)@((?:{_LABEL}\.)+{_LABEL})(?![\w-])")
 _URL = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:/{2}(?:[^/\s@\\]*@)?([^/\s:\"'<>\\?#,;()\[\]{}]+)", re.I)
 _SHARE = re.compile(r"(?<![\w:\\])\\\\(?:\?\\UNC\\)?([^\\/\s:\"'<>?*|@]+)(?:@[^\\/\s]*)?\\", re.I)
 _ACCOUNT = re.compile(r"([^\W_][\w.-]{0,62})\\([^\W_][\w.$' -]{0,62})")
@@ -194,10 +196,11 @@ class Names:
             for found in pattern.finditer(text):
                 self._add_host(found[1])
         for found in _DOTTED.finditer(text):
-            if not (text[: found.start()].endswith("\\") and found[1].count(".") == 1):
+            if not (text.endswith("\\", 0, found.start()) and found[1].count(".") == 1):
                 self._add_dotted(found[1], Kind.SERVER)
+        folded = self._texts[-1]
         for suffix in tuple(self._suffixes) if "." in text else ():
-            if suffix in _folded(text):
+            if suffix in folded:
                 for found in re.finditer(rf"(?<![\w.-])((?:{_LABEL}\.)+){re.escape(suffix)}(?![\w-]|\.\w)", text, re.I):
                     self._add_dotted(found[0], Kind.SERVER)
         for found in _PROFILE.finditer(text):
@@ -292,13 +295,15 @@ class Names:
     def pseudonyms(self) -> Pseudonyms:
         """A placeholder for each name that was told or found."""
         there = "\n".join(self._texts)
-        keys = [*self._atoms, *self._dotted]
+        keys = {*self._atoms, *self._dotted}
         patterns = [re.compile(_pattern(key), re.I) for key in self._atoms]
         given: dict[str, tuple[Kind, str]] = {}
         numbers: Counter[str] = Counter()
         prefixes = {kind: _prefix(kind.value, patterns) for kind in Kind}
+        taken = {prefix: keys | _standing(prefix, there) for prefix in set(prefixes.values())}
         for key, name in self._atoms.items():
-            given[key] = name.kind, _next(prefixes[name.kind], numbers, lambda each: each in there or each in keys)
+            prefix = prefixes[name.kind]
+            given[key] = name.kind, _next(prefix, numbers, taken[prefix])
         ends: dict[str, str] = {}
         for key in self._dotted:
             *labels, last = key.split(".")
@@ -307,7 +312,9 @@ class Names:
             made = ".".join([*(given[each][1] if each in given else each for each in labels), ends[last]])
             kind = Kind.DOMAIN if key in self._suffixes else Kind.SERVER
             given[key] = kind, made
-        sids = {sid: f"{_OUR_SID}{3000 + number}" for number, sid in enumerate(self._sids, start=1)}
+        standing = _standing(_OUR_SID, there)
+        free = (made for number in count(3001) if (made := f"{_OUR_SID}{number}") not in standing)
+        sids = dict(zip(self._sids, free, strict=False))
         return Pseudonyms(given, sids, _addresses_for(tuple(self._v4), tuple(self._v6), there), frozenset(ends.items()))
 
 
@@ -390,8 +397,9 @@ class Pseudonyms:
         for first, pattern in patterns:
             for each in pattern.finditer(text):
                 start, end = each.span()
-                if any(begin <= start and end <= stop and stop - begin > end - start for begin, stop in whole):
-                    continue
+                begin, stop = whole[max(0, bisect_right(whole, (start, len(text))) - 1)] if whole else (0, 0)
+                if begin <= start and end <= stop and stop - begin > end - start:
+                    continue  # part of a hash
                 kind, made = self._order[first + (each.lastindex or 1) - 1]
                 found.append((start, end, made.upper() if _is_upper(each[0]) else made, kind))
         for each in _SID.finditer(text):
@@ -455,11 +463,17 @@ def _prefix(usual: str, patterns: Sequence[re.Pattern[str]]) -> str:
     return "\N{LATIN SMALL LETTER O WITH DIAERESIS}"
 
 
-def _next(prefix: str, numbers: Counter[str], taken: Callable[[str], bool]) -> str:
+def _standing(prefix: str, there: str) -> frozenset[str]:
+    """What of a prefix and a number stands in the texts: also the beginnings of longer numbers."""
+    found = set(re.findall(rf"{re.escape(prefix)}([0-9]{{1,10}})", there))
+    return frozenset(f"{prefix}{each[:end]}" for each in found for end in range(1, len(each) + 1))
+
+
+def _next(prefix: str, numbers: Counter[str], taken: Set[str]) -> str:
     while True:
         numbers[prefix] += 1
         made = f"{prefix}{numbers[prefix]}"
-        if not taken(made):
+        if made not in taken:
             return made
 
 
@@ -503,7 +517,7 @@ def _addresses(text: str, of: str) -> Iterator[tuple[tuple[int, int], IPv4Addres
             address = _address(found[1])
             if not isinstance(address, IPv4Address) or _tells_nothing(address):
                 continue
-            if _EXCHANGE_BUILD.match(found[1]) or _IS_VERSION.search(text[: found.start()][-12:]):
+            if _EXCHANGE_BUILD.match(found[1]) or _IS_VERSION.search(text[max(0, found.start() - 12) : found.start()]):
                 continue
             yield found.span(1), address
     if ":" in text:

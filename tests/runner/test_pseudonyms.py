@@ -195,3 +195,17 @@ def test_a_name_within_a_hash_is_chance() -> None:
 def test_a_long_text_of_a_hostile_server_is_looked_through_once() -> None:
     for text in ("a" * 1_000_000, "1" + ":" * 1_000_000 + "z", "a+" * 500_000):
         assert of([], text).text(text) == text
+
+
+def test_a_sid_that_looks_like_a_placeholder_is_never_shared_with_another() -> None:
+    text = "S-1-5-21-1000-2000-3001-500 S-1-5-21-7-8-9-500"
+    planted, other = of((), text).text(text).split()
+    assert planted == "S-1-5-21-1000-2000-3001-500"
+    assert other not in (planted, "S-1-5-21-7-8-9-500")
+
+
+def test_a_text_that_is_planted_to_be_slow_is_gone_through_once() -> None:
+    """With a step for each two of its characters it does not end."""
+    planted = "$" * 400_000
+    made = of(("KLAGENFURT7",), planted).text(f"{planted} KLAGENFURT7")
+    assert made[-8:] == " SERVER1"
