@@ -5,7 +5,7 @@
 
 DEMO is what `exrun lab demo --folder DEMO` has left. Its pages are of servers of the lab, whose states lie in
 runner/lab/demo: Contoso's audit, Northwind's investigation of March 2021 with the audits before it, its plan and what
-became of that. Beside them is an audit of 40 made-up servers (tests/runner/reports/fleets.py), which says how long a page gets.
+became of that. Beside them is an audit of 40 made-up servers (tests/runner/reports/fleets.py).
 
 FOLDER gets the pages, a PNG of each, and PAGE-print.pdf; FOLDER/docs a chosen few as WebP.
 

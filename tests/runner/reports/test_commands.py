@@ -78,4 +78,4 @@ def test_a_command_is_about_this_server_and_no_other(name: str) -> None:
     assert isinstance(found, Commands)
     [program, command, selection] = shlex.split(found.then)
     assert (program, command) == ("exrun", "doctor")
-    assert str(parse([selection])) == f"alpha/{name}"
+    assert str(parse(selection)) == f"alpha/{name}"

@@ -43,7 +43,7 @@ def test_a_reader_finds_every_server_wave_and_change_of_any_plan(plan: Plan) -> 
         (str(number), host.host) for number, wave in enumerate(host_waves(plan), start=1) for host in wave
     ]
     assert [(row[0], row[1]) for row in cells.get("Changes", [])] == [
-        (host, step.step) for host, step, _ in plan.changes
+        (host.host, step.step) for host, step, _ in plan.changes
     ]
     left = [row[0] for row in cells.get("Not changed under this plan, and not known to be well", [])]
     for host in plan.hosts:

@@ -129,7 +129,7 @@ def test_every_server_stands_once_in_the_table_and_leads_to_its_part_where_it_ha
         "EX07": "to change",
     }
     links = re.findall(r'href="#(h\d+)"><bdi>([^<]*)</bdi>', page)
-    parts = dict(re.findall(r'<article id="(h\d+)" class="server">\s*<h3><bdi>([^<]*)</bdi>', page))
+    parts = dict(re.findall(r'<article id="(h\d+)" class="server several">\s*<h3><bdi>([^<]*)</bdi>', page))
     assert {parts[link] for link, _ in links} == {name for _, name in links} == set(parts.values())
     assert all(parts[link] == name for link, name in links)
     assert "1 not planned, 4 to change, 1 not known in full, 1 nothing to change" in words(page).replace(" ,", ",")
