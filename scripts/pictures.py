@@ -1,7 +1,7 @@
 """Draws each page of a report as Chromium shows it: 1280 and 400 pixels wide, light and dark, and its sheets of paper.
 
     make pictures                                  # the whole demo first, which takes a minute or two
-    python scripts/pictures.py FOLDER [--demo DEMO]
+    python -m scripts.pictures FOLDER [--demo DEMO]
 
 DEMO is what `exrun lab demo --folder DEMO` has left. Its pages are of servers of the lab, whose states lie in
 runner/lab/demo: Contoso's audit, Northwind's investigation of March 2021 with the audits before it, its plan and what
