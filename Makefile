@@ -35,6 +35,10 @@ demo: $(READY)  ## audit a simulated fleet over WinRM, mend it, undo that, answe
 screens: $(READY)  ## capture an audit, a plan and an apply in tmux, for docs/explanation/screens (with tmux)
 	@$(BIN)/python scripts/screens.py
 
+.PHONY: pictures
+pictures: $(READY)  ## draw every page in Chromium, on screens and paper, into FOLDER (default: build/pictures)
+	@$(BIN)/python -m scripts.pictures $(or $(FOLDER),build/pictures)
+
 .PHONY: test
 test: $(READY)  ## lint, types, what a host costs, and all tests: what CI runs
 	@$(MAKE) --no-print-directory -j 2 lint types instructions

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import STATE, BrandOption, ClientOption, Format, StateOption
+from runner.cli.options import STATE, BrandOption, ClientOption, StateOption
 from runner.cli.output import UsageError, emit, print_report, tell, write_file
 from runner.cli.page_files import audited_in, brand_of, history_of, provenance_of
 from runner.cli.show_run import warn_of_broken
@@ -94,6 +94,7 @@ def report(
       exrun report 2026-11-24t150212z-7f3a -f json --client alpha
       exrun report last -f csv -o audit.csv
       exrun report last -f markdown -o ticket.md
+      exrun report plan.json -f markdown -o change.md
       exrun report plan.json --html -o plan.html --policy policy.yml
     """
     form = ReportFormat.HTML if html else form
@@ -174,45 +175,21 @@ def _since(state: Path, since: str, one: Audited) -> Audited:
 
 
 def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | None, brand: Brand | None) -> str:
-    from runner.cli.report_plan import html_of, json_of, plan_of, text_of  # a run needs none of it
+    from runner.cli.report_plan import html_of, plan_as, plan_of  # a run needs none of it
 
     found = plan_of(path, client)
-    match form:
-        case ReportFormat.TEXT | ReportFormat.TABLE:
-            return text_of(found)
-        case ReportFormat.HTML:
-            return html_of(found, policy, brand)
-        case ReportFormat.JSON:
-            return json_of(found)
-        case _:
-            raise _only_of_audits(form)
+    return html_of(found, policy, brand) if form is ReportFormat.HTML else plan_as(found, AuditFormat(form.value))
 
 
 def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None) -> str:
-    from runner.cli.show_applied import applied_document, as_written  # an audit needs none of it
-    from runner.reports.applied_page import applied_page
+    from runner.cli.show_applied import applied_as, applied_document  # an audit needs none of it
 
-    match form:
-        case ReportFormat.HTML:
-            return applied_page(applied_document(part), brand, provenance_of(part.journal, _head(part)))
-        case ReportFormat.TEXT | ReportFormat.TABLE:
-            return as_written(applied_document(part), Format.TEXT)
-        case ReportFormat.JSON:
-            return as_written(applied_document(part), Format.JSON)
-        case ReportFormat.MARKDOWN:
-            from runner.reports.applied_markdown import applied_markdown
+    found = applied_document(part)
+    if form is ReportFormat.HTML:
+        from runner.reports.applied_page import applied_page
 
-            return applied_markdown(applied_document(part))
-        case ReportFormat.JUNIT:
-            from runner.reports.applied_junit import applied_junit
-
-            return applied_junit(applied_document(part))
-        case _:
-            raise _only_of_audits(form)
-
-
-def _only_of_audits(form: ReportFormat) -> UsageError:
-    return UsageError(f"{form} is of an audit's servers", "Take -f json here: it has all.")
+        return applied_page(found, brand, provenance_of(part.journal, _head(part)))
+    return applied_as(found, AuditFormat(form.value))
 
 
 def _put(path: Path | None, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What `exrun report` does with a plan's file: the page that a change board decides by."""
+"""What a plan's file is written as: the page that a change board decides by, and the formats of `exrun show`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from runner.approval.approving import needs_approval, standing
 from runner.cli.output import UsageError
 from runner.cli.plan_files import PlanFile, now, policy_of, read_plan, signatures_of
 from runner.reports.brand import Brand
-from runner.reports.plan import View, lines
-from runner.reports.plan_json import document, json_text
+from runner.reports.formats import AuditFormat
+from runner.reports.plan import WHOLE, View, lines
 from runner.reports.plan_page import Approvals, plan_page
 
-__all__ = ["html_of", "json_of", "plan_of", "text_of"]
+__all__ = ["html_of", "plan_as", "plan_of"]
 
 
 def plan_of(path: Path, client: str | None) -> PlanFile:
@@ -36,14 +36,33 @@ def html_of(found: PlanFile, policy: Path | None, brand: Brand | None = None) ->
     return plan_page(found.plan, found.digest, _approvals(found, policy), brand)
 
 
-def json_of(found: PlanFile) -> str:
-    """As `exrun show PLAN --format json` has it."""
-    return json_text(document(found.plan, found.digest, found.data, View()))
+def plan_as(found: PlanFile, form: AuditFormat, view: View = WHOLE) -> str:
+    """As `exrun show PLAN --format` has it.
 
+    Raises:
+        UsageError: a plan is not written so, or not a part of it.
+    """
+    match form:
+        case AuditFormat.TEXT | AuditFormat.TABLE:
+            return "".join(f"{line}\n" for line in lines(found.plan, found.digest, view))
+        case AuditFormat.JSON:
+            from runner.reports.plan_json import document, json_text  # a schema takes a moment
 
-def text_of(found: PlanFile) -> str:
-    """As `exrun show PLAN` has it."""
-    return "".join(f"{line}\n" for line in lines(found.plan, found.digest))
+            return json_text(document(found.plan, found.digest, found.data, view))
+        case AuditFormat.MARKDOWN:
+            if not view.whole or view.scripts or view.diff:
+                raise UsageError(
+                    "markdown is of a whole plan, and without its scripts",
+                    "Leave --host, --step, --scripts and --diff away, or take --format text or json.",
+                )
+            from runner.reports.plan_markdown import plan_markdown
+
+            return plan_markdown(found.plan, found.digest)
+        case AuditFormat.CSV | AuditFormat.JSONL | AuditFormat.JUNIT | AuditFormat.SARIF:
+            raise UsageError(
+                f"{form} says how servers are, and a plan says what would be done to them",
+                "Take text, json or markdown; exrun report -f html has it as a page.",
+            )
 
 
 def _approvals(found: PlanFile, path: Path | None) -> Approvals:

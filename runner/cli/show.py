@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import STATE, ClientOption, Format, FormatOption, StateOption
+from runner.cli.options import STATE, AuditFormatOption, ClientOption, StateOption
 from runner.cli.output import UsageError
+from runner.reports.formats import AuditFormat
 
 
 def show(
@@ -34,7 +35,7 @@ def show(
         bool,
         typer.Option("--diff", envvar="EXRUN_DIFF", help="Of a plan: every value before and after each change."),
     ] = False,
-    form: FormatOption = Format.TEXT,
+    form: AuditFormatOption = AuditFormat.TEXT,
     state: StateOption = STATE,
 ) -> None:
     """Show what a run did: per server and step what was sent, answered and judged, with the evidence; or what a plan
@@ -43,7 +44,11 @@ def show(
     \b
     Works from the journals, or from the plan's file, alone; connects to nothing. Exit status: 0; 2 where there is no
     such run or plan; 6 where a journal does not verify, and then what is shown is what stands before the first wrong
-    line.
+    line; in a format of a report, nothing.
+
+    \b
+    text and json have all that was sent and answered. Of an audit table, csv, markdown, junit, sarif and jsonl are its
+    report; a run that applied a plan has markdown and junit, and a plan markdown.
 
     \b
     Examples:
@@ -51,6 +56,7 @@ def show(
       exrun show 2026-11-24t15 --client alpha --host EX1
       exrun show last --scripts
       exrun show last --format json
+      exrun show last --format sarif --host EX1
       exrun show plan.json --diff
       exrun show plan.json --host EX1 --step services --diff --script
     """

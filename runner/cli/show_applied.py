@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runner.applied import Applied
 from runner.cli.options import Format
-from runner.cli.output import coloured, emit, terminal_width
+from runner.cli.output import UsageError, coloured, emit, terminal_width
 from runner.disk import SystemDisk
 from runner.events import Approved
 from runner.plan.keeping import kept_plan
@@ -15,6 +15,7 @@ from runner.plan.waves import waves_of
 from runner.replay import replay_applied
 from runner.reports import applied as report
 from runner.reports.applied import AppliedDocument
+from runner.reports.formats import AuditFormat
 from runner.runs import ClientRun
 
 
@@ -43,6 +44,32 @@ def print_applied(found: AppliedDocument, form: Format, columns: int | None, the
 def as_written(found: AppliedDocument, form: Format, width: int | None = None, *, whole: bool = True) -> str:
     """The same as a text for people, or for programs."""
     return report.json_text(found) if form is Format.JSON else report.text(found, width, whole=whole)
+
+
+def applied_as(found: AppliedDocument, form: AuditFormat, width: int | None = None, *, whole: bool = True) -> str:
+    """The same in a format of a report.
+
+    Raises:
+        UsageError: it has none of this name.
+    """
+    match form:
+        case AuditFormat.TEXT | AuditFormat.TABLE:
+            return as_written(found, Format.TEXT, width, whole=whole)
+        case AuditFormat.JSON:
+            return as_written(found, Format.JSON)
+        case AuditFormat.MARKDOWN:
+            from runner.reports.applied_markdown import applied_markdown
+
+            return applied_markdown(found)
+        case AuditFormat.JUNIT:
+            from runner.reports.applied_junit import applied_junit
+
+            return applied_junit(found)
+        case AuditFormat.CSV | AuditFormat.JSONL | AuditFormat.SARIF:
+            raise UsageError(
+                f"{form} is of an audit's servers, and this run applied a plan",
+                "Take text, json, markdown or junit: json has all.",
+            )
 
 
 def document_of(

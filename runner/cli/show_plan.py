@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from runner.cli.options import Format
 from runner.cli.output import UsageError, emit, terminal_width
 from runner.cli.plan_files import read_plan
+from runner.cli.report_plan import plan_as
 from runner.exit_status import ExitStatus
 from runner.plan.records import Plan
-from runner.reports.plan import View, lines
+from runner.reports.formats import AuditFormat
+from runner.reports.plan import View
 from runner.runs import uncollected
 
 
 def show_plan(
-    path: Path, hosts: Sequence[str], steps: Sequence[str], *, scripts: bool, diff: bool, form: Format
+    path: Path, hosts: Sequence[str], steps: Sequence[str], *, scripts: bool, diff: bool, form: AuditFormat
 ) -> ExitStatus:
     """Shows a plan, or what it says of some hosts and steps.
 
@@ -28,15 +29,10 @@ def show_plan(
         return _shown(path, view, form)
 
 
-def _shown(path: Path, view: View, form: Format) -> ExitStatus:
+def _shown(path: Path, view: View, form: AuditFormat) -> ExitStatus:
     found = read_plan(path)
     _check(found.plan, view.hosts or (), view.steps or ())
-    if form is Format.JSON:
-        from runner.reports.plan_json import document, json_text  # a schema takes a moment
-
-        emit(json_text(document(found.plan, found.digest, found.data, view)))
-    else:
-        emit("".join(f"{line}\n" for line in lines(found.plan, found.digest, view)))
+    emit(plan_as(found, form, view))
     return ExitStatus.WELL
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from runner.cli.options import Format
 from runner.cli.output import UsageError, emit, tell, terminal_width
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
 from runner.reports.folding import folded
+from runner.reports.formats import AuditFormat
 from runner.reports.run import document, json_text, lines
+from runner.results import fleet_result
 from runner.runs import ClientRun, find_run, read_run, uncollected
+
+_WHOLE = (AuditFormat.TEXT, AuditFormat.JSON)  # all that was sent and answered; the others are reports
+FILE_WIDTH = 160  # columns of a table where no terminal says how many it has
 
 
 def show_run(
-    state: Path, run: str, client: str | None, hosts: Sequence[str], *, scripts: bool, form: Format
+    state: Path, run: str, client: str | None, hosts: Sequence[str], *, scripts: bool, form: AuditFormat
 ) -> ExitStatus:
     """Shows a run, or what it did on some hosts.
 
@@ -25,20 +29,39 @@ def show_run(
     with uncollected():
         parts = read_run(find_run(state, run), client)
         wanted = None if not hosts else frozenset(name.casefold() for name in hosts)
+        if form not in _WHOLE:
+            if scripts:
+                raise UsageError(f"--scripts: {form} holds no scripts", "Take --format text or json.")
+            if (status := warn_of_broken(parts)) is not ExitStatus.WELL:
+                return status  # a report of a part would say less than was found
         if parts[0].state.plan is not None:
-            from runner.cli.show_applied import applied_document, as_written
+            from runner.cli.show_applied import applied_as, applied_document
 
             applied = applied_document(parts[0], only=wanted, texts=scripts)
             _check_hosts(wanted or frozenset(), {host.name for host in applied.hosts})
-            emit(as_written(applied, form, terminal_width(), whole=wanted is None and not scripts))
-            return warn_of_broken(parts)
-        found = document(parts, texts=scripts, hosts=wanted, whole=form is Format.JSON)
-        _check_hosts(wanted or frozenset(), {host.name for part in found.clients for host in part.hosts})
-        if form is Format.JSON:
-            emit(json_text(found))
+            emit(applied_as(applied, form, terminal_width(), whole=wanted is None and not scripts))
+        elif form not in _WHOLE:
+            emit(_reported(parts, wanted, form))
         else:
-            emit("".join(f"{line}\n" for line in folded(lines(found), terminal_width())))
-    return warn_of_broken(parts)
+            found = document(parts, texts=scripts, hosts=wanted, whole=form is AuditFormat.JSON)
+            _check_hosts(wanted or frozenset(), {host.name for part in found.clients for host in part.hosts})
+            if form is AuditFormat.JSON:
+                emit(json_text(found))
+            else:
+                emit("".join(f"{line}\n" for line in folded(lines(found), terminal_width())))
+    return ExitStatus.WELL if form not in _WHOLE else warn_of_broken(parts)
+
+
+def _reported(parts: Sequence[ClientRun], wanted: Collection[str] | None, form: AuditFormat) -> str:
+    """The report of an audit, or of some of its servers."""
+    from runner.replay import replay  # what was sent and answered needs neither
+    from runner.reports.formats import report_of
+
+    audit = replay([part.state for part in parts])
+    if wanted is not None:
+        _check_hosts(wanted, {host.name for host in audit.hosts})
+        audit = fleet_result(audit.run, audit.terms, [host for host in audit.hosts if host.name.casefold() in wanted])
+    return report_of(form, width=terminal_width() or FILE_WIDTH).render(audit)
 
 
 def _check_hosts(wanted: Collection[str], shown: Collection[str]) -> None:

@@ -6,6 +6,7 @@ Nothing of it can run or load: the colour is six digits, and the logo a PNG or J
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,8 +17,9 @@ from texts.models import Document, Words, read_model
 from texts.problems import Problem, in_lines
 from texts.yaml_tree import Rules
 
-__all__ = ["MOST_LOGO", "Brand", "BrandError", "contrast", "read_brand"]
+__all__ = ["MOST_LOGO", "Brand", "BrandError", "contrast", "read_brand", "schema_text"]
 
+SCHEMA_ID = "https://exrun.invalid/schemas/brand/1"
 MOST_LOGO = 256 * 1024  # bytes
 ENOUGH = 4.5  # WCAG 2.2, 1.4.3: contrast of text that is not large
 _COLOUR = r"^#[0-9a-fA-F]{6}$"
@@ -101,6 +103,14 @@ def read_brand(data: bytes, file: str, fetch: Callable[[str], bytes]) -> Brand:
     if problems:
         raise BrandError(problems)
     return Brand(document.model.name, document.model.colour.lower(), ink, logo)
+
+
+def schema_text() -> str:
+    """The JSON Schema (2020-12) of a brand file, for editors, as the bytes that are published. Looser than reading: it
+    looks at no picture and no contrast."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    document = schema | BrandDocument.model_json_schema()
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def contrast(one: str, other: str) -> float:

@@ -5,23 +5,27 @@ Pure. Everything in it that a server said is tainted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from playbooks.findings import Severity, Verdict
 from runner.comparing import Became, Comparison, ServerChange
 from runner.reports.diff import HEADINGS
-from runner.reports.picture import Bar, bar
+from runner.reports.picture import FULL, SAID, Shade, bar_of, shade
 from runner.reports.wording import in_a_cell
 from runner.results import FleetResult, HostFinding
 from texts.counting import counted
 
-__all__ = ["MOST", "Changed", "History", "Past", "changed", "trend"]
+__all__ = ["MOST", "Changed", "History", "Past", "Trend", "changed", "trend"]
 
 MOST = 40  # servers of one heading that a page names
 _FINDINGS = 3  # of one server
+Side = Literal["start", "middle", "end"]
 _TIME = "%Y-%m-%d %H:%M"
+_NAMED = 5  # runs whose times stand below the drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,47 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """The servers that stood alike, over all audits; `points` of FULL by FULL."""
+
+    shade: Shade
+    said: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A time below the drawing: `x` from the left in percent, and which side of the text is there."""
+
+    x: str
+    side: Side
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One audit in words."""
+
+    began: str
+    hosts: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How the fleet stood over time: drawn, and the same in words, the newest first.
+
+    Attributes:
+        most: servers of the largest audit: as high as the drawing.
+    """
+
+    areas: tuple[Area, ...]
+    marks: tuple[Mark, ...]
+    most: int
+    runs: tuple[PastRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One server that is not as it was."""
 
@@ -80,12 +125,48 @@ def changed(comparison: Comparison) -> tuple[Changed, ...]:
     return tuple(_changed(comparison.servers))
 
 
-def trend(past: Sequence[Past]) -> tuple[Bar, ...]:
-    """A bar an audit, as long as it had servers; none where there is only one."""
+def trend(past: Sequence[Past]) -> Trend | None:
+    """How many servers stood how in each audit, what is to be acted on at the bottom; None where there is only one.
+
+    One step to the right is one audit, whatever time lay between them: the times stand below.
+    """
     if len(past) < 2:
-        return ()
+        return None
     most = max(1, *(len(each.verdicts) for each in past))
-    return tuple(bar(f"{each.began.strftime(_TIME)} UTC", each.verdicts, most) for each in past)
+    heights = [_heights(each.verdicts, most) for each in past]
+    at = [FULL * number // (len(past) - 1) for number in range(len(past))]
+    areas, below = [], [0] * len(past)
+    for name, said in SAID.items():
+        above = [low + found[name] for low, found in zip(below, heights, strict=True)]
+        if above != below:
+            edge = [*zip(at, above, strict=True), *reversed([*zip(at, below, strict=True)])]
+            areas.append(Area(name, said, " ".join(f"{x},{FULL - y}" for x, y in edge)))
+        below = above
+    runs = tuple(
+        PastRun(each.began.strftime(_TIME), len(each.verdicts), _said(each.verdicts)) for each in reversed(past)
+    )
+    return Trend(tuple(areas), tuple(_marks(past, at)), most, runs)
+
+
+def _heights(verdicts: Sequence[Verdict], most: int) -> Counter[Shade]:
+    """Of FULL, as the bar of the picture has it: a single server is high enough to be seen."""
+    found = Counter(map(shade, verdicts))
+    parts = bar_of("", [(each, found[each], each) for each in SAID], most).parts
+    return Counter({part.shade: part.width for part in parts})
+
+
+def _marks(past: Sequence[Past], at: Sequence[int]) -> Iterator[Mark]:
+    last = len(past) - 1
+    named = sorted({last * number // (_NAMED - 1) for number in range(_NAMED)})
+    for number in named:
+        side: Side = "start" if number == 0 else "end" if number == last else "middle"
+        yield Mark(f"{at[number] / 10:g}%", side, past[number].began.strftime(_TIME))
+
+
+def _said(verdicts: Sequence[Verdict]) -> str:
+    """`3 vulnerable, 2 ok`."""
+    found = Counter(verdicts)
+    return ", ".join(f"{found[each]} {each}" for each in Verdict if found[each])
 
 
 def _changed(servers: Sequence[ServerChange]) -> Iterator[Changed]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from playbooks.findings import Verdict
 from runner.reports import merging
 from runner.reports.brand import Brand
+from runner.reports.commands import commands
 from runner.reports.diff import unlike_text
 from runner.reports.history import History, changed, counts, trend
 from runner.reports.page import page
@@ -19,7 +19,6 @@ from runner.results import FleetResult, HostFinding, HostResult, to_rotate
 from texts.counting import counted
 
 CELL = 300  # characters of one cell of a table: the server's own part has all up to the page's LIMIT
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +66,12 @@ class HtmlReport:
             common=lambda each: sum(not line.hosts for line in each.evidence),
             differing=lambda each: sum(bool(line.hosts) for line in each.evidence),
             places=[_place(host) for host in audit.hosts],
-            commands=[_command(audit.run, host) for host in audit.hosts],
+            commands=[commands(audit.run, host) for host in audit.hosts],
             history=self.history,
             changed=() if against is None else changed(against),
             became={} if against is None else counts(against),
             unlike=() if against is None else [unlike_text(each) for each in against.unlike],
-            trend=() if self.history is None else trend(self.history.past),
+            trend=None if self.history is None else trend(self.history.past),
             at={host.name: number for number, host in enumerate(audit.hosts, start=1)},
             short=_short,
             cell=CELL,
@@ -91,12 +90,6 @@ def _also(findings: Sequence[HostFinding], shared: Mapping[merging.Key, merging.
     """`F1, F3`: what of this server stands in the part on several."""
     numbers = {shared[merging.key(each)].number for each in findings if merging.key(each) in shared}
     return ", ".join(f"F{number}" for number in sorted(numbers))
-
-
-def _command(run: str, host: HostResult) -> str:
-    """What shows all that a server was asked; empty where a name is none that any shell takes for one word."""
-    safe = all(map(_SAFE.fullmatch, (run, host.name, host.client)))
-    return f"exrun show {run} --client {host.client} --host {host.name}" if safe else ""
 
 
 def _short(text: str) -> str:

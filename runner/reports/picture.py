@@ -15,7 +15,21 @@ from playbooks.findings import Verdict
 from runner.reports.wording import tone
 from runner.results import HostResult
 
-__all__ = ["BY", "FULL", "Bar", "Part", "Picture", "Shade", "Tile", "bar", "bar_of", "picture", "shade", "tiles"]
+__all__ = [
+    "BY",
+    "FULL",
+    "SAID",
+    "Bar",
+    "Part",
+    "Picture",
+    "Shade",
+    "Tile",
+    "bar",
+    "bar_of",
+    "picture",
+    "shade",
+    "tiles",
+]
 
 FULL = 1000  # the width of the longest bar
 BY = ("site", "dag", "role")  # the labels by which a fleet is drawn
@@ -24,7 +38,7 @@ _LEAST = 8  # the width of a part with a single server, so that it is seen
 _BLIND = frozenset({Verdict.UNREACHABLE, Verdict.NO_CREDENTIAL, Verdict.NOT_ASKED, Verdict.UNKNOWN})
 
 Shade = Literal["grave", "open", "blind", "well"]
-_SAID: Mapping[Shade, str] = {
+SAID: Mapping[Shade, str] = {
     "grave": "to act on now",
     "open": "to look into",
     "blind": "not known",
@@ -89,7 +103,7 @@ def shade(verdict: Verdict) -> Shade:
 def tiles(hosts: Sequence[HostResult]) -> tuple[Tile, ...]:
     """All servers, each in one of the four; one that holds none is there too, with 0."""
     shades = [shade(host.verdict) for host in hosts]
-    return tuple(Tile(each, shades.count(each), said) for each, said in _SAID.items())
+    return tuple(Tile(each, shades.count(each), said) for each, said in SAID.items())
 
 
 def picture(hosts: Sequence[HostResult]) -> tuple[Picture, ...]:

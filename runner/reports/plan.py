@@ -28,7 +28,7 @@ from runner.reports.plan_wording import (
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["View", "heading", "host_lines", "lines", "reach_lines", "total_lines", "value_lines"]
+__all__ = ["WHOLE", "View", "heading", "host_lines", "lines", "reach_lines", "total_lines", "value_lines"]
 
 CELL = 300  # characters of a server's words on one line
 _DAGS_SHOWN = 12

@@ -168,7 +168,7 @@ def test_a_page_says_what_changed_since_the_audit_before_and_how_the_fleet_stood
     page = (exrun.folder / "a.html").read_text()
     assert f"(run {first}, compared with " in page
     assert "<h3>Worse: 1</h3>" in page
-    assert "Over the last runs of this playbook" in page
+    assert "Over the last 2 runs of this playbook" in page
     for since in ("previous", first):
         assert exrun("report", "last", "-f", "html", "--since", since)[1] == page
     for since, said in (("last", "is the run itself"), ("2020", "is called '2020'")):

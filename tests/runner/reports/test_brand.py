@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import errno
+import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from runner.reports.brand import ENOUGH, MOST_LOGO, BrandError, contrast, read_brand
+from runner.reports.brand import ENOUGH, MOST_LOGO, BrandDocument, BrandError, contrast, read_brand, schema_text
 from runner.reports.html import HtmlReport
 from tests.runner.reports.fleets import fleet
 
+PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schemas" / "brand.json"
+RENEW = "from runner.reports.brand import schema_text; print(schema_text(), end='')"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 JPEG = b"\xff\xd8\xff\xe0" + b"\x00" * 40
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
@@ -83,3 +88,24 @@ def test_a_picture_that_is_not_there_is_told_with_its_place() -> None:
 
     with pytest.raises(BrandError, match=r"brand.yml:3:7: .*cannot be read: No such file or directory"):
         read_brand(b'name: A\ncolour: "#005a9c"\nlogo: gone.png\n', "brand.yml", missing)
+
+
+def test_the_published_schema_is_current_and_knows_every_key() -> None:
+    assert PUBLISHED.read_text(encoding="utf-8") == schema_text(), (
+        f'renew it: .venv/bin/python -c "{RENEW}" > docs/reference/schemas/brand.json'
+    )
+    assert set(json.loads(schema_text())["properties"]) == set(BrandDocument.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"),
+    [
+        ({"name": "Contoso", "colour": "#005a9c"}, True),
+        ({"name": "Contoso", "colour": "#005a9c", "ink": "#ffffff", "logo": "contoso.png"}, True),
+        ({"name": "Contoso"}, False),
+        ({"name": "Contoso", "colour": "red"}, False),
+        ({"name": "Contoso", "colour": "#005a9c", "color": "#005a9c"}, False),
+    ],
+)
+def test_an_editor_that_has_the_schema_says_what_reading_would(written: dict[str, str], fits: bool) -> None:
+    assert Draft202012Validator(json.loads(schema_text())).is_valid(written) is fits

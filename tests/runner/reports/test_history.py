@@ -12,6 +12,7 @@ from playbooks.findings import Severity, Verdict
 from runner.comparing import Audited, compare
 from runner.reports.history import MOST, History, Past, changed, trend
 from runner.reports.html import HtmlReport
+from runner.reports.picture import FULL
 from tests.runner.reports.test_hostile_answers import HOSTILE, Structure, unshown
 from tests.runner.test_comparing import BEGAN, audited, finding, server, step
 
@@ -68,16 +69,21 @@ def test_what_makes_two_audits_less_comparable_is_said_beside_what_changed() -> 
     assert "judged by another version of exrun: 1.0, then 2.0" in page(History(compare(WAS, other), "", pasts(other)))
 
 
-def test_every_run_has_its_bar_and_those_that_are_left_out_are_named() -> None:
+def test_every_run_is_in_the_drawing_and_in_words_and_those_that_are_left_out_are_named() -> None:
     past = pasts(WAS, later(WAS, 1, "between"), IS)
-    bars = trend(past)
-    assert [(bar.name, bar.hosts) for bar in bars] == [
-        ("2026-11-28 02:40 UTC", 4),
-        ("2026-11-29 02:40 UTC", 4),
-        ("2026-11-29 02:40 UTC", 4),
+    found = trend(past)
+    assert found is not None
+    assert [(each.began, each.hosts) for each in found.runs] == [
+        ("2026-11-29 02:40", 4),
+        ("2026-11-29 02:40", 4),
+        ("2026-11-28 02:40", 4),
     ]
-    assert bars[-1].said == "1 compromised, 3 ok"
-    assert trend(past[:1]) == ()
+    assert found.runs[0].said == "1 compromised, 3 ok"
+    written = page(History(None, "", past))
+    seen = " ".join(" ".join(Structure(written).words).split())
+    assert "Over the last 3 runs of this playbook" in seen
+    assert "4 servers at the top" in seen
+    assert trend(past[:1]) is None
     written = page(History(None, "No earlier audit is recorded here", past[-1:], ("2026-11-27t0240",)))
     assert "No earlier audit is recorded here: nothing is compared." in written
     assert (
@@ -85,6 +91,24 @@ def test_every_run_has_its_bar_and_those_that_are_left_out_are_named() -> None:
         in (html.unescape(written))
     )
     assert "Over the last runs" not in written
+
+
+@pytest.mark.parametrize("runs", [2, 3, 50])
+def test_no_server_of_any_run_is_too_few_to_be_seen_in_the_drawing(runs: int) -> None:
+    verdicts = [(Verdict.COMPROMISED,) * (number % 2) + (Verdict.OK,) * 2000 for number in range(runs)]
+    found = trend([Past(f"r{number}", BEGAN + timedelta(days=number), each) for number, each in enumerate(verdicts)])
+    assert found is not None
+    assert [area.shade for area in found.areas] == ["grave", "well"]
+    for area in found.areas:
+        edge = [tuple(map(int, point.split(","))) for point in area.points.split(" ")]
+        above, below = edge[:runs], edge[: -runs - 1 : -1]
+        assert [x for x, _ in above] == [x for x, _ in below] == sorted(x for x, _ in above)
+        assert (above[0][0], above[-1][0]) == (0, FULL)
+        for (_, high), (_, low), each in zip(above, below, verdicts, strict=True):
+            assert 0 <= high <= low <= FULL
+            assert (low - high >= 8) is (Verdict.COMPROMISED in each or area.shade == "well")
+    assert (found.marks[0].said, found.marks[-1].x) == (found.runs[-1].began, "100%")
+    assert len(found.marks) == min(runs, 5)
 
 
 def test_of_many_servers_that_changed_a_page_names_the_first_and_counts_the_rest() -> None:

@@ -126,10 +126,14 @@ def test_what_a_search_hides_is_on_paper_all_the_same(audit: Page) -> None:
 def test_a_command_is_copied(context: BrowserContext, audit: Page) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     section = audit.locator("article.server").first
-    section.get_by_role("button", name="Copy").click()
-    section.get_by_role("button", name="Copied").wait_for()
-    copied = audit.evaluate("navigator.clipboard.readText()")
-    assert copied == "exrun show 2026-11-28t150212z-7f3a --client northwind --host EX0005"
+    for command in (
+        "exrun plan exchange-isolate northwind/EX0005 -o isolate.json",
+        "exrun show 2026-11-28t150212z-7f3a --client northwind --host EX0005",
+    ):
+        section.get_by_role("button", name="Copy", exact=True).first.click()
+        section.get_by_role("button", name="Copied").wait_for()
+        assert audit.evaluate("navigator.clipboard.readText()") == command
+        section.get_by_role("button", name="Copied").evaluate("each => { each.textContent = 'done'; }")
 
 
 def test_without_script_the_page_is_whole_and_has_no_control_that_does_nothing(
@@ -201,6 +205,17 @@ def test_no_script_runs_but_the_one_that_the_policy_names(context: BrowserContex
 
 def test_forty_servers_fit_on_few_sheets(audit: Page) -> None:
     assert 3 < sheets(audit) <= SHEETS
+
+
+def test_a_plan_of_a_few_servers_is_no_book_whatever_its_scripts_are(
+    context: BrowserContext, written: Callable[[str], str]
+) -> None:
+    page = context.new_page()
+    page.goto(written("plan"))
+    page.emulate_media(media="print")
+    assert shown(page, "details.script pre") == []
+    assert page.get_by_text("Not on paper: the page has each").is_visible()
+    assert sheets(page) <= 6
 
 
 def sheets(page: Page) -> int:

@@ -91,7 +91,7 @@ def test_every_server_change_and_script_of_any_plan_is_in_its_page_and_every_lin
     shown = Counter(change.apply for host in plan.hosts if not host.refused for _, change in host.changes)
     links = Counter(re.findall(r'apply <a href="#s([0-9a-f]{64})"', page))
     assert links == shown
-    targets = Counter(re.findall(r'<details id="s([0-9a-f]{64})">', page))
+    targets = Counter(re.findall(r'<details class="script" id="s([0-9a-f]{64})">', page))
     assert set(targets.values()) <= {1}
     assert set(targets) == {sha for _, _, change in plan.changes for sha in change.texts}
     told = "\n".join(lines(plan, "ab" * 32, View(scripts=True)))
@@ -129,7 +129,7 @@ def test_every_server_stands_once_in_the_table_and_leads_to_its_part_where_it_ha
         "EX07": "to change",
     }
     links = re.findall(r'href="#(h\d+)"><bdi>([^<]*)</bdi>', page)
-    parts = dict(re.findall(r'<article id="(h\d+)" class="server">\s*<h3><bdi>([^<]*)</bdi>', page))
+    parts = dict(re.findall(r'<article id="(h\d+)" class="server several">\s*<h3><bdi>([^<]*)</bdi>', page))
     assert {parts[link] for link, _ in links} == {name for _, name in links} == set(parts.values())
     assert all(parts[link] == name for link, name in links)
     assert "1 not planned, 4 to change, 1 not known in full, 1 nothing to change" in words(page).replace(" ,", ",")
