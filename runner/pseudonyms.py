@@ -27,7 +27,7 @@ from typing import Any
 
 from runner.redaction import spellings
 
-__all__ = ["Kind", "Names", "Pseudonyms"]
+__all__ = ["Kind", "Names", "Pseudonyms", "TooManyNamesError"]
 
 
 class Kind(StrEnum):
@@ -106,12 +106,20 @@ _IS_VERSION = re.compile(r"(?:version|build|ver|v)\W{0,3}$", re.I)
 _EXCHANGE_BUILD = re.compile(r"(?:8|14|15)\.[0-3]\.|\d+\.\d+\.0\.0$")
 _WHOLE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])", re.I)
 _ESCAPES = ("\\u", "\\U", "%", "_x", "_X", "&#", "&amp;", "\0")
+_MOST = 2000  # names that are found; replacing takes their number times what is read
 _BENCHMARKS = ip_network("198.18.0.0/15")  # RFC 2544; private, and nobody's: what private addresses become
 # Special and yet global by IANA's registry: what public addresses become, so that they are still outside.
 _GLOBAL = ("192.88.99", "192.31.196", "192.52.193", "192.175.48")
 _GLOBAL_NETWORKS = tuple(ip_network(f"{each}.0/24") for each in _GLOBAL)
 _DOCUMENTS_V6 = ip_network("2001:db8::/32")
 _UNIQUE_V6 = ip_network("fd00:db8::/32")  # ours, of those that are private
+
+
+class TooManyNamesError(Exception):
+    """A server says more names than could be replaced in a time that anybody waits."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it says more than {_MOST} names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,7 @@ class Names:
     _v4: dict[IPv4Address, None] = field(default_factory=dict)
     _v6: dict[IPv6Address, None] = field(default_factory=dict)
     _texts: list[str] = field(default_factory=list)
+    _told: int | None = None  # of the names, those that were known before anything was looked at
     usual: list[str] = field(default_factory=list)  # names that were told and are words of everybody's
 
     def tell(self, kind: Kind, name: str) -> None:
@@ -168,8 +177,21 @@ class Names:
 
     def look(self, value: object) -> None:
         """Looks for names in a value of any nesting, of which some count by what has been found already: look at
-        everything once, and then again."""
+        everything once, and then again.
+
+        Raises:
+            TooManyNamesError: more than could be replaced.
+        """
+        if self._told is None:
+            self._told = self._number()
         self._look(value, "")
+
+    def _number(self) -> int:
+        return len(self._atoms) + len(self._dotted) + len(self._sids) + len(self._v4) + len(self._v6)
+
+    def _one_more(self) -> None:
+        if self._told is not None and self._number() > self._told + _MOST:
+            raise TooManyNamesError
 
     def _look(self, value: object, of: str) -> None:
         match value:
@@ -241,12 +263,14 @@ class Names:
         for sid in _SID.finditer(text):
             if not sid[1].startswith(_OUR_SID):
                 self._sids.setdefault(sid[1])
+                self._one_more()
         for found, address in _addresses(text, of):
             del found
             if isinstance(address, IPv4Address):
                 self._v4.setdefault(address)
             else:
                 self._v6.setdefault(address)
+            self._one_more()
 
     def _add_host(self, host: str) -> None:
         if _address(host.strip("[]")) is not None or _is_public(host) or host in (".", "?"):
@@ -266,6 +290,7 @@ class Names:
         if not forced and (all(usual) or labels[0] in ("system", "microsoft", "asp")):
             return
         self._dotted.setdefault(key)
+        self._one_more()
         first = 1 if kind is Kind.SERVER and len(labels) > 2 else 0
         if len(labels) - first > 1:
             self._suffixes.setdefault(".".join(labels[first:]))
@@ -291,6 +316,7 @@ class Names:
 
     def _add(self, kind: Kind, name: str) -> None:
         self._atoms.setdefault(_folded(name), _Name(kind, _folded(name)))
+        self._one_more()
 
     def pseudonyms(self) -> Pseudonyms:
         """A placeholder for each name that was told or found."""

@@ -79,7 +79,8 @@ def lab_capture(
     test runs anywhere. Names, addresses and SIDs become placeholders, each always the same; passwords of exrun are
     taken out. What could not be told for a name is still in it: READ THE FILE before you send it.
     Exit status: 0 written, 1 what is written is judged otherwise than the server's own answers, 2 input wrong and
-    nothing sent, 3 the server was not reached or an answer is missing; the highest that applies.
+    nothing sent, 3 the server was not reached, an answer is
+    missing, or more than 2,000 names were found, of which none could be left; the highest that applies.
 
     \b
     Examples:

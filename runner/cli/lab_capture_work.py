@@ -23,7 +23,7 @@ from runner.exit_status import ExitStatus
 from runner.hostlog import HostLog
 from runner.opening import FleetRun, Planned
 from runner.order import Order
-from runner.pseudonyms import Kind, Names, Pseudonyms
+from runner.pseudonyms import Kind, Names, Pseudonyms, TooManyNamesError
 from runner.recording import Answered, Missing, Recorded, cleaned, recorded
 from runner.redaction import Redactor
 from runner.results import Judged
@@ -86,9 +86,13 @@ def captured(asked: Asked, out: Path, steps: Sequence[str], replace: Sequence[st
     answered = _answered(order, row, answers)
     wanted = [each for each in answered if not steps or each.ready.step.id in steps]
     names = names_of(loading.load(*asked.inventory), order.hosts[0], replace)
-    for _ in range(2):  # some count as names by what was found elsewhere
-        for each in wanted:
-            names.look(_said(each))
+    try:
+        for _ in range(2):  # some count as names by what was found elsewhere
+            for each in wanted:
+                names.look(_said(each))
+    except TooManyNamesError as error:
+        tell(f"{row.name}: {error}. Nothing is written. Record fewer steps at a time: --step NAME.")
+        return _ended(run, ExitStatus.NOT_ALL_JUDGED)
     pseudonyms = names.pseudonyms()
     parts = [recorded(each, pseudonyms, order.judgement) for each in wanted]
     _write(out, _text(order, parts))

@@ -45,6 +45,7 @@ class LiveProgress(PlainProgress):
         self._began = clock()
         self._wave, self._open_ended, self._awaited = "", False, ""
         self._in_work: dict[str, InWork] = {}
+        self._before = 0
         self._live = Live(self, console=console, transient=True, refresh_per_second=_A_SECOND)
 
     def _say(self, line: str) -> None:
@@ -69,6 +70,7 @@ class LiveProgress(PlainProgress):
                     InWork(key if several else key.partition("/")[2], each.since, each.what)
                     for key, each in self._in_work.items()
                 ),
+                before=self._before,
             )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
@@ -91,6 +93,13 @@ class LiveProgress(PlainProgress):
         with self._lock:
             self._in_work.pop(f"{row.client}/{row.name}", None)
             self._count(row)
+
+    def caught_up(self) -> None:
+        """The clock begins here: how fast it went before, and since when servers are in work, nobody saw."""
+        with self._lock:
+            self._began = self._clock()
+            self._before = self._ended
+            self._in_work = {key: InWork(each.name, None, each.what) for key, each in self._in_work.items()}
 
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Says which servers come next, and names the wave."""

@@ -95,6 +95,9 @@ class PlainProgress:
         came = self._words.came(row)
         self._came[came] = self._came.get(came, 0) + 1
 
+    def caught_up(self) -> None:
+        """Nothing is said: what was told so far had been before anybody looked."""
+
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Says which servers come next, where there are waves."""
         if of > 1:
@@ -142,10 +145,10 @@ def found_text(found: Mapping[str, int], told: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class InWork:
-    """A server in work: since when, and what it waits for; nothing where that is not known yet."""
+    """A server in work: since when, and what it waits for; None and nothing where that is not known."""
 
     name: str
-    since: float
+    since: float | None
     what: str = ""
 
 
@@ -161,6 +164,7 @@ class Going:
         open_ended: whether further waves, or pauses, are to come: what ended says nothing of how long these take.
         waits: what servers that are not begun wait for.
         in_work: the longest at work first.
+        before: how many of those that have ended had when the clock began: they say nothing of a rate.
     """
 
     doing: str
@@ -172,6 +176,7 @@ class Going:
     open_ended: bool = False
     waits: str = ""
     in_work: tuple[InWork, ...] = ()
+    before: int = 0
 
 
 def progress_lines(going: Going, now: float, width: int, most: int) -> tuple[str, ...]:
@@ -201,7 +206,8 @@ def _in_work_lines(hosts: Sequence[InWork], now: float, width: int, most: int) -
     names = [shortened(visible(each.name), width - 4) for each in shown]
     column = max((wide for name in names if (wide := cells(name)) <= width // 2), default=0)
     for each, name in zip(shown, names, strict=True):
-        yield fitted(f"  {padded(name, column)}  {spelt(now - each.since)}  {visible(each.what)}".rstrip(" "), width)
+        for_so_long = "-:--" if each.since is None else spelt(now - each.since)
+        yield fitted(f"  {padded(name, column)}  {for_so_long}  {visible(each.what)}".rstrip(" "), width)
     if rest := len(hosts) - len(shown):
         yield f"  and {rest} more in work" if shown else f"  {counted(rest, 'server')} in work"
 
@@ -216,15 +222,15 @@ def _rate(going: Going, now: float) -> str:
 
     No time left once the last are begun: those that hang there are not like those that ended.
     """
-    seconds, left = now - going.began, going.hosts - going.ended
-    if going.ended < max(_LEAST_ENDED, len(going.in_work)) or seconds <= 0 or not left:
+    seconds, left, ended = now - going.began, going.hosts - going.ended, going.ended - going.before
+    if ended < max(_LEAST_ENDED, len(going.in_work)) or seconds <= 0 or not left:
         return ""
-    a_minute = 60 * going.ended / seconds
+    a_minute = 60 * ended / seconds
     rate = f"{a_minute:.0f} a minute" if a_minute >= 1 else f"{60 * a_minute:.0f} an hour"
     return (
         rate
         if going.open_ended or left <= len(going.in_work)
-        else f"{rate}; about {_about(left * seconds / going.ended)} left"
+        else f"{rate}; about {_about(left * seconds / ended)} left"
     )
 
 

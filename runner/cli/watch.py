@@ -285,6 +285,7 @@ def follow(
     with shown(sum(part.hosts for part in parts)) as progress:
         for part in parts:
             part.begin(progress)
+        progress.caught_up()
         while True:
             for part in parts:
                 if not part.over:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.pseudonyms import Kind, Names, Pseudonyms
+from runner.pseudonyms import Kind, Names, Pseudonyms, TooManyNamesError
 
 WORDS = ("KLAGENFURT7", "villach-dc", "Seebacher", "Zwettl", "j.kubelka", "QX9", "brenner_svc")
 PLANTED = st.lists(st.sampled_from(WORDS), min_size=1, unique=True)
@@ -209,3 +209,28 @@ def test_a_text_that_is_planted_to_be_slow_is_gone_through_once() -> None:
     planted = "$" * 400_000
     made = of(("KLAGENFURT7",), planted).text(f"{planted} KLAGENFURT7")
     assert made[-8:] == " SERVER1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(f"h{number}.d{number}.local" for number in range(30_000)),
+        " ".join(f"jane{number}@contoso.example" for number in range(30_000)),
+        " ".join(f"10.{number >> 8}.{number & 255}.1" for number in range(30_000)),
+        " ".join(f"S-1-5-21-1-2-{number}-500" for number in range(30_000)),
+    ],
+    ids=["servers", "mail", "addresses", "SIDs"],
+)
+def test_a_server_that_says_names_without_end_ends_the_looking(text: str) -> None:
+    names = Names()
+    names.tell(Kind.SERVER, "EX1")
+    with pytest.raises(TooManyNamesError, match="more than 2000 names"):
+        names.look({"output": text})
+
+
+def test_names_that_were_told_are_not_counted_as_found() -> None:
+    names = Names()
+    for number in range(5_000):
+        names.tell(Kind.SERVER, f"EX{number:05}.corp.example")
+    names.look("EX00001 and EX00002.corp.example and mbx7.corp.example")
+    assert "mbx7" not in names.pseudonyms().text("mbx7.corp.example")

@@ -90,6 +90,35 @@ def test_the_time_left_is_told_of_what_ended_and_no_sooner(
     assert told == ([said] if said else [])
 
 
+@pytest.mark.parametrize(
+    ("ended", "now", "said"),
+    [(100, 5.0, ""), (104, 60.0, ""), (110, 60.0, "10 a minute; about 9 min left")],
+)
+def test_what_had_ended_before_anybody_looked_says_nothing_of_a_rate(ended: int, now: float, said: str) -> None:
+    going = Going("watching", 200, ended, 0.0, before=100)
+    assert [line.strip() for line in progress_lines(going, now, 80, 2)[1:]] == ([said] if said else [])
+
+
+def test_who_catches_up_with_a_run_does_not_know_since_when_servers_are_in_work() -> None:
+    now = 0.0
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    live = LiveProgress(console, 20, AUDITING, clock=lambda: now)
+    for number in range(9):
+        live.started(host(f"EX{number}"))
+        if number < 8:
+            live.ended(row(f"EX{number}", Verdict.OK, "why"))
+    live.doing(host("EX8"), "collect version")
+    now = 1.0
+    live.caught_up()
+    live.started(host("EX9"))
+    now = 61.0
+    assert progress_lines(live.going, now, 80, 6) == (
+        "auditing [###.....] 8/20 1:00",
+        "  EX8  -:--  collect version",
+        "  EX9  1:00",
+    )
+
+
 def test_while_waves_are_to_come_no_time_left_is_told() -> None:
     going = Going("applying", 40, 20, 0.0, wave="wave 1 of 3", open_ended=True)
     assert progress_lines(going, 60.0, 80, 2)[1] == "  wave 1 of 3; 20 a minute"
