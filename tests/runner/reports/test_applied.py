@@ -337,7 +337,7 @@ def test_each_row_of_the_page_leads_to_its_part_and_the_bars_count_every_server_
     away = Applied(steps=2, name="EX9")
     found = told([*each, away], rows)
     page = applied_page(found)
-    parts = dict(re.findall(r'<article id="(s\d+)" class="server">\s*<h3><bdi>([^<]*)</bdi>', page))
+    parts = dict(re.findall(r'<article id="(s\d+)" class="server[^"]*">\s*<h3><bdi>([^<]*)</bdi>', page))
     links = dict(re.findall(r'<th scope="row" role="rowheader"><a href="#(s\d+)"><bdi>([^<]*)</bdi>', page))
     assert links == parts
     seen = words(page)
