@@ -17,7 +17,9 @@ from runner.lab import wsman
 from runner.lab.engines.interface import Signal
 from runner.lab.wsman import Action, MalformedError, Request, ShellFacts, Writer, parse
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\ufffe\uffff").filter(lambda c: c >= " "))
+TEXT = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\r\ufffe\uffff").filter(lambda c: c >= " ")
+)
 IDS = st.uuids()
 
 
