@@ -233,8 +233,8 @@ def cases_of(document: Document[CaseFile], action: Action, catalogue: Catalogue)
     """The cases of one action in a file, in its order: those that name it, and those that name none.
 
     A property that a case leaves out is null where the contract allows null. Of `bytes` the text stands in a case, or
-    `{latin-1: TEXT}`, a character a byte, where they are no UTF-8; a
-    record whose `Content` is written has the `Size` and `Sha256` of it, unless they are written too.
+    `{latin-1: TEXT}`, a character a byte, where they are no UTF-8; a record whose `Content` is written has the `Size`
+    and `Sha256` of it, unless they are written too.
 
     Raises:
         DocumentError: a parameter, a name of `without` or a day is wrong.

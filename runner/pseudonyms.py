@@ -137,13 +137,12 @@ class Names:
     """Names that are to be replaced, in the order in which they were met."""
 
     _atoms: dict[str, _Name] = field(default_factory=dict)
-    _forced: set[str] = field(default_factory=set)
     _dotted: dict[str, None] = field(default_factory=dict)
     _suffixes: dict[str, None] = field(default_factory=dict)
     _sids: dict[str, None] = field(default_factory=dict)
     _v4: dict[IPv4Address, None] = field(default_factory=dict)
     _v6: dict[IPv6Address, None] = field(default_factory=dict)
-    _texts: list[str] = field(default_factory=list)
+    _texts: dict[str, None] = field(default_factory=dict)  # what was looked at, folded; twice is once
     _told: int | None = None  # of the names, those that were known before anything was looked at
     usual: list[str] = field(default_factory=list)  # names that were told and are words of everybody's
 
@@ -171,9 +170,7 @@ class Names:
 
     def replace(self, name: str) -> None:
         """A name that a person wants replaced, whatever it is: also a word of everybody's."""
-        self._texts.append("")
         self._add(Kind.NAME, name)
-        self._forced.add(_folded(name))
 
     def look(self, value: object) -> None:
         """Looks for names in a value of any nesting, of which some count by what has been found already: look at
@@ -208,7 +205,8 @@ class Names:
                     self._look(member, of)
 
     def _find(self, text: str, of: str) -> None:
-        self._texts.append(_folded(text))
+        folded = _folded(text)
+        self._texts.setdefault(folded)
         self._find_numbers(text, of)
         for found in _MAIL.finditer(text):
             if not _is_public(found[2]):
@@ -220,7 +218,6 @@ class Names:
         for found in _DOTTED.finditer(text):
             if not (text.endswith("\\", 0, found.start()) and found[1].count(".") == 1):
                 self._add_dotted(found[1], Kind.SERVER)
-        folded = self._texts[-1]
         for suffix in tuple(self._suffixes) if "." in text else ():
             if suffix in folded:
                 for found in re.finditer(rf"(?<![\w.-])((?:{_LABEL}\.)+){re.escape(suffix)}(?![\w-]|\.\w)", text, re.I):
@@ -264,8 +261,7 @@ class Names:
             if not sid[1].startswith(_OUR_SID):
                 self._sids.setdefault(sid[1])
                 self._one_more()
-        for found, address in _addresses(text, of):
-            del found
+        for _, address in _addresses(text, of):
             if isinstance(address, IPv4Address):
                 self._v4.setdefault(address)
             else:

@@ -19,6 +19,7 @@ from runner.journal.verification import stored_head, verify
 from runner.state import Folding, RunState
 
 LAST = "last"
+_MOST_OF_A_LINE = 1 << 26  # bytes; a run names its servers in its first line
 
 
 class RunNotFoundError(ValueError):
@@ -94,9 +95,6 @@ def first_line(journal: Path) -> Line | None:
             return from_line(file.readline(_MOST_OF_A_LINE))
     except (OSError, MalformedLineError):
         return None
-
-
-_MOST_OF_A_LINE = 1 << 26  # bytes; a run names its servers in its first line
 
 
 def _newest(names: Iterable[str]) -> str:

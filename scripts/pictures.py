@@ -24,7 +24,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from playwright.sync_api import Browser, FloatRect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from runner.reports.html import HtmlReport
 from tests.runner.reports.fleets import fleet
@@ -33,7 +33,7 @@ WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
 TALLEST = 9000  # pixels of one picture: beyond 16,384 Chromium draws none
 BRAND = 'name: Contoso Ltd\ncolour: "#123a63"\nlogo: logo.png\n'
-# What docs/explanation/pages.md shows: page, width, scheme and how many pixels from its top.
+# What docs/explanation/pages/README.md shows: page, width, scheme and how many pixels from its top.
 SHOWN = (
     ("investigate", 1280, "light", 1500),
     ("audit-brand", 1280, "dark", 1300),
@@ -104,27 +104,29 @@ def _exrun(*arguments: str) -> None:
 def _draw(browser: Browser, name: str, path: Path, folder: Path) -> None:
     for width in WIDTHS:
         for scheme in SCHEMES:
-            context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
-            )
-            page = context.new_page()
-            page.goto(path.as_uri())
+            page = _opened(browser, path, width, 900, scheme)
             tall = min(int(page.evaluate("document.documentElement.scrollHeight")), TALLEST)
             shown: FloatRect = {"x": 0, "y": 0, "width": width, "height": tall}
             page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True, clip=shown)
             if width == WIDTHS[0] and scheme == SCHEMES[0]:
                 page.pdf(path=folder / f"{name}-print.pdf", prefer_css_page_size=True)
-            context.close()
+            page.context.close()
 
 
-def _webp(browser: Browser, path: Path, width: int, height: int, scheme: str) -> bytes:
+def _opened(browser: Browser, path: Path, width: int, height: int, scheme: str) -> Page:
+    """A page in a context of its own."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
     )
     page = context.new_page()
     page.goto(path.as_uri())
-    said = context.new_cdp_session(page).send("Page.captureScreenshot", {"format": "webp", "quality": 70})
-    context.close()
+    return page
+
+
+def _webp(browser: Browser, path: Path, width: int, height: int, scheme: str) -> bytes:
+    page = _opened(browser, path, width, height, scheme)
+    said = page.context.new_cdp_session(page).send("Page.captureScreenshot", {"format": "webp", "quality": 70})
+    page.context.close()
     return base64.b64decode(said["data"])
 
 

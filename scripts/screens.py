@@ -232,8 +232,8 @@ def index(names: Sequence[str]) -> str:
     for name in names:
         did, count, size, when = name.split("-")
         at = Size.of(size)
-        cell = rows.setdefault((int(count), at.columns, at.lines), {}).setdefault(did, "")
-        rows[int(count), at.columns, at.lines][did] = ", ".join(sorted(filter(None, (cell, f"[{when}]({name}.txt)"))))
+        row = rows.setdefault((int(count), at.columns, at.lines), {})
+        row[did] = ", ".join(sorted(filter(None, (row.get(did), f"[{when}]({name}.txt)"))))
     table = [
         f"| {count:,} | {columns}x{lines} | " + " | ".join(cells.get(did, "") for did in COMMANDS) + " |"
         for (count, columns, lines), cells in sorted(rows.items())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import typer
 
+from runner.cli.commands import of_file
+from runner.cli.inventory_files import announced
 from runner.cli.options import EventsFormat
 from runner.reports.formats import AuditFormat
 
@@ -61,3 +63,49 @@ class Asked(AskedOfServers):
     brand: Path | None = None
     as_of: datetime | None
     strict: bool
+
+
+def asked_of_one(
+    context: typer.Context,
+    host: str,
+    *,
+    inventory: list[Path] | None,
+    playbook: str,
+    timeout: float,
+    connect_timeout: float,
+    state: Path,
+    catalogue: Path | None,
+    allow_cleartext: bool,
+    allow_full_language: bool = False,
+    param: list[str] | None = None,
+    search: list[Path] | None = None,
+    as_of: datetime | None = None,
+) -> Asked:
+    """What a command asks for that writes down the answers of one server."""
+    return Asked(
+        context=context,
+        of_file=of_file(context),
+        inventory=announced(inventory),
+        selection=[host],
+        playbook=playbook,
+        limit=None,
+        expect=None,
+        param=param,
+        search=search,
+        parallel=None,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        run_timeout=None,
+        form=AuditFormat.TEXT,
+        html=None,
+        state=state,
+        catalogue=catalogue,
+        sign_with=None,
+        anchor=None,
+        allow_cleartext=allow_cleartext,
+        allow_full_language=allow_full_language,
+        skip_unresolved=False,
+        as_of=as_of,
+        details=False,
+        strict=False,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from runner.cli.options import (
     AllowCleartextOption,
     AllowFullLanguageOption,
     AnchorOption,
+    AsOfOption,
     AuditFormatOption,
     BrandOption,
     CatalogueOption,
@@ -88,17 +88,7 @@ def audit(
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
     skip_unresolved: SkipUnresolvedOption = False,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            "--as-of",
-            envvar="EXRUN_AS_OF",
-            formats=["%Y-%m-%d"],
-            metavar="DAY",
-            help="Judge as on this day, with what the catalogue knew by then. Is recorded.",
-            show_default="today",
-        ),
-    ] = None,
+    as_of: AsOfOption = None,
     strict: Annotated[
         bool,
         typer.Option(

@@ -11,7 +11,8 @@ from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
 from runner.cli.output import UsageError
 from runner.hostlog import HostLog
-from runner.opening import Planned
+from runner.opening import FleetRun, Planned
+from runner.order import Order
 from runner.redaction import Redactor
 from runner.results import StepResult
 from runner.steps import Sending
@@ -45,6 +46,29 @@ class Keeping:
         self._log.defect(step, error)
 
 
+def asked_once(asked: Asked, order: Order) -> tuple[FleetRun, list[ScriptResult], Mapping[str, Redactor]]:
+    """What came of it, the answers as they came, and what takes secrets out of those of each client.
+
+    Raises:
+        As `observed`.
+    """
+    kept: list[Keeping] = []
+    redactors: dict[str, Redactor] = {}
+
+    def planned(told: Mapping[str, Redactor]) -> Planned:
+        redactors.update(told)
+
+        def witness(_: Host, log: HostLog) -> Keeping:
+            kept.append(Keeping(log))
+            return kept[-1]
+
+        return witness
+
+    run = observed(asked, order, planned=planned)
+    say_why(run)
+    return run, [result for each in kept for result in each.results], redactors
+
+
 def capture(asked: Asked, out: Path, licence: str) -> Captured:
     """Scans the server that was asked for and writes its files of Exchange as a table that is not reviewed.
 
@@ -59,18 +83,7 @@ def capture(asked: Asked, out: Path, licence: str) -> Captured:
         names = ", ".join(host.name for host in order.hosts[:5])
         raise UsageError(f"{len(order.hosts)} servers are meant: {names}", "Name one: a baseline is of one server.")
     [host] = order.hosts
-    kept: list[Keeping] = []
-
-    def planned(_: Mapping[str, Redactor]) -> Planned:
-        def witness(_: Host, log: HostLog) -> Keeping:
-            kept.append(Keeping(log))
-            return kept[-1]
-
-        return witness
-
-    run = observed(asked, order, planned=planned)
-    say_why(run)
-    results = [result for each in kept for result in each.results]
+    run, results, _ = asked_once(asked, order)
     if not results:
         why = run.audit.hosts[0].why if run.audit.hosts else "it was not asked"
         raise UsageError(f"{host.name} gave no answer: {why}", f"See exrun show {order.run}.")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.commands import Commands, of_file
+from runner.cli.commands import Commands
 from runner.cli.options import (
     STATE,
     AllowCleartextOption,
@@ -24,7 +24,6 @@ from runner.cli.options import (
 )
 from runner.cli.output import UsageError, emit
 from runner.exit_status import ExitStatus
-from runner.reports.formats import AuditFormat
 from runner.terminal import visible
 
 # What these commands work with is imported by them: no other command is to wait for it.
@@ -197,36 +196,19 @@ def catalogue_capture(
       exrun catalogue capture EX1 -i inventory.yml -o ex1.csv
       exrun catalogue import ex1.csv -o our-rows --good --reviewed-by "A. Reader"
     """
-    from runner.cli.asked import Asked
+    from runner.cli.asked import asked_of_one
     from runner.cli.capture_work import PLAYBOOK, capture
-    from runner.cli.inventory_files import announced
 
-    asked = Asked(
-        context=context,
-        of_file=of_file(context),
-        inventory=announced(inventory),
-        selection=[host],
+    asked = asked_of_one(
+        context,
+        host,
+        inventory=inventory,
         playbook=PLAYBOOK,
-        limit=None,
-        expect=None,
-        param=None,
-        search=None,
-        parallel=None,
         timeout=timeout,
         connect_timeout=connect_timeout,
-        run_timeout=None,
-        form=AuditFormat.TEXT,
-        html=None,
         state=state,
         catalogue=catalogue,
-        sign_with=None,
-        anchor=None,
         allow_cleartext=allow_cleartext,
-        allow_full_language=False,
-        skip_unresolved=False,
-        as_of=None,
-        details=False,
-        strict=False,
     )
     found = capture(asked, output, licence)
     typer.echo(visible(f"{output}: {found.pages} files of Exchange {found.build}, not reviewed"))

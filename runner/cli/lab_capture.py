@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from runner.cli.asked import Asked
+from runner.cli.asked import asked_of_one
 from runner.cli.audit import PLAYBOOK
-from runner.cli.commands import of_file
-from runner.cli.inventory_files import announced
 from runner.cli.options import (
     STATE,
     AllowCleartextOption,
     AllowFullLanguageOption,
+    AsOfOption,
     CatalogueOption,
     ConnectTimeoutOption,
     Format,
@@ -26,7 +24,6 @@ from runner.cli.options import (
     StateOption,
     TimeoutOption,
 )
-from runner.reports.formats import AuditFormat
 
 
 def lab_capture(
@@ -60,17 +57,7 @@ def lab_capture(
     catalogue: CatalogueOption = None,
     allow_cleartext: AllowCleartextOption = False,
     allow_full_language: AllowFullLanguageOption = False,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            "--as-of",
-            envvar="EXRUN_AS_OF",
-            formats=["%Y-%m-%d"],
-            metavar="DAY",
-            help="Judge as on this day, with what the catalogue knew by then. Is recorded.",
-            show_default="today",
-        ),
-    ] = None,
+    as_of: AsOfOption = None,
 ) -> None:
     """Record what a real server answers to a playbook's collect scripts, names replaced: a bug report is a file.
 
@@ -79,8 +66,8 @@ def lab_capture(
     test runs anywhere. Names, addresses and SIDs become placeholders, each always the same; passwords of this tool are
     taken out. What could not be told for a name is still in it: READ THE FILE before you send it.
     Exit status: 0 written, 1 what is written is judged otherwise than the server's own answers, 2 input wrong and
-    nothing sent, 3 the server was not reached, an answer is
-    missing, or more than 2,000 names were found, of which none could be left; the highest that applies.
+    nothing sent, 3 the server was not reached, an answer is missing, or more than 2,000 names were found and nothing
+    was written; the highest that applies.
 
     \b
     Examples:
@@ -90,31 +77,19 @@ def lab_capture(
     """
     from runner.cli.lab_capture_work import captured  # what works through a run: help needs none of it
 
-    asked = Asked(
-        context=context,
-        of_file=of_file(context),
-        inventory=announced(inventory),
-        selection=[host],
+    asked = asked_of_one(
+        context,
+        host,
+        inventory=inventory,
         playbook=playbook,
-        limit=None,
-        expect=None,
-        param=param,
-        search=search,
-        parallel=None,
         timeout=timeout,
         connect_timeout=connect_timeout,
-        run_timeout=None,
-        form=AuditFormat.TEXT,
-        html=None,
         state=state,
         catalogue=catalogue,
-        sign_with=None,
-        anchor=None,
         allow_cleartext=allow_cleartext,
         allow_full_language=allow_full_language,
-        skip_unresolved=False,
+        param=param,
+        search=search,
         as_of=as_of,
-        details=False,
-        strict=False,
     )
     raise typer.Exit(captured(asked, output, tuple(step or ()), tuple(replace or ()), form))

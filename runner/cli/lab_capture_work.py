@@ -15,17 +15,15 @@ from inventory.model import Host, Inventory
 from playbooks.cases import cases_of, read_cases
 from playbooks.errors import DocumentError
 from runner.cli.asked import Asked
-from runner.cli.audit_work import observed, ordered, say_why
-from runner.cli.capture_work import Keeping
+from runner.cli.audit_work import ordered
+from runner.cli.capture_work import asked_once
 from runner.cli.options import Format
 from runner.cli.output import UsageError, emit, tell
 from runner.exit_status import ExitStatus
-from runner.hostlog import HostLog
-from runner.opening import FleetRun, Planned
+from runner.opening import FleetRun
 from runner.order import Order
 from runner.pseudonyms import Kind, Names, Pseudonyms, TooManyNamesError
 from runner.recording import Answered, Missing, Recorded, cleaned, recorded
-from runner.redaction import Redactor
 from runner.results import Judged
 from runner.steps import collects_by_step
 from runner.terminal import visible
@@ -63,26 +61,13 @@ def captured(asked: Asked, out: Path, steps: Sequence[str], replace: Sequence[st
             raise UsageError(
                 f"{order.playbook.playbook.name} has no step `{step}`", f"{advice[:1].upper()}{advice[1:]}."
             )
-    kept: list[Keeping] = []
-    redactors: dict[str, Redactor] = {}
-
-    def planned(told: Mapping[str, Redactor]) -> Planned:
-        redactors.update(told)
-
-        def witness(_: Host, log: HostLog) -> Keeping:
-            kept.append(Keeping(log))
-            return kept[-1]
-
-        return witness
-
-    run = observed(asked, order, planned=planned)
-    say_why(run)
+    run, came, redactors = asked_once(asked, order)
     [row] = run.audit.hosts
     if not isinstance(row, Judged):
         _say_unreached(run, row.why, row.next)
         return _ended(run, ExitStatus.NOT_ALL_JUDGED)
     redactor = redactors[order.hosts[0].client]
-    answers = {each.script.sha256: cleaned(each, redactor) for one in kept for each in one.results}
+    answers = {each.script.sha256: cleaned(each, redactor) for each in came}
     answered = _answered(order, row, answers)
     wanted = [each for each in answered if not steps or each.ready.step.id in steps]
     names = names_of(loading.load(*asked.inventory), order.hosts[0], replace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -133,6 +134,17 @@ RunTimeoutOption = Annotated[
         min=1,
         help="Seconds for the whole run.",
         show_default="no limit",
+    ),
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        envvar="EXRUN_AS_OF",
+        formats=["%Y-%m-%d"],
+        metavar="DAY",
+        help="Judge as on this day, with what the catalogue knew by then. Is recorded.",
+        show_default="today",
     ),
 ]
 AllowCleartextOption = Annotated[

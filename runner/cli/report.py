@@ -11,7 +11,7 @@ import typer
 from runner.cli.options import STATE, BrandOption, ClientOption, StateOption
 from runner.cli.output import UsageError, emit, print_report, tell, write_file
 from runner.cli.page_files import audited_in, brand_of, history_of, provenance_of
-from runner.cli.show_run import warn_of_broken
+from runner.cli.show_run import FILE_WIDTH, warn_of_broken
 from runner.comparing import Audited
 from runner.earlier import audited, previous_audit
 from runner.exit_status import ExitStatus
@@ -24,7 +24,6 @@ from runner.results import FleetResult
 from runner.runs import ClientRun, find_run, read_run, uncollected
 
 PREVIOUS = "previous"
-FILE_WIDTH = 160  # columns of a table in a file
 
 
 class ReportFormat(StrEnum):

@@ -133,6 +133,21 @@ def lasting(authority: Authority, since: datetime) -> Authority:
     return other
 
 
+def killed_and_resumed(fleet: Accounted, sent: Sequence[str], folder: Path) -> list[str]:
+    """The keys of a run that is killed three times and resumed to its end, all of which was handed on."""
+    struck = 0
+    assert fleet.plan()[0] == 1
+    for kill in (Kill("after host.change"), Kill("before event.settled"), Kill("after event.settled"), None):
+        status = run(fleet, [*next_command(fleet, undo=False), *sent], kill)
+        struck += status == KILLED
+    assert status == 0, (folder / "said.txt").read_text()
+    assert struck == 3
+    wanted = recorded(fleet)
+    assert fleet.journal is not None
+    assert fleet("journal", "send", fleet.journal.parent.name, *sent)[0] == 0  # what the end had no time for
+    return wanted
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, and forks nothing")
 def test_over_tls_and_in_a_file_after_kills_and_resumes_no_event_is_missing_and_each_is_known_by_its_key(
     tmp_path: Path,
@@ -140,8 +155,6 @@ def test_over_tls_and_in_a_file_after_kills_and_resumes_no_event_is_missing_and_
     authority = Authority(datetime.now(UTC))
     (tmp_path / "ca.pem").write_bytes(authority.pem)
     issued = authority.server("soc", "127.0.0.1")
-    struck = 0
-    kills = [Kill("after host.change"), Kill("before event.settled"), Kill("after event.settled"), None]
     with (
         rsyslog(tmp_path / "rsyslog", sealed=(authority, issued)) as server,
         accounted(tmp_path / "run", SimEngine(), parallel=2) as fleet,
@@ -149,15 +162,7 @@ def test_over_tls_and_in_a_file_after_kills_and_resumes_no_event_is_missing_and_
         file = tmp_path / "events.jsonl"
         sent = ["--events", f"syslog+tls://127.0.0.1:{server.port}", "--events-ca", str(tmp_path / "ca.pem")]
         sent += ["--events", str(file)]
-        assert fleet.plan()[0] == 1
-        for kill in kills:
-            status = run(fleet, [*next_command(fleet, undo=False), *sent], kill)
-            struck += status == KILLED
-        assert status == 0, (tmp_path / "run" / "said.txt").read_text()
-        assert struck == 3
-        wanted = recorded(fleet)
-        assert fleet.journal is not None
-        assert fleet("journal", "send", fleet.journal.parent.name, *sent)[0] == 0  # what the end had no time for
+        wanted = killed_and_resumed(fleet, sent, tmp_path / "run")
         assert happens(lambda: set(keys(server.got())) >= set(wanted))
         assert list(dict.fromkeys(keys(server.got()))) == wanted
     written = [json.loads(each)["event"]["id"] for each in file.read_text(encoding="utf-8").splitlines()]
@@ -166,18 +171,9 @@ def test_over_tls_and_in_a_file_after_kills_and_resumes_no_event_is_missing_and_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, and forks nothing")
 def test_after_kills_and_resumes_it_holds_each_event_once_or_more_and_none_besides(tmp_path: Path) -> None:
-    struck = 0
-    kills = [Kill("after host.change"), Kill("before event.settled"), Kill("after event.settled"), None]
     with rsyslog(tmp_path / "rsyslog") as server, accounted(tmp_path / "run", SimEngine(), parallel=2) as fleet:
         sent = ["--events", f"syslog+tcp://127.0.0.1:{server.port}"]
-        assert fleet.plan()[0] == 1
-        for kill in kills:
-            status = run(fleet, [*next_command(fleet, undo=False), *sent], kill)
-            struck += status == KILLED
-        assert status == 0, (tmp_path / "run" / "said.txt").read_text()
-        assert struck == 3
-        wanted = recorded(fleet)
-        assert fleet("journal", "send", fleet.journal.parent.name, *sent)[0] == 0  # what the end had no time for
+        wanted = killed_and_resumed(fleet, sent, tmp_path / "run")
         assert happens(lambda: set(keys(server.got())) >= set(wanted))
         assert list(dict.fromkeys(keys(server.got()))) == wanted
 
