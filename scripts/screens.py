@@ -4,7 +4,7 @@
 
 Serves a lab of so many simulated servers on loopback, runs the commands in tmux on a socket of its own, and keeps what
 stands in its pane: once while a run is between its first and its last server, as the progress lines themselves say,
-and once after it, with everything that has scrolled away. What was applied is rolled back before the next size.
+and once after it, with everything that has scrolled away. Each size gets a lab that nobody has changed yet.
 """
 
 from __future__ import annotations
@@ -187,8 +187,8 @@ def _served(count: int) -> Iterator[Lab]:
         yield lab
 
 
-def captures(count: int, sizes: Sequence[Size]) -> Iterator[tuple[str, str]]:
-    """Names and texts of all captures over so many servers."""
+def captures(count: int, size: Size) -> Iterator[tuple[str, str]]:
+    """Names and texts of the captures over so many servers, which nobody has changed yet."""
     with _served(count) as lab, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "inventory.yml").write_text(inventory_text(lab, None, {}), encoding="utf-8")
@@ -197,18 +197,15 @@ def captures(count: int, sizes: Sequence[Size]) -> Iterator[tuple[str, str]]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("EXRUN_", "TMUX", "COLUMNS"))}
         environment = {**kept, **passwords, "PATH": path, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         terminal = Terminal(folder, environment)
-        for size in sizes:
-            for did, command in {
-                "audit": ["exrun", "audit", "--as-of", str(lab.fleet.day)],
-                "plan": ["exrun", "plan", "exchange-services", "-o", "plan.json", "--force"],
-                "apply": ["exrun", "apply", "plan.json"],
-            }.items():
-                during, after, status = terminal.run(command, size, at_work)
-                print(f"{did} of {count} servers at {size}: exit status {status}", flush=True)
-                yield f"{did}-{count}-{size}-during", during
-                yield f"{did}-{count}-{size}-after", after
-            undone = ["exrun", "rollback", "last"]
-            subprocess.run(undone, check=True, cwd=folder, env=environment, capture_output=True)  # for the next size
+        for did, command in {
+            "audit": ["exrun", "audit", "--as-of", str(lab.fleet.day)],
+            "plan": ["exrun", "plan", "exchange-services", "-o", "plan.json", "--force"],
+            "apply": ["exrun", "apply", "plan.json"],
+        }.items():
+            during, after, status = terminal.run(command, size, at_work)
+            print(f"{did} of {count} servers at {size}: exit status {status}", flush=True)
+            yield f"{did}-{count}-{size}-during", during
+            yield f"{did}-{count}-{size}-after", after
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -220,8 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     given.to.mkdir(parents=True, exist_ok=True)
     for count in given.servers:
-        for name, text in captures(count, given.sizes):
-            (given.to / f"{name}.txt").write_text(text, encoding="utf-8")
+        for size in given.sizes:
+            for name, text in captures(count, size):
+                (given.to / f"{name}.txt").write_text(text, encoding="utf-8")
     (given.to / "README.md").write_text(index([path.stem for path in given.to.glob("*.txt")]), encoding="utf-8")
     return 0
 
