@@ -13,6 +13,7 @@ from runner.reports.formats import AuditFormat
 from runner.reports.run import document, json_text, lines
 from runner.results import fleet_result
 from runner.runs import ClientRun, find_run, read_run, uncollected
+from texts.spelling import suggestion
 
 _WHOLE = (AuditFormat.TEXT, AuditFormat.JSON)  # all that was sent and answered; the others are reports
 FILE_WIDTH = 160  # columns of a table where no terminal says how many it has
@@ -38,13 +39,13 @@ def show_run(
             from runner.cli.show_applied import applied_as, applied_document
 
             applied = applied_document(parts[0], only=wanted, texts=scripts)
-            _check_hosts(wanted or frozenset(), {host.name for host in applied.hosts})
+            _check_hosts(hosts, [host.name for host in applied.hosts], parts)
             emit(applied_as(applied, form, terminal_width(), whole=wanted is None and not scripts))
         elif form not in _WHOLE:
-            emit(_reported(parts, wanted, form))
+            emit(_reported(parts, hosts, form))
         else:
             found = document(parts, texts=scripts, hosts=wanted, whole=form is AuditFormat.JSON)
-            _check_hosts(wanted or frozenset(), {host.name for part in found.clients for host in part.hosts})
+            _check_hosts(hosts, [host.name for part in found.clients for host in part.hosts], parts)
             if form is AuditFormat.JSON:
                 emit(json_text(found))
             else:
@@ -52,22 +53,26 @@ def show_run(
     return ExitStatus.WELL if form not in _WHOLE else warn_of_broken(parts)
 
 
-def _reported(parts: Sequence[ClientRun], wanted: Collection[str] | None, form: AuditFormat) -> str:
+def _reported(parts: Sequence[ClientRun], hosts: Sequence[str], form: AuditFormat) -> str:
     """The report of an audit, or of some of its servers."""
     from runner.replay import replay  # what was sent and answered needs neither
     from runner.reports.formats import report_of
 
     audit = replay([part.state for part in parts])
-    if wanted is not None:
-        _check_hosts(wanted, {host.name for host in audit.hosts})
+    if hosts:
+        _check_hosts(hosts, [host.name for host in audit.hosts], parts)
+        wanted = {name.casefold() for name in hosts}
         audit = fleet_result(audit.run, audit.terms, [host for host in audit.hosts if host.name.casefold() in wanted])
     return report_of(form, width=terminal_width() or FILE_WIDTH).render(audit)
 
 
-def _check_hosts(wanted: Collection[str], shown: Collection[str]) -> None:
-    missing = sorted({*wanted} - {name.casefold() for name in shown})
-    if missing:
-        raise UsageError(f"--host: the run has no server {', '.join(missing)}", "See exrun show without --host.")
+def _check_hosts(asked: Sequence[str], found: Collection[str], parts: Sequence[ClientRun]) -> None:
+    known = {name.casefold() for name in found}
+    begun = [name for part in parts for name in part.state.hosts]
+    for name in asked:
+        if name.casefold() not in known:
+            likely = suggestion(name, begun, otherwise="see exrun show without --host.")
+            raise UsageError(f"--host: the run has no server `{name}`", likely[0].upper() + likely[1:])
 
 
 def warn_of_broken(parts: tuple[ClientRun, ...]) -> ExitStatus:

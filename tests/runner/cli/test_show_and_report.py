@@ -91,7 +91,8 @@ def test_a_client_without_the_server_that_was_asked_for_is_left_out(audited: Com
 def test_a_server_that_the_run_did_not_have_is_an_error(audited: CommandLine) -> None:
     status, _, err = audited("show", "last", "--host", "EX9")
     assert status == 2
-    assert "the run has no server ex9" in err
+    assert "the run has no server `EX9`. Did you mean `EX" in err
+    assert "the run has no server `zzz`. See exrun show" in audited("show", "last", "--host", "zzz")[2]
 
 
 @pytest.mark.parametrize("form", list(ReportFormat))
