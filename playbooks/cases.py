@@ -22,7 +22,7 @@ from datetime import date
 from importlib.resources.abc import Traversable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.errors import DocumentError
@@ -32,11 +32,11 @@ from playbooks.observation import UNREAD_KIND, NotObserved
 from playbooks.parameters import value_of, why_not
 from playbooks.values import Record, Value
 from texts.encoding import too_large
-from texts.models import Document, Words, read_model
+from texts.models import Document, Words, Written, read_whole
 from texts.places import Location
 from texts.problems import MistakeError, Problem
 from texts.spelling import suggestion
-from texts.yaml_tree import Rules
+from texts.yaml_tree import strict
 
 __all__ = ["CASES", "Case", "CaseFile", "Expect", "case_files", "cases_of", "read_cases"]
 
@@ -50,11 +50,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 Day = Annotated[str, StringConstraints(pattern=_DAY)]
 
 
-class _Written(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-
-class Expect(_Written):
+class Expect(Written):
     """What judgement must conclude. What is left out is not looked at, but for `findings`, `changes` and `barred`:
     there are none where they are left out; and for `coverage`, which is probed then.
     """
@@ -88,7 +84,7 @@ class Expect(_Written):
     )
 
 
-class NotAnswered(_Written):
+class NotAnswered(Written):
     """That the server gave no complete answer."""
 
     cause: Sentence = Field(description="timeout, cap, script-error, contract, not-run.")
@@ -96,7 +92,7 @@ class NotAnswered(_Written):
     next: str = Field(default="", description="What to do, where the connection knows it better.")
 
 
-class WrittenCase(_Written):
+class WrittenCase(Written):
     """One case. It has an answer that was recorded (`observed`, `base` or `not_observed`), a `state`, or both."""
 
     case: Sentence = Field(description="What it is about, in one sentence; no two of a file are the same.")
@@ -131,7 +127,7 @@ class WrittenCase(_Written):
         return self
 
 
-class CaseFile(_Written):
+class CaseFile(Written):
     """A file of cases."""
 
     bases: dict[str, list[dict[str, Any]]] = Field(
@@ -179,17 +175,8 @@ class Case:
     expect: Expect
 
 
-_RULES = Rules(
-    begin="begin with `cases:`",
-    where="here",
-    instead_of_alias="repeat what it stands for",
-    instead_of_anchor="remove it",
-    most_bytes=_MOST_BYTES,
-    deepest=24,
-    only_utf8=True,
-    typed=True,
-    foreign=True,  # anchors, aliases and merges: cases repeat themselves
-)
+# Foreign: anchors, aliases and merges. Cases repeat themselves.
+RULES = strict("begin with `cases:`", most_bytes=_MOST_BYTES, deepest=24, foreign=True)
 _WORDS = Words(
     "docs/reference/cases.md",
     {
@@ -222,11 +209,7 @@ def read_cases(place: Traversable, source: str) -> Document[CaseFile]:
         raise DocumentError([Problem(Location(source), f"cannot be read: {reason}", "check the path")]) from None
     if len(data) > _MOST_BYTES:
         raise DocumentError([too_large(source, _MOST_BYTES)])
-    problems: list[Problem] = []
-    document = read_model(data, source, CaseFile, _RULES, _WORDS, problems)
-    if document is None:
-        raise DocumentError(problems)
-    return document
+    return read_whole(data, source, CaseFile, RULES, _WORDS, DocumentError)
 
 
 def cases_of(document: Document[CaseFile], action: Action, catalogue: Catalogue) -> tuple[Case, ...]:

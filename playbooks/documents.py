@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from playbooks.errors import DocumentError
 from playbooks.model import ACTION_ID, CVE, HELD, LABEL, NAME, PLAYBOOK, TYPE, ActionContract, Playbook
 from playbooks.shares import SHARE, WAVE
-from texts.models import Document, Said, Words, read_model
+from texts.models import Document, Said, Words, read_whole
 from texts.problems import Problem
-from texts.yaml_tree import Mapping, Node, Rules, Scalar, locate
+from texts.yaml_tree import Mapping, Node, Rules, Scalar, locate, strict
 
 __all__ = ["MOST_BYTES", "read_contract", "read_playbook"]
 
 MOST_BYTES = 1024 * 1024  # of a playbook, a contract or a script
-M = TypeVar("M", bound=BaseModel)
 
 
 def _rules(begin: str) -> Rules:
-    return Rules(
-        begin=begin,
-        where="here",
-        instead_of_alias="repeat what it stands for",
-        instead_of_anchor="remove it",
-        most_bytes=MOST_BYTES,
-        deepest=16,
-        only_utf8=True,  # as the scripts beside them, whose bytes are hashed
-        typed=True,
-    )
+    return strict(begin, most_bytes=MOST_BYTES, deepest=16)
 
 
 def _first(details: ErrorDetails, node: Node | None, tree: Mapping) -> Problem | Said | None:
@@ -75,7 +62,7 @@ def read_playbook(data: bytes, file: str) -> Document[Playbook]:
     Raises:
         DocumentError: with all problems that were found.
     """
-    return _read(data, file, Playbook, _rules("begin with `name:`, `title:` and `steps:`"))
+    return read_whole(data, file, Playbook, _rules("begin with `name:`, `title:` and `steps:`"), _WORDS, DocumentError)
 
 
 def read_contract(data: bytes, file: str) -> Document[ActionContract]:
@@ -84,12 +71,5 @@ def read_contract(data: bytes, file: str) -> Document[ActionContract]:
     Raises:
         DocumentError: with all problems that were found.
     """
-    return _read(data, file, ActionContract, _rules("begin with `title:`, `description:` and `outputs:`"))
-
-
-def _read(data: bytes, file: str, model: type[M], rules: Rules) -> Document[M]:
-    problems: list[Problem] = []
-    document = read_model(data, file, model, rules, _WORDS, problems)
-    if document is None:
-        raise DocumentError(problems)
-    return document
+    rules = _rules("begin with `title:`, `description:` and `outputs:`")
+    return read_whole(data, file, ActionContract, rules, _WORDS, DocumentError)

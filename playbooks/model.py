@@ -14,13 +14,13 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
@@ -33,6 +33,7 @@ from playbooks.findings import Assessment, Severity
 from playbooks.observation import Observation
 from playbooks.shares import SHARE, WAVE
 from playbooks.values import Value
+from texts.models import Written
 from texts.places import Location
 from texts.problems import MistakeError
 from texts.spelling import suggestion
@@ -67,17 +68,16 @@ MODULE = r"[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*"
 FromCatalogue = Literal[
     "catalogue.campaigns", "catalogue.products", "catalogue.cumulative_updates", "catalogue.updates"
 ]
-# A value as YAML has it; whether it fits the declared type is loading's business.
-Given = str | int | float | bool | list[str | int | float | bool] | None
+_SCALARS = ["boolean", "number", "string"]
+# A value as YAML has it; whether it fits the declared type is loading's business. Its schema is one and no union, whose
+# members an editor would show in place of what a parameter is for.
+Given = Annotated[
+    str | int | float | bool | list[str | int | float | bool] | None,
+    WithJsonSchema({"type": [*_SCALARS, "array", "null"], "items": {"type": _SCALARS}}),
+]
 
 
-class _Written(BaseModel):
-    """Text that a person wrote: unknown keys refused, nothing converted, frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-
-class ParamSpec(_Written):
+class ParamSpec(Written):
     """One parameter. Without `default` it must be given."""
 
     type: Type = Field(description="text, integer, number or boolean; [] makes it a list, ? lets it be null.")
@@ -94,7 +94,7 @@ class ParamSpec(_Written):
         return "default" not in self.model_fields_set
 
 
-class PropertySpec(_Written):
+class PropertySpec(Written):
     """What a property of a record can be. Its short form is the type alone."""
 
     type: HeldType = Field(
@@ -166,7 +166,7 @@ class SessionKind(StrEnum):
     FULL = "full"
 
 
-class Needs(_Written):
+class Needs(Written):
     """What has to be there on the host."""
 
     rights: list[Sentence] = Field(description="Rights and roles that the account needs there.")
@@ -178,7 +178,7 @@ class Needs(_Written):
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
 
-class Timeouts(_Written):
+class Timeouts(Written):
     """How long each script may take, in seconds. Those of apply and rollback stand where the scripts do."""
 
     collect: Seconds = Field(description="The collect script, 1 to 3600.")
@@ -186,7 +186,7 @@ class Timeouts(_Written):
     rollback: Seconds | None = Field(default=None, description="The rollback script, 1 to 3600; with rollback.ps1.j2.")
 
 
-class Confirm(_Written):
+class Confirm(Written):
     """That the host undoes each change by itself unless it hears, over a new connection, that it is to keep it."""
 
     seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
@@ -195,7 +195,7 @@ class Confirm(_Written):
     )
 
 
-class RunDetached(_Written):
+class RunDetached(Written):
     """That apply and rollback run on the host as scheduled tasks, which go on whatever becomes of the connection."""
 
     seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
@@ -203,7 +203,7 @@ class RunDetached(_Written):
     )
 
 
-class Keeps(_Written):
+class Keeps(Written):
     """Which file is kept before a change is made, by the names under which its templates are told of it.
 
     So its bytes are known beforehand: what a host says of a file decides nothing.
@@ -235,7 +235,7 @@ class PlaceKind(StrEnum):
     VIRTUAL_DIRECTORY = "virtual_directory"
 
 
-class Write(_Written):
+class Write(Written):
     """Places of one kind that an action may change: exactly one of the kinds, as a text with PowerShell's wildcards.
 
     `{{ name }}` in it stands for a value of the change, a parameter of the step, or `plan`.
@@ -308,7 +308,7 @@ Told = bool | int | Sentence
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
-class Changes(_Written):
+class Changes(Written):
     """What an action that is judged by compliant_when changes where that is false: one change for each such record.
 
     Values are expressions: Kind.Property of a Kind that compliant_when names, params.name, or a literal ('text', 7,
@@ -329,7 +329,7 @@ class Changes(_Written):
     )
 
 
-class ActionContract(_Written):
+class ActionContract(Written):
     """action.yml: what an action reads, says, needs and disturbs."""
 
     title: Sentence = Field(description="What it looks at, in a few words.")
@@ -447,7 +447,7 @@ class OnFailure(StrEnum):
     ROLLBACK = "rollback"  # undo what the step changed on this host, then stop
 
 
-class Step(_Written):
+class Step(Written):
     """One action with its parameters."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -485,7 +485,7 @@ def _share(written: object) -> object:
     return str(written) if type(written) is int else written
 
 
-class Strategy(_Written):
+class Strategy(Written):
     """How a playbook spreads over a fleet. An audit asks every host, and needs `parallel` alone of it."""
 
     parallel: Annotated[int, Field(ge=1, le=1000)] = Field(default=32, description="Hosts at a time, 1 to 1000.")
@@ -532,7 +532,7 @@ class Strategy(_Written):
         return self
 
 
-class Playbook(_Written):
+class Playbook(Written):
     """Ordered steps over actions."""
 
     name: Annotated[str, StringConstraints(pattern=PLAYBOOK)] = Field(description="Its name; that of the file too.")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from texts import yaml_tree
 from texts.places import Location
-from texts.problems import MistakeError, Problem
+from texts.problems import MistakeError, Problem, in_lines
 from texts.spelling import nearest, suggestion
 from texts.yaml_tree import Node, Rules, Scalar, locate, plain, read_tree
 
@@ -30,6 +30,20 @@ _TYPES: Mapping[str, Said] = {
     "model_attributes_type": ("must be a mapping", "write `key: value` lines, indented below it"),
     "list_type": ("must be a list", "write `- first` lines, or [first, second]"),
 }
+
+
+class Written(BaseModel):
+    """Text that a person wrote: unknown keys refused, nothing converted, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+
+class WrittenError(ValueError):
+    """A file that somebody wrote cannot be used; carries every problem with its place."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(in_lines(problems)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,26 @@ def read_model(
         problems += problems_of(error, tree, model, words, told)
         return None
     return Document(read, tree, data) if len(problems) == before else None
+
+
+def read_whole(
+    data: bytes,
+    file: str,
+    model: type[M],
+    rules: Rules,
+    words: Words,
+    refused: Callable[[list[Problem]], Exception] = WrittenError,
+) -> Document[M]:
+    """A document of one kind.
+
+    Raises:
+        WrittenError, or what `refused` makes: with all that is wrong with it.
+    """
+    problems: list[Problem] = []
+    document = read_model(data, file, model, rules, words, problems)
+    if document is None:
+        raise refused(problems)
+    return document
 
 
 def problems_of(

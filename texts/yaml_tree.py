@@ -80,6 +80,21 @@ class Rules:
     closer: Callable[[str, int], tuple[int, str, str] | None] = lambda line, column: None
 
 
+def strict(begin: str, where: str = "here", *, most_bytes: int = 1 << 20, deepest: int, foreign: bool = False) -> Rules:
+    """The rules of a file of ours in which a scalar has a type: UTF-8, and what stands there is what is meant."""
+    return Rules(
+        begin=begin,
+        where=where,
+        instead_of_alias="repeat what it stands for",
+        instead_of_anchor="remove it",
+        most_bytes=most_bytes,
+        deepest=deepest,
+        only_utf8=True,
+        typed=True,
+        foreign=foreign,
+    )
+
+
 @dataclass(slots=True)
 class Scalar:
     """A text or a value.

@@ -6,7 +6,6 @@ Scalars arrive as the text that was written. Messages of these models never repe
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from difflib import get_close_matches
 from enum import Enum
@@ -27,11 +26,11 @@ from pydantic import (
 from inventory.model import Authentication, CredentialKind, CredentialReference, LabelValues, Scheme, label_values
 from inventory.names import is_address, why_not_an_address
 from inventory.sources.accounts import mended_reference, misspelt_user, wrong_kind
+from texts import schemas
 from texts.problems import MistakeError
 
 VERSION = "inventory/1"
 LONGEST_TEXT = 1000
-SCHEMA_ID = "https://exrun.invalid/schemas/inventory/1"
 
 CREDENTIAL_ADVICE = (
     "write `env:NAME`, `keyring:SERVICE/USER`, `vault:PATH#FIELD` or `command:...`, which say where the password is"
@@ -247,14 +246,16 @@ class InventoryDocument(_Written):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the native format, for editors. Looser than loading: it knows no references."""
-    schema = InventoryDocument.model_json_schema()
+    schema = schemas.of_model("inventory", InventoryDocument)
     for model in ("ClientDocument", "GroupDocument", "HostDocument"):
         for setting in schema["$defs"][model]["properties"].values():
             setting.pop("default", None)  # "" and 0 stand for "not set" and are not what applies
     schema["properties"]["allow_public"].pop("default", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
+    # Where no server is written yet, which loading says well, an editor has nothing to add.
+    schema["$defs"]["ClientDocument"]["properties"]["hosts"]["type"] = ["object", "null"]
+    return schema
 
 
 def schema_text() -> str:
     """`json_schema` as the bytes that are published."""
-    return json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return schemas.text_of(json_schema())

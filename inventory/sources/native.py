@@ -50,6 +50,8 @@ _NO_PASSWORD = "a password does not stand in an inventory (it is not shown)", f"
 
 def _first(details: ErrorDetails, node: Node | None, tree: Mapping) -> tuple[str, str] | None:
     name = str(details["loc"][-1]) if details["loc"] else ""
+    if details["type"] == "dict_type" and name == "hosts" and isinstance(node, Scalar) and node.text is None:
+        return "is empty", "write servers below it, such as `EX1: {address: ex1.example.com}`; a line after # is none"
     if details["type"] == "extra_forbidden":
         return _NO_PASSWORD if holds_a_secret(name) else None
     if name in SHOWN_IN_QUOTES and isinstance(node, Scalar) and mangled(node.written):

@@ -6,22 +6,22 @@ Its SHA-256 stands in every plan that is made under it, so that relaxing it late
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from playbooks.model import ACTION_ID
 from runner.approval.windows import Day, Freeze, Window
 from runner.signatures.allowed_signers import Signer, read_allowed_signers
 from runner.signatures.errors import AllowedSignersError
-from texts.models import Document, Words, read_model
-from texts.problems import MistakeError, Problem, in_lines
-from texts.yaml_tree import Rules
+from texts import schemas
+from texts.models import Document, Words, Written, WrittenError, read_whole
+from texts.problems import MistakeError, Problem
+from texts.yaml_tree import strict
 
 __all__ = ["VALID", "Approver", "Policy", "PolicyDocument", "PolicyError", "read_policy", "schema_text"]
 
@@ -30,16 +30,7 @@ VALID = timedelta(hours=72)  # a plan, where no policy says how long
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _DURATION = r"[1-9][0-9]{0,3}[mhd]"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-_RULES = Rules(
-    begin="begin with `client:`",
-    where="in a policy",
-    instead_of_alias="repeat what it stands for",
-    instead_of_anchor="remove it",
-    most_bytes=1024 * 1024,
-    deepest=8,
-    only_utf8=True,
-    typed=True,
-)
+_RULES = strict("begin with `client:`", "in a policy", deepest=8)
 _WORDS = Words(
     "docs/reference/policies.md",
     {
@@ -50,16 +41,12 @@ _WORDS = Words(
 )
 
 
-class PolicyError(ValueError):
-    """Raised for a policy that cannot be read; carries every problem with its place."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(in_lines(problems)))
+class PolicyError(WrittenError):
+    """Raised for a policy that cannot be read."""
 
 
-class _Written(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+class _Written(Written):
+    model_config = ConfigDict(populate_by_name=True)
 
 
 def _read_day(value: object) -> object:
@@ -196,12 +183,7 @@ class Policy:
 
 def schema_text() -> str:
     """The JSON Schema (2020-12) of a policy, for editors, as the bytes that are published."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://exrun.invalid/schemas/policy/1",
-        **PolicyDocument.model_json_schema(by_alias=True),
-    }
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return schemas.text_of(schemas.of_model("policy", PolicyDocument))
 
 
 def read_policy(data: bytes, file: str, *, local: Callable[[datetime], datetime]) -> Policy:
@@ -214,10 +196,8 @@ def read_policy(data: bytes, file: str, *, local: Callable[[datetime], datetime]
     Raises:
         PolicyError: with all problems that were found.
     """
+    document = read_whole(data, file, PolicyDocument, _RULES, _WORDS, PolicyError)
     problems: list[Problem] = []
-    document = read_model(data, file, PolicyDocument, _RULES, _WORDS, problems)
-    if document is None:
-        raise PolicyError(problems)
     written = document.model
     approvers = []
     for number, entry in enumerate(written.approvers):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from runner.cli.commands import leaves_of
 from runner.cli.defaults import ALL, refusal
 from runner.cli.help import parameters_of
 from runner.cli.values import choices_of, holds_several
+from texts import schemas
 
 # Whatever an option holds may stand there as text, for its parser reads it. A day of TOML is a text to an editor.
 _SCALAR = ["boolean", "number", "string"]
@@ -36,8 +36,7 @@ def defaults_schema(root: Any) -> dict[str, Any]:
         below[name] = _table({_name(each): _one(each) for each in options if refusal(_name(each)) is None})
     common = {name: _of_several(held) for name, held in shared.items() if refusal(name) is None}
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://exrun.invalid/schemas/exrun-toml/1",
+        **schemas.head("exrun-toml"),
         "title": "exrun.toml",
         "description": "Defaults of options, of one folder.",
         **_table({ALL: {**_table(common), "description": "For every command that takes the option."}, **tables}),
@@ -46,7 +45,7 @@ def defaults_schema(root: Any) -> dict[str, Any]:
 
 def schema_text(root: Any) -> str:
     """`defaults_schema` as the bytes that are published."""
-    return json.dumps(defaults_schema(root), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return schemas.text_of(defaults_schema(root))
 
 
 def _table(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ _CHECKED = (
     FileKind.ACTION,
     FileKind.CASES,
     FileKind.POLICY,
+    FileKind.BRAND,
     FileKind.EXRUN_TOML,
 )
 

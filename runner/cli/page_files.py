@@ -17,7 +17,6 @@ from runner.reports.history import History, Past
 from runner.reports.provenance import Provenance
 from runner.results import FleetResult
 from runner.runs import read_run
-from texts.problems import in_lines
 
 __all__ = ["audited_in", "brand_of", "history_of", "provenance_of"]
 
@@ -37,9 +36,7 @@ def brand_of(path: Path | None) -> Brand | None:
     try:
         return read_brand(bytes_of(path, _MOST_BRAND, "a brand"), str(path), lambda name: _logo(path.parent / name))
     except BrandError as error:
-        raise UsageError(
-            "\n".join(in_lines(list(error.problems))), "Correct the brand file and run it again."
-        ) from None
+        raise UsageError(str(error), "Correct the brand file and run it again.") from None
 
 
 def provenance_of(journal: Path, head: Head | None = None) -> Provenance | None:

@@ -11,7 +11,6 @@ from runner.cli.output import UsageError
 from runner.plan import file
 from runner.plan.file import PlanError
 from runner.plan.records import Plan
-from texts.problems import in_lines
 
 if TYPE_CHECKING:
     from runner.approval.policy import Policy
@@ -59,7 +58,7 @@ def policy_of(path: Path) -> Policy:
             bytes_of(path, 1024 * 1024, "a policy"), str(path), local=lambda naive: naive.astimezone(UTC)
         )
     except PolicyError as error:
-        raise UsageError("\n".join(in_lines(list(error.problems))), "Correct the policy and run it again.") from None
+        raise UsageError(str(error), "Correct the policy and run it again.") from None
 
 
 def signatures_of(plan: Path) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ class FileKind(StrEnum):
     ACTION = "action"
     CASES = "cases"
     POLICY = "policy"
+    BRAND = "brand"
     EXRUN_TOML = "exrun-toml"
     LAB_FLEET = "lab-fleet"
     LAB_STATE = "lab-state"
@@ -30,6 +31,7 @@ WHAT = {
     FileKind.ACTION: "action.yml: what an action reads, says and changes",
     FileKind.CASES: "cases beside an action",
     FileKind.POLICY: "policy.yml: who approves, and when",
+    FileKind.BRAND: "a brand file: name, colour and logo above a client's pages",
     FileKind.EXRUN_TOML: "exrun.toml: defaults of options",
     FileKind.LAB_FLEET: "a fleet of exrun lab up",
     FileKind.LAB_STATE: "the state of a server of the lab",
@@ -83,6 +85,10 @@ def schema_text(kind: FileKind, root: Any) -> str:
             from runner.approval import policy
 
             return policy.schema_text()
+        case FileKind.BRAND:
+            from runner.reports import brand
+
+            return brand.schema_text()
         case FileKind.EXRUN_TOML:
             from runner.cli import defaults_schema
 

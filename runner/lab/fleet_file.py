@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -16,26 +14,17 @@ from playbooks.errors import DocumentError
 from runner.lab.faults import Act, Fault, InSession, Step
 from runner.lab.fleet import Account, Authentication, Fleet, LabHost, Limits, Scheme
 from runner.lab.state import HostState, Strict
-from texts.models import Document, Words, read_model
+from texts import schemas
+from texts.models import Document, Words, read_whole
 from texts.places import Location
 from texts.problems import MistakeError, Problem
 from texts.yaml_tree import Mapping as MappingNode
-from texts.yaml_tree import Rules, locate
+from texts.yaml_tree import locate, strict
 
 VERSION = "fleet/1"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME)]
 M = TypeVar("M", bound=BaseModel)
-_RULES = Rules(
-    begin="",
-    where="here",
-    instead_of_alias="repeat what it stands for",
-    instead_of_anchor="remove it",
-    most_bytes=1024 * 1024,
-    deepest=16,
-    only_utf8=True,
-    typed=True,
-)
 _WORDS = Words("docs/reference/lab.md", {NAME: ("cannot be a name", "use letters, digits, `.`, `_` and `-`")})
 
 
@@ -160,12 +149,7 @@ def read_state(path: Path, named: Location) -> HostState:
 def schema_text(model: Literal["fleet", "state"]) -> str:
     """The JSON Schema (2020-12) of the fleet file or of a state file, as published in docs/reference/schemas/."""
     kind = FleetDocument if model == "fleet" else HostState
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://exrun.invalid/schemas/lab-{model}/1",
-        **kind.model_json_schema(),
-    }
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return schemas.text_of(schemas.of_model(f"lab-{model}", kind))
 
 
 def _hosts(
@@ -248,8 +232,4 @@ def _read(path: Path, model: type[M], begin: str, named: Location) -> Document[M
     except OSError as error:
         what = f"{path} cannot be read: {error.strerror or type(error).__name__}"
         raise DocumentError([Problem(named, what, "check the path; it is relative to the fleet file")]) from None
-    problems: list[Problem] = []
-    document = read_model(data, str(path), model, replace(_RULES, begin=begin), _WORDS, problems)
-    if document is None:
-        raise DocumentError(problems)
-    return document
+    return read_whole(data, str(path), model, strict(begin, deepest=16), _WORDS, DocumentError)

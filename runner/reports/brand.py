@@ -6,36 +6,26 @@ Nothing of it can run or load: the colour is six digits, and the logo a PNG or J
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from texts.models import Document, Words, read_model
-from texts.problems import Problem, in_lines
-from texts.yaml_tree import Rules
+from texts import schemas
+from texts.models import Document, Words, Written, WrittenError, read_whole
+from texts.problems import Problem
+from texts.yaml_tree import strict
 
 __all__ = ["MOST_LOGO", "Brand", "BrandError", "contrast", "read_brand", "schema_text"]
 
-SCHEMA_ID = "https://exrun.invalid/schemas/brand/1"
 MOST_LOGO = 256 * 1024  # bytes
 ENOUGH = 4.5  # WCAG 2.2, 1.4.3: contrast of text that is not large
 _COLOUR = r"^#[0-9a-fA-F]{6}$"
 _NAME = r"^[^\x00-\x1f\x7f]{1,80}$"
 _INKS = ("#ffffff", "#000000")  # one of the two reaches 4.58 on any colour
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-_RULES = Rules(
-    begin="begin with `name:`",
-    where="in a brand file",
-    instead_of_alias="repeat what it stands for",
-    instead_of_anchor="remove it",
-    most_bytes=64 * 1024,
-    deepest=4,
-    only_utf8=True,
-    typed=True,
-)
+_RULES = strict("begin with `name:`", "in a brand file", deepest=4)
 _WORDS = Words(
     "docs/reference/brand.md",
     {
@@ -45,21 +35,15 @@ _WORDS = Words(
 )
 
 
-class BrandError(ValueError):
-    """Raised for a brand file that cannot be used; carries every problem with its place."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(in_lines(problems)))
+class BrandError(WrittenError):
+    """Raised for a brand file that cannot be used."""
 
 
 Colour = Annotated[str, StringConstraints(pattern=_COLOUR)]
 
 
-class BrandDocument(BaseModel):
+class BrandDocument(Written):
     """Whose page it is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Annotated[str, StringConstraints(pattern=_NAME)] = Field(description="The name above the page.")
     colour: Colour = Field(description='Behind the name: "#005a9c".')
@@ -94,10 +78,8 @@ def read_brand(data: bytes, file: str, fetch: Callable[[str], bytes]) -> Brand:
     Raises:
         BrandError: with all problems that were found.
     """
+    document = read_whole(data, file, BrandDocument, _RULES, _WORDS, BrandError)
     problems: list[Problem] = []
-    document = read_model(data, file, BrandDocument, _RULES, _WORDS, problems)
-    if document is None:
-        raise BrandError(problems)
     ink = _ink(document, problems)
     logo = _logo(document, fetch, problems)
     if problems:
@@ -108,9 +90,7 @@ def read_brand(data: bytes, file: str, fetch: Callable[[str], bytes]) -> Brand:
 def schema_text() -> str:
     """The JSON Schema (2020-12) of a brand file, for editors, as the bytes that are published. Looser than reading: it
     looks at no picture and no contrast."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
-    document = schema | BrandDocument.model_json_schema()
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return schemas.text_of(schemas.of_model("brand", BrandDocument))
 
 
 def contrast(one: str, other: str) -> float:

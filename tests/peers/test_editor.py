@@ -17,9 +17,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from playbooks.catalogue.catalogue import Catalogue
+from playbooks.loading import load_action
+from playbooks.shelf import shelf
 from runner.cli.main import app
 from tests.waiting import HANG_SECONDS
 
+CATALOGUE = Catalogue.load()
 SERVER = Path(__file__).resolve().parents[2] / ".venv-peers" / "editor" / "node_modules" / "yaml-language-server"
 # What the extension has where a folder's settings say nothing: it would load a list of schemas from a network.
 EXTENSION = {"yaml.validate": True, "yaml.completion": True, "yaml.schemaStore.enable": True}
@@ -82,6 +86,17 @@ class Editor:
         )
         said = {item["label"]: item.get("documentation", "") for item in answer["items"]}
         return {label: each["value"] if isinstance(each, dict) else each for label, each in said.items()}
+
+    def hovered(self, name: str, text: str) -> str:
+        """What is said of what stands at the mark `|`."""
+        before, after = text.split("|")
+        self.underlined(name, before + after)
+        said = self._ask(
+            "textDocument/hover",
+            textDocument={"uri": (self.folder / name).as_uri()},
+            position={"line": before.count("\n"), "character": len(before.rsplit("\n", 1)[-1])},
+        )
+        return str(said["contents"]["value"]) if said else ""
 
     def _ask(self, method: str, **parameters: object) -> Any:
         self._asked += 1
@@ -161,14 +176,32 @@ def editor(tmp_path_factory: pytest.TempPathFactory, network: socket.socket) -> 
 
 
 @pytest.mark.parametrize("name", ["inventory.yml", "playbooks/monthly.yml", "policy.yml"])
-def test_nothing_that_is_right_is_underlined(editor: Editor, name: str) -> None:
-    filled_in = {"inventory.yml": INVENTORY, "policy.yml": POLICY}
-    text = filled_in.get(name) or (editor.folder / name).read_text(encoding="utf-8")
-    assert editor.underlined(name, text) == []
+def test_nothing_of_a_fresh_folder_is_underlined(editor: Editor, name: str) -> None:
+    assert editor.underlined(name, (editor.folder / name).read_text(encoding="utf-8")) == []
+
+
+def test_nothing_of_a_fresh_inventory_is_underlined_once_its_example_is_no_comment(editor: Editor) -> None:
+    text = (editor.folder / "inventory.yml").read_text(encoding="utf-8")
+    assert editor.underlined("inventory.yml", text.replace("      # E", "      E")) == []
 
 
 INVENTORY = "exrun: inventory/1\nclients:\n  alpha:\n    hosts:\n      EX01:\n        address: 192.0.2.1\n"
+BRAND = 'name: Contoso Ltd\ncolour: "#005a9c"\n'
+CASES = "cases:\n  - case: It is off.\n    params: {path: x}\n    observed: []\n    expect: {verdict: ok}\n"
 POLICY = "client: alpha\napprovers:\n  - key: board@alpha.example ssh-ed25519 AAAA\napprovals: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("inventory.yml", INVENTORY),
+        ("policy.yml", POLICY),
+        ("brand.yml", BRAND),
+        ("playbooks/actions/my/smb/cases/one.yml", CASES),
+    ],
+)
+def test_nothing_that_is_right_is_underlined(editor: Editor, name: str, text: str) -> None:
+    assert editor.underlined(name, text) == []
 
 
 @pytest.mark.parametrize(
@@ -185,6 +218,8 @@ POLICY = "client: alpha\napprovers:\n  - key: board@alpha.example ssh-ed25519 AA
             "wiht: {}",
         ),
         ("policy.yml", POLICY + "aprovals: 2\n", "aprovals: 2"),
+        ("brand.yml", BRAND + "colr: x\n", "colr: x"),
+        ("playbooks/actions/my/smb/cases/one.yml", CASES.replace("params", "parms"), "parms: {path: x}"),
         ("playbooks/actions/my/smb/action.yml", "title: Shares\ncolect: []\n", "colect: []"),
     ],
 )
@@ -207,6 +242,62 @@ def test_keys_and_choices_are_completed_with_what_each_is_for(editor: Editor) ->
         editor.completed("playbooks/monthly.yml", begun.replace("|", "action: a.b\n    on_failure: |"))
     )
     assert {"approvals", "windows"} <= set(editor.completed("policy.yml", "client: alpha\n|\n"))
+    assert {"ink", "logo"} <= set(editor.completed("brand.yml", BRAND + "|\n"))
+    assert {"observed", "state", "today"} <= set(
+        editor.completed("playbooks/actions/my/smb/cases/one.yml", CASES.replace("observed: []", "|"))
+    )
+
+
+STEP = "name: monthly\ntitle: M\nsteps:\n  - id: one\n    action: "
+CONTRACTS = {found.name: load_action(found, CATALOGUE).contract for found in shelf([]).actions}
+
+
+def test_every_action_of_this_version_is_offered_with_what_it_is(editor: Editor) -> None:
+    for begun in ("|", "exchange|"):
+        offered = editor.completed("playbooks/monthly.yml", STEP + begun + "\n")
+        assert set(offered) == set(CONTRACTS)
+        assert {name: f"{each.title}. {each.description}" for name, each in CONTRACTS.items()} == offered
+
+
+@pytest.mark.parametrize("action", sorted(CONTRACTS))
+def test_the_parameters_of_an_action_are_offered_with_what_each_is_for(editor: Editor, action: str) -> None:
+    offered = editor.completed("playbooks/monthly.yml", f"{STEP}{action}\n    with:\n      |\n")
+    params = CONTRACTS[action].params
+    assert set(offered) - {f"Parameters of {action}"} == set(params)  # that is: all which must be given, at once
+    assert all(offered[name].startswith(spec.description.removesuffix(".")) for name, spec in params.items())
+
+
+def test_the_choices_of_a_parameter_are_offered(editor: Editor) -> None:
+    begun = STEP + "exchange.patch\n    with:\n      campaign: |\n"
+    assert {"all", *CATALOGUE.campaigns} <= set(editor.completed("playbooks/monthly.yml", begun))
+
+
+def test_an_action_and_its_parameters_say_what_they_are_for(editor: Editor) -> None:
+    said = editor.hovered("playbooks/monthly.yml", STEP + "windows.iso|late\n")
+    assert "Isolation by Windows Firewall. Cuts a server off" in said
+    assert "Restarts a server" not in said  # what others do
+    begun = STEP + "windows.isolate\n    with:\n      str|ict: true\n"
+    assert CONTRACTS["windows.isolate"].params["strict"].description in editor.hovered("playbooks/monthly.yml", begun)
+    assert "An action of a playbook's own" in editor.hovered("playbooks/monthly.yml", STEP + "my.sm|b\n")
+
+
+@pytest.mark.parametrize(
+    ("step", "wrong"),
+    [
+        ("my.smb\n    with: {anything: 1}", []),
+        ('exchange.patch\n    with: {campaign: "{{ params.campaign }}"}', []),
+        ("exchange.patch\n    with: {campaign: of-our-own-catalogue}", []),
+        (
+            "exchange.patch\n    with: {campaing: all}",
+            ["with: {campaing: all} -> Property campaing is not allowed."],
+        ),
+        ("file.quarantine\n    with: {path: x}", ['with: {path: x} -> Missing property "sha256".']),
+    ],
+)
+def test_a_step_is_underlined_for_names_of_parameters_and_for_no_value(
+    editor: Editor, step: str, wrong: list[str]
+) -> None:
+    assert editor.underlined("playbooks/monthly.yml", f"{STEP}{step}\n") == wrong
 
 
 def test_nothing_is_loaded_from_a_network(editor: Editor, network: socket.socket) -> None:

@@ -21,7 +21,7 @@ from tests.runner.cli.conftest import CommandLine
 from tests.runner.lab.engines.states import STATES
 
 PASSWORD = "Lab-passw0rd!"
-KINDS = ("inventory", "playbook", "action", "cases", "policy", "exrun-toml")
+KINDS = ("inventory", "playbook", "action", "cases", "policy", "brand", "exrun-toml")
 FILES = {
     ".gitignore",
     "README.md",
@@ -64,7 +64,7 @@ def test_the_inventory_is_accepted_once_its_example_is_no_comment(exrun: Command
     assert exrun("init", "--client", client)[0] == 0
     status, _, err = exrun("inventory", "check")
     assert status == 2
-    assert "hosts: is empty" in err
+    assert "hosts: is empty; write servers below it, such as `EX1: {address: ex1.example.com}`; " in err
     path = empty / "inventory.yml"
     path.write_text(path.read_text("utf-8").replace("      # E", "      E"), encoding="utf-8")
     assert exrun("inventory", "check")[0] == 0

@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from inventory.errors import InventoryError
 from inventory.sources.native import read_native
-from playbooks.cases import _RULES, read_cases
+from playbooks.cases import RULES, read_cases
 from playbooks.documents import read_contract, read_playbook
 from playbooks.errors import DocumentError
 from runner.approval.policy import read_policy
@@ -85,7 +85,7 @@ def takes(kind: FileKind, path: Path) -> bool:
 
 
 def documents_of(path: Path) -> object:
-    tree = read_tree(path.read_bytes(), path.name, _RULES, [])
+    tree = read_tree(path.read_bytes(), path.name, RULES, [])
     return None if tree is None else plain(tree)
 
 
