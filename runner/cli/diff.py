@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import STATE, ClientOption, Format, FormatOption, StateOption
-from runner.cli.output import UsageError, emit, tell, terminal_width
+from runner.cli.options import STATE, ClientOption, DetailsOption, Format, FormatOption, StateOption
+from runner.cli.output import UsageError, coloured, emit, state_named, tell, terminal_width
 from runner.cli.show_run import warn_of_broken
 from runner.comparing import Audited, Comparison, compare, in_order_of_time
 from runner.earlier import audited, beginning_of, is_audit, previous_audit
 from runner.exit_status import ExitStatus
 from runner.journal.chain import Broken
 from runner.reports.diff import NotCompared, document, lines, to_json
+from runner.reports.diff_glance import screen
 from runner.reports.folding import folded
 from runner.runs import LAST, ClientRun, Run, RunNotFoundError, find_run, newest_first, read_run, uncollected
 
@@ -39,11 +40,13 @@ def diff(
     ] = PREVIOUS,
     client: ClientOption = None,
     form: FormatOption = Format.TEXT,
+    details: DetailsOption = False,
     state: StateOption = STATE,
 ) -> None:
     """Say what became of servers between two audits: worse, changed, new, gone, better; and what may not be compared.
 
     The earlier of the two is always the one before, however they are named. Clients are compared each by itself.
+    Servers with the same change stand together; --details tells each of them by itself.
 
     \b
     Works from the journals alone; connects to nothing. Exit status: 0; 1 where a server is worse, is changed so that
@@ -53,16 +56,19 @@ def diff(
     \b
     Examples:
       exrun diff
-      exrun diff last previous --client alpha
+      exrun diff last previous --client alpha --details
       exrun diff 2026-11-28t0240 2026-11-27t0240 --format json
     """
     with uncollected():
         found, left = _compared(state, run, other, client)
         if form is Format.JSON:
             emit(to_json(document(found, left)))
-        else:
+        elif details:
             shown = [line for each in found for line in (*lines(each), "")][:-1]
             emit("".join(f"{line}\n" for line in folded(shown, terminal_width())))
+        else:
+            painted, colour = screen(found, terminal_width(), state_named(state)), coloured()
+            emit("".join(f"{line.with_colour() if colour else line.text}\n" for line in painted))
     for each in left:
         tell(f"client {each.client} is not compared: {each.why}")
     raise typer.Exit(ExitStatus.FINDINGS if any(each.may_be_worse for each in found) else ExitStatus.WELL)

@@ -6,6 +6,7 @@ Has a published schema: docs/reference/schemas/diff.json.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,10 +23,26 @@ from runner.results import HostFinding
 from runner.terminal import visible
 from texts.counting import counted
 
-__all__ = ["HEADINGS", "DiffDocument", "NotCompared", "document", "lines", "schema_text", "to_json"]
+__all__ = [
+    "HEADINGS",
+    "NEXT",
+    "DiffDocument",
+    "NotCompared",
+    "change_lines",
+    "document",
+    "following",
+    "heading",
+    "lines",
+    "schema_text",
+    "sections",
+    "to_json",
+    "total",
+    "unlike_text",
+    "verdicts",
+]
 
 SCHEMA: Literal["exrun.diff/1"] = "exrun.diff/1"
-_MOST = 3  # findings and lines of evidence that a server's lines name
+NEXT = "    next: "  # how the line of a server's next step begins
 
 
 class _Member(BaseModel):
@@ -206,37 +223,61 @@ HEADINGS: Mapping[Became, str] = MappingProxyType(
 
 
 def lines(found: Comparison) -> Iterator[str]:
-    """For people: what asks for a look first, the totals and the next command last."""
+    """All of it, a server at a time: what asks for a look first, the totals and the next command last."""
+    yield from heading(found)
+    for became, told in sections(found):
+        yield ""
+        yield f"{HEADINGS[became]} ({len(told)})"
+        for each in told:
+            yield f"  {visible(each.name)}  {verdicts(each)}"
+            yield from change_lines(each)
+    yield ""
+    yield total(found)
+    yield f"next: {following(found)}"
+
+
+def heading(found: Comparison) -> Iterator[str]:
+    """Which audits these are, and in what they are less comparable."""
     yield (
         f"client {visible(found.client)}: from {visible(found.before)} ({_time(found.before_began)}) to "
         f"{visible(found.after)} ({_time(found.after_began)})"
     )
     for unlike in found.unlike:
         yield f"  take care: {unlike_text(unlike)}"
-    for became, heading in HEADINGS.items():
+
+
+def sections(found: Comparison) -> Iterator[tuple[Became, Sequence[ServerChange]]]:
+    """The servers of which there is something to be told, by what became of them, worst first."""
+    for became in HEADINGS:
         told = [each for each in found.servers if each.became is became and each.differs]
         if told:
-            yield ""
-            yield f"{heading} ({len(told)})"
-        for each in told:
-            yield from _lines(each)
+            yield became, told
+
+
+def total(found: Comparison) -> str:
+    """How many servers became what."""
     counts = ", ".join(f"{count} {became}" for became, count in found.counts.items() if count)
-    yield ""
-    yield f"{counted(len(found.servers), 'server')}: {counts}" if found.servers else "no servers in either"
-    yield f"next: {_next(found)}"
+    return f"{counted(len(found.servers), 'server')}: {counts}" if found.servers else "no servers in either"
 
 
-def _next(found: Comparison) -> str:
-    worst = next((each for each in found.servers if each.may_be_worse), None)
-    one = f" --client {visible(found.client)}"
-    if worst is None:
-        return f"exrun show {visible(found.after)}{one}"
-    return f"exrun show {visible(found.after)}{one} --host {visible(worst.name)}"
+def following(found: Comparison, state: str = "") -> str:
+    """The next command.
+
+    Args:
+        state: what it takes besides, such as ` --state DIR`.
+    """
+    worst = next((each for each in found.servers if each.may_be_worse and each.name.isprintable()), None)
+    one = f"exrun show {visible(found.after)} --client {shlex.quote(visible(found.client))}"
+    return f"{one}{'' if worst is None else f' --host {shlex.quote(worst.name)}'}{state}"
 
 
-def _lines(change: ServerChange) -> Iterator[str]:
+def change_lines(change: ServerChange, most: int | None = None) -> Iterator[str]:
+    """What is otherwise with a server besides its verdict; the next step last, its line begins with NEXT.
+
+    Args:
+        most: findings of a kind, and lines of evidence of one; None for all.
+    """
     before, after = change.before, change.after
-    yield f"  {visible(change.name)}  {_verdicts(before, after)}"
     if before is not None and after is not None and change.became is not Became.SAME:
         yield f"    now: {visible(after.why)}"
     elif after is not None and before is None:
@@ -244,17 +285,19 @@ def _lines(change: ServerChange) -> Iterator[str]:
     if before is not None and after is not None:
         if (before.product, before.build) != (after.product, after.build):
             yield f"    build: {_build(before)} -> {_build(after)}"
-        yield from _named("no longer known", [step for step in after.unknown if step in before.known])
-        yield from _named("known now", [step for step in before.unknown if step in after.known])
-        yield from _found("+", change.appeared)
-        yield from _found("-", change.disappeared)
-        yield from _named("? not known any more", [each.finding.id for each in _asking(change.unseen)])
-        yield from _altered(change.altered)
+        yield from _named("no longer known", [step for step in after.unknown if step in before.known], most)
+        yield from _named("known now", [step for step in before.unknown if step in after.known], most)
+        yield from _found("+", change.appeared, most)
+        yield from _found("-", change.disappeared, most)
+        yield from _named("? not known any more", [each.finding.id for each in _asking(change.unseen)], most)
+        yield from _altered(change.altered, most)
     if after is not None and after.next and change.may_be_worse:
-        yield f"    next: {visible(after.next)}"
+        yield f"{NEXT}{visible(after.next)}"
 
 
-def _verdicts(before: Side | None, after: Side | None) -> str:
+def verdicts(change: ServerChange) -> str:
+    """`ok -> attention`; `was ok` of a server that is gone."""
+    before, after = change.before, change.after
     was, now = (None if side is None else in_a_cell(side.verdict, side.clean_since) for side in (before, after))
     if was is None or now is None:
         return f"was {was}" if now is None else now
@@ -266,10 +309,10 @@ def _build(side: Side) -> str:
     return visible(said) if said else "not known"
 
 
-def _named(what: str, names: Sequence[str]) -> Iterator[str]:
+def _named(what: str, names: Sequence[str], most: int | None) -> Iterator[str]:
     if names:
-        rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-        yield f"    {what}: {visible(', '.join(names[:_MOST]))}{rest}"
+        rest = f" and {len(names) - most} more" if most is not None and len(names) > most else ""
+        yield f"    {what}: {visible(', '.join(names[:most]))}{rest}"
 
 
 def _asking(findings: Sequence[HostFinding]) -> Sequence[HostFinding]:
@@ -277,29 +320,29 @@ def _asking(findings: Sequence[HostFinding]) -> Sequence[HostFinding]:
     return [each for each in findings if each.finding.severity is not Severity.INFO]
 
 
-def _found(sign: str, findings: Sequence[HostFinding]) -> Iterator[str]:
+def _found(sign: str, findings: Sequence[HostFinding], most: int | None) -> Iterator[str]:
     told = [each.finding for each in _asking(findings)]
-    for each in told[:_MOST]:
+    for each in told[:most]:
         yield f"    {sign} {each.severity} {visible(each.id)}: {visible(each.title)}"
-    yield from _more(len(told) - _MOST, "finding", f"    {sign} ")
+    yield from _more(told, most, "finding", f"    {sign} ")
 
 
-def _altered(altered: Sequence[Altered]) -> Iterator[str]:
+def _altered(altered: Sequence[Altered], most: int | None) -> Iterator[str]:
     told = [each for each in altered if {each.before.finding.severity, each.after.finding.severity} != {Severity.INFO}]
-    for each in told[:_MOST]:
+    for each in told[:most]:
         old, new = each.before.finding, each.after.finding
         severity = new.severity.value if new.severity is old.severity else f"{old.severity} -> {new.severity}"
         yield f"    ~ {severity} {visible(new.id)}: {visible(new.title)}"
         for sign, evidence in (("+", each.evidence_gained), ("-", each.evidence_lost)):
-            for line in evidence[:_MOST]:
+            for line in evidence[:most]:
                 yield f"        {sign} {visible(line)}"
-            yield from _more(len(evidence) - _MOST, "line", f"        {sign} ")
-    yield from _more(len(told) - _MOST, "finding", "    ~ ")
+            yield from _more(evidence, most, "line", f"        {sign} ")
+    yield from _more(told, most, "finding", "    ~ ")
 
 
-def _more(left: int, what: str, lead: str) -> Iterator[str]:
-    if left > 0:
-        yield f"{lead}and {counted(left, f'more {what}')}"
+def _more(told: Sequence[object], most: int | None, what: str, lead: str) -> Iterator[str]:
+    if most is not None and len(told) > most:
+        yield f"{lead}and {counted(len(told) - most, f'more {what}')}"
 
 
 def unlike_text(unlike: Unlike) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from playbooks.changes import Change, ChangeValue
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
-from runner.plan.sums import Among, BlastRadius, Sums, blast_radius, sums
+from runner.plan.sums import Among, BlastRadius, Noticed, Sums, blast_radius, sums
 from runner.reports.folding import Verbatim, folded
 from runner.reports.plan_wording import (
     Becomes,
@@ -266,13 +266,27 @@ def _radius(radius: BlastRadius) -> Iterator[str]:
         yield f"    {_further(radius.dags[_DAGS_SHOWN:])}"
     for each in radius.disturbs:
         yield f"  {visible(disturbed(each))}"
-    for noticed in radius.noticed:
-        yield f"  noticed on {counted(noticed.hosts, 'server')}: {visible(noticed.what, CELL)}"
+    yield from (f"  noticed on {each}" for each in _noticed(radius.noticed))
     if radius.restarted:
         yield f"  restarted: {visible(named(radius.restarted))}"
     for lost in radius.irreversible:
         yield f"  cannot be undone on {visible(named(lost.hosts))}: {visible(lost.title, CELL)}"
     yield from (f"  not known: {visible(each, CELL)}" for each in not_known(radius))
+
+
+def _noticed(noticed: Iterable[Noticed]) -> Iterator[str]:
+    """`3 servers: W3SVC takes up its work`. What differs in its first word alone, and is of as many servers, stands
+    together: `3 servers each: W3SVC, IISADMIN: takes up its work`."""
+    alike: dict[tuple[int, str, str], list[Noticed]] = {}
+    for each in noticed:
+        first, _, rest = each.what.partition(" ")
+        alike.setdefault((each.hosts, rest, "" if rest else first), []).append(each)
+    for (hosts, rest, _), found in alike.items():
+        if len(found) == 1:
+            yield f"{counted(hosts, 'server')}: {visible(found[0].what, CELL)}"
+        else:
+            names = ", ".join(visible(each.what.partition(" ")[0], CELL) for each in found)
+            yield f"{counted(hosts, 'server')} each: {names}: {visible(rest, CELL)}"
 
 
 def _further(dags: Sequence[Among]) -> str:
