@@ -8,6 +8,7 @@ that the file is as its head says only its end can show, and `runner/journal/ver
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from runner import events
@@ -18,8 +19,9 @@ from runner.journal.errors import JournalUnreadable
 from runner.journal.lines import Line, MalformedLineError, from_line, line_hash
 from runner.state import Folding, RunState
 
-__all__ = ["BrokenOffError", "Followed"]
+__all__ = ["BrokenOffError", "Followed", "JournalClock", "Moment"]
 
+_SLACK = timedelta(seconds=1)  # by which clocks may contradict each other and still be one
 _AT_ONCE = 1 << 22  # bytes of one reading, unless a line is longer
 
 
@@ -96,3 +98,39 @@ class Followed:
         if record.sequence != number or record.previous != self._at.sha256:
             raise BrokenOffError(self.journal, number, "the line does not follow from the one before")
         return record
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an event was recorded; `setting` counts how often that clock had been set back by then."""
+
+    at: datetime
+    setting: int
+
+
+@dataclass(slots=True)
+class JournalClock:
+    """How long ago the events of a journal were, by a clock that may not be the one of who wrote them.
+
+    Either may be set at any moment, or be of another machine. Nothing is told wherever that shows: where the times of
+    the journal run backwards, of all before; where they are ahead of the other clock, of all. So no server seems to be
+    at work for less long than it is, but by what a clock was set back while nothing was recorded for longer than that.
+    """
+
+    _latest: datetime | None = None
+    _setting: int = 0
+
+    def read(self, at: datetime) -> Moment:
+        """The moment of the next event, in the order of the journal."""
+        if self._latest is not None and at < self._latest - _SLACK:
+            self._setting += 1
+            self._latest = at
+        else:
+            self._latest = at if self._latest is None else max(self._latest, at)
+        return Moment(at, self._setting)
+
+    def ago(self, moment: Moment, now: datetime) -> float | None:
+        """Seconds from then to now, never negative; None where the clocks contradict each other."""
+        if moment.setting != self._setting or self._latest is None or self._latest > now + _SLACK:
+            return None
+        return max((now - moment.at).total_seconds(), 0.0)

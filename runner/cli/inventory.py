@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from pathlib import Path
@@ -10,15 +9,12 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from inventory import loading
 from inventory.errors import SourceError
 from inventory.importing import Imported, read_foreign
 from inventory.merging import merge
-from inventory.model import Host, LabelValues, label_text
+from inventory.model import Host, label_text
 from inventory.selection import check_count, select
 from inventory.sources.document import Settings
 from inventory.sources.native_writing import native_text
@@ -26,9 +22,10 @@ from inventory.sources.reading import bytes_of
 from runner.cli.commands import Commands
 from runner.cli.inventory_files import inventory_files, names_of
 from runner.cli.options import ExpectOption, Format, FormatOption, InventoryOption, LimitOption, SelectionArgument
-from runner.cli.output import UsageError, emit, problem_document, tell, width, write_file
+from runner.cli.output import UsageError, emit, problem_document, table_width, tell, write_file
 from runner.cli.selecting import selected
 from runner.exit_status import ExitStatus
+from runner.reports.hosts import host_lines
 from runner.terminal import visible
 from texts.counting import counted
 from texts.encoding import encoded
@@ -92,7 +89,7 @@ def inventory_list(
     if form is Format.JSON:
         _json({"schema": "exrun.inventory-list/1", "hosts": [_host(host) for host in hosts]})
         return
-    _print_table(hosts)
+    emit("".join(f"{line}\n" for line in host_lines(hosts, table_width())))
     typer.echo(counted(len(hosts), "server"))
 
 
@@ -233,33 +230,6 @@ def _host(host: Host) -> dict[str, object]:
         "groups": sorted(host.groups),
         "origin": {"file": host.origin.file, "line": host.origin.line, "column": host.origin.column},
     }
-
-
-def _print_table(hosts: tuple[Host, ...]) -> None:
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("SERVER", "ADDRESS", "HOW", "ACCOUNT", "LABELS", "GROUPS", "WRITTEN IN"):
-        # A name that is broken over lines can be neither read nor copied: the other columns give way, to a point.
-        whole = heading == "SERVER" and max(len(visible(host.key)) for host in hosts) <= width() // 3
-        table.add_column(heading, overflow="fold", no_wrap=whole)
-    for host in hosts:
-        cells = (
-            host.key,
-            f"{host.address}:{host.port}",
-            f"{host.scheme}, {host.authentication}",
-            " ".join(part for part in (host.user, f"({host.credential})" if host.credential else None) if part) or "-",
-            ", ".join(f"{label}={_in_table(values)}" for label, values in host.labels.items()) or "-",
-            ", ".join(sorted(host.groups)) or "-",
-            f"{Path(host.origin.file).name}:{host.origin.line}",
-        )
-        table.add_row(*(Text(visible(cell)) for cell in cells))
-    written = io.StringIO()
-    Console(file=written, width=width(), no_color=True, markup=False, emoji=False, highlight=False).print(table)
-    emit("".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines()))
-
-
-def _in_table(values: LabelValues) -> str:
-    """As a selection takes it: several values in quotes."""
-    return label_text(values) if len(values) == 1 else f'"{label_text(values)}"'
 
 
 def _json(members: dict[str, object]) -> None:

@@ -83,10 +83,13 @@ class LiveProgress(PlainProgress):
         """Draws the lines now."""
         self._live.refresh()
 
-    def started(self, host: Host) -> None:
+    def started(self, host: Host, ago: float | None = 0.0) -> None:
         """Names the host."""
         with self._lock:
-            self._in_work[host.key] = InWork(host.key, self._clock())
+            self._in_work[host.key] = InWork(host.key, self._since(ago))
+
+    def _since(self, ago: float | None) -> float | None:
+        return None if ago is None else self._clock() - ago
 
     def ended(self, row: Row) -> None:
         """Counts the host and what it came to."""
@@ -94,12 +97,12 @@ class LiveProgress(PlainProgress):
             self._in_work.pop(f"{row.client}/{row.name}", None)
             self._count(row)
 
-    def caught_up(self) -> None:
-        """The clock begins here: how fast it went before, and since when servers are in work, nobody saw."""
+    def caught_up(self, ago: float | None, before: int) -> None:
+        """The clock began when the work did; where nobody knows when that was it begins here, and what had ended says
+        nothing of how fast it goes."""
         with self._lock:
-            self._began = self._clock()
-            self._before = self._ended
-            self._in_work = {key: InWork(each.name, None, each.what) for key, each in self._in_work.items()}
+            self._began = self._clock() - (ago or 0.0)
+            self._before = self._ended if ago is None else before
 
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Says which servers come next, and names the wave."""
@@ -120,12 +123,12 @@ class LiveProgress(PlainProgress):
             if known is not None:
                 self._in_work[host.key] = InWork(known.name, known.since, what)
 
-    def asked(self, host: Host, came: str | None) -> None:
+    def asked(self, host: Host, came: str | None, ago: float | None = 0.0) -> None:
         """Names a host that is asked whether it is well, for as long as it is."""
         super().asked(host, came)
         with self._lock:
             if came is None:
-                self._in_work[host.key] = InWork(host.key, self._clock(), "health check")
+                self._in_work[host.key] = InWork(host.key, self._since(ago), "health check")
             else:
                 self._in_work.pop(host.key, None)
 

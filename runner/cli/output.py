@@ -46,6 +46,11 @@ def width() -> int:
     return _PIPED
 
 
+def table_width() -> int | None:
+    """As `width`; None for a pipe."""
+    return width() if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
+
+
 def terminal_width() -> int | None:
     """Columns of the terminal that reads standard output, at least 40; None where none does."""
     return max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None

@@ -74,8 +74,12 @@ class PlainProgress:
         self._came: dict[str, int] = {}
         self._lock = Lock()
 
-    def started(self, host: Host) -> None:
-        """Nothing is said."""
+    def started(self, host: Host, ago: float | None = 0.0) -> None:
+        """Nothing is said.
+
+        Args:
+            ago: seconds since then; None where nobody knows.
+        """
 
     def ended(self, row: Row) -> None:
         """Says how many have ended, each time a further tenth has; nothing of the last, for the result comes then."""
@@ -88,6 +92,11 @@ class PlainProgress:
         if self._hosts >= 2 * SHARES and ended % share == 0 and ended < self._hosts:
             self.say(f"{ended} of {self._hosts} servers{f': {found}' if found else ''}")
 
+    def had_ended(self, row: Row) -> None:
+        """Counts a server that had ended before anybody looked; see `caught_up`."""
+        with self._lock:
+            self._count(row)
+
     def _count(self, row: Row) -> None:
         """One more has its row; with the lock."""
         assert self._words is not None
@@ -95,8 +104,16 @@ class PlainProgress:
         came = self._words.came(row)
         self._came[came] = self._came.get(came, 0) + 1
 
-    def caught_up(self) -> None:
-        """Nothing is said: what was told so far had been before anybody looked."""
+    def caught_up(self, ago: float | None, before: int) -> None:
+        """Says how many had ended before anybody looked.
+
+        Args:
+            ago: seconds since the work of this run began, or was taken up again; None where nobody knows.
+            before: how many had ended by then.
+        """
+        if self._words is not None and self._ended:
+            found = found_text(self._came, self._words.told)
+            self.say(f"{self._ended} of {counted(self._hosts, 'server')}{f': {found}' if found else ''}")
 
     def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
         """Says which servers come next, where there are waves."""
@@ -109,8 +126,8 @@ class PlainProgress:
     def doing(self, host: Host, what: str) -> None:
         """Nothing is said: a log would have thousands of lines."""
 
-    def asked(self, host: Host, came: str | None) -> None:
-        """Says which server is not well."""
+    def asked(self, host: Host, came: str | None, ago: float | None = 0.0) -> None:
+        """Says which server is not well; `ago` as of `started`."""
         if came:
             self.say(f"{visible(host.name, _NAME)} did not pass the health check: {visible(came)}")
 

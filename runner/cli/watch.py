@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, cast
 
@@ -23,7 +24,7 @@ from runner.cli.progress import PlainProgress, Words
 from runner.cli.ran import ran
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
-from runner.following import BrokenOffError, Followed
+from runner.following import BrokenOffError, Followed, JournalClock, Moment
 from runner.journal.writer import is_written
 from runner.moves import Outcome
 from runner.plan.keeping import NotKeptError, kept_plan
@@ -33,7 +34,7 @@ from runner.replay import applied_row
 from runner.reports.folding import folded
 from runner.reports.status import Ran, lines, member, newest_first
 from runner.runs import LAST, Run, RunNotFoundError, find_run
-from runner.state import HostProgress, RunState
+from runner.state import RunState
 from runner.terminal import visible
 from texts.counting import counted
 
@@ -66,7 +67,7 @@ def watch(run: RunArgument = LAST, client: ClientOption = None, state: StateOpti
       exrun watch 2026-11-28t0240 --client alpha
     """
     found = _of_client(find_run(state, run), client)
-    parts = [Part(Followed(journal, SystemDisk())) for journal in found.journals]
+    parts = [Part(Followed(journal, SystemDisk()), lambda: datetime.now(UTC)) for journal in found.journals]
     try:
         follow(parts, lambda journal: is_written(journal.parent, SystemDisk()), time.sleep, _shown)
     except KeyboardInterrupt:
@@ -136,6 +137,15 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class _AtWork:
+    """A server in work: since when, what is done there, and whether it is being asked if it is well."""
+
+    since: Moment
+    what: str = ""
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Came:
     """What the work with a server came to, in a word."""
 
@@ -144,30 +154,26 @@ class Came:
     came: str
 
 
-class LineByLine(PlainProgress):
-    """Where no terminal is: a line for each server that has ended."""
-
-    def __init__(self, hosts: int) -> None:
-        super().__init__(lambda line: emit(f"{visible(line)}\n"))
-        self._hosts = hosts
-        self._ended = 0
-
-    def ended(self, row: Came) -> None:  # type: ignore[override]
-        """Says what it came to."""
-        self._ended += 1
-        self.say(f"{row.name}: {row.came}; {self._ended} of {self._hosts} have ended")
-
-
 class Part:
     """One client's part of a run that is followed.
+
+    Args:
+        now: UTC, by the clock of who watches.
 
     Attributes:
         over: it has an end, or no process writes it any more.
     """
 
-    def __init__(self, journal: Followed) -> None:
+    def __init__(self, journal: Followed, now: Callable[[], datetime]) -> None:
         self.journal = journal
         self.over = False
+        self._now = now
+        self._clock = JournalClock()
+        self._began: Moment | None = None
+        self._before = 0
+        self._ended: set[str] = set()
+        self._in_work: dict[str, _AtWork] = {}
+        self._wave: events.WaveStarted | None = None
         self._plan: Plan | None = None
         self._planned: Mapping[str, PlannedHost] = {}
 
@@ -183,22 +189,76 @@ class Part:
         """How many servers there is work with."""
         return len(self.state.started.hosts) if self._plan is None else len(self._planned)
 
+    @property
+    def ended(self) -> int:
+        """How many servers have ended."""
+        return len(self._ended)
+
+    @property
+    def before(self) -> int:
+        """How many had when the run began, or was taken up again."""
+        return self._before
+
+    @property
+    def ago(self) -> float | None:
+        """Seconds since the run began, or was taken up again; None where the clocks contradict each other."""
+        return None if self._began is None else self._clock.ago(self._began, self._now())
+
+    def read(self) -> Sequence[tuple[object, Moment]]:
+        """What has come since, and when it was recorded."""
+        found = [(recorded.event, self._clock.read(recorded.time)) for recorded in self.journal.come()]
+        for event, moment in found:
+            self._note(event, moment)
+        return found
+
+    def _note(self, event: object, moment: Moment) -> None:
+        match event:
+            case events.RunStarted() | events.RunResumed():
+                self._began, self._before = moment, len(self._ended)
+                self._in_work.clear()  # whom the process before had begun is begun anew
+            case events.WaveStarted():
+                self._wave = event
+            case events.HostStarted(host=host):
+                self._ended.discard(host)
+                self._in_work[host] = _AtWork(moment)
+            case events.HealthAsked(host=host):
+                self._in_work[host] = _AtWork(moment, asked=True)
+            case events.HostEnded(host=host) | events.HostApplied(host=host):
+                self._ended.add(host)
+                self._in_work.pop(host, None)
+            case events.HealthAnswered(host=host):
+                self._in_work.pop(host, None)
+            case events.ScriptSending(host=host) | events.ConnectionRetried(host=host) if host in self._in_work:
+                self._in_work[host] = replace(self._in_work[host], what=_what(event))
+            case _:
+                pass
+
     def begin(self, progress: PlainProgress) -> None:
         """Says how far it is."""
-        state = self.state
+        state, now = self.state, self._now()
         progress.say(
             f"watching run {state.run}, client {state.client}: {counted(self.hosts, 'server')} with "
             f"{state.started.playbook.name}"
         )
-        for host in state.hosts.values():
-            progress.started(_host(state, host.name))
-            if host.ended is not None:
-                progress.ended(self._came(state, host))
+        for name in self._ended:
+            progress.had_ended(self._came(state, name))
+        if self._wave is not None and state.ended is None:
+            self._tell_wave(self._wave, progress)
+        for name, at_work in self._in_work.items() if state.ended is None else ():
+            host, ago = _host(state, name), self._clock.ago(at_work.since, now)
+            if at_work.asked:
+                progress.asked(host, None, ago)
+            else:
+                progress.started(host, ago)
+            if at_work.what:
+                progress.doing(host, at_work.what)
 
     def look(self, progress: PlainProgress) -> None:
         """Reads on, and says what has come."""
-        for recorded in self.journal.come():
-            self._tell(recorded.event, self.state, progress)
+        if came := self.read():
+            state, now = self.state, self._now()
+            for event, moment in came:
+                self._tell(event, self._clock.ago(moment, now), state, progress)
 
     def know_the_plan(self) -> None:
         """Where it runs one, and that lies beside the journal as it was approved."""
@@ -208,49 +268,53 @@ class Part:
                 self._plan = kept_plan(self.journal.journal.parent, state.plan.plan, SystemDisk())
                 self._planned = {each.host: each for each in self._plan.due}
 
-    def _tell(self, event: object, state: RunState, progress: PlainProgress) -> None:
+    def _tell(self, event: object, ago: float | None, state: RunState, progress: PlainProgress) -> None:
         match event:
             case events.PlanTaken():
                 self.know_the_plan()
-            case events.WaveStarted(number=number, hosts=hosts):
-                progress.wave_begins(number, number if self._plan is None else len(waves_of(self._plan)), hosts)
+            case events.WaveStarted():
+                self._tell_wave(event, progress)
             case events.HostStarted(host=host):
-                progress.started(_host(state, host))
-            case events.ScriptSending(host=host, purpose=purpose, scripts=scripts):
-                steps = [step for script in scripts for step in script.steps]
-                progress.doing(_host(state, host), _doing(purpose, steps))
-            case events.ConnectionRetried(host=host):
-                progress.doing(_host(state, host), "connecting again")
+                progress.started(_host(state, host), ago)
+            case events.ScriptSending(host=host) | events.ConnectionRetried(host=host):
+                progress.doing(_host(state, host), _what(event))
             case events.HealthAsked(host=host):
-                progress.asked(_host(state, host), None)
+                progress.asked(_host(state, host), None, ago)
             case events.HealthAnswered(host=host, why=why):
                 progress.asked(_host(state, host), why)
             case events.HostEnded(host=host) | events.HostApplied(host=host):
-                progress.ended(self._came(state, state.hosts[host]))
+                progress.ended(self._came(state, host))
             case events.RunInterrupted(message=message):
                 progress.say(message)
             case _:
                 pass
 
-    def _came(self, state: RunState, host: HostProgress) -> Came:
-        came = "ended"
-        match host.ended:
+    def _tell_wave(self, wave: events.WaveStarted, progress: PlainProgress) -> None:
+        progress.wave_begins(wave.number, wave.number if self._plan is None else len(waves_of(self._plan)), wave.hosts)
+
+    def _came(self, state: RunState, name: str) -> Came:
+        came, host = "ended", state.hosts.get(name)
+        match None if host is None else host.ended:
             case events.HostEnded(verdict=verdict):
                 came = verdict.value
-            case events.HostApplied() if self._plan is not None and host.name in self._planned:
-                came = applied_row(self._planned[host.name], state, self._plan).outcome.value
+            case events.HostApplied() if self._plan is not None and name in self._planned:
+                came = applied_row(self._planned[name], state, self._plan).outcome.value
             case _:
                 pass
-        return Came(state.client, host.name, came)
+        return Came(state.client, name, came)
 
 
 def _host(state: RunState, name: str) -> Host:
     return cast("Host", Named(state.client, name))  # progress asks for name and key alone
 
 
-def _doing(purpose: events.Purpose, steps: Sequence[str]) -> str:
+def _what(event: events.ScriptSending | events.ConnectionRetried) -> str:
+    """What is done on a server."""
+    if isinstance(event, events.ConnectionRetried):
+        return "connecting again"
+    steps = [step for script in event.scripts for step in script.steps]
     more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-    return visible(f"{purpose} {steps[0]}{more}" if steps else str(purpose), _DOING)
+    return visible(f"{event.purpose} {steps[0]}{more}" if steps else str(event.purpose), _DOING)
 
 
 def follow(
@@ -272,7 +336,7 @@ def follow(
     for part in parts:
         while part.journal.state is None:
             written = alive(part.journal.journal)
-            part.journal.come()
+            part.read()
             if part.journal.state is None:
                 if not written:
                     where = part.journal.journal
@@ -285,7 +349,7 @@ def follow(
     with shown(sum(part.hosts for part in parts)) as progress:
         for part in parts:
             part.begin(progress)
-        progress.caught_up()
+        progress.caught_up(*_since_when(parts))
         while True:
             for part in parts:
                 if not part.over:
@@ -297,6 +361,15 @@ def follow(
             wait(PAUSE)
 
 
+def _since_when(parts: Sequence[Part]) -> tuple[float | None, int]:
+    """How many seconds ago the work that goes on began, and how many servers had ended by then, of all parts."""
+    going_on = [part for part in parts if part.state.ended is None]
+    times = [part.ago for part in going_on]
+    known = [ago for ago in times if ago is not None]
+    before = sum(part.before if part.state.ended is None else part.ended for part in parts)
+    return (max(known) if known and len(known) == len(times) else None), before
+
+
 @contextmanager
 def _shown(hosts: int) -> Iterator[PlainProgress]:
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
@@ -305,4 +378,4 @@ def _shown(hosts: int) -> Iterator[PlainProgress]:
         with shown(hosts, WATCHING, os.environ, terminal=True, debug=debugging()) as progress:
             yield progress
     else:
-        yield LineByLine(hosts)
+        yield PlainProgress(tell, hosts=hosts, words=WATCHING)

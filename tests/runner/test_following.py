@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner import events
 from runner.disk import Disk
-from runner.following import BrokenOffError, Followed
+from runner.following import BrokenOffError, Followed, JournalClock
 from runner.journal.chain import EMPTY, link
 from runner.journal.errors import JournalUnreadable
 from runner.journal.lines import from_line
@@ -140,3 +141,30 @@ def test_the_phase_is_that_of_the_last_line() -> None:
         assert followed.state is not None
         phases.append(followed.state.phase)
     assert phases[5:] == [RunPhase.RUNNING, RunPhase.INTERRUPTED, RunPhase.RUNNING, RunPhase.RUNNING, RunPhase.ENDED]
+
+
+times = st.lists(st.integers(-7200, 7200), min_size=1, max_size=12)
+
+
+@given(times, st.integers(0, 11), st.integers(-7200, 20_000))
+def test_how_long_ago_is_never_negative_and_never_told_where_clocks_contradict_each_other(
+    seconds: list[int], which: int, now: int
+) -> None:
+    clock, began = JournalClock(), datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
+    moments = [clock.read(began + timedelta(seconds=each)) for each in seconds]
+    at = which % len(seconds)
+    ago = clock.ago(moments[at], began + timedelta(seconds=now))
+    back = any(later < max(seconds[at : number + at + 1]) - 1 for number, later in enumerate(seconds[at + 1 :]))
+    if back or seconds[-1] > now + 1:
+        assert ago is None
+    if ago is not None:
+        assert ago >= 0
+        assert ago == max(now - seconds[at], 0)
+
+
+def test_a_clock_that_was_set_back_is_told_again_of_what_comes_after() -> None:
+    clock, began = JournalClock(), datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
+    before, after = clock.read(began), clock.read(began - timedelta(minutes=10))
+    now = began + timedelta(minutes=5)
+    assert (clock.ago(before, now), clock.ago(after, now)) == (None, 900.0)
+    assert clock.ago(after, began - timedelta(minutes=11)) is None

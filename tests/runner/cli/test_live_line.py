@@ -99,24 +99,54 @@ def test_what_had_ended_before_anybody_looked_says_nothing_of_a_rate(ended: int,
     assert [line.strip() for line in progress_lines(going, now, 80, 2)[1:]] == ([said] if said else [])
 
 
-def test_who_catches_up_with_a_run_does_not_know_since_when_servers_are_in_work() -> None:
-    now = 0.0
+def caught_up(ago: float | None, before: int, since: float | None) -> tuple[str, ...]:
+    """The lines of who looks a minute after it has seen 8 of 40 ended, and one in work, and then two more end."""
+    now = 1000.0
     console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
-    live = LiveProgress(console, 20, AUDITING, clock=lambda: now)
-    for number in range(9):
-        live.started(host(f"EX{number}"))
-        if number < 8:
-            live.ended(row(f"EX{number}", Verdict.OK, "why"))
+    live = LiveProgress(console, 40, AUDITING, clock=lambda: now)
+    for number in range(8):
+        live.had_ended(row(f"EX{number}", Verdict.OK, "why"))
+    live.started(host("EX8"), since)
     live.doing(host("EX8"), "collect version")
-    now = 1.0
-    live.caught_up()
+    live.caught_up(ago, before)
     live.started(host("EX9"))
-    now = 61.0
-    assert progress_lines(live.going, now, 80, 6) == (
-        "auditing [###.....] 8/20 1:00",
+    now = 1060.0
+    live.ended(row("EX10", Verdict.OK, "why"))
+    live.ended(row("EX11", Verdict.OK, "why"))
+    return progress_lines(live.going, now, 80, 6)
+
+
+def test_who_catches_up_with_a_run_knows_since_when_and_how_fast_it_goes() -> None:
+    assert caught_up(240.0, 0, 200.0) == (
+        "auditing [##......] 10/40 5:00",
+        "  2 a minute; about 15 min left",
+        "  EX8  4:20  collect version",
+        "  EX9  1:00",
+    )
+    assert caught_up(240.0, 4, 200.0)[1] == "  1 a minute; about 25 min left"
+
+
+def test_who_catches_up_with_a_run_whose_clock_is_another_tells_only_what_it_saw() -> None:
+    assert caught_up(None, 0, None) == (
+        "auditing [##......] 10/40 1:00",
         "  EX8  -:--  collect version",
         "  EX9  1:00",
     )
+
+
+def test_a_log_says_once_how_many_had_ended_before_anybody_looked() -> None:
+    said: list[str] = []
+    plain = PlainProgress(said.append, hosts=200, words=AUDITING)
+    for number in range(90):
+        plain.had_ended(row(f"EX{number}", Verdict.VULNERABLE if number % 30 == 0 else Verdict.OK, "why"))
+    plain.caught_up(None, 0)
+    for number in range(90, 105):
+        plain.ended(row(f"EX{number}", Verdict.OK, "why"))
+    assert said == ["90 of 200 servers: 3 vulnerable", "100 of 200 servers: 3 vulnerable"]
+    plain.caught_up(None, 0)
+    fresh = PlainProgress(said.append, hosts=200, words=AUDITING)
+    fresh.caught_up(0.0, 0)
+    assert len(said) == 3
 
 
 def test_while_waves_are_to_come_no_time_left_is_told() -> None:

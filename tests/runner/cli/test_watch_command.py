@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from runner.cli import watch as command
-from runner.cli.progress import PlainProgress
-from runner.cli.watch import LineByLine, Part, follow
+from runner.cli.live_progress import LiveProgress
+from runner.cli.progress import Going, PlainProgress
+from runner.cli.watch import WATCHING, Part, follow
 from runner.disk import SystemDisk
 from runner.following import Followed
 from runner.journal.chain import Head
@@ -31,6 +36,7 @@ class Writing:
     killed_at: int | None = None
     waited: list[float] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    live: PlainProgress | None = None
 
     def wait(self, seconds: float) -> None:
         self.waited.append(seconds)
@@ -46,9 +52,7 @@ class Writing:
 
     @contextmanager
     def shown(self, hosts: int) -> Iterator[PlainProgress]:
-        lines = LineByLine(hosts)
-        lines.say = self.said.append
-        yield lines
+        yield PlainProgress(self.said.append, hosts=hosts, words=WATCHING) if self.live is None else self.live
 
 
 def writing(exrun: CommandLine, step: int = 700, killed_at: float | None = None) -> Writing:
@@ -63,7 +67,7 @@ def writing(exrun: CommandLine, step: int = 700, killed_at: float | None = None)
 
 
 def watched(run: Writing) -> Part:
-    part = Part(Followed(run.journal, SystemDisk()))
+    part = Part(Followed(run.journal, SystemDisk()), lambda: datetime.now(UTC))
     follow([part], run.alive, run.wait, run.shown)
     return part
 
@@ -74,10 +78,69 @@ def test_a_run_is_followed_to_its_end_however_it_is_written(exrun: CommandLine, 
     part = watched(run)
     assert part.state.ended is not None
     assert run.said[0].startswith(f"watching run {exrun.runs[0]}, client alpha: 2 servers with smb")
-    assert sorted(line.split(";")[0] for line in run.said[1:]) == ["EX1: attention", "EX2: unreachable"]
-    assert run.said[-1].endswith("; 2 of 2 have ended")
+    assert {*run.said[1:]} <= {"1 of 2 servers: 1 attention", "1 of 2 servers: 1 unreachable"}  # by a first look
     assert set(run.waited) <= {command.PAUSE}
     assert len(run.waited) <= len(run.whole) // step + 2
+
+
+def half_way(exrun: CommandLine) -> tuple[Writing, datetime, datetime]:
+    """A run in whose journal one server has ended and one is in work, when it began, and when that server did."""
+    run = writing(exrun)
+    began: dict[str, datetime] = {}
+    ended: set[str] = set()
+    lines = run.whole.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        read = json.loads(line)
+        if read["event"] == "host-started":
+            began[read["host"]] = datetime.fromisoformat(read["time"])
+        if read["event"] == "host-ended":
+            ended.add(read["host"])
+        if ended and len(began) == 2:
+            run.journal.write_bytes(b"".join(lines[: number + 1]))
+            break
+    [at_work] = {*began} - ended
+    return run, datetime.fromisoformat(json.loads(lines[0])["time"]), began[at_work]
+
+
+def seen(run: Writing, wall: datetime) -> Going:
+    """What a terminal shows of it to who begins to look at this time."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    run.live = live = LiveProgress(console, 2, WATCHING, clock=lambda: 5000.0)
+    follow([Part(Followed(run.journal, SystemDisk()), lambda: wall)], lambda _: False, run.wait, run.shown)
+    return live.going
+
+
+def test_since_when_servers_are_in_work_and_how_fast_it_goes_is_told_by_the_journal(exrun: CommandLine) -> None:
+    run, began, server_began = half_way(exrun)
+    wall = began + timedelta(minutes=20)
+    going = seen(run, wall)
+    [at_work] = going.in_work
+    assert at_work.since == pytest.approx(5000.0 - (wall - server_began).total_seconds())
+    assert going.began == pytest.approx(3800.0)
+    assert (going.ended, going.before) == (1, 0)
+
+
+def test_where_the_clock_of_the_journal_is_ahead_nothing_is_told_of_before(exrun: CommandLine) -> None:
+    run, began, _ = half_way(exrun)
+    going = seen(run, began - timedelta(minutes=20))
+    assert [each.since for each in going.in_work] == [None]
+    assert (going.began, going.ended, going.before) == (5000.0, 1, 1)
+
+
+def test_without_a_terminal_a_watch_says_on_standard_error_what_a_run_of_its_own_would(
+    exrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _, _ = half_way(exrun)
+    (run.journal.parent / "head").unlink()
+    lines = run.journal.read_bytes().splitlines(keepends=True)
+    (run.journal.parent / "head").write_bytes(Head(len(lines), line_hash(lines[-1])).to_bytes())
+    monkeypatch.setattr(command, "is_written", lambda *_: False)
+    status, out, err = exrun("watch")
+    assert status == 3
+    assert err.startswith(
+        f"exrun: watching run {exrun.runs[0]}, client alpha: 2 servers with smb\nexrun: 1 of 2 servers"
+    )
+    assert "have ended" not in out + err
 
 
 def test_a_run_that_was_killed_in_the_middle_of_a_line_ends_the_watching(exrun: CommandLine) -> None:
