@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from inventory.model import Host
-from runner.cli.progress import Going, InWork, PlainProgress, Row, Words, found_text, progress_lines
+from runner.cli.progress import Going, InWork, PlainProgress, Row, Words, found_text, progress_lines, wave_text
 from runner.reports.folding import folded
 from runner.terminal import visible
 
@@ -104,12 +104,12 @@ class LiveProgress(PlainProgress):
             self._began = self._clock() - (ago or 0.0)
             self._before = self._ended if ago is None else before
 
-    def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
+    def wave_begins(self, number: int, of: int | None, hosts: Sequence[str]) -> None:
         """Says which servers come next, and names the wave."""
         super().wave_begins(number, of, hosts)
         with self._lock:
-            self._wave = f"wave {number} of {of}" if of > 1 else ""
-            self._open_ended = number < of
+            self._wave = "" if of == 1 else wave_text(number, of)
+            self._open_ended = of is None or number < of
 
     def waits(self, what: str) -> None:
         """Says what hosts wait for."""

@@ -115,10 +115,10 @@ class PlainProgress:
             found = found_text(self._came, self._words.told)
             self.say(f"{self._ended} of {counted(self._hosts, 'server')}{f': {found}' if found else ''}")
 
-    def wave_begins(self, number: int, of: int, hosts: Sequence[str]) -> None:
-        """Says which servers come next, where there are waves."""
-        if of > 1:
-            self.say(f"wave {number} of {of}: {named(hosts)}")
+    def wave_begins(self, number: int, of: int | None, hosts: Sequence[str]) -> None:
+        """Says which servers come next, where there are waves; `of` how many, None where nobody knows."""
+        if of != 1:
+            self.say(f"{wave_text(number, of)}: {named(hosts)}")
 
     def waits(self, what: str) -> None:
         """Nothing is said."""
@@ -153,6 +153,11 @@ class PlainProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is left to be tidied."""
+
+
+def wave_text(number: int, of: int | None) -> str:
+    """`wave 2 of 3`; `wave 2` where nobody knows how many there are."""
+    return f"wave {number}" if of is None else f"wave {number} of {of}"
 
 
 def found_text(found: Mapping[str, int], told: Iterable[str]) -> str:

@@ -290,7 +290,7 @@ class Part:
                 pass
 
     def _tell_wave(self, wave: events.WaveStarted, progress: PlainProgress) -> None:
-        progress.wave_begins(wave.number, wave.number if self._plan is None else len(waves_of(self._plan)), wave.hosts)
+        progress.wave_begins(wave.number, None if self._plan is None else len(waves_of(self._plan)), wave.hosts)
 
     def _came(self, state: RunState, name: str) -> Came:
         came, host = "ended", state.hosts.get(name)

@@ -61,6 +61,24 @@ def test_what_became_of_each_server_is_said_with_the_runs_that_were_taken(exrun:
     assert became(exrun) == {"EX1": "better", "EX2": "worse", "MBX1": "same"}
 
 
+def test_equal_changes_stand_once_and_with_details_each_by_itself(exrun: CommandLine) -> None:
+    audited(exrun)
+    audited(exrun, EX1=smb(True), EX2=smb(True))
+    status, out, _ = exrun("diff", "--client", "alpha")
+    assert status == 1
+    assert "worse (2)\n  2 servers  ok -> attention\n    EX1, EX2\n    now: " in out
+    status, detailed, _ = exrun("diff", "--client", "alpha", "--details")
+    assert status == 1
+    assert "worse (2)\n  EX1  ok -> attention\n    now: " in detailed
+    assert "\n  EX2  ok -> attention\n    now: " in detailed
+    said = out.partition("    EX1, EX2\n")[2].partition("\n\n")[0]
+    assert detailed.count(said) == 2
+    assert (
+        exrun("diff", "--client", "alpha", "--format", "json")[1]
+        == exrun("diff", "--client", "alpha", "--format", "json", "--details")[1]
+    )
+
+
 def test_the_earlier_one_is_before_however_they_are_named(exrun: CommandLine) -> None:
     first, second = audited(exrun, EX1=smb(True)), audited(exrun)
     for one, other in ((first, second), (second, first)):

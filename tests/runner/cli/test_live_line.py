@@ -154,6 +154,20 @@ def test_while_waves_are_to_come_no_time_left_is_told() -> None:
     assert progress_lines(going, 60.0, 80, 2)[1] == "  wave 1 of 3; 20 a minute"
 
 
+def test_where_nobody_knows_how_many_waves_there_are_no_time_left_is_told() -> None:
+    now = 0.0
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    live = LiveProgress(console, 40, AUDITING, clock=lambda: now)
+    live.wave_begins(2, None, ["EX20"])
+    for number in range(20):
+        live.ended(row(f"EX{number}", Verdict.OK, "why"))
+    now = 60.0
+    assert progress_lines(live.going, now, 80, 6)[1] == "  wave 2; 20 a minute"
+    said: list[str] = []
+    PlainProgress(said.append).wave_begins(2, None, ["EX20"])
+    assert said == ["wave 2: EX20"]
+
+
 def test_a_time_is_spelt_as_a_watch_has_it() -> None:
     assert [spelt(seconds) for seconds in (-1, 7.9, 750, 3723)] == ["0:00", "0:07", "12:30", "1:02:03"]
 
