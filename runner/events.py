@@ -14,7 +14,7 @@ another type is one, but in a line of a higher format, which may have changed it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
@@ -315,6 +315,9 @@ class RunStarted:
         today: the day as on which is judged.
         marker_token: of the marker statements of this run, see runner/transport/gate.py.
         servers: what the inventory says of each of `hosts`, in their order; none where an older exrun wrote it.
+        named: the paths that a next command takes too, as they were typed, by option (`inventory`, `search`,
+            `catalogue`, `playbook`, `policy`); none where the inventories are of several clients, whose paths may name
+            another client.
     """
 
     exrun: str
@@ -330,6 +333,7 @@ class RunStarted:
     host_seconds: float
     run_seconds: float | None
     servers: tuple[ServerListed, ...] = ()
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -928,6 +932,7 @@ _KINDS: Mapping[type[Any], _Kind] = dict(
             host_seconds=NUMBER,
             run_seconds=maybe(NUMBER),
             servers=unless_absent(many(_SERVER), ()),
+            named=unless_absent(table(many(FREE)), {}),
         ),
         _kind(Event.RUN_RESUMED, Phase.RUN, RunResumed),
         _kind(

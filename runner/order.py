@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from inventory.model import Host, SourceFile
 from playbooks.model import ReadyPlaybook, SessionKind
@@ -33,6 +34,7 @@ class Order:
         overrides: safety defaults that were switched off.
         inventory_files: those that were read, in the order in which they were named.
         labels: those that any host of the inventory has, of whatever client.
+        named: see RunStarted.
     """
 
     run: str
@@ -50,6 +52,7 @@ class Order:
     overrides: tuple[Override, ...] = ()
     inventory_files: tuple[SourceFile, ...] = ()
     labels: frozenset[str] = frozenset()
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def clients(self) -> tuple[str, ...]:

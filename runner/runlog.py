@@ -91,6 +91,7 @@ def started(order: Order, client: str) -> RunStarted:
         host_seconds=order.host_seconds,
         run_seconds=order.run_seconds,
         servers=tuple(ServerListed(host.name, listed(host)) for host in order.hosts if host.client == client),
+        named=order.named,
     )
 
 

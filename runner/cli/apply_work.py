@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -28,12 +27,13 @@ from runner.approval.approving import Refused, Standing
 from runner.approval.policy import Policy
 from runner.cli import working
 from runner.cli.asked_to_change import AskedToChange
+from runner.cli.begun import begun_by
 from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.notices import Notices, notices
 from runner.cli.options import catalogue_of
-from runner.cli.output import UsageError, at_a_glance, debugging, state_named, tell
+from runner.cli.output import UsageError, at_a_glance, debugging, tell
 from runner.cli.plan_files import now, policy_of, read_plan, signatures_of
 from runner.cli.progress import Words
 from runner.cli.sent_events import Sent, events_sent
@@ -50,6 +50,8 @@ from runner.order import Order
 from runner.plan import keeping
 from runner.plan.records import Plan
 from runner.remediating import Approved, Remediation
+from runner.reports import typed_next
+from runner.reports.typed_next import Begun
 from runner.rollout import Letting
 from runner.runs import LAST, ClientRun, Run, RunNotFoundError, find_run, newest_first, read_run, uncollected
 from runner.state import RunState
@@ -366,13 +368,14 @@ def _worked(
         result = remediation.run(stop, progress, lambda: progress.say(said))
     counted_then = [events.Approved(each.by, each.key) for each in approved.standing.approvals]
     columns = at_a_glance(asked.form, details=asked.details)
-    then = _next(result, approved.plan, asked)
+    to = begun_by(asked, order.playbook)
+    then = _next(result, approved.plan, to)
     _say_why(result)
-    notes.applied(result, doing=words.doing, left=bool(then), state=asked.state)
+    notes.applied(result, doing=words.doing, left=bool(then), begun=to)
     if then and columns is None:  # elsewhere it is the last line of the screen
         tell(f"next: {then}")
     found = document_of(approved.plan, approved.digest, result, counted_then)
-    print_applied(found, asked.form, columns, then, state_named(asked.state))
+    print_applied(found, asked.form, columns, then, to)
     return result.status if kept else max(result.status, ExitStatus.JOURNAL)
 
 
@@ -387,13 +390,12 @@ def _say_why(result: Applied) -> None:
         tell(f"{result.end.message}{then}")
 
 
-def _next(result: Applied, plan: Plan, asked: AskedToChange) -> str:
+def _next(result: Applied, plan: Plan, to: Begun) -> str:
     """The command that goes on with the run; nothing where nothing is left to go on with."""
     on_failure = {step.id: OnFailure(step.on_failure) for step in plan.steps}
     if all(is_over(host, on_failure, result.progress.get(host.host)) for host in plan.due):
         return ""
-    named = " ".join(f"-i {shlex.quote(visible(str(each)))}" for each in asked.inventory)
-    return f"exrun resume {result.run} {named}{state_named(asked.state)}"
+    return typed_next.resume(result.run, to)
 
 
 def _check_overtaken(named: Sequence[str], plan: Plan) -> None:

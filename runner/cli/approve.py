@@ -14,6 +14,7 @@ from runner.cli.output import UsageError, emit, terminal_width
 from runner.cli.plan_files import MOST_SIGNATURES, now, policy_of, read_plan, signatures_of
 from runner.exit_status import ExitStatus
 from runner.reports.plan import View, lines
+from runner.reports.typed_next import Begun, apply
 from runner.signatures.errors import SignatureError, SigningError
 from runner.signatures.signing import SUFFIX, sign
 from runner.signatures.sshsig import key_of
@@ -69,8 +70,12 @@ def approve(
         emit(f"Approvals that count: {len(stood.approvals)} of {known.approvals}{f': {by}' if by else ''}\n")
         for each in stood.refused:
             emit(f"Not to be run now: {visible(each.what)}. {visible(each.next)}\n")
-        if not stood.refused:
-            emit(f"Next: exrun apply {visible(str(plan))} -i INVENTORY --policy {visible(str(policy))}\n")
+        # Whose files these are is known by their names alone: a plan is approved elsewhere than it was made.
+        to = Begun(
+            tuple(each.source for each in found.plan.inventory), policy="" if policy is None else policy.as_posix()
+        )
+        if not stood.refused and (then := apply(plan.as_posix(), to)):
+            emit(f"Next: {then}\n")
     elif found.plan.policy is None:
         emit("The plan was made without a policy: no approval is asked for when it is run.\n")
     raise typer.Exit(ExitStatus.WELL)

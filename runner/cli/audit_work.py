@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,12 +20,13 @@ from playbooks.loading import load_playbook
 from playbooks.shelf import shelf
 from runner.cli import working
 from runner.cli.asked import Asked
+from runner.cli.begun import begun_by, state_of
 from runner.cli.checkpoints import vouching
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.notices import Notices, notices
 from runner.cli.options import catalogue_of, given_params
-from runner.cli.output import UsageError, debugging, print_glance, state_named, tell, write_file
+from runner.cli.output import UsageError, debugging, print_glance, tell, write_file
 from runner.cli.progress import AUDITING, Words, opening
 from runner.cli.selecting import not_a_selection, selected
 from runner.cli.sent_events import NOWHERE, Sent, events_sent
@@ -77,7 +77,7 @@ def _audited(asked: Asked, order: Order, notes: Notices, sent: Sent) -> ExitStat
         if lines is not None:
             lines.leave()
         raise
-    notes.audited(run, order.clients, asked.state)
+    notes.audited(run, order.clients, begun_by(asked, order.playbook))
     kept = vouched.keep(run.checkpoints)
     _print(run, asked, order, pages, brand, lines)
     status = _status(run, strict=asked.strict)
@@ -203,7 +203,7 @@ def _print(
         one = audited_in(journal, mine)
         history = None if one is None else history_of(asked.state, one)
         try:
-            write_file(page, HtmlReport(provenance_of(journal), brand, history).render(mine))
+            write_file(page, HtmlReport(provenance_of(journal), brand, history, state_of(asked.state)).render(mine))
         except UsageError as error:  # what was found is shown all the same
             refused = error
             continue
@@ -219,8 +219,7 @@ def _print(
 
 def _where(asked: Asked, order: Order, pages: Sequence[Path]) -> Whereabouts:
     journals = (run_directory(asked.state, client, order.run) / JOURNAL for client in order.clients)
-    inventory = "".join(f" -i {shlex.quote(str(path))}" for path in asked.inventory)
-    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), state_named(asked.state), inventory)
+    return Whereabouts(tuple(map(str, journals)), tuple(map(str, pages)), begun_by(asked, order.playbook))
 
 
 def say_why(run: FleetRun) -> None:

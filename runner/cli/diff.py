@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.begun import state_of
 from runner.cli.options import STATE, ClientOption, DetailsOption, Format, FormatOption, StateOption
-from runner.cli.output import UsageError, coloured, emit, state_named, tell, terminal_width
+from runner.cli.output import UsageError, coloured, emit, tell, terminal_width
 from runner.cli.show_run import warn_of_broken
 from runner.comparing import Audited, Comparison, compare, in_order_of_time
 from runner.earlier import audited, beginning_of, is_audit, previous_audit
@@ -18,6 +19,7 @@ from runner.journal.chain import Broken
 from runner.reports.diff import NotCompared, document, lines, to_json
 from runner.reports.diff_glance import screen
 from runner.reports.folding import folded
+from runner.reports.typed_next import Begun
 from runner.runs import LAST, ClientRun, Run, RunNotFoundError, find_run, newest_first, read_run, uncollected
 
 PREVIOUS = "previous"
@@ -64,10 +66,10 @@ def diff(
         if form is Format.JSON:
             emit(to_json(document(found, left)))
         elif details:
-            shown = [line for each in found for line in (*lines(each), "")][:-1]
+            shown = [line for each in found for line in (*lines(each, Begun(state=state_of(state))), "")][:-1]
             emit("".join(f"{line}\n" for line in folded(shown, terminal_width())))
         else:
-            painted, colour = screen(found, terminal_width(), state_named(state)), coloured()
+            painted, colour = screen(found, terminal_width(), Begun(state=state_of(state))), coloured()
             emit("".join(f"{line.with_colour() if colour else line.text}\n" for line in painted))
     for each in left:
         tell(f"client {each.client} is not compared: {each.why}")

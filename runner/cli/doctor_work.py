@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +11,11 @@ from functools import partial
 from typing import Any
 
 from inventory.model import Host
+from playbooks.model import ReadyPlaybook
 from runner.cli import working
 from runner.cli.asked import Asked
 from runner.cli.audit_work import ordered
+from runner.cli.begun import begun_by
 from runner.cli.descriptors import allow
 from runner.cli.interruption import interruptible
 from runner.cli.options import Format
@@ -26,7 +27,9 @@ from runner.exit_status import ExitStatus
 from runner.fleet import Stop
 from runner.opening import FleetRun, open_run
 from runner.order import Order
+from runner.reports import typed_next
 from runner.reports.doctor import json_text, lines
+from runner.reports.typed_next import PLAIN
 from runner.rollout import Letting
 from runner.terms import SKIP_UNRESOLVED, Ending
 from runner.transport.connecting import Connector
@@ -54,7 +57,7 @@ def doctor(asked: Asked, form: Format) -> ExitStatus:
         case Format.JSON:
             emit(json_text(told))
         case Format.TEXT:
-            emit("".join(f"{line}\n" for line in lines(told, width(), _next(told, asked))))
+            emit("".join(f"{line}\n" for line in lines(told, width(), _next(told, asked, order.playbook))))
     return _status(run, told)
 
 
@@ -86,16 +89,16 @@ def _examining(found: dict[str, Found], is_cleartext: Callable[[Host], bool]) ->
     return begin
 
 
-def _next(told: Diagnoses, asked: Asked) -> tuple[str, str]:
+def _next(told: Diagnoses, asked: Asked, playbook: ReadyPlaybook) -> tuple[str, str]:
     """What is to be done, and the command that comes next: an audit, or this one again for what is not well."""
-    files = "".join(f" -i {shlex.quote(str(path))}" for path in asked.inventory)
+    to = begun_by(asked, playbook)
     rest = [each for each in told.hosts if not each.passes]
     if not rest:
-        return "", f"exrun audit{files}"
-    names = [shlex.quote(each.name) for each in rest]
-    if len(names) > _NAMED or len(set(names)) < len(names):
+        return "", typed_next.audit(to)
+    names = [each.name for each in rest]
+    if len(names) > _NAMED or len(set(names)) < len(names) or not all(map(PLAIN.fullmatch, names)):
         names = []
-    return "do what is said above, then", f"exrun doctor{''.join(f' {name}' for name in names)}{files}"
+    return "do what is said above, then", typed_next.doctor(names, to)
 
 
 def _status(run: FleetRun, told: Diagnoses) -> ExitStatus:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.output import UsageError, state_named, tell
+from runner.cli.inventory_files import FOUND
+from runner.cli.output import UsageError, tell
 from runner.exit_status import ExitStatus
 from runner.redaction import Redactor
+from runner.reports import typed_next
 from runner.secrets.interface import Secret, SecretUnavailableError
 from runner.terminal import visible
 from runner.terms import Ending
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from runner.notifying import Note, Way
     from runner.opening import FleetRun
     from runner.plan.records import Plan
+    from runner.reports.typed_next import Begun
 
 _REFERENCE = re.compile(r"(?:env|keyring|command|vault):(?!//)")
 _MOST = 300  # characters of a sentence
 _MOST_REASONS = 8
 _ELSEWHERE = "Why is said where it was run."  # it may name another client, or what that one has
+_NOT_WRITTEN = "see there; no shell takes its name as it is."
 _NOBODY_S = ""  # the client of a note that says nothing of any
 
 
@@ -71,7 +74,7 @@ class Notices:
         """What a run is opened with, and the addresses that nothing of it may hold."""
         return replace(sent, kept_out=(*sent.kept_out, *self.secrets))
 
-    def audited(self, run: FleetRun, clients: Sequence[str], state: Path) -> None:
+    def audited(self, run: FleetRun, clients: Sequence[str], begun: Begun) -> None:
         """What an audit came to, for each client its own."""
         for client in self._of(clients):
             from collections import Counter
@@ -92,7 +95,7 @@ class Notices:
                     client,
                     f"exrun: audit of {visible(client, 100)}: {worst.value if worst else 'nothing asked'}",
                     f"{counted(len(mine), 'server')}: {told}.{stopped}\n"
-                    f"Next: {shlex.join(['exrun', 'show', run.audit.run, '--client', client])}{state_named(state)}",
+                    f"Next: {typed_next.show(run.audit.run, begun, client=client) or _NOT_WRITTEN}",
                     Mood.FAILURE if stopped else mood,
                 )
             )
@@ -107,7 +110,7 @@ class Notices:
                 Note(client, title, f"No plan is written.{_stopped(run)}\nNext: plan again.", Mood.FAILURE)
             )
 
-    def planned(self, plan: Plan, path: Path) -> None:
+    def planned(self, plan: Plan, path: Path, begun: Begun) -> None:
         """That a plan is made, and waits for who has to approve it."""
         for client in self._of([plan.client]):
             from runner.notifying import Mood, Note
@@ -116,9 +119,8 @@ class Notices:
             servers = len([host for host in plan.hosts if host.changes])
             what = f"{counted(changes, 'change')} on {counted(servers, 'server')}"
             waits = bool(changes) and plan.policy is not None
-            # Without the inventories: their names may say whose others are.
-            written = shlex.quote(visible(str(path)))
-            then = f"exrun approve {written} --key ~/.ssh/id_ed25519" if waits else f"exrun apply {written}"
+            command = typed_next.approve if waits else typed_next.apply
+            then = command(path.as_posix(), _for_others(begun)) or _NOT_WRITTEN
             self.notes.append(
                 Note(
                     client,
@@ -130,7 +132,7 @@ class Notices:
                 )
             )
 
-    def applied(self, result: Applied, *, doing: str, left: bool, state: Path) -> None:
+    def applied(self, result: Applied, *, doing: str, left: bool, begun: Begun) -> None:
         """What running a plan, or undoing it, came to.
 
         Args:
@@ -143,13 +145,13 @@ class Notices:
             stopped = f" Stopped: {visible(result.end.message, _MOST)}." if result.end.message else ""
             well = result.status in (ExitStatus.WELL, ExitStatus.FINDINGS) and how is Ending.COMPLETE
             told = ", ".join(f"{count} {visible(name)}" for name, count in result.counts.items())
-            then = ["resume", result.run] if left else ["show", result.run]
+            then = typed_next.resume(result.run, _for_others(begun)) if left else typed_next.show(result.run, begun)
             self.notes.append(
                 Note(
                     client,
                     f"exrun: {doing} for {visible(client, 100)} " + ("ended" if well else "needs you"),
                     f"{counted(len(result.hosts), 'server')}: {told or 'none begun'}.{stopped}\n"
-                    f"Next: {shlex.join(['exrun', *then])}{state_named(state)}",
+                    f"Next: {then or _NOT_WRITTEN}",
                     Mood.SUCCESS if well else Mood.FAILURE,
                 )
             )
@@ -249,6 +251,12 @@ def _ways(addresses: Sequence[str], clients: Sequence[str]) -> tuple[dict[str, l
                 f"--notify, number {place}: is not how a reference is written", "Write env:NAME or another reference."
             ) from None
     return ways, secrets
+
+
+def _for_others(begun: Begun) -> Begun:
+    """Without the names of inventories and of what is beside them: they may say whose others are."""
+    usual = begun.inventory == (FOUND.as_posix(),)
+    return replace(begun, inventory=() if usual else ("INVENTORY",), search=(), catalogue="", sign_with="", anchor=())
 
 
 def _reasons(found: Explained) -> str:

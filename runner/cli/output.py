@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from runner.advice import AdvisedError
-from runner.cli.options import DEBUG, STATE, Format
+from runner.cli.options import DEBUG, Format
 from runner.reports.folding import folded
 from runner.reports.formats import AuditFormat, report_of
 from runner.terminal import visible
@@ -60,11 +59,6 @@ def at_a_glance(form: Format, *, details: bool) -> int | None:
     """Columns for a plan, or what became of it, at a glance; None where all of it is to be written: for a program, for
     who asks for it, and into a pipe or a file, which are read later."""
     return None if details or form is not Format.TEXT else terminal_width()
-
-
-def state_named(state: Path) -> str:
-    """What a command that is named takes besides: ` --state DIR`, nothing for the usual place."""
-    return "" if state == STATE else f" --state {shlex.quote(str(state))}"
 
 
 def tell(line: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from playbooks.findings import Severity
 from runner.approval.policy import VALID, Policy
 from runner.cli.asked import Asked
 from runner.cli.audit_work import observed, ordered, say_why
+from runner.cli.begun import begun_by
 from runner.cli.notices import Notices, notices
 from runner.cli.options import Format, given_params
-from runner.cli.output import UsageError, at_a_glance, emit, state_named, tell, terminal_width, write_file
+from runner.cli.output import UsageError, at_a_glance, emit, tell, terminal_width, write_file
 from runner.cli.plan_files import now, policy_of
 from runner.cli.progress import PLANNING
 from runner.cli.sent_events import Sent, events_sent
@@ -33,7 +34,10 @@ from runner.plan.noting import Noting
 from runner.plan.planning import Made, SecretInPlanError, Seen, going_of, make_plan, status
 from runner.plan.records import From, Plan
 from runner.redaction import Redactor
+from runner.reports import typed_next
+from runner.reports.folding import Verbatim
 from runner.reports.plan import View, lines
+from runner.reports.typed_next import Begun
 from runner.results import HostResult
 from runner.runs import uncollected
 from runner.terminal import visible
@@ -92,7 +96,8 @@ def _planned(
     given = given_params(asked.param)
     with uncollected():
         plans = [
-            _made(order, run, client, given, under.get(client), notings, redactors[client]) for client in order.clients
+            _made(order, run, client, given, _policy_of(under, client), notings, redactors[client])
+            for client in order.clients
         ]
         _check_free(paths, force=force)  # somebody may have been quicker
         written: list[tuple[Plan, bytes]] = []
@@ -104,8 +109,10 @@ def _planned(
         _say_terms(run)
         say_why(run)
         for each, data in written:
-            emit(_shown(each, file.digest(data), paths[each.client], asked))
-            notes.planned(each, paths[each.client])
+            path, policy = paths[each.client], under.get(each.client)
+            to = replace(begun_by(asked, order.playbook), policy="" if policy is None else policy[0].as_posix())
+            emit(_shown(each, file.digest(data), path, _next(each, path, to), details=asked.details))
+            notes.planned(each, path, to)
     return max(status(each) for each in plans)
 
 
@@ -154,9 +161,13 @@ def _seen(host: Host, rows: Mapping[str, HostResult], noting: Noting | None) -> 
     return Seen(host.address, host.port, row, dict(noting.observed), frozenset(noting.withheld), host.labels)
 
 
-def _policies(paths: Sequence[Path], clients: Sequence[str]) -> dict[str, Policy]:
-    """The policy of each client that has one."""
-    found: dict[str, Policy] = {}
+def _policy_of(under: Mapping[str, tuple[Path, Policy]], client: str) -> Policy | None:
+    return under[client][1] if client in under else None
+
+
+def _policies(paths: Sequence[Path], clients: Sequence[str]) -> dict[str, tuple[Path, Policy]]:
+    """The policy of each client that has one, and its file."""
+    found: dict[str, tuple[Path, Policy]] = {}
     for path in paths:
         policy = policy_of(path)
         if policy.client not in clients:
@@ -166,7 +177,7 @@ def _policies(paths: Sequence[Path], clients: Sequence[str]) -> dict[str, Policy
             )
         if policy.client in found:
             raise UsageError(f"{path}: is a second policy of {policy.client}", "Name one for each client.")
-        found[policy.client] = policy
+        found[policy.client] = path, policy
     return found
 
 
@@ -195,17 +206,24 @@ def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
         )
 
 
-def _shown(made: Plan, digest: str, path: Path, asked: Asked) -> str:
-    """A plan at a glance for a terminal; all of it for a pipe or a file."""
-    then, columns = _next(made, path, asked), at_a_glance(Format.TEXT, details=asked.details)
+def _shown(made: Plan, digest: str, path: Path, then: str, *, details: bool) -> str:
+    """A plan at a glance for a terminal; all of it for a pipe or a file.
+
+    Args:
+        then: the command that comes next; empty where there is none.
+    """
+    columns = at_a_glance(Format.TEXT, details=details)
     if columns is None:
         told = [*lines(made, digest, View(width=terminal_width())), _lies(path) + (f" Next: {then}" if then else "")]
     else:
         from runner.reports.plan_glance import plan_screen  # a pipe needs none of it
 
-        all_of_it = f"exrun show {shlex.quote(visible(str(path)))}"
-        last = [_lies(path), f"all of it: {all_of_it} --diff --scripts", *([f"next: {then}"] if then else [])]
-        told = list(plan_screen(made, digest, columns, all_of_it, last))
+        all_of_it = typed_next.show_plan(path.as_posix())
+        last = [_lies(path)]
+        last += [
+            Verbatim(f"{what}: {command}") for what, command in (("all of it", all_of_it), ("next", then)) if command
+        ]
+        told = list(plan_screen(made, digest, columns, typed_next.show_plan(path.as_posix(), whole=False), last))
     return "".join(f"{line}\n" for line in (*told, ""))
 
 
@@ -213,16 +231,11 @@ def _lies(path: Path) -> str:
     return f"Written to {visible(str(path))}."
 
 
-def _next(made: Plan, path: Path, asked: Asked) -> str:
+def _next(made: Plan, path: Path, to: Begun) -> str:
     """The command that comes next; nothing where nothing is to be changed."""
     if not any(True for _ in made.changes):
         return ""
-    written, state = shlex.quote(visible(str(path))), state_named(asked.state)
-    if made.policy:
-        return f"exrun approve {written} --key ~/.ssh/id_ed25519"
-    return (
-        f"exrun apply {written} {' '.join(f'-i {shlex.quote(visible(str(each)))}' for each in asked.inventory)}{state}"
-    )
+    return (typed_next.approve if made.policy else typed_next.apply)(path.as_posix(), to)
 
 
 def _say_terms(run: FleetRun) -> None:

@@ -52,4 +52,5 @@ def of_client(part: ClientRun) -> Ran:
         planned=False,
         applied=replay_applied(state, plan),
         waves=len(waves_of(plan)),
+        params=plan.params,
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.begun import state_of
 from runner.cli.options import STATE, BrandOption, ClientOption, StateOption
 from runner.cli.output import UsageError, emit, print_report, tell, write_file
 from runner.cli.page_files import audited_in, brand_of, history_of, provenance_of
@@ -139,7 +140,7 @@ def _page(part: ClientRun, audit: FleetResult, state: Path, since: str | None, b
     one = audited_in(part.journal, audit)
     against = None if since is None or one is None else _since(state, since, one)
     history = None if one is None else history_of(state, one, against)
-    return HtmlReport(provenance_of(part.journal, _head(part)), brand, history)
+    return HtmlReport(provenance_of(part.journal, _head(part)), brand, history, state_of(state))
 
 
 def _head(part: ClientRun) -> Head | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.begun import state_of
 from runner.cli.options import STATE, Format, FormatOption, StateOption
 from runner.cli.output import UsageError, emit, tell, terminal_width
 from runner.cli.ran import ran
@@ -46,7 +47,7 @@ def runs(
     with uncollected():
         known = _of_client(state, client)
         parts = (each for run in known[:last] for each in ran(run))
-        found = [member(each) for each in parts if client is None or each.is_of(client)]
+        found = [member(each, state_of(state)) for each in parts if client is None or each.is_of(client)]
         earlier = len(known[last:])
         if form is Format.JSON:
             emit(to_json(found, earlier))

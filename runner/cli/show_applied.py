@@ -16,6 +16,7 @@ from runner.replay import replay_applied
 from runner.reports import applied as report
 from runner.reports.applied import AppliedDocument
 from runner.reports.formats import AuditFormat
+from runner.reports.typed_next import Begun
 from runner.runs import ClientRun
 
 
@@ -31,14 +32,14 @@ def applied_document(part: ClientRun, *, only: frozenset[str] | None = None, tex
     return document_of(plan, taken.plan, replay_applied(part.state, plan), taken.approvals, only=only, texts=texts)
 
 
-def print_applied(found: AppliedDocument, form: Format, columns: int | None, then: str, state: str) -> None:
+def print_applied(found: AppliedDocument, form: Format, columns: int | None, then: str, begun: Begun) -> None:
     """What running a plan came to, on standard output: at a glance where there are columns for it; see at_a_glance."""
     if columns is None:
         emit(as_written(found, form, terminal_width()))
         return
     from runner.reports.applied_glance import applied_text  # a pipe needs none of it
 
-    emit(applied_text(found, columns, then, state, colour=coloured()))
+    emit(applied_text(found, columns, then, begun, colour=coloured()))
 
 
 def as_written(found: AppliedDocument, form: Format, width: int | None = None, *, whole: bool = True) -> str:

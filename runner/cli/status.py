@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from runner.cli.begun import state_of
 from runner.cli.options import STATE, Format, FormatOption, RunArgument, StateOption
 from runner.cli.output import emit, terminal_width
 from runner.cli.ran import ran
@@ -27,7 +28,7 @@ def status(run: RunArgument = LAST, form: FormatOption = Format.TEXT, state: Sta
       exrun status last --format json
     """
     with uncollected():
-        found = newest_first(member(each) for each in ran(find_run(state, run)))
+        found = newest_first(member(each, state_of(state)) for each in ran(find_run(state, run)))
         shown = (f"{line}\n" for line in folded(lines(found), terminal_width()))
         emit(to_json(found) if form is Format.JSON else "".join(shown))
     raise typer.Exit(ExitStatus.WELL)

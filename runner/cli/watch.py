@@ -18,6 +18,7 @@ from playbooks.findings import Verdict
 from playbooks.investigating.standing import WELL
 from runner import events
 from runner.applied import status_of_end
+from runner.cli.begun import state_of
 from runner.cli.options import STATE, ClientOption, RunArgument, StateOption
 from runner.cli.output import debugging, emit, tell, terminal_width
 from runner.cli.progress import PlainProgress, Words
@@ -77,7 +78,12 @@ def watch(run: RunArgument = LAST, client: ClientOption = None, state: StateOpti
         tell(f"{error}. See exrun journal verify {found.id}.")
         raise typer.Exit(ExitStatus.JOURNAL) from None
     came = list(ran(found))
-    emit("".join(f"{line}\n" for line in folded(lines(newest_first(map(member, came))), terminal_width())))
+    emit(
+        "".join(
+            f"{line}\n"
+            for line in folded(lines(newest_first(member(each, state_of(state)) for each in came)), terminal_width())
+        )
+    )
     for each in came:
         if each.state is not None and each.state.ended is None:
             heard = f"{each.state.last_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -16,6 +16,7 @@ from inventory.model import Host, Inventory
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.model import ReadyPlaybook
 from runner.cli.asked import AskedOfServers
+from runner.cli.begun import begun_by, named_in
 from runner.cli.output import UsageError, tell
 from runner.cli.progress import MOST_NAMED, PlainProgress, Words
 from runner.cli.sent_events import NOWHERE, Sent
@@ -96,6 +97,7 @@ def order_of(
         UsageError: it needs the full language, which was not allowed; nothing was sent.
     """
     full = _full_steps_of(ready, allowed=asked.allow_full_language)
+    alone = len(loaded.clients) == 1
     return Order(
         run=run,
         playbook=ready,
@@ -111,7 +113,8 @@ def order_of(
         token=secrets.token_hex(16),
         run_seconds=asked.run_timeout,
         connect_seconds=asked.connect_timeout,
-        overrides=tuple(_overrides_of(today, judgement, full, asked, alone=len(loaded.clients) == 1)),
+        overrides=tuple(_overrides_of(today, judgement, full, asked, alone=alone)),
+        named=named_in(begun_by(asked, ready)) if alone else {},
     )
 
 

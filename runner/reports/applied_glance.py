@@ -5,11 +5,11 @@ At most MOST_LINES, none wider than the terminal. What is left out is counted, a
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from runner.applied import WARNED
 from runner.moves import Outcome
+from runner.reports import typed_next
 from runner.reports.applied import (
     TONES,
     AppliedDocument,
@@ -21,8 +21,10 @@ from runner.reports.applied import (
     step_lines,
 )
 from runner.reports.fitting import names_in
+from runner.reports.folding import Verbatim
 from runner.reports.glance import MOST_LINES
 from runner.reports.grouping import Entry, Painted, entries_of, limited, plain, rows
+from runner.reports.typed_next import USUAL, Begun
 from runner.terminal import visible
 from runner.terms import Ending
 from texts.counting import counted
@@ -34,21 +36,21 @@ _CELL = 400  # characters of a server's words that are looked at
 _APPROVALS, _WAVES, _DETAILS = 3, 6, 10  # lines at most
 
 
-def applied_text(found: AppliedDocument, width: int, then: str, state: str, *, colour: bool) -> str:
+def applied_text(found: AppliedDocument, width: int, then: str, begun: Begun, *, colour: bool) -> str:
     """The screen as a text."""
-    lines = applied_screen(found, width, then, state)
+    lines = applied_screen(found, width, then, begun)
     return "".join(f"{line.with_colour() if colour else line.text}\n" for line in lines)
 
 
-def applied_screen(found: AppliedDocument, width: int, then: str = "", state: str = "") -> tuple[Painted, ...]:
+def applied_screen(found: AppliedDocument, width: int, then: str = "", begun: Begun = USUAL) -> tuple[Painted, ...]:
     """The lines; totals, how it is undone, and the next command stand last.
 
     Args:
         then: the command that goes on with the run; empty where nothing is left to go on with.
-        state: what commands take besides, such as ` --state DIR`; empty for the usual place.
+        begun: what the run was begun with.
     """
     head = tuple(plain(_head(found), width))
-    foot = (*plain(_foot(found, width), width), *plain(_ends(found, then, state), width))
+    foot = (*plain(_foot(found, width), width), *plain(_ends(found, then, begun), width))
     room = MOST_LINES - len(head) - len(foot) - 2  # two lines are empty
     worst = _worst(found, width)
     servers = _servers(found, width, room - len(worst))
@@ -132,23 +134,22 @@ def _foot(found: AppliedDocument, width: int) -> Iterator[str]:
         yield f"NOT FINISHED: {_shown(found.end.message) or found.end.how}"
 
 
-def _ends(found: AppliedDocument, then: str, state: str) -> Sequence[str]:
-    summary, run = found.summary, _shown(found.run)
+def _ends(found: AppliedDocument, then: str, begun: Begun) -> Sequence[str]:
+    summary, run = found.summary, found.run
     last = [
         f"{counted(summary.hosts, 'server')}: {counts(summary.outcomes)}",
         f"{counted(summary.changes, 'change')}: {counts(summary.became)}",
-        f"all of it: exrun show {run}{state}",
     ]
+    commands = {"all of it": typed_next.show(run, begun)}
     if summary.became[Became.MADE] or summary.became[Became.PARTLY_MADE]:
-        last.append(f"What was made can be undone: exrun rollback {run}{state}")
+        commands["What was made can be undone"] = typed_next.rollback(run, begun)
     worst = found.hosts[0] if found.hosts else None
-    if then:
-        last.append(f"next: {then}")
-    elif worst is not None and worst.next and worst.name.isprintable():
-        last.append(f"next: exrun show {run} --host {shlex.quote(worst.name)}{state}")
-    else:
-        last.append(f"next: exrun report {run} --html -o run.html{state}")
-    return last
+    if not then and worst is not None and worst.next:
+        then = typed_next.show(run, begun, host=worst.name)
+    elif not then:
+        then = typed_next.report(run, begun, page="run.html")
+    commands["next"] = then
+    return [*last, *(Verbatim(f"{what}: {command}") for what, command in commands.items() if command)]
 
 
 def _shown(tainted: str) -> str:

@@ -1,15 +1,15 @@
 """The commands that a page hands out for a server: what comes next, and what shows all that it was asked. Pure.
 
-A command is one that any shell takes as it stands, or none: a server's name is somebody else's text.
+A command is one that any shell takes as it stands (typed_next.py), or none: a server's name is somebody else's text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks.findings import Verdict
+from runner.reports.typed_next import PLAIN, USUAL, Begun, doctor, plan, show
 from runner.results import HostResult, NotReached, Outcome
 from runner.transport.failures import Cause
 
@@ -22,7 +22,6 @@ MENDED_BY: Mapping[str, str] = {
     "exchange.services.manual": "exchange-services",
 }
 ISOLATE = "exchange-isolate"  # what every finding that makes a server compromised asks for first
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # No further log-on to a server of which one was refused, or might lock the account.
 _NO_LOG_ON = frozenset({Cause.AUTHENTICATION, Cause.LOCKOUT_GUARD})
 
@@ -41,25 +40,32 @@ class Commands:
     then: str = ""
 
 
-def commands(run: str, host: HostResult) -> Commands | None:
-    """None where a name is none that any shell takes for one word."""
-    if not all(map(_SAFE.fullmatch, (run, host.name, host.client))):
+def commands(run: str, host: HostResult, begun: Begun = USUAL) -> Commands | None:
+    """None where a name is none that any shell takes for one word.
+
+    Args:
+        begun: what the audit was begun with.
+    """
+    if not host.name or not host.client:
         return None
-    show = f"exrun show {run} --client {host.client} --host {host.name}"
-    return Commands(show, *_next(host))
+    shown = show(run, begun, client=host.client, host=host.name)
+    what, then = _next(host, begun)
+    return Commands(shown, what if then else "", then) if shown else None
 
 
-def _next(host: HostResult) -> tuple[str, str]:
+def _next(host: HostResult, to: Begun) -> tuple[str, str]:
+    if not PLAIN.fullmatch(host.name) or not PLAIN.fullmatch(host.client):
+        return "", ""
     name = f"{host.client}/{host.name}"
     if isinstance(host, NotReached):
         if host.failure.cause in _NO_LOG_ON or not _asked_for(host):
             return "", ""
-        return "Which step of the way there fails", f"exrun doctor {name}"
+        return "Which step of the way there fails", doctor([name], to)
     if host.verdict is Verdict.COMPROMISED:
-        return "A plan that cuts it off, to be read and approved", f"exrun plan {ISOLATE} {name} -o isolate.json"
+        return "A plan that cuts it off, to be read and approved", plan(ISOLATE, name, to, out="isolate.json")
     worst = host.because[0].finding if host.because else ""
     if worst in MENDED_BY:
-        return "A plan that mends it, to be read and approved", f"exrun plan {MENDED_BY[worst]} {name} -o mend.json"
+        return "A plan that mends it, to be read and approved", plan(MENDED_BY[worst], name, to, out="mend.json")
     return "", ""
 
 

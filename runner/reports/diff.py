@@ -6,7 +6,6 @@ Has a published schema: docs/reference/schemas/diff.json.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Severity, Verdict
 from runner.comparing import Altered, Became, Comparison, ServerChange, Side, Unlike, UnlikeIn
+from runner.reports.folding import Verbatim
 from runner.reports.json import Count, HostFindingMember, as_text, host_finding
+from runner.reports.typed_next import USUAL, Begun, show, word
 from runner.reports.wording import in_a_cell
 from runner.results import HostFinding
 from runner.terminal import visible
@@ -222,8 +223,12 @@ HEADINGS: Mapping[Became, str] = MappingProxyType(
 )
 
 
-def lines(found: Comparison) -> Iterator[str]:
-    """All of it, a server at a time: what asks for a look first, the totals and the next command last."""
+def lines(found: Comparison, begun: Begun = USUAL) -> Iterator[str]:
+    """All of it, a server at a time: what asks for a look first, the totals and the next command last.
+
+    Args:
+        begun: where the runs lie.
+    """
     yield from heading(found)
     for became, told in sections(found):
         yield ""
@@ -233,7 +238,7 @@ def lines(found: Comparison) -> Iterator[str]:
             yield from change_lines(each)
     yield ""
     yield total(found)
-    yield f"next: {following(found)}"
+    yield from following(found, begun)
 
 
 def heading(found: Comparison) -> Iterator[str]:
@@ -260,15 +265,11 @@ def total(found: Comparison) -> str:
     return f"{counted(len(found.servers), 'server')}: {counts}" if found.servers else "no servers in either"
 
 
-def following(found: Comparison, state: str = "") -> str:
-    """The next command.
-
-    Args:
-        state: what it takes besides, such as ` --state DIR`.
-    """
-    worst = next((each for each in found.servers if each.may_be_worse and each.name.isprintable()), None)
-    one = f"exrun show {visible(found.after)} --client {shlex.quote(visible(found.client))}"
-    return f"{one}{'' if worst is None else f' --host {shlex.quote(worst.name)}'}{state}"
+def following(found: Comparison, begun: Begun) -> Sequence[Verbatim]:
+    """The line of the next command; none where no shell takes its names as they are."""
+    worst = next((each for each in found.servers if each.may_be_worse and word(each.name)), None)
+    then = show(found.after, begun, client=found.client, host="" if worst is None else worst.name)
+    return [Verbatim(f"next: {then}")] if then else []
 
 
 def change_lines(change: ServerChange, most: int | None = None) -> Iterator[str]:

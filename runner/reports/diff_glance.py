@@ -9,16 +9,17 @@ given every name and every line is there. No difference hides in a group: what m
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from runner.comparing import Became, Comparison, ServerChange
+from runner.reports import typed_next
 from runner.reports.diff import HEADINGS, NEXT, change_lines, following, heading, sections, total, verdicts
 from runner.reports.fitting import broken, cells, names_in, shortened
-from runner.reports.folding import folded
+from runner.reports.folding import Verbatim, folded
 from runner.reports.grouping import Entry, Painted, entries_of, limited, rows
+from runner.reports.typed_next import USUAL, Begun
 from runner.terminal import visible
 
 __all__ = ["MOST_LINES", "Group", "groups_of", "screen"]
@@ -68,42 +69,42 @@ def _rank(change: ServerChange) -> int:
     return 0 if side is None else side.verdict.rank
 
 
-def screen(found: Sequence[Comparison], width: int | None, state: str = "") -> Iterator[Painted]:
+def screen(found: Sequence[Comparison], width: int | None, begun: Begun = USUAL) -> Iterator[Painted]:
     """The lines of all clients, the totals and the next command of each last.
 
     Args:
-        width: cells of a terminal, which no line is wider than; None for a pipe or a file.
-        state: what commands that are named take besides, such as ` --state DIR`.
+        width: cells of a terminal, which no line but a command is wider than; None for a pipe or a file.
+        begun: where the runs lie.
     """
-    whole = [_in_full(each, width, state) for each in found]
+    whole = [_in_full(each, width, begun) for each in found]
     left = MOST_LINES
     for number, (each, lines) in enumerate(zip(found, whole, strict=True)):
         if number:
             yield Painted("")
         others = sum(1 + min(len(other), _LEAST) for other in whole[number + 1 :])
         room = max(left - others, _LEAST)
-        shown = lines if width is None or len(lines) <= room else tuple(_within(each, width, state, room))
+        shown = lines if width is None or len(lines) <= room else tuple(_within(each, width, begun, room))
         left -= 1 + len(shown)
         yield from shown
 
 
-def _in_full(found: Comparison, width: int | None, state: str) -> tuple[Painted, ...]:
+def _in_full(found: Comparison, width: int | None, begun: Begun) -> tuple[Painted, ...]:
     groups = groups_of(found)
     return (
         *_folded(heading(found), width),
         *_blocks(groups, groups, width, None),
         Painted(""),
-        *_folded((total(found), f"next: {following(found, state)}"), width),
+        *_folded((total(found), *following(found, begun)), width),
     )
 
 
-def _within(found: Comparison, width: int, state: str, room: int) -> Iterator[Painted]:
+def _within(found: Comparison, width: int, begun: Begun, room: int) -> Iterator[Painted]:
     """In at most so many lines, as far as the heading leaves any: the worst in full, the others a row each."""
     groups = groups_of(found)
     head = [line for text in heading(found) for line in limited(text.strip(), width, len(text) - len(text.strip()), 3)]
-    runs = f"{visible(found.after)} {visible(found.before)} --client {shlex.quote(visible(found.client))}"
-    all_of_it = f"all of it: exrun diff {runs} --details{state}"
-    ends = [*_folded((total(found), all_of_it, f"next: {following(found, state)}"), width)]
+    every = typed_next.diff(found.after, found.before, begun, client=found.client)
+    all_of_it = [Verbatim(f"all of it: {every}")] if every else []
+    ends = [*_folded((total(found), *all_of_it, *following(found, begun)), width)]
     yield from head
     yield from _servers(groups, width, max(room - len(head) - len(ends) - 1, _LEAST_ROOM))
     yield Painted("")

@@ -10,14 +10,16 @@ show all of it, and a fold of what is well holds nothing else.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from playbooks.findings import Severity, Verdict
 from playbooks.investigating.standing import WELL
+from runner.reports import typed_next
 from runner.reports.fitting import broken, cells, shortened
+from runner.reports.folding import Verbatim
 from runner.reports.grouping import Entry, Painted, entries_of, limited, rows
+from runner.reports.typed_next import PLAIN, USUAL, Begun
 from runner.reports.wording import probed, tables, tone, totals
 from runner.results import STEP_BY_STEP, FleetResult, HostResult, Outcome, to_rotate
 from runner.terminal import visible
@@ -41,14 +43,12 @@ class Whereabouts:
     Attributes:
         journals: their paths, one a client.
         pages: the reports that were written.
-        state: what every command that is named takes besides, such as ` --state DIR`; empty for the usual place.
-        inventory: what one that asks servers takes besides, such as ` -i FILE`; empty for the usual one.
+        begun: what the run was begun with.
     """
 
     journals: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
-    state: str = ""
-    inventory: str = ""
+    begun: Begun = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +200,23 @@ def _ends(audit: FleetResult, width: int, where: Whereabouts, naming: _Naming) -
     """Totals, where all of it is, and the next command."""
     counts = re.sub(r"(\d) ", rf"\1{_TIED}", totals(audit.summary))  # a number stays with what it counts
     last = (counts, *_last(audit, where, naming))
-    return tuple(Painted(line.replace(_TIED, " ")) for text in last for line in broken(text, width, 2))
+    return tuple(Painted(line.replace(_TIED, " ")) for text in last for line in _broken(text, width))
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a selection takes it as it stands
+def _broken(text: str, width: int) -> Iterator[str]:
+    """A command stays in one piece, however narrow the terminal: half of one can be one too."""
+    yield from [text] if isinstance(text, Verbatim) else broken(text, width, 2)
 
 
 def _is_for_a_doctor(host: HostResult) -> bool:
     """Whether its next step is to look at the way to it."""
-    plain = _PLAIN.fullmatch(host.name) is not None and _PLAIN.fullmatch(host.client) is not None
+    plain = PLAIN.fullmatch(host.name) is not None and PLAIN.fullmatch(host.client) is not None
     return plain and host.next.endswith(STEP_BY_STEP)
 
 
 def _last(audit: FleetResult, where: Whereabouts, naming: _Naming) -> Iterator[str]:
     yield f"catalogue {tables(audit.terms)}; {probed(audit.summary.coverage)}"
-    run = visible(audit.run, _CELL)
+    run, to = visible(audit.run, _CELL), where.begun
     for page in where.pages:
         yield f"report: {visible(page)}"
     if len(where.journals) > 1:
@@ -223,14 +225,17 @@ def _last(audit: FleetResult, where: Whereabouts, naming: _Naming) -> Iterator[s
         yield f"run {run}" + (f", journal: {visible(where.journals[0])}" if where.journals else "")
     if not audit.hosts:
         return
-    yield f"all of it: exrun show {run}{where.state}"
-    worst = audit.hosts[0]
+    if every := typed_next.show(audit.run, to):
+        yield Verbatim(f"all of it: {every}")
+    if then := _next(audit.run, audit.hosts[0], to, several=naming.several):
+        yield Verbatim(f"next: {then}")
+
+
+def _next(run: str, worst: HostResult, to: Begun, *, several: bool) -> str:
+    """Empty where no shell takes the names of the worst as they are."""
+    client = worst.client if several else ""
     if _is_folded(worst):
-        client = f" --client {shlex.quote(worst.client)}" if naming.several else ""
-        yield f"next: exrun report {run} -f html -o report.html{client}{where.state}"
-    elif _is_for_a_doctor(worst):
-        asked = f"client:{worst.client} and {worst.name}" if naming.several else worst.name
-        yield f"next: exrun doctor {shlex.quote(asked)}{where.inventory}{where.state}"
-    elif worst.name.isprintable() and worst.client.isprintable():
-        client = f" --client {shlex.quote(worst.client)}" if naming.several else ""
-        yield f"next: exrun show {run} --host {shlex.quote(worst.name)}{client}{where.state}"
+        return typed_next.report(run, to, client=client, page="report.html")
+    if _is_for_a_doctor(worst):
+        return typed_next.doctor([f"{worst.client}/{worst.name}" if several else worst.name], to)
+    return typed_next.show(run, to, client=client, host=worst.name)

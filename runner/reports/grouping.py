@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from runner.reports.fitting import broken, cells, fitted, names_in, padded, shortened
+from runner.reports.folding import Verbatim
 from texts.counting import counted
 
 __all__ = ["Entry", "Painted", "entries_of", "limited", "plain", "rows"]
@@ -112,8 +113,12 @@ def rows(
 
 
 def plain(texts: Iterable[str], width: int, hang: int = 2) -> Iterator[Painted]:
-    """Texts of any length in lines without colour."""
-    return (Painted(line) for text in texts for line in broken(text, width, hang))
+    """Texts of any length in lines without colour; what is Verbatim stays whole."""
+    return (
+        Painted(line)
+        for text in texts
+        for line in ([text] if isinstance(text, Verbatim) else broken(text, width, hang))
+    )
 
 
 def limited(text: str, width: int, lead: int, lines: int) -> Iterator[Painted]:

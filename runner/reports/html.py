@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from playbooks.findings import Verdict
-from runner.reports import merging
+from runner.comparing import Comparison
+from runner.reports import merging, typed_next
 from runner.reports.brand import Brand
 from runner.reports.commands import commands
 from runner.reports.diff import unlike_text
@@ -14,6 +15,7 @@ from runner.reports.history import History, changed, counts, trend
 from runner.reports.page import page
 from runner.reports.picture import BY, picture, tiles
 from runner.reports.provenance import Provenance
+from runner.reports.typed_next import Begun
 from runner.reports.wording import CLEAN, headline, in_a_cell, meaning, probed, tables, tone
 from runner.results import FleetResult, HostFinding, HostResult, to_rotate
 from texts.counting import counted
@@ -29,17 +31,20 @@ class HtmlReport:
         source: where the audit is from; None where its journal is not at hand.
         brand: whose page it is; None for nobody's.
         history: the audits before it; None where nobody looked for them.
+        state: where the runs lie, as the commands of the page name it; empty for the usual place.
     """
 
     source: Provenance | None = None
     brand: Brand | None = None
     history: History | None = None
+    state: str = ""
 
     def render(self, audit: FleetResult) -> str:
         """See Report."""
         clients = sorted({host.client for host in audit.hosts})
         against = None if self.history is None else self.history.comparison
         shared = merging.alike(audit.hosts)
+        begun = Begun(state=self.state) if self.source is None else typed_next.begun(self.source.started, self.state)
         return page(
             "audit.html.j2",
             servers=len(audit.hosts),
@@ -66,8 +71,9 @@ class HtmlReport:
             common=lambda each: sum(not line.hosts for line in each.evidence),
             differing=lambda each: sum(bool(line.hosts) for line in each.evidence),
             places=[_place(host) for host in audit.hosts],
-            commands=[commands(audit.run, host) for host in audit.hosts],
+            commands=[commands(audit.run, host, begun) for host in audit.hosts],
             history=self.history,
+            rest=_rest(against, begun),
             changed=() if against is None else changed(against),
             became={} if against is None else counts(against),
             unlike=() if against is None else [unlike_text(each) for each in against.unlike],
@@ -78,6 +84,13 @@ class HtmlReport:
             counted=counted,
             source=self.source,
         )
+
+
+def _rest(against: Comparison | None, begun: Begun) -> str:
+    """The command that says all that changed."""
+    if against is None:
+        return ""
+    return typed_next.diff(against.after, against.before, begun, client=against.client)
 
 
 def _place(host: HostResult) -> str:

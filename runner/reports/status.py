@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -19,7 +19,9 @@ from playbooks.findings import Verdict
 from runner import events
 from runner.applied import Applied
 from runner.moves import Outcome
+from runner.reports.folding import Verbatim
 from runner.reports.json import Count, as_text
+from runner.reports.typed_next import PLAIN, Begun, begun, plan, resume, show, verify
 from runner.state import RunState
 from runner.terminal import visible
 from texts.counting import counted
@@ -70,6 +72,7 @@ class Ran:
         alive: whether a process writes its journal now.
         planned: whether it made a plan.
         applied: what its hosts came to, where it ran a plan.
+        params: of the playbook, of that plan.
     """
 
     run: str
@@ -80,6 +83,7 @@ class Ran:
     applied: Applied | None = None
     waves: int = 0
     why: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
 
     def is_of(self, client: str) -> bool:
         """Whether it is this client's by its own word; of what cannot be read only its place says whose it is."""
@@ -112,11 +116,15 @@ class RunMember(BaseModel):
     next: str = Field(description="the command that comes next; empty where there is none")
 
 
-def member(ran: Ran) -> RunMember:
-    """As the published schema has it."""
+def member(ran: Ran, state_named: str = "") -> RunMember:
+    """As the published schema has it.
+
+    Args:
+        state_named: where the runs lie; empty for the usual place.
+    """
     state = ran.state
     if state is None:
-        then = "see exrun journal verify"
+        then = verify(ran.run, Begun(state=state_named))
         return RunMember(
             run=as_text(ran.run),
             client=as_text(ran.client),
@@ -157,7 +165,7 @@ def member(ran: Ran) -> RunMember:
         in_doubt=sum(attempt.key.purpose.changes for _, attempt in state.unsettled),
         plan=None if state.plan is None else state.plan.id,
         why=as_text(state.ended.message) if isinstance(state.ended, events.RunInterrupted) else "",
-        next=_next(ran, state, going),
+        next=as_text(_next(ran, state, going, begun(state.started, state_named))),
     )
 
 
@@ -189,15 +197,19 @@ def _verdicts(state: RunState) -> dict[Verdict, int]:
     return {verdict: count for verdict in Verdict if (count := ended.count(verdict))}
 
 
-def _next(ran: Ran, state: RunState, going: Going) -> str:
+def _next(ran: Ran, state: RunState, going: Going, to: Begun) -> str:
     if going is Going.RUNNING:
         return ""
     if state.plan is None:
-        return f"exrun show {ran.run}"
+        return show(ran.run, to, client=ran.client)
     came = set() if ran.applied is None else {host.outcome for host in ran.applied.hosts}
     if came & _AGAIN or going is Going.KILLED:
-        return f"exrun resume {ran.run}"
-    return "exrun plan" if came & _NEW_PLAN else f"exrun show {ran.run}"
+        return resume(ran.run, to)
+    if not came & _NEW_PLAN:
+        return show(ran.run, to, client=ran.client)
+    selection = f"client:{ran.client}" if PLAIN.fullmatch(ran.client) else f'client:"{ran.client}"'
+    playbook = to.playbook or state.started.playbook.name
+    return plan(playbook, selection, replace(to, policy=""), out="plan-again.json", params=ran.params)
 
 
 def newest_first(found: Iterable[RunMember]) -> list[RunMember]:
@@ -264,4 +276,4 @@ def lines(found: Sequence[RunMember]) -> Iterator[str]:
             if each.why:
                 yield f"  {visible(each.why)}"
         if each.next:
-            yield f"  next: {visible(each.next)}"
+            yield Verbatim(f"  next: {visible(each.next)}")

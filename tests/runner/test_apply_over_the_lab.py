@@ -353,7 +353,8 @@ def test_runs_and_status_say_how_far_a_run_is_and_what_comes_next(
         assert (planned["doing"], planned["going"]) == ("plan", "ended")
         assert (applied["doing"], applied["going"], applied["wave"], applied["waves"]) == ("apply", "ended", 2, 2)
         assert applied["outcomes"] == {"unreachable": 1, "changed": 1}
-        assert applied["next"] == f"exrun resume {applied['run']}"
+        assert applied["next"] == f"exrun resume {applied['run']} -i inventory.yml"
+        assert planned["next"] == f"exrun show {planned['run']} --client alpha"
         assert (applied["playbook"], planned["verdicts"]) == ("repair", {"attention": 2})
         assert json.loads(lab("status", "--format", "json")[1])["runs"] == [applied]
         _, text, _ = lab("status", "last")

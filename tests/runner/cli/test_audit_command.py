@@ -44,7 +44,7 @@ def test_results_go_to_standard_output_and_the_rest_to_standard_error(exrun: Com
         f"catalogue as of {exrun.today}; 3 of 3 checks probed (100 %)",
         f"run {run}, 2 journals, the first: {journals}",
         f"all of it: exrun show {run}",
-        f"next: exrun report {run} -f html -o report.html --client alpha",
+        f"next: exrun report {run} --html -o report.html --client alpha",
     ]
     assert err == (
         "exrun: reading inventory.yml\n"

@@ -123,7 +123,7 @@ def test_a_plan_says_that_it_waits_for_approval_and_its_run_what_came_of_it(
         run = lab.applied
     assert waits["title"] == "exrun: plan for alpha waits for approval"
     assert f"{changes} changes on 1 server" in waits["message"]
-    assert waits["message"].endswith("Next: exrun approve waits.json --key ~/.ssh/id_ed25519")
+    assert waits["message"].endswith("Next: exrun approve waits.json --key ~/.ssh/id_ed25519 --policy policy.yml")
     assert waits["type"] == "warning"
     assert made["title"] == "exrun: plan for alpha is made"
     assert made["message"].endswith("Next: exrun apply plan.json")

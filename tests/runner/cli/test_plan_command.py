@@ -316,7 +316,7 @@ def test_an_approval_is_what_openssh_verifies_and_the_policy_counts(exrun: Comma
     exrun.transports["alpha/EX1"] = on()
     status, out, _ = alpha(exrun, "--policy", "policy.yml")
     assert status == 1
-    assert "Next: exrun approve plan.json --key ~/.ssh/id_ed25519\n" in out
+    assert "Next: exrun approve plan.json --key ~/.ssh/id_ed25519 --policy policy.yml\n" in out
     assert written(exrun).policy == hashlib.sha256((exrun.folder / "policy.yml").read_bytes()).hexdigest()
 
     status, out, err = exrun("approve", "plan.json", "--key", "key", "--policy", "policy.yml")

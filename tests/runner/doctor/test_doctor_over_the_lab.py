@@ -234,7 +234,10 @@ def test_servers_that_pass_fold_into_a_count_and_the_next_command_stands_last(
     doctor.lab(serve(*(lab_host(f"EX{number}") for number in range(1, 6))))
     said = doctor.text().splitlines()
     assert said[0] == "5 servers: 5 ready"
-    assert said[1:] == ["next:", f"    exrun audit -i {doctor.folder / 'inventory.yml'}"]
+    assert said[1:] == [
+        "next:",
+        f"    exrun audit -i {doctor.folder / 'inventory.yml'} --state {doctor.folder / 'state'}",
+    ]
 
 
 def test_a_password_that_cannot_be_had_leaves_the_way_to_the_server_to_be_looked_at(
@@ -613,7 +616,7 @@ def test_many_servers_of_two_clients_are_told_by_cause_within_80_columns(
     assert "9 servers: 4 ready, 5 not" in said
     assert said.splitlines()[-2:] == [
         "next: do what is said above, then",
-        f"    exrun doctor -i {doctor.folder / 'inventory.yml'}",
+        f"    exrun doctor -i {doctor.folder / 'inventory.yml'} --state {doctor.folder / 'state'}",
     ]
 
 

@@ -25,6 +25,7 @@ from runner.reports.applied import AppliedRun, document
 from runner.reports.applied_glance import applied_text
 from runner.reports.glance import GlanceReport, Whereabouts
 from runner.reports.plan_glance import plan_screen
+from runner.reports.typed_next import Begun, approve, resume
 from runner.results import FleetResult, HostResult, NotReached, StepResult, fleet_result, judged
 from runner.terms import End, Ending, Terms
 from runner.transport.failures import Cause, Failure
@@ -36,7 +37,8 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "what-you-
 BLOCK = re.compile(r"<!-- screen: (?P<name>[\w-]+) -->\n\n(?P<text>(?:(?:    [^\n]*)?\n)*?)(?=[^ \n]|\Z)")
 RUN = "2026-11-28t012323z-df68"
 DAY = date(2026, 10, 1)
-ALPHA = Whereabouts((f".exrun/alpha/runs/{RUN}/journal.jsonl",))
+INVENTORY = Begun(("inventory.yml",))
+ALPHA = Whereabouts((f".exrun/alpha/runs/{RUN}/journal.jsonl",), (), INVENTORY)
 SHELL = "C:\\inetpub\\wwwroot\\aspnet_client\\supp0rt.aspx"
 INSTALL = "Install Sep26SU (15.2.1544.46, KB5121610)"
 
@@ -121,7 +123,7 @@ def plan_screen_of(count: int, width: int) -> str:
     last = (
         "Written to plan.json.",
         "all of it: exrun show plan.json --diff --scripts",
-        "next: exrun approve plan.json --key ~/.ssh/id_ed25519",
+        f"next: {approve('plan.json', Begun(policy='policy.yml'))}",
     )
     return "\n".join(plan_screen(plan(count), "ab" * 32, width, "exrun show plan.json", last))
 
@@ -146,7 +148,7 @@ def applied_screen_of(count: int, width: int) -> str:
         [one.name for one in each[count // 2 :]],
     ]
     found = document(AppliedRun(RUN, made, "ab" * 32, rows, progress, end, waves))
-    return applied_text(found, width, "" if end == End() else f"exrun resume {RUN} -i inventory.yml", "", colour=False)
+    return applied_text(found, width, "" if end == End() else resume(RUN, INVENTORY), INVENTORY, colour=False)
 
 
 def during(words: Words, count: int, width: int, height: int) -> str:

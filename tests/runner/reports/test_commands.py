@@ -10,8 +10,10 @@ import pytest
 from inventory.selection import parse
 from playbooks.findings import Assessment, Finding, Severity, Verdict
 from runner.reports.commands import ISOLATE, MENDED_BY, Commands, commands
+from runner.reports.typed_next import Begun
 from runner.results import HostResult, NotReached, StepResult, judged
 from runner.transport.failures import Cause, failure
+from tests.runner.cli.parsing import parsed
 
 SHOW = "exrun show r1 --client alpha --host EX1"
 REFUSED = failure(Cause.REFUSED, "refused")
@@ -64,12 +66,28 @@ def test_every_playbook_that_is_named_is_shipped_and_mends_what_the_finding_is_o
     assert library.joinpath(f"{ISOLATE}.yml").is_file()
 
 
-@pytest.mark.parametrize(
-    "name", ["EX1 & calc", "$(id)", "`id`", "-o", "EX1;x", "EX1\n", "É", "a'b", 'a"b', "%PATH%", ""]
-)
+@pytest.mark.parametrize("name", ["$(id) & calc", "EX1\n", "a'b$(id)", "a\u2019;calc;\u2019\\", ""])
 def test_a_name_that_a_shell_would_take_apart_has_no_command(name: str) -> None:
     assert commands("r1", NotReached(name, "alpha", REFUSED, 2, 1, 1.0)) is None
     assert commands("r1", NotReached("EX1", name, REFUSED, 2, 1, 1.0)) is None
+
+
+@pytest.mark.parametrize("name", ["EX1 & calc", "$(id)", "`id`", "-o", "EX1;x", "É", "a'b", 'a"b', "%PATH%"])
+def test_a_name_that_only_a_selection_would_take_apart_is_shown_and_nothing_is_begun_by_it(name: str) -> None:
+    for host, client in ((name, "alpha"), ("EX1", name)):
+        found = commands("r1", NotReached(host, client, REFUSED, 2, 1, 1.0))
+        assert found is not None
+        assert parsed(found.show) == ("show", {"run": "r1", "client": client, "host": [host]})
+        assert (found.what, found.then) == ("", "")
+
+
+def test_a_command_takes_what_the_audit_was_begun_with() -> None:
+    found = commands("r1", NotReached("EX1", "alpha", REFUSED, 2, 1, 1.0), Begun(("../a b.yml",), "/srv/x", "rows"))
+    assert found == Commands(
+        "exrun show r1 --client alpha --host EX1 --state /srv/x",
+        "Which step of the way there fails",
+        'exrun doctor alpha/EX1 -i "../a b.yml" --state /srv/x',
+    )
 
 
 @pytest.mark.parametrize("name", ["EX1", "and", "not", "ex-1.alpha.example", "1"])

@@ -150,7 +150,7 @@ def test_equal_changes_are_told_once_with_the_names_and_the_details_one_by_one()
 
 def test_what_has_no_room_is_a_row_or_counted_and_the_command_that_shows_it_is_named() -> None:
     shown = texts(fleet(200, 200))
-    assert "all of it: exrun diff r2 r1 --client alpha --details" in shown
+    assert "all of it: exrun diff r2 r1 --details --client alpha" in shown
     assert [line for line in shown if line.startswith("BECAME  SERVER ")]
     assert [line for line in shown if re.search(r"^worse +\d+ servers +\d+ reasons, the first: ", line)]
 
