@@ -276,12 +276,12 @@ def _radius(radius: BlastRadius) -> Iterator[str]:
 
 def _noticed(noticed: Iterable[Noticed]) -> Iterator[str]:
     """`3 servers: W3SVC takes up its work`. What differs in its first word alone, and is of as many servers, stands
-    together: `3 servers each: W3SVC, IISADMIN: takes up its work`."""
+    together: `3 servers each: W3SVC, IISADMIN: takes up its work`; what most servers notice stands first."""
     alike: dict[tuple[int, str, str], list[Noticed]] = {}
     for each in noticed:
         first, _, rest = each.what.partition(" ")
         alike.setdefault((each.hosts, rest, "" if rest else first), []).append(each)
-    for (hosts, rest, _), found in alike.items():
+    for (hosts, rest, _), found in sorted(alike.items(), key=lambda each: -each[0][0]):
         if len(found) == 1:
             yield f"{counted(hosts, 'server')}: {visible(found[0].what, CELL)}"
         else:

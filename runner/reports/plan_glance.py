@@ -64,7 +64,9 @@ def plan_screen(plan: Plan, digest: str, width: int, shown_by: str, last: Sequen
     found = sums(plan)
     head = list(folded(heading(plan, digest), width))
     *reached, order, approval = [*reach_lines(plan, found)] or ["", "", ""]
-    reach = [*_at_most(_REACH_LINES, list(folded(_dags_last(reached), width)), shown_by, width)]
+    told = list(folded(_dags_last(reached), width))
+    alone = len(told) > _REACH_LINES and told[_REACH_LINES - 2] == _DAGS  # a heading with nothing below it
+    reach = [*_at_most(_REACH_LINES - alone, told, shown_by, width)]
     reach += folded(filter(None, (order, approval)), width)
     ends = list(folded([*total_lines(found), *last], width))
     room = max(MOST_LINES - len(head) - len(reach) - len(ends), _LEAST_BLOCKS)

@@ -106,6 +106,35 @@ def test_what_is_disturbed_and_lost_is_seen_before_the_many_dags() -> None:
     assert any("cannot be undone on" in line for line in lines)
 
 
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_heading_of_dags_never_stands_alone(width: int) -> None:
+    cut = 0
+    for noticed in range(1, 14):
+        plan = large(30)
+        hosts = [
+            replace(
+                host,
+                labels={**host.labels, "dag": (f"DAG{number % 7}",)},
+                steps=tuple(
+                    replace(
+                        step,
+                        changes=tuple(
+                            replace(each, change=replace(each.change, disturbs=f"W3SVC waits {number % noticed} s"))
+                            for each in step.changes
+                        ),
+                    )
+                    for step in host.steps
+                ),
+            )
+            for number, host in enumerate(plan.hosts)
+        ]
+        lines = screen(replace(plan, hosts=tuple(hosts)), width)
+        cut += any("further lines of that" in line for line in lines)
+        if "  DAGs:" in lines:
+            assert lines[lines.index("  DAGs:") + 1].startswith("    ")
+    assert cut
+
+
 def test_a_name_is_never_broken() -> None:
     plan = board_plan()
     name = "mbx-" + "a" * 59
