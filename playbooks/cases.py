@@ -38,10 +38,10 @@ from texts.problems import MistakeError, Problem
 from texts.spelling import suggestion
 from texts.yaml_tree import strict
 
-__all__ = ["CASES", "Case", "CaseFile", "Expect", "case_files", "cases_of", "read_cases"]
+__all__ = ["CASES", "MOST_BYTES", "Case", "CaseFile", "Expect", "case_files", "cases_in", "cases_of", "read_cases"]
 
 CASES = "cases"  # the folder beside an action.yml
-_MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024  # of one file
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 _NAMING = ("Name", "Place", "What", "InstanceID", "DisplayName", "Text", "Id", "Address", "Port", "Path", "Command")
 
@@ -176,7 +176,7 @@ class Case:
 
 
 # Foreign: anchors, aliases and merges. Cases repeat themselves.
-RULES = strict("begin with `cases:`", most_bytes=_MOST_BYTES, deepest=24, foreign=True)
+RULES = strict("begin with `cases:`", most_bytes=MOST_BYTES, deepest=24, foreign=True)
 _WORDS = Words(
     "docs/reference/cases.md",
     {
@@ -207,8 +207,17 @@ def read_cases(place: Traversable, source: str) -> Document[CaseFile]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DocumentError([Problem(Location(source), f"cannot be read: {reason}", "check the path")]) from None
-    if len(data) > _MOST_BYTES:
-        raise DocumentError([too_large(source, _MOST_BYTES)])
+    return cases_in(data, source)
+
+
+def cases_in(data: bytes, source: str) -> Document[CaseFile]:
+    """As `read_cases`, of the bytes of a file.
+
+    Raises:
+        DocumentError: with all problems that were found.
+    """
+    if len(data) > MOST_BYTES:
+        raise DocumentError([too_large(source, MOST_BYTES)])
     return read_whole(data, source, CaseFile, RULES, _WORDS, DocumentError)
 
 

@@ -60,6 +60,14 @@ def observation_of(result: ScriptResult, contract: ActionContract) -> Observatio
             assert_never(result)
 
 
+def properties_of(record: Record, contract: ActionContract) -> Mapping[str, PropertySpec]:
+    """What a record of this Kind has by the contract; nothing where the Kind is not declared."""
+    kind = record.get("Kind")
+    if kind == UNREAD_KIND:
+        return _UNREAD
+    return contract.outputs.get(kind, {}) if isinstance(kind, str) else {}
+
+
 def _records(output: tuple[Value, ...], contract: ActionContract) -> Observation:
     records: list[Record] = []
     unread: list[Unread] = []

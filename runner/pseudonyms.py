@@ -6,28 +6,31 @@ and form, and the result replaces them everywhere, whatever their case. One name
 one. A dotted name is replaced label by label, so that EX1, EX1\user and ex1.corp.example.de stay one server. Told
 apart by case are `SERVER1` and `server1` alone: as the name was written.
 
-What is kept: names that every Windows or Exchange has, well-known SIDs, the last number of a SID, loopback, link-local
-and multicast addresses, which addresses share the first three numbers and are private, hashes, GUIDs, versions.
+What is kept: names that every Windows or Exchange has, well-known SIDs, the last number of a SID, GUIDs of Microsoft's,
+loopback, link-local and multicast addresses, which addresses share the first three numbers and are private, hashes,
+versions.
 
-Looked for are names as they are written, with `\u`, `%`, `_x` or `&#` escapes, and in UTF-16. Base64, hexadecimal and
-compressed text is not looked into.
+Looked for are names as they are written and in the other ways in which a text reads (readings.py): with escapes, in
+UTF-16, wrapped over lines, in Base64 and hexadecimal. Compressed text is not looked into.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import count
 from typing import Any
 
-from runner.redaction import spellings
+from runner.name_search import Edge, NameSearch
+from runner.readings import encoded, readings, undone
 
-__all__ = ["Kind", "Names", "Pseudonyms", "TooManyNamesError"]
+__all__ = ["Kind", "Names", "NamesMakeNamesError", "Pseudonyms", "TooManyNamesError"]
 
 
 class Kind(StrEnum):
@@ -39,6 +42,7 @@ class Kind(StrEnum):
     ORGANISATION = "organisation"
     NAME = "name"  # one that a person told, or that stands in a distinguished name
     SID = "SID"
+    GUID = "GUID"
     ADDRESS = "IP address"
 
 
@@ -85,11 +89,13 @@ _FILES = re.compile(
     r"\.(exe|dll|ps1|psm1|aspx|ashx|asmx|config|xml|log|txt|cmd|bat|vbs|js|tmp|dat|msi|msp|sys|cs|edb)$", re.I
 )
 _AUTHORITIES = frozenset({"nt authority", "builtin", "nt service", "iis apppool", "window manager", "font driver host"})
+_USUAL_OR_AUTHORITIES = _USUAL | _AUTHORITIES
 _PEOPLE = frozenset({"account", "author", "mailbox", "assignee", "owner", "user", "username", "requester", "createdby"})
 _OURS = re.compile(r"(?:server|domain|user|organisation|name)\d+", re.I)
 
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _DOTTED = re.compile(rf"(?<![\w.-])((?:{_LABEL}\.)+(?:{'|'.join(_ENDS)}))(?![\w-]|\.\w)", re.I)
+_ANY_DOTTED = re.compile(rf"(?<![\w.-])(?:{_LABEL}\.)+{_LABEL}(?![\w-]|\.\w)")
 _MAIL = re.compile(rf"(?<![\w.+'$-])([\w.+'$-]+)@((?:{_LABEL}\.)+{_LABEL})(?![\w-])")
 _URL = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:/{2}(?:[^/\s@\\]*@)?([^/\s:\"'<>\\?#,;()\[\]{}]+)", re.I)
 _SHARE = re.compile(r"(?<![\w:\\])\\\\(?:\?\\UNC\\)?([^\\/\s:\"'<>?*|@]+)(?:@[^\\/\s]*)?\\", re.I)
@@ -105,8 +111,26 @@ _V6_WORD = re.compile(r"(?<![\w-])([0-9a-f-]{2,39})(?=(?:s\w+)?\.ipv6-literal\.n
 _IS_VERSION = re.compile(r"(?:version|build|ver|v)\W{0,3}$", re.I)
 _EXCHANGE_BUILD = re.compile(r"(?:8|14|15)\.[0-3]\.|\d+\.\d+\.0\.0$")
 _WHOLE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])", re.I)
-_ESCAPES = ("\\u", "\\U", "%", "_x", "_X", "&#", "&amp;", "\0")
-_MOST = 2000  # names that are found; replacing takes their number times what is read
+_GUID = re.compile(r"(?<![0-9a-z-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-z-])", re.I)
+_BARE_GUID = re.compile(r"(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])", re.I)
+_OUR_GUID = "00000000-0000-4000-8000-"
+# Everybody's: Exchange's product codes, the COM classes and pages that rules and tables of this tool name, the policy
+# group of Windows' firewall.
+_PUBLIC_GUIDS_WORDS = """
+    00000000-0000-0000-0000-000000000000 cd981244-e9b8-405a-9026-6aeb9dcef1f1 4934d1ea-be46-48b1-8847-f1af20e892c1
+    f935dc22-1cf0-11d0-adb9-00c04fd58a0b c08afd90-f2a1-11d1-8455-00a0c91f3880 9ba05972-f6a8-11cf-a442-00a0c90a8f39
+    72c24dd5-d70a-438b-8a42-98424b88afb8 49b2791a-b1ae-4c90-9b8e-e860ba07f889 13709620-c279-11ce-a49e-444553540000
+    0e59f1d5-1fbe-11d0-8ff2-00a0d10038bc 093ff999-1ea0-4079-9525-9614c3504b74 a216ceed-7791-4635-a752-5a4ac0a5eb93
+    bc13b9d0-5ba2-446a-956b-c583bdc94d5e f60b8ac7-c3e3-4e42-8dad-e4e1fea59ff7 d39dee0e-fdc3-4015-af8d-94d4d49294b3
+    7a774f0c-7a6f-11e0-85ad-07fb4824019b 54a84acc-6fd9-4a5f-a5f7-883947d4120f 35378eac-683f-11d2-a89a-00c04fbbcfa2
+"""
+_PUBLIC_GUIDS = frozenset(_PUBLIC_GUIDS_WORDS.split())
+_MOST = 100_000  # names that are found: what has more is no answer, and each takes half a kilobyte
+_LONGEST = 256  # characters: no account, server or folder of Windows is called longer
+_MOST_PASSES = 50
+_IN_BINARY = 5  # letters of a name that is no chance where it stands in bytes that are no text
+_AT_BREAKS = 6  # and where a line ends within it
+_NESTED = 3  # Base64 in Base64
 _BENCHMARKS = ip_network("198.18.0.0/15")  # RFC 2544; private, and nobody's: what private addresses become
 # Special and yet global by IANA's registry: what public addresses become, so that they are still outside.
 _GLOBAL = ("192.88.99", "192.31.196", "192.52.193", "192.175.48")
@@ -116,10 +140,20 @@ _UNIQUE_V6 = ip_network("fd00:db8::/32")  # ours, of those that are private
 
 
 class TooManyNamesError(Exception):
-    """A server says more names than could be replaced in a time that anybody waits."""
+    """A server says more names than any server knows."""
 
     def __init__(self) -> None:
-        super().__init__(f"it says more than {_MOST} names")
+        super().__init__(f"it says more than {_MOST:,} names")
+
+
+class NamesMakeNamesError(Exception):
+    """A text is written so that names taken out of it make others, without end."""
+
+    def __init__(self) -> None:
+        super().__init__("it says a text in which names that are replaced put others together, without end")
+
+
+_Span = tuple[int, int, str, Kind | None]  # where, what stands there then, and what was replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +174,7 @@ class Names:
     _dotted: dict[str, None] = field(default_factory=dict)
     _suffixes: dict[str, None] = field(default_factory=dict)
     _sids: dict[str, None] = field(default_factory=dict)
+    _guids: dict[str, None] = field(default_factory=dict)
     _v4: dict[IPv4Address, None] = field(default_factory=dict)
     _v6: dict[IPv6Address, None] = field(default_factory=dict)
     _texts: dict[str, None] = field(default_factory=dict)  # what was looked at, folded; twice is once
@@ -159,7 +194,7 @@ class Names:
         elif at and realm:
             self.tell(Kind.USER, local)
             self.tell(Kind.DOMAIN, realm)
-        elif _address(name) is not None or _SID.search(name):
+        elif _address(name) is not None or _SID.search(name) or _GUID.fullmatch(name):
             self._find_numbers(name, "")
         elif "." in name and kind in (Kind.SERVER, Kind.DOMAIN) and re.fullmatch(rf"(?:{_LABEL}\.)+{_LABEL}", name):
             self._add_dotted(name, kind, forced=True)
@@ -177,14 +212,15 @@ class Names:
         everything once, and then again.
 
         Raises:
-            TooManyNamesError: more than could be replaced.
+            TooManyNamesError: more than any server knows.
         """
         if self._told is None:
             self._told = self._number()
         self._look(value, "")
 
     def _number(self) -> int:
-        return len(self._atoms) + len(self._dotted) + len(self._sids) + len(self._v4) + len(self._v6)
+        found = (self._atoms, self._dotted, self._sids, self._guids, self._v4, self._v6)
+        return sum(len(each) for each in found)
 
     def _one_more(self) -> None:
         if self._told is not None and self._number() > self._told + _MOST:
@@ -204,29 +240,38 @@ class Names:
                 for member in value:
                     self._look(member, of)
 
-    def _find(self, text: str, of: str) -> None:
-        folded = _folded(text)
-        self._texts.setdefault(folded)
+    def _find(self, text: str, of: str, deep: int = 0) -> None:
+        self._texts.setdefault(_folded(text))
         self._find_numbers(text, of)
-        for found in _MAIL.finditer(text):
+        for found in _MAIL.finditer(text) if "@" in text else ():
             if not _is_public(found[2]):
                 self._add_found(Kind.USER, found[1])
                 self._add_dotted(found[2], Kind.DOMAIN)
-        for pattern in (_URL, _SHARE):
-            for found in pattern.finditer(text):
+        for pattern, needed in ((_URL, ":/"), (_SHARE, "\\\\")):
+            for found in pattern.finditer(text) if needed in text else ():
                 self._add_host(found[1])
-        for found in _DOTTED.finditer(text):
+        for found in _DOTTED.finditer(text) if "." in text else ():
             if not (text.endswith("\\", 0, found.start()) and found[1].count(".") == 1):
                 self._add_dotted(found[1], Kind.SERVER)
-        for suffix in tuple(self._suffixes) if "." in text else ():
-            if suffix in folded:
-                for found in re.finditer(rf"(?<![\w.-])((?:{_LABEL}\.)+){re.escape(suffix)}(?![\w-]|\.\w)", text, re.I):
-                    self._add_dotted(found[0], Kind.SERVER)
-        for found in _PROFILE.finditer(text):
+        for found in _ANY_DOTTED.finditer(text) if "." in text and self._suffixes else ():
+            if self._is_within(_folded(found[0])):
+                self._add_dotted(found[0], Kind.SERVER)
+        for found in _PROFILE.finditer(text) if "\\" in text or "/" in text else ():
             self._add_found(Kind.USER, found[1].partition(".")[0] if found[1].isupper() else found[1])
         if "=" in text and "&" not in text and _IS_DN.search(text):
             self._find_dn(text)
         self._find_accounts(text, of)
+        for one in encoded(text, binary=False) if deep < _NESTED else ():
+            self._find(one.text, "", deep + 1)
+
+    def _is_within(self, dotted: str) -> bool:
+        """Whether a dotted name ends in a domain that is known."""
+        at = dotted.find(".", max(0, len(dotted) - _LONGEST))
+        while at >= 0:
+            if dotted[at + 1 :] in self._suffixes:
+                return True
+            at = dotted.find(".", at + 1)
+        return False
 
     def _find_dn(self, text: str) -> None:
         labels: list[str] = []
@@ -257,9 +302,14 @@ class Names:
                     self._add_found(Kind.USER, re.split(r"[\s\\]", each[2])[0].rstrip("$."))
 
     def _find_numbers(self, text: str, of: str) -> None:
-        for sid in _SID.finditer(text):
+        for sid in _SID.finditer(text) if "-1-5-21-" in text else ():
             if not sid[1].startswith(_OUR_SID):
                 self._sids.setdefault(sid[1])
+                self._one_more()
+        for guid in _GUID.finditer(text) if text.count("-") > 3 else ():
+            key = _folded(guid[0])
+            if key not in _PUBLIC_GUIDS and not key.startswith(_OUR_GUID):
+                self._guids.setdefault(key)
                 self._one_more()
         for _, address in _addresses(text, of):
             if isinstance(address, IPv4Address):
@@ -281,6 +331,8 @@ class Names:
         key = _folded(name)
         labels = key.split(".")
         usual = [label in _USUAL or (not forced and _OURS.fullmatch(label) is not None) for label in labels[:-1]]
+        if len(key) > _LONGEST and not forced:
+            return
         if key in self._dotted or "" in labels or _is_public(key) or labels[-1].isdigit():
             return
         if not forced and (all(usual) or labels[0] in ("system", "microsoft", "asp")):
@@ -299,7 +351,12 @@ class Names:
         """A name that its form gives away, unless everybody has it."""
         name = name.strip(" .'\"")
         words = re.findall(r"[^\W\d_]+", _folded(name))
-        if len(name) < 2 or not words or _folded(name) in _USUAL | _AUTHORITIES or _OURS.fullmatch(name):
+        if (
+            not 2 <= len(name) <= _LONGEST
+            or not words
+            or _folded(name) in _USUAL_OR_AUTHORITIES
+            or _OURS.fullmatch(name)
+        ):
             return
         if _is_usual(name):
             return
@@ -318,10 +375,10 @@ class Names:
         """A placeholder for each name that was told or found."""
         there = "\n".join(self._texts)
         keys = {*self._atoms, *self._dotted}
-        patterns = [re.compile(_pattern(key), re.I) for key in self._atoms]
+        search = NameSearch({key: _edges(key) for key in self._atoms})
         given: dict[str, tuple[Kind, str]] = {}
         numbers: Counter[str] = Counter()
-        prefixes = {kind: _prefix(kind.value, patterns) for kind in Kind}
+        prefixes = {kind: _prefix(kind.value, search) for kind in Kind}
         taken = {prefix: keys | _standing(prefix, there) for prefix in set(prefixes.values())}
         for key, name in self._atoms.items():
             prefix = prefixes[name.kind]
@@ -337,7 +394,11 @@ class Names:
         standing = _standing(_OUR_SID, there)
         free = (made for number in count(3001) if (made := f"{_OUR_SID}{number}") not in standing)
         sids = dict(zip(self._sids, free, strict=False))
-        return Pseudonyms(given, sids, _addresses_for(tuple(self._v4), tuple(self._v6), there), frozenset(ends.items()))
+        others = frozenset(re.findall(rf"{_OUR_GUID}([0-9a-f]{{12}})", there))
+        unlike = (f"{_OUR_GUID}{made}" for number in count(1) if (made := f"{number:012x}") not in others)
+        guids = dict(zip(self._guids, unlike, strict=False))
+        addresses = _addresses_for(tuple(self._v4), tuple(self._v6), there)
+        return Pseudonyms(given, sids, guids, addresses, frozenset(ends.items()))
 
 
 @dataclass
@@ -351,28 +412,25 @@ class Pseudonyms:
 
     _given: Mapping[str, tuple[Kind, str]]
     _sids: Mapping[str, str]
+    _guids: Mapping[str, str]
     _numbers: Mapping[IPv4Address | IPv6Address, str]
     _ends: frozenset[tuple[str, str]]
     counts: Counter[Kind] = field(default_factory=Counter)
     _met: set[tuple[Kind, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        keys = self._keys = sorted(self._given, key=lambda key: (-len(key), key))
-        self._order = [self._given[key] for key in keys]
-        self._written = _compiled([_pattern(key, dotted=self._is_dotted(key)) for key in keys])
-        self._in_escapes: list[tuple[int, re.Pattern[str]]] | None = None
         self._labels = dict(self._ends)
+        self._bare = {key.replace("-", ""): made.replace("-", "") for key, made in self._guids.items()}
+        self._keys: dict[str, str] = {}  # by how it is spelt, of each name the key
+        for key in self._given:
+            self._keys[key] = key
+        for key in self._given:
+            for spelt in _spelt(key):
+                self._keys.setdefault(spelt, key)
+        self.search = NameSearch({spelt: _edges(key, dotted=self._is_dotted(key)) for spelt, key in self._keys.items()})
 
     def _is_dotted(self, key: str) -> bool:
         return "." in key and self._given[key][0] in (Kind.SERVER, Kind.DOMAIN)
-
-    @property
-    def _spelt(self) -> list[tuple[int, re.Pattern[str]]]:
-        """Patterns for texts with escapes: most have none."""
-        if self._in_escapes is None:
-            every = [_pattern(key, dotted=self._is_dotted(key), spelt=True) for key in self._keys]
-            self._in_escapes = _compiled(every)
-        return self._in_escapes
 
     @property
     def met(self) -> Counter[Kind]:
@@ -397,34 +455,88 @@ class Pseudonyms:
                 return value
 
     def text(self, text: str, of: str = "") -> str:
-        """A text with placeholders for names. `of` is the property that it is the value of."""
-        for _ in range(4):  # what is taken out may put another together
-            spans = self._spans(text, of)
+        """A text with placeholders for names. `of` is the property that it is the value of.
+
+        Raises:
+            NamesMakeNamesError: names are left, however often it is gone through.
+        """
+        return self._without(text, of, 0)
+
+    def uncounted(self, value: object, of: str = "") -> Any:
+        """As `of`, and nothing of it is counted."""
+        before, met = self.counts.copy(), self._met.copy()
+        try:
+            return self.of(value, of)
+        finally:
+            self.counts, self._met = before, met
+
+    def standing_in(self, texts: Iterable[str]) -> Iterator[str]:
+        """Names that stand in texts, as they are written there."""
+        for text in texts:
+            for reading in readings(text):
+                for start, end in self.search.found(reading.text):
+                    begin, stop = reading.span(start, end)
+                    yield text[begin:stop]
+
+    def _without(self, text: str, of: str, deep: int) -> str:
+        for _ in range(_MOST_PASSES):  # what is taken out may put another together
+            spans = self._spans(text, of, deep)
             if not spans:
-                break
+                return text
             kept, position = [], 0
             for start, end, made, kind in spans:
-                self.counts[kind] += 1
-                self._met.add((kind, made.casefold()))
+                if kind is not None:
+                    self.counts[kind] += 1
+                    self._met.add((kind, made.casefold()))
                 kept += [text[position:start], made]
                 position = end
             text = "".join([*kept, text[position:]])
-        return text
+        raise NamesMakeNamesError
 
-    def _spans(self, text: str, of: str) -> list[tuple[int, int, str, Kind]]:
-        """What is to be replaced, leftmost and longest first, none overlapping another."""
-        found: list[tuple[int, int, str, Kind]] = []
+    def _names(self, text: str) -> Iterator[_Span]:
         whole = [each.span() for each in _WHOLE.finditer(text)]
-        patterns = self._spelt if any(escape in text for escape in _ESCAPES) else self._written
-        for first, pattern in patterns:
-            for each in pattern.finditer(text):
-                start, end = each.span()
+        for reading in readings(text):
+            for first, last in self.search.found(reading.text):
+                if reading.kind == "joined" and not (last - first >= _AT_BREAKS and reading.crosses(first, last)):
+                    continue
+                start, end = reading.span(first, last)
                 begin, stop = whole[max(0, bisect_right(whole, (start, len(text))) - 1)] if whole else (0, 0)
                 if begin <= start and end <= stop and stop - begin > end - start:
                     continue  # part of a hash
-                kind, made = self._order[first + (each.lastindex or 1) - 1]
-                found.append((start, end, made.upper() if _is_upper(each[0]) else made, kind))
-        for each in _SID.finditer(text):
+                kind, made = self._given[self._keys[reading.text[first:last]]]
+                made = made.upper() if _is_upper(text[start:end]) else made
+                yield start, end, "\0".join(made) if "\0" in text[start:end] else made, kind
+
+    def _in_bytes(self, text: str) -> str:
+        """Bytes that are no text, a character a byte: only names of a length that is no chance."""
+        bare = text.replace("\0", "").casefold()
+        if not any(last - first >= _IN_BINARY for first, last in self.search.found(bare)):
+            return text
+        spans = [each for each in self._names(text) if each[1] - each[0] >= _IN_BINARY]
+        kept, position = [], 0
+        for start, end, made, _ in _apart(spans, text):
+            kept += [text[position:start], made]
+            position = end
+        return "".join([*kept, text[position:]])
+
+    def _encoded(self, text: str, deep: int) -> Iterator[_Span]:
+        for one in encoded(text, binary=True):
+            made = self._without(one.text, "", deep + 1) if one.is_text else self._in_bytes(one.text)
+            if made != one.text:
+                yield one.start, one.end, one.anew(made), None
+
+    def _spans(self, text: str, of: str, deep: int) -> list[_Span]:
+        """What is to be replaced, leftmost and longest first, none overlapping another."""
+        found = list(self._names(text))
+        if deep < _NESTED:
+            found += self._encoded(text, deep)
+        for each in _GUID.finditer(text) if self._guids else ():
+            if (key := each[0].casefold()) in self._guids:
+                found.append((*each.span(), _as_written(self._guids[key], each[0]), Kind.GUID))
+        for each in _BARE_GUID.finditer(text) if self._guids else ():
+            if (key := each[0].casefold()) in self._bare:
+                found.append((*each.span(), _as_written(self._bare[key], each[0]), Kind.GUID))
+        for each in _SID.finditer(text) if "-1-5-21-" in text else ():
             if each[1] in self._sids:
                 found.append((*each.span(1), self._sids[each[1]], Kind.SID))
         for span, address in _addresses(text, of):
@@ -433,14 +545,9 @@ class Pseudonyms:
                 spelt = made.replace(":", "-") if "-" in text[span[0] : span[1]] else made
                 found.append((*span, spelt, Kind.ADDRESS))
         found += self._ends_of_dns(text)
-        found.sort(key=lambda each: (each[0], -each[1]))
-        kept: list[tuple[int, int, str, Kind]] = []
-        for one in found:
-            if (not kept or one[0] >= kept[-1][1]) and text[one[0] : one[1]] != one[2]:
-                kept.append(one)
-        return kept
+        return _apart(found, text)
 
-    def _ends_of_dns(self, text: str) -> Iterator[tuple[int, int, str, Kind]]:
+    def _ends_of_dns(self, text: str) -> Iterator[_Span]:
         """`DC=de` at the end of a distinguished name, as the end of the dotted name that it stands for."""
         for each in re.finditer(r"(?<=[,/])DC=([\w-]+)(?![\w-]|\s*[,/]\s*DC=)", text, re.I):
             end = each[1].casefold()
@@ -449,38 +556,49 @@ class Pseudonyms:
                 yield (*each.span(1), made.upper() if _is_upper(each[1]) else made, Kind.DOMAIN)
 
 
-def _compiled(patterns: Sequence[str]) -> list[tuple[int, re.Pattern[str]]]:
-    """In handfuls, each with the number of its first: a text is seldom of more than one."""
-    many = 200
-    return [
-        (at, re.compile("|".join(f"({each})" for each in patterns[at : at + many]), re.IGNORECASE))
-        for at in range(0, len(patterns), many)
-    ]
+def _apart(found: Sequence[_Span], text: str) -> list[_Span]:
+    """Leftmost first, and the longest of those that begin together; none overlaps another."""
+    kept: list[_Span] = []
+    for one in sorted(found, key=lambda each: (each[0], -each[1])):
+        if (not kept or one[0] >= kept[-1][1]) and text[one[0] : one[1]] != one[2]:
+            kept.append(one)
+    return kept
 
 
-def _pattern(key: str, *, dotted: bool = False, spelt: bool = False) -> str:
+def _as_written(made: str, before: str) -> str:
+    return made.upper() if _is_upper(before) else made
+
+
+def _edges(key: str, *, dotted: bool = False) -> tuple[Edge, Edge]:
     """Where a name stands: as a word, or within one where no other word has it by accident."""
-    before = after = ""
+    before = after = Edge.NOTHING
     letters, digits = any(each.isalpha() for each in key), any(each.isdigit() for each in key)
     if dotted or len(key) < 3 or not letters:
-        before, after = r"(?<![^\W_])", r"(?![^\W_])"
+        before = after = Edge.LETTER | Edge.DIGIT
     elif (len(key) < 5 and not digits) or key in _PARTS:
-        before, after = r"(?<![^\W\d_])", r"(?![^\W\d_])"
+        before = after = Edge.LETTER
     if letters and digits:
-        before += r"(?<!\d)" if key[0].isdigit() else ""
-        after += r"(?!\d)" if key[-1].isdigit() else ""
-    if not spelt:
-        return before + re.escape(key) + after
-    each = [
-        f"(?:{spellings(one)}|{spellings(one.upper())})" if len(one.upper()) == 1 else spellings(one) for one in key
-    ]
-    return before + "\0?".join(each) + after
+        before |= Edge.DIGIT if key[0].isdigit() else Edge.NOTHING
+        after |= Edge.DIGIT if key[-1].isdigit() else Edge.NOTHING
+    return before, after
 
 
-def _prefix(usual: str, patterns: Sequence[re.Pattern[str]]) -> str:
+def _spelt(key: str) -> Iterator[str]:
+    """Other spellings of one name: letters with accents in one or two characters, in DNS, and as escapes read."""
+    for spelt in (unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key), undone(key)):
+        if spelt.strip():
+            yield spelt.casefold()
+    if not key.isascii():
+        try:
+            yield key.encode("idna").decode()
+        except UnicodeError:  # no name of DNS
+            return
+
+
+def _prefix(usual: str, names: NameSearch) -> str:
     """What placeholders of a kind begin with: nothing in which a name stands."""
     for prefix in (usual, f"{usual}-no", "qz", "xw", "zq", "jx"):
-        if not any(pattern.search(f"{prefix}{number}") for pattern in patterns for number in (1, 1234567890)):
+        if not any(names.stands_in(f"{prefix}{number}".casefold()) for number in (1, 1234567890)):
             return prefix
     return "\N{LATIN SMALL LETTER O WITH DIAERESIS}"
 
@@ -510,25 +628,31 @@ def _addresses_for(
     """For each address another: private ones of one network stay in one, public ones stay public."""
     made: dict[IPv4Address | IPv6Address, str] = {}
     networks: dict[str, str] = {}
-    free = (f"198.{18 + number // 256}.{number % 256}" for number in range(512))
+    used = frozenset(re.findall(r"198\.1[89]\.\d{1,3}(?=\.)", there))
+    standing = {begin for network in (*_GLOBAL, "240") for begin in _standing(f"{network}.", there)}
+    standing |= frozenset(re.findall(r"240(?:\.\d{1,3}){3}", there))
+    free = (each for number in range(512) if (each := f"198.{18 + number // 256}.{number % 256}") not in used)
     outside = (f"{network}.{number}" for network in _GLOBAL for number in range(1, 255))
+    beyond = (f"240.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(1, 1 << 24))
     for address in v4:
         network, _, last = str(address).rpartition(".")
         if not address.is_global:
             if network not in networks:
-                networks[network] = next((each for each in free if f"{each}." not in there), "")
+                networks[network] = next(free, "")
             if networks[network]:
                 made[address] = f"{networks[network]}.{last}"
                 continue
-        mine = next((each for each in outside if each not in there), None)
-        made[address] = mine or f"240.{len(made) >> 16 & 255}.{len(made) >> 8 & 255}.{len(made) & 255}"
+        pools = (outside, beyond) if address.is_global else (beyond,)  # none of which is anybody's
+        made[address] = next(each for pool in pools for each in pool if each not in standing)
+    sixth = frozenset(re.findall(r"(?:fe80::|fd00:db8::|2002:db8::)[0-9a-f]{1,12}", there))
+    ours = {each[:end] for each in sixth for end in range(len("fe80::"), len(each) + 1)}
     number = 0
-    for each in v6:
+    for one in v6:
         number += 1
-        begin = "fe80::" if each.is_link_local else "fd00:db8::" if each.is_private else "2002:db8::"
-        while f"{begin}{number:x}" in there:
+        begin = "fe80::" if one.is_link_local else "fd00:db8::" if one.is_private else "2002:db8::"
+        while f"{begin}{number:x}" in ours:
             number += 1
-        made[each] = f"{begin}{number:x}"
+        made[one] = f"{begin}{number:x}"
     return made
 
 

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
+from playbooks.cases import MOST_BYTES, cases_in, cases_of
+from playbooks.errors import DocumentError
 from playbooks.findings import Assessment, Coverage, UnknownFact, Verdict
-from playbooks.model import ReadyStep
+from playbooks.model import Action, PropertySpec, ReadyStep
 from playbooks.observation import NotObserved
 from playbooks.parameters import value_of
 from playbooks.values import Record, Value
-from runner.answers import observation_of
+from runner.answers import observation_of, properties_of
 from runner.pseudonyms import Pseudonyms
 from runner.redaction import Redactor
 from runner.results import StepResult
 from runner.steps import Judgement
-from runner.transport.interface import Completed, ErrorText, ScriptResult, Streams, Terminated, TimedOut
-from runner.trying import observed
+from runner.transport.interface import Capped, Completed, ErrorText, NotRun, ScriptResult, Streams, Terminated, TimedOut
+from runner.trying import Result, observed, on_recorded_answer
+from texts.yaml_line import one_line
+from texts.yaml_tree import plain
 
-__all__ = ["Answered", "Missing", "Recorded", "case_text", "cleaned", "missing_text", "recorded"]
+__all__ = ["Answered", "File", "Missing", "Recorded", "UnfitError", "cleaned", "file_of", "recorded"]
 
 _MOST_LINES = 500  # of what came beside an answer that does not count
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
 
 class Missing(StrEnum):
@@ -59,6 +60,7 @@ class Recorded:
         why: why they are missing; with placeholders.
         differs: what judgement concludes otherwise of what is in the file: `verdict is ok, was vulnerable`.
         verdict: of what is in the file; None without a case.
+        left: names that stand in the ids of actions, findings, changes and facts, which are as they are.
     """
 
     step: str
@@ -68,6 +70,24 @@ class Recorded:
     why: str = ""
     differs: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of cases that may be written.
+
+    Attributes:
+        differs: where what is in it is judged otherwise than the server's own answers were, and where it is not read
+            back as it should be; empty where it shows what was concluded of the server.
+    """
+
+    text: str
+    differs: tuple[str, ...]
+
+
+class UnfitError(Exception):
+    """Such a file must not be, or cannot be; the message says why."""
 
 
 def cleaned(answer: ScriptResult, redactor: Redactor) -> ScriptResult:
@@ -88,19 +108,28 @@ def cleaned(answer: ScriptResult, redactor: Redactor) -> ScriptResult:
             return Terminated(script, ErrorText(message, error_id, category), streams(of), seconds)
         case TimedOut(script, limit, of):
             return TimedOut(script, limit, streams(of))
-        case _:
+        case NotRun(script, failure, started):
+            return NotRun(script, replace(failure, message=clean(failure.message), next=clean(failure.next)), started)
+        case Capped():
             return answer
+        case _:
+            assert_never(answer)
 
 
 def recorded(answered: Answered, names: Pseudonyms, judgement: Judgement) -> Recorded:
-    """The part of a file that is about one step."""
+    """The part of a file that is about one step.
+
+    Raises:
+        NamesMakeNamesError: what a server says cannot be without names.
+    """
     ready, answer = answered.ready, answered.answer
     step, action = ready.step.id, ready.action
     was = answered.result.assessment
     if answer is None:
         missing = Missing.NOT_ASKED if was.verdict is Verdict.NOT_APPLICABLE else Missing.NO_ANSWER
         why = names.text(_whole(was.summary))
-        return Recorded(step, action.id, missing_text(step, action.id, missing, why), missing, why)
+        text = f"  # {missing.upper()}: {one_line(names.text(step))} ({action.id}): {one_line(why)}\n"
+        return Recorded(step, action.id, text, missing, why)
     seen = observation_of(answer, action.contract)
     beside: tuple[str, ...] = ()
     kept: NotObserved | tuple[Record, ...]
@@ -111,7 +140,8 @@ def recorded(answered: Answered, names: Pseudonyms, judgement: Judgement) -> Rec
         judged: Any = kept
     else:
         assert isinstance(answer, Completed)
-        kept = tuple(without_names(each, names) for each in answer.streams.output if isinstance(each, Mapping))
+        records = (each for each in answer.streams.output if isinstance(each, Mapping))
+        kept = tuple(without_names(each, names, properties_of(each, action.contract)) for each in records)
         judged = observed(kept, action)
         beside = tuple(_beside(answer, names, records=False))
     params = {name: _listed(names.of(value)) for name, value in _told(ready).items()}
@@ -119,19 +149,31 @@ def recorded(answered: Answered, names: Pseudonyms, judgement: Judgement) -> Rec
     try:
         came = action.assess(judged, held, judgement.catalogue.on(judgement.today), judgement.today)
     except Exception as error:  # a judgement that has a fault is what a report is about: the records are there
-        came = was
-        differs: tuple[str, ...] = (f"the judgement of {action.id} failed with {type(error).__name__}",)
+        # Nothing of what was concluded of the server is written: its facts have the names.
+        fault = type(error).__name__
+        came = Assessment(Verdict.UNKNOWN, f"the judgement failed with {fault}")
+        differs: tuple[str, ...] = (f"the judgement of {action.id} failed with {fault}",)
+        beside += (f"the judgement failed with {fault}, of what is above",)
     else:
         differs = tuple(_differs(was, came, names))
-    text = case_text(answered, kept, params, came, judgement, beside)
+    text = _case_text(answered, names.text(step), kept, params, came, judgement, beside)
+    ids = [*(each.id for each in came.findings), *(each.id for each in came.changes)]
+    left = tuple(names.standing_in([action.id, *params, *came.facts, *ids]))
     if isinstance(kept, NotObserved):
-        return Recorded(step, action.id, text, Missing.NO_ANSWER, kept.reason, differs, came.verdict)
-    return Recorded(step, action.id, text, None, "", differs, came.verdict)
+        return Recorded(step, action.id, text, Missing.NO_ANSWER, kept.reason, differs, came.verdict, left)
+    return Recorded(step, action.id, text, None, "", differs, came.verdict, left)
 
 
-def without_names(record: Record, names: Pseudonyms) -> Record:
-    """A record with placeholders. A size that is that of bytes beside it stays theirs."""
-    made: dict[str, Any] = {name: value if name == "Kind" else names.of(value, name) for name, value in record.items()}
+def without_names(record: Record, names: Pseudonyms, declared: Mapping[str, PropertySpec]) -> Record:
+    """A record with placeholders. Words that the contract lists are nobody's name; a size that is that of bytes beside
+    it stays theirs."""
+
+    def made_of(name: str, value: Value) -> Any:
+        spec = declared.get(name)
+        listed = spec is not None and spec.values is not None and spec.domain.has(value)
+        return value if name == "Kind" or listed else names.of(value, name)
+
+    made = {name: made_of(name, value) for name, value in record.items()}
     for name, value in record.items():
         if isinstance(value, bytes) and record.get("Size") == len(value):
             made["Size"] = len(made[name])
@@ -149,6 +191,7 @@ def _told(ready: ReadyStep) -> Mapping[str, Value]:
 
 
 def _differs(was: Assessment, came: Assessment, names: Pseudonyms) -> Iterator[str]:
+    """What is concluded otherwise. Neither side is said where it may have a name in it."""
     for what, was_so, is_so in (
         ("verdict", str(was.verdict), str(came.verdict)),
         ("findings", _joined(each.id for each in was.findings), _joined(each.id for each in came.findings)),
@@ -159,49 +202,60 @@ def _differs(was: Assessment, came: Assessment, names: Pseudonyms) -> Iterator[s
     ):
         if was_so != is_so:
             yield f"{what}: {is_so} of the file, {was_so} of the server"
-    for name in was.facts:
-        before, now = was.facts[name], came.facts.get(name)
+    for name in dict.fromkeys((*was.facts, *came.facts)):
+        if name not in was.facts or name not in came.facts:
+            yield f"fact {name}: of one of the two alone"
+            continue
+        before, now = was.facts[name], came.facts[name]
         if isinstance(before, UnknownFact) != isinstance(now, UnknownFact):
             yield f"fact {name}: known of one of the two alone"
-        elif isinstance(before, bool | int | float) and before != now:
+        elif not isinstance(before, UnknownFact) and _compared(names.uncounted(before, name)) != _compared(now):
             yield f"fact {name}: another of the file"
+
+
+def _compared(fact: Any) -> Any:
+    """A fact as it is held against another: by other names it may well stand in another order, be cut off elsewhere,
+    in small letters, or have the size or the hash of what has these names."""
+    match fact:
+        case str():
+            return re.sub(r"[0-9a-f]{32,}|[0-9]+", "0", fact.casefold())
+        case tuple() | list():
+            return sorted(map(repr, map(_compared, fact)))
+        case _:
+            return type(fact), fact
 
 
 def _joined(parts: Any) -> str:
     return ", ".join(map(str, parts)) or "none"
 
 
-def case_text(
+def _case_text(
     answered: Answered,
+    step: str,
     kept: NotObserved | tuple[Record, ...],
     params: Mapping[str, Any],
     came: Assessment,
     judgement: Judgement,
-    beside: Sequence[str] = (),
+    beside: Sequence[str],
 ) -> str:
     """A case in YAML, a record a line."""
-    lines = [f"  - case: {_flow(f'{answered.ready.step.id}, as it was captured')}"]
+    lines = [f"  - case: {one_line(f'{step}, as it was captured')}"]
     lines.append(f"    action: {answered.ready.action.id}")
     lines.append(f"    today: {judgement.today.isoformat()}")
     if params:
-        lines.append(f"    params: {_flow(params)}")
+        lines.append(f"    params: {_line(params)}")
     if isinstance(kept, NotObserved):
         told = {"cause": kept.cause, "reason": kept.reason, **({"next": kept.next} if kept.next else {})}
-        lines.append(f"    not_observed: {_flow(told)}")
+        lines.append(f"    not_observed: {_line(told)}")
     elif kept:
         lines.append("    observed:")
-        lines += [f"      - {_flow(record)}" for record in kept]
+        lines += [f"      - {_line(record)}" for record in kept]
     else:
         lines.append("    observed: []")
     lines += [f"    # {line}" for line in beside]
     lines.append("    expect:")
-    lines += [f"      {name}: {_flow(value)}" for name, value in _expected(came)]
+    lines += [f"      {name}: {_line(value)}" for name, value in _expected(came)]
     return "\n".join(lines) + "\n"
-
-
-def missing_text(step: str, action: str, missing: Missing, why: str) -> str:
-    """What stands in the file of a step that has no answer."""
-    return f"  # {missing.upper()}: {step} ({action}): {_one_line(why)}\n"
 
 
 def _expected(came: Assessment) -> Iterator[tuple[str, Any]]:
@@ -230,32 +284,82 @@ def _beside(answer: ScriptResult, names: Pseudonyms, *, records: bool = True) ->
     """What came of an answer and has no place in a case, as lines of a comment."""
     match answer:
         case Completed(streams=streams) | Terminated(streams=streams) | TimedOut(streams=streams):
-            lines = [f"warning: {_flow(names.text(each))}" for each in streams.warnings]
-            lines += [f"error: {_flow([names.text(e.message), names.text(e.error_id)])}" for e in streams.errors]
+            said: list[tuple[str, Any]] = [("warning", each) for each in streams.warnings]
+            said += [("error", [each.message, each.error_id]) for each in streams.errors]
             if isinstance(answer, Terminated):
-                lines.append(
-                    f"ended in: {_flow([names.text(answer.error.message), names.text(answer.error.error_id)])}"
-                )
+                said.append(("ended in", [answer.error.message, answer.error.error_id]))
             if records:
-                lines += [f"came all the same: {_flow(names.of(_plain(each)))}" for each in streams.output]
-            yield from lines[:_MOST_LINES]
-            if len(lines) > _MOST_LINES:
-                yield f"and {len(lines) - _MOST_LINES} more, which are left out"
-        case _:
+                said += [("came all the same", each) for each in streams.output]
+            for what, each in said[:_MOST_LINES]:
+                yield f"{what}: {_line(names.of(each))}"
+            if len(said) > _MOST_LINES:
+                yield f"and {len(said) - _MOST_LINES} more, which are left out"
+        case Capped() | NotRun():
             return
-
-
-def _plain(value: Any) -> Any:
-    """A value of which YAML has the types."""
-    match value:
-        case None | bool() | int() | float() | str() | bytes():
-            return value
-        case Mapping():
-            return {str(name): _plain(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_plain(each) for each in value]
         case _:
-            return str(value)
+            assert_never(answer)
+
+
+def file_of(
+    head: str, parts: Sequence[Recorded], actions: Mapping[str, Action], judgement: Judgement, redactor: Redactor
+) -> File:
+    """All parts as one file, which was read back and judged as `exrun playbook test` does.
+
+    Args:
+        head: what stands above: lines of a comment.
+        actions: by id, those of the parts.
+        redactor: knows the secrets of the run.
+
+    Raises:
+        UnfitError: it must not be written, or nobody could read it.
+    """
+    cases = [part for part in parts if part.verdict is not None]
+    if not cases:
+        text = "\n".join([head.rstrip("\n"), "# No step was asked.", *(part.text.strip() for part in parts)]) + "\n"
+    else:
+        text = f"{head}\ncases:\n" + "\n".join(part.text for part in parts)
+    data = text.encode()
+    if len(data) > MOST_BYTES:
+        raise UnfitError(f"{len(data) >> 20} MiB are more than a file of cases may have ({MOST_BYTES >> 20} MiB)")
+    if redactor.redact_text(text) != text:
+        raise UnfitError("a password of this run stands in it")
+    if not cases:
+        return File(text, ())
+    differs = [f"{part.step}: {each}" for part in parts for each in part.differs]
+    try:
+        document = cases_in(data, "the file")
+        values = plain(document.tree)
+        if redactor.redact(values) != values:
+            raise UnfitError("a password of this run stands in it")
+        for name in dict.fromkeys(part.action for part in cases):
+            for case in cases_of(document, actions[name], judgement.catalogue):
+                came = on_recorded_answer(case, actions[name], judgement.catalogue, judgement.today)
+                if came.result is not Result.PASSED:
+                    said = "; ".join(f"{e.what}: expected {e.expected}, came {e.came}" for e in came.differs)
+                    differs.append(f"{case.sentence}: exrun playbook test fails: {said or came.why}")
+    except DocumentError as error:
+        differs += [f"the file cannot be read back: {problem}" for problem in error.problems]
+    return File(text, tuple(differs))
+
+
+def _line(value: Any) -> str:
+    return one_line(_written(value))
+
+
+def _written(value: Any) -> Any:
+    """A value as a case has it: bytes are text, or a character a byte where they are none."""
+    match value:
+        case bytes():
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return {"latin-1": value.decode("latin-1")}
+        case Mapping():
+            return {name: _written(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_written(each) for each in value]
+        case _:
+            return value
 
 
 def _listed(value: Any) -> Any:
@@ -275,47 +379,3 @@ def _whole(value: Any) -> Any:
             return list(map(_whole, value))
         case _:
             return value
-
-
-def _one_line(text: str) -> str:
-    return _quoted(text)[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-
-
-def _flow(value: Any) -> str:
-    """A value in one line of YAML."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case int():
-            return str(value) if abs(value) < 10**30 else _quoted(str(value))
-        case float():
-            written = format(value, ".17g")
-            return written if "." in written else written.replace("e", ".0e") if "e" in written else f"{written}.0"
-        case bytes():
-            try:
-                return _quoted(value.decode())
-            except UnicodeDecodeError:
-                return f"{{latin-1: {_quoted(value.decode('latin-1'))}}}"
-        case str():
-            return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else _quoted(value)
-        case Mapping():
-            return f"{{{', '.join(f'{_flow(str(name))}: {_flow(each)}' for name, each in value.items())}}}"
-        case list() | tuple():
-            return f"[{', '.join(map(_flow, value))}]"
-        case _:
-            return _quoted(str(value))
-
-
-def _quoted(text: str) -> str:
-    return f'"{"".join(map(_character, text))}"'
-
-
-def _character(each: str) -> str:
-    if each in _SHORT:
-        return _SHORT[each]
-    code = ord(each)
-    if 0x20 <= code < 0x7F or (each.isprintable() and code >= 0xA1):
-        return each
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -366,7 +366,8 @@ class _Builder:
         anchor = self._anchored.pop(id(node), None)
         if anchor is not None:  # only now, so that none holds itself
             self._anchors[anchor] = node
-        if isinstance(node, Mapping) and "<<" in node.items:
+        # Quoted, it is a key like any other.
+        if isinstance(node, Mapping) and "<<" in node.items and self._text[node.key_ends["<<"] - 1] == "<":
             merged = node.items.pop("<<")
             for other in merged.items if isinstance(merged, Sequence) else [merged]:
                 if isinstance(other, Mapping):

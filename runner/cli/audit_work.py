@@ -84,13 +84,16 @@ def _audited(asked: Asked, order: Order, notes: Notices, sent: Sent) -> ExitStat
     return status if kept else max(status, ExitStatus.JOURNAL)
 
 
-def ordered(asked: Asked) -> Order:
+def ordered(asked: Asked, loaded: Inventory | None = None) -> Order:
     """What was asked for, decided and checked; nothing is sent.
+
+    Args:
+        loaded: the inventory where it was read already.
 
     Raises:
         InventoryError, PlaybookError, UsageError: it is wrong.
     """
-    loaded = loading.load(*asked.inventory)
+    loaded = loading.load(*asked.inventory) if loaded is None else loaded
     hosts, chosen = _selected(asked.context, loaded, asked.selection, asked.limit)
     check_count(hosts, asked.expect)
     today = working.today()

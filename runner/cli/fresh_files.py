@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.cli.output import UsageError
 
-__all__ = ["there_already", "write_fresh"]
+__all__ = ["there_already", "write_fresh", "write_new"]
 
 
 def there_already(folder: Path, names: Iterable[str]) -> list[str]:
@@ -35,3 +37,32 @@ def write_fresh(folder: Path, texts: Mapping[str, str]) -> None:
         raise UsageError(
             f"{error.filename or folder}: cannot be written: {error.strerror}", "Name another folder."
         ) from None
+
+
+def write_new(path: Path, text: str) -> None:
+    """A file that its owner alone can read: whole or not at all, also where this process is killed meanwhile. What
+    stands there by now is left as it is.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    fresh: Path | None = None
+    try:
+        number, name = tempfile.mkstemp(prefix=".exrun-", dir=path.parent)  # 0600
+        fresh = Path(name)
+        with open(number, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)  # fails where something stands, unlike a rename
+        except (NotImplementedError, PermissionError):  # a file system without links
+            if path.exists() or path.is_symlink():
+                raise FileExistsError(None, "it is there by now") from None
+            fresh.rename(path)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UsageError(f"{path} cannot be written: {why}", "Name another file with -o.") from None
+    finally:
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)

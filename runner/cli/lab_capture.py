@@ -63,11 +63,11 @@ def lab_capture(
 
     \b
     Reads only, as exrun audit does, and is a run like that. What is written is a file of cases that exrun playbook
-    test runs anywhere. Names, addresses and SIDs become placeholders, each always the same; passwords of this tool are
-    taken out. What could not be told for a name is still in it: READ THE FILE before you send it.
+    test runs anywhere. Names, addresses, SIDs and GUIDs become placeholders, each always the same; passwords of this
+    tool are taken out. What could not be told for a name is still in it: READ THE FILE before you send it.
     Exit status: 0 written, 1 what is written is judged otherwise than the server's own answers, 2 input wrong and
-    nothing sent, 3 the server was not reached, an answer is missing, or more than 2,000 names were found and nothing
-    was written; the highest that applies.
+    nothing sent, or the file cannot be written, 3 the server was not reached, an answer is missing, or nothing could
+    be written of it; the highest that applies.
 
     \b
     Examples:
