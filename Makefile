@@ -62,12 +62,12 @@ $(PEERS)/.ready: requirements/peers.lock
 $(PEERS)/editor/.ready: tests/peers/editor/package-lock.json | $(PEERS)/.ready
 	@mkdir -p $(@D) && cp tests/peers/editor/package.json tests/peers/editor/package-lock.json $(@D)
 	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
-		echo "yaml-language-server is not installed: there is no node or no npm"; \
+		echo "no language server is installed: there is no node or no npm"; \
 	elif npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent; then touch $@; \
-	else echo "yaml-language-server could not be installed: npm found no registry that answers"; fi
+	else echo "no language server could be installed: npm found no registry that answers"; fi
 
 .PHONY: peers
-peers: $(READY) $(PEERS)/.ready $(PEERS)/editor/.ready  ## try the lab with Ansible and our schemas in VS Code's YAML server, installed apart for it (not on Windows)
+peers: $(READY) $(PEERS)/.ready $(PEERS)/editor/.ready  ## try the lab with Ansible and our schemas in VS Code's servers for YAML and TOML, installed apart for it (not on Windows)
 	@$(BIN)/python -m pytest tests/peers
 
 .PHONY: lint

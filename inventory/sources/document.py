@@ -128,7 +128,17 @@ def _printable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_printable)]
+# What is read as text, and what an editor takes an unquoted one for: a group may be called 2019. One may be called true
+# as well; an editor that knew would offer true and false for each of them.
+_TEXT: dict[str, Any] = {"type": ["string", "number"]}
+_SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+AsWritten = Annotated[str, WithJsonSchema(_TEXT)]
+Text = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_TEXT),
+    AfterValidator(_printable),
+    WithJsonSchema({**_TEXT, "maxLength": LONGEST_TEXT}),
+]
 
 
 def _label(value: object) -> LabelValues:
@@ -143,19 +153,18 @@ def _label(value: object) -> LabelValues:
     return values if isinstance(value, list | tuple) else label_values(values[0])
 
 
-_LABEL_SCALAR: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 Label = Annotated[
     LabelValues,
     PlainValidator(_label),
-    WithJsonSchema(
-        {
-            "anyOf": [*_LABEL_SCALAR["anyOf"], {"type": "array", "items": _LABEL_SCALAR, "minItems": 1}],
-            "title": "Label",
-        }
-    ),
+    WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}], "title": "Label"}),
 ]
-Address = Annotated[str, AfterValidator(_address)]
-PublicPlace = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_public_place)]
+Address = Annotated[AsWritten, AfterValidator(_address)]
+PublicPlace = Annotated[
+    str,
+    StringConstraints(max_length=1000),
+    AfterValidator(_public_place),
+    WithJsonSchema({**_TEXT, "maxLength": 1000}),
+]
 
 
 def _user(text: str) -> str:
@@ -171,7 +180,11 @@ Credential = Annotated[
     AfterValidator(_is_reference),
     WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_]|keyring:[^/]+/.|vault:[^#]+#.|command:.)"}),
 ]
-Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
+Port = Annotated[
+    int,
+    BeforeValidator(_port),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "maximum": 65535, "pattern": "^[1-9][0-9]{0,4}$"}),
+]
 
 
 ALLOW_PUBLIC = "Networks and host names outside private ranges to which NTLM may prove the password."
@@ -220,13 +233,13 @@ def given_settings(settings: Settings) -> dict[str, object]:
 class GroupDocument(Settings):
     """A group. With `groups`, it lies inside those and inherits from them."""
 
-    groups: list[str] = Field(default=[], description="The groups that this one is in.")
+    groups: list[AsWritten] = Field(default=[], description="The groups that this one is in.")
 
 
 class HostDocument(Settings):
     """A server."""
 
-    groups: list[str] = Field(default=[], description="The groups that the server is in.")
+    groups: list[AsWritten] = Field(default=[], description="The groups that the server is in.")
 
 
 class ClientDocument(Settings):

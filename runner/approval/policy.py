@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from playbooks.model import ACTION_ID
 from runner.approval.windows import Day, Freeze, Window
@@ -70,7 +70,7 @@ def _read_zone(value: str) -> str:
 
 
 Clock = Annotated[str, StringConstraints(pattern=f"^{_CLOCK}$")]
-Zone = Annotated[str, BeforeValidator(_read_zone)]
+Zone = Annotated[str, AfterValidator(_read_zone)]
 Duration = Annotated[str, StringConstraints(pattern=f"^{_DURATION}$")]
 
 

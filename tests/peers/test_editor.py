@@ -1,6 +1,6 @@
-"""What `exrun init` lays out for VS Code, in the language server that VS Code's YAML extension runs.
+"""What `exrun init` lays out for VS Code, in the language servers that VS Code's extensions for YAML and TOML run.
 
-The server stands in .venv-peers/editor, where `make peers` installs it from tests/peers/editor/package-lock.json.
+They stand in .venv-peers/editor, where `make peers` installs them from tests/peers/editor/package-lock.json.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from typer.testing import CliRunner
 from playbooks.catalogue.catalogue import Catalogue
 from playbooks.loading import load_action
 from playbooks.shelf import shelf
+from runner.cli import init
 from runner.cli.main import app
 from tests.waiting import HANG_SECONDS
 
 CATALOGUE = Catalogue.load()
-SERVER = Path(__file__).resolve().parents[2] / ".venv-peers" / "editor" / "node_modules" / "yaml-language-server"
+MODULES = Path(__file__).resolve().parents[2] / ".venv-peers" / "editor" / "node_modules"
 # What the extension has where a folder's settings say nothing: it would load a list of schemas from a network.
 EXTENSION = {"yaml.validate": True, "yaml.completion": True, "yaml.schemaStore.enable": True}
 
@@ -32,8 +34,10 @@ EXTENSION = {"yaml.validate": True, "yaml.completion": True, "yaml.schemaStore.e
 class Editor:
     """As much of an editor as the server needs: it opens files, has its settings, and is told what to underline."""
 
-    def __init__(self, server: subprocess.Popen[bytes], folder: Path, proxy: str) -> None:
+    def __init__(self, server: subprocess.Popen[bytes], folder: Path, proxy: str, language: str = "yaml") -> None:
         self.folder = folder
+        self.loaded: list[str] = []  # addresses that the server for TOML would have loaded
+        self._language = language
         self._server = server
         self._settings: dict[str, Any] = EXTENSION | json.loads((folder / ".vscode" / "settings.json").read_text())
         self._settings["http.proxy"] = proxy
@@ -54,21 +58,28 @@ class Editor:
         self._tell("initialized")
         while self._message().get("method") != "workspace/configuration":
             pass  # a file that is opened before it has them would be looked at twice
-        self._ask("textDocument/documentSymbol", textDocument={"uri": f"{root}/none.yml"})
+        if language == "yaml":
+            self._ask("textDocument/documentSymbol", textDocument={"uri": f"{root}/none.yml"})
 
-    def underlined(self, name: str, text: str) -> list[str]:
-        """What is said about a file once it holds this text."""
+    def underlined(self, name: str, text: str, *, waiting: bool = False) -> list[str]:
+        """What is said about a file once it holds this text.
+
+        Args:
+            waiting: for something to be said: the server for TOML first says nothing, while it loads the schema.
+        """
         uri, version = (self.folder / name).as_uri(), self._versions.get(name, 0) + 1
         self._versions[name] = version
         if version == 1:
-            document = {"uri": uri, "languageId": "yaml", "version": version, "text": text}
+            document = {"uri": uri, "languageId": self._language, "version": version, "text": text}
             self._tell("textDocument/didOpen", textDocument=document)
         else:
             changed = {"uri": uri, "version": version}
             self._tell("textDocument/didChange", textDocument=changed, contentChanges=[{"text": text}])
         while True:
             message = self._message()
-            if message.get("method") == "textDocument/publishDiagnostics" and message["params"]["uri"] == uri:
+            if message.get("method") != "textDocument/publishDiagnostics" or message["params"]["uri"] != uri:
+                continue
+            if message["params"]["diagnostics"] or not waiting:
                 lines = text.splitlines()
                 return [
                     f"{lines[each['range']['start']['line']].strip()} -> {each['message']}"
@@ -78,13 +89,14 @@ class Editor:
     def completed(self, name: str, text: str) -> dict[str, str]:
         """What is offered at the mark `|`, with what is said of it."""
         before, after = text.split("|")
-        self.underlined(name, before + after)
+        self.underlined(name, before + after, waiting=self._language == "toml")
         answer = self._ask(
             "textDocument/completion",
             textDocument={"uri": (self.folder / name).as_uri()},
             position={"line": before.count("\n"), "character": len(before.rsplit("\n", 1)[-1])},
         )
-        said = {item["label"]: item.get("documentation", "") for item in answer["items"]}
+        items = answer if isinstance(answer, list) else answer["items"]
+        said = {item["label"]: item.get("documentation", "") for item in items}
         return {label: each["value"] if isinstance(each, dict) else each for label, each in said.items()}
 
     def hovered(self, name: str, text: str) -> str:
@@ -126,6 +138,8 @@ class Editor:
             if name.lower() == b"content-length":
                 length = int(value)
         message: dict[str, Any] = json.loads(self._server.stdout.read(length))
+        if message.get("method") == "exrun/fetch":
+            self.loaded.append(message["params"]["url"])
         if "id" in message and "method" in message:
             asked = message["params"].get("items", []) if message["method"] == "workspace/configuration" else None
             result = None if asked is None else [self._section(item["section"]) for item in asked]
@@ -153,26 +167,40 @@ def network() -> Iterator[socket.socket]:
         yield listening
 
 
-@pytest.fixture(scope="module")
-def editor(tmp_path_factory: pytest.TempPathFactory, network: socket.socket) -> Iterator[Editor]:
-    """A folder of `exrun init`, opened."""
+@contextmanager
+def opened(folder: Path, package: str, program: list[str], proxy: str, language: str) -> Iterator[Editor]:
+    """A folder of `exrun init`, opened with the server of a language."""
     node = shutil.which("node")
-    if node is None or not SERVER.is_dir():
-        pytest.skip("NO LANGUAGE SERVER: it is not in .venv-peers; with node and npm `make peers` installs and runs it")
-    folder = tmp_path_factory.mktemp("editor") / "alpha"
+    if node is None or not (MODULES / package).is_dir():
+        pytest.skip(f"NO {package}: it is not in .venv-peers; with node and npm `make peers` installs and runs it")
     made = CliRunner().invoke(app, ["init", str(folder), "--client", "alpha"])
     assert made.exit_code == 0, made.output
-    server = subprocess.Popen(
-        [node, str(SERVER / "bin" / "yaml-language-server"), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    server = subprocess.Popen([node, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     hanging = threading.Timer(HANG_SECONDS, server.kill)
     hanging.start()
     try:
-        yield Editor(server, folder, f"http://127.0.0.1:{network.getsockname()[1]}")
+        yield Editor(server, folder, proxy, language)
     finally:
         hanging.cancel()
         server.kill()
         server.communicate()
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory, network: socket.socket) -> Iterator[Editor]:
+    """The YAML extension's."""
+    program = [str(MODULES / "yaml-language-server" / "bin" / "yaml-language-server"), "--stdio"]
+    proxy = f"http://127.0.0.1:{network.getsockname()[1]}"
+    with opened(tmp_path_factory.mktemp("yaml") / "alpha", "yaml-language-server", program, proxy, "yaml") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def toml(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
+    """Even Better TOML's."""
+    program = [str(Path(__file__).parent / "editor" / "taplo.cjs"), str(MODULES)]
+    with opened(tmp_path_factory.mktemp("toml") / "alpha", "@taplo/lsp", program, "", "toml") as found:
+        yield found
 
 
 @pytest.mark.parametrize("name", ["inventory.yml", "playbooks/monthly.yml", "policy.yml"])
@@ -305,3 +333,29 @@ def test_nothing_is_loaded_from_a_network(editor: Editor, network: socket.socket
     editor.underlined("unknown.yml", "any: thing\n")
     with pytest.raises(BlockingIOError):
         network.accept()
+
+
+FRESH_TOML = Path(init.__file__).with_name("project") / "exrun.toml"
+MISSPELT = "\n[doctor]\ntimeuot = 3\n"
+
+
+def test_of_a_fresh_exrun_toml_only_what_is_misspelt_is_underlined(toml: Editor) -> None:
+    text = FRESH_TOML.read_text(encoding="utf-8").replace("# timeout", "timeout").replace("# parallel", "parallel")
+    [wrong] = toml.underlined("exrun.toml", text + MISSPELT, waiting=True)
+    assert wrong == "[doctor] -> Additional properties are not allowed ('timeuot' was unexpected)"
+
+
+def test_options_of_a_command_and_their_choices_are_completed_in_exrun_toml(toml: Editor) -> None:
+    first = FRESH_TOML.read_text(encoding="utf-8").splitlines()[0] + "\n"
+    offered = toml.completed("options.toml", first + "[audit]\np|\n")
+    assert {"parallel", "playbook", "timeout"} <= set(offered)
+    assert offered["parallel"] == "Servers at a time."
+    assert "allow-cleartext" not in offered
+    offered = toml.completed("choices.toml", first + "[audit]\nformat = |\n")
+    assert {'"json"', '"sarif"'} <= set(offered)
+
+
+def test_the_server_for_toml_asks_for_its_list_once_as_it_starts_and_never_again(toml: Editor) -> None:
+    """Before it has heard of any setting, so that no folder can keep it from that."""
+    toml.underlined("unknown.toml", "any = 'thing'\n=\n", waiting=True)
+    assert toml.loaded == ["https://www.schemastore.org/api/json/catalog.json"]
