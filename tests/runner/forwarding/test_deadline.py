@@ -1,4 +1,4 @@
-"""However a receiver draws it out, an exchange ends: the clock here goes on when it is looked at, and so does who sends."""
+"""However a receiver draws it out, an exchange ends: clock and receiver here go on when the clock is looked at."""
 
 from __future__ import annotations
 
