@@ -1,12 +1,8 @@
-"""A journal read while another process writes it: each time what has come since, and the fold of all of it.
-
-A line that has no end yet is in the middle of being written, or is what a kill has left of one: it waits, and is read
-again from its beginning, since who goes on with the run cuts it off. What is read is held to the chain line by line;
-that the file is as its head says only its end can show, and `runner/journal/verification.py` does.
-"""
+"""A journal read while another process writes it: each time what has come since, and the fold of all of it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,23 +10,12 @@ from pathlib import Path
 from runner import events
 from runner.disk import Disk
 from runner.events import Recorded
-from runner.journal.chain import EMPTY, Head, is_whole
 from runner.journal.errors import JournalUnreadable
-from runner.journal.lines import Line, MalformedLineError, from_line, line_hash
+from runner.journal.growing import Place, lines_behind
 from runner.state import Folding, RunState
-
-__all__ = ["BrokenOffError", "Followed", "JournalClock", "Moment"]
 
 _SLACK = timedelta(seconds=1)  # by which clocks may contradict each other and still be one
 _AT_ONCE = 1 << 22  # bytes of one reading, unless a line is longer
-
-
-class BrokenOffError(ValueError):
-    """Raised where what stands in the file does not follow from what was read of it; names the line."""
-
-    def __init__(self, journal: Path, line: int, why: str) -> None:
-        super().__init__(f"{journal}:{line}: {why}")
-        self.line = line
 
 
 @dataclass(slots=True)
@@ -44,8 +29,7 @@ class Followed:
     journal: Path
     disk: Disk
     _folding: Folding = field(default_factory=Folding)
-    _size: int = 0
-    _at: Head = EMPTY
+    _at: Place | None = None
 
     @property
     def state(self) -> RunState | None:
@@ -57,47 +41,24 @@ class Followed:
 
         Raises:
             JournalUnreadable: the file is gone, or may not be read.
-            BrokenOffError: it was altered or cut off.
+            BrokenOffError: it was altered, cut off or replaced.
             ContradictionError, UnreadableEventError: its lines hold, and say what no writer can have written.
         """
-        found = []
-        for line in self._whole_lines():
-            record = self._next(line)
-            recorded = events.read(record)
-            self._folding.take(recorded)
-            self._size += len(line)
-            self._at = Head(record.sequence, line_hash(line))
-            found.append(recorded)
-        return tuple(found)
-
-    def _whole_lines(self) -> list[bytes]:
-        """Those behind what was read, up to the first that is not whole."""
-        lines: list[bytes] = []
-        read = 0
+        found: list[Recorded] = []
+        began = 0 if self._at is None else self._at.begins
         try:
-            with self.disk.read(self.journal) as file:
-                if file.seek(0, 2) < self._size:
-                    raise BrokenOffError(self.journal, self._at.sequence, "lines that were read are not there any more")
-                file.seek(self._size)
-                for line in file:
-                    if not is_whole(line) or (lines and read > _AT_ONCE):
+            with closing(lines_behind(self.disk, self.journal, self._at)) as lines:
+                for record, place in lines:
+                    recorded = events.read(record)
+                    self._folding.take(recorded)
+                    self._at = place
+                    found.append(recorded)
+                    if place.begins - began > _AT_ONCE:
                         break
-                    lines.append(line)
-                    read += len(line)
         except OSError as error:
             what = f"the journal cannot be read: {error.strerror}"
             raise JournalUnreadable(self.journal, what, "See exrun runs for those that there are.") from error
-        return lines
-
-    def _next(self, line: bytes) -> Line:
-        number = self._at.sequence + 1
-        try:
-            record = from_line(line)
-        except MalformedLineError as error:
-            raise BrokenOffError(self.journal, number, f"altered: {error}") from None
-        if record.sequence != number or record.previous != self._at.sha256:
-            raise BrokenOffError(self.journal, number, "the line does not follow from the one before")
-        return record
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from runner.cli.progress import PlainProgress, Words
 from runner.cli.ran import ran
 from runner.disk import SystemDisk
 from runner.exit_status import ExitStatus
-from runner.following import BrokenOffError, Followed, JournalClock, Moment
+from runner.following import Followed, JournalClock, Moment
+from runner.journal.growing import BrokenOffError
 from runner.journal.writer import is_written
 from runner.moves import Outcome
 from runner.plan.keeping import NotKeptError, kept_plan

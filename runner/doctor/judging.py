@@ -16,6 +16,7 @@ from inventory.names import called
 from playbooks.findings import Assessment, Coverage, Finding, Severity, Verdict
 from runner.doctor.checks import Check, Checked, Standing
 from runner.secrets.interface import Secret, SecretUnavailableError
+from runner.transport.classifying import OLD_TLS
 from runner.transport.failures import Cause, Failure, quoted
 from runner.transport.probing import Asked, Certificate, Presented
 from texts.counting import counted
@@ -103,11 +104,16 @@ def tls_failed(host: Host, why: Failure, presented: Presented | None, now: datet
     """
     if why.cause is not Cause.TLS:
         return failed(Check.TLS, why)
-    if presented is None or presented.certificate is None:
+    if presented is None and why.next == OLD_TLS:
+        said = "the server has no TLS in common with this machine: no version from 1.2 on, or no cipher of one"
+        return failed(Check.TLS, why, said)
+    if presented is None:
         return failed(Check.TLS, why)
     if presented.version in ("TLSv1", "TLSv1.1", "SSLv3", "SSLv2"):
         then = "Enable TLS 1.2 on the server (SCHANNEL); nothing older is spoken."
         return failed(Check.TLS, why, f"the server speaks {presented.version} at most", then)
+    if presented.certificate is None:
+        return failed(Check.TLS, why)
     against = [*_against(host, presented.certificate, now)]
     if not against:
         return failed(Check.TLS, why)

@@ -23,22 +23,23 @@ def render(entry: Entry) -> bytes:
     )
     text = f"{header}|{SEVERITY[entry.level]}|"
     user, _, machine = entry.actor.rpartition("@")
-    labelled = (("client", entry.client), ("run", entry.run), ("step", entry.step), ("lineSha256", entry.sha256))
+    # What a cut may not take away stands first: no words of a server, and by them an event is known.
     pairs: list[tuple[str, str]] = [
         ("rt", str(int(entry.time.timestamp()) * 1000 + entry.time.microsecond // 1000)),
         ("externalId", entry.id),
         ("cat", f"{entry.kind}/{'/'.join(entry.category)}/{'/'.join(entry.type)}"),
         ("act", entry.event),
-        ("dvchost", machine),
-        ("suser", user or entry.actor),
         ("cn1", str(entry.sequence)),
         ("cn1Label", "sequence"),
+        *_labelled(1, "client", entry.client),
+        *_labelled(2, "run", entry.run),
+        *_labelled(4, "lineSha256", entry.sha256),
     ]
-    for number, (label, value) in enumerate(labelled, 1):
-        if value is not None:
-            pairs += [(f"cs{number}", value), (f"cs{number}Label", label)]
     if entry.host is not None:
         pairs.append(("dhost", entry.host))
+    if entry.step is not None:
+        pairs += _labelled(3, "step", entry.step)
+    pairs += [("dvchost", machine), ("suser", user or entry.actor)]
     if entry.outcome is not None:
         pairs.append(("outcome", entry.outcome.value))
     if entry.script is not None:
@@ -65,6 +66,10 @@ def render(entry: Entry) -> bytes:
     if cut:
         written.append("cut=true")
     return (text + " ".join(written)).encode()
+
+
+def _labelled(number: int, label: str, value: str) -> list[tuple[str, str]]:
+    return [(f"cs{number}", value), (f"cs{number}Label", label)]
 
 
 def _header(text: str) -> str:

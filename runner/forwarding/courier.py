@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.disk import Disk, SystemDisk
 from runner.forwarding import cursor
-from runner.forwarding.cursor import Place
 from runner.forwarding.destinations import Destination
 from runner.forwarding.reading import JournalGoneError, Reader
 from runner.forwarding.sinks.interface import NotDeliveredError, Sink
+from runner.journal.growing import Place
 
 BATCH = 100  # entries at a time: all that is held in memory
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a batch that failed is tried again; twice as long each time
@@ -35,13 +36,15 @@ class Left:
 class Courier:
     """Used by one thread; `left` may be asked by another."""
 
-    def __init__(self, journal: Path, durable: Callable[[], int], to: Destination, sink: Sink) -> None:
+    def __init__(
+        self, journal: Path, durable: Callable[[], int], to: Destination, sink: Sink, disk: Disk | None = None
+    ) -> None:
         """`durable` says up to which line the journal cannot be lost any more."""
         self.to = to
         self._durable = durable
         self._sink = sink
         self._cursor = cursor.cursor_path(journal, to)
-        self._reader = Reader(journal, cursor.stored(self._cursor))
+        self._reader = Reader(journal, cursor.stored(self._cursor), disk or SystemDisk())
         self._before: tuple[Place | None] | None = None  # where the batch began that was delivered last
         self._failures = 0
         self._not_before = float("-inf")

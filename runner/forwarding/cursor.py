@@ -10,22 +10,13 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from runner.forwarding.destinations import Destination, Way
+from runner.journal.growing import Place
 
 _MOST_BYTES = 4096
 _FARTHEST = 2**63  # bytes into a file
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Up to which line a journal was delivered: its sequence, its SHA-256, and where it begins in the file."""
-
-    sequence: int
-    sha256: str
-    begins: int
 
 
 def cursor_path(journal: Path, to: Destination) -> Path:

@@ -6,10 +6,11 @@ formats are made of the same. Outputs and texts of scripts stay in the journal; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 
 from runner.journal.lines import Json, Line
 from runner.terminal import visible
@@ -17,6 +18,7 @@ from texts.counting import counted
 
 MOST_CHARACTERS = 500  # of one text of a server; a cut ends in `…`
 MOST_FINDINGS = 20
+MOST_BYTES = 16_000  # of the findings of one event: the whole of it is to fit into a datagram, whatever a server says
 
 
 class Outcome(StrEnum):
@@ -108,14 +110,16 @@ def entry_of(line: Line, sha256: str) -> Entry:
     """
     meaning = MEANINGS.get(line.event, _OTHER)
     said = meaning.says(line)
-    where = [visible(each) for each in (line.host, line.step and f"step {line.step}") if each]
+    host = None if line.host is None else _shown(line.host)
+    step = None if line.step is None else _shown(line.step)
+    where = [each for each in (host, step and f"step {step}") if each]
     return Entry(
         sequence=line.sequence,
         sha256=sha256,
         time=line.time,
         run=visible(line.run),
         client=visible(line.client),
-        actor=visible(line.actor),
+        actor=_shown(line.actor),
         phase=visible(line.phase, 100),
         event=visible(line.event, 100),
         kind=said.kind,
@@ -124,9 +128,9 @@ def entry_of(line: Line, sha256: str) -> Entry:
         outcome=said.outcome,
         level=said.level,
         message=f"{', '.join(where)}: {said.message}" if where else said.message,
-        host=None if line.host is None else visible(line.host),
-        step=None if line.step is None else visible(line.step),
-        script=line.script_hash,
+        host=host,
+        step=step,
+        script=None if line.script_hash is None else visible(line.script_hash, 100),
         details=said.details or {},
     )
 
@@ -137,7 +141,25 @@ def _text(data: Json, *names: str) -> str:
         data = data.get(name) if isinstance(data, Mapping) else None
     if isinstance(data, bool) or not isinstance(data, str | int | float):
         return ""
-    return visible(str(data), MOST_CHARACTERS)
+    return _shown(str(data))
+
+
+def _shown(text: str) -> str:
+    """Fit to be shown, and capped behind that: what is spelt out is longer than what was said."""
+    shown = visible(text, MOST_CHARACTERS)
+    return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
+
+
+def _first(texts: Iterable[str]) -> tuple[str, ...]:
+    """As many as an event may hold."""
+    found: list[str] = []
+    left = MOST_BYTES
+    for text in islice(texts, MOST_FINDINGS):
+        left -= len(text.encode())
+        if left < 0:
+            break
+        found.append(text)
+    return tuple(found)
 
 
 def _number(data: Json, name: str) -> int | None:
@@ -287,9 +309,7 @@ def _assessed(line: Line) -> _Said:
     assessment = line.data.get("assessment")
     verdict, summary = _text(assessment, "verdict"), _text(assessment, "summary")
     every = _many(assessment, "findings")
-    titles = tuple(
-        f"{_text(each, 'severity')}: {_text(each, 'title')} [{_text(each, 'id')}]" for each in every[:MOST_FINDINGS]
-    )
+    titles = _first(f"{_text(each, 'severity')}: {_text(each, 'title')} [{_text(each, 'id')}]" for each in every)
     purpose, action = _text(line.data, "purpose"), _text(line.data, "action")
     return _Said(
         f"{verdict}: {summary}",
@@ -345,7 +365,7 @@ def _settled(line: Line) -> _Said:
 
 def _drifted(line: Line) -> _Said:
     every = _many(line.data, "differences")
-    first = tuple(visible(str(each), MOST_CHARACTERS) for each in every[:MOST_FINDINGS])
+    first = _first(_shown(str(each)) for each in every)
     return _Said(
         "is not as it was approved, so nothing is changed",
         Level.ERROR,

@@ -1,13 +1,14 @@
-"""Entries of a journal that is being written: whole lines, in order, and none that a crash could still take away."""
+"""Entries of a journal that is being written: in order, and none that a crash could still take away."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.forwarding.cursor import Place
+from runner.disk import Disk
 from runner.forwarding.entries import Entry, entry_of
-from runner.journal.lines import MalformedLineError, from_line, line_hash
+from runner.journal.growing import BrokenOffError, Place, holds, lines_behind
 
 
 class JournalGoneError(Exception):
@@ -29,8 +30,9 @@ class Batch:
 class Reader:
     """Reads from a place on. Holds one line at a time beside the entries that are asked for."""
 
-    def __init__(self, journal: Path, place: Place | None) -> None:
+    def __init__(self, journal: Path, place: Place | None, disk: Disk) -> None:
         self._journal = journal
+        self._disk = disk
         self._place = place if place is not None and self._holds(place) else None
 
     @property
@@ -48,36 +50,29 @@ class Reader:
         if durable <= after:
             return None
         entries: list[Entry] = []
-        place = self._place
+        reached = self._place
         try:
-            with self._journal.open("rb") as file:
-                if self._place is not None:
-                    file.seek(self._place.begins)
-                    file.readline()
-                while len(entries) < most and (place is None or place.sequence < durable):
-                    begins = file.tell()
-                    line = file.readline()
-                    if not line.endswith(b"\n"):
-                        raise JournalGoneError(f"line {after + len(entries) + 1} of the journal is not there")
-                    read, own = from_line(line), line_hash(line)
-                    if read.sequence != after + len(entries) + 1:
-                        raise JournalGoneError(f"line {after + len(entries) + 1} of the journal is another")
-                    entries.append(entry_of(read, own))
-                    place = Place(read.sequence, own, begins)
-        except (OSError, MalformedLineError) as error:
+            with closing(lines_behind(self._disk, self._journal, self._place)) as lines:
+                for record, place in lines:
+                    entries.append(entry_of(record, place.sha256))
+                    reached = place
+                    if len(entries) == most or record.sequence >= durable:
+                        break
+        except BrokenOffError as error:
+            raise JournalGoneError(f"line {error.line} of the journal: {error.why}") from None
+        except OSError as error:
             raise JournalGoneError(f"the journal cannot be read ({type(error).__name__})") from None
-        return None if place is None else Batch(tuple(entries), place)
+        if not entries or reached is None:
+            raise JournalGoneError(f"line {after + 1} of the journal is not there")
+        return Batch(tuple(entries), reached)
 
     def take(self, reached: Place | None) -> None:
         """What stands up to there is done with; None where nothing is."""
         self._place = reached
 
     def _holds(self, place: Place) -> bool:
-        """Whether the line of a cursor stands where it says: a cursor of another file counts for nothing."""
+        """A cursor of another file counts for nothing."""
         try:
-            with self._journal.open("rb") as file:
-                file.seek(place.begins)
-                line = file.readline()
-            return line_hash(line) == place.sha256 and from_line(line).sequence == place.sequence
-        except (OSError, MalformedLineError):
+            return holds(self._disk, self._journal, place)
+        except OSError:
             return False

@@ -146,14 +146,14 @@ _NO_TLS = (
     "What answers at this port does not speak TLS: set the port of WinRM's HTTPS listener (5986), "
     "or `scheme: http` where it is the HTTP listener's (5985)."
 )
-_OLD_TLS = "Enable TLS 1.2 on the host (SCHANNEL), with a certificate and ciphers for it; nothing older is spoken."
+OLD_TLS = "Enable TLS 1.2 on the host (SCHANNEL), with a certificate and ciphers for it; nothing older is spoken."
 _TLS_NEXT = {  # by OpenSSL's name of the reason
     "WRONG_VERSION_NUMBER": _NO_TLS,
     "UNKNOWN_PROTOCOL": _NO_TLS,
-    "UNSUPPORTED_PROTOCOL": _OLD_TLS,
-    "NO_PROTOCOLS_AVAILABLE": _OLD_TLS,
-    "TLSV1_ALERT_PROTOCOL_VERSION": _OLD_TLS,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _OLD_TLS,
+    "UNSUPPORTED_PROTOCOL": OLD_TLS,
+    "NO_PROTOCOLS_AVAILABLE": OLD_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": OLD_TLS,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": OLD_TLS,
     "TLSV1_ALERT_INTERNAL_ERROR": "Check the certificate of the host's HTTPS listener (winrm enumerate "
     "winrm/config/listener): it cannot use the one that it has.",
 }

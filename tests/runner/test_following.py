@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from runner import events
 from runner.disk import Disk
-from runner.following import BrokenOffError, Followed, JournalClock
+from runner.following import Followed, JournalClock
 from runner.journal.chain import EMPTY, link
 from runner.journal.errors import JournalUnreadable
+from runner.journal.growing import BrokenOffError
 from runner.journal.lines import from_line
 from runner.state import RunPhase, fold
 from tests.runner.happenings import (
@@ -114,6 +115,9 @@ def test_zeros_of_a_crash_wait_too() -> None:
         (b"".join(LINES[:2]) + LINES[3], 3, "does not follow"),
         (b"".join((*LINES[:2], LINES[1])), 3, "does not follow"),
         (LINES[0], 2, "not there any more"),
+        (b"".join(LINES[:2])[:-1], 2, "not there any more"),
+        (LINES[0] + LINES[1].replace(b"EX1", b"EX2") + b"".join(LINES[2:]), 2, "another now"),
+        (b"".join(reversed(LINES)), 2, "another now"),
     ],
 )
 def test_what_does_not_follow_from_what_was_read_is_named_with_its_line(content: bytes, line: int, why: str) -> None:

@@ -22,11 +22,11 @@ from contextlib import suppress
 
 from runner.forwarding.destinations import Destination, Way
 from runner.forwarding.entries import Entry, Level
+from runner.forwarding.sinks.deadline import Deadline, connected, seal
 from runner.forwarding.sinks.interface import NotDeliveredError, unverified
 from runner.journal.lines import time_text
 
-SECONDS = 10.0  # for a connection, and for each wait for the receiver
-_LOOK_SECONDS = 0.02  # between looks at whether all was acknowledged
+_LOOKS, _LOOK_SECONDS = 500, 0.02  # at whether all was acknowledged, and between two
 _FACILITY = 13  # log audit
 _SEVERITY = {Level.INFO: 6, Level.NOTICE: 5, Level.WARNING: 4, Level.ERROR: 3, Level.ALERT: 1}
 _NOT_PRINTED = re.compile(r"[^!-~]")
@@ -45,13 +45,23 @@ class SyslogSink:
 
     keeps = False
 
-    def __init__(self, to: Destination, render: Callable[[Entry], bytes], ca_file: str | None) -> None:
+    def __init__(
+        self,
+        to: Destination,
+        render: Callable[[Entry], bytes],
+        ca_file: str | None,
+        deadline: Deadline | None = None,
+    ) -> None:
         self._to = to
         self._render = render
-        self._context = None if to.way is not Way.TLS else ssl.create_default_context(cafile=ca_file)
+        self._deadline = deadline or Deadline()
+        self._context = (
+            None if to.way is not Way.TLS else seal(ssl.create_default_context(cafile=ca_file), self._deadline)
+        )
 
     def deliver(self, entries: Sequence[Entry]) -> int:
         messages = [message(entry, self._render(entry)) for entry in entries]
+        self._deadline.begin()
         try:
             if self._to.way is Way.UDP:
                 return self._as_datagrams(messages)
@@ -59,7 +69,7 @@ class SyslogSink:
         except ssl.SSLCertVerificationError as error:
             raise unverified(self._to.host, error) from None
         except TimeoutError:
-            raise NotDeliveredError(f"{self._to.host} does not answer within {SECONDS:g} seconds") from None
+            raise NotDeliveredError(f"{self._to.host} {self._deadline.said}") from None
         except OSError as error:
             raise NotDeliveredError(f"{self._to.host}: {error.strerror or type(error).__name__}") from None
         return 0
@@ -69,7 +79,7 @@ class SyslogSink:
         refused = 0
         family, kind, protocol, _, address = socket.getaddrinfo(self._to.host, self._to.port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, protocol) as datagrams:
-            datagrams.settimeout(SECONDS)
+            datagrams.settimeout(self._deadline.wait())
             datagrams.connect(address)  # so that `nobody listens there` comes back, where it does
             for each in messages:
                 try:
@@ -81,7 +91,7 @@ class SyslogSink:
         return refused
 
     def _as_stream(self, data: bytes) -> None:
-        with socket.create_connection((self._to.host, self._to.port), SECONDS) as plain:
+        with connected(self._to.host, self._to.port, self._deadline) as plain:
             if self._context is None:
                 plain.sendall(data)
                 self._still_listens(plain)
@@ -100,38 +110,33 @@ class SyslogSink:
     def _still_listens(self, connection: socket.socket) -> None:
         """That it has not closed before our end: whoever does has died, or was told to stop."""
         connection.setblocking(False)
-        try:
-            if not connection.recv(1, socket.MSG_PEEK):
+        with suppress(BlockingIOError):
+            if not socket.socket.recv(connection, 1, socket.MSG_PEEK):  # which does not wait, unlike that of ours
                 raise NotDeliveredError(f"{self._to.host} hung up")
-        except BlockingIOError:
-            pass
-        finally:
-            connection.settimeout(SECONDS)
 
     def _has_all(self, connection: socket.socket) -> None:
         """That every byte was taken by a system whose program then read it, where this system tells.
 
         Behind the receiver's end a reset is not shown to who reads, and comes later than the end where it is far away.
         """
-        until = time.monotonic() + SECONDS
-        while (unsent := _unacknowledged(connection)) and time.monotonic() < until:
-            if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(error, os.strerror(error))
+        for _ in range(_LOOKS):
+            unsent = _unacknowledged(connection)
+            _raise_error_of(connection)
+            if not unsent:
+                return
+            self._deadline.wait()
             time.sleep(_LOOK_SECONDS)
-        if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(error, os.strerror(error))
-        if unsent:
-            raise NotDeliveredError(f"{self._to.host} hung up before it had all")
+        raise NotDeliveredError(f"{self._to.host} hung up before it had all")
 
     def _wait_for_end(self, connection: socket.socket) -> None:
         """Reads what nobody listens to until the receiver closes."""
-        until = time.monotonic() + SECONDS  # in all: one that says a byte now and then holds up what is next
-        while time.monotonic() < until:
-            if not connection.recv(4096):
-                return
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-        raise NotDeliveredError(f"{self._to.host} talks instead of listening")
+        while connection.recv(4096):
+            pass
+
+
+def _raise_error_of(connection: socket.socket) -> None:
+    if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(error, os.strerror(error))
 
 
 def _unacknowledged(connection: socket.socket) -> int:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner import notifying
+from runner.disk import SystemDisk
+from runner.locks import Owner, take
 from runner.notifying import Mood, Note, Way, untold
 from runner.secrets.interface import Secret
 from tests.runner.cli.conftest import CommandLine
@@ -159,6 +164,28 @@ def test_a_command_that_is_refused_is_told_to_who_waits_for_it(
     for each in (unread, unknown):
         assert (each["title"], each["message"]) == ("exrun: applying stopped", "Why is said where it was run.")
     assert (wrong["title"], wrong["message"]) == ("exrun: applying for alpha stopped", "Why is said where it was run.")
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_run_that_another_one_keeps_from_its_servers_is_told_with_who_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, lives: bool
+) -> None:
+    now = datetime.now(UTC)
+    with rehearsed(tmp_path, monkeypatch, server("EX1"), server("EX2", services=())) as lab:
+        _, plan = lab.plan("plan.json")
+        owner = Owner("2026-11-29t0240-beef", "ops@jump2", platform.node(), 4242, now, now)
+        due = [host.host for host in plan.due]
+        held = take(tmp_path / ".exrun", "alpha", owner, due, SystemDisk(), wait=lambda _: None)
+        if not lives:
+            os.close(held._descriptor or -1)  # as the system does when a process dies: the servers stay held
+            held._descriptor = None
+        status, _, err = lab("apply", "plan.json", "-i", "inventory.yml", "--notify", address(endpoint))
+        held.release(lambda _: None)
+        assert (status, "is held by run 2026-11-29t0240-beef" in err) == (4, True)
+    [note] = told(endpoint)
+    assert (note["title"], note["type"]) == ("exrun: applying for alpha refused", "failure")
+    assert "is held by run 2026-11-29t0240-beef of ops@jump2" in note["message"]
+    assert ("Wait for that run to end" if lives else "Resume that run") in note["message"]
 
 
 def test_a_plan_without_its_approvals_is_told_with_what_it_lacks(

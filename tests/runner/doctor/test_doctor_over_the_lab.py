@@ -391,6 +391,42 @@ def test_a_certificate_that_is_not_valid_yet_asks_for_the_clock(doctor: Doctor, 
     assert "clock" in failed.next
 
 
+@pytest.mark.parametrize(("version", "called"), [(ssl.TLSVersion.TLSv1, "TLSv1"), (ssl.TLSVersion.TLSv1_1, "TLSv1.1")])
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+def test_a_server_that_speaks_no_tls_of_today_is_told_what_it_speaks(
+    doctor: Doctor, answering: Callable[..., int], version: ssl.TLSVersion, called: str
+) -> None:
+    if not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1):
+        pytest.skip("NO OLD TLS: this machine's OpenSSL has none, so that no server can be made that speaks it")
+    tls, pem = certificate(doctor.folder)
+    tls.set_ciphers("ALL:@SECLEVEL=0")
+    tls.minimum_version = tls.maximum_version = version
+    doctor.host("EX1", answering(b"", tls), scheme="https", ca_file=str(pem))
+    found = doctor()["EX1"]
+    failed = failing(found)
+    assert (failed.check, failed.cause) == (Check.TLS, "tls")
+    assert failed.said == f"the server speaks {called} at most"
+    assert failed.next == "Enable TLS 1.2 on the server (SCHANNEL); nothing older is spoken."
+    after = [each for each in found.checks if each.check in (Check.OFFER, Check.LOG_ON)]
+    assert all(each.standing is Standing.SKIPPED for each in after)  # nobody logs on over it
+
+
+# As OpenSSL 3.0 has it: an alert (fatal, protocol_version), and the beginning of a ServerHello of TLS 1.0.
+ALERT = bytes.fromhex("15 0301 0002 02 46")
+HELLO = bytes.fromhex("16 0301 002a 02 000026 0301" + "5a" * 32 + "00 002f 00")
+
+
+@pytest.mark.parametrize("said", [ALERT, HELLO])
+def test_one_that_this_machine_cannot_even_ask_is_told_the_same_next_step(
+    doctor: Doctor, answering: Callable[..., int], said: bytes
+) -> None:
+    doctor.host("EX1", answering(said), scheme="https")
+    failed = failing(doctor()["EX1"])
+    assert (failed.check, failed.cause) == (Check.TLS, "tls")
+    assert "no TLS in common" in failed.said
+    assert "TLS 1.2" in failed.next
+
+
 def test_a_certificate_that_issued_itself_is_told_and_its_names_are_shown_safely(
     doctor: Doctor, answering: Callable[..., int]
 ) -> None:

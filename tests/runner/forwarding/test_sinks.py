@@ -134,11 +134,11 @@ def test_a_receiver_that_ended_before_us_has_got_nothing_though_it_had_read_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended = threading.Event()
-    sendall = socket.socket.sendall
+    still_listens = SyslogSink._still_listens
 
-    def and_it_ends(connection: socket.socket, data: bytes) -> None:
-        sendall(connection, data)
+    def and_it_ends(sink: SyslogSink, connection: socket.socket) -> None:
         assert ended.wait(HANG_SECONDS)
+        still_listens(sink, connection)
 
     def serve(connection: socket.socket) -> None:
         left = len(b"".join(b"%d %b" % (len(each), each) for each in MESSAGES))
@@ -147,7 +147,7 @@ def test_a_receiver_that_ended_before_us_has_got_nothing_though_it_had_read_all(
         connection.close()
         ended.set()
 
-    monkeypatch.setattr(socket.socket, "sendall", and_it_ends)
+    monkeypatch.setattr(SyslogSink, "_still_listens", and_it_ends)
     with listening(serve) as port, pytest.raises(NotDeliveredError, match="hung up"):
         SyslogSink(destination(f"syslog+tcp://127.0.0.1:{port}", None), cef.render, None).deliver(ENTRIES)
 
