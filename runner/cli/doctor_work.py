@@ -91,13 +91,13 @@ def _examining(found: dict[str, Found], is_cleartext: Callable[[Host], bool]) ->
 
 def _next(told: Diagnoses, asked: Asked, playbook: ReadyPlaybook) -> tuple[str, str]:
     """What is to be done, and the command that comes next: an audit, or this one again for what is not well."""
-    to = begun_by(asked, playbook)
+    to, selected = begun_by(asked, playbook), asked.selection or []
     rest = [each for each in told.hosts if not each.passes]
     if not rest:
-        return "", typed_next.audit(to)
+        return "", typed_next.audit(selected, to)
     names = [each.name for each in rest]
     if len(names) > _NAMED or len(set(names)) < len(names) or not all(map(PLAIN.fullmatch, names)):
-        names = []
+        names = selected
     return "do what is said above, then", typed_next.doctor(names, to)
 
 

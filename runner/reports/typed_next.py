@@ -119,9 +119,9 @@ def verify(run: str, to: Begun) -> str:
     return _typed("journal verify", [run], ("state", to.state))
 
 
-def audit(to: Begun) -> str:
-    """All servers of the inventory."""
-    return _typed("audit", [], *_inventory(to), ("state", to.state))
+def audit(selections: Sequence[str], to: Begun) -> str:
+    """These servers; all of the inventory where none are named."""
+    return _typed("audit", selections, *_inventory(to), ("state", to.state))
 
 
 def doctor(selections: Sequence[str], to: Begun) -> str:

@@ -240,6 +240,15 @@ def test_servers_that_pass_fold_into_a_count_and_the_next_command_stands_last(
     ]
 
 
+def test_the_audit_that_comes_next_is_of_the_servers_that_were_selected(
+    doctor: Doctor, serve: Callable[..., Lab]
+) -> None:
+    doctor.lab(serve(*(lab_host(f"EX{number}") for number in range(1, 4))))
+    said = doctor.text("EX1 or EX3").splitlines()
+    assert said[0] == "2 servers: 2 ready"
+    assert said[2].startswith('    exrun audit "EX1 or EX3" -i ')
+
+
 def test_a_password_that_cannot_be_had_leaves_the_way_to_the_server_to_be_looked_at(
     doctor: Doctor, serve: Callable[..., Lab]
 ) -> None:

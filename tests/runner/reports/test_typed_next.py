@@ -88,7 +88,8 @@ POLICY = {"policy": Path("p'x.yml")}
             {"run": "r2", "other": "r1", "client": "b", "details": True, **STATE},
         ),
         (typed_next.verify("r1", ALL), "journal verify", {"journals": ["r1"], **STATE}),
-        (typed_next.audit(ALL), "audit", {"inventory": FILES, **STATE}),
+        (typed_next.audit([], ALL), "audit", {"inventory": FILES, **STATE}),
+        (typed_next.audit(["site=HQ"], ALL), "audit", {"selection": ["site=HQ"], "inventory": FILES, **STATE}),
         (
             typed_next.doctor(["b/EX1", "EX2"], ALL),
             "doctor",
