@@ -81,15 +81,22 @@ def test_the_independent_check_objects_to_each_harmful_script_that_was_once_acce
     ] == []
 
 
+NAMES = sorted(path.name for path in CASES.glob("*.ps1"))
+
+
+@pytest.fixture(scope="module")
+def harmful_cases(powershell):
+    """What the independent check says of each case: one process of PowerShell for all of them."""
+    texts = [(CASES / name).read_text(encoding="utf-8") for name in NAMES]
+    return dict(zip(NAMES, check(powershell, texts), strict=True))
+
+
 @pytest.mark.real_powershell
-@pytest.mark.parametrize(
-    "case", sorted(path.name for path in CASES.glob("*.ps1")) or ["NO ../shared/cases/lint/harmful"]
-)
-def test_the_independent_check_objects_to_each_case(powershell, case):
-    if not CASES.is_dir():
+@pytest.mark.parametrize("case", NAMES or ["NO ../shared/cases/lint/harmful"])
+def test_the_independent_check_objects_to_each_case(harmful_cases, case):
+    if not NAMES:
         pytest.skip("NO CASES: ../shared/cases/lint/harmful is not beside this checkout")
-    (answer,) = check(powershell, [(CASES / case).read_text(encoding="utf-8")])
-    assert answer.against != ()
+    assert harmful_cases[case].against != ()
 
 
 @pytest.fixture(scope="module")

@@ -1127,8 +1127,9 @@ class Origins:
                 statements = above.several("Statements")
                 number = next((at for at, one in enumerate(statements) if one is below), 0)
                 for at in range(number):
-                    rest = [inner for one in statements[at:] for inner in one.walk()]
-                    if leaves_unless(statements[at], name) and not is_written(name, rest):
+                    if not leaves_unless(statements[at], name):
+                        continue
+                    if not is_written(name, (inner for one in statements[at:] for inner in one.walk())):
                         return frozenset({ON_DRIVE})
             below = above
         return value
