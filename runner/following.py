@@ -83,7 +83,7 @@ class JournalClock:
 
     def read(self, at: datetime) -> Moment:
         """The moment of the next event, in the order of the journal."""
-        if self._latest is not None and at < self._latest - _SLACK:
+        if self._latest is not None and self._latest - at > _SLACK:
             self._setting += 1
             self._latest = at
         else:
@@ -92,6 +92,6 @@ class JournalClock:
 
     def ago(self, moment: Moment, now: datetime) -> float | None:
         """Seconds from then to now, never negative; None where the clocks contradict each other."""
-        if moment.setting != self._setting or self._latest is None or self._latest > now + _SLACK:
+        if moment.setting != self._setting or self._latest is None or self._latest - now > _SLACK:
             return None
         return max((now - moment.at).total_seconds(), 0.0)

@@ -172,3 +172,12 @@ def test_a_clock_that_was_set_back_is_told_again_of_what_comes_after() -> None:
     now = began + timedelta(minutes=5)
     assert (clock.ago(before, now), clock.ago(after, now)) == (None, 900.0)
     assert clock.ago(after, began - timedelta(minutes=11)) is None
+
+
+def test_the_first_and_the_last_moments_that_there_are_are_moments_too() -> None:
+    clock, now = JournalClock(), datetime(2026, 11, 28, 2, 40, tzinfo=UTC)
+    first = clock.read(datetime.min.replace(tzinfo=UTC))
+    assert (clock.ago(first, now) or 0) > 0
+    last = clock.read(datetime.max.replace(tzinfo=UTC))
+    assert clock.ago(last, now) is None
+    assert clock.read(first.at).setting == 1
