@@ -125,7 +125,7 @@ _PUBLIC_GUIDS_WORDS = """
     7a774f0c-7a6f-11e0-85ad-07fb4824019b 54a84acc-6fd9-4a5f-a5f7-883947d4120f 35378eac-683f-11d2-a89a-00c04fbbcfa2
 """
 _PUBLIC_GUIDS = frozenset(_PUBLIC_GUIDS_WORDS.split())
-_MOST = 100_000  # names that are found: what has more is no answer, and each takes half a kilobyte
+_MOST = 100_000  # names that are found: what has more is no answer, and each takes up to a kilobyte
 _LONGEST = 256  # characters: no account, server or folder of Windows is called longer
 _MOST_PASSES = 50
 _IN_BINARY = 5  # letters of a name that is no chance where it stands in bytes that are no text

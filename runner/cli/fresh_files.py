@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.cli.output import UsageError
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # of a file system without them
 
 __all__ = ["there_already", "write_fresh", "write_new"]
 
@@ -56,7 +59,9 @@ def write_new(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         try:
             os.link(fresh, path)  # fails where something stands, unlike a rename
-        except (NotImplementedError, PermissionError):  # a file system without links
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
             if path.exists() or path.is_symlink():
                 raise FileExistsError(None, "it is there by now") from None
             fresh.rename(path)

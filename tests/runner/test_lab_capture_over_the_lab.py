@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -257,6 +258,18 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(tmp_path: Path, monkey
         status, _, err = capture(lab)
         assert (status, "No space left" in err) == (2, True), err
         assert not (lab.folder / FILE).exists()
+        assert beside(lab) == []
+
+
+def test_a_file_system_without_links_takes_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    with rehearsed(tmp_path, monkeypatch, plain()) as lab:
+        monkeypatch.setattr(os, "link", none)
+        status, _, err = capture(lab)
+        assert status == 0, err
+        assert stat.S_IMODE((lab.folder / FILE).stat().st_mode) == 0o600
         assert beside(lab) == []
 
 
