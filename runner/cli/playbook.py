@@ -192,7 +192,7 @@ group.command("new")(playbook_new)
 
 
 def _json(document: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(document, indent=2))
 
 
 def _listed(found: Found, title: Any) -> dict[str, Any]:
