@@ -522,3 +522,12 @@ def test_a_page_is_read_as_a_reader_does() -> None:
     assert shown(text) == [Shown("exrun runs", ""), Shown("cd x", "a row...\n  below"), Shown("exrun diff", "")]
     assert pattern("a 2026-11-28t012323z-df68 b...d").search("a 2026-11-29t012324z-0f68 b c d")
     assert not pattern("a b").search("a c b")
+
+
+def test_what_pages_have_written_in_a_checkout_is_not_offered_to_git() -> None:
+    first = PAGES["README.md"].read_text(encoding="utf-8").partition("## Your first verdict")[2].partition("\n## ")[0]
+    pages = first + PAGES["docs/tutorial/first-audit.md"].read_text(encoding="utf-8")
+    files = {"lab-ca.pem", *re.findall(r"(?:-out|--ledger|--html|-o) ([\w-]+\.\w+)", pages)}
+    assert {"inventory.yml", "ledger.jsonl"} <= files
+    ignored = subprocess.run(["git", "check-ignore", *sorted(files)], cwd=ROOT, capture_output=True, text=True)
+    assert set(ignored.stdout.split()) == files

@@ -374,7 +374,7 @@ def _worked(
     notes.applied(result, doing=words.doing, left=bool(then), begun=to)
     if then and columns is None:  # elsewhere it is the last line of the screen
         tell(f"next: {then}")
-    found = document_of(approved.plan, approved.digest, result, counted_then)
+    found = document_of(approved.plan, approved.digest, result, counted_then, to)
     print_applied(found, asked.form, columns, then, to)
     return result.status if kept else max(result.status, ExitStatus.JOURNAL)
 

@@ -125,7 +125,7 @@ def report(
         if parts[0].state.plan is not None:
             if since is not None:
                 raise UsageError("--since is for audits", "Leave it away for a run that applied a plan.")
-            _put(output, _of_applied(parts[0], form, above))
+            _put(output, _of_applied(parts[0], form, above, state_of(state)))
             return
         audit = replay([part.state for part in parts])
         if form is ReportFormat.HTML:
@@ -181,15 +181,17 @@ def _of_plan(path: Path, form: ReportFormat, policy: Path | None, client: str | 
     return html_of(found, policy, brand) if form is ReportFormat.HTML else plan_as(found, AuditFormat(form.value))
 
 
-def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None) -> str:
+def _of_applied(part: ClientRun, form: ReportFormat, brand: Brand | None, state: str) -> str:
     from runner.cli.show_applied import applied_as, applied_document  # an audit needs none of it
+    from runner.reports.typed_next import begun
 
-    found = applied_document(part)
+    to = begun(part.state.started, state)
+    found = applied_document(part, to)
     if form is ReportFormat.HTML:
         from runner.reports.applied_page import applied_page
 
         return applied_page(found, brand, provenance_of(part.journal, _head(part)))
-    return applied_as(found, AuditFormat(form.value))
+    return applied_as(found, AuditFormat(form.value), to)
 
 
 def _put(path: Path | None, text: str) -> None:

@@ -20,7 +20,9 @@ from runner.reports.typed_next import Begun
 from runner.runs import ClientRun
 
 
-def applied_document(part: ClientRun, *, only: frozenset[str] | None = None, texts: bool = False) -> AppliedDocument:
+def applied_document(
+    part: ClientRun, begun: Begun, *, only: frozenset[str] | None = None, texts: bool = False
+) -> AppliedDocument:
     """What running a plan came to, of a run that did; see `document` of runner/reports/applied.py.
 
     Raises:
@@ -29,25 +31,31 @@ def applied_document(part: ClientRun, *, only: frozenset[str] | None = None, tex
     taken = part.state.plan
     assert taken is not None
     plan = kept_plan(part.journal.parent, taken.plan, SystemDisk())
-    return document_of(plan, taken.plan, replay_applied(part.state, plan), taken.approvals, only=only, texts=texts)
+    return document_of(
+        plan, taken.plan, replay_applied(part.state, plan), taken.approvals, begun, only=only, texts=texts
+    )
 
 
 def print_applied(found: AppliedDocument, form: Format, columns: int | None, then: str, begun: Begun) -> None:
     """What running a plan came to, on standard output: at a glance where there are columns for it; see at_a_glance."""
     if columns is None:
-        emit(as_written(found, form, terminal_width()))
+        emit(as_written(found, form, begun, terminal_width()))
         return
     from runner.reports.applied_glance import applied_text  # a pipe needs none of it
 
     emit(applied_text(found, columns, then, begun, colour=coloured()))
 
 
-def as_written(found: AppliedDocument, form: Format, width: int | None = None, *, whole: bool = True) -> str:
+def as_written(
+    found: AppliedDocument, form: Format, begun: Begun, width: int | None = None, *, whole: bool = True
+) -> str:
     """The same as a text for people, or for programs."""
-    return report.json_text(found) if form is Format.JSON else report.text(found, width, whole=whole)
+    return report.json_text(found) if form is Format.JSON else report.text(found, width, whole=whole, begun=begun)
 
 
-def applied_as(found: AppliedDocument, form: AuditFormat, width: int | None = None, *, whole: bool = True) -> str:
+def applied_as(
+    found: AppliedDocument, form: AuditFormat, begun: Begun, width: int | None = None, *, whole: bool = True
+) -> str:
     """The same in a format of a report.
 
     Raises:
@@ -55,9 +63,9 @@ def applied_as(found: AppliedDocument, form: AuditFormat, width: int | None = No
     """
     match form:
         case AuditFormat.TEXT | AuditFormat.TABLE:
-            return as_written(found, Format.TEXT, width, whole=whole)
+            return as_written(found, Format.TEXT, begun, width, whole=whole)
         case AuditFormat.JSON:
-            return as_written(found, Format.JSON)
+            return as_written(found, Format.JSON, begun)
         case AuditFormat.MARKDOWN:
             from runner.reports.applied_markdown import applied_markdown
 
@@ -78,11 +86,12 @@ def document_of(
     digest: str,
     result: Applied,
     approvals: Sequence[Approved],
+    begun: Begun,
     *,
     only: frozenset[str] | None = None,
     texts: bool = False,
 ) -> AppliedDocument:
     run = report.AppliedRun(
-        result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan), approvals
+        result.run, plan, digest, result.hosts, result.progress, result.end, waves_of(plan), approvals, begun
     )
     return report.document(run, only=only, texts=texts)

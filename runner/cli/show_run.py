@@ -36,11 +36,14 @@ def show_run(
             if (status := warn_of_broken(parts)) is not ExitStatus.WELL:
                 return status  # a report of a part would say less than was found
         if parts[0].state.plan is not None:
+            from runner.cli.begun import state_of  # an audit needs none of it
             from runner.cli.show_applied import applied_as, applied_document
+            from runner.reports.typed_next import begun
 
-            applied = applied_document(parts[0], only=wanted, texts=scripts)
+            to = begun(parts[0].state.started, state_of(state))
+            applied = applied_document(parts[0], to, only=wanted, texts=scripts)
             _check_hosts(hosts, [host.name for host in applied.hosts], parts)
-            emit(applied_as(applied, form, terminal_width(), whole=wanted is None and not scripts))
+            emit(applied_as(applied, form, to, terminal_width(), whole=wanted is None and not scripts))
         elif form not in _WHOLE:
             emit(_reported(parts, hosts, form))
         else:

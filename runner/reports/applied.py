@@ -24,11 +24,13 @@ from runner.applied import WARNED, AppliedHost, AppliedStep, applied, unaccounte
 from runner.events import Approved, Purpose, Settlement
 from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
+from runner.reports import typed_next
 from runner.reports.folding import Verbatim, folded
 from runner.reports.json import Count, EndMember, as_text
 from runner.reports.plan import value_lines
 from runner.reports.plan_json import ValueMember
 from runner.reports.plan_wording import scripts_of, value_changes
+from runner.reports.typed_next import USUAL, Begun
 from runner.state import HostProgress
 from runner.terminal import visible
 from runner.terms import End, Ending
@@ -56,7 +58,7 @@ SCHEMA: Literal["exrun.applied/1"] = "exrun.applied/1"
 LIMIT = 2000  # characters of one text on a terminal
 _NAMED = 20  # servers whose names stand in one line
 _TOLD = frozenset({Outcome.CHANGED, Outcome.COMPLIANT, Outcome.SKIPPED, Outcome.DEFERRED})
-_RESUME = "exrun resume {run}"
+_RESUME = "{resume}"  # the command
 _AGAIN = "plan this server again: exrun plan"
 _NEXT: Mapping[Outcome, str] = MappingProxyType(
     {
@@ -110,6 +112,7 @@ class AppliedRun:
         end: how the run ended.
         waves: the hosts of each wave, in the order of the waves, as far as that is decided. Empty where it is not.
         approvals: that counted when the run began, or went on.
+        begun: what it was begun with.
     """
 
     run: str
@@ -120,6 +123,7 @@ class AppliedRun:
     end: End
     waves: Sequence[Sequence[str]] = ()
     approvals: Sequence[Approved] = ()
+    begun: Begun = USUAL
 
 
 class _Member(BaseModel):
@@ -291,13 +295,14 @@ def _host(run: AppliedRun, plan: PlannedHost, row: AppliedHost | None, wave: int
         for planned, step in zip(plan.steps, row.steps, strict=True)
     ]
     begun = progress is not None
+    resume = typed_next.resume(run.run, run.begun) or "exrun resume"
     became = Counter(change.became for step in steps for change in step.changes)
     return AppliedHostMember(
         name=as_text(plan.host),
         wave=wave,
         outcome=row.outcome,
         why=as_text(_why(plan, row, begun=begun)),
-        next="" if plan.refused else as_text(_next(row).format(run=run.run)),
+        next="" if plan.refused else as_text(_next(row).format(resume=resume)),
         planned=not plan.refused,
         begun=begun,
         touched=became.total() > became[Became.NOT_SENT],
@@ -422,17 +427,18 @@ def _summary(hosts: Sequence[AppliedHostMember]) -> AppliedSummaryMember:
     )
 
 
-def text(found: AppliedDocument, width: int | None = None, *, whole: bool = True) -> str:
+def text(found: AppliedDocument, width: int | None = None, *, whole: bool = True, begun: Begun = USUAL) -> str:
     """The run for people at a terminal: a line for a server that is well, every step of others; then the totals.
 
     Args:
         width: columns of the terminal; None where lines may be of any length.
         whole: whether all of it is shown; if not, every server has all that is known of it, and there are no totals.
+        begun: what the run was begun with.
     """
-    return "".join(f"{line}\n" for line in folded(_lines(found, whole=whole), width))
+    return "".join(f"{line}\n" for line in folded(_lines(found, begun, whole=whole), width))
 
 
-def _lines(found: AppliedDocument, *, whole: bool) -> Iterator[str]:
+def _lines(found: AppliedDocument, begun: Begun, *, whole: bool) -> Iterator[str]:
     plan = found.plan
     yield f"run {_shown(found.run)}, client {_shown(found.client)}: plan {plan.id} of {_shown(plan.playbook)}"
     yield f"  made {plan.made:%Y-%m-%d %H:%M} UTC by {_shown(plan.planner)}, SHA-256 {plan.sha256}"
@@ -452,10 +458,10 @@ def _lines(found: AppliedDocument, *, whole: bool) -> Iterator[str]:
         if alone := [_shown(host.name) for host in found.hosts if is_as_planned(host)]:
             yield f"compliant when the plan was made, and not looked at since: {', '.join(alone)}"
         yield ""
-        yield from _totals(found)
+        yield from _totals(found, begun)
 
 
-def _totals(found: AppliedDocument) -> Iterator[str]:
+def _totals(found: AppliedDocument, begun: Begun) -> Iterator[str]:
     for wave in found.waves:
         yield f"wave {wave.number}: {counted(len(wave.hosts), 'server')}: {counts(wave.outcomes)}"
     summary = found.summary
@@ -469,8 +475,9 @@ def _totals(found: AppliedDocument) -> Iterator[str]:
         yield f"{counted(summary.not_planned, 'server')} not planned: nothing is sent there under this plan"
     if summary.open_ends:
         yield f"{counted(summary.open_ends, 'server')} with steps that this plan does not run: plan again for them"
-    if summary.became[Became.MADE] or summary.became[Became.PARTLY_MADE]:
-        yield f"What was made can be undone: exrun rollback {_shown(found.run)}"
+    undo = typed_next.rollback(found.run, begun)
+    if undo and (summary.became[Became.MADE] or summary.became[Became.PARTLY_MADE]):
+        yield Verbatim(f"What was made can be undone: {undo}")
     for outcome in Outcome:
         for then in dict.fromkeys(host.next for host in found.hosts if host.outcome is outcome and host.next):
             yield f"{outcome}: {_shown(then)}"

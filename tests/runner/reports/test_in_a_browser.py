@@ -127,7 +127,7 @@ def test_a_command_is_copied(context: BrowserContext, audit: Page) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     section = audit.locator("article.server").first
     for command in (
-        "exrun plan exchange-isolate northwind/EX0005 -i northwind.yml -o isolate.json",
+        "exrun plan exchange-isolate northwind/EX0005 -o isolate.json",
         "exrun show 2026-11-28t150212z-7f3a --client northwind --host EX0005",
     ):
         section.get_by_role("button", name="Copy", exact=True).first.click()
