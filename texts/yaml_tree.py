@@ -45,6 +45,7 @@ _TOKEN_KIND = re.compile(r"'(<[^']*>|[^']|\\.)'")
 # refused: the same set told by what is allowed takes fifteen times as long to compile, at every start.
 _NOT_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 ESCAPE = "a `\\` in double quotes begins an escape"
+_MOST_REPEATED = 1_000_000
 Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 Value = bool | int | float | str | None
 
@@ -308,6 +309,8 @@ class _Open:
     path: str
     key: tuple[str, Location, int] | None = None
     passed_over: bool = False
+    size: int = 1
+    depth: int = 1
 
 
 class _Builder:
@@ -317,6 +320,8 @@ class _Builder:
         self.root: list[Node] = []
         self._rules = rules
         self._anchors: dict[str, Node] = {}
+        self._reach: dict[str, tuple[int, int]] = {}  # of each anchor: how many values it stands for, how deep
+        self._repeated = 0
         self._anchored: dict[int, str] = {}
         self._file = file
         self._text = text
@@ -329,7 +334,7 @@ class _Builder:
                 self._leave(event)
                 return
             case AliasEvent() if self._rules.foreign and event.anchor in self._anchors:
-                self._place(self._anchors[event.anchor], event)
+                self._repeat(event)
                 return
             case AliasEvent():
                 self._refuse(event, "an alias (`*`)", self._rules.instead_of_alias)
@@ -352,6 +357,9 @@ class _Builder:
                 scalar = Scalar(at, text, value, self._written(event), start, end, event.tag)
                 if event.anchor is not None:
                     self._anchors[event.anchor] = scalar
+                    self._reach[event.anchor] = 1, 0
+                if self._rules.foreign:
+                    self._count(1, 0)
                 self._place(scalar, event)
             case MappingStartEvent():
                 self._enter(Mapping(at, start=start, flow=bool(event.flow_style)), event)
@@ -359,13 +367,16 @@ class _Builder:
                 self._enter(Sequence(at, start=start, flow=bool(event.flow_style)), event)
 
     def _leave(self, event: Any) -> None:
-        node = self._open.pop().node
+        left = self._open.pop()
+        node = left.node
         node.end = event.end_mark.index
         if not self._rules.foreign:
             return
+        self._count(left.size, left.depth)
         anchor = self._anchored.pop(id(node), None)
         if anchor is not None:  # only now, so that none holds itself
             self._anchors[anchor] = node
+            self._reach[anchor] = left.size, left.depth
         # Quoted, it is a key like any other.
         if isinstance(node, Mapping) and "<<" in node.items and self._text[node.key_ends["<<"] - 1] == "<":
             merged = node.items.pop("<<")
@@ -374,6 +385,25 @@ class _Builder:
                     for key, value in other.items.items():
                         node.items.setdefault(key, value)
                         node.keys.setdefault(key, other.keys[key])
+
+    def _repeat(self, event: Any) -> None:
+        """Places what an alias stands for once more. A few lines of them can stand for more than fits into memory: of
+        what has types that is refused, for all of it is looked at. Who reads another tool's file counts what it takes.
+        """
+        size, depth = self._reach[event.anchor]
+        self._repeated += size
+        if self._rules.typed and self._repeated > _MOST_REPEATED:
+            what = f"its aliases stand for more than {_MOST_REPEATED:,} values"
+            raise _StopError(Problem(self._where(event), what, self._rules.instead_of_alias))
+        if self._rules.typed and len(self._open) + depth > self._rules.deepest:
+            raise _StopError(Problem(self._where(event), f"is nested deeper than {self._rules.deepest} levels"))
+        self._count(size, depth)
+        self._place(self._anchors[event.anchor], event)
+
+    def _count(self, size: int, depth: int) -> None:
+        if self._open:
+            self._open[-1].size += size
+            self._open[-1].depth = max(self._open[-1].depth, depth + 1)
 
     def _written(self, event: Any) -> str:
         return self._text[event.start_mark.index + 1 : event.end_mark.index - 1] if event.style == '"' else ""

@@ -315,3 +315,29 @@ def test_what_is_named_is_found_and_else_what_is_around_it() -> None:
     missing, node = locate(tree, ("a", 1, "c", "str"))
     assert (str(missing), missing.path, node) == ("f:3:5", "a[1].c", None)
     assert locate(tree, ("a", 0, "str", "int"))[0].path == "a[0]"
+
+
+def lines_of_aliases(levels: int, times: int) -> bytes:
+    """Lists each of which holds the one above it so many times."""
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * times)}]" for n in range(1, levels))]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("levels", "times", "said"),
+    [
+        (9, 10, "its aliases stand for more than 1,000,000 values; repeat it"),
+        (600, 1, "is nested deeper than 16 levels"),
+    ],
+)
+def test_a_few_lines_of_aliases_do_not_stand_for_more_than_can_be_read(levels: int, times: int, said: str) -> None:
+    problems: list[Problem] = []
+    assert read_tree(lines_of_aliases(levels, times), "f", replace(TYPED, foreign=True), problems) is None
+    assert [str(problem).partition(": ")[2].partition(": ")[2] for problem in problems] == [said]
+
+
+def test_what_aliases_stand_for_within_bounds_is_read() -> None:
+    tree = read_tree(lines_of_aliases(4, 10), "f", replace(TYPED, foreign=True), problems := [])
+    assert problems == []
+    assert tree is not None
+    assert plain(tree)["a3"] == [[[["x"]] * 10] * 10] * 10
