@@ -1,4 +1,4 @@
-"""Builds the container image and runs it, its lab too, where a builder is at hand; says so where none is."""
+"""Builds the container image and runs it, where a builder is at hand; says so where none is."""
 
 from __future__ import annotations
 
@@ -47,7 +47,6 @@ def on_debian() -> int:
                 ["buildah", *store, "from", "--name", NAME, f"localhost/{NAME}"],
                 ["buildah", *store, "run", "--isolation", "chroot", NAME, "--", "exrun", "--version"],
                 ["buildah", *store, "run", "--isolation", "chroot", NAME, "--", "exrun", "playbook", "list"],
-                ["buildah", *store, "run", "--isolation", "chroot", NAME, "--", "exrun", "lab", "demo"],
             ):
                 if (done := subprocess.run(command, timeout=SECONDS, check=False)).returncode != 0:
                     print(f"{' '.join(command)} ended with {done.returncode}")
@@ -80,7 +79,7 @@ def main() -> int:
     build = [program, "build", "--file", str(ROOT / "Containerfile"), "--tag", NAME, str(ROOT)]
     run = [program, "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", NAME]
     whoami = [*run[:-1], "--entrypoint", "id", NAME, "-u"]
-    for command in (build, [*run, "--version"], [*run, "playbook", "list"], [*run, "lab", "demo"]):
+    for command in (build, [*run, "--version"], [*run, "playbook", "list"]):
         if (done := subprocess.run(command, timeout=SECONDS, check=False)).returncode != 0:
             print(f"{' '.join(command)} ended with {done.returncode}")
             return 1
