@@ -151,6 +151,7 @@ def _assessment(
         *_half_installed(places, catalogue.kbs(judged.build)),
         *_refused(judged, catalogue, today),
         *_odd(places, judged),
+        *_cut(places),
     ]
     if judged.no_fix:
         return Assessment(Verdict.NEEDS_CU, _needs_cu_summary(judged, catalogue), tuple(findings), facts)
@@ -375,5 +376,19 @@ def _odd(places: Agreement, judged: _Judged) -> tuple[Finding, ...]:
             + ("" if judged.open else ", and none says that a fix is missing"),
             evidence=places.odd,
             next="Compare with another server that has the same update",
+        ),
+    )
+
+
+def _cut(places: Agreement) -> tuple[Finding, ...]:
+    if not places.cut:
+        return ()
+    return (
+        Finding(
+            id=f"{ACTION}.cut-short",
+            severity=Severity.INFO,
+            title="The registry has more keys of programs and updates than are read",
+            evidence=places.cut,
+            next="See what writes so many keys there; no server with every update ever made has as many",
         ),
     )

@@ -73,6 +73,14 @@ def kbs_in(text: str) -> frozenset[str]:
     return frozenset(f"KB{number}" for number in _KB.findall(_plain(text)))
 
 
+def cut_short(observed: Observed) -> tuple[str, ...]:
+    """The places that have more keys than were read, a line each."""
+    return tuple(
+        f"{text_of(each, 'What')}: of {each.get('Seen')!s} keys only {each.get('Limit')!s} were read"
+        for each in observed.of_kind("Capped")
+    )
+
+
 def is_entry(unread: Unread) -> bool:
     """Whether what could not be read is one of the two places, or a key in one."""
     return unread.what.casefold().startswith((UNINSTALL_KEY.casefold(), UPDATES_KEY.casefold()))

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playbooks.actions.exchange.patch.installed_updates import Says, entries, is_entry, is_update
+from playbooks.actions.exchange.patch.installed_updates import Says, cut_short, entries, is_entry, is_update
 from playbooks.actions.exchange.setup import PROGRAM, roles
 from playbooks.catalogue.build import Build
 from playbooks.catalogue.catalogue import Catalogue, Known
@@ -39,11 +39,13 @@ class Agreement:
         against: contradicts the update.
         odd: worth a look.
         unread: could not be read, and would have counted.
+        cut: places of which only a part was read; what counts was found there all the same, or is unread.
     """
 
     against: tuple[str, ...]
     odd: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
 
 
 def agreement(build: Build, observed: Observed, catalogue: Catalogue, *, needed: Build | None) -> Agreement:
@@ -60,6 +62,7 @@ def agreement(build: Build, observed: Observed, catalogue: Catalogue, *, needed:
         (*files.against, *_marks(observed), *updates.against),
         (*files.odd, *updates.odd),
         (*files.unread, *updates.unread),
+        cut_short(observed),
     )
 
 
@@ -118,7 +121,8 @@ def _updates(build: Build, observed: Observed, catalogue: Catalogue) -> Agreemen
     if Says.OWN in said or (Says.MAY_BE in said and not catalogue.kbs(build)):
         return Agreement((), odd)
     odd += tuple(f"{entry.text}: the catalogue does not know its KB" for entry in found if entry.says is Says.MAY_BE)
-    if unread := tuple(f"{each.what}: {each.why}" for each in observed.unread if is_entry(each)):
+    closed = (f"{each.what}: {each.why}" for each in observed.unread if is_entry(each))
+    if unread := (*closed, *cut_short(observed)):
         return Agreement((), odd, unread)
     if odd:
         return Agreement((), odd)

@@ -30,6 +30,7 @@ _PROGRAMS = {
     "Microsoft.Exchange.Management.ControlPanel.dll": "ClientAccess\\ecp\\bin",
     "Microsoft.Exchange.Clients.Owa2.Server.dll": "ClientAccess\\Owa\\bin",
 }
+MOST_PROGRAMS, MOST_UPDATES = 5000, 1000  # keys
 
 
 def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
@@ -43,9 +44,9 @@ def answer(machine: Machine, _: Mapping[str, Value]) -> Items:
         yield unread(SETUP_KEY, error)
 
     yield from _binaries(machine, folder(install_path))
-    yield from _below(machine, UNINSTALL_KEY, _entry)
+    yield from _below(machine, UNINSTALL_KEY, MOST_PROGRAMS, _entry)
     for product in UPDATED_PRODUCTS:
-        yield from _below(machine, f"{UPDATES_KEY}\\{product}", partial(_update_key, product))
+        yield from _below(machine, f"{UPDATES_KEY}\\{product}", MOST_UPDATES, partial(_update_key, product))
 
     for role in (*ROLES, "AdminTools"):
         key = f"{PRODUCT_KEY}\\{role}"
@@ -77,14 +78,16 @@ def _binaries(machine: Machine, installed: str) -> Items:
             yield unread(path, error)
 
 
-def _below(machine: Machine, above: str, made: Callable[[str, Properties], Output | None]) -> Items:
+def _below(machine: Machine, above: str, most: int, made: Callable[[str, Properties], Output | None]) -> Items:
     """What is made of each key right below another, by its name and values."""
     try:
         names = machine.names_below(above)
     except UnreadableError as error:
         yield unread(above, error)
         return
-    for name in names:
+    if len(names) > most:
+        yield record("Capped", What=above, Limit=most, Seen=len(names))
+    for name in names[:most]:
         key = f"{above}\\{name}"
         try:
             values = machine.values(key)
