@@ -115,10 +115,10 @@ def fleet(count: int) -> Fleet:
 
 
 class Terminal:
-    """A tmux of its own socket, in which one command after the other runs."""
+    """A tmux of its own, in which one command after the other runs."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._socket = f"exrun-screens-{os.getpid()}"
+        self._ran = 0
         self._folder = folder
         self._environment = environment
 
@@ -128,6 +128,7 @@ class Terminal:
         Raises:
             RuntimeError: it ended, or took too long, and never was so.
         """
+        self._ran += 1  # each on a socket of its own: the server of the one before may still be about to end
         ended = self._folder / "status"
         ended.unlink(missing_ok=True)
         shown = shlex.join(command)
@@ -159,7 +160,7 @@ class Terminal:
         tmux = shutil.which("tmux")
         if tmux is None:
             raise RuntimeError("tmux is not on PATH. Install it: apt-get install tmux")
-        command = [tmux, "-L", self._socket, *arguments]
+        command = [tmux, "-L", f"exrun-screens-{os.getpid()}-{self._ran}", *arguments]
         return subprocess.run(
             command, check=True, capture_output=True, encoding="utf-8", env=self._environment, timeout=60
         ).stdout

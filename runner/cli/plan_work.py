@@ -35,7 +35,7 @@ from runner.plan.planning import Made, SecretInPlanError, Seen, going_of, make_p
 from runner.plan.records import From, Plan
 from runner.redaction import Redactor
 from runner.reports import typed_next
-from runner.reports.folding import Verbatim
+from runner.reports.folding import Command
 from runner.reports.plan import View, lines
 from runner.reports.typed_next import Begun
 from runner.results import HostResult
@@ -220,9 +220,7 @@ def _shown(made: Plan, digest: str, path: Path, then: str, *, details: bool) -> 
 
         all_of_it = typed_next.show_plan(path.as_posix())
         last = [_lies(path)]
-        last += [
-            Verbatim(f"{what}: {command}") for what, command in (("all of it", all_of_it), ("next", then)) if command
-        ]
+        last += [Command(what, command) for what, command in (("all of it", all_of_it), ("next", then)) if command]
         told = list(plan_screen(made, digest, columns, typed_next.show_plan(path.as_posix(), whole=False), last))
     return "".join(f"{line}\n" for line in (*told, ""))
 

@@ -25,7 +25,7 @@ from runner.events import Approved, Purpose, Settlement
 from runner.moves import Ended, HostSoFar, NotOfThePlanError, Outcome, StepSoFar, Tried, so_far
 from runner.plan.records import Plan, PlannedChange, PlannedHost, PlannedStep, Standing
 from runner.reports import typed_next
-from runner.reports.folding import Verbatim, folded
+from runner.reports.folding import Command, Verbatim, folded
 from runner.reports.json import Count, EndMember, as_text
 from runner.reports.plan import value_lines
 from runner.reports.plan_json import ValueMember
@@ -477,7 +477,7 @@ def _totals(found: AppliedDocument, begun: Begun) -> Iterator[str]:
         yield f"{counted(summary.open_ends, 'server')} with steps that this plan does not run: plan again for them"
     undo = typed_next.rollback(found.run, begun)
     if undo and (summary.became[Became.MADE] or summary.became[Became.PARTLY_MADE]):
-        yield Verbatim(f"What was made can be undone: {undo}")
+        yield Command("What was made can be undone", undo)
     for outcome in Outcome:
         for then in dict.fromkeys(host.next for host in found.hosts if host.outcome is outcome and host.next):
             yield f"{outcome}: {_shown(then)}"

@@ -21,7 +21,7 @@ from runner.reports.applied import (
     step_lines,
 )
 from runner.reports.fitting import names_in
-from runner.reports.folding import Verbatim
+from runner.reports.folding import Command
 from runner.reports.glance import MOST_LINES
 from runner.reports.grouping import Entry, Painted, entries_of, limited, plain, rows
 from runner.reports.typed_next import USUAL, Begun
@@ -149,7 +149,7 @@ def _ends(found: AppliedDocument, then: str, begun: Begun) -> Sequence[str]:
     elif not then:
         then = typed_next.report(run, begun, page="run.html")
     commands["next"] = then
-    return [*last, *(Verbatim(f"{what}: {command}") for what, command in commands.items() if command)]
+    return [*last, *(Command(what, command) for what, command in commands.items() if command)]
 
 
 def _shown(tainted: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.findings import Severity, Verdict
 from runner.comparing import Altered, Became, Comparison, ServerChange, Side, Unlike, UnlikeIn
-from runner.reports.folding import Verbatim
+from runner.reports.folding import Command
 from runner.reports.json import Count, HostFindingMember, as_text, host_finding
 from runner.reports.typed_next import USUAL, Begun, show, word
 from runner.reports.wording import in_a_cell
@@ -265,11 +265,11 @@ def total(found: Comparison) -> str:
     return f"{counted(len(found.servers), 'server')}: {counts}" if found.servers else "no servers in either"
 
 
-def following(found: Comparison, begun: Begun) -> Sequence[Verbatim]:
+def following(found: Comparison, begun: Begun) -> Sequence[Command]:
     """The line of the next command; none where no shell takes its names as they are."""
     worst = next((each for each in found.servers if each.may_be_worse and word(each.name)), None)
     then = show(found.after, begun, client=found.client, host="" if worst is None else worst.name)
-    return [Verbatim(f"next: {then}")] if then else []
+    return [Command("next", then)] if then else []
 
 
 def change_lines(change: ServerChange, most: int | None = None) -> Iterator[str]:

@@ -17,7 +17,7 @@ from runner.comparing import Became, Comparison, ServerChange
 from runner.reports import typed_next
 from runner.reports.diff import HEADINGS, NEXT, change_lines, following, heading, sections, total, verdicts
 from runner.reports.fitting import broken, cells, names_in, shortened
-from runner.reports.folding import Verbatim, folded
+from runner.reports.folding import Command, folded
 from runner.reports.grouping import Entry, Painted, entries_of, limited, rows
 from runner.reports.typed_next import USUAL, Begun
 from runner.terminal import visible
@@ -103,7 +103,7 @@ def _within(found: Comparison, width: int, begun: Begun, room: int) -> Iterator[
     groups = groups_of(found)
     head = [line for text in heading(found) for line in limited(text.strip(), width, len(text) - len(text.strip()), 3)]
     every = typed_next.diff(found.after, found.before, begun, client=found.client)
-    all_of_it = [Verbatim(f"all of it: {every}")] if every else []
+    all_of_it = [Command("all of it", every)] if every else []
     ends = [*_folded((total(found), *all_of_it, *following(found, begun)), width)]
     yield from head
     yield from _servers(groups, width, max(room - len(head) - len(ends) - 1, _LEAST_ROOM))

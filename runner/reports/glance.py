@@ -17,7 +17,7 @@ from playbooks.findings import Severity, Verdict
 from playbooks.investigating.standing import WELL
 from runner.reports import typed_next
 from runner.reports.fitting import broken, cells, shortened
-from runner.reports.folding import Verbatim
+from runner.reports.folding import Command, folded
 from runner.reports.grouping import Entry, Painted, entries_of, limited, rows
 from runner.reports.typed_next import PLAIN, USUAL, Begun
 from runner.reports.wording import probed, tables, tone, totals
@@ -204,8 +204,7 @@ def _ends(audit: FleetResult, width: int, where: Whereabouts, naming: _Naming) -
 
 
 def _broken(text: str, width: int) -> Iterator[str]:
-    """A command stays in one piece, however narrow the terminal: half of one can be one too."""
-    yield from [text] if isinstance(text, Verbatim) else broken(text, width, 2)
+    yield from folded([text], width) if isinstance(text, Command) else broken(text, width, 2)
 
 
 def _is_for_a_doctor(host: HostResult) -> bool:
@@ -226,9 +225,9 @@ def _last(audit: FleetResult, where: Whereabouts, naming: _Naming) -> Iterator[s
     if not audit.hosts:
         return
     if every := typed_next.show(audit.run, to):
-        yield Verbatim(f"all of it: {every}")
+        yield Command("all of it", every)
     if then := _next(audit.run, audit.hosts[0], to, several=naming.several):
-        yield Verbatim(f"next: {then}")
+        yield Command("next", then)
 
 
 def _next(run: str, worst: HostResult, to: Begun, *, several: bool) -> str:

@@ -19,7 +19,7 @@ from playbooks.findings import Verdict
 from runner import events
 from runner.applied import Applied
 from runner.moves import Outcome
-from runner.reports.folding import Verbatim
+from runner.reports.folding import Command
 from runner.reports.json import Count, as_text
 from runner.reports.typed_next import PLAIN, Begun, begun, plan, resume, show, verify
 from runner.state import RunState
@@ -276,4 +276,4 @@ def lines(found: Sequence[RunMember]) -> Iterator[str]:
             if each.why:
                 yield f"  {visible(each.why)}"
         if each.next:
-            yield Verbatim(f"  next: {visible(each.next)}")
+            yield Command("  next", visible(each.next))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.reports.folding import HANG, Verbatim, folded
+from runner.reports.folding import HANG, Command, Verbatim, folded
 from runner.reports.plan import View, lines
 from tests.runner.reports.board import board_plan
 
@@ -37,3 +37,10 @@ def test_a_plan_keeps_within_its_terminal_and_scripts_stay_as_they_are() -> None
     assert "        " + script in told
     assert max(len(line) for line in told if script not in line and "inetpub" not in line) <= 80
     assert list(folded([Verbatim("x" * 200)], 80)) == ["x" * 200]
+
+
+def test_a_command_stays_in_one_piece_on_a_line_of_its_own_where_it_does_not_fit_behind_its_words() -> None:
+    command = Command("  next", "exrun show r1 --host EX1")
+    assert list(folded([command], 80)) == list(folded([command], None)) == ["  next: exrun show r1 --host EX1"]
+    assert list(folded([command], 30)) == ["  next:", "      exrun show r1 --host EX1"]
+    assert list(folded([command], 10)) == ["  next:", "      exrun show r1 --host EX1"]
