@@ -363,7 +363,7 @@ def test_runs_and_status_say_how_far_a_run_is_and_what_comes_next(
         assert (status, watched) == (3, text)
 
 
-def test_who_watches_a_plan_that_runs_sees_waves_and_what_its_servers_came_to(
+def test_who_watches_a_plan_that_runs_sees_its_waves(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
@@ -374,13 +374,7 @@ def test_who_watches_a_plan_that_runs_sees_waves_and_what_its_servers_came_to(
     journal.write_bytes(b"")
     watched(run)
     assert "2 servers with repair" in run.said[0]
-    told = [line for line in run.said if line.startswith(("wave", "EX"))]
-    assert [line.split(";")[0] for line in told] == [
-        "wave 1 of 2: EX1",
-        "EX1: changed",
-        "wave 2 of 2: EX2",
-        "EX2: changed",
-    ]
+    assert [line for line in run.said if line.startswith("wave")] == ["wave 1 of 2: EX1", "wave 2 of 2: EX2"]
 
 
 @pytest.mark.parametrize(("command", "early"), [("rollback", True), ("resume", False)])
