@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
@@ -23,11 +23,16 @@ from runner.cli.help import parameters_of
 from runner.cli.values import Kind, Parameter, choices_of, holds_several, kind_of, takes_value
 from runner.terminal import visible
 
+if TYPE_CHECKING:
+    from playbooks.model import ParamSpec
+
 MOST_RUNS = 50
 MOST_BYTES = 4_000_000  # of a plan or a journal that is looked through for steps
 _LONGEST = 70  # characters of what is said of a word
-# No shell takes anything in such a word for its own, and no command takes it for an option.
-_PLAIN = re.compile(r"[\w./@][\w./:=@+,-]*")
+# Beside blanks and the quotes of a selection, which the scripts write as their shell has it, no shell takes anything in
+# such a word for its own, and no command takes it for an option.
+_BARE = r"[\w./@](?:[\w./:=@+, -]*[\w./:=@+,-])?"
+_PLAIN = re.compile(rf'{_BARE}|(?:[a-z]+:)?"{_BARE}"')
 _OPTION = re.compile(r"--?[a-z][a-z-]*")
 
 
@@ -41,10 +46,11 @@ class Further(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A word that could stand there."""
+    """A word that could stand there. `name` is what people begin to type where the word itself is in quotes."""
 
     word: str
     text: str = ""
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -161,11 +167,17 @@ def _values(
             found = names.commands()
         case Kind.STEP:
             found = names.steps()
+        case Kind.PARAMETER:
+            found = names.parameters(unfinished)
         case _:
             pass
     taken = set(line.given.get(parameter.name, ())) if holds_several(parameter) else set()
-    fitting = [each for each in found if each.word.startswith(unfinished) and each.word not in taken]
+    fitting = [each for each in found if _fits(each, unfinished) and each.word not in taken]
     return further, [each for each in fitting if not each.word.startswith("-")]  # a value that would be an option
+
+
+def _fits(offer: Offer, unfinished: str) -> bool:
+    return offer.word.startswith(unfinished) or (bool(offer.name) and offer.name.startswith(unfinished))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +220,19 @@ class Names:
         return [str(each) for each in (values if isinstance(values, list) else [values])]
 
     def paths(self, name: str) -> list[Path]:
-        return [Path(_unquoted(each)).expanduser() for each in self.values(name)]
+        return [Path(each).expanduser() for each in self.values(name)]
 
     def servers(self, *, selection: bool) -> Iterator[Offer]:
         """Servers of the inventory at hand; for a selection its groups and clients too."""
         from inventory.errors import InventoryError
         from inventory.loading import load
+        from inventory.selection import Named, Term
         from runner.cli.inventory_files import FOUND
+
+        def term(kind: str, name: str, text: str = "") -> Offer:
+            if not selection:
+                return Offer(name, text)
+            return Offer(str(Term(kind, Named(name))), text, name if kind == "host" else f"{kind}:{name}")
 
         try:
             loaded = load(*(self.paths("inventory") or [FOUND]))
@@ -222,13 +240,13 @@ class Names:
             return
         times = Counter(host.name for host in loaded.hosts)
         for host in loaded.hosts:
-            yield Offer(host.name if times[host.name] == 1 else host.key, f"{host.client}, {host.address}")
+            yield term("host", host.name if times[host.name] == 1 else host.key, f"{host.client}, {host.address}")
         if not selection:
             return
         for client in loaded.clients:
-            yield Offer(f"client:{client.name}", f"{len(client.hosts)} servers")
+            yield term("client", client.name, f"{len(client.hosts)} servers")
         for group in sorted({group for client in loaded.clients for group in client.groups}):
-            yield Offer(f"group:{group}")
+            yield term("group", group)
 
     def clients(self) -> Iterator[Offer]:
         """Those with runs below the state directory."""
@@ -259,6 +277,50 @@ class Names:
         if self.line.command.name == "show":
             yield from (Offer(each.name, each.source) for each in found.actions)
 
+    def parameters(self, unfinished: str) -> Iterator[Offer]:
+        """`name=` of each parameter of the playbook that is named and not given yet; behind it what it may be."""
+        specs = self.specs()
+        name, equals, value = unfinished.partition("=")
+        if not equals:
+            taken = {each.partition("=")[0] for each in self.line.given.get("param", ())}
+            yield from (Offer(f"{each}=", spec.description) for each, spec in specs.items() if each not in taken)
+        elif (spec := specs.get(name)) is not None:
+            before, comma, _ = value.rpartition(",") if "[]" in spec.type else ("", "", value)
+            listed = before.split(",")
+            yield from (Offer(f"{name}={before}{comma}{each}") for each in self.choices(spec) if each not in listed)
+
+    def specs(self) -> Mapping[str, ParamSpec]:
+        """The parameters of the playbook, or for `playbook show` of the action, that the command is about."""
+        from playbooks.documents import read_contract, read_playbook
+        from playbooks.errors import PlaybookError
+        from playbooks.model import CONTRACT
+        from playbooks.shelf import contents, find, shelf
+
+        search = self.paths("search")
+        for wanted in self.values("playbook") or self.values("name"):
+            try:
+                actions = shelf(search).action(wanted) if self.line.command.name == "show" else ()
+                if actions:
+                    contract = actions[0].place.joinpath(CONTRACT)
+                    return read_contract(contents(contract, wanted), wanted).model.params
+                found, _ = find(str(Path(wanted).expanduser()) if "/" in wanted else wanted, search)
+                return read_playbook(contents(found.place, found.source), found.source).model.params
+            except PlaybookError:
+                return {}
+        return {}
+
+    def choices(self, spec: ParamSpec) -> tuple[str, ...]:
+        """What a parameter may be; none where that is any text or number."""
+        from playbooks.parameters import choices
+        from runner.cli.options import catalogue_of
+
+        if spec.type.removesuffix("?").removesuffix("[]") == "boolean":
+            return ("true", "false")
+        if spec.choices_from is None:
+            return tuple(spec.choices or ())
+        state, own = self.paths("state"), self.paths("catalogue")
+        return choices(spec, catalogue_of(state[0], own[0] if own else None)) or ()
+
     def commands(self) -> Iterator[Offer]:
         """Those that the words of the command so far leave open."""
         below: Mapping[str, object] = self.line.commands
@@ -269,7 +331,7 @@ class Names:
     def steps(self) -> Iterator[Offer]:
         """Of the plan or the run that is named."""
         for named in self.values("run"):
-            path = Path(_unquoted(named)).expanduser()
+            path = Path(named).expanduser()
             if path.is_file():
                 found = _steps_of(_start_of(path))
             else:
@@ -310,14 +372,6 @@ def _changes(document: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
             if isinstance(each, dict):
                 yield each
                 yield from _changes(each)
-
-
-def _unquoted(word: str) -> str:
-    """A word as the shell would hand it over; bash gives it as it is typed."""
-    try:
-        return " ".join(shlex.split(word)) if word[:1] in "'\"" else word
-    except ValueError:
-        return word
 
 
 def answer(root: Callable[[], object], arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:

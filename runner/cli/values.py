@@ -34,6 +34,7 @@ class Kind(StrEnum):
     NUMBER = "NUMBER"
     CHOICE = "CHOICE"
     COMMAND = "COMMAND"
+    PARAMETER = "NAME=VALUE"
     TEXT = "TEXT"
 
 

@@ -2,7 +2,15 @@
 function __exrun_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
-    set -l lines (command $words[1] __complete $words[2..-1] "+$current" 2>/dev/null </dev/null)
+    set -l plain $current
+    # What is typed may have a quote that is still open.
+    for end in '' "'" '"'
+        if set -l read (string unescape -- "$current$end")
+            set plain $read
+            break
+        end
+    end
+    set -l lines (command $words[1] __complete $words[2..-1] "+$plain" 2>/dev/null </dev/null)
     switch "$lines[1]"
         case files
             __fish_complete_path "$current"

@@ -13,12 +13,21 @@ Register-ArgumentCompleter -Native -CommandName exrun, exrun.exe -ScriptBlock {
     }
     $program = $words[0]
     $finished = @($words | Select-Object -Skip 1)
-    $lines = @(& $program '__complete' @finished "+$wordToComplete" 2>$null)
+    # Before 7.3 PowerShell hands a double quote to a program as it is, and the program takes it for a quote of its own.
+    $asItIs = (Get-Variable PSNativeCommandArgumentPassing -ValueOnly -ErrorAction Ignore) -in $null, 'Legacy'
+    $typed = $wordToComplete
+    if ($typed -match '^[''"]') {
+        $typed = $typed.Substring(1).TrimEnd($typed[0])
+    }
+    $lines = @(& $program '__complete' @finished "+$typed" 2>$null)
     foreach ($line in ($lines | Select-Object -Skip 1)) {
         $word, $text = $line -split "`t", 2
         $written = $word
         if ($word -notmatch '^[\w./:=+-]+$') {
-            $written = "'$word'"
+            if ($asItIs) {
+                $written = $word.Replace('"', '\"')
+            }
+            $written = "'$written'"
         }
         if (-not $text) {
             $text = $word

@@ -29,18 +29,50 @@ clients:
   alpha:
     user: 'X\\svc'
     credential: env:EXRUN_NOT_SET_ANYWHERE
-    groups: {dag1: {}}
+    groups: {dag1: {}, dag 2: {}}
     hosts:
       EX1: {address: ex1.alpha.example, groups: [dag1]}
       EX2: {address: ex2.alpha.example}
+      KX 1: {address: kx1.alpha.example, groups: [dag 2]}
+      KX 2: {address: kx2.alpha.example}
       MBX: {address: mbx.alpha.example}
   beta:
     user: 'X\\svc'
     credential: env:EXRUN_NOT_SET_ANYWHERE
     hosts:
       MBX: {address: mbx.beta.example}
+  North West:
+    user: 'X\\svc'
+    credential: env:EXRUN_NOT_SET_ANYWHERE
+    hosts:
+      MBX: {address: mbx.north.example}
 """
-HOSTILE = ("$(touch owned)", "`touch owned`", "a;touch owned", "'", '"', "--allow-cleartext", "a b", "\u202eabc")
+OWN = """\
+name: own
+title: Own parameters
+params:
+  mode: {type: text, description: "How, $(touch owned)", choices: [slow, quick, very quick, "$(touch owned)", "a'b"]}
+  sites: {type: "text[]", description: Which sites., default: [], choices: [north, south]}
+  keep: {type: boolean, description: Whether it stays., default: true}
+  title: {type: text, description: Any text., default: x}
+steps: [{id: version, action: exchange.version}]
+"""
+ALL = (
+    *("EX1", "EX2", '"KX 1"', '"KX 2"', "alpha/MBX", "beta/MBX", '"North West/MBX"'),
+    *("client:alpha", "client:beta", 'client:"North West"', 'group:"dag 2"', "group:dag1"),
+)
+HOSTILE = (
+    "$(touch owned)",
+    "`touch owned`",
+    "a;touch owned",
+    "'",
+    '"',
+    "--allow-cleartext",
+    "a\nb",
+    "a\tb",
+    "a ",
+    "\u202eabc",
+)
 
 
 @pytest.fixture
@@ -50,11 +82,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inventory.yml").write_text(INVENTORY, encoding="utf-8")
-    (tmp_path / "own.yml").write_text("name: own\ntitle: Own\nsteps: []\n", encoding="utf-8")
+    (tmp_path / "own.yml").write_text(OWN, encoding="utf-8")
     for client, run in (("alpha", "2026-11-24t15-0001"), ("alpha", "2026-11-25t15-0002")):
         place = tmp_path / ".exrun" / client / "runs" / run
         place.mkdir(parents=True)
         (place / "journal.jsonl").write_text('{"step":"services"}\n{"step":null}\n{"step":"build"}\n', encoding="utf-8")
+    (tmp_path / ".exrun" / "North West" / "runs").mkdir(parents=True)
     for name in HOSTILE:
         place = tmp_path / ".exrun" / name / "runs" / name
         place.mkdir(parents=True)
@@ -72,9 +105,15 @@ def offered(*arguments: str, **environment: str) -> list[str]:
     [
         (["+aud"], ["none", "audit"]),
         (["journal", "+ver"], ["none", "verify"]),
-        (["audit", "+"], ["none", "EX1", "EX2", "alpha/MBX", "beta/MBX", "client:alpha", "client:beta", "group:dag1"]),
+        (["audit", "+"], ["none", *ALL]),
+        (["audit", "+KX"], ["none", '"KX 1"', '"KX 2"']),
+        (["audit", '+"KX 1'], ["none", '"KX 1"']),
+        (["audit", '"KX 1"', "+KX"], ["none", '"KX 2"']),
+        (["audit", "+client:North"], ["none", 'client:"North West"']),
+        (["audit", "+North"], ["none", '"North West/MBX"']),
+        (["show", "last", "--host", "+KX"], ["none", "KX 1", "KX 2"]),
         (["audit", "EX1", "+EX"], ["none", "EX2"]),
-        (["audit", "--limit", "+group:"], ["none", "group:dag1"]),
+        (["audit", "--limit", "+group:"], ["none", 'group:"dag 2"', "group:dag1"]),
         (["audit", "-lEX1", "+EX"], ["none", "EX1", "EX2"]),
         (["audit", "+--inv"], ["none", "--inventory"]),
         (["audit", "--timeout", "3", "+--timeout"], ["none"]),
@@ -84,14 +123,30 @@ def offered(*arguments: str, **environment: str) -> list[str]:
         (["status", "--format", "+"], ["none", "text", "json"]),
         (["status", "+--format=j"], ["none", "--format=json"]),
         (["audit", "-i", "none.yml", "+"], ["none"]),
-        (["audit", "-i", "'inventory.yml'", "+EX1"], ["none", "EX1"]),
+        (["audit", "--param", "+"], ["none", "campaign="]),
+        (["audit", "--param", "+campaign=proxyl"], ["none", "campaign=proxylogon"]),
+        (["audit", "+--param=campaign=al"], ["none", "--param=campaign=all"]),
+        (["audit", "--param", "campaign=all", "--param", "+"], ["none"]),
+        (["audit", "-p", "own.yml", "--param", "+"], ["none", "mode=", "sites=", "keep=", "title="]),
+        (["plan", "./own.yml", "EX1", "--param", "mode=slow", "--param", "+"], ["none", "sites=", "keep=", "title="]),
+        (["plan", "own", "--search", ".", "--param", "+mode="], ["none", "mode=slow", "mode=quick", "mode=very quick"]),
+        (["plan", "own.yml", "--param", "+sites=north,"], ["none", "sites=north,south"]),
+        (["plan", "own.yml", "--param", "+keep="], ["none", "keep=true", "keep=false"]),
+        (["plan", "own.yml", "--param", "+title="], ["none"]),
+        (["plan", "own.yml", "--param", "+nope="], ["none"]),
+        (["plan", "nope.yml", "--param", "+"], ["none"]),
+        (["plan", "--param", "+"], ["none"]),
+        (["plan", "inventory.yml", "--param", "+"], ["none"]),
+        (["lab", "capture", "EX1", "--param", "+cam"], ["none", "campaign="]),
+        (["playbook", "show", "exchange-audit", "--param", "+"], ["none", "campaign="]),
+        (["playbook", "show", "exchange.patch", "--param", "+"], ["none", "campaign="]),
         (["audit", "--", "+--inv"], ["none"]),
         (["plan", "+exchange-audit"], ["files", "exchange-audit"]),
         (["plan", "exchange-audit", "+EX1"], ["none", "EX1"]),
         (["plan", "--search", ".", "+own"], ["files", "own"]),
         (["playbook", "show", "+exchange.patch"], ["files", "exchange.patch"]),
         (["show", "+"], ["files", "last", "2026-11-25t15-0002", "2026-11-24t15-0001"]),
-        (["show", "last", "--client", "+"], ["none", "alpha"]),
+        (["show", "last", "--client", "+"], ["none", "North West", "alpha"]),
         (["show", "2026-11-24", "--step", "+"], ["none", "services", "build"]),
         (["show", "plan.json", "--step", "+"], ["none", "mend"]),
         (["apply", "+"], ["files"]),
@@ -133,7 +188,10 @@ def test_whatever_is_typed_the_answer_is_words_that_no_shell_reads_as_code(words
     assert first in set(Further)
     for line in lines:
         word, _, text = line.partition("\t")
-        assert not set(word) & set(" \t\n'\"`$;&|<>(){}[]*?!\\#~^%")
+        if word.endswith('"'):  # a selection's own quotes, which the scripts write as their shell has them
+            word = word.replace('"', "")
+        assert word == word.strip(" ")
+        assert not set(word) & set("\t\n'\"`$;&|<>(){}[]*?!\\#~^%")
         assert text.isprintable()
 
 
@@ -148,7 +206,8 @@ from runner.cli.main import main
 main(sys.argv[1:])
 print("loaded:", *(name for name in {names!r} if name in sys.modules))
 """
-NEVER = ("pypsrp", "spnego", "requests", "h11", "keyring", "lark", "jinja2", "yara_x", "runner.opening", "runner.lab")
+NETWORK = ("pypsrp", "spnego", "requests", "h11", "keyring", "yara_x", "runner.opening", "runner.lab")
+NEVER = (*NETWORK, "lark", "jinja2")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +216,7 @@ NEVER = ("pypsrp", "spnego", "requests", "h11", "keyring", "lark", "jinja2", "ya
         (["+"], (*NEVER, "yaml", "inventory", "playbooks", "runner.cli.audit")),
         (["audit", "+--"], (*NEVER, "yaml", "inventory", "playbooks", "runner.runs")),
         (["audit", "+EX"], (*NEVER, "playbooks", "runner.runs")),
+        (["audit", "--param", "+campaign="], (*NETWORK, "playbooks.loading", "runner.runs")),
         (["show", "+"], (*NEVER, "inventory")),
     ],
     ids=lambda each: " ".join(each[:2]),
@@ -265,23 +325,30 @@ def typed(command: list[str], recorder: Path, keys: str) -> Iterator[list[str]]:
         os.close(ran)
 
 
-SERVERS = ("exrun audit EX1 client:al\t\r", ["audit", "EX1", "client:alpha"])
-CHOICES = ("exrun status --form\tjs\t\r", ["status", "--format", "json"])
-CLIENTS = ("exrun show last --client al\t\r", ["show", "last", "--client", "alpha"])
+# What is typed, and with what it runs exrun. A shell puts a blank behind what it has completed.
+TYPED = {
+    "selections": (
+        "exrun audit EX1 client:al\t'\"KX\t2\tclient:No\tNor\t--lim\tgroup:dag1\t\r",
+        ["audit", "EX1", "client:alpha", '"KX 2"', 'client:"North West"', '"North West/MBX"', "--limit", "group:dag1"],
+    ),
+    "names": (
+        "exrun show last --client No\t--host 'KX 1\t--host \"KX 2\t--form\tmark\t\r",
+        ["show", "last", "--client", "North West", "--host", "KX 1", "--host", "KX 2", "--format", "markdown"],
+    ),
+    "hostile": (
+        "exrun show last --client North\\ W\t--step '$(touch owned)`touch owned`'\t\r",
+        ["show", "last", "--client", "North West", "--step", "$(touch owned)`touch owned`"],
+    ),
+    "parameters": (
+        "exrun plan ./own.yml --param mo\tve\t--param=ke\tt\t--param si\tnorth,s\t\r",
+        ["plan", "./own.yml", "--param", "mode=very quick", "--param=keep=true", "--param", "sites=north,south"],
+    ),
+    "double": ('exrun audit "KX 1\t\r', ["audit", '"KX 1"']),
+}
 
 
-@pytest.mark.parametrize(
-    ("shell", "keys", "ran"),
-    [
-        ("bash", *SERVERS),
-        ("bash", *CHOICES),
-        ("bash", *CLIENTS),
-        ("zsh", *SERVERS),
-        ("zsh", *CHOICES),
-        ("fish", *SERVERS),
-    ],
-    ids=["bash-servers", "bash-choices", "bash-clients", "zsh-servers", "zsh-choices", "fish-servers"],
-)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(("keys", "ran"), TYPED.values(), ids=TYPED.keys())
 def test_a_real_shell_completes_once_it_is_installed(
     shell: str, keys: str, ran: list[str], recorder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,7 +370,13 @@ def test_a_real_shell_completes_once_it_is_installed(
     ("typed_so_far", "completed"),
     [
         ("exrun audit EX1 client:al", ["client:alpha"]),
-        ("exrun show last --client ", ["alpha"]),
+        ("exrun show last --client al", ["alpha"]),
+        ("exrun show last --client No", ["'North West'"]),
+        ('exrun show last --client "North W', ["'North West'"]),
+        ("exrun audit KX", ["'\"KX 1\"'", "'\"KX 2\"'"]),
+        ("exrun audit client:No", ["'client:\"North West\"'"]),
+        ("exrun audit --param cam", ["campaign="]),
+        ("exrun audit --param campaign=al", ["campaign=all"]),
     ],
 )
 def test_a_real_powershell_completes_once_it_is_installed(
@@ -317,8 +390,9 @@ def test_a_real_powershell_completes_once_it_is_installed(
     monkeypatch.setenv("EXRUN_PWSH", str(asked))
     assert main(["completion", "install", "pwsh"]) == 0
     quoted = str(profile).replace("'", "''")
+    written = typed_so_far.replace("'", "''")
     command = (
-        f". '{quoted}'; (TabExpansion2 '{typed_so_far}' {len(typed_so_far)}).CompletionMatches | "
+        f". '{quoted}'; (TabExpansion2 '{written}' {len(typed_so_far)}).CompletionMatches | "
         "ForEach-Object CompletionText"
     )
     done = subprocess.run(
@@ -330,4 +404,4 @@ def test_a_real_powershell_completes_once_it_is_installed(
         cwd=recorder.parent,
         env={**os.environ, "PATH": f"{recorder}:{os.environ['PATH']}", "PYTHONPATH": str(Path(__file__).parents[3])},
     )
-    assert done.stdout.split() == completed
+    assert done.stdout.splitlines() == completed
