@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.disk import SystemDisk
+from runner.events import Event
 from runner.journal.chain import EMPTY, link
 from runner.journal.lines import from_line
 from runner.reports import runs as report
@@ -26,12 +27,14 @@ def listed(exrun: CommandLine, *arguments: str) -> list[RunMember]:
     return [RunMember.model_validate_json(json.dumps(each)) for each in json.loads(out)["runs"]]
 
 
-def cut(exrun: CommandLine, run: str, lines: int) -> Path:
-    """The journal of a run as a kill leaves it: with its first lines alone, and a head that says so."""
+def cut(exrun: CommandLine, run: str) -> Path:
+    """The journal of a run as a kill leaves it that comes before any server has ended, with a head that says so."""
     [folder] = exrun.folder.glob(f".exrun/alpha/runs/{run}")
     head, kept = EMPTY, []
-    for line in (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)[:lines]:
-        _, again, head = link(from_line(line), head)
+    for line in map(from_line, (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)):
+        if line.event == Event.HOST_ENDED:
+            break
+        _, again, head = link(line, head)
         kept.append(again)
     (folder / "journal.jsonl").write_bytes(b"".join(kept))
     (folder / "head").write_bytes(head.to_bytes())
@@ -88,7 +91,7 @@ def test_as_many_are_read_as_are_asked_for_and_the_others_are_counted(
 
 def test_a_run_that_was_killed_is_not_one_that_goes_on(exrun: CommandLine) -> None:
     exrun.audit("--limit", "client:alpha")
-    folder = cut(exrun, exrun.runs[0], 8)
+    folder = cut(exrun, exrun.runs[0])
     [killed] = listed(exrun)
     assert (killed.going, killed.ended) == ("killed", 0)
     assert "killed  smb, 2 servers: 2 not asked; last heard of 2" in exrun("runs")[1]
