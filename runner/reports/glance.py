@@ -17,8 +17,8 @@ from playbooks.findings import Severity, Verdict
 from playbooks.investigating.standing import WELL
 from runner.reports import typed_next
 from runner.reports.fitting import broken, cells, shortened
-from runner.reports.folding import Command, folded
-from runner.reports.grouping import Entry, Painted, entries_of, limited, rows
+from runner.reports.folding import Command
+from runner.reports.grouping import Entry, Painted, entries_of, limited, plain, rows
 from runner.reports.typed_next import PLAIN, USUAL, Begun
 from runner.reports.wording import probed, tables, tone, totals
 from runner.results import STEP_BY_STEP, FleetResult, HostResult, Outcome, to_rotate
@@ -200,11 +200,7 @@ def _ends(audit: FleetResult, width: int, where: Whereabouts, naming: _Naming) -
     """Totals, where all of it is, and the next command."""
     counts = re.sub(r"(\d) ", rf"\1{_TIED}", totals(audit.summary))  # a number stays with what it counts
     last = (counts, *_last(audit, where, naming))
-    return tuple(Painted(line.replace(_TIED, " ")) for text in last for line in _broken(text, width))
-
-
-def _broken(text: str, width: int) -> Iterator[str]:
-    yield from folded([text], width) if isinstance(text, Command) else broken(text, width, 2)
+    return tuple(Painted(line.text.replace(_TIED, " ")) for line in plain(last, width))
 
 
 def _is_for_a_doctor(host: HostResult) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from runner.reports.fitting import broken, cells, fitted, names_in, padded, shortened
-from runner.reports.folding import Verbatim
+from runner.reports.folding import Verbatim, folded
 from texts.counting import counted
 
 __all__ = ["Entry", "Painted", "entries_of", "limited", "plain", "rows"]
@@ -113,11 +113,11 @@ def rows(
 
 
 def plain(texts: Iterable[str], width: int, hang: int = 2) -> Iterator[Painted]:
-    """Texts of any length in lines without colour; what is Verbatim stays whole."""
+    """Texts of any length in lines without colour; what is Verbatim stays in one piece."""
     return (
         Painted(line)
         for text in texts
-        for line in ([text] if isinstance(text, Verbatim) else broken(text, width, hang))
+        for line in (folded([text], width) if isinstance(text, Verbatim) else broken(text, width, hang))
     )
 
 

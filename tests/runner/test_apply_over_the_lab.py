@@ -363,9 +363,7 @@ def test_runs_and_status_say_how_far_a_run_is_and_what_comes_next(
         assert (status, watched) == (3, text)
 
 
-def test_who_watches_a_plan_that_runs_sees_its_waves(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_watches_a_plan_that_runs_sees_its_waves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with rehearsed(folder, monkeypatch, server("EX1"), server("EX2")) as lab:
         lab.plan()
         lab("apply", "plan.json", "-i", "inventory.yml")

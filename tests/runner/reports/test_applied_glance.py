@@ -21,6 +21,7 @@ from tests.runner.reports.test_applied import fleet, told
 
 WHYS = ("s0: 1 to be set right; attempt 1 to apply c0 ended in an error: no", "no answer in 30 s", "漢字" * 20)
 SMALL = told(*fleet("completes", "breaks"))
+BEGUN = Begun(inventory=("inventories/of-a-client.yml",), state="/srv/exrun", policy="policy.yml")
 
 
 def host(name: str, outcome: Outcome, why: str, *, begun: bool = True) -> AppliedHostMember:
@@ -58,7 +59,7 @@ def test_every_server_is_counted_under_its_outcome_within_width_and_lines(
     hosts: list[AppliedHostMember], width: int
 ) -> None:
     found = of(hosts)
-    lines = [line.text for line in applied_screen(found, width)]
+    lines = [line.text for line in applied_screen(found, width, begun=BEGUN)]
     assert max(cells(line) for line in lines if not line.lstrip().startswith("exrun ")) <= width
     assert len(lines) <= MOST_LINES
     counted: Counter[str] = Counter()
