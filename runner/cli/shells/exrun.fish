@@ -17,8 +17,16 @@ function __exrun_complete
         case folders
             __fish_complete_directories "$current"
     end
-    if set -q lines[2]
-        printf '%s\n' $lines[2..-1]
+    set -l offers $lines[2..-1]
+    # fish leaves out what does not begin as typed where anything does: beside a selection in quotes all have quotes.
+    for offer in $offers
+        if test -n "$plain" -a "x$(string sub -l (string length -- "$plain") -- "$offer")" != "x$plain"
+            set offers (string replace -r '^((?:--[a-z-]+=)?(?:[a-z]+:)?)([^"\t]+)(\t|$)' '$1"$2"$3' -- $offers)
+            break
+        end
+    end
+    if set -q offers[1]
+        printf '%s\n' $offers
     end
 end
 complete -c exrun -f -a '(__exrun_complete)'

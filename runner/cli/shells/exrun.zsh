@@ -21,8 +21,12 @@ _exrun() {
     done
     ((${#described})) && _describe -V exrun described
     ((${#open})) && _describe -V exrun open -S ''
-    # A selection of a name with a blank begins with a quote: it takes the place of what is typed of the name.
-    ((${#instead} && !${#described})) && _describe -V exrun instead -U
+    # A selection of a name with a blank begins with a quote: alone it takes the place of what is typed of the name, and
+    # beside others it is shown, and what is typed stays.
+    if ((${#instead})); then
+        _describe -V exrun instead -U
+        ((${#described})) && compstate[insert]='' compstate[list]='list force'
+    fi
     case "$further" in
         files) _files ;;
         folders) _files -/ ;;

@@ -33,6 +33,7 @@ clients:
     hosts:
       EX1: {address: ex1.alpha.example, groups: [dag1]}
       EX2: {address: ex2.alpha.example}
+      KX1: {address: kx.alpha.example}
       KX 1: {address: kx1.alpha.example, groups: [dag 2]}
       KX 2: {address: kx2.alpha.example}
       MBX: {address: mbx.alpha.example}
@@ -58,7 +59,7 @@ params:
 steps: [{id: version, action: exchange.version}]
 """
 ALL = (
-    *("EX1", "EX2", '"KX 1"', '"KX 2"', "alpha/MBX", "beta/MBX", '"North West/MBX"'),
+    *("EX1", "EX2", "KX1", '"KX 1"', '"KX 2"', "alpha/MBX", "beta/MBX", '"North West/MBX"'),
     *("client:alpha", "client:beta", 'client:"North West"', 'group:"dag 2"', "group:dag1"),
 )
 HOSTILE = (
@@ -106,12 +107,12 @@ def offered(*arguments: str, **environment: str) -> list[str]:
         (["+aud"], ["none", "audit"]),
         (["journal", "+ver"], ["none", "verify"]),
         (["audit", "+"], ["none", *ALL]),
-        (["audit", "+KX"], ["none", '"KX 1"', '"KX 2"']),
+        (["audit", "+KX"], ["none", "KX1", '"KX 1"', '"KX 2"']),
         (["audit", '+"KX 1'], ["none", '"KX 1"']),
-        (["audit", '"KX 1"', "+KX"], ["none", '"KX 2"']),
+        (["audit", '"KX 1"', "+KX"], ["none", "KX1", '"KX 2"']),
         (["audit", "+client:North"], ["none", 'client:"North West"']),
         (["audit", "+North"], ["none", '"North West/MBX"']),
-        (["show", "last", "--host", "+KX"], ["none", "KX 1", "KX 2"]),
+        (["show", "last", "--host", "+KX"], ["none", "KX1", "KX 1", "KX 2"]),
         (["audit", "EX1", "+EX"], ["none", "EX2"]),
         (["audit", "--limit", "+group:"], ["none", 'group:"dag 2"', "group:dag1"]),
         (["audit", "-lEX1", "+EX"], ["none", "EX1", "EX2"]),
@@ -343,6 +344,8 @@ TYPED = {
         "exrun plan ./own.yml --param mo\tve\t--param=ke\tt\t--param si\tnorth,s\t\r",
         ["plan", "./own.yml", "--param", "mode=very quick", "--param=keep=true", "--param", "sites=north,south"],
     ),
+    # Nobody is led past KX 1.
+    "beside": ("exrun audit KX\t1\t--limit=KX\t1\t\r", ["audit", "KX1", "--limit=KX1"]),
     "double": ('exrun audit "KX 1\t\r', ["audit", '"KX 1"']),
 }
 
@@ -373,7 +376,7 @@ def test_a_real_shell_completes_once_it_is_installed(
         ("exrun show last --client al", ["alpha"]),
         ("exrun show last --client No", ["'North West'"]),
         ('exrun show last --client "North W', ["'North West'"]),
-        ("exrun audit KX", ["'\"KX 1\"'", "'\"KX 2\"'"]),
+        ("exrun audit KX", ["KX1", "'\"KX 1\"'", "'\"KX 2\"'"]),
         ("exrun audit client:No", ["'client:\"North West\"'"]),
         ("exrun audit --param cam", ["campaign="]),
         ("exrun audit --param campaign=al", ["campaign=all"]),
