@@ -134,8 +134,8 @@ def recorded(answered: Answered, names: Pseudonyms, judgement: Judgement) -> Rec
     beside: tuple[str, ...] = ()
     kept: NotObserved | tuple[Record, ...]
     if isinstance(seen, NotObserved):
-        kept = NotObserved(seen.cause, names.text(_whole(seen.reason)) or "no reason was given", _whole(seen.next))
-        kept = NotObserved(kept.cause, kept.reason, names.text(kept.next))
+        reason = names.text(_whole(seen.reason)) or "no reason was given"
+        kept = NotObserved(seen.cause, reason, names.text(_whole(seen.next)))
         beside = tuple(_beside(answer, names))
         judged: Any = kept
     else:

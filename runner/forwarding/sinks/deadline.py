@@ -69,7 +69,7 @@ _Socket = TypeVar("_Socket", bound=type[socket.socket])
 
 
 def _bound(kind: _Socket, deadline: Deadline) -> _Socket:
-    """A kind of socket whose waits all end."""
+    """A kind of socket whose waits all end. What is ignored here is that mypy knows no class of a variable base."""
 
     class Bound(kind):  # type: ignore[misc, valid-type]
         def recv(self, *of: int) -> bytes:
